@@ -1,1 +1,8 @@
 //! Under construction.
+extern crate self as toolgate;
+
+pub mod auth;
+mod scope;
+
+pub use auth::{Caller, TokenValidator};
+pub use scope::{Scope, ScopeSet, Scopes};

@@ -1,0 +1,173 @@
+//! From a token to a caller.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::{Audience, BearerToken, Caller, Claims, TokenValidator, ValidationError};
+use crate::scope::ScopeIndex;
+
+/// What a token without a matching audience is worth. The default, and the only safe answer, is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AudiencePolicy {
+    #[default]
+    ThisServer,
+    ThisServerOrUnknown,
+    Any,
+}
+
+/// Validates tokens and turns claims into callers: the checks that hold for every validator.
+pub(crate) struct Authenticator {
+    validator: Arc<dyn TokenValidator>,
+    index: Arc<ScopeIndex>,
+    resource: String,
+    audience: AudiencePolicy,
+}
+
+impl Authenticator {
+    pub(crate) fn new(
+        validator: Arc<dyn TokenValidator>,
+        index: Arc<ScopeIndex>,
+        resource: String,
+        audience: AudiencePolicy,
+    ) -> Self {
+        Self {
+            validator,
+            index,
+            resource,
+            audience,
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Whatever is unexpected ends in one of the two refusals, never in a caller.
+    pub(crate) async fn authenticate(&self, token: &BearerToken) -> Result<Arc<Caller>, ValidationError> {
+        let claims = self.validator.validate(token).await?;
+        if claims.is_expired(SystemTime::now()) {
+            tracing::debug!(user = claims.subject, "refused a token that has expired");
+            return Err(ValidationError::Inactive);
+        }
+        self.check_audience(&claims)?;
+        Ok(Arc::new(Caller::new(claims, Arc::clone(&self.index))))
+    }
+
+    /// RFC 8707 and MCP: a token that was issued for another resource is refused.
+    fn check_audience(&self, claims: &Claims) -> Result<(), ValidationError> {
+        let accepted = match &claims.audience {
+            Audience::Verified => true,
+            Audience::Unknown => self.audience != AudiencePolicy::ThisServer,
+            Audience::Resources(resources) => {
+                self.audience == AudiencePolicy::Any
+                    || resources.iter().any(|resource| same_resource(resource, &self.resource))
+            }
+        };
+        if accepted {
+            return Ok(());
+        }
+        tracing::warn!(
+            user = claims.subject,
+            audience = ?claims.audience,
+            resource = self.resource,
+            "refused a token that was not issued for this server; if clients do reach this server under another \
+             address, set SERVER_URL to the address that they use"
+        );
+        Err(ValidationError::Inactive)
+    }
+}
+
+/// A trailing slash does not matter; everything else does.
+fn same_resource(a: &str, b: &str) -> bool {
+    a.strip_suffix('/').unwrap_or(a) == b.strip_suffix('/').unwrap_or(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::auth::StaticTokens;
+
+    async fn authenticate(claims: Claims, policy: AudiencePolicy) -> Result<Arc<Caller>, ValidationError> {
+        struct One(Claims);
+        #[async_trait::async_trait]
+        impl TokenValidator for One {
+            async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+                Ok(self.0.clone())
+            }
+        }
+        let resource = "https://mcp.example.com/mcp".to_owned();
+        Authenticator::new(Arc::new(One(claims)), Arc::default(), resource, policy)
+            .authenticate(&BearerToken::parse("token").unwrap())
+            .await
+    }
+
+    #[tokio::test]
+    async fn a5_a_token_for_another_resource_is_refused() {
+        for resource in [
+            "https://other.example.com/mcp",
+            "https://mcp.example.com",
+            "https://mcp.example.com/MCP",
+            "https://mcp.example.com/mcp//",
+            "",
+        ] {
+            let claims = Claims::new().audience([resource]);
+            assert!(
+                authenticate(claims, AudiencePolicy::ThisServer).await.is_err(),
+                "{resource}"
+            );
+        }
+        assert!(authenticate(Claims::new(), AudiencePolicy::ThisServer).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_trailing_slash_of_the_audience_does_not_matter() {
+        let claims = Claims::new().audience(["https://other.example.com/mcp", "https://mcp.example.com/mcp/"]);
+        assert!(authenticate(claims, AudiencePolicy::ThisServer).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_opt_outs_give_up_what_their_names_say() {
+        let other = || Claims::new().audience(["https://other.example.com/mcp"]);
+        assert!(
+            authenticate(Claims::new(), AudiencePolicy::ThisServerOrUnknown)
+                .await
+                .is_ok()
+        );
+        assert!(
+            authenticate(other(), AudiencePolicy::ThisServerOrUnknown)
+                .await
+                .is_err()
+        );
+        assert!(authenticate(other(), AudiencePolicy::Any).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_token_that_has_expired_is_inactive_whatever_the_validator_says() {
+        let claims = Claims::new()
+            .audience_verified()
+            .expires_at(SystemTime::now() - Duration::from_secs(1));
+        assert!(matches!(
+            authenticate(claims, AudiencePolicy::Any).await,
+            Err(ValidationError::Inactive)
+        ));
+    }
+
+    #[tokio::test]
+    async fn static_tokens_are_for_the_server_they_are_given_to() {
+        let tokens = StaticTokens::new().token("known", Claims::new().subject("harriet"));
+        let authenticator = Authenticator::new(
+            Arc::new(tokens),
+            Arc::default(),
+            String::new(),
+            AudiencePolicy::ThisServer,
+        );
+        let caller = authenticator
+            .authenticate(&BearerToken::parse("known").unwrap())
+            .await
+            .unwrap();
+        assert_eq!(caller.user_id(), Some("harriet"));
+        let unknown = authenticator
+            .authenticate(&BearerToken::parse("unknown").unwrap())
+            .await;
+        assert!(matches!(unknown, Err(ValidationError::Inactive)));
+    }
+}

@@ -1,0 +1,107 @@
+//! Who says whether a token is valid.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::{BearerToken, Claims};
+
+/// Checks tokens. [`PropelAuth`](crate::PropelAuth) is one, [`StaticTokens`](super::StaticTokens) another; write a
+/// third for another authorization server.
+///
+/// ```
+/// use toolgate::auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait};
+///
+/// struct Directory;
+///
+/// #[async_trait]
+/// impl TokenValidator for Directory {
+///     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+///         // Ask whoever issued the token; say `Unavailable` if they do not answer.
+///         let _ = token.expose();
+///         Err(ValidationError::Inactive)
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait TokenValidator: Send + Sync + 'static {
+    /// What the token's issuer says of it.
+    ///
+    /// The server itself checks the expiry and the audience that are in the claims, so a validator only has to report
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError::Inactive`] if the token is not valid, [`ValidationError::Unavailable`] if that could not be
+    /// found out. The difference matters: clients throw a token away when they are told that it is invalid.
+    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError>;
+
+    /// Who issues the tokens, for the metadata by which clients find their way (RFC 9728, RFC 8414). `base_url` is the
+    /// server's own public address. The server asks at start-up and now and then, and answers clients from memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] if it could not be found out; the server asks again.
+    async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
+        let _ = base_url;
+        Ok(AuthorizationServer::default())
+    }
+
+    /// The issuer to name while [`authorization_server`](Self::authorization_server) has not answered yet.
+    fn default_issuer(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Why a token did not lead to claims.
+#[derive(Debug, Error)]
+pub enum ValidationError {
+    /// The token is unknown, revoked or expired: the client should get another one. The response is 401.
+    #[error("the token is not active")]
+    Inactive,
+    /// Whether the token is valid could not be found out. The response is 503.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The authorization server could not be asked, or its answer could not be read.
+///
+/// The reason is for the log; a caller sees only that tokens cannot be checked just now. It never holds a token or a
+/// secret.
+#[derive(Clone, Debug, Error)]
+#[error("{reason}")]
+pub struct Unavailable {
+    /// What went wrong and what to do about it, for the log.
+    pub reason: Arc<str>,
+    /// When to try again, if the authorization server said so.
+    pub retry_after: Option<Duration>,
+}
+
+impl Unavailable {
+    /// Unavailable for this reason.
+    pub fn new(reason: impl Into<Arc<str>>) -> Self {
+        Self {
+            reason: reason.into(),
+            retry_after: None,
+        }
+    }
+
+    /// Says when to try again.
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+}
+
+/// What clients are told about who issues the tokens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuthorizationServer {
+    /// The issuer identifier that the protected resource metadata names (RFC 9728, `authorization_servers`).
+    pub issuer: Option<String>,
+    /// The authorization server metadata that this server passes on (RFC 8414), if it does.
+    pub document: Option<Map<String, Value>>,
+    /// The scopes that the authorization server advertises, if it does: compared with the server's list.
+    pub scopes_supported: Option<Vec<String>>,
+}
