@@ -1,1 +1,27 @@
-//! Under construction.
+//! A PropelAuth tenant on a laptop.
+//!
+//! Whoever has no PropelAuth project yet, and every test that must not need one, starts a [`DevTenant`]: an
+//! authorization server on loopback that answers as PropelAuth does, for people, roles and scopes read from a
+//! `tenant.toml`. Anybody can log in as anybody, so it binds to loopback only and issues tokens for loopback
+//! resources only.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod fault;
+mod http;
+mod mint;
+mod resource;
+mod secret;
+mod server;
+mod settings;
+mod state;
+mod tenant;
+
+pub use config::{ConfigError, Organization, Person, Role, ScopeInfo, TenantConfig};
+pub use fault::Fault;
+pub use mint::{Mint, MintError};
+pub use resource::ResourceError;
+pub use server::{BindError, DevTenant, DevTenantBuilder};
+pub use settings::IssuerVariant;
+pub use tenant::TenantError;

@@ -1,0 +1,59 @@
+//! Authorization server metadata (RFC 8414), shaped as PropelAuth's.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use crate::settings::IssuerVariant;
+use crate::tenant::Tenant;
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    authorization_endpoint: String,
+    code_challenge_methods_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 2],
+    introspection_endpoint: String,
+    issuer: String,
+    registration_endpoint: String,
+    response_types_supported: [&'static str; 1],
+    scopes_supported: Vec<&'a str>,
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+}
+
+/// `GET /.well-known/oauth-authorization-server/oauth/2.1`
+pub(super) async fn document(State(tenant): State<Arc<Tenant>>) -> Response {
+    if !tenant.mcp_enabled.load(Ordering::Relaxed) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let endpoint = |name: &str| format!("{}/oauth/2.1/{name}", tenant.auth_url);
+    let scopes = tenant.config.scopes().iter();
+    Json(Metadata {
+        authorization_endpoint: endpoint("authorize"),
+        code_challenge_methods_supported: ["S256"],
+        grant_types_supported: ["authorization_code", "refresh_token"],
+        introspection_endpoint: endpoint("introspect"),
+        issuer: tenant.issuer(),
+        registration_endpoint: endpoint("register"),
+        response_types_supported: ["code"],
+        scopes_supported: scopes.map(|scope| scope.name.as_str()).collect(),
+        token_endpoint: endpoint("token"),
+        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+    })
+    .into_response()
+}
+
+impl Tenant {
+    /// The `issuer` of the metadata.
+    pub(crate) fn issuer(&self) -> String {
+        match self.settings.issuer_variant {
+            IssuerVariant::AtPath => format!("{}/oauth/2.1", self.auth_url),
+            IssuerVariant::AtRoot => self.auth_url.clone(),
+        }
+    }
+}

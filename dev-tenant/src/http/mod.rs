@@ -1,0 +1,34 @@
+//! The HTTP surface.
+
+mod basic;
+mod host;
+mod introspect;
+mod metadata;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::tenant::Tenant;
+
+/// No request of OAuth's is anywhere near this many bytes.
+const BODY_LIMIT: usize = 64 << 10;
+
+/// Where PropelAuth serves RFC 8414 metadata; the root address is 404.
+const METADATA: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
+
+pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
+    // Browser-based clients read and post these from another origin, without cookies.
+    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
+    let public = Router::new().route(METADATA, get(metadata::document)).layer(cors);
+    Router::new()
+        .merge(public)
+        .route("/oauth/2.1/introspect", post(introspect::introspect))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(host::require_loopback))
+        .with_state(tenant)
+}

@@ -1,0 +1,141 @@
+//! The tenant behind the handle and the HTTP endpoints.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Person, TenantConfig};
+use crate::fault::Fault;
+use crate::mint::{Audience, Mint, MintError};
+use crate::secret::random_secret;
+use crate::settings::Settings;
+use crate::state::{Grant, State};
+
+/// One running tenant, shared by everything that serves it.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) config: TenantConfig,
+    pub(crate) settings: Settings,
+    pub(crate) auth_url: String,
+    pub(crate) introspection_client_id: String,
+    pub(crate) introspection_client_secret: String,
+    pub(crate) introspections: AtomicU64,
+    pub(crate) mcp_enabled: AtomicBool,
+    pub(crate) shutdown: CancellationToken,
+    state: Mutex<State>,
+    fault: Mutex<Option<Fault>>,
+}
+
+/// Why a change to the tenant was refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TenantError {
+    /// No such person.
+    #[error("nobody has the id `{0}`; use one of the [[people]] in tenant.toml")]
+    UnknownPerson(String),
+    /// No such role.
+    #[error("there is no role `{0}`; use one of the [[roles]] in tenant.toml")]
+    UnknownRole(String),
+}
+
+impl Tenant {
+    pub(crate) fn new(config: TenantConfig, settings: Settings, auth_url: String) -> Self {
+        Self {
+            config,
+            mcp_enabled: AtomicBool::new(settings.mcp_enabled),
+            settings,
+            auth_url,
+            introspection_client_id: format!("dev-{}", &random_secret()[..16]),
+            introspection_client_secret: random_secret(),
+            introspections: AtomicU64::new(0),
+            shutdown: CancellationToken::new(),
+            state: Mutex::default(),
+            fault: Mutex::default(),
+        }
+    }
+
+    /// The state. It is consistent between any two calls of its methods, so a panic elsewhere while it was
+    /// locked does not spoil it.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.lock_fault().clone()
+    }
+
+    pub(crate) fn set_fault(&self, fault: Option<Fault>) {
+        *self.lock_fault() = fault;
+    }
+
+    fn lock_fault(&self) -> MutexGuard<'_, Option<Fault>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn people(&self) -> Vec<Person> {
+        self.state().people(&self.config)
+    }
+
+    pub(crate) fn person(&self, id: &str) -> Result<Person, TenantError> {
+        self.state()
+            .person(&self.config, id)
+            .ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))
+    }
+
+    pub(crate) fn set_enabled(&self, id: &str, enabled: bool) -> Result<Person, TenantError> {
+        self.change(id, |person| person.enabled = enabled)
+    }
+
+    pub(crate) fn set_role(&self, id: &str, role: &str) -> Result<Person, TenantError> {
+        if self.config.role(role).is_none() {
+            return Err(TenantError::UnknownRole(role.to_owned()));
+        }
+        self.change(id, |person| role.clone_into(&mut person.role))
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Person)) -> Result<Person, TenantError> {
+        let mut state = self.state();
+        let mut person = state
+            .person(&self.config, id)
+            .ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))?;
+        change(&mut person);
+        state.put_person(&person);
+        Ok(person)
+    }
+
+    pub(crate) fn revoke_all(&self, id: &str) -> Result<usize, TenantError> {
+        let person = self.person(id)?;
+        let revoked = self.state().revoke_grants(|_, grant| grant.person == person.id);
+        Ok(revoked)
+    }
+
+    pub(crate) fn mint(&self, order: &Mint) -> Result<String, MintError> {
+        let person = self
+            .person(&order.person)
+            .map_err(|_| MintError::UnknownPerson(order.person.clone()))?;
+        if !person.enabled {
+            return Err(MintError::Disabled(person.name));
+        }
+        let resource = match &order.audience {
+            Audience::Unset => return Err(MintError::NoResource),
+            Audience::None => None,
+            Audience::Resource(resource) => Some(self.settings.resources.check(resource)?),
+        };
+        let held = self.config.role(&person.role).map_or(&[][..], |role| &role.scopes);
+        let scopes = order.scopes.clone().unwrap_or_else(|| held.to_vec());
+        if let Some(scope) = scopes.iter().find(|scope| !held.contains(scope)) {
+            return Err(MintError::NotGrantable {
+                role: person.role,
+                scope: scope.clone(),
+            });
+        }
+        let mut state = self.state();
+        let grant = state.put_grant(Grant {
+            person: person.id,
+            client_id: order.client_id.clone(),
+            resource,
+        });
+        Ok(state.issue_access_token(&grant, scopes, order.lifetime.as_secs()))
+    }
+}

@@ -1,0 +1,90 @@
+//! What a `tenant.toml` may hold, and what its errors say.
+
+use toolgate_dev_tenant::TenantConfig;
+
+const GOOD: &str = r#"
+[organization]
+id = "org"
+name = "Org"
+
+[[scopes]]
+name = "a:read"
+description = "Read a."
+
+[[roles]]
+name = "Reader"
+scopes = ["a:read"]
+
+[[people]]
+id = "p1"
+name = "Rita (sample)"
+email = "rita@example.com"
+role = "Reader"
+"#;
+
+fn error(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from));
+    let text = GOOD.replacen(from, to, 1);
+    TenantConfig::from_toml(&text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_sample_has_the_companys_matrix() {
+    let config = TenantConfig::sample();
+    assert_eq!(config.scopes().len(), 10);
+    let roles: Vec<_> = config
+        .roles()
+        .iter()
+        .map(|role| (role.name.as_str(), role.scopes.len()))
+        .collect();
+    assert_eq!(
+        roles,
+        [("Management", 5), ("HR", 3), ("Engineering", 4), ("Support", 5)]
+    );
+    for role in config.roles() {
+        let staff = config.people().iter().filter(|who| who.role == role.name);
+        assert!(staff.count() >= 2, "{}", role.name);
+    }
+}
+
+#[test]
+fn a_role_with_an_unknown_scope_is_named_with_its_line() {
+    let message = error(r#"scopes = ["a:read"]"#, r#"scopes = ["a:reed"]"#);
+    assert!(message.contains("line 12"), "{message}");
+    assert!(message.contains("Reader") && message.contains("a:reed"), "{message}");
+}
+
+#[test]
+fn a_person_with_an_unknown_role_is_told_the_roles() {
+    let message = error(r#"role = "Reader""#, r#"role = "Writer""#);
+    assert!(message.contains("line 18"), "{message}");
+    assert!(message.contains("Writer") && message.contains("Reader"), "{message}");
+}
+
+#[test]
+fn doubled_names_are_refused() {
+    let scope = "[[scopes]]\nname = \"a:read\"\ndescription = \"Read a.\"\n";
+    let message = error(scope, &scope.repeat(2));
+    assert!(message.contains("scope `a:read` stands twice"), "{message}");
+    let message = error(r#"["a:read"]"#, r#"["a:read", "a:read"]"#);
+    assert!(message.contains("stands twice"), "{message}");
+    let second = "[[people]]\nid = \"p1\"\nname = \"B\"\nemail = \"b@example.com\"\nrole = \"Reader\"\n[[people]]";
+    let message = error("[[people]]", second);
+    assert!(message.contains("person id `p1` stands twice"), "{message}");
+}
+
+#[test]
+fn illegal_and_empty_values_are_refused() {
+    let message = error(r#"name = "a:read""#, r#"name = "a read""#);
+    assert!(message.contains("no scope token"), "{message}");
+    let message = error(r#"id = "p1""#, r#"id = """#);
+    assert!(message.contains("person id is empty"), "{message}");
+}
+
+#[test]
+fn unknown_keys_and_broken_toml_name_their_line() {
+    let message = error("name = \"Org\"", "title = \"Org\"");
+    assert!(message.contains("line 4"), "{message}");
+    let message = error("[[roles]]", "[[roles]");
+    assert!(message.contains("line 10"), "{message}");
+}
