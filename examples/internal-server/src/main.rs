@@ -1,2 +1,2 @@
-//! Under construction.
+//! The sample company's internal server.
 fn main() {}

@@ -1,0 +1,84 @@
+//! What the company pays its staff, month by month.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Company, Department};
+
+/// What the company paid its staff in one month. All amounts are whole US dollars.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PayrollSummary {
+    /// The month, written `YYYY-MM`.
+    pub month: String,
+    /// How many employees were paid.
+    pub employees: i64,
+    /// Gross salaries.
+    pub salaries_usd: i64,
+    /// Bonuses.
+    pub bonuses_usd: i64,
+    /// The employer's share of payroll taxes.
+    pub employer_taxes_usd: i64,
+    /// Salaries, bonuses and the employer's taxes together.
+    pub total_usd: i64,
+    /// The same, department by department.
+    pub departments: Vec<DepartmentPayroll>,
+}
+
+/// One department's part of a month's payroll. All amounts are whole US dollars.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
+#[schemars(inline)]
+pub struct DepartmentPayroll {
+    /// The department.
+    pub department: Department,
+    /// How many employees were paid.
+    pub employees: i64,
+    /// Gross salaries.
+    pub salaries_usd: i64,
+    /// Bonuses.
+    pub bonuses_usd: i64,
+    /// The employer's share of payroll taxes.
+    pub employer_taxes_usd: i64,
+}
+
+impl Company {
+    /// The payroll of a month; `None` when nobody was paid in it.
+    pub async fn payroll_summary(&self, year: u16, month: u8) -> Result<Option<PayrollSummary>, sqlx::Error> {
+        let month = format!("{year:04}-{month:02}");
+        let departments: Vec<DepartmentPayroll> = sqlx::query_as(
+            "SELECT department,
+                    count(*) AS employees,
+                    sum(salary_usd) AS salaries_usd,
+                    sum(bonus_usd) AS bonuses_usd,
+                    sum(employer_taxes_usd) AS employer_taxes_usd
+             FROM payroll JOIN employees ON employees.id = payroll.employee_id
+             WHERE month = ?1
+             GROUP BY department ORDER BY department",
+        )
+        .bind(&month)
+        .fetch_all(&self.pool)
+        .await?;
+        if departments.is_empty() {
+            return Ok(None);
+        }
+        let sum = |part: fn(&DepartmentPayroll) -> i64| departments.iter().map(part).sum();
+        let salaries_usd: i64 = sum(|department| department.salaries_usd);
+        let bonuses_usd: i64 = sum(|department| department.bonuses_usd);
+        let employer_taxes_usd: i64 = sum(|department| department.employer_taxes_usd);
+        Ok(Some(PayrollSummary {
+            month,
+            employees: sum(|department| department.employees),
+            salaries_usd,
+            bonuses_usd,
+            employer_taxes_usd,
+            total_usd: salaries_usd + bonuses_usd + employer_taxes_usd,
+            departments,
+        }))
+    }
+
+    /// The first and the last month, written `YYYY-MM`, that somebody was paid in.
+    pub async fn payroll_months(&self) -> Result<(String, String), sqlx::Error> {
+        sqlx::query_as("SELECT min(month), max(month) FROM payroll")
+            .fetch_one(&self.pool)
+            .await
+    }
+}

@@ -1,0 +1,100 @@
+use serde::Serialize;
+
+use super::customers::Customer;
+use super::employees::Employee;
+use super::{Dice, date, days_after};
+use crate::company::{Department, Priority, TicketStatus};
+use crate::domain::{CustomerId, EmployeeId, TicketId};
+
+/// A row of `tickets`.
+#[derive(Serialize)]
+pub(super) struct Ticket<'a> {
+    id: TicketId,
+    customer_id: &'a CustomerId,
+    assignee_id: &'a EmployeeId,
+    subject: &'static str,
+    description: String,
+    priority: Priority,
+    status: TicketStatus,
+    opened_at: String,
+    updated_at: String,
+}
+
+const COUNT: usize = 40;
+
+/// A subject, and what the customer says beside it.
+const SUBJECTS: [(&str, &str); 8] = [
+    (
+        "Export stops half way",
+        "The CSV export ends after 10,000 rows and shows no error.",
+    ),
+    (
+        "Cannot invite a colleague",
+        "The invitation says that the address is taken, but it is not.",
+    ),
+    (
+        "Invoice shows the wrong address",
+        "We moved offices and the invoice still has the old address.",
+    ),
+    (
+        "Dashboard loads slowly",
+        "Since this morning the dashboard takes half a minute to open.",
+    ),
+    (
+        "Webhook is delivered twice",
+        "Every event arrives two times, a few seconds apart.",
+    ),
+    ("Question about seat limits", "How do we see how many seats are in use?"),
+    (
+        "Login loop after single sign-on",
+        "After signing in we are sent back to the login page.",
+    ),
+    (
+        "API answers 500",
+        "Requests for one of our projects fail with a server error.",
+    ),
+];
+
+/// Every ticket, in the order of their IDs; the later IDs were opened later.
+pub(super) fn all<'a>(employees: &'a [Employee], customers: &'a [Customer<'_>]) -> Vec<Ticket<'a>> {
+    let staff: Vec<&EmployeeId> = employees
+        .iter()
+        .filter(|employee| employee.department == Department::Support)
+        .map(|employee| &employee.id)
+        .collect();
+    let openers: Vec<&CustomerId> = customers.iter().map(|customer| &customer.id).collect();
+    let mut dice = Dice::new(5);
+    (0..)
+        .zip(1..=COUNT)
+        .map(|(index, number)| {
+            let (subject, detail) = dice.pick(&SUBJECTS);
+            let place = dice.between(1, 9);
+            let hour = dice.between(8, 16);
+            let opened = days_after(date(2026, 8, 1), index * 3 / 2);
+            let updated = days_after(date(2026, 8, 1), index * 3 / 2 + dice.between(0, 2));
+            Ticket {
+                id: TicketId::numbered(number),
+                customer_id: dice.pick(&openers),
+                assignee_id: dice.pick(&staff),
+                subject,
+                description: format!("{detail} It concerns workspace {place}."),
+                priority: dice.pick(&[
+                    Priority::Low,
+                    Priority::Normal,
+                    Priority::Normal,
+                    Priority::High,
+                    Priority::Urgent,
+                ]),
+                status: dice.pick(&[
+                    TicketStatus::Open,
+                    TicketStatus::Open,
+                    TicketStatus::InProgress,
+                    TicketStatus::Waiting,
+                    TicketStatus::Closed,
+                ]),
+                opened_at: format!("{opened}T{hour:02}:15:00Z"),
+                updated_at: format!("{updated}T{:02}:40:00Z", hour + 1),
+            }
+        })
+        .collect()
+}

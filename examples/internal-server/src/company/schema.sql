@@ -1,0 +1,85 @@
+-- The sample company. Run once, in the transaction that also fills it.
+-- The two pragmas are how a later start knows the file; company/mod.rs holds the same numbers.
+PRAGMA application_id = 1952932723; -- "tgcs"
+PRAGMA user_version = 1;
+
+CREATE TABLE employees (
+    id                TEXT PRIMARY KEY,
+    name              TEXT NOT NULL,
+    title             TEXT NOT NULL,
+    department        TEXT NOT NULL,
+    location          TEXT NOT NULL,
+    email             TEXT NOT NULL UNIQUE,
+    manager_id        TEXT REFERENCES employees (id) DEFERRABLE INITIALLY DEFERRED,
+    started_on        TEXT NOT NULL,
+    date_of_birth     TEXT NOT NULL,
+    annual_salary_usd INTEGER NOT NULL,
+    personal_email    TEXT NOT NULL,
+    personal_phone    TEXT NOT NULL,
+    home_address      TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE payroll (
+    month              TEXT NOT NULL,
+    employee_id        TEXT NOT NULL REFERENCES employees (id),
+    salary_usd         INTEGER NOT NULL,
+    bonus_usd          INTEGER NOT NULL,
+    employer_taxes_usd INTEGER NOT NULL,
+    PRIMARY KEY (month, employee_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE customers (
+    id                  TEXT PRIMARY KEY,
+    name                TEXT NOT NULL,
+    industry            TEXT NOT NULL,
+    region              TEXT NOT NULL,
+    plan                TEXT NOT NULL,
+    status              TEXT NOT NULL,
+    customer_since      TEXT NOT NULL,
+    seats               INTEGER NOT NULL,
+    annual_contract_usd INTEGER NOT NULL,
+    health_score        INTEGER NOT NULL,
+    account_manager_id  TEXT NOT NULL REFERENCES employees (id),
+    contact_name        TEXT NOT NULL,
+    contact_title       TEXT NOT NULL,
+    contact_email       TEXT NOT NULL,
+    contact_phone       TEXT NOT NULL,
+    billing_address     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE revenue (
+    quarter    TEXT NOT NULL,
+    product    TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    amount_usd INTEGER NOT NULL,
+    PRIMARY KEY (quarter, product, region)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metrics (
+    metric TEXT NOT NULL,
+    day    TEXT NOT NULL,
+    value  REAL NOT NULL,
+    PRIMARY KEY (metric, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tickets (
+    id          TEXT PRIMARY KEY,
+    customer_id TEXT NOT NULL REFERENCES customers (id),
+    assignee_id TEXT NOT NULL REFERENCES employees (id),
+    subject     TEXT NOT NULL,
+    description TEXT NOT NULL,
+    priority    TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    opened_at   TEXT NOT NULL,
+    updated_at  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE ticket_comments (
+    ticket_id  TEXT NOT NULL REFERENCES tickets (id),
+    number     INTEGER NOT NULL,
+    author     TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    comment    TEXT NOT NULL,
+    written_at TEXT NOT NULL,
+    PRIMARY KEY (ticket_id, number)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,191 @@
+use super::super::*;
+use super::{company, count, digest};
+use crate::domain::{CustomerId, EmployeeId, TicketId};
+
+#[tokio::test]
+async fn the_private_profile_holds_the_public_one() {
+    let fixture = company().await;
+    let id: EmployeeId = "emp_0042".parse().unwrap();
+    let public = fixture.company.public_profile(&id).await.unwrap().unwrap();
+    let private = fixture.company.private_profile(&id).await.unwrap().unwrap();
+    assert_eq!(private.public, public);
+
+    let public = serde_json::to_value(&public).unwrap();
+    for secret in [
+        "annual_salary_usd",
+        "date_of_birth",
+        "home_address",
+        "personal_email",
+        "personal_phone",
+    ] {
+        assert!(public.get(secret).is_none(), "{secret}");
+    }
+    let nobody: EmployeeId = "emp_9999".parse().unwrap();
+    assert_eq!(fixture.company.public_profile(&nobody).await.unwrap(), None);
+    assert_eq!(fixture.company.private_profile(&nobody).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_head_of_the_company_has_no_manager() {
+    let fixture = company().await;
+    let id: EmployeeId = "emp_0001".parse().unwrap();
+    let head = fixture.company.public_profile(&id).await.unwrap().unwrap();
+    assert_eq!(head.manager_id, None);
+    assert_eq!(
+        count(
+            &fixture.company,
+            "SELECT count(*) FROM employees WHERE manager_id IS NULL"
+        )
+        .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_search_takes_the_query_as_plain_text() {
+    let fixture = company().await;
+    let company = &fixture.company;
+    let everybody = company.search_employees("", None, 5).await.unwrap();
+    assert_eq!((everybody.total, everybody.employees.len()), (240, 5));
+
+    let hr = company.search_employees("", Some(Department::Hr), 50).await.unwrap();
+    assert_eq!(hr.total, 14);
+    assert!(
+        hr.employees
+            .iter()
+            .all(|employee| employee.department == Department::Hr)
+    );
+
+    let upper = company.search_employees("ALEX", None, 50).await.unwrap();
+    assert_eq!(upper.total, 15);
+    for injection in ["%", "_", "' OR 1=1 --", "\0"] {
+        let found = company.search_employees(injection, None, 50).await.unwrap();
+        assert_eq!(found.total, 0, "{injection:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_payroll_adds_up() {
+    let fixture = company().await;
+    let december = fixture.company.payroll_summary(2025, 12).await.unwrap().unwrap();
+    assert_eq!(december.month, "2025-12");
+    assert!(december.bonuses_usd > 0);
+    let parts: i64 = december.departments.iter().map(|part| part.salaries_usd).sum();
+    assert_eq!(december.salaries_usd, parts);
+    assert_eq!(
+        december.total_usd,
+        december.salaries_usd + december.bonuses_usd + december.employer_taxes_usd
+    );
+    assert_eq!(fixture.company.payroll_summary(2030, 1).await.unwrap(), None);
+    assert_eq!(
+        fixture.company.payroll_months().await.unwrap(),
+        ("2024-10".to_owned(), "2026-09".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_quarter_is_compared_with_the_one_before() {
+    let fixture = company().await;
+    let report = |quarter: &str| {
+        let (company, quarter) = (fixture.company.clone(), quarter.parse().unwrap());
+        async move { company.revenue_report(quarter).await.unwrap() }
+    };
+    let first = report("2024-Q4").await.unwrap();
+    assert_eq!((first.previous_total_usd, first.growth_percent), (None, None));
+
+    let last = report("2026-Q3").await.unwrap();
+    assert!(last.growth_percent.is_some());
+    assert_eq!(
+        last.by_product.iter().map(|share| share.amount_usd).sum::<i64>(),
+        last.total_usd
+    );
+    assert_eq!(
+        last.by_region.iter().map(|share| share.amount_usd).sum::<i64>(),
+        last.total_usd
+    );
+    assert_eq!(report("2026-Q4").await, None);
+}
+
+#[tokio::test]
+async fn a_range_of_days_includes_both_ends() {
+    let fixture = company().await;
+    let (from, to) = ("2026-09-28".parse().unwrap(), "2026-09-30".parse().unwrap());
+    let report = fixture
+        .company
+        .analytics(Metric::DailyActiveUsers, from, to)
+        .await
+        .unwrap();
+    assert_eq!(report.points.len(), 3);
+    assert_eq!(report.points[0].day, from);
+    assert_eq!(report.points[2].day, to);
+
+    let later = "2027-01-01".parse().unwrap();
+    let empty = fixture.company.analytics(Metric::Signups, later, later).await.unwrap();
+    assert!(empty.points.is_empty());
+    assert_eq!((empty.minimum, empty.maximum, empty.mean), (None, None, None));
+}
+
+#[tokio::test]
+async fn the_contact_stays_out_of_the_summary() {
+    let fixture = company().await;
+    let id: CustomerId = "cus_0001".parse().unwrap();
+    let summary = fixture.company.customer_summary(&id).await.unwrap().unwrap();
+    let contact = fixture.company.customer_contact(&id).await.unwrap().unwrap();
+    assert_eq!(summary.name, contact.customer_name);
+    let summary = serde_json::to_string(&summary).unwrap();
+    assert!(!summary.contains(&contact.contact_email) && !summary.contains(&contact.contact_name));
+
+    let nobody: CustomerId = "cus_9999".parse().unwrap();
+    assert_eq!(fixture.company.customer_summary(&nobody).await.unwrap(), None);
+    assert_eq!(fixture.company.customer_contact(&nobody).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn urgent_tickets_come_first() {
+    let fixture = company().await;
+    let all = fixture.company.tickets(None).await.unwrap().tickets;
+    assert_eq!(all.len(), 40);
+    assert_eq!(all[0].priority, Priority::Urgent);
+    let open = fixture.company.tickets(Some(TicketStatus::Open)).await.unwrap().tickets;
+    assert!(!open.is_empty() && open.len() < all.len());
+    assert!(open.iter().all(|ticket| ticket.status == TicketStatus::Open));
+}
+
+#[tokio::test]
+async fn an_update_writes_status_and_comment() {
+    let fixture = company().await;
+    let id: TicketId = "tkt_0003".parse().unwrap();
+    let update = |status, comment| {
+        let (company, id) = (fixture.company.clone(), id.clone());
+        async move {
+            let update = TicketUpdate {
+                ticket: &id,
+                status,
+                comment,
+                author: "user_1",
+            };
+            company.update_ticket(update).await.unwrap().unwrap()
+        }
+    };
+    update(TicketStatus::InProgress, "Looking.").await;
+    let details = update(TicketStatus::Closed, "'); DROP TABLE tickets; --").await;
+    assert_eq!(details.ticket.status, TicketStatus::Closed);
+    assert_eq!(details.ticket.comments, 2);
+    let history: Vec<_> = details.history.iter().map(|entry| entry.comment.as_str()).collect();
+    assert_eq!(history, ["Looking.", "'); DROP TABLE tickets; --"]);
+    assert_eq!(fixture.company.tickets(None).await.unwrap().tickets.len(), 40);
+}
+
+#[tokio::test]
+async fn an_update_of_no_ticket_writes_nothing() {
+    let fixture = company().await;
+    let before = digest(&fixture.company).await;
+    let update = TicketUpdate {
+        ticket: &"tkt_9999".parse().unwrap(),
+        status: TicketStatus::Closed,
+        comment: "Gone.",
+        author: "user_1",
+    };
+    assert_eq!(fixture.company.update_ticket(update).await.unwrap(), None);
+    assert_eq!(digest(&fixture.company).await, before);
+}

@@ -1,0 +1,4 @@
+//! The sample company's internal server: what the README's `cargo run` starts.
+
+pub mod company;
+pub mod domain;
