@@ -82,7 +82,7 @@ async fn a_fill_that_is_cut_short_leaves_nothing() {
         .await
         .unwrap();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    sqlx::raw_sql(include_str!("schema.sql"))
+    sqlx::raw_sql(include_str!("../schema.sql"))
         .execute(&mut *transaction)
         .await
         .unwrap();
