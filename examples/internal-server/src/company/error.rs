@@ -85,20 +85,23 @@ impl OpenError {
     /// Turns SQLite's result code into what the reader can do about it.
     pub(super) fn explain(path: &Path, source: sqlx::Error) -> Self {
         let path = path.to_owned();
-        // The primary result code is the low byte of the extended one (sqlite.org/rescode.html).
-        let primary = source
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .and_then(|code| code.parse::<u32>().ok())
-            .map(|code| code & 0xff);
-        match primary {
+        match result_code(&source) {
             // PERM, READONLY, IOERR, FULL, CANTOPEN
             Some(3 | 8 | 10 | 13 | 14) => Self::Unwritable { path, source },
             // BUSY, LOCKED
-            Some(5 | 6) => Self::Locked { path, source },
+            Some(SQLITE_BUSY | 6) => Self::Locked { path, source },
             // CORRUPT, NOTADB
             Some(11 | 26) => Self::Damaged { path, source },
             _ => Self::Database { path, source },
         }
     }
+}
+
+/// `SQLITE_BUSY`: another process holds a lock.
+pub(super) const SQLITE_BUSY: u32 = 5;
+
+/// SQLite's primary result code: the low byte of the extended one (sqlite.org/rescode.html).
+pub(super) fn result_code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse::<u32>().ok().map(|code| code & 0xff)
 }

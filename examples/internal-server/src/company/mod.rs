@@ -16,13 +16,14 @@ mod tickets;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 pub use analytics::{AnalyticsReport, DataPoint, Metric};
 pub use customers::{CustomerContact, CustomerStatus, CustomerSummary, Plan};
 pub use employees::{Department, EmployeeSearch, PrivateProfile, PublicProfile};
 pub use error::OpenError;
+use error::{SQLITE_BUSY, result_code};
 pub use finance::{RevenueReport, RevenueShare};
 pub use payroll::{DepartmentPayroll, PayrollSummary};
 pub use tickets::{Priority, Ticket, TicketComment, TicketDetails, TicketList, TicketStatus, TicketUpdate};
@@ -67,9 +68,11 @@ impl Company {
             .busy_timeout(BUSY_TIMEOUT);
         let explain = |source| OpenError::explain(path, source);
 
-        // Write-ahead logging is a change to the file: only once the file is known to be ours.
         let mut connection = options.connect().await.map_err(explain)?;
         let found = prepare(&mut connection).await.map_err(explain)?;
+        if matches!(found, Contents::Company) {
+            prefer_write_ahead_logging(&mut connection).await.map_err(explain)?;
+        }
         connection.close().await.map_err(explain)?;
         match found {
             Contents::Company => {}
@@ -85,11 +88,7 @@ impl Company {
 
         let pool = SqlitePoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
-            .connect_with(
-                options
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Normal),
-            )
+            .connect_with(options)
             .await
             .map_err(explain)?;
         Ok(Self { pool })
@@ -133,6 +132,17 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<Contents, sqlx::Er
             Ok(Contents::Company)
         }
         _ => Ok(Contents::Foreign),
+    }
+}
+
+/// Lets readers and a writer work side by side. The file remembers it.
+///
+/// SQLite does not wait for a lock here. Who holds one is another process that opens the company too,
+/// and which asks for the same in a moment; until then the file works as it is, only slower.
+async fn prefer_write_ahead_logging(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    match sqlx::query("PRAGMA journal_mode = WAL").execute(connection).await {
+        Err(error) if result_code(&error) == Some(SQLITE_BUSY) => Ok(()),
+        other => other.map(drop),
     }
 }
 
