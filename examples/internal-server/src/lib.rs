@@ -2,3 +2,4 @@
 
 pub mod company;
 pub mod domain;
+pub mod repository;

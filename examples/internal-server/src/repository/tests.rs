@@ -1,0 +1,268 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A repository with a secret beside it.
+struct Fixture {
+    repository: Repository,
+    folder: TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("repository");
+        for (path, content) in [
+            ("README.md", "# Example\nNeedle in the readme\n"),
+            ("src/main.rs", "fn main() {\n    // a needle\n}\n"),
+            ("src/deep/er/lib.rs", "// NEEDLE\n"),
+            (".git/config", "needle of git\n"),
+            ("target/debug/build.log", "needle of a build\n"),
+            (".hidden", "needle of a dot file\n"),
+        ] {
+            write(&root.join(path), content);
+        }
+        write(&folder.path().join("secret/secret.txt"), "needle of somebody else\n");
+        Self {
+            repository: Repository::open(&root).unwrap(),
+            folder,
+        }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("repository")
+    }
+
+    async fn read(&self, path: &str) -> Result<FileText, RepositoryError> {
+        self.repository.read(&RepositoryPath::parse(path)?).await
+    }
+
+    async fn search(&self, query: &str, path: &str, limit: usize) -> Result<SearchResult, RepositoryError> {
+        self.repository
+            .search(query, &RepositoryPath::parse(path)?, limit)
+            .await
+    }
+
+    async fn found(&self, query: &str, path: &str) -> Vec<String> {
+        let result = self.search(query, path, 100).await.unwrap();
+        result.matches.into_iter().map(|found| found.path).collect()
+    }
+}
+
+fn write(path: &Path, content: impl AsRef<[u8]>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_read_as_it_is() {
+    let fixture = Fixture::new();
+    let file = fixture.read("src/main.rs").await.unwrap();
+    assert_eq!(file.text, "fn main() {\n    // a needle\n}\n");
+    assert_eq!(
+        (file.path.as_str(), file.truncated, file.bytes),
+        ("src/main.rs", false, 30)
+    );
+}
+
+#[tokio::test]
+async fn a_large_file_is_cut_between_characters() {
+    let fixture = Fixture::new();
+    write(
+        &fixture.root().join("large.txt"),
+        format!("a{}", "é".repeat(MAX_READ_BYTES)),
+    );
+    let file = fixture.read("large.txt").await.unwrap();
+    assert!(file.truncated);
+    assert_eq!(file.text.len(), MAX_READ_BYTES - 1);
+    assert_eq!(file.bytes, 2 * MAX_READ_BYTES as u64 + 1);
+}
+
+#[tokio::test]
+async fn what_is_no_text_file_is_refused() {
+    let fixture = Fixture::new();
+    write(&fixture.root().join("image.png"), b"\x89PNG\0\x01");
+    for (path, expected) in [
+        ("image.png", "is not a text file"),
+        ("src", "is a folder"),
+        (".", "is a folder"),
+        ("src/nothing.rs", "has no `src/nothing.rs`"),
+        ("README.md/more", "is not a folder"),
+        (".git/config", "Git's own"),
+        ("../secret/secret.txt", "not a path inside"),
+    ] {
+        let error = fixture.read(path).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{path}: {error}");
+    }
+    let long = "x".repeat(5000);
+    assert!(matches!(
+        fixture.read(&long).await.unwrap_err(),
+        RepositoryError::Missing(_)
+    ));
+}
+
+#[tokio::test]
+async fn a_database_in_the_repository_cannot_be_read_around_its_scopes() {
+    let fixture = Fixture::new();
+    let path = fixture.root().join("data/company.db");
+    let company = crate::company::Company::open(&path).await.unwrap();
+    company.tickets(None).await.unwrap();
+    for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if fs::metadata(fixture.root().join("data").join(&name)).unwrap().len() > 0 {
+            let error = fixture.read(&format!("data/{name}")).await.unwrap_err();
+            assert!(matches!(error, RepositoryError::NotText(_)), "{name}: {error:?}");
+        }
+    }
+    assert_eq!(fixture.found("emp_0001", "data").await, Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn no_link_is_followed_wherever_it_leads() {
+    use std::os::unix::fs::symlink;
+
+    let fixture = Fixture::new();
+    let root = fixture.root();
+    let secret = fixture.folder.path().join("secret");
+    symlink(secret.join("secret.txt"), root.join("absolute.txt")).unwrap();
+    symlink("../secret/secret.txt", root.join("relative.txt")).unwrap();
+    symlink(&secret, root.join("folder")).unwrap();
+    symlink(".git", root.join("history")).unwrap();
+    symlink("src/main.rs", root.join("inside.rs")).unwrap();
+    symlink("/", root.join("src/root")).unwrap();
+    symlink(".", root.join("src/loop")).unwrap();
+
+    for path in [
+        "absolute.txt",
+        "relative.txt",
+        "folder/secret.txt",
+        "history/config",
+        "inside.rs",
+        "src/root/etc/passwd",
+        "src/loop/main.rs",
+    ] {
+        let error = fixture.read(path).await.unwrap_err();
+        assert!(matches!(error, RepositoryError::Link(_)), "{path}: {error:?}");
+        let error = fixture.search("needle", path, 10).await.unwrap_err();
+        assert!(matches!(error, RepositoryError::Link(_)), "{path}: {error:?}");
+    }
+    assert_eq!(
+        fixture.found("needle", "").await,
+        [".hidden", "README.md", "src/deep/er/lib.rs", "src/main.rs"]
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere() {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let fixture = Fixture::new();
+    let (root, secret) = (fixture.root(), fixture.folder.path().join("secret"));
+    write(&root.join("swap/secret.txt"), "harmless\n");
+    let done = Arc::new(AtomicBool::new(false));
+    let swapper = std::thread::spawn({
+        let (root, done) = (root.clone(), Arc::clone(&done));
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                fs::rename(root.join("swap"), root.join("kept")).unwrap();
+                symlink(&secret, root.join("swap")).unwrap();
+                fs::remove_file(root.join("swap")).unwrap();
+                fs::rename(root.join("kept"), root.join("swap")).unwrap();
+            }
+        }
+    });
+    let mut outcomes = Vec::new();
+    for _ in 0..2000 {
+        outcomes.push(fixture.read("swap/secret.txt").await.map(|file| file.text));
+    }
+    done.store(true, Ordering::Relaxed);
+    swapper.join().unwrap();
+    for outcome in outcomes.into_iter().flatten() {
+        assert_eq!(outcome, "harmless\n");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_named_pipe_keeps_nobody_waiting() {
+    let fixture = Fixture::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(fixture.root().join("pipe"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let error = fixture.read("pipe").await.unwrap_err();
+    assert!(matches!(error, RepositoryError::NotText(_)), "{error:?}");
+    assert_eq!(fixture.found("needle", "").await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_search_finds_lines_in_any_case_in_a_fixed_order() {
+    let fixture = Fixture::new();
+    let result = fixture.search("nEEdle", "", 100).await.unwrap();
+    let found: Vec<_> = result
+        .matches
+        .iter()
+        .map(|found| (found.path.as_str(), found.line, found.text.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (".hidden", 1, "needle of a dot file"),
+            ("README.md", 2, "Needle in the readme"),
+            ("src/deep/er/lib.rs", 1, "// NEEDLE"),
+            ("src/main.rs", 2, "    // a needle"),
+        ]
+    );
+    assert!(!result.truncated);
+    assert_eq!((result.files_searched, result.files_skipped), (4, 0));
+}
+
+#[tokio::test]
+async fn a_search_stays_below_its_path() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.found("needle", "src/deep").await, ["src/deep/er/lib.rs"]);
+    assert_eq!(fixture.found("needle", "README.md").await, ["README.md"]);
+    for path in ["..", "/etc", ".git"] {
+        fixture.search("needle", path, 10).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_search_says_when_its_limit_left_something_out() {
+    let fixture = Fixture::new();
+    let some = fixture.search("needle", "", 3).await.unwrap();
+    assert_eq!((some.matches.len(), some.truncated), (3, true));
+    let all = fixture.search("needle", "", 4).await.unwrap();
+    assert_eq!((all.matches.len(), all.truncated), (4, false));
+}
+
+#[tokio::test]
+async fn a_search_passes_over_what_is_no_text_or_too_large() {
+    let fixture = Fixture::new();
+    write(&fixture.root().join("binary"), b"needle\0");
+    write(&fixture.root().join("latin1"), b"needle \xe9");
+    write(
+        &fixture.root().join("huge"),
+        format!("needle{}", " ".repeat(1024 * 1024)),
+    );
+    let result = fixture.search("needle", "", 100).await.unwrap();
+    assert_eq!((result.matches.len(), result.files_skipped), (4, 3));
+
+    let error = fixture.search("needle", "huge", 10).await.unwrap_err();
+    assert!(matches!(error, RepositoryError::TooLarge(_)), "{error:?}");
+    let error = fixture.search("needle", "binary", 10).await.unwrap_err();
+    assert!(matches!(error, RepositoryError::NotText(_)), "{error:?}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_gets_a_sentence() {
+    let error = Repository::open("/nowhere/at/all").unwrap_err().to_string();
+    assert!(error.contains("/nowhere/at/all") && error.contains("--repo"), "{error}");
+}
