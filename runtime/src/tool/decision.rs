@@ -1,0 +1,59 @@
+//! May this caller use this tool? The one place that says so, for the list and for calls alike.
+
+use std::sync::Arc;
+
+use super::{RegisteredTool, Registry};
+use crate::{auth::Caller, scope::Shortfall};
+
+/// Proof that a caller may call a tool. Only [`Registry::decide`] makes one, and a body runs only by spending one.
+#[derive(Debug)]
+pub(crate) struct Authorized<'a> {
+    tool: &'a RegisteredTool,
+    caller: &'a Arc<Caller>,
+}
+
+impl<'a> Authorized<'a> {
+    pub(crate) fn tool(&self) -> &'a RegisteredTool {
+        self.tool
+    }
+
+    pub(crate) fn caller(&self) -> &'a Arc<Caller> {
+        self.caller
+    }
+}
+
+/// Why a caller may not call a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// There is no tool of this name.
+    Unknown,
+    /// There is one, but it does not exist for this caller: a visibility rule or the operator hides it.
+    Hidden,
+    /// The token has too few scopes.
+    InsufficientScope(Shortfall),
+}
+
+impl Registry {
+    /// Decides about one call.
+    pub(crate) fn decide<'a>(&'a self, name: &str, caller: &'a Arc<Caller>) -> Result<Authorized<'a>, Refusal> {
+        let tool = self.get(name).ok_or(Refusal::Unknown)?;
+        self.check(tool, caller)?;
+        Ok(Authorized { tool, caller })
+    }
+
+    /// The tools that [`decide`](Self::decide) lets this caller call, in the order of their names.
+    pub(crate) fn visible_to<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a RegisteredTool> + 'a {
+        self.tools().iter().filter(move |tool| self.check(tool, caller).is_ok())
+    }
+
+    fn check(&self, tool: &RegisteredTool, caller: &Caller) -> Result<(), Refusal> {
+        if self.is_switched_off(tool) || !tool.is_visible_to(caller) {
+            return Err(Refusal::Hidden);
+        }
+        let requirement = tool.requirement();
+        if requirement.is_met_by(caller.granted()) {
+            return Ok(());
+        }
+        Err(Refusal::InsufficientScope(requirement.shortfall(caller.index(), caller.granted())))
+    }
+}
