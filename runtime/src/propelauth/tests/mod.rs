@@ -1,0 +1,44 @@
+//! Calls over real sockets on loopback.
+
+mod authorization_server;
+mod stub;
+mod validate;
+
+use self::stub::Stub;
+use super::*;
+
+const CLIENT_ID: &str = "introspection-client";
+const CLIENT_SECRET: &str = "introspection-hunter2";
+
+fn propel_auth(auth_url: &str) -> PropelAuth {
+    PropelAuth::new(auth_url, CLIENT_ID, CLIENT_SECRET).unwrap()
+}
+
+#[test]
+fn debug_shows_no_credentials() {
+    let shown = format!("{:#?}", propel_auth("http://127.0.0.1:1"));
+    assert!(shown.contains("http://127.0.0.1:1"), "{shown}");
+    assert!(!shown.contains(CLIENT_ID) && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn limits_are_what_they_were_set_to() {
+    let auth = propel_auth("http://127.0.0.1:1");
+    assert_eq!(auth.http.limits(), Limits::default());
+    let auth = auth
+        .connect_timeout(Duration::from_millis(1))
+        .timeout(Duration::from_millis(2))
+        .max_answer_bytes(3);
+    let limits = Limits {
+        connect_timeout: Duration::from_millis(1),
+        timeout: Duration::from_millis(2),
+        max_answer_bytes: 3,
+    };
+    assert_eq!(auth.http.limits(), limits);
+}
+
+#[test]
+fn the_default_issuer_is_the_one_with_the_path() {
+    let auth = propel_auth("http://127.0.0.1:1/");
+    assert_eq!(auth.default_issuer().as_deref(), Some("http://127.0.0.1:1/oauth/2.1"));
+}

@@ -1,0 +1,79 @@
+//! An HTTP server on loopback that records what it is asked.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    response::Response,
+};
+use http::{HeaderMap, Method, StatusCode, Uri, request::Parts};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// What the server was asked.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+/// The server; it ends when this is dropped.
+pub(super) struct Stub {
+    pub(super) url: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    server: JoinHandle<()>,
+}
+
+impl Stub {
+    /// Answers every request like this; `None` never answers.
+    pub(super) async fn new(answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let recorded = Arc::clone(&requests);
+        let answer = Arc::new(answer);
+        let router = Router::new().fallback(async move |parts: Parts, body: Bytes| {
+            let request = Request {
+                method: parts.method,
+                uri: parts.uri,
+                headers: parts.headers,
+                body: String::from_utf8(body.to_vec()).unwrap(),
+            };
+            let response = answer(&request);
+            recorded.lock().unwrap().push(request);
+            match response {
+                Some(response) => response,
+                None => std::future::pending().await,
+            }
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, requests, server }
+    }
+
+    /// Answers every request with this status and this body.
+    pub(super) async fn answering(status: u16, body: impl Into<String>) -> Self {
+        let body = body.into();
+        Self::new(move |_| Some(response(status, &[], body.clone()))).await
+    }
+
+    /// Everything it was asked so far.
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+pub(super) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
+    let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(body.into()).unwrap()
+}
