@@ -1,5 +1,16 @@
 //! The sample company's internal server: what the README's `cargo run` starts.
 
+mod cli;
 pub mod company;
 pub mod domain;
 pub mod repository;
+mod scope_table;
+mod scopes;
+pub mod tenant;
+mod tools;
+mod welcome;
+
+pub use cli::{Cli, TableFormat};
+pub use scope_table::{RoleTable, RoleTableRow};
+pub use scopes::SCOPES;
+pub use welcome::{RoleToken, TokenSource, Welcome};

@@ -77,7 +77,7 @@ CREATE TABLE tickets (
 CREATE TABLE ticket_comments (
     ticket_id  TEXT NOT NULL REFERENCES tickets (id),
     number     INTEGER NOT NULL,
-    author     TEXT NOT NULL,
+    author     TEXT,
     status     TEXT NOT NULL,
     comment    TEXT NOT NULL,
     written_at TEXT NOT NULL,

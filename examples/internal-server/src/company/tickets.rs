@@ -75,8 +75,9 @@ pub struct TicketList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 #[schemars(inline)]
 pub struct TicketComment {
-    /// Who wrote it: the user ID of the token's owner.
-    pub author: String,
+    /// The ID of the user who wrote it; absent when the token belonged to no user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// The status that the ticket was given with it.
     pub status: TicketStatus,
     /// The comment.
@@ -103,8 +104,8 @@ pub struct TicketUpdate<'a> {
     pub status: TicketStatus,
     /// What is written on it.
     pub comment: &'a str,
-    /// Who writes it.
-    pub author: &'a str,
+    /// The ID of the user who writes it, if it is one.
+    pub author: Option<&'a str>,
 }
 
 impl Company {

@@ -51,7 +51,7 @@ async fn a_company_is_filled_once_and_keeps_its_changes() {
         ticket: &ticket,
         status: TicketStatus::Closed,
         comment: "It works now.",
-        author: "user_1",
+        author: Some("user_1"),
     };
     fixture.company.update_ticket(update).await.unwrap().unwrap();
     let before = digest(&fixture.company).await;

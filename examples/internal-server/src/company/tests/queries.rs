@@ -162,7 +162,7 @@ async fn an_update_writes_status_and_comment() {
                 ticket: &id,
                 status,
                 comment,
-                author: "user_1",
+                author: Some("user_1"),
             };
             company.update_ticket(update).await.unwrap().unwrap()
         }
@@ -171,6 +171,7 @@ async fn an_update_writes_status_and_comment() {
     let details = update(TicketStatus::Closed, "'); DROP TABLE tickets; --").await;
     assert_eq!(details.ticket.status, TicketStatus::Closed);
     assert_eq!(details.ticket.comments, 2);
+    assert_eq!(details.history[0].author.as_deref(), Some("user_1"));
     let history: Vec<_> = details.history.iter().map(|entry| entry.comment.as_str()).collect();
     assert_eq!(history, ["Looking.", "'); DROP TABLE tickets; --"]);
     assert_eq!(fixture.company.tickets(None).await.unwrap().tickets.len(), 40);
@@ -184,7 +185,7 @@ async fn an_update_of_no_ticket_writes_nothing() {
         ticket: &"tkt_9999".parse().unwrap(),
         status: TicketStatus::Closed,
         comment: "Gone.",
-        author: "user_1",
+        author: Some("user_1"),
     };
     assert_eq!(fixture.company.update_ticket(update).await.unwrap(), None);
     assert_eq!(digest(&fixture.company).await, before);
