@@ -6,11 +6,14 @@
 //! resources only.
 #![forbid(unsafe_code)]
 
+mod browser;
+mod client_document;
 mod clock;
 mod config;
 mod fault;
 mod http;
 mod mint;
+mod oauth;
 mod resource;
 mod secret;
 mod server;

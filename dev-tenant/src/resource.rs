@@ -73,3 +73,8 @@ pub enum ResourceError {
         resource: String,
     },
 }
+
+/// Whether two resources are one. Trailing slashes do not matter; everything else does.
+pub(crate) fn same_resource(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}

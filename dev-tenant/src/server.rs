@@ -47,6 +47,57 @@ impl DevTenantBuilder {
         self
     }
 
+    /// Whether applications can register themselves (Dynamic Client Registration). Default: yes.
+    pub fn registration(mut self, enabled: bool) -> Self {
+        self.settings.registration = enabled;
+        self
+    }
+
+    /// Whether a client id may be the https address of a client ID metadata document. Default: no, as at
+    /// PropelAuth today.
+    pub fn client_id_metadata_documents(mut self, enabled: bool) -> Self {
+        self.settings.client_id_metadata_documents = enabled;
+        self
+    }
+
+    /// Whether authorization responses carry `iss` (RFC 9207). Default: no; PropelAuth's documents do not
+    /// announce it.
+    pub fn iss_parameter(mut self, enabled: bool) -> Self {
+        self.settings.iss_parameter = enabled;
+        self
+    }
+
+    /// Whether people may untick scopes on the consent page. Default: yes.
+    pub fn optional_scopes(mut self, enabled: bool) -> Self {
+        self.settings.optional_scopes = enabled;
+        self
+    }
+
+    /// The redirect URIs that clients may register (MCP -> Allowed MCP Clients); a loopback address allows every
+    /// port. Default: all that are safe.
+    pub fn allowed_redirect_uris<S: Into<String>>(mut self, uris: impl IntoIterator<Item = S>) -> Self {
+        self.settings.allowed_redirect_uris = Some(uris.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How long an access token lives, in whole seconds. Default: one hour.
+    pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.access_token_lifetime = lifetime.as_secs();
+        self
+    }
+
+    /// How long a refresh token can go unused, in whole seconds. Default: thirty days.
+    pub fn refresh_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.refresh_token_lifetime = lifetime.as_secs();
+        self
+    }
+
+    /// How long an authorization code lives, in whole seconds. Default: five minutes.
+    pub fn code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.code_lifetime = lifetime.as_secs();
+        self
+    }
+
     /// Issues tokens for resources that are not on this machine.
     ///
     /// What this gives up: anybody who reaches this tenant can log in as anybody, so a server beyond

@@ -14,11 +14,25 @@ pub enum IssuerVariant {
     AtRoot,
 }
 
+/// Independent switches, each documented at its builder method.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as in PropelAuth's dashboard"
+)]
 pub(crate) struct Settings {
     pub(crate) issuer_variant: IssuerVariant,
     pub(crate) resources: ResourcePolicy,
     pub(crate) mcp_enabled: bool,
+    pub(crate) registration: bool,
+    pub(crate) client_id_metadata_documents: bool,
+    pub(crate) iss_parameter: bool,
+    pub(crate) optional_scopes: bool,
+    pub(crate) allowed_redirect_uris: Option<Vec<String>>,
+    /// In seconds, as the others.
+    pub(crate) code_lifetime: u64,
+    pub(crate) access_token_lifetime: u64,
+    pub(crate) refresh_token_lifetime: u64,
 }
 
 impl Default for Settings {
@@ -27,6 +41,14 @@ impl Default for Settings {
             issuer_variant: IssuerVariant::AtPath,
             resources: ResourcePolicy::LoopbackOnly,
             mcp_enabled: true,
+            registration: true,
+            client_id_metadata_documents: false,
+            iss_parameter: false,
+            optional_scopes: true,
+            allowed_redirect_uris: None,
+            code_lifetime: 5 * 60,
+            access_token_lifetime: 60 * 60,
+            refresh_token_lifetime: 30 * 24 * 60 * 60,
         }
     }
 }

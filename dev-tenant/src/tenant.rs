@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::browser::{Answers, FormTokens, Sessions};
 use crate::config::{Person, TenantConfig};
 use crate::fault::Fault;
 use crate::mint::{Audience, Mint, MintError};
@@ -23,6 +24,9 @@ pub(crate) struct Tenant {
     pub(crate) introspections: AtomicU64,
     pub(crate) mcp_enabled: AtomicBool,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) sessions: Sessions,
+    pub(crate) form_tokens: FormTokens,
+    answers: Mutex<Answers>,
     state: Mutex<State>,
     fault: Mutex<Option<Fault>>,
 }
@@ -50,6 +54,9 @@ impl Tenant {
             introspection_client_secret: random_secret(),
             introspections: AtomicU64::new(0),
             shutdown: CancellationToken::new(),
+            sessions: Sessions::default(),
+            form_tokens: FormTokens::default(),
+            answers: Mutex::default(),
             state: Mutex::default(),
             fault: Mutex::default(),
         }
@@ -59,6 +66,11 @@ impl Tenant {
     /// locked does not spoil it.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answered consent forms. Locked before the state, never after it.
+    pub(crate) fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn fault(&self) -> Option<Fault> {
@@ -106,7 +118,7 @@ impl Tenant {
 
     pub(crate) fn revoke_all(&self, id: &str) -> Result<usize, TenantError> {
         let person = self.person(id)?;
-        let revoked = self.state().revoke_grants(|_, grant| grant.person == person.id);
+        let revoked = self.state().revoke_grants_of(&person.id);
         Ok(revoked)
     }
 
@@ -135,6 +147,7 @@ impl Tenant {
             person: person.id,
             client_id: order.client_id.clone(),
             resource,
+            scopes: scopes.clone(),
         });
         Ok(state.issue_access_token(&grant, scopes, order.lifetime.as_secs()))
     }

@@ -1,9 +1,19 @@
 //! The HTTP surface.
 
+mod authorize;
 mod basic;
+mod client_auth;
+mod consent;
 mod host;
 mod introspect;
+mod login;
 mod metadata;
+mod oauth_error;
+mod page;
+mod register;
+mod revoke;
+mod same_origin;
+mod token;
 
 use std::sync::Arc;
 
@@ -24,9 +34,18 @@ const METADATA: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
 pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
     // Browser-based clients read and post these from another origin, without cookies.
     let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
-    let public = Router::new().route(METADATA, get(metadata::document)).layer(cors);
+    let public = Router::new()
+        .route(METADATA, get(metadata::document))
+        .route("/oauth/2.1/token", post(token::token))
+        .route("/oauth/2.1/register", post(register::register))
+        .route("/oauth/2.1/revoke", post(revoke::revoke))
+        .layer(cors);
     Router::new()
         .merge(public)
+        .route("/oauth/2.1/authorize", get(authorize::authorize))
+        .route("/oauth/2.1/login", post(login::submit))
+        .route("/oauth/2.1/consent", post(consent::submit))
+        .route(page::STYLE_SHEET, get(page::style_sheet))
         .route("/oauth/2.1/introspect", post(introspect::introspect))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(host::require_loopback))

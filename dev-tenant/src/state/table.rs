@@ -21,8 +21,20 @@ impl<T> Table<T> {
         self.records.get(key)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.records.values()
+    }
+
     pub(crate) fn put(&mut self, key: impl Into<String>, record: T) {
         self.records.insert(key.into(), record);
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.records.remove(key);
     }
 
     /// Removes every record for which `goes` holds and answers how many went.

@@ -1,8 +1,12 @@
 //! The tenant over real sockets; one binary, so that it is linked once.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod browser;
+mod clients;
 mod config;
 mod faults;
 mod introspection;
+mod login;
 mod metadata;
+mod pages;
 mod support;

@@ -1,0 +1,96 @@
+//! Login sessions, bound to a cookie.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
+
+use crate::clock::now;
+use crate::secret::{Digest, random_secret};
+
+/// How long somebody stays logged in, in seconds.
+const LIFETIME: u64 = 8 * 60 * 60;
+
+/// How many sessions are kept; the one that ends first makes room.
+const MAX_SESSIONS: usize = 1000;
+
+/// The value of a browser's session cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SessionId(String);
+
+impl SessionId {
+    pub(crate) fn random() -> Self {
+        Self(random_secret())
+    }
+
+    /// Reads the cookie.
+    pub(crate) fn from_headers(headers: &HeaderMap, cookie: &str) -> Option<Self> {
+        headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|header| header.to_str().ok())
+            .flat_map(|header| header.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, value)| *name == cookie && value.len() == 43)
+            .map(|(_, value)| Self(value.to_owned()))
+    }
+
+    /// The `Set-Cookie` header. It has no `Secure`: the tenant is plain http on loopback.
+    pub(crate) fn set_cookie(&self, cookie: &str) -> String {
+        format!("{cookie}={}; Path=/; HttpOnly; SameSite=Lax", self.0)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who is logged in where.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    sessions: Mutex<HashMap<Digest, Session>>,
+}
+
+#[derive(Debug)]
+struct Session {
+    person: String,
+    expires_at: u64,
+}
+
+impl Sessions {
+    /// Logs a person in under a new cookie, so that one that somebody planted before is worth nothing.
+    pub(crate) fn log_in(&self, person: &str) -> SessionId {
+        let mut sessions = self.lock();
+        let now = now();
+        sessions.retain(|_, session| session.expires_at > now);
+        if sessions.len() >= MAX_SESSIONS {
+            let first = sessions
+                .iter()
+                .min_by_key(|(_, session)| session.expires_at)
+                .map(|(id, _)| id.clone());
+            if let Some(id) = first {
+                sessions.remove(&id);
+            }
+        }
+        let id = SessionId::random();
+        let session = Session {
+            person: person.to_owned(),
+            expires_at: now.saturating_add(LIFETIME),
+        };
+        sessions.insert(Digest::of(&id.0), session);
+        id
+    }
+
+    /// The id of the person who is logged in.
+    pub(crate) fn person(&self, id: &SessionId) -> Option<String> {
+        self.lock()
+            .get(&Digest::of(&id.0))
+            .filter(|session| session.expires_at > now())
+            .map(|session| session.person.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

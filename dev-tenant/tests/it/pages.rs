@@ -1,0 +1,217 @@
+//! What people see, and what other sites cannot do to them.
+
+use reqwest::header::ORIGIN;
+
+use crate::browser::{Browser, REDIRECT, answer, hidden, location, redeem, register, register_as, request};
+use crate::support::{http, start};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn every_page_is_sealed_and_says_what_it_is() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    let login = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
+    let broken = format!("{}/oauth/2.1/authorize", tenant.auth_url());
+    let mut pages = vec![browser.get(&login).await, browser.get(&broken).await];
+    browser.log_in(&tenant, &request(&client, &[]), "HR").await;
+    pages.push(browser.get(&login).await);
+    for page in pages {
+        let header = |name: &str| page.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cache-control"), "no-store");
+        let policy = header("content-security-policy");
+        for directive in [
+            "default-src 'none'",
+            "style-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(directive), "{policy}");
+        }
+        assert!(!policy.contains("unsafe") && !policy.contains("script-src"), "{policy}");
+        let html = page.text().await.unwrap();
+        assert!(html.contains("<html lang=\"en\">") && html.contains("<main id=\"main\">"));
+        assert!(html.contains("Development tenant."), "{html}");
+        assert!(!html.contains("<script"), "{html}");
+        assert_eq!(html.matches("<h1>").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_consent_form_may_end_at_the_redirect_and_nowhere_else() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    browser.log_in(&tenant, &request(&client, &[]), "HR").await;
+    let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
+    let page = browser.get(&url).await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(
+        policy.contains("form-action 'self' http://127.0.0.1:41999;"),
+        "{policy}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_client_says_about_itself_is_text() {
+    let tenant = start().await;
+    let metadata = json!({
+        "client_name": "<img src=x onerror=alert(1)>\"'&",
+        "redirect_uris": [REDIRECT],
+        "token_endpoint_auth_method": "none",
+    });
+    let registration: Value = register_as(&tenant, &metadata).await.json().await.unwrap();
+    let client = registration["client_id"].as_str().unwrap();
+    let query = request(client, &[("state", "\"><script>alert(1)</script>")]);
+    let page = Browser::default().log_in(&tenant, &query, "HR").await;
+    assert!(!page.contains("<img") && !page.contains("<script"), "{page}");
+    assert!(page.contains("&#60;img src=x"), "{page}");
+}
+
+#[tokio::test]
+async fn a_form_without_its_cookie_or_from_another_browser_is_refused() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut victim = Browser::default();
+    let page = victim.log_in(&tenant, &request(&client, &[]), "HR").await;
+    let mut nobody = Browser::default();
+    assert_eq!(nobody.decide(&tenant, &page, "allow").await.status(), 403);
+    let mut other = Browser::default();
+    let others_page = other.log_in(&tenant, &request(&client, &[]), "HR").await;
+    assert_eq!(victim.decide(&tenant, &others_page, "allow").await.status(), 403);
+    assert_eq!(victim.decide(&tenant, &page, "allow").await.status(), 303);
+}
+
+#[tokio::test]
+async fn a_form_for_another_request_or_person_is_refused() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
+    let more = request(&client, &[("scope", "employees:read:private")]);
+    let url = format!("{}/oauth/2.1/consent", tenant.auth_url());
+    let form = [
+        ("form_token", hidden(&page, "form_token")),
+        ("request", more),
+        ("decision", "allow".to_owned()),
+    ];
+    let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(browser.post(&url, &form).await.status(), 403);
+
+    // Another window logs in as somebody else before the first answers.
+    let mut window = browser.clone();
+    window
+        .log_in(&tenant, &request(&client, &[("prompt", "login")]), "Support")
+        .await;
+    assert_eq!(window.decide(&tenant, &page, "allow").await.status(), 403);
+}
+
+#[tokio::test]
+async fn a_form_that_another_site_sends_is_refused() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
+    let shown = http().get(&url).send().await.unwrap();
+    let cookie = shown.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
+    let page = shown.text().await.unwrap();
+    let form = [
+        ("form_token", hidden(&page, "form_token")),
+        ("request", hidden(&page, "request")),
+        ("person", tenant.person_of_role("HR").unwrap().id),
+    ];
+    let post = |name: &'static str, value: &'static str| {
+        http()
+            .post(format!("{}/oauth/2.1/login", tenant.auth_url()))
+            .header("cookie", cookie.split(';').next().unwrap())
+            .header(name, value)
+            .form(&form)
+            .send()
+    };
+    for (name, value, status) in [
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "same-site", 403),
+        (ORIGIN.as_str(), "http://evil.example.com", 403),
+        (ORIGIN.as_str(), "null", 303),
+        ("sec-fetch-site", "same-origin", 303),
+    ] {
+        assert_eq!(post(name, value).await.unwrap().status(), status, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_doubled_submit_goes_to_the_same_place_until_the_code_is_redeemed() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
+    let first = browser.decide(&tenant, &page, "allow").await;
+    let second = browser.decide(&tenant, &page, "allow").await;
+    assert_eq!(location(&first), location(&second));
+    // A second thought does not undo the first answer.
+    assert_eq!(
+        location(&first),
+        location(&browser.decide(&tenant, &page, "deny").await)
+    );
+
+    let code = answer(&first)["code"].clone();
+    let (_, tokens) = redeem(&tenant, &client, &code).await;
+    let late = browser.decide(&tenant, &page, "allow").await;
+    assert_eq!(late.status(), 200);
+    assert!(late.text().await.unwrap().contains("answered this already"));
+    let access = tokens["access_token"].as_str().unwrap();
+    assert_eq!(
+        crate::support::introspect(&tenant, access).await["active"],
+        true,
+        "the code was not replayed"
+    );
+}
+
+#[tokio::test]
+async fn the_back_button_explains_itself_and_can_go_on() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    let query = request(&client, &[]);
+    let page = browser.log_in(&tenant, &query, "HR").await;
+    browser.decide(&tenant, &page, "allow").await;
+    let url = format!("{}/oauth/2.1/authorize?{query}", tenant.auth_url());
+    let back = browser.get(&url).await;
+    assert_eq!(back.status(), 200);
+    let back = back.text().await.unwrap();
+    assert!(back.contains("answered this already") && back.contains("prompt=consent"));
+    let again = browser
+        .get(&format!("{url}&prompt=consent"))
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert_eq!(browser.decide(&tenant, &again, "allow").await.status(), 303);
+}
+
+#[tokio::test]
+async fn a_disabled_person_cannot_log_in_or_answer() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
+    let person = tenant.person_of_role("HR").unwrap();
+    tenant.disable_person(&person.id).unwrap();
+    assert_eq!(browser.decide(&tenant, &page, "allow").await.status(), 403);
+    let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
+    let login = browser.get(&url).await.text().await.unwrap();
+    assert!(login.contains("disabled by an administrator"), "{login}");
+    let form = [
+        ("form_token", hidden(&login, "form_token")),
+        ("request", hidden(&login, "request")),
+        ("person", person.id),
+    ];
+    let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let url = format!("{}/oauth/2.1/login", tenant.auth_url());
+    assert_eq!(browser.post(&url, &form).await.status(), 400);
+}
