@@ -2,8 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::{
-    Attribute, FnArg, Ident, ItemFn, LitStr, Pat, ReturnType, Type, TypeReference, ext::IdentExt,
-    parse_quote,
+    Attribute, FnArg, Ident, ItemFn, LitStr, Pat, ReturnType, Type, TypeReference, ext::IdentExt, parse_quote,
 };
 
 use crate::{
@@ -39,12 +38,22 @@ pub(crate) struct Argument {
 impl Tool {
     pub(crate) fn parse(arguments: TokenStream, mut function: ItemFn, errors: &mut Errors) -> Self {
         let attr = ToolAttr::parse(arguments, errors);
-        let parameters = function.sig.inputs.iter_mut().filter_map(|input| parameter(input, errors)).collect();
+        let parameters = function
+            .sig
+            .inputs
+            .iter_mut()
+            .filter_map(|input| parameter(input, errors))
+            .collect();
         let output = match &function.sig.output {
             ReturnType::Default => parse_quote!(()),
             ReturnType::Type(_, ty) => (**ty).clone(),
         };
-        Self { attr, function, parameters, output }
+        Self {
+            attr,
+            function,
+            parameters,
+            output,
+        }
     }
 
     /// The name on the wire.
@@ -114,9 +123,11 @@ fn parameter(input: &mut FnArg, errors: &mut Errors) -> Option<Parameter> {
             }))
         }
         pattern => {
-            errors.push(pattern, "a parameter needs a plain name, which is the argument's name: take it apart in the body");
+            errors.push(
+                pattern,
+                "a parameter needs a plain name, which is the argument's name: take it apart in the body",
+            );
             None
         }
     }
 }
-

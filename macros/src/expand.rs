@@ -6,7 +6,7 @@ use syn::{Expr, Ident, ItemFn, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     ast::{Parameter, Tool},
-    attr::ScopeList,
+    attr::{self, ScopeList},
     errors::Errors,
     fallback, krate, scope, validate,
 };
@@ -39,11 +39,10 @@ fn expand(tool: &Tool) -> TokenStream {
     let function = &tool.function;
     let list = scope::list(&krate, tool.attr.scopes_in.as_ref());
     let arguments = Arguments::new(tool, &krate);
-    let (argument_type, argument_items) = (&arguments.ty, &arguments.items);
-    let descriptor = descriptor(tool, &krate, argument_type);
-    let checks = checks(tool, &krate);
-    let body = body(tool, &krate, argument_type);
-    let private = quote!(#krate::__private);
+    let (items, input) = (&arguments.items, &arguments.input);
+    let output = output(tool, &krate);
+    let body = body(tool, &krate, &arguments);
+    let descriptor = descriptor(tool, &krate);
 
     quote! {
         // Being async, owning its arguments and having many of them is what the attribute asks for.
@@ -52,46 +51,126 @@ fn expand(tool: &Tool) -> TokenStream {
 
         const _: () = {
             static __TOOLGATE_LIST: &#krate::Scopes = #list;
-            #argument_items
-            #checks
+            #items
+            #input
+            #output
             #body
-            #private::inventory::submit! { #descriptor }
+            #krate::__private::inventory::submit! { #descriptor }
         };
     }
 }
 
-/// The type that a call's arguments are read into.
+/// How a call's arguments become the parameters.
 struct Arguments {
-    ty: TokenStream,
+    /// A type that they are read into, if they need one.
     items: TokenStream,
+    /// The function that makes the schema.
+    input: TokenStream,
+    /// What the body does first.
+    read: TokenStream,
+    /// For each argument, in order, the expression that is passed to the function.
+    values: Vec<TokenStream>,
 }
 
 impl Arguments {
     fn new(tool: &Tool, krate: &TokenStream) -> Self {
-        if tool.arguments().next().is_none() {
-            return Self { ty: quote!(#krate::__private::NoArguments), items: TokenStream::new() };
+        // What serde and schemars say about a field, only their derives understand.
+        let is_derives_business =
+            |attribute: &syn::Attribute| attribute.path().is_ident("serde") || attribute.path().is_ident("schemars");
+        if tool
+            .arguments()
+            .flat_map(|argument| &argument.attributes)
+            .any(is_derives_business)
+        {
+            Self::derived(tool, krate)
+        } else {
+            Self::one_by_one(tool, krate)
         }
+    }
+
+    fn one_by_one(tool: &Tool, krate: &TokenStream) -> Self {
+        let adds = tool.arguments().map(|argument| {
+            let (ty, name) = (&argument.ty, argument.name.unraw().to_string());
+            let description = attr::doc(&argument.attributes).unwrap_or_default();
+            let header = argument.header.as_ref().map(|header| quote!(.header(#name, #header)));
+            let add = quote_spanned!(ty.span()=> .add::<#ty>(#name, #description));
+            quote!(#add #header)
+        });
+        let input = quote! {
+            fn __toolgate_input(
+                __generator: &mut #krate::__private::schemars::SchemaGenerator,
+            ) -> #krate::__private::schemars::Schema {
+                #krate::__private::ParameterSchemas::new(__generator) #(#adds)* .finish()
+            }
+        };
+        let values = tool
+            .arguments()
+            .map(|argument| {
+                let (ty, name) = (&argument.ty, argument.name.unraw().to_string());
+                quote_spanned!(ty.span()=> __invocation.argument::<#ty>(#name)?)
+            })
+            .collect();
+        Self {
+            items: TokenStream::new(),
+            input,
+            read: TokenStream::new(),
+            values,
+        }
+    }
+
+    fn derived(tool: &Tool, krate: &TokenStream) -> Self {
         let private = quote!(#krate::__private);
-        let name = format_ident!("__{}_arguments", tool.function.sig.ident.unraw());
+        let ty = format_ident!("__{}_arguments", tool.function.sig.ident.unraw());
         let serde_path = format!("{private}::serde").replace(' ', "");
         let schemars_path = format!("{private}::schemars").replace(' ', "");
         let fields = tool.arguments().map(|argument| {
             let (name, ty, attributes) = (&argument.name, &argument.ty, &argument.attributes);
-            let header = argument.header.as_ref().map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
+            let header = argument
+                .header
+                .as_ref()
+                .map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
             quote!(#(#attributes)* #header #name: #ty)
         });
         // Serde cannot refuse unknown fields where one parameter takes all of them.
-        let flattens = tool.arguments().flat_map(|argument| &argument.attributes).any(is_flatten);
+        let flattens = tool
+            .arguments()
+            .flat_map(|argument| &argument.attributes)
+            .any(is_flatten);
         let deny = (!flattens).then(|| quote!(#[serde(deny_unknown_fields)]));
+        // The same bounds once more, in terms of the author's types: derives complain about code that nobody wrote.
+        let checks = tool.arguments().map(|argument| {
+            let ty = &argument.ty;
+            let krate = scope::respan(krate, ty.span());
+            quote_spanned!(ty.span()=> let _ = #krate::__private::argument::<#ty>;)
+        });
         let items = quote! {
             #[derive(#private::serde::Deserialize, #private::schemars::JsonSchema)]
             #[serde(crate = #serde_path)]
             #[schemars(crate = #schemars_path)]
             #[allow(non_camel_case_types)]
             #deny
-            struct #name { #(#fields),* }
+            struct #ty { #(#fields),* }
+            const _: () = { #(#checks)* };
         };
-        Self { ty: name.into_token_stream(), items }
+        let input = quote! {
+            fn __toolgate_input(__generator: &mut #private::schemars::SchemaGenerator) -> #private::schemars::Schema {
+                #private::input_schema::<#ty>(__generator)
+            }
+        };
+        let read = quote!(let __arguments: #ty = __invocation.arguments()?;);
+        let values = tool
+            .arguments()
+            .map(|argument| {
+                let name = &argument.name;
+                quote!(__arguments.#name)
+            })
+            .collect();
+        Self {
+            items,
+            input,
+            read,
+            values,
+        }
     }
 }
 
@@ -110,50 +189,36 @@ fn is_flatten(attribute: &syn::Attribute) -> bool {
     found
 }
 
-/// Bounds that are asked for in terms of the author's types, so that an error names them and not the generated code.
-fn checks(tool: &Tool, krate: &TokenStream) -> TokenStream {
-    let checks = tool.arguments().map(|argument| {
-        let ty = &argument.ty;
-        let krate = scope::respan(krate, ty.span());
-        quote_spanned!(ty.span()=> let _ = #krate::__private::argument::<#ty>;)
-    });
-    let states = tool.given().map(|reference| {
-        let ty = &reference.elem;
-        let krate = scope::respan(krate, ty.span());
-        quote_spanned!(ty.span()=> let _ = #krate::__private::state::<#ty>;)
-    });
-    quote!(const _: () = { #(#checks)* #(#states)* };)
-}
-
-fn body(tool: &Tool, krate: &TokenStream, argument_type: &TokenStream) -> TokenStream {
-    let function = &tool.function.sig.ident;
-    let mut values = Vec::new();
-    for parameter in &tool.parameters {
-        values.push(match parameter {
-            Parameter::Argument(argument) => {
-                let name = &argument.name;
-                quote!(__arguments.#name)
-            }
-            Parameter::Given(reference) => {
-                let ty = &reference.elem;
-                quote_spanned!(ty.span()=> __invocation.state::<#ty>()?)
-            }
-        });
-    }
-    // A tool without arguments still refuses those it is given, by its schema.
-    let read = tool.arguments().next().map(|_| quote!(let __arguments: #argument_type = __invocation.arguments()?;));
-    let mutability = read.as_ref().map(|_| quote!(mut));
+fn output(tool: &Tool, krate: &TokenStream) -> TokenStream {
     let output = &tool.output;
-    let output_krate = scope::respan(krate, output.span());
-    let schema = quote_spanned!(output.span()=> <#output as #output_krate::ToolOutput>::schema(__generator));
+    let spanned = scope::respan(krate, output.span());
+    let schema = quote_spanned!(output.span()=> <#output as #spanned::ToolOutput>::schema(__generator));
     quote! {
         fn __toolgate_output(
             __generator: &mut #krate::__private::schemars::SchemaGenerator,
         ) -> ::core::option::Option<#krate::__private::schemars::Schema> {
             #schema
         }
+    }
+}
 
-        fn __toolgate_body(#mutability __invocation: #krate::__private::Invocation<'_>) -> #krate::__private::BodyFuture<'_> {
+fn body(tool: &Tool, krate: &TokenStream, arguments: &Arguments) -> TokenStream {
+    let function = &tool.function.sig.ident;
+    let mut from_json = arguments.values.iter();
+    let values = tool.parameters.iter().map(|parameter| match parameter {
+        Parameter::Argument(_) => from_json.next().cloned().unwrap_or_default(),
+        Parameter::Given(reference) => {
+            let ty = &reference.elem;
+            quote_spanned!(ty.span()=> __invocation.state::<#ty>()?)
+        }
+    });
+    let values: Vec<_> = values.collect();
+    let mutability = (!arguments.values.is_empty()).then(|| quote!(mut));
+    let read = &arguments.read;
+    quote! {
+        fn __toolgate_body(
+            #mutability __invocation: #krate::__private::Invocation<'_>,
+        ) -> #krate::__private::BodyFuture<'_> {
             ::std::boxed::Box::pin(async move {
                 #read
                 #krate::ToolOutput::into_result(#function(#(#values),*).await)
@@ -162,7 +227,7 @@ fn body(tool: &Tool, krate: &TokenStream, argument_type: &TokenStream) -> TokenS
     }
 }
 
-fn descriptor(tool: &Tool, krate: &TokenStream, argument_type: &TokenStream) -> TokenStream {
+fn descriptor(tool: &Tool, krate: &TokenStream) -> TokenStream {
     let private = quote!(#krate::__private);
     let attr = &tool.attr;
     let name = tool.wire_name();
@@ -207,7 +272,7 @@ fn descriptor(tool: &Tool, krate: &TokenStream, argument_type: &TokenStream) -> 
         #private::ToolDescriptor::new(
             #name,
             __TOOLGATE_LIST,
-            #private::input_schema::<#argument_type>,
+            __toolgate_input,
             __toolgate_output,
             __toolgate_body,
             ::core::concat!(::core::file!(), ":", ::core::line!()),
@@ -218,7 +283,9 @@ fn descriptor(tool: &Tool, krate: &TokenStream, argument_type: &TokenStream) -> 
 
 fn scopes<'a>(krate: &'a TokenStream, list: &'a ScopeList) -> impl Iterator<Item = TokenStream> + 'a {
     let checked_against = Ident::new("__TOOLGATE_LIST", Span::call_site()).into_token_stream();
-    list.scopes.iter().map(move |name| scope::checked(krate, &checked_against, name))
+    list.scopes
+        .iter()
+        .map(move |name| scope::checked(krate, &checked_against, name))
 }
 
 fn annotations(tool: &Tool, krate: &TokenStream) -> Option<TokenStream> {

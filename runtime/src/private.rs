@@ -3,20 +3,16 @@
 pub use inventory;
 pub use schemars;
 pub use serde;
+pub use serde_json;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 pub use crate::{
     scope::{check_list, missing, scope},
-    tool::{BodyFuture, Invocation, StateType, ToolDescriptor},
+    tool::{BodyFuture, Invocation, ParameterSchemas, StateType, ToolDescriptor},
 };
 
-/// The arguments of a tool that has none.
-#[derive(serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NoArguments {}
-
-/// The schema of a tool's arguments.
+/// The schema of a tool's arguments, where they have a type of their own.
 pub fn input_schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.root_schema_for::<T>()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Scopes;
 
-/// A scope that is known to be in a list: what [`scope!`](crate::scope!) makes, and `#[tool]` for each of its scopes.
+/// A scope that is known to be in a list: what [`scope!`](macro@crate::scope) makes, and `#[tool]` for each of its scopes.
 ///
 /// ```
 /// use toolgate::{Scope, Scopes, scope};

@@ -15,7 +15,6 @@ pub use checked::Scope;
 pub use checked::{check_list, missing, scope};
 pub(crate) use index::ScopeIndex;
 pub use list::Scopes;
-pub(crate) use list::is_scope_token;
 pub(crate) use requirement::Requirement;
 pub use requirement::Shortfall;
 pub use set::ScopeSet;

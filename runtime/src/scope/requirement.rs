@@ -65,16 +65,6 @@ impl Requirement {
         let missing = required.iter().copied().filter(|name| !has(name)).collect();
         Shortfall { required, missing }
     }
-
-    /// The scopes that are all needed.
-    pub(crate) fn all(&self) -> &[&'static str] {
-        &self.all
-    }
-
-    /// The scopes of which one is needed; empty if there is no such choice.
-    pub(crate) fn any(&self) -> &[&'static str] {
-        &self.any
-    }
 }
 
 /// A bit that no token has stands for a scope that the index does not know: such a requirement is never met.

@@ -5,15 +5,15 @@ use std::{fmt, sync::Arc};
 use http::HeaderMap;
 use rmcp::{
     RoleServer,
-    model::{
-        ClientCapabilities, Implementation, InputResponses, LoggingLevel, LoggingMessageNotificationParam,
-        ProgressNotificationParam, ProtocolVersion,
-    },
+    model::{ClientCapabilities, Implementation, InputResponses, ProgressNotificationParam, ProtocolVersion},
     service::RequestContext,
 };
 use serde_json::{Map, Value};
 
-use super::Registry;
+use super::{
+    Registry,
+    log::{self, LogLevel},
+};
 use crate::auth::Caller;
 
 /// The request that a tool answers: progress, logging, cancellation, metadata.
@@ -51,7 +51,10 @@ impl Context {
         request_state: Option<String>,
     ) -> Self {
         // The gate has taken the credentials out before rmcp saw the request.
-        let headers = request.extensions.remove::<http::request::Parts>().map(|parts| parts.headers);
+        let headers = request
+            .extensions
+            .remove::<http::request::Parts>()
+            .map(|parts| parts.headers);
         Self {
             caller,
             registry,
@@ -113,7 +116,9 @@ impl Context {
 
     /// Tells the client how far the call is, if the client asked for it. `progress` has to grow from call to call.
     pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token) = self.request.meta.get_progress_token() else { return };
+        let Some(token) = self.request.meta.get_progress_token() else {
+            return;
+        };
         let mut notification = ProgressNotificationParam::new(token, progress);
         notification.total = total;
         notification.message = message.map(str::to_owned);
@@ -124,14 +129,8 @@ impl Context {
 
     /// Sends the client a log message, if the client asked for this level or a lower one with this request
     /// (`io.modelcontextprotocol/logLevel`). The server's own log is `tracing`'s business.
-    pub async fn log(&self, level: LoggingLevel, data: impl Into<Value>) {
-        if self.request.meta.log_level().is_none_or(|wanted| severity(level) < severity(wanted)) {
-            return;
-        }
-        let message = LoggingMessageNotificationParam::new(level, data.into());
-        if let Err(error) = self.request.peer.notify_logging_message(message).await {
-            tracing::debug!(%error, "the client did not hear of the message");
-        }
+    pub async fn log(&self, level: LogLevel, data: impl Into<Value>) {
+        log::send(&self.request, level, data.into()).await;
     }
 
     /// Waits until the client has given up: it cancelled the request, or closed the stream of the response. The body
@@ -157,22 +156,11 @@ impl Context {
     }
 }
 
-/// The levels of RFC 5424, section 6.2.1, from the least to the most urgent.
-fn severity(level: LoggingLevel) -> u8 {
-    match level {
-        LoggingLevel::Debug => 0,
-        LoggingLevel::Info => 1,
-        LoggingLevel::Notice => 2,
-        LoggingLevel::Warning => 3,
-        LoggingLevel::Error => 4,
-        LoggingLevel::Critical => 5,
-        LoggingLevel::Alert => 6,
-        LoggingLevel::Emergency => 7,
-    }
-}
-
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("request_id", &self.request.id).field("caller", &self.caller).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("request_id", &self.request.id)
+            .field("caller", &self.caller)
+            .finish_non_exhaustive()
     }
 }

@@ -54,6 +54,8 @@ impl Registry {
         if requirement.is_met_by(caller.granted()) {
             return Ok(());
         }
-        Err(Refusal::InsufficientScope(requirement.shortfall(caller.index(), caller.granted())))
+        Err(Refusal::InsufficientScope(
+            requirement.shortfall(caller.index(), caller.granted()),
+        ))
     }
 }

@@ -36,8 +36,7 @@ pub struct ToolDescriptor {
 inventory::collect!(ToolDescriptor);
 
 /// The generated function around the author's.
-#[doc(hidden)]
-pub type Body = for<'a> fn(Invocation<'a>) -> BodyFuture<'a>;
+pub(crate) type Body = for<'a> fn(Invocation<'a>) -> BodyFuture<'a>;
 
 /// What a [`Body`] returns.
 #[doc(hidden)]
@@ -64,7 +63,7 @@ impl ToolDescriptor {
         list: &'static Scopes,
         input: fn(&mut SchemaGenerator) -> Schema,
         output: fn(&mut SchemaGenerator) -> Option<Schema>,
-        body: Body,
+        body: for<'a> fn(Invocation<'a>) -> BodyFuture<'a>,
         defined_at: &'static str,
     ) -> Self {
         Self {
@@ -74,7 +73,12 @@ impl ToolDescriptor {
             list,
             all: &[],
             any: &[],
-            annotations: Annotations { read_only: None, destructive: None, idempotent: None, open_world: None },
+            annotations: Annotations {
+                read_only: None,
+                destructive: None,
+                idempotent: None,
+                open_world: None,
+            },
             input,
             output,
             states: &[],
@@ -155,7 +159,10 @@ impl ToolDescriptor {
 
 impl fmt::Debug for ToolDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ToolDescriptor").field("name", &self.name).field("defined_at", &self.defined_at).finish()
+        f.debug_struct("ToolDescriptor")
+            .field("name", &self.name)
+            .field("defined_at", &self.defined_at)
+            .finish()
     }
 }
 
@@ -172,8 +179,14 @@ impl<'a> Invocation<'a> {
     /// cannot say, and the model is told.
     pub fn arguments<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ToolError> {
         let arguments = std::mem::replace(&mut self.arguments, Arguments::new(serde_json::Map::new()));
-        T::deserialize(serde_json::Value::Object(arguments.into_object()))
-            .map_err(|error| ToolError::invalid_arguments(vec![super::arguments::Violation::of_all(error.to_string())]))
+        T::deserialize(serde_json::Value::Object(arguments.into_object())).map_err(|error| {
+            ToolError::invalid_arguments(vec![super::arguments::Violation::of_all(error.to_string())])
+        })
+    }
+
+    /// One argument, as a parameter.
+    pub fn argument<T: super::Argument>(&mut self, name: &str) -> Result<T, ToolError> {
+        super::parameters::take(self.arguments.as_object_mut(), name)
     }
 
     /// What a parameter of type `&T` gets.
@@ -188,5 +201,7 @@ impl<'a> Invocation<'a> {
 
 /// Whether a parameter of this type is provided by the call itself, not by `Server::state`.
 pub(crate) fn is_given_by_the_call(state: StateType) -> bool {
-    [StateType::of::<Caller>(), StateType::of::<Context>()].iter().any(|given| given.id() == state.id())
+    [StateType::of::<Caller>(), StateType::of::<Context>()]
+        .iter()
+        .any(|given| given.id() == state.id())
 }

@@ -1,6 +1,8 @@
 //! Asking the user something in the middle of a call.
 
-use rmcp::model::{ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests, InputRequiredResult};
+use rmcp::model::{
+    ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests, InputRequiredResult,
+};
 use thiserror::Error;
 
 /// The tool cannot go on before the client has answered: the multi-round-trip requests of MCP 2026-07-28.
@@ -37,19 +39,31 @@ impl InputRequired {
     /// None in practice: the form is empty.
     pub fn ask(key: impl Into<String>, message: impl Into<String>) -> Result<Self, super::ToolError> {
         let schema = ElicitationSchema::builder().build().map_err(super::ToolError::masked)?;
-        let params =
-            ElicitRequestParams::FormElicitationParams { meta: None, message: message.into(), requested_schema: schema };
-        Ok(Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params))))
+        let params = ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message: message.into(),
+            requested_schema: schema,
+        };
+        Ok(Self::request(
+            key,
+            InputRequest::Elicitation(ElicitRequest::new(params)),
+        ))
     }
 
     /// Asks for one thing: a form, a sample of a model, the client's roots.
     pub fn request(key: impl Into<String>, request: InputRequest) -> Self {
-        Self(InputRequiredResult::from_input_requests(InputRequests::from([(key.into(), request)])))
+        Self(InputRequiredResult::from_input_requests(InputRequests::from([(
+            key.into(),
+            request,
+        )])))
     }
 
     /// Asks for one thing more in the same round.
     pub fn and(mut self, key: impl Into<String>, request: InputRequest) -> Self {
-        self.0.input_requests.get_or_insert_default().insert(key.into(), request);
+        self.0
+            .input_requests
+            .get_or_insert_default()
+            .insert(key.into(), request);
         self
     }
 

@@ -101,7 +101,9 @@ impl ToolOutput for CallToolResult {
 
 impl<T: ToolContent> ToolOutput for Vec<T> {
     fn into_result(self) -> Result<CallToolResult, ToolError> {
-        Ok(CallToolResult::success(self.into_iter().map(ToolContent::into_content).collect()))
+        Ok(CallToolResult::success(
+            self.into_iter().map(ToolContent::into_content).collect(),
+        ))
     }
 }
 

@@ -1,0 +1,113 @@
+//! The `WWW-Authenticate` header: RFC 6750, section 3, with the `resource_metadata` of RFC 9728, section 5.1.
+
+use http::HeaderValue;
+
+/// A challenge under construction.
+#[derive(Debug)]
+pub(crate) struct Challenge(String);
+
+impl Challenge {
+    /// A challenge that tells where the protected resource metadata is.
+    pub(crate) fn bearer(resource_metadata: &str) -> Self {
+        Self("Bearer".to_owned()).first("resource_metadata", resource_metadata)
+    }
+
+    /// Why the request was refused, by one of the codes of RFC 6750, section 3.1.
+    pub(crate) fn error(self, code: &'static str, description: &str) -> Self {
+        self.parameter("error", code)
+            .parameter("error_description", description)
+    }
+
+    /// The scopes that would do.
+    pub(crate) fn scope<'a>(self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        let scopes: Vec<_> = scopes.into_iter().collect();
+        if scopes.is_empty() {
+            self
+        } else {
+            self.parameter("scope", &scopes.join(" "))
+        }
+    }
+
+    /// The header. What is put into a challenge is ours and is quoted besides, so it always is one; should it ever not
+    /// be, the scheme alone is still a challenge.
+    pub(crate) fn into_header(self) -> HeaderValue {
+        HeaderValue::try_from(self.0).unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+
+    fn first(mut self, name: &str, value: &str) -> Self {
+        self.0.push(' ');
+        self.push(name, value);
+        self
+    }
+
+    fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.0.push_str(", ");
+        self.push(name, value);
+        self
+    }
+
+    /// `name="value"`, a quoted string of RFC 9110, section 5.6.4. What cannot stand in a header at all is left out.
+    fn push(&mut self, name: &str, value: &str) {
+        self.0.push_str(name);
+        self.0.push_str("=\"");
+        for c in value.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()) {
+            if matches!(c, '"' | '\\') {
+                self.0.push('\\');
+            }
+            self.0.push(c);
+        }
+        self.0.push('"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_challenge_reads_like_the_one_in_the_specification() {
+        let challenge = Challenge::bearer("https://mcp.example.com/.well-known/oauth-protected-resource/mcp")
+            .error("insufficient_scope", "more scopes are needed")
+            .scope(["a:read", "b:read"]);
+        assert_eq!(
+            challenge.into_header(),
+            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", \
+             error=\"insufficient_scope\", error_description=\"more scopes are needed\", scope=\"a:read b:read\""
+        );
+    }
+
+    /// Reads a challenge back, as a client does.
+    fn parameters(header: &str) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut rest = header.strip_prefix("Bearer ").unwrap();
+        while let Some((name, tail)) = rest.split_once("=\"") {
+            let mut value = String::new();
+            let mut characters = tail.char_indices();
+            let end = loop {
+                match characters.next() {
+                    Some((_, '\\')) => value.extend(characters.next().map(|(_, c)| c)),
+                    Some((at, '"')) => break at,
+                    Some((_, c)) => value.push(c),
+                    None => panic!("the string is not closed: {header}"),
+                }
+            };
+            found.push((name.to_owned(), value));
+            rest = tail[end + 1..].strip_prefix(", ").unwrap_or("");
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn a14_no_value_breaks_out_of_its_quotes(url in ".*", description in ".*", scope in "[ -~]{1,40}") {
+            let header = Challenge::bearer(&url).error("invalid_token", &description).scope([&*scope]).into_header();
+            let header = header.to_str().unwrap();
+            let found = parameters(header);
+            let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+            prop_assert_eq!(names, ["resource_metadata", "error", "error_description", "scope"]);
+            prop_assert_eq!(&found[3].1, &scope);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The responses of the gate when it does not let a request through.
+
+use std::{fmt::Write as _, time::Duration};
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use super::{
+    challenge::Challenge,
+    envelope::{Envelope, INVALID_REQUEST, Malformed},
+};
+use crate::{
+    auth::{CredentialsError, Unavailable},
+    scope::Shortfall,
+};
+
+/// JSON-RPC's code for a call that needs more scopes; the HTTP status is 403.
+pub(crate) const INSUFFICIENT_SCOPE: i32 = -32010;
+
+/// When to try again, if nobody said.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Makes the refusals of one server.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    /// Where the protected resource metadata is.
+    pub(crate) resource_metadata: String,
+    /// What a first connection needs; named in the 401 of a client without a token.
+    pub(crate) initial_scopes: Vec<String>,
+}
+
+impl Refusals {
+    /// RFC 6750, section 3.1: without credentials no error; with malformed ones 400.
+    pub(crate) fn credentials(&self, error: CredentialsError) -> Response<Body> {
+        let challenge = Challenge::bearer(&self.resource_metadata);
+        let text = error.to_string();
+        match error {
+            CredentialsError::Missing => {
+                let challenge = challenge.scope(self.initial_scopes.iter().map(String::as_str));
+                challenged(StatusCode::UNAUTHORIZED, challenge, "unauthorized", &text)
+            }
+            CredentialsError::Doubled | CredentialsError::Malformed | CredentialsError::TooLong => challenged(
+                StatusCode::BAD_REQUEST,
+                challenge.error("invalid_request", &text),
+                "invalid_request",
+                &text,
+            ),
+        }
+    }
+
+    /// One wording for every token that is not good, so that nobody learns which it was.
+    pub(crate) fn invalid_token(&self) -> Response<Body> {
+        let text = "the token is invalid, expired, or not meant for this server";
+        let challenge = Challenge::bearer(&self.resource_metadata).error("invalid_token", text);
+        challenged(StatusCode::UNAUTHORIZED, challenge, "invalid_token", text)
+    }
+
+    /// The step-up challenge: every scope that the call needs, in one.
+    pub(crate) fn insufficient_scope(&self, shortfall: &Shortfall, request_id: &str) -> Response<Body> {
+        let text = format!("the tool needs the scope {}", shortfall.required.join(" "));
+        let challenge = Challenge::bearer(&self.resource_metadata)
+            .error("insufficient_scope", &text)
+            .scope(shortfall.required.iter().copied());
+        let data = json!({ "required": shortfall.required, "missing": shortfall.missing });
+        let mut response = rpc_error(
+            StatusCode::FORBIDDEN,
+            request_id,
+            INSUFFICIENT_SCOPE,
+            "insufficient scope",
+            Some(&data),
+        );
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge.into_header());
+        response
+    }
+}
+
+/// Tokens cannot be checked just now. Never 401: clients throw good tokens away on 401.
+pub(crate) fn unavailable(unavailable: &Unavailable) -> Response<Body> {
+    let after = unavailable.retry_after.unwrap_or(DEFAULT_RETRY_AFTER).as_secs().max(1);
+    let mut response = error(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "temporarily_unavailable",
+        "this server cannot check tokens just now; the token was not refused, try again later",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(after));
+    response
+}
+
+pub(crate) fn malformed(malformed: &Malformed) -> Response<Body> {
+    rpc_error(
+        StatusCode::BAD_REQUEST,
+        "null",
+        malformed.code,
+        &malformed.message,
+        None,
+    )
+}
+
+/// A body that is JSON and not a message that MCP knows.
+pub(crate) fn not_a_message(envelope: &Envelope<'_>) -> Response<Body> {
+    let text = "the body is not a valid MCP message";
+    rpc_error(
+        StatusCode::BAD_REQUEST,
+        envelope.request_id(),
+        INVALID_REQUEST,
+        text,
+        None,
+    )
+}
+
+pub(crate) fn too_large(limit: usize) -> Response<Body> {
+    let text = format!("the request body is larger than {limit} bytes");
+    error(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", &text)
+}
+
+pub(crate) fn unreadable_body() -> Response<Body> {
+    error(
+        StatusCode::BAD_REQUEST,
+        "invalid_request",
+        "the request body ended before it was complete",
+    )
+}
+
+pub(crate) fn forbidden(text: &str) -> Response<Body> {
+    error(StatusCode::FORBIDDEN, "forbidden", text)
+}
+
+fn challenged(status: StatusCode, challenge: Challenge, code: &str, text: &str) -> Response<Body> {
+    let mut response = error(status, code, text);
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, challenge.into_header());
+    response
+}
+
+/// The small JSON body of a refusal, with the names that OAuth has for its errors.
+fn error(status: StatusCode, code: &str, description: &str) -> Response<Body> {
+    json_response(
+        status,
+        json!({ "error": code, "error_description": description }).to_string(),
+    )
+}
+
+/// A JSON-RPC error. The id is JSON already.
+fn rpc_error(
+    status: StatusCode,
+    request_id: &str,
+    code: i32,
+    message: &str,
+    data: Option<&serde_json::Value>,
+) -> Response<Body> {
+    let mut error = format!(r#"{{"code":{code},"message":{}"#, json!(message));
+    if let Some(data) = data {
+        // Writing to a `String` cannot fail.
+        let _ = write!(error, r#","data":{data}"#);
+    }
+    json_response(
+        status,
+        format!(r#"{{"jsonrpc":"2.0","id":{request_id},"error":{error}}}}}"#),
+    )
+}
+
+fn json_response(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

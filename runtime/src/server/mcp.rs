@@ -1,0 +1,97 @@
+//! rmcp's Streamable HTTP service, made for one request and its caller.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::{Request, Response, StatusCode};
+use rmcp::{
+    model::ServerConfig,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+    },
+};
+use tower::Service;
+
+use super::handler::Handler;
+use crate::{gate::Admission, tool::Registry};
+
+/// What stands behind the gate.
+#[derive(Clone)]
+pub(crate) struct McpService(Arc<Inner>);
+
+struct Inner {
+    registry: Arc<Registry>,
+    info: Arc<ServerConfig>,
+    config: StreamableHttpServerConfig,
+    sessions: Arc<NeverSessionManager>,
+    list_ttl_ms: u64,
+    conceal: bool,
+}
+
+impl McpService {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        info: ServerConfig,
+        max_body: usize,
+        list_ttl_ms: u64,
+        conceal: bool,
+        shutdown: tokio_util::sync::CancellationToken,
+    ) -> Self {
+        // Hosts and origins are the gate's to check; no sessions, so that any replica can answer any request.
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_max_request_body_bytes(max_body)
+            .with_cancellation_token(shutdown)
+            .disable_allowed_hosts();
+        Self(Arc::new(Inner {
+            registry,
+            info: Arc::new(info),
+            config,
+            sessions: Arc::default(),
+            list_ttl_ms,
+            conceal,
+        }))
+    }
+}
+
+impl Service<Request<Body>> for McpService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let Some(admission) = request.extensions().get::<Admission>().cloned() else {
+                // Nobody was admitted: somebody mounted this without the gate. Fail closed.
+                tracing::error!("a request reached the MCP service without passing the gate");
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                return Ok(response);
+            };
+            let handler = Handler {
+                registry: Arc::clone(&inner.registry),
+                info: Arc::clone(&inner.info),
+                admission,
+                list_ttl_ms: inner.list_ttl_ms,
+                conceal: inner.conceal,
+            };
+            let service = StreamableHttpService::new(
+                move || Ok(handler.clone()),
+                Arc::clone(&inner.sessions),
+                inner.config.clone(),
+            );
+            Ok(service.handle(request).await.map(Body::new))
+        })
+    }
+}

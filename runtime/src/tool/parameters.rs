@@ -1,0 +1,178 @@
+//! A tool's parameters without a struct of their own: generated code reads them one by one, which compiles in a
+//! fraction of the time that derives take, and an error about a type stands alone. The schema is the one that the
+//! derives would make; a test holds the two together.
+
+use std::fmt;
+
+use schemars::{Schema, SchemaGenerator};
+use serde::{
+    de::{self, Deserializer, Visitor, value::Error as ProbeError},
+    forward_to_deserialize_any,
+};
+use serde_json::{Map, Value, json};
+
+use super::{Argument, ToolError, arguments::Violation};
+
+/// The schema of some parameters, under construction.
+#[doc(hidden)]
+pub struct ParameterSchemas<'a> {
+    generator: &'a mut SchemaGenerator,
+    properties: Map<String, Value>,
+    required: Vec<Value>,
+}
+
+impl<'a> ParameterSchemas<'a> {
+    pub fn new(generator: &'a mut SchemaGenerator) -> Self {
+        Self {
+            generator,
+            properties: Map::new(),
+            required: Vec::new(),
+        }
+    }
+
+    /// One parameter; an empty `description` is none.
+    pub fn add<T: Argument>(mut self, name: &str, description: &str) -> Self {
+        let mut schema = self.generator.subschema_for::<T>();
+        if !description.is_empty() {
+            schema.insert("description".to_owned(), description.into());
+        }
+        self.properties.insert(name.to_owned(), schema.to_value());
+        if absent::<T>().is_none() {
+            self.required.push(name.into());
+        }
+        self
+    }
+
+    /// Says that the client mirrors the last parameter into a header (SEP-2243).
+    pub fn header(mut self, name: &str, header: &str) -> Self {
+        if let Some(Value::Object(schema)) = self.properties.get_mut(name) {
+            schema.insert("x-mcp-header".to_owned(), header.into());
+        }
+        self
+    }
+
+    pub fn finish(self) -> Schema {
+        let mut schema = Schema::default();
+        schema.insert("type".to_owned(), "object".into());
+        schema.insert("properties".to_owned(), self.properties.into());
+        schema.insert("additionalProperties".to_owned(), json!(false));
+        if !self.required.is_empty() {
+            schema.insert("required".to_owned(), self.required.into());
+        }
+        let definitions = self.generator.take_definitions(true);
+        if !definitions.is_empty() {
+            schema.insert("$defs".to_owned(), definitions.into());
+        }
+        if let Some(dialect) = &self.generator.settings().meta_schema {
+            schema.insert("$schema".to_owned(), dialect.as_ref().into());
+        }
+        schema
+    }
+}
+
+/// Reads one parameter and takes it out of the arguments.
+pub(crate) fn take<T: Argument>(arguments: &mut Map<String, Value>, name: &str) -> Result<T, ToolError> {
+    let violation = |message: String| {
+        ToolError::invalid_arguments(vec![Violation {
+            pointer: format!("/{name}"),
+            message,
+        }])
+    };
+    match arguments.remove(name) {
+        Some(value) => T::deserialize(value).map_err(|error| violation(error.to_string())),
+        None => absent::<T>().ok_or_else(|| violation("it is required".to_owned())),
+    }
+}
+
+/// What a parameter is when the caller leaves it out: `None` for an `Option`, and nothing for all others.
+fn absent<T: Argument>() -> Option<T> {
+    T::deserialize(Absent).ok()
+}
+
+/// Deserializes only what may be absent, the way serde's derive does for a missing field.
+struct Absent;
+
+impl<'de> Deserializer<'de> for Absent {
+    type Error = ProbeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ProbeError> {
+        Err(de::Error::custom("missing"))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ProbeError> {
+        visitor.visit_none()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl fmt::Debug for ParameterSchemas<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParameterSchemas")
+            .field("properties", &self.properties)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::tool::arguments::schema_generator;
+
+    /// Which shelf.
+    #[derive(Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    enum Shelf {
+        /// Within reach.
+        Low,
+        /// Bring a ladder.
+        High { ladder: bool },
+    }
+
+    #[test]
+    fn the_schema_is_the_one_that_derives_would_make() {
+        #[derive(Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code)]
+        struct Derived {
+            /// The name.
+            name: String,
+            shelf: Shelf,
+            /// Another shelf.
+            other: Option<Shelf>,
+            counts: BTreeMap<String, Vec<u8>>,
+            limit: Option<u32>,
+            anything: Value,
+        }
+        let derived = schema_generator().root_schema_for::<Derived>();
+        let mut generator = schema_generator();
+        let direct = ParameterSchemas::new(&mut generator)
+            .add::<String>("name", "The name.")
+            .add::<Shelf>("shelf", "")
+            .add::<Option<Shelf>>("other", "Another shelf.")
+            .add::<BTreeMap<String, Vec<u8>>>("counts", "")
+            .add::<Option<u32>>("limit", "")
+            .add::<Value>("anything", "")
+            .finish();
+        let mut derived = derived.to_value();
+        derived.as_object_mut().unwrap().remove("title");
+        assert_eq!(direct.to_value(), derived);
+    }
+
+    #[test]
+    fn only_an_option_may_be_left_out() {
+        let mut none = Map::new();
+        assert!(matches!(take::<Option<u8>>(&mut none, "a"), Ok(None)));
+        assert!(take::<u8>(&mut none, "a").is_err());
+        assert!(take::<()>(&mut none, "a").is_err());
+        assert!(take::<Value>(&mut none, "a").is_err());
+    }
+}
