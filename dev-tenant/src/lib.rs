@@ -7,24 +7,30 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod builder;
 mod client_document;
 mod clock;
 mod config;
+mod data;
 mod fault;
+mod handle;
 mod http;
 mod mint;
 mod oauth;
 mod resource;
 mod secret;
-mod server;
 mod settings;
 mod state;
 mod tenant;
+mod webhook;
 
+pub use builder::{BindError, DevTenantBuilder};
 pub use config::{ConfigError, Organization, Person, Role, ScopeInfo, TenantConfig};
+pub use data::{DataError, TenantData};
 pub use fault::Fault;
+pub use handle::DevTenant;
 pub use mint::{Mint, MintError};
 pub use resource::ResourceError;
-pub use server::{BindError, DevTenant, DevTenantBuilder};
 pub use settings::IssuerVariant;
 pub use tenant::TenantError;
+pub use webhook::{WebhookEndpoint, WebhookError};

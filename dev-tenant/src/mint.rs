@@ -42,7 +42,7 @@ impl Mint {
             person: id.into(),
             audience: Audience::Unset,
             scopes: None,
-            lifetime: Duration::from_secs(3600),
+            lifetime: Duration::from_hours(1),
             client_id: MINT_CLIENT_ID.to_owned(),
         }
     }

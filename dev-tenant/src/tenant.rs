@@ -7,11 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::browser::{Answers, FormTokens, Sessions};
 use crate::config::{Person, TenantConfig};
+use crate::data::{Journal, TenantData};
 use crate::fault::Fault;
 use crate::mint::{Audience, Mint, MintError};
-use crate::secret::random_secret;
 use crate::settings::Settings;
-use crate::state::{Grant, State};
+use crate::state::{Grant, IntrospectionCredentials, State};
+use crate::webhook::{Event, WebhookEndpoint, Webhooks};
 
 /// One running tenant, shared by everything that serves it.
 #[derive(Debug)]
@@ -19,13 +20,14 @@ pub(crate) struct Tenant {
     pub(crate) config: TenantConfig,
     pub(crate) settings: Settings,
     pub(crate) auth_url: String,
-    pub(crate) introspection_client_id: String,
-    pub(crate) introspection_client_secret: String,
+    pub(crate) credentials: IntrospectionCredentials,
     pub(crate) introspections: AtomicU64,
     pub(crate) mcp_enabled: AtomicBool,
     pub(crate) shutdown: CancellationToken,
     pub(crate) sessions: Sessions,
     pub(crate) form_tokens: FormTokens,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) journal: Journal,
     answers: Mutex<Answers>,
     state: Mutex<State>,
     fault: Mutex<Option<Fault>>,
@@ -44,20 +46,30 @@ pub enum TenantError {
 }
 
 impl Tenant {
-    pub(crate) fn new(config: TenantConfig, settings: Settings, auth_url: String) -> Self {
+    pub(crate) fn new(
+        config: TenantConfig,
+        settings: Settings,
+        auth_url: String,
+        data: Option<TenantData>,
+        webhook: Option<WebhookEndpoint>,
+    ) -> Self {
+        let (stored, journal) = data.map(TenantData::into_journal).unwrap_or_default();
+        let mut state = State::restore(&stored, &journal);
+        let shutdown = CancellationToken::new();
         Self {
             config,
             mcp_enabled: AtomicBool::new(settings.mcp_enabled),
             settings,
             auth_url,
-            introspection_client_id: format!("dev-{}", &random_secret()[..16]),
-            introspection_client_secret: random_secret(),
+            credentials: state.introspection_credentials(),
             introspections: AtomicU64::new(0),
-            shutdown: CancellationToken::new(),
+            webhooks: Webhooks::start(webhook, shutdown.clone()),
+            shutdown,
             sessions: Sessions::default(),
             form_tokens: FormTokens::default(),
+            journal,
             answers: Mutex::default(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             fault: Mutex::default(),
         }
     }
@@ -96,29 +108,48 @@ impl Tenant {
     }
 
     pub(crate) fn set_enabled(&self, id: &str, enabled: bool) -> Result<Person, TenantError> {
-        self.change(id, |person| person.enabled = enabled)
+        let (before, person) = self.change(id, |person| person.enabled = enabled)?;
+        let user_id = person.id.clone();
+        match (before.enabled, enabled) {
+            (true, false) => self.webhooks.send(&Event::Disabled { user_id }),
+            (false, true) => self.webhooks.send(&Event::Enabled { user_id }),
+            _ => {}
+        }
+        Ok(person)
     }
 
     pub(crate) fn set_role(&self, id: &str, role: &str) -> Result<Person, TenantError> {
         if self.config.role(role).is_none() {
             return Err(TenantError::UnknownRole(role.to_owned()));
         }
-        self.change(id, |person| role.clone_into(&mut person.role))
+        let (before, person) = self.change(id, |person| role.clone_into(&mut person.role))?;
+        if before.role != person.role {
+            self.webhooks.send(&Event::RoleChanged {
+                user_id: person.id.clone(),
+                org_id: self.config.organization().id.clone(),
+                old_role: before.role,
+                new_role: person.role.clone(),
+            });
+        }
+        Ok(person)
     }
 
-    fn change(&self, id: &str, change: impl FnOnce(&mut Person)) -> Result<Person, TenantError> {
+    /// Changes a person and answers how they were and how they are.
+    fn change(&self, id: &str, change: impl FnOnce(&mut Person)) -> Result<(Person, Person), TenantError> {
         let mut state = self.state();
-        let mut person = state
+        let before = state
             .person(&self.config, id)
             .ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))?;
+        let mut person = before.clone();
         change(&mut person);
         state.put_person(&person);
-        Ok(person)
+        Ok((before, person))
     }
 
     pub(crate) fn revoke_all(&self, id: &str) -> Result<usize, TenantError> {
         let person = self.person(id)?;
         let revoked = self.state().revoke_grants_of(&person.id);
+        self.webhooks.send(&Event::LoggedOut { user_id: person.id });
         Ok(revoked)
     }
 

@@ -140,8 +140,8 @@ fn is_authenticated(tenant: &Tenant, headers: &HeaderMap) -> bool {
     let id = given
         .client_id
         .as_bytes()
-        .ct_eq(tenant.introspection_client_id.as_bytes());
-    let secret = Digest::of(&tenant.introspection_client_secret).matches(&given.client_secret);
+        .ct_eq(tenant.credentials.client_id.as_bytes());
+    let secret = Digest::of(&tenant.credentials.client_secret).matches(&given.client_secret);
     bool::from(id) & secret
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP surface.
 
+mod admin;
 mod authorize;
 mod basic;
 mod client_auth;
@@ -13,13 +14,14 @@ mod page;
 mod register;
 mod revoke;
 mod same_origin;
+mod saved;
 mod token;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::cors::{Any, CorsLayer};
 
@@ -45,9 +47,11 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
         .route("/oauth/2.1/authorize", get(authorize::authorize))
         .route("/oauth/2.1/login", post(login::submit))
         .route("/oauth/2.1/consent", post(consent::submit))
+        .merge(admin::router())
         .route(page::STYLE_SHEET, get(page::style_sheet))
         .route("/oauth/2.1/introspect", post(introspect::introspect))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(Arc::clone(&tenant), saved::before_answering))
         .layer(from_fn(host::require_loopback))
         .with_state(tenant)
 }

@@ -11,8 +11,12 @@ pub(crate) use codes::Redemption;
 pub(crate) use grant::{Grant, GrantId};
 
 use std::collections::HashSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use crate::clock::now;
+use crate::data::{Journal, Record};
 use crate::oauth::Client;
 use crate::secret::random_secret;
 
@@ -20,14 +24,30 @@ use grant::{AccessToken, Code, RefreshToken};
 use people::PersonState;
 use table::Table;
 
+/// What a resource server authenticates with at the introspection endpoint.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct IntrospectionCredentials {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+}
+
+impl fmt::Debug for IntrospectionCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntrospectionCredentials")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How often expired records are swept, in seconds.
 const SWEEP_EVERY: u64 = 60;
 
 /// Everything that changes. The configuration beside it never does.
 ///
 /// Each method leaves it consistent, and is in the file of the records that it is about.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
+    credentials: Table<IntrospectionCredentials>,
     people: Table<PersonState>,
     clients: Table<Client>,
     grants: Table<Grant>,
@@ -38,6 +58,39 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// The state as it was written down, or an empty one.
+    pub(crate) fn restore(stored: &[Record], journal: &Journal) -> Self {
+        Self {
+            credentials: Table::restore("credentials", stored, journal),
+            people: Table::restore("person", stored, journal),
+            clients: Table::restore("client", stored, journal),
+            grants: Table::restore("grant", stored, journal),
+            codes: Table::restore("code", stored, journal),
+            access_tokens: Table::restore("access_token", stored, journal),
+            refresh_tokens: Table::restore("refresh_token", stored, journal),
+            swept_at: 0,
+        }
+    }
+
+    /// The introspection credentials, made on the first start.
+    pub(crate) fn introspection_credentials(&mut self) -> IntrospectionCredentials {
+        const KEY: &str = "introspection";
+        if let Some(credentials) = self.credentials.get(KEY) {
+            return credentials.clone();
+        }
+        let credentials = IntrospectionCredentials {
+            client_id: format!("dev-{}", &random_secret()[..16]),
+            client_secret: random_secret(),
+        };
+        self.credentials.put(KEY, credentials.clone());
+        credentials
+    }
+
+    /// How many grants a person has given.
+    pub(crate) fn grants_of(&self, person: &str) -> usize {
+        self.grants.values().filter(|grant| grant.person == person).count()
+    }
+
     /// Keeps a grant and answers its id.
     pub(crate) fn put_grant(&mut self, grant: Grant) -> GrantId {
         self.sweep();

@@ -2,21 +2,37 @@
 
 use std::collections::HashMap;
 
-/// Records of one kind. All changes go through its methods, so that they can be written down.
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::data::{Journal, Record};
+
+/// Records of one kind. All changes go through its methods, which write them down.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
+    kind: &'static str,
     records: HashMap<String, T>,
+    journal: Journal,
 }
 
-impl<T> Default for Table<T> {
-    fn default() -> Self {
+impl<T: Serialize + DeserializeOwned> Table<T> {
+    /// The table of a kind, with what was written down before. A record that cannot be read any more is left out.
+    pub(crate) fn restore(kind: &'static str, stored: &[Record], journal: &Journal) -> Self {
+        let stored = stored.iter().filter(|record| record.kind == kind);
+        let records = stored.filter_map(|stored| match serde_json::from_str(&stored.body) {
+            Ok(record) => Some((stored.key.clone(), record)),
+            Err(error) => {
+                tracing::warn!(%error, kind, "a stored record is unreadable and left out");
+                None
+            }
+        });
         Self {
-            records: HashMap::new(),
+            kind,
+            records: records.collect(),
+            journal: journal.clone(),
         }
     }
-}
 
-impl<T> Table<T> {
     pub(crate) fn get(&self, key: &str) -> Option<&T> {
         self.records.get(key)
     }
@@ -30,17 +46,27 @@ impl<T> Table<T> {
     }
 
     pub(crate) fn put(&mut self, key: impl Into<String>, record: T) {
-        self.records.insert(key.into(), record);
+        let key = key.into();
+        self.journal.put(self.kind, &key, &record);
+        self.records.insert(key, record);
     }
 
     pub(crate) fn remove(&mut self, key: &str) {
-        self.records.remove(key);
+        if self.records.remove(key).is_some() {
+            self.journal.delete(self.kind, key);
+        }
     }
 
     /// Removes every record for which `goes` holds and answers how many went.
     pub(crate) fn remove_where(&mut self, mut goes: impl FnMut(&str, &T) -> bool) -> usize {
         let before = self.records.len();
-        self.records.retain(|key, record| !goes(key, record));
+        self.records.retain(|key, record| {
+            let gone = goes(key, record);
+            if gone {
+                self.journal.delete(self.kind, key);
+            }
+            !gone
+        });
         before - self.records.len()
     }
 }
