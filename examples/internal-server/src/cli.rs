@@ -24,7 +24,7 @@ Environment:
           The introspection credentials, from MCP -> Request Validation -> Create Credentials.
           Set all three variables, or none to use the development tenant
   RUST_LOG
-          What is logged to standard error, such as `debug` or `toolgate=debug,info` [default: info]
+          What is logged to standard error, such as `debug` or `toolgate=debug,info` [default: info,rmcp=warn]
 
 Examples:
   Try it, with the development tenant:
@@ -47,6 +47,7 @@ line is wrong.";
 #[command(
     name = "internal-server",
     version,
+    max_term_width = 100,
     about = "The sample company's internal MCP server",
     long_about = LONG_ABOUT,
     after_help = "`--help` says more, with examples.",

@@ -24,6 +24,7 @@ pub enum Department {
 
 /// What everybody in the company may know about an employee.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
+#[schemars(inline)]
 pub struct PublicProfile {
     /// The employee's ID.
     pub employee_id: EmployeeId,

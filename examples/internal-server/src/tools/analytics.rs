@@ -1,4 +1,4 @@
-use toolgate::{Json, ToolError, tool};
+use toolgate::prelude::*;
 
 use crate::company::{AnalyticsReport, Company, Metric};
 use crate::domain::Day;

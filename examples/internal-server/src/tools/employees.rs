@@ -1,4 +1,4 @@
-use toolgate::{Json, ToolError, tool};
+use toolgate::prelude::*;
 
 use crate::company::{Company, Department, EmployeeSearch, PrivateProfile, PublicProfile};
 use crate::domain::EmployeeId;

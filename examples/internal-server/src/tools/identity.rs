@@ -1,6 +1,4 @@
-use schemars::JsonSchema;
-use serde::Serialize;
-use toolgate::{Caller, Context, Json, tool};
+use toolgate::prelude::*;
 
 /// What the server knows about whoever calls.
 #[derive(Debug, Serialize, JsonSchema)]

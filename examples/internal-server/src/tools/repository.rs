@@ -1,4 +1,4 @@
-use toolgate::{Json, ToolError, tool};
+use toolgate::prelude::*;
 
 use crate::repository::{FileText, Repository, RepositoryError, RepositoryPath, SearchResult};
 

@@ -1,4 +1,4 @@
-use toolgate::{Caller, Json, ToolError, tool};
+use toolgate::prelude::*;
 
 use crate::company::{Company, TicketDetails, TicketList, TicketStatus, TicketUpdate};
 use crate::domain::TicketId;

@@ -1,0 +1,49 @@
+//! A client that says exactly what it is told to.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+/// Somebody with a token.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+impl Client {
+    pub(crate) fn new(url: impl Into<String>, token: impl Into<String>) -> Self {
+        Self {
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            url: url.into(),
+            token: token.into(),
+        }
+    }
+
+    /// The names of the tools that are listed.
+    pub(crate) async fn tools(&self) -> Vec<String> {
+        let (status, answer) = self.request("tools/list", json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let tools = answer["result"]["tools"].as_array().unwrap().iter();
+        tools.map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Status and JSON-RPC answer of a call.
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> (StatusCode, Value) {
+        self.request("tools/call", json!({ "name": tool, "arguments": arguments }))
+            .await
+    }
+
+    async fn request(&self, method: &str, params: Value) -> (StatusCode, Value) {
+        let response = self
+            .http
+            .post(&self.url)
+            .bearer_auth(&self.token)
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2025-11-25")
+            .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
+            .send()
+            .await
+            .unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+}
