@@ -109,7 +109,8 @@ impl DevTenant {
         self.tenant.set_role(id, role)
     }
 
-    /// Revokes all grants of a person, with all tokens, and answers how many there were.
+    /// Revokes all grants of a person, with all tokens, logs them out of their browsers, and answers how many
+    /// grants there were.
     pub fn revoke_all(&self, id: &str) -> Result<usize, TenantError> {
         self.tenant.revoke_all(id)
     }

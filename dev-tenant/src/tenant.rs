@@ -149,6 +149,7 @@ impl Tenant {
     pub(crate) fn revoke_all(&self, id: &str) -> Result<usize, TenantError> {
         let person = self.person(id)?;
         let revoked = self.state().revoke_grants_of(&person.id);
+        self.sessions.log_out(&person.id);
         self.webhooks.send(&Event::LoggedOut { user_id: person.id });
         Ok(revoked)
     }

@@ -90,6 +90,11 @@ impl Sessions {
             .map(|session| session.person.clone())
     }
 
+    /// Ends all sessions of a person.
+    pub(crate) fn log_out(&self, person: &str) {
+        self.lock().retain(|_, session| session.person != person);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -107,7 +107,7 @@ pub(super) fn already_answered(query: &str) -> Response {
     let message = Message {
         heading: "You have answered this already",
         paragraphs: &[
-            "Your answer has reached the application. Go back to it; this window can be closed.",
+            "Your answer was sent to the application. Go back to it; this window can be closed.",
             "If the application is still waiting, let it connect again, or answer once more here.",
         ],
         link: Some(Link {

@@ -23,7 +23,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use crate::tenant::Tenant;
 
@@ -35,7 +35,10 @@ const METADATA: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
 
 pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
     // Browser-based clients read and post these from another origin, without cookies.
-    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(Any)
+        .allow_headers(AllowHeaders::mirror_request());
     let public = Router::new()
         .route(METADATA, get(metadata::document))
         .route("/oauth/2.1/token", post(token::token))

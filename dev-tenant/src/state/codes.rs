@@ -57,6 +57,7 @@ impl State {
         client: &Client,
         redemption: &Redemption<'_>,
     ) -> Result<GrantId, OAuthError> {
+        self.sweep();
         let key = Digest::of(redemption.code);
         let code = self.codes.get(key.as_str()).ok_or(OAuthError::InvalidGrant(
             "the code is unknown, or was revoked; start again at the authorization endpoint",

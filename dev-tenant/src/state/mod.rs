@@ -5,6 +5,8 @@ mod codes;
 mod grant;
 mod people;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub(crate) use codes::Redemption;
@@ -126,7 +128,9 @@ impl State {
         revoked
     }
 
-    /// Removes what has expired, at most once a minute, so that neither time nor memory grows with the past.
+    /// Removes what has expired, at most once a minute, so that neither time nor memory grows with the past. It runs
+    /// before a code, a refresh token or a consent is looked at, never between spending one and issuing what comes
+    /// of it: a grant without anything that can be used goes.
     fn sweep(&mut self) {
         let now = now();
         if now < self.swept_at.saturating_add(SWEEP_EVERY) {

@@ -31,7 +31,6 @@ impl LiveToken<'_> {
 impl State {
     /// Issues an access token of a grant.
     pub(crate) fn issue_access_token(&mut self, grant: &GrantId, scopes: Vec<String>, lifetime: u64) -> String {
-        self.sweep();
         let token = random_secret();
         let issued_at = now();
         let record = AccessToken {
@@ -79,6 +78,7 @@ impl State {
         token: &str,
         resource: Option<&str>,
     ) -> Result<GrantId, OAuthError> {
+        self.sweep();
         let record = self
             .refresh_tokens
             .get(Digest::of(token).as_str())

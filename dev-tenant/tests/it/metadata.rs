@@ -82,6 +82,34 @@ async fn browsers_of_any_origin_may_read_the_document_without_cookies() {
 }
 
 #[tokio::test]
+async fn browsers_may_send_credentials_of_a_client_from_any_origin() {
+    let tenant = start().await;
+    for endpoint in ["token", "register", "revoke"] {
+        let response = http()
+            .request(
+                reqwest::Method::OPTIONS,
+                format!("{}/oauth/2.1/{endpoint}", tenant.auth_url()),
+            )
+            .header("origin", "http://localhost:6274")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,mcp-protocol-version")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200, "{endpoint}");
+        let allowed = response.headers()["access-control-allow-headers"].to_str().unwrap();
+        assert!(allowed.contains("authorization"), "{allowed}");
+    }
+    let login = http()
+        .get(format!("{}/oauth/2.1/authorize", tenant.auth_url()))
+        .header("origin", "http://localhost:6274")
+        .send()
+        .await
+        .unwrap();
+    assert!(!login.headers().contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
 async fn a_foreign_host_name_is_refused() {
     let tenant = start().await;
     for (host, status) in [

@@ -195,6 +195,16 @@ async fn the_back_button_explains_itself_and_can_go_on() {
 }
 
 #[tokio::test]
+async fn revoking_logs_a_person_out() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
+    tenant.revoke_all(&tenant.person_of_role("HR").unwrap().id).unwrap();
+    assert_eq!(browser.decide(&tenant, &page, "allow").await.status(), 403);
+}
+
+#[tokio::test]
 async fn a_disabled_person_cannot_log_in_or_answer() {
     let tenant = start().await;
     let client = register(&tenant).await;
