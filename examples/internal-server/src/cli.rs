@@ -121,10 +121,7 @@ mod tests {
     fn the_scope_table_is_text_unless_it_says_otherwise() {
         assert_eq!(parse(&[]).unwrap().scope_table, None);
         assert_eq!(parse(&["--scope-table"]).unwrap().scope_table, Some(TableFormat::Text));
-        assert_eq!(
-            parse(&["--scope-table=json"]).unwrap().scope_table,
-            Some(TableFormat::Json)
-        );
+        assert_eq!(parse(&["--scope-table=json"]).unwrap().scope_table, Some(TableFormat::Json));
         assert!(parse(&["--scope-table=yaml"]).is_err());
     }
 

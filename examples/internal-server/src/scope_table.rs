@@ -36,17 +36,10 @@ impl RoleTable {
             .iter()
             .map(|tool| RoleTableRow {
                 tool: tool.clone(),
-                roles: roles
-                    .iter()
-                    .filter(|role| opens(role, tool))
-                    .map(|role| role.name.clone())
-                    .collect(),
+                roles: roles.iter().filter(|role| opens(role, tool)).map(|role| role.name.clone()).collect(),
             })
             .collect();
-        Self {
-            roles: roles.iter().map(|role| role.name.clone()).collect(),
-            tools,
-        }
+        Self { roles: roles.iter().map(|role| role.name.clone()).collect(), tools }
     }
 }
 
@@ -61,11 +54,7 @@ impl fmt::Display for RoleTable {
         let mut lines = vec![vec!["tool".to_owned(), "hints".to_owned(), "requires".to_owned()]];
         lines[0].extend(self.roles.iter().cloned());
         for row in &self.tools {
-            let mut line = vec![
-                row.tool.name.to_owned(),
-                row.tool.annotations.to_string(),
-                row.tool.requirement(),
-            ];
+            let mut line = vec![row.tool.name.to_owned(), row.tool.annotations.to_string(), row.tool.requirement()];
             let mark = |role: &String| if row.roles.contains(role) { "x" } else { "" };
             line.extend(self.roles.iter().map(|role| mark(role).to_owned()));
             lines.push(line);
@@ -74,11 +63,7 @@ impl fmt::Display for RoleTable {
             .map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or_default())
             .collect();
         for line in lines {
-            let cells: Vec<String> = line
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"))
-                .collect();
+            let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             writeln!(f, "{}", cells.join("  ").trim_end())?;
         }
         Ok(())
@@ -97,10 +82,7 @@ mod tests {
     fn every_role_sees_the_tools_of_its_scopes() {
         let seen = |role: &str| -> Vec<&str> {
             let table = table();
-            let rows = table
-                .tools
-                .iter()
-                .filter(|row| row.roles.iter().any(|name| name == role));
+            let rows = table.tools.iter().filter(|row| row.roles.iter().any(|name| name == role));
             rows.map(|row| row.tool.name).collect()
         };
         assert_eq!(
@@ -177,14 +159,24 @@ mod tests {
     #[test]
     fn the_json_holds_the_same() {
         let json = serde_json::to_value(table()).unwrap();
-        assert_eq!(
-            json["roles"],
-            serde_json::json!(["Management", "HR", "Engineering", "Support"])
-        );
+        assert_eq!(json["roles"], serde_json::json!(["Management", "HR", "Engineering", "Support"]));
         let tools = json["tools"].as_array().unwrap();
         let payroll = tools.iter().find(|tool| tool["name"] == "payroll_summary").unwrap();
         assert_eq!(payroll["scopes"], serde_json::json!(["payroll:read:all"]));
         assert_eq!(payroll["roles"], serde_json::json!(["HR"]));
         assert_eq!(payroll["annotations"]["read_only"], true);
+    }
+
+    #[test]
+    fn the_readme_shows_the_same() {
+        let readme = include_str!("../README.md");
+        let table = table();
+        for row in &table.tools {
+            let scopes: Vec<String> = row.tool.scopes.iter().map(|scope| format!("`{scope}`")).collect();
+            let scopes = if scopes.is_empty() { "any valid token".to_owned() } else { scopes.join(" and ") };
+            let marks = table.roles.iter().map(|role| if row.roles.contains(role) { "| x " } else { "| " });
+            let line = format!("| `{}` | {scopes} {}|", row.tool.name, marks.collect::<String>());
+            assert!(readme.contains(&line), "the table of README.md has no line {line}");
+        }
     }
 }

@@ -27,11 +27,7 @@ mod tests {
     fn every_role_has_somebody() {
         let config = config().unwrap();
         for role in config.roles() {
-            assert!(
-                config.people().iter().any(|person| person.role == role.name),
-                "{}",
-                role.name
-            );
+            assert!(config.people().iter().any(|person| person.role == role.name), "{}", role.name);
         }
     }
 

@@ -32,10 +32,7 @@ pub struct RoleToken {
 
 impl fmt::Debug for RoleToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RoleToken")
-            .field("role", &self.role)
-            .field("person", &self.person)
-            .finish_non_exhaustive()
+        f.debug_struct("RoleToken").field("role", &self.role).field("person", &self.person).finish_non_exhaustive()
     }
 }
 
@@ -56,14 +53,8 @@ impl fmt::Display for Welcome {
                 writeln!(f, "Tokens are checked with PropelAuth at {auth_url}.")?;
             }
             TokenSource::DevTenant { auth_url, .. } => {
-                writeln!(
-                    f,
-                    "No PROPELAUTH_* variable is set: a development tenant stands in for PropelAuth."
-                )?;
-                writeln!(
-                    f,
-                    "It runs at {auth_url}, on this machine only, and lets anybody in as anybody."
-                )?;
+                writeln!(f, "No PROPELAUTH_* variable is set: a development tenant stands in for PropelAuth.")?;
+                writeln!(f, "It runs at {auth_url}, on this machine only, and lets anybody in as anybody.")?;
             }
         }
         writeln!(f, "\nMCP URL: {url}\n")?;
@@ -73,19 +64,10 @@ impl fmt::Display for Welcome {
             f,
             r#"  VS Code        in .vscode/mcp.json: {{"servers": {{"company": {{"type": "http", "url": "{url}"}}}}}}"#
         )?;
-        writeln!(
-            f,
-            r#"  Cursor         in .cursor/mcp.json: {{"mcpServers": {{"company": {{"url": "{url}"}}}}}}"#
-        )?;
-        writeln!(
-            f,
-            "  MCP Inspector  npx @modelcontextprotocol/inspector, then Streamable HTTP and the URL"
-        )?;
+        writeln!(f, r#"  Cursor         in .cursor/mcp.json: {{"mcpServers": {{"company": {{"url": "{url}"}}}}}}"#)?;
+        writeln!(f, "  MCP Inspector  npx @modelcontextprotocol/inspector, then Streamable HTTP and the URL")?;
         if let TokenSource::DevTenant { tokens, .. } = &self.tokens {
-            writeln!(
-                f,
-                "\nOr send one of these, as `Authorization: Bearer <token>`, while this server runs:"
-            )?;
+            writeln!(f, "\nOr send one of these, as `Authorization: Bearer <token>`, while this server runs:")?;
             let width =
                 |cell: fn(&RoleToken) -> &str| tokens.iter().map(|token| cell(token).len()).max().unwrap_or(0);
             let (role, person) = (width(|token| &token.role), width(|token| &token.person));
@@ -127,9 +109,7 @@ mod tests {
     fn with_propelauth_there_is_no_token_to_print() {
         let welcome = Welcome {
             mcp_url: "https://mcp.example.com/mcp".to_owned(),
-            tokens: TokenSource::PropelAuth {
-                auth_url: "https://auth.example.com".to_owned(),
-            },
+            tokens: TokenSource::PropelAuth { auth_url: "https://auth.example.com".to_owned() },
         };
         let text = welcome.to_string();
         assert!(text.starts_with("Tokens are checked with PropelAuth at https://auth.example.com."));

@@ -33,11 +33,7 @@ fn program(folder: &Path) -> Command {
 /// Runs the program with these variables; for when it cannot start.
 fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let output = program(folder.path())
-        .args(arguments)
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
+    let output = program(folder.path()).args(arguments).envs(variables.iter().copied()).output().unwrap();
     let error = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(output.stdout.is_empty(), "{output:?}");
@@ -70,9 +66,7 @@ impl Running {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let first_line = lines.next().unwrap();
-        let url = lines
-            .find_map(|line| line.strip_prefix("MCP URL: ").map(str::to_owned))
-            .unwrap();
+        let url = lines.find_map(|line| line.strip_prefix("MCP URL: ").map(str::to_owned)).unwrap();
         let tokens = lines
             .skip_while(|line| !line.contains("Authorization: Bearer"))
             .skip(1)
@@ -82,12 +76,7 @@ impl Running {
                 (words[0].to_owned(), words[words.len() - 1].to_owned())
             })
             .collect();
-        Self {
-            child,
-            first_line,
-            url,
-            tokens,
-        }
+        Self { child, first_line, url, tokens }
     }
 }
 
@@ -102,11 +91,7 @@ impl Drop for Running {
 async fn without_propelauth_every_role_gets_a_working_token() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::start(folder.path());
-    assert!(
-        running.first_line.contains("development tenant"),
-        "{}",
-        running.first_line
-    );
+    assert!(running.first_line.contains("development tenant"), "{}", running.first_line);
     assert!(folder.path().join("data/company.db").is_file());
 
     let output = program(folder.path()).arg("--scope-table=json").output().unwrap();
@@ -127,9 +112,7 @@ async fn without_propelauth_every_role_gets_a_working_token() {
         assert_eq!(identity["role"], *role, "{answer}");
         assert_eq!(identity["tools"], json!(expected), "{answer}");
     }
-    let (status, _) = Client::new(&running.url, &running.tokens["HR"])
-        .call("ticket_list", json!({}))
-        .await;
+    let (status, _) = Client::new(&running.url, &running.tokens["HR"]).call("ticket_list", json!({})).await;
     assert_eq!(status, 403);
 }
 
@@ -157,10 +140,7 @@ fn the_scope_table_is_printed_without_starting_anything() {
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     let line = text.lines().find(|line| line.starts_with("ticket_update")).unwrap();
-    assert!(
-        line.contains("destructive") && line.contains("ticket:write:update"),
-        "{line}"
-    );
+    assert!(line.contains("destructive") && line.contains("ticket:write:update"), "{line}");
     assert!(!folder.path().join("data").exists());
 }
 
@@ -168,10 +148,7 @@ fn the_scope_table_is_printed_without_starting_anything() {
 fn some_propelauth_variables_are_an_error_that_names_the_missing_ones() {
     let error = refusal(
         &["--bind", "127.0.0.1:0"],
-        &[
-            ("PROPELAUTH_AUTH_URL", "https://auth.example.com"),
-            ("PROPELAUTH_INTROSPECTION_CLIENT_ID", ""),
-        ],
+        &[("PROPELAUTH_AUTH_URL", "https://auth.example.com"), ("PROPELAUTH_INTROSPECTION_CLIENT_ID", "")],
     );
     assert!(error.contains("PROPELAUTH_INTROSPECTION_CLIENT_ID"), "{error}");
     assert!(error.contains("PROPELAUTH_INTROSPECTION_CLIENT_SECRET"), "{error}");
@@ -180,12 +157,7 @@ fn some_propelauth_variables_are_an_error_that_names_the_missing_ones() {
 
 #[test]
 fn a_wrong_url_is_an_error_that_names_its_variable() {
-    for url in [
-        "not a URL",
-        "https://mcp.example.com?x=y",
-        "https://mcp.example.com#x",
-        "http://mcp.example.com",
-    ] {
+    for url in ["not a URL", "https://mcp.example.com?x=y", "https://mcp.example.com#x", "http://mcp.example.com"] {
         let error = refusal(&["--bind", "127.0.0.1:0"], &[("SERVER_URL", url)]);
         assert!(error.contains("SERVER_URL"), "{error}");
     }
@@ -203,15 +175,9 @@ fn a_wrong_url_is_an_error_that_names_its_variable() {
 #[test]
 fn the_development_tenant_is_for_this_machine_only() {
     let error = refusal(&["--bind", "0.0.0.0:0"], &[]);
-    assert!(
-        error.contains("0.0.0.0:0") && error.contains("PROPELAUTH_AUTH_URL"),
-        "{error}"
-    );
+    assert!(error.contains("0.0.0.0:0") && error.contains("PROPELAUTH_AUTH_URL"), "{error}");
     let error = refusal(&["--bind", "127.0.0.1:0"], &[("SERVER_URL", "https://mcp.example.com")]);
-    assert!(
-        error.contains("SERVER_URL") && error.contains("PROPELAUTH_AUTH_URL"),
-        "{error}"
-    );
+    assert!(error.contains("SERVER_URL") && error.contains("PROPELAUTH_AUTH_URL"), "{error}");
 }
 
 #[test]

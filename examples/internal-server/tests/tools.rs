@@ -35,22 +35,14 @@ impl Fixture {
         let claims = Claims::new().subject("user_1").scopes(SCOPES.names().iter().copied());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let built = server(
-            company,
-            Repository::open(code).unwrap(),
-            StaticTokens::new().token("token", claims),
-        )
-        .bind(address)
-        .server_url(format!("http://{address}"))
-        .build()
-        .unwrap();
+        let built = server(company, Repository::open(code).unwrap(), StaticTokens::new().token("token", claims))
+            .bind(address)
+            .server_url(format!("http://{address}"))
+            .build()
+            .unwrap();
         let client = Client::new(built.endpoint(), "token");
         let server = tokio::spawn(built.serve_on(listener, future::pending()));
-        Self {
-            client,
-            server,
-            _folder: folder,
-        }
+        Self { client, server, _folder: folder }
     }
 
     /// The structured content of a call that succeeds.
@@ -87,66 +79,16 @@ async fn every_tool_gives_structured_content() {
             "/points/29/day",
             json!("2026-09-30"),
         ),
-        (
-            "customer_contact",
-            json!({"customer_id": "cus_0001"}),
-            "/customer_id",
-            json!("cus_0001"),
-        ),
-        (
-            "customer_summary",
-            json!({"customer_id": "cus_0001"}),
-            "/customer_id",
-            json!("cus_0001"),
-        ),
-        (
-            "employee_information_private",
-            json!({"employee_id": "emp_0042"}),
-            "/employee_id",
-            json!("emp_0042"),
-        ),
-        (
-            "employee_information_public",
-            json!({"employee_id": "emp_0042"}),
-            "/employee_id",
-            json!("emp_0042"),
-        ),
-        (
-            "employee_search",
-            json!({"query": "", "department": "HR", "limit": 1}),
-            "/total",
-            json!(14),
-        ),
-        (
-            "payroll_summary",
-            json!({"year": 2026, "month": 9}),
-            "/month",
-            json!("2026-09"),
-        ),
-        (
-            "repository_read",
-            json!({"path": "src/main.rs"}),
-            "/text",
-            json!("fn main() {}\n"),
-        ),
-        (
-            "repository_search",
-            json!({"query": "MAIN"}),
-            "/matches/0/path",
-            json!("src/main.rs"),
-        ),
-        (
-            "revenue_report",
-            json!({"quarter": "2026-Q3"}),
-            "/quarter",
-            json!("2026-Q3"),
-        ),
-        (
-            "ticket_list",
-            json!({"status": "open"}),
-            "/tickets/0/status",
-            json!("open"),
-        ),
+        ("customer_contact", json!({"customer_id": "cus_0001"}), "/customer_id", json!("cus_0001")),
+        ("customer_summary", json!({"customer_id": "cus_0001"}), "/customer_id", json!("cus_0001")),
+        ("employee_information_private", json!({"employee_id": "emp_0042"}), "/employee_id", json!("emp_0042")),
+        ("employee_information_public", json!({"employee_id": "emp_0042"}), "/employee_id", json!("emp_0042")),
+        ("employee_search", json!({"query": "", "department": "HR", "limit": 1}), "/total", json!(14)),
+        ("payroll_summary", json!({"year": 2026, "month": 9}), "/month", json!("2026-09")),
+        ("repository_read", json!({"path": "src/main.rs"}), "/text", json!("fn main() {}\n")),
+        ("repository_search", json!({"query": "MAIN"}), "/matches/0/path", json!("src/main.rs")),
+        ("revenue_report", json!({"quarter": "2026-Q3"}), "/quarter", json!("2026-Q3")),
+        ("ticket_list", json!({"status": "open"}), "/tickets/0/status", json!("open")),
         (
             "ticket_update",
             json!({"ticket_id": "tkt_0001", "status": "closed", "comment": "Done."}),
@@ -166,31 +108,15 @@ async fn every_tool_gives_structured_content() {
 async fn what_is_not_there_is_said_with_a_way_on() {
     let fixture = Fixture::start().await;
     for (tool, arguments, expected) in [
-        (
-            "analytics_query",
-            json!({"metric": "signups", "from": "2026-09-02", "to": "2026-09-01"}),
-            "exchange them",
-        ),
-        (
-            "analytics_query",
-            json!({"metric": "signups", "from": "2025-01-01", "to": "2026-09-01"}),
-            "at most 366",
-        ),
+        ("analytics_query", json!({"metric": "signups", "from": "2026-09-02", "to": "2026-09-01"}), "exchange them"),
+        ("analytics_query", json!({"metric": "signups", "from": "2025-01-01", "to": "2026-09-01"}), "at most 366"),
         (
             "analytics_query",
             json!({"metric": "signups", "from": "2030-01-01", "to": "2030-01-01"}),
             "from 2024-10-01 to 2026-09-30",
         ),
-        (
-            "customer_contact",
-            json!({"customer_id": "cus_9999"}),
-            "from cus_0001 to cus_0060",
-        ),
-        (
-            "customer_summary",
-            json!({"customer_id": "cus_9999"}),
-            "from cus_0001 to cus_0060",
-        ),
+        ("customer_contact", json!({"customer_id": "cus_9999"}), "from cus_0001 to cus_0060"),
+        ("customer_summary", json!({"customer_id": "cus_9999"}), "from cus_0001 to cus_0060"),
         (
             "employee_information_private",
             json!({"employee_id": "emp_9999"}),
@@ -201,31 +127,11 @@ async fn what_is_not_there_is_said_with_a_way_on() {
             json!({"employee_id": "emp_9999"}),
             "no employee emp_9999; use employee_search",
         ),
-        (
-            "payroll_summary",
-            json!({"year": 2030, "month": 1}),
-            "from 2024-10 to 2026-09",
-        ),
-        (
-            "repository_read",
-            json!({"path": "src/nothing.rs"}),
-            "use repository_search",
-        ),
-        (
-            "repository_read",
-            json!({"path": "../company.db"}),
-            "not a path inside the repository",
-        ),
-        (
-            "repository_search",
-            json!({"query": "x", "path": "/etc"}),
-            "not a path inside the repository",
-        ),
-        (
-            "revenue_report",
-            json!({"quarter": "2030-Q1"}),
-            "from 2024-Q4 to 2026-Q3",
-        ),
+        ("payroll_summary", json!({"year": 2030, "month": 1}), "from 2024-10 to 2026-09"),
+        ("repository_read", json!({"path": "src/nothing.rs"}), "use repository_search"),
+        ("repository_read", json!({"path": "../company.db"}), "not a path inside the repository"),
+        ("repository_search", json!({"query": "x", "path": "/etc"}), "not a path inside the repository"),
+        ("revenue_report", json!({"quarter": "2030-Q1"}), "from 2024-Q4 to 2026-Q3"),
         (
             "ticket_update",
             json!({"ticket_id": "tkt_9999", "status": "closed", "comment": "Gone."}),
@@ -241,55 +147,24 @@ async fn what_is_not_there_is_said_with_a_way_on() {
 async fn arguments_out_of_format_or_range_reach_no_tool() {
     let fixture = Fixture::start().await;
     for (tool, arguments, argument) in [
-        (
-            "analytics_query",
-            json!({"metric": "secrets", "from": "2026-09-01", "to": "2026-09-01"}),
-            "/metric",
-        ),
-        (
-            "analytics_query",
-            json!({"metric": "signups", "from": "2026-02-30", "to": "2026-09-01"}),
-            "/from",
-        ),
-        (
-            "analytics_query",
-            json!({"metric": "signups", "from": "2026-09-01", "to": "1.9.2026"}),
-            "/to",
-        ),
+        ("analytics_query", json!({"metric": "secrets", "from": "2026-09-01", "to": "2026-09-01"}), "/metric"),
+        ("analytics_query", json!({"metric": "signups", "from": "2026-02-30", "to": "2026-09-01"}), "/from"),
+        ("analytics_query", json!({"metric": "signups", "from": "2026-09-01", "to": "1.9.2026"}), "/to"),
         ("customer_summary", json!({"customer_id": "emp_0001"}), "/customer_id"),
-        (
-            "employee_information_public",
-            json!({"employee_id": "42"}),
-            "/employee_id",
-        ),
-        (
-            "employee_information_public",
-            json!({"employee_id": 42}),
-            "/employee_id",
-        ),
+        ("employee_information_public", json!({"employee_id": "42"}), "/employee_id"),
+        ("employee_information_public", json!({"employee_id": 42}), "/employee_id"),
         ("employee_search", json!({"query": "a", "limit": 0}), "/limit"),
         ("employee_search", json!({"query": "a", "limit": 51}), "/limit"),
-        (
-            "employee_search",
-            json!({"query": "a", "department": "hr"}),
-            "/department",
-        ),
+        ("employee_search", json!({"query": "a", "department": "hr"}), "/department"),
         ("payroll_summary", json!({"year": 2026, "month": 13}), "/month"),
         ("repository_read", json!({"path": ""}), "/path"),
         ("repository_search", json!({"query": ""}), "/query"),
         ("revenue_report", json!({"quarter": "2026-Q5"}), "/quarter"),
-        (
-            "ticket_update",
-            json!({"ticket_id": "tkt_0001", "status": "closed", "comment": ""}),
-            "/comment",
-        ),
+        ("ticket_update", json!({"ticket_id": "tkt_0001", "status": "closed", "comment": ""}), "/comment"),
         ("whoami", json!({"as": "somebody"}), "as"),
     ] {
         let text = fixture.failure(tool, arguments).await;
-        assert!(
-            text.contains("input schema") && text.contains(argument),
-            "{tool}: {text}"
-        );
+        assert!(text.contains("input schema") && text.contains(argument), "{tool}: {text}");
     }
 }
 

@@ -79,21 +79,11 @@ impl Company {
         .bind(to)
         .fetch_one(&self.pool)
         .await?;
-        Ok(AnalyticsReport {
-            metric,
-            from,
-            to,
-            minimum,
-            maximum,
-            mean,
-            points,
-        })
+        Ok(AnalyticsReport { metric, from, to, minimum, maximum, mean, points })
     }
 
     /// The first and the last day that there is data for.
     pub async fn analytics_days(&self) -> Result<(Day, Day), sqlx::Error> {
-        sqlx::query_as("SELECT min(day), max(day) FROM metrics")
-            .fetch_one(&self.pool)
-            .await
+        sqlx::query_as("SELECT min(day), max(day) FROM metrics").fetch_one(&self.pool).await
     }
 }

@@ -112,8 +112,6 @@ impl Company {
 
     /// The first and the last customer ID.
     pub async fn customer_ids(&self) -> Result<(CustomerId, CustomerId), sqlx::Error> {
-        sqlx::query_as("SELECT min(id), max(id) FROM customers")
-            .fetch_one(&self.pool)
-            .await
+        sqlx::query_as("SELECT min(id), max(id) FROM customers").fetch_one(&self.pool).await
     }
 }

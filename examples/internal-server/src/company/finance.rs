@@ -71,9 +71,7 @@ impl Company {
 
     /// The first and the last quarter, as text, that there are figures for.
     pub async fn revenue_quarters(&self) -> Result<(String, String), sqlx::Error> {
-        sqlx::query_as("SELECT min(quarter), max(quarter) FROM revenue")
-            .fetch_one(&self.pool)
-            .await
+        sqlx::query_as("SELECT min(quarter), max(quarter) FROM revenue").fetch_one(&self.pool).await
     }
 
     async fn revenue(&self, quarter: Quarter) -> Result<Option<i64>, sqlx::Error> {

@@ -1,6 +1,6 @@
 //! The sample company: a SQLite file, made and filled on first start.
 //!
-//! Everything in it is composed by [`sample`] from small lists of words; nobody in it exists. Each
+//! Everything in it is composed by `sample/` from small lists of words; nobody in it exists. Each
 //! subject has its file with its queries and the types that they return, and every query passes its
 //! values as parameters.
 
@@ -56,10 +56,8 @@ impl Company {
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-                folder: folder.to_owned(),
-                source,
-            })?;
+            std::fs::create_dir_all(folder)
+                .map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -78,19 +76,12 @@ impl Company {
             Contents::Company => {}
             Contents::Foreign => return Err(OpenError::Foreign(path.to_owned())),
             Contents::OtherVersion(found) => {
-                return Err(OpenError::OtherVersion {
-                    path: path.to_owned(),
-                    found,
-                    expected: SCHEMA_VERSION,
-                });
+                return Err(OpenError::OtherVersion { path: path.to_owned(), found, expected: SCHEMA_VERSION });
             }
         }
 
-        let pool = SqlitePoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .connect_with(options)
-            .await
-            .map_err(explain)?;
+        let pool =
+            SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await.map_err(explain)?;
         Ok(Self { pool })
     }
 
@@ -111,22 +102,14 @@ enum Contents {
 async fn prepare(connection: &mut SqliteConnection) -> Result<Contents, sqlx::Error> {
     // Immediate: of two processes that find an empty file, the second waits and then finds it full.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let application: i32 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *transaction)
-        .await?;
-    let version: i32 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *transaction)
-        .await?;
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *transaction)
-        .await?;
+    let application: i32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await?;
+    let version: i32 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *transaction).await?;
     match (application, version, tables) {
         (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(Contents::Company),
         (APPLICATION_ID, other, _) => Ok(Contents::OtherVersion(other)),
         (0, 0, 0) => {
-            sqlx::raw_sql(include_str!("schema.sql"))
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *transaction).await?;
             sample::fill(&mut transaction).await?;
             transaction.commit().await?;
             Ok(Contents::Company)

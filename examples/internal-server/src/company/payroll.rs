@@ -77,8 +77,6 @@ impl Company {
 
     /// The first and the last month, written `YYYY-MM`, that somebody was paid in.
     pub async fn payroll_months(&self) -> Result<(String, String), sqlx::Error> {
-        sqlx::query_as("SELECT min(month), max(month) FROM payroll")
-            .fetch_one(&self.pool)
-            .await
+        sqlx::query_as("SELECT min(month), max(month) FROM payroll").fetch_one(&self.pool).await
     }
 }

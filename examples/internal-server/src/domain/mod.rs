@@ -21,9 +21,6 @@ pub struct FormatError {
 
 impl FormatError {
     fn new(text: impl Into<String>, expected: &'static str) -> Self {
-        Self {
-            text: text.into(),
-            expected,
-        }
+        Self { text: text.into(), expected }
     }
 }

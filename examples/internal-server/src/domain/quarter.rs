@@ -21,30 +21,18 @@ impl Quarter {
     /// The quarter before this one; `None` before the first quarter of year 0.
     pub fn previous(self) -> Option<Self> {
         if self.number > 1 {
-            Some(Self {
-                number: self.number - 1,
-                ..self
-            })
+            Some(Self { number: self.number - 1, ..self })
         } else {
-            Some(Self {
-                year: self.year.checked_sub(1)?,
-                number: 4,
-            })
+            Some(Self { year: self.year.checked_sub(1)?, number: 4 })
         }
     }
 
     /// The quarter after this one; `None` after the last one that four digits can write.
     pub fn next(self) -> Option<Self> {
         if self.number < 4 {
-            Some(Self {
-                number: self.number + 1,
-                ..self
-            })
+            Some(Self { number: self.number + 1, ..self })
         } else if self.year < 9999 {
-            Some(Self {
-                year: self.year + 1,
-                number: 1,
-            })
+            Some(Self { year: self.year + 1, number: 1 })
         } else {
             None
         }
@@ -62,10 +50,7 @@ impl FromStr for Quarter {
                 return None;
             }
             let number = number.parse().ok()?;
-            (1..=4).contains(&number).then_some(Self {
-                year: year.parse().ok()?,
-                number,
-            })
+            (1..=4).contains(&number).then_some(Self { year: year.parse().ok()?, number })
         };
         parse().ok_or_else(|| FormatError::new(text, EXPECTED))
     }
@@ -119,9 +104,7 @@ mod tests {
     #[test]
     fn a_quarter_reads_as_it_is_written() {
         assert_eq!(quarter("2026-Q3").to_string(), "2026-Q3");
-        for bad in [
-            "2026-Q5", "2026-Q0", "2026-Q12", "26-Q1", "2026Q1", "2026-q1", "+026-Q1", "",
-        ] {
+        for bad in ["2026-Q5", "2026-Q0", "2026-Q12", "26-Q1", "2026Q1", "2026-q1", "+026-Q1", ""] {
             assert!(bad.parse::<Quarter>().is_err(), "{bad}");
         }
     }

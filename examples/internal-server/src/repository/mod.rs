@@ -4,7 +4,7 @@
 //! Three things together see to that. A path is a list of plain names ([`RepositoryPath`]), so it has
 //! no `..` and no root. Every folder on the way is opened by its name in the folder before it, so
 //! nothing can be swapped between looking and opening. And no symbolic link is followed, wherever it
-//! leads ([`open`](self::open)).
+//! leads (`open.rs`).
 
 mod error;
 mod open;
@@ -41,10 +41,8 @@ impl Repository {
     /// When there is no such folder, or it may not be read.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, RepositoryError> {
         let folder = folder.as_ref();
-        let root = Dir::open_ambient_dir(folder, ambient_authority()).map_err(|source| RepositoryError::Folder {
-            folder: folder.to_owned(),
-            source,
-        })?;
+        let root = Dir::open_ambient_dir(folder, ambient_authority())
+            .map_err(|source| RepositoryError::Folder { folder: folder.to_owned(), source })?;
         Ok(Self { root: Arc::new(root) })
     }
 
@@ -83,7 +81,5 @@ impl Repository {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RepositoryError> + Send + 'static,
 ) -> Result<T, RepositoryError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| RepositoryError::Io(error.into()))?
+    tokio::task::spawn_blocking(work).await.map_err(|error| RepositoryError::Io(error.into()))?
 }

@@ -64,11 +64,7 @@ pub(super) fn is_git(name: &str) -> bool {
 
 impl fmt::Display for RepositoryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            f.write_str(".")
-        } else {
-            f.write_str(&self.0.join("/"))
-        }
+        if self.0.is_empty() { f.write_str(".") } else { f.write_str(&self.0.join("/")) }
     }
 }
 
@@ -92,15 +88,7 @@ mod tests {
 
     #[test]
     fn a_path_that_could_lead_out_is_refused() {
-        for text in [
-            "..",
-            "../secret",
-            "src/../../secret",
-            "src/..",
-            "/etc/passwd",
-            "//etc",
-            "a\0b",
-        ] {
+        for text in ["..", "../secret", "src/../../secret", "src/..", "/etc/passwd", "//etc", "a\0b"] {
             let error = RepositoryPath::parse(text).unwrap_err();
             assert!(matches!(error, RepositoryError::Outside(_)), "{text:?}");
         }

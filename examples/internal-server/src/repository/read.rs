@@ -34,12 +34,7 @@ pub(super) fn read(root: &Dir, path: &RepositoryPath) -> Result<FileText, Reposi
     let truncated = content.len() > MAX_READ_BYTES;
     content.truncate(MAX_READ_BYTES);
     let text = text(content, truncated).ok_or_else(|| RepositoryError::NotText(path.to_string()))?;
-    Ok(FileText {
-        path: path.to_string(),
-        text,
-        truncated,
-        bytes,
-    })
+    Ok(FileText { path: path.to_string(), text, truncated, bytes })
 }
 
 /// The bytes as text; `None` when they are none. The last character may have been cut by truncation.

@@ -64,12 +64,7 @@ pub(super) fn search(
         limit,
         cancelled,
         started: Instant::now(),
-        result: SearchResult {
-            matches: Vec::new(),
-            truncated: false,
-            files_searched: 0,
-            files_skipped: 0,
-        },
+        result: SearchResult { matches: Vec::new(), truncated: false, files_searched: 0, files_skipped: 0 },
     };
     match open(root, path)? {
         Entry::Folder(folder) => search.folder(&folder, path)?,
@@ -119,10 +114,7 @@ impl Search<'_> {
             let path = path.join(&name);
             // What vanishes or may not be read ends nothing but its own search.
             let searched = if kind.is_dir() && path.names().len() < MAX_DEPTH {
-                folder
-                    .open_dir_nofollow(&name)
-                    .and_then(|folder| self.folder(&folder, &path))
-                    .is_ok()
+                folder.open_dir_nofollow(&name).and_then(|folder| self.folder(&folder, &path)).is_ok()
             } else if kind.is_file() {
                 open_file(folder, &name)
                     .and_then(|file| file.map_or(Ok(false), |file| self.file(file, &path)))

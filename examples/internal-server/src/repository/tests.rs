@@ -26,10 +26,7 @@ impl Fixture {
             write(&root.join(path), content);
         }
         write(&folder.path().join("secret/secret.txt"), "needle of somebody else\n");
-        Self {
-            repository: Repository::open(&root).unwrap(),
-            folder,
-        }
+        Self { repository: Repository::open(&root).unwrap(), folder }
     }
 
     fn root(&self) -> PathBuf {
@@ -41,9 +38,7 @@ impl Fixture {
     }
 
     async fn search(&self, query: &str, path: &str, limit: usize) -> Result<SearchResult, RepositoryError> {
-        self.repository
-            .search(query, &RepositoryPath::parse(path)?, limit)
-            .await
+        self.repository.search(query, &RepositoryPath::parse(path)?, limit).await
     }
 
     async fn found(&self, query: &str, path: &str) -> Vec<String> {
@@ -62,19 +57,13 @@ async fn a_file_is_read_as_it_is() {
     let fixture = Fixture::new();
     let file = fixture.read("src/main.rs").await.unwrap();
     assert_eq!(file.text, "fn main() {\n    // a needle\n}\n");
-    assert_eq!(
-        (file.path.as_str(), file.truncated, file.bytes),
-        ("src/main.rs", false, 30)
-    );
+    assert_eq!((file.path.as_str(), file.truncated, file.bytes), ("src/main.rs", false, 30));
 }
 
 #[tokio::test]
 async fn a_large_file_is_cut_between_characters() {
     let fixture = Fixture::new();
-    write(
-        &fixture.root().join("large.txt"),
-        format!("a{}", "é".repeat(MAX_READ_BYTES)),
-    );
+    write(&fixture.root().join("large.txt"), format!("a{}", "é".repeat(MAX_READ_BYTES)));
     let file = fixture.read("large.txt").await.unwrap();
     assert!(file.truncated);
     assert_eq!(file.text.len(), MAX_READ_BYTES - 1);
@@ -98,10 +87,7 @@ async fn what_is_no_text_file_is_refused() {
         assert!(error.contains(expected), "{path}: {error}");
     }
     let long = "x".repeat(5000);
-    assert!(matches!(
-        fixture.read(&long).await.unwrap_err(),
-        RepositoryError::Missing(_)
-    ));
+    assert!(matches!(fixture.read(&long).await.unwrap_err(), RepositoryError::Missing(_)));
 }
 
 #[tokio::test]
@@ -150,10 +136,7 @@ async fn no_link_is_followed_wherever_it_leads() {
         let error = fixture.search("needle", path, 10).await.unwrap_err();
         assert!(matches!(error, RepositoryError::Link(_)), "{path}: {error:?}");
     }
-    assert_eq!(
-        fixture.found("needle", "").await,
-        [".hidden", "README.md", "src/deep/er/lib.rs", "src/main.rs"]
-    );
+    assert_eq!(fixture.found("needle", "").await, [".hidden", "README.md", "src/deep/er/lib.rs", "src/main.rs"]);
 }
 
 #[cfg(unix)]
@@ -192,10 +175,7 @@ async fn a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere() {
 #[tokio::test]
 async fn a_named_pipe_keeps_nobody_waiting() {
     let fixture = Fixture::new();
-    let made = std::process::Command::new("mkfifo")
-        .arg(fixture.root().join("pipe"))
-        .status()
-        .unwrap();
+    let made = std::process::Command::new("mkfifo").arg(fixture.root().join("pipe")).status().unwrap();
     assert!(made.success());
     let error = fixture.read("pipe").await.unwrap_err();
     assert!(matches!(error, RepositoryError::NotText(_)), "{error:?}");
@@ -206,11 +186,8 @@ async fn a_named_pipe_keeps_nobody_waiting() {
 async fn a_search_finds_lines_in_any_case_in_a_fixed_order() {
     let fixture = Fixture::new();
     let result = fixture.search("nEEdle", "", 100).await.unwrap();
-    let found: Vec<_> = result
-        .matches
-        .iter()
-        .map(|found| (found.path.as_str(), found.line, found.text.as_str()))
-        .collect();
+    let found: Vec<_> =
+        result.matches.iter().map(|found| (found.path.as_str(), found.line, found.text.as_str())).collect();
     assert_eq!(
         found,
         [
@@ -248,10 +225,7 @@ async fn a_search_passes_over_what_is_no_text_or_too_large() {
     let fixture = Fixture::new();
     write(&fixture.root().join("binary"), b"needle\0");
     write(&fixture.root().join("latin1"), b"needle \xe9");
-    write(
-        &fixture.root().join("huge"),
-        format!("needle{}", " ".repeat(1024 * 1024)),
-    );
+    write(&fixture.root().join("huge"), format!("needle{}", " ".repeat(1024 * 1024)));
     let result = fixture.search("needle", "", 100).await.unwrap();
     assert_eq!((result.matches.len(), result.files_skipped), (4, 3));
 
@@ -259,6 +233,16 @@ async fn a_search_passes_over_what_is_no_text_or_too_large() {
     assert!(matches!(error, RepositoryError::TooLarge(_)), "{error:?}");
     let error = fixture.search("needle", "binary", 10).await.unwrap_err();
     assert!(matches!(error, RepositoryError::NotText(_)), "{error:?}");
+}
+
+#[test]
+fn a_search_that_nobody_waits_for_ends() {
+    let fixture = Fixture::new();
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let root = &fixture.repository.root;
+    let result = search::search(root, "needle", &RepositoryPath::default(), 100, &cancelled).unwrap();
+    assert_eq!((result.files_searched, result.truncated), (0, true));
 }
 
 #[test]

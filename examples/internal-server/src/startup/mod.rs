@@ -63,11 +63,7 @@ pub async fn run(cli: Cli) -> Result<(), StartError> {
         });
         return Ok(());
     }
-    if is_propelauth_configured() {
-        serve_with_propelauth(&cli).await
-    } else {
-        serve_with_dev_tenant(&cli).await
-    }
+    if is_propelauth_configured() { serve_with_propelauth(&cli).await } else { serve_with_dev_tenant(&cli).await }
 }
 
 /// Whether any variable of PropelAuth holds something.
@@ -82,9 +78,7 @@ async fn serve_with_propelauth(cli: &Cli) -> Result<(), StartError> {
     let auth = PropelAuth::from_env().map_err(StartError::PropelAuth)?;
     let auth_url = env::var(Variable::AuthUrl.name()).unwrap_or_default();
     let ready = Ready::new(cli, auth).await?;
-    let tokens = TokenSource::PropelAuth {
-        auth_url: auth_url.trim().to_owned(),
-    };
+    let tokens = TokenSource::PropelAuth { auth_url: auth_url.trim().to_owned() };
     ready.serve(tokens).await
 }
 
@@ -93,12 +87,9 @@ async fn serve_with_dev_tenant(cli: &Cli) -> Result<(), StartError> {
         return Err(StartError::DevTenantBeyondLoopback { address: cli.bind });
     }
     let tenant = DevTenant::builder(tenant::config()?).start().await?;
-    let auth = PropelAuth::new(
-        tenant.auth_url(),
-        tenant.introspection_client_id(),
-        tenant.introspection_client_secret(),
-    )
-    .map_err(toolgate::Error::from)?;
+    let auth =
+        PropelAuth::new(tenant.auth_url(), tenant.introspection_client_id(), tenant.introspection_client_secret())
+            .map_err(toolgate::Error::from)?;
     let ready = Ready::new(cli, auth).await?;
     let tokens = TokenSource::DevTenant {
         auth_url: tenant.auth_url().to_owned(),
@@ -115,20 +106,12 @@ fn role_tokens(tenant: &DevTenant, resource: &str) -> Result<Vec<RoleToken>, Sta
     roles
         .filter_map(|role| tenant.person_of_role(&role.name))
         .map(|person| {
-            let order = Mint::for_person(&person.id)
-                .resource(resource)
-                .expires_in(PRINTED_TOKEN_LIFETIME);
+            let order = Mint::for_person(&person.id).resource(resource).expires_in(PRINTED_TOKEN_LIFETIME);
             let token = tenant.mint(&order).map_err(|error| match error {
-                MintError::Resource(_) => StartError::DevTenantRemoteResource {
-                    resource: resource.to_owned(),
-                },
+                MintError::Resource(_) => StartError::DevTenantRemoteResource { resource: resource.to_owned() },
                 error => error.into(),
             })?;
-            Ok(RoleToken {
-                token,
-                role: person.role,
-                person: person.name,
-            })
+            Ok(RoleToken { token, role: person.role, person: person.name })
         })
         .collect()
 }
@@ -142,10 +125,7 @@ struct Ready {
 
 impl Ready {
     async fn new(cli: &Cli, auth: PropelAuth) -> Result<Self, StartError> {
-        let listen = |source| StartError::Listen {
-            address: cli.bind,
-            source,
-        };
+        let listen = |source| StartError::Listen { address: cli.bind, source };
         let listener = TcpListener::bind(cli.bind).await.map_err(listen)?;
         // With port 0 the system has chosen one.
         let address = listener.local_addr().map_err(listen)?;
@@ -155,18 +135,11 @@ impl Ready {
         if let Some(url) = cli.server_url.as_deref().filter(|url| !url.trim().is_empty()) {
             server = server.server_url(url);
         }
-        Ok(Self {
-            listener,
-            company,
-            server: server.build()?,
-        })
+        Ok(Self { listener, company, server: server.build()? })
     }
 
     async fn serve(self, tokens: TokenSource) -> Result<(), StartError> {
-        let welcome = Welcome {
-            mcp_url: self.server.endpoint().to_owned(),
-            tokens,
-        };
+        let welcome = Welcome { mcp_url: self.server.endpoint().to_owned(), tokens };
         print(&welcome.to_string());
         self.server.serve_on(self.listener, stop::signal()).await?;
         self.company.close().await;

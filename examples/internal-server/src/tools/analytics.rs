@@ -19,14 +19,10 @@ async fn analytics_query(
 ) -> Result<Json<AnalyticsReport>, ToolError> {
     let days = from.days_until(to) + 1;
     if days < 1 {
-        return Err(ToolError::new(format!(
-            "`from` ({from}) is later than `to` ({to}); exchange them"
-        )));
+        return Err(ToolError::new(format!("`from` ({from}) is later than `to` ({to}); exchange them")));
     }
     if days > MAX_DAYS {
-        return Err(ToolError::new(format!(
-            "{from} to {to} are {days} days; ask for at most {MAX_DAYS} at once"
-        )));
+        return Err(ToolError::new(format!("{from} to {to} are {days} days; ask for at most {MAX_DAYS} at once")));
     }
     let report = company.analytics(metric, from, to).await?;
     if report.points.is_empty() {

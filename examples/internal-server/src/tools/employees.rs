@@ -39,9 +39,7 @@ async fn employee_search(
     limit: Option<u32>,
     company: &Company,
 ) -> Result<Json<EmployeeSearch>, ToolError> {
-    let found = company
-        .search_employees(query.trim(), department, limit.unwrap_or(10))
-        .await?;
+    let found = company.search_employees(query.trim(), department, limit.unwrap_or(10)).await?;
     Ok(Json(found))
 }
 

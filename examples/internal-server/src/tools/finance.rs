@@ -14,7 +14,5 @@ async fn revenue_report(
         return Ok(Json(report));
     }
     let (first, last) = company.revenue_quarters().await?;
-    Err(ToolError::new(format!(
-        "there are no figures for {quarter}; ask for a quarter from {first} to {last}"
-    )))
+    Err(ToolError::new(format!("there are no figures for {quarter}; ask for a quarter from {first} to {last}")))
 }

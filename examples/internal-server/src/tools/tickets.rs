@@ -26,12 +26,7 @@ async fn ticket_update(
     caller: &Caller,
     company: &Company,
 ) -> Result<Json<TicketDetails>, ToolError> {
-    let update = TicketUpdate {
-        ticket: &ticket_id,
-        status,
-        comment: &comment,
-        author: caller.user_id(),
-    };
+    let update = TicketUpdate { ticket: &ticket_id, status, comment: &comment, author: caller.user_id() };
     company
         .update_ticket(update)
         .await?

@@ -12,11 +12,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(url: impl Into<String>, token: impl Into<String>) -> Self {
-        Self {
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            url: url.into(),
-            token: token.into(),
-        }
+        Self { http: reqwest::Client::builder().no_proxy().build().unwrap(), url: url.into(), token: token.into() }
     }
 
     /// The names of the tools that are listed.
@@ -29,8 +25,7 @@ impl Client {
 
     /// Status and JSON-RPC answer of a call.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> (StatusCode, Value) {
-        self.request("tools/call", json!({ "name": tool, "arguments": arguments }))
-            .await
+        self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
     }
 
     async fn request(&self, method: &str, params: Value) -> (StatusCode, Value) {

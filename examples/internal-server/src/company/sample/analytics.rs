@@ -36,14 +36,7 @@ const COURSES: [Course; 6] = [
         weekend_percent: 40,
         scale: 1,
     },
-    Course {
-        metric: Metric::Signups,
-        start: 60,
-        weekly_growth: 1,
-        noise: 30,
-        weekend_percent: 50,
-        scale: 1,
-    },
+    Course { metric: Metric::Signups, start: 60, weekly_growth: 1, noise: 30, weekend_percent: 50, scale: 1 },
     Course {
         metric: Metric::ApiRequests,
         start: 1_900_000,
@@ -68,14 +61,7 @@ const COURSES: [Course; 6] = [
         weekend_percent: 90,
         scale: 10,
     },
-    Course {
-        metric: Metric::TicketsOpened,
-        start: 2,
-        weekly_growth: 0,
-        noise: 6,
-        weekend_percent: 50,
-        scale: 1,
-    },
+    Course { metric: Metric::TicketsOpened, start: 2, weekly_growth: 0, noise: 6, weekend_percent: 50, scale: 1 },
 ];
 
 /// Every metric on every day.

@@ -28,9 +28,8 @@ pub(super) struct Customer<'a> {
 
 const COUNT: usize = 60;
 
-const COLOURS: [&str; 10] = [
-    "Amber", "Blue", "Copper", "Dune", "Emerald", "Flint", "Golden", "Indigo", "Jade", "Silver",
-];
+const COLOURS: [&str; 10] =
+    ["Amber", "Blue", "Copper", "Dune", "Emerald", "Flint", "Golden", "Indigo", "Jade", "Silver"];
 /// A line of business and what a company in it is called.
 const TRADES: [(&str, &str); 6] = [
     ("Logistics", "Freight"),

@@ -121,11 +121,7 @@ fn employee(plan: &Plan, head: usize, place: usize, dice: &mut Dice) -> Employee
     let number = head + place;
     let (first, last) = people::name(number);
     let address = format!("{first}.{last}").to_lowercase();
-    let title = if place == 0 {
-        plan.head
-    } else {
-        plan.titles[(place - 1) % plan.titles.len()]
-    };
+    let title = if place == 0 { plan.head } else { plan.titles[(place - 1) % plan.titles.len()] };
     let manager = match (place, number) {
         (_, 1) => None,
         (0, _) => Some(1),
@@ -134,11 +130,7 @@ fn employee(plan: &Plan, head: usize, place: usize, dice: &mut Dice) -> Employee
     let tenure = u32::try_from(FOUNDED.signed_duration_since(LAST_DAY).num_days().abs()).unwrap_or_default();
     let (low, high) = plan.salaries;
     // A multiple of six thousand pays a whole number of dollars a month.
-    let thousands = if place == 0 {
-        high + 12
-    } else {
-        dice.between(low / 6, high / 6) * 6
-    };
+    let thousands = if place == 0 { high + 12 } else { dice.between(low / 6, high / 6) * 6 };
     Employee {
         id: EmployeeId::numbered(number),
         name: format!("{first} {last}"),

@@ -19,21 +19,18 @@ pub(super) struct Payment<'a> {
 pub(super) fn all(employees: &[Employee]) -> Vec<Payment<'_>> {
     months()
         .flat_map(|month| {
-            employees
-                .iter()
-                .filter(move |employee| employee.started_on <= Day::from(month))
-                .map(move |employee| {
-                    let salary_usd = employee.annual_salary_usd / 12;
-                    // Half a month's salary at the end of the year.
-                    let bonus_usd = if month.month() == 12 { salary_usd / 2 } else { 0 };
-                    Payment {
-                        month: month.format("%Y-%m").to_string(),
-                        employee_id: &employee.id,
-                        salary_usd,
-                        bonus_usd,
-                        employer_taxes_usd: (salary_usd + bonus_usd) * 8 / 100,
-                    }
-                })
+            employees.iter().filter(move |employee| employee.started_on <= Day::from(month)).map(move |employee| {
+                let salary_usd = employee.annual_salary_usd / 12;
+                // Half a month's salary at the end of the year.
+                let bonus_usd = if month.month() == 12 { salary_usd / 2 } else { 0 };
+                Payment {
+                    month: month.format("%Y-%m").to_string(),
+                    employee_id: &employee.id,
+                    salary_usd,
+                    bonus_usd,
+                    employer_taxes_usd: (salary_usd + bonus_usd) * 8 / 100,
+                }
+            })
         })
         .collect()
 }

@@ -11,14 +11,8 @@ const LAST_NAMES: [&str; 16] = [
     "Pine", "Rowan", "Willow",
 ];
 
-const STREETS: [&str; 6] = [
-    "Sample Street",
-    "Example Avenue",
-    "Placeholder Lane",
-    "Specimen Road",
-    "Demo Square",
-    "Fixture Way",
-];
+const STREETS: [&str; 6] =
+    ["Sample Street", "Example Avenue", "Placeholder Lane", "Specimen Road", "Demo Square", "Fixture Way"];
 
 /// First and last name of the person with this number; the first 256 numbers give 256 names.
 pub(super) fn name(number: usize) -> (&'static str, &'static str) {

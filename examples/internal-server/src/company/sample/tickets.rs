@@ -24,35 +24,14 @@ const COUNT: usize = 40;
 
 /// A subject, and what the customer says beside it.
 const SUBJECTS: [(&str, &str); 8] = [
-    (
-        "Export stops half way",
-        "The CSV export ends after 10,000 rows and shows no error.",
-    ),
-    (
-        "Cannot invite a colleague",
-        "The invitation says that the address is taken, but it is not.",
-    ),
-    (
-        "Invoice shows the wrong address",
-        "We moved offices and the invoice still has the old address.",
-    ),
-    (
-        "Dashboard loads slowly",
-        "Since this morning the dashboard takes half a minute to open.",
-    ),
-    (
-        "Webhook is delivered twice",
-        "Every event arrives two times, a few seconds apart.",
-    ),
+    ("Export stops half way", "The CSV export ends after 10,000 rows and shows no error."),
+    ("Cannot invite a colleague", "The invitation says that the address is taken, but it is not."),
+    ("Invoice shows the wrong address", "We moved offices and the invoice still has the old address."),
+    ("Dashboard loads slowly", "Since this morning the dashboard takes half a minute to open."),
+    ("Webhook is delivered twice", "Every event arrives two times, a few seconds apart."),
     ("Question about seat limits", "How do we see how many seats are in use?"),
-    (
-        "Login loop after single sign-on",
-        "After signing in we are sent back to the login page.",
-    ),
-    (
-        "API answers 500",
-        "Requests for one of our projects fail with a server error.",
-    ),
+    ("Login loop after single sign-on", "After signing in we are sent back to the login page."),
+    ("API answers 500", "Requests for one of our projects fail with a server error."),
 ];
 
 /// Every ticket, in the order of their IDs; the later IDs were opened later.

@@ -17,11 +17,7 @@ struct Fixture {
 async fn company() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/company.db");
-    Fixture {
-        company: Company::open(&path).await.unwrap(),
-        path,
-        _folder: folder,
-    }
+    Fixture { company: Company::open(&path).await.unwrap(), path, _folder: folder }
 }
 
 /// A digest of every row of every table.

@@ -75,17 +75,9 @@ async fn two_that_open_at_once_fill_it_once() {
 async fn a_fill_that_is_cut_short_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("company.db");
-    let mut connection = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(true)
-        .connect()
-        .await
-        .unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    sqlx::raw_sql(include_str!("../schema.sql"))
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    sqlx::raw_sql(include_str!("../schema.sql")).execute(&mut *transaction).await.unwrap();
     sample::fill(&mut transaction).await.unwrap();
     drop(transaction);
     connection.close().await.unwrap();
@@ -122,16 +114,9 @@ async fn a_damaged_company_is_refused() {
 async fn the_database_of_another_program_is_refused_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.db");
-    let mut connection: SqliteConnection = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(true)
-        .connect()
-        .await
-        .unwrap();
-    sqlx::raw_sql("CREATE TABLE theirs (id INTEGER PRIMARY KEY)")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let mut connection: SqliteConnection =
+        SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    sqlx::raw_sql("CREATE TABLE theirs (id INTEGER PRIMARY KEY)").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     let before = fs::read(&path).unwrap();
 
@@ -143,23 +128,10 @@ async fn the_database_of_another_program_is_refused_and_kept() {
 #[tokio::test]
 async fn a_company_of_another_version_is_refused() {
     let fixture = company().await;
-    sqlx::raw_sql("PRAGMA user_version = 9")
-        .execute(&fixture.company.pool)
-        .await
-        .unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 9").execute(&fixture.company.pool).await.unwrap();
     fixture.company.close().await;
     let error = Company::open(&fixture.path).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            OpenError::OtherVersion {
-                found: 9,
-                expected: SCHEMA_VERSION,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, OpenError::OtherVersion { found: 9, expected: SCHEMA_VERSION, .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -11,13 +11,7 @@ async fn the_private_profile_holds_the_public_one() {
     assert_eq!(private.public, public);
 
     let public = serde_json::to_value(&public).unwrap();
-    for secret in [
-        "annual_salary_usd",
-        "date_of_birth",
-        "home_address",
-        "personal_email",
-        "personal_phone",
-    ] {
+    for secret in ["annual_salary_usd", "date_of_birth", "home_address", "personal_email", "personal_phone"] {
         assert!(public.get(secret).is_none(), "{secret}");
     }
     let nobody: EmployeeId = "emp_9999".parse().unwrap();
@@ -31,14 +25,7 @@ async fn the_head_of_the_company_has_no_manager() {
     let id: EmployeeId = "emp_0001".parse().unwrap();
     let head = fixture.company.public_profile(&id).await.unwrap().unwrap();
     assert_eq!(head.manager_id, None);
-    assert_eq!(
-        count(
-            &fixture.company,
-            "SELECT count(*) FROM employees WHERE manager_id IS NULL"
-        )
-        .await,
-        1
-    );
+    assert_eq!(count(&fixture.company, "SELECT count(*) FROM employees WHERE manager_id IS NULL").await, 1);
 }
 
 #[tokio::test]
@@ -50,11 +37,7 @@ async fn a_search_takes_the_query_as_plain_text() {
 
     let hr = company.search_employees("", Some(Department::Hr), 50).await.unwrap();
     assert_eq!(hr.total, 14);
-    assert!(
-        hr.employees
-            .iter()
-            .all(|employee| employee.department == Department::Hr)
-    );
+    assert!(hr.employees.iter().all(|employee| employee.department == Department::Hr));
 
     let upper = company.search_employees("ALEX", None, 50).await.unwrap();
     assert_eq!(upper.total, 15);
@@ -72,15 +55,9 @@ async fn the_payroll_adds_up() {
     assert!(december.bonuses_usd > 0);
     let parts: i64 = december.departments.iter().map(|part| part.salaries_usd).sum();
     assert_eq!(december.salaries_usd, parts);
-    assert_eq!(
-        december.total_usd,
-        december.salaries_usd + december.bonuses_usd + december.employer_taxes_usd
-    );
+    assert_eq!(december.total_usd, december.salaries_usd + december.bonuses_usd + december.employer_taxes_usd);
     assert_eq!(fixture.company.payroll_summary(2030, 1).await.unwrap(), None);
-    assert_eq!(
-        fixture.company.payroll_months().await.unwrap(),
-        ("2024-10".to_owned(), "2026-09".to_owned())
-    );
+    assert_eq!(fixture.company.payroll_months().await.unwrap(), ("2024-10".to_owned(), "2026-09".to_owned()));
 }
 
 #[tokio::test]
@@ -95,14 +72,8 @@ async fn a_quarter_is_compared_with_the_one_before() {
 
     let last = report("2026-Q3").await.unwrap();
     assert!(last.growth_percent.is_some());
-    assert_eq!(
-        last.by_product.iter().map(|share| share.amount_usd).sum::<i64>(),
-        last.total_usd
-    );
-    assert_eq!(
-        last.by_region.iter().map(|share| share.amount_usd).sum::<i64>(),
-        last.total_usd
-    );
+    assert_eq!(last.by_product.iter().map(|share| share.amount_usd).sum::<i64>(), last.total_usd);
+    assert_eq!(last.by_region.iter().map(|share| share.amount_usd).sum::<i64>(), last.total_usd);
     assert_eq!(report("2026-Q4").await, None);
 }
 
@@ -110,11 +81,7 @@ async fn a_quarter_is_compared_with_the_one_before() {
 async fn a_range_of_days_includes_both_ends() {
     let fixture = company().await;
     let (from, to) = ("2026-09-28".parse().unwrap(), "2026-09-30".parse().unwrap());
-    let report = fixture
-        .company
-        .analytics(Metric::DailyActiveUsers, from, to)
-        .await
-        .unwrap();
+    let report = fixture.company.analytics(Metric::DailyActiveUsers, from, to).await.unwrap();
     assert_eq!(report.points.len(), 3);
     assert_eq!(report.points[0].day, from);
     assert_eq!(report.points[2].day, to);
@@ -158,12 +125,7 @@ async fn an_update_writes_status_and_comment() {
     let update = |status, comment| {
         let (company, id) = (fixture.company.clone(), id.clone());
         async move {
-            let update = TicketUpdate {
-                ticket: &id,
-                status,
-                comment,
-                author: Some("user_1"),
-            };
+            let update = TicketUpdate { ticket: &id, status, comment, author: Some("user_1") };
             company.update_ticket(update).await.unwrap().unwrap()
         }
     };
