@@ -136,26 +136,15 @@ impl DevTenantBuilder {
         if !self.bind.ip().is_loopback() {
             return Err(BindError::BeyondLoopback(self.bind));
         }
-        let failed = |source| BindError::Io {
-            address: self.bind,
-            source,
-        };
+        let failed = |source| BindError::Io { address: self.bind, source };
         let listener = TcpListener::bind(self.bind).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let auth_url = format!("http://{address}");
-        let tenant = Arc::new(Tenant::new(
-            self.config,
-            self.settings,
-            auth_url,
-            self.data,
-            self.webhook,
-        ));
+        let tenant = Arc::new(Tenant::new(self.config, self.settings, auth_url, self.data, self.webhook));
         let router = http::router(Arc::clone(&tenant));
         let stop = tenant.shutdown.clone();
         let task = tokio::spawn(async move {
-            let served = axum::serve(listener, router)
-                .with_graceful_shutdown(stop.cancelled_owned())
-                .await;
+            let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
             if let Err(error) = served {
                 tracing::error!(%error, "the development tenant stopped serving");
             }

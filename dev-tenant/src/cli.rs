@@ -17,12 +17,7 @@ use toolgate_dev_tenant::{
 #[command(version)]
 pub(crate) struct Cli {
     /// The loopback address to listen on; port 0 is any free one.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8090",
-        env = "TENANT_BIND_ADDR"
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090", env = "TENANT_BIND_ADDR")]
     bind: SocketAddr,
     /// People, roles and scopes. Without it: a sample company.
     #[arg(long, value_name = "FILE")]

@@ -88,9 +88,7 @@ fn document_address(id: &str) -> Option<Url> {
 
 /// Fetches a document, bounded in time and size, and follows no redirect.
 async fn fetch(address: Url) -> Result<Vec<u8>, ClientDocumentError> {
-    let mut client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT);
+    let mut client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
     if is_loopback(&address) {
         client = client.no_proxy();
     }

@@ -51,9 +51,7 @@ pub enum Fault {
 impl Fault {
     /// [`Fault::Delay`] by a [`Duration`].
     pub fn delay(by: Duration) -> Self {
-        Self::Delay {
-            milliseconds: u64::try_from(by.as_millis()).unwrap_or(u64::MAX),
-        }
+        Self::Delay { milliseconds: u64::try_from(by.as_millis()).unwrap_or(u64::MAX) }
     }
 
     /// [`Fault::Oversized`] with two MiB of padding.

@@ -40,11 +40,7 @@ pub struct DevTenant {
 
 impl DevTenant {
     pub(crate) fn new(tenant: Arc<Tenant>, address: SocketAddr, task: JoinHandle<()>) -> Self {
-        Self {
-            tenant,
-            address,
-            task: Some(task),
-        }
+        Self { tenant, address, task: Some(task) }
     }
 
     /// Configures a tenant.

@@ -15,10 +15,7 @@ use cli::{Cli, StartError};
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,25 +41,14 @@ fn announcement(tenant: &DevTenant) -> String {
     let url = tenant.auth_url();
     let mut lines = vec![
         format!("PROPELAUTH_AUTH_URL={url}"),
-        format!(
-            "PROPELAUTH_INTROSPECTION_CLIENT_ID={}",
-            tenant.introspection_client_id()
-        ),
-        format!(
-            "PROPELAUTH_INTROSPECTION_CLIENT_SECRET={}",
-            tenant.introspection_client_secret()
-        ),
+        format!("PROPELAUTH_INTROSPECTION_CLIENT_ID={}", tenant.introspection_client_id()),
+        format!("PROPELAUTH_INTROSPECTION_CLIENT_SECRET={}", tenant.introspection_client_secret()),
         "# Development tenant: anybody can log in as anybody. Loopback only.".to_owned(),
         format!("# People, roles and scopes: {url}/admin"),
     ];
     if let Some(person) = tenant.people().into_iter().find(|person| person.enabled) {
-        let order = format!(
-            "{{\"person\": \"{}\", \"resource\": \"http://127.0.0.1:8000/mcp\"}}",
-            person.id
-        );
-        lines.push(format!(
-            "# A token without a browser: curl {url}/admin/api/tokens --json '{order}'"
-        ));
+        let order = format!("{{\"person\": \"{}\", \"resource\": \"http://127.0.0.1:8000/mcp\"}}", person.id);
+        lines.push(format!("# A token without a browser: curl {url}/admin/api/tokens --json '{order}'"));
     }
     lines.join("\n") + "\n"
 }

@@ -14,10 +14,7 @@ pub(crate) enum ResourcePolicy {
 impl ResourcePolicy {
     /// Checks a `resource` and answers it as the caller wrote it.
     pub(crate) fn check(self, resource: &str) -> Result<String, ResourceError> {
-        let refused = |reason| ResourceError::Invalid {
-            resource: resource.to_owned(),
-            reason,
-        };
+        let refused = |reason| ResourceError::Invalid { resource: resource.to_owned(), reason };
         let url = Url::parse(resource).map_err(|_| refused("it is no absolute URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused("it is neither http nor https"));
@@ -29,9 +26,7 @@ impl ResourcePolicy {
             return Err(refused("it has a user name or a password"));
         }
         if self == Self::LoopbackOnly && !is_loopback(&url) {
-            return Err(ResourceError::BeyondLoopback {
-                resource: resource.to_owned(),
-            });
+            return Err(ResourceError::BeyondLoopback { resource: resource.to_owned() });
         }
         Ok(resource.to_owned())
     }

@@ -16,10 +16,7 @@ pub enum IssuerVariant {
 
 /// Independent switches, each documented at its builder method.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own, as in PropelAuth's dashboard"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as in PropelAuth's dashboard")]
 pub(crate) struct Settings {
     pub(crate) issuer_variant: IssuerVariant,
     pub(crate) resources: ResourcePolicy,

@@ -102,9 +102,7 @@ impl Tenant {
     }
 
     pub(crate) fn person(&self, id: &str) -> Result<Person, TenantError> {
-        self.state()
-            .person(&self.config, id)
-            .ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))
+        self.state().person(&self.config, id).ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))
     }
 
     pub(crate) fn set_enabled(&self, id: &str, enabled: bool) -> Result<Person, TenantError> {
@@ -137,9 +135,7 @@ impl Tenant {
     /// Changes a person and answers how they were and how they are.
     fn change(&self, id: &str, change: impl FnOnce(&mut Person)) -> Result<(Person, Person), TenantError> {
         let mut state = self.state();
-        let before = state
-            .person(&self.config, id)
-            .ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))?;
+        let before = state.person(&self.config, id).ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))?;
         let mut person = before.clone();
         change(&mut person);
         state.put_person(&person);
@@ -155,9 +151,7 @@ impl Tenant {
     }
 
     pub(crate) fn mint(&self, order: &Mint) -> Result<String, MintError> {
-        let person = self
-            .person(&order.person)
-            .map_err(|_| MintError::UnknownPerson(order.person.clone()))?;
+        let person = self.person(&order.person).map_err(|_| MintError::UnknownPerson(order.person.clone()))?;
         if !person.enabled {
             return Err(MintError::Disabled(person.name));
         }
@@ -169,10 +163,7 @@ impl Tenant {
         let held = self.config.role(&person.role).map_or(&[][..], |role| &role.scopes);
         let scopes = order.scopes.clone().unwrap_or_else(|| held.to_vec());
         if let Some(scope) = scopes.iter().find(|scope| !held.contains(scope)) {
-            return Err(MintError::NotGrantable {
-                role: person.role,
-                scope: scope.clone(),
-            });
+            return Err(MintError::NotGrantable { role: person.role, scope: scope.clone() });
         }
         let mut state = self.state();
         let grant = state.put_grant(Grant {

@@ -32,9 +32,7 @@ pub(crate) struct FormTokens {
 impl Default for FormTokens {
     fn default() -> Self {
         let key: [u8; 64] = rand::random();
-        Self {
-            keyed: Hmac::new(&key.into()),
-        }
+        Self { keyed: Hmac::new(&key.into()) }
     }
 }
 
@@ -79,24 +77,12 @@ mod tests {
     fn a_token_is_good_for_its_own_form_only() {
         let tokens = FormTokens::default();
         let (mine, other) = (SessionId::random(), SessionId::random());
-        let form = Form {
-            session: &mine,
-            purpose: "consent",
-            about: "a=b",
-        };
+        let form = Form { session: &mine, purpose: "consent", about: "a=b" };
         let token = tokens.issue(form);
         assert!(tokens.accepts(form, &token));
-        for wrong in [
-            Form {
-                session: &other,
-                ..form
-            },
-            Form {
-                purpose: "login",
-                ..form
-            },
-            Form { about: "a=c", ..form },
-        ] {
+        for wrong in
+            [Form { session: &other, ..form }, Form { purpose: "login", ..form }, Form { about: "a=c", ..form }]
+        {
             assert!(!tokens.accepts(wrong, &token));
         }
         assert!(!tokens.accepts(form, &token.replacen('.', ".9", 1)));

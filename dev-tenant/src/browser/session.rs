@@ -65,19 +65,13 @@ impl Sessions {
         let now = now();
         sessions.retain(|_, session| session.expires_at > now);
         if sessions.len() >= MAX_SESSIONS {
-            let first = sessions
-                .iter()
-                .min_by_key(|(_, session)| session.expires_at)
-                .map(|(id, _)| id.clone());
+            let first = sessions.iter().min_by_key(|(_, session)| session.expires_at).map(|(id, _)| id.clone());
             if let Some(id) = first {
                 sessions.remove(&id);
             }
         }
         let id = SessionId::random();
-        let session = Session {
-            person: person.to_owned(),
-            expires_at: now.saturating_add(LIFETIME),
-        };
+        let session = Session { person: person.to_owned(), expires_at: now.saturating_add(LIFETIME) };
         sessions.insert(Digest::of(&id.0), session);
         id
     }

@@ -96,10 +96,7 @@ impl TenantData {
 }
 
 fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> DataError {
-    DataError::Open {
-        path: path.to_owned(),
-        source: Box::new(source),
-    }
+    DataError::Open { path: path.to_owned(), source: Box::new(source) }
 }
 
 /// Creates the file readable by its owner only; SQLite gives its side files the same permissions.
@@ -114,10 +111,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 /// Refuses databases of other programs and of the future, before anything is written to them.
 async fn check_owner(path: &Path, pool: &SqlitePool) -> Result<(), DataError> {
     let number = async |query: &'static str| {
-        sqlx::query_scalar::<_, i64>(query)
-            .fetch_one(pool)
-            .await
-            .map_err(|source| failed(path, source))
+        sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.map_err(|source| failed(path, source))
     };
     let application = number("PRAGMA application_id").await?;
     let tables = number("SELECT count(*) FROM sqlite_master").await?;
@@ -135,17 +129,9 @@ async fn check_owner(path: &Path, pool: &SqlitePool) -> Result<(), DataError> {
 /// Creates what is missing, takes the lock, and reads everything.
 async fn prepare(pool: &SqlitePool) -> Result<Vec<Record>, sqlx::Error> {
     sqlx::raw_sql(SCHEMA).execute(pool).await?;
-    let rows = sqlx::query("SELECT kind, key, body FROM record")
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query("SELECT kind, key, body FROM record").fetch_all(pool).await?;
     rows.iter()
-        .map(|row| {
-            Ok(Record {
-                kind: row.try_get("kind")?,
-                key: row.try_get("key")?,
-                body: row.try_get("body")?,
-            })
-        })
+        .map(|row| Ok(Record { kind: row.try_get("kind")?, key: row.try_get("key")?, body: row.try_get("body")? }))
         .collect()
 }
 

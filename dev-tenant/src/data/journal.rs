@@ -40,9 +40,7 @@ impl Journal {
     pub(super) fn start(pool: SqlitePool) -> Self {
         let (sender, receiver) = unbounded_channel();
         tokio::spawn(write(pool, receiver));
-        Self {
-            commands: Some(Arc::new(sender)),
-        }
+        Self { commands: Some(Arc::new(sender)) }
     }
 
     pub(crate) fn put(&self, kind: &'static str, key: &str, record: &impl serde::Serialize) {
@@ -50,11 +48,7 @@ impl Journal {
             return;
         }
         match serde_json::to_string(record) {
-            Ok(body) => self.send(Command::Put(Record {
-                kind: kind.to_owned(),
-                key: key.to_owned(),
-                body,
-            })),
+            Ok(body) => self.send(Command::Put(Record { kind: kind.to_owned(), key: key.to_owned(), body })),
             Err(error) => tracing::error!(%error, kind, "a record cannot be written as JSON"),
         }
     }
@@ -127,9 +121,9 @@ async fn write_batch(pool: &SqlitePool, batch: &[Command]) -> Result<(), sqlx::E
                 .bind(&record.kind)
                 .bind(&record.key)
                 .bind(&record.body),
-            Command::Delete { kind, key } => sqlx::query("DELETE FROM record WHERE kind = ? AND key = ?")
-                .bind(*kind)
-                .bind(key),
+            Command::Delete { kind, key } => {
+                sqlx::query("DELETE FROM record WHERE kind = ? AND key = ?").bind(*kind).bind(key)
+            }
             Command::Flush(_) | Command::Close(_) => continue,
         };
         query.execute(&mut *transaction).await?;

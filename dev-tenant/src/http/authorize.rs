@@ -66,9 +66,7 @@ pub(super) async fn checked(tenant: &Tenant, params: &Params) -> Result<Authoriz
 }
 
 async fn client(tenant: &Tenant, params: &Params) -> Result<Client, Response> {
-    let id = params
-        .require("client_id")
-        .map_err(|error| broken_request(&error.to_string()))?;
+    let id = params.require("client_id").map_err(|error| broken_request(&error.to_string()))?;
     if let Some(client) = tenant.fresh_client(id) {
         return Ok(client);
     }
@@ -110,10 +108,7 @@ pub(super) fn already_answered(query: &str) -> Response {
             "Your answer was sent to the application. Go back to it; this window can be closed.",
             "If the application is still waiting, let it connect again, or answer once more here.",
         ],
-        link: Some(Link {
-            href: format!("/oauth/2.1/authorize?{query}&prompt=consent"),
-            text: "Answer once more",
-        }),
+        link: Some(Link { href: format!("/oauth/2.1/authorize?{query}&prompt=consent"), text: "Answer once more" }),
     };
     page(StatusCode::OK, &message)
 }

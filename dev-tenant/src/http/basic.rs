@@ -22,16 +22,11 @@ impl BasicCredentials {
         }
         let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
         let (client_id, client_secret) = decoded.split_once(':')?;
-        Some(Self {
-            client_id: form_decode(client_id),
-            client_secret: form_decode(client_secret),
-        })
+        Some(Self { client_id: form_decode(client_id), client_secret: form_decode(client_secret) })
     }
 }
 
 /// RFC 6749 section 2.3.1: both are form-encoded before they are joined.
 fn form_decode(text: &str) -> String {
-    form_urlencoded::parse(text.as_bytes())
-        .next()
-        .map_or_else(String::new, |(name, _)| name.into_owned())
+    form_urlencoded::parse(text.as_bytes()).next().map_or_else(String::new, |(name, _)| name.into_owned())
 }

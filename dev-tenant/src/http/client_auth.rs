@@ -18,9 +18,7 @@ pub(super) fn form_params(headers: &HeaderMap, body: &[u8]) -> Result<Params, OA
     if is_form {
         Ok(Params::parse(body))
     } else {
-        Err(OAuthError::InvalidRequest(
-            "the body must be application/x-www-form-urlencoded".to_owned(),
-        ))
+        Err(OAuthError::InvalidRequest("the body must be application/x-www-form-urlencoded".to_owned()))
     }
 }
 
@@ -30,13 +28,10 @@ pub(super) fn authenticate(tenant: &Tenant, headers: &HeaderMap, params: &Params
     let posted_id = params.get("client_id")?;
     let posted_secret = params.get("client_secret")?;
     let (id, secret) = if headers.contains_key(AUTHORIZATION) {
-        let basic = BasicCredentials::from_headers(headers).ok_or(OAuthError::InvalidClient(
-            "the Authorization header holds no readable Basic credentials",
-        ))?;
+        let basic = BasicCredentials::from_headers(headers)
+            .ok_or(OAuthError::InvalidClient("the Authorization header holds no readable Basic credentials"))?;
         if posted_secret.is_some() || posted_id.is_some_and(|id| id != basic.client_id) {
-            return Err(OAuthError::InvalidRequest(
-                "the client authenticates in two ways; use one".to_owned(),
-            ));
+            return Err(OAuthError::InvalidRequest("the client authenticates in two ways; use one".to_owned()));
         }
         let secret = Some(basic.client_secret).filter(|secret| !secret.is_empty());
         (basic.client_id, secret)
@@ -46,16 +41,16 @@ pub(super) fn authenticate(tenant: &Tenant, headers: &HeaderMap, params: &Params
         ))?;
         (id.to_owned(), posted_secret.map(str::to_owned))
     };
-    let client = tenant.state().client(&id).cloned().ok_or(OAuthError::InvalidClient(
-        "the client is not registered here; register it again",
-    ))?;
+    let client = tenant
+        .state()
+        .client(&id)
+        .cloned()
+        .ok_or(OAuthError::InvalidClient("the client is not registered here; register it again"))?;
     match (&client.secret, secret) {
         (None, None) => Ok(client),
         (Some(known), Some(given)) if known.matches(&given) => Ok(client),
         (Some(_), Some(_)) => Err(OAuthError::InvalidClient("the client secret is wrong")),
         (Some(_), None) => Err(OAuthError::InvalidClient("the client secret is missing")),
-        (None, Some(_)) => Err(OAuthError::InvalidClient(
-            "the client is public and has no secret; leave it out",
-        )),
+        (None, Some(_)) => Err(OAuthError::InvalidClient("the client is public and has no secret; leave it out")),
     }
 }

@@ -64,12 +64,8 @@ impl Asked {
                 ),
             }
         };
-        let (grantable, refused): (Vec<_>, Vec<_>) = request
-            .scopes
-            .as_deref()
-            .unwrap_or(held)
-            .iter()
-            .partition(|scope| held.contains(scope));
+        let (grantable, refused): (Vec<_>, Vec<_>) =
+            request.scopes.as_deref().unwrap_or(held).iter().partition(|scope| held.contains(scope));
         Self {
             grantable: grantable.into_iter().map(describe).collect(),
             refused: refused.into_iter().map(describe).collect(),
@@ -143,15 +139,8 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
 /// A form that was sent before. As long as nobody redeemed the code, the browser is sent on once more: of a double
 /// click, it shows only the second answer.
 fn repeated(tenant: &Tenant, answer: &Answer, request: &AuthorizationRequest) -> Response {
-    let still_good = answer
-        .code
-        .as_deref()
-        .is_none_or(|code| tenant.state().code_is_fresh(code));
-    if still_good {
-        see_other(answer.redirect.as_str())
-    } else {
-        already_answered(&request.query)
-    }
+    let still_good = answer.code.as_deref().is_none_or(|code| tenant.state().code_is_fresh(code));
+    if still_good { see_other(answer.redirect.as_str()) } else { already_answered(&request.query) }
 }
 
 fn allow(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, params: &Params) -> Answer {
@@ -168,17 +157,11 @@ fn allow(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, param
     }
     let lifetime = tenant.settings.code_lifetime;
     let code = tenant.state().issue_code(request, &person.id, scopes, lifetime);
-    Answer {
-        redirect: request.redirection.with_code(&code),
-        code: Some(code),
-    }
+    Answer { redirect: request.redirection.with_code(&code), code: Some(code) }
 }
 
 fn denied(request: &AuthorizationRequest, reason: &str) -> Answer {
-    Answer {
-        redirect: request.redirection.with_error("access_denied", reason),
-        code: None,
-    }
+    Answer { redirect: request.redirection.with_error("access_denied", reason), code: None }
 }
 
 /// A consent form is about one request and one person: who logs in as somebody else in another window does not
@@ -188,9 +171,5 @@ fn about(person: &Person, query: &str) -> String {
 }
 
 fn form<'a>(session: &'a SessionId, about: &'a str) -> Form<'a> {
-    Form {
-        session,
-        purpose: PURPOSE,
-        about,
-    }
+    Form { session, purpose: PURPOSE, about }
 }

@@ -137,10 +137,7 @@ fn is_authenticated(tenant: &Tenant, headers: &HeaderMap) -> bool {
     let Some(given) = BasicCredentials::from_headers(headers) else {
         return false;
     };
-    let id = given
-        .client_id
-        .as_bytes()
-        .ct_eq(tenant.credentials.client_id.as_bytes());
+    let id = given.client_id.as_bytes().ct_eq(tenant.credentials.client_id.as_bytes());
     let secret = Digest::of(&tenant.credentials.client_secret).matches(&given.client_secret);
     bool::from(id) & secret
 }

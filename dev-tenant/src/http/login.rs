@@ -38,10 +38,7 @@ pub(super) fn show(tenant: &Tenant, session: &SessionId, request: &Authorization
     let people = tenant.people();
     let groups = tenant.config.roles().iter().filter_map(|role| {
         let people: Vec<_> = people.iter().filter(|who| who.role == role.name).collect();
-        (!people.is_empty()).then_some(Group {
-            role: &role.name,
-            people,
-        })
+        (!people.is_empty()).then_some(Group { role: &role.name, people })
     });
     let login = Login {
         organization: &tenant.config.organization().name,
@@ -85,21 +82,15 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
 }
 
 fn form<'a>(session: &'a SessionId, query: &'a str) -> Form<'a> {
-    Form {
-        session,
-        purpose: PURPOSE,
-        about: query,
-    }
+    Form { session, purpose: PURPOSE, about: query }
 }
 
 /// A form that is not ours, not this browser's, or too old.
 pub(super) fn stale_form(query: &str) -> Response {
     let message = Message {
         heading: "This form is out of date",
-        paragraphs: &[
-            "It was shown too long ago, in another window or for another person, or the browser sent no \
-             cookie with it. Nothing was changed.",
-        ],
+        paragraphs: &["It was shown too long ago, in another window or for another person, or the browser sent no \
+             cookie with it. Nothing was changed."],
         link: (!query.is_empty()).then(|| again(query)),
     };
     page(StatusCode::FORBIDDEN, &message)
@@ -108,8 +99,5 @@ pub(super) fn stale_form(query: &str) -> Response {
 fn again(query: &str) -> Link {
     // Encoded anew: nothing but parameters of our own address can come of it.
     let query = Params::parse(query.as_bytes()).encode_without(&[]);
-    Link {
-        href: format!("/oauth/2.1/authorize?{query}"),
-        text: "Start again from the application's request",
-    }
+    Link { href: format!("/oauth/2.1/authorize?{query}"), text: "Start again from the application's request" }
 }

@@ -35,10 +35,7 @@ const METADATA: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
 
 pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
     // Browser-based clients read and post these from another origin, without cookies.
-    let cors = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods(Any)
-        .allow_headers(AllowHeaders::mirror_request());
+    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(AllowHeaders::mirror_request());
     let public = Router::new()
         .route(METADATA, get(metadata::document))
         .route("/oauth/2.1/token", post(token::token))

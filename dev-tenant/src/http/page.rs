@@ -64,21 +64,14 @@ pub(super) fn page_with_form_target(status: StatusCode, template: &impl Template
 
 /// `303 See Other`: the browser goes on with a GET, whatever it did before.
 pub(super) fn see_other(location: &str) -> Response {
-    let headers = [
-        (LOCATION, location),
-        (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"),
-    ];
+    let headers = [(LOCATION, location), (CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
 /// `GET /assets/style.css`
 pub(super) async fn style_sheet() -> Response {
-    let headers = [
-        (CONTENT_TYPE, "text/css; charset=utf-8"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CACHE_CONTROL, "no-cache"),
-    ];
+    let headers =
+        [(CONTENT_TYPE, "text/css; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, "no-cache")];
     (headers, include_str!("../../templates/style.css")).into_response()
 }
 

@@ -84,9 +84,7 @@ fn grantable_now(tenant: &Tenant, state: &TenantState, grant: &GrantId) -> Resul
     let Some(grant) = state.grant(grant) else {
         return Err(gone);
     };
-    let person = state
-        .person(&tenant.config, &grant.person)
-        .filter(|person| person.enabled);
+    let person = state.person(&tenant.config, &grant.person).filter(|person| person.enabled);
     let role = person.and_then(|person| tenant.config.role(&person.role));
     let Some(role) = role else {
         return Err(gone);
@@ -108,9 +106,7 @@ fn tokens(
         access_token: state.issue_access_token(grant, scopes, settings.access_token_lifetime),
         token_type: "Bearer",
         expires_in: settings.access_token_lifetime,
-        refresh_token: client
-            .refreshes
-            .then(|| state.issue_refresh_token(grant, settings.refresh_token_lifetime)),
+        refresh_token: client.refreshes.then(|| state.issue_refresh_token(grant, settings.refresh_token_lifetime)),
         scope,
     }
 }

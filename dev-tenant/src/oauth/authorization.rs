@@ -95,10 +95,7 @@ impl Redirection {
         let mut url = self.url.clone();
         let state = self.state.as_deref().map(|state| ("state", state));
         let issuer = self.issuer.as_deref().map(|issuer| ("iss", issuer));
-        url.query_pairs_mut()
-            .extend_pairs(answer)
-            .extend_pairs(state)
-            .extend_pairs(issuer);
+        url.query_pairs_mut().extend_pairs(answer).extend_pairs(state).extend_pairs(issuer);
         url
     }
 }
@@ -167,14 +164,9 @@ fn resource(settings: &Settings, params: &Params) -> Result<String, OAuthError> 
     let target = |text: String| OAuthError::InvalidTarget(text);
     let mut resources = params.all("resource");
     match (resources.next(), resources.next()) {
-        (None, _) => Err(target(
-            "`resource` is missing; name the MCP endpoint that the token is for".to_owned(),
-        )),
+        (None, _) => Err(target("`resource` is missing; name the MCP endpoint that the token is for".to_owned())),
         (Some(_), Some(_)) => Err(target("more than one `resource`; ask for one token each".to_owned())),
-        (Some(resource), None) => settings
-            .resources
-            .check(resource)
-            .map_err(|error| target(error.to_string())),
+        (Some(resource), None) => settings.resources.check(resource).map_err(|error| target(error.to_string())),
     }
 }
 

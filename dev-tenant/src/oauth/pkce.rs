@@ -17,17 +17,14 @@ impl CodeChallenge {
     /// Reads the challenge and its method, which must be `S256`.
     pub(crate) fn from_params(params: &Params) -> Result<Self, OAuthError> {
         let refused = |text: &str| OAuthError::InvalidRequest(text.to_owned());
-        let challenge = params
-            .get("code_challenge")?
-            .ok_or_else(|| refused("`code_challenge` is missing; PKCE is required"))?;
+        let challenge =
+            params.get("code_challenge")?.ok_or_else(|| refused("`code_challenge` is missing; PKCE is required"))?;
         if params.get("code_challenge_method")? != Some("S256") {
             return Err(refused("`code_challenge_method` must be S256"));
         }
         // 256 bits in base64url.
         if challenge.len() != 43 || !challenge.bytes().all(is_unreserved) {
-            return Err(refused(
-                "`code_challenge` is no SHA-256 digest in base64url without padding",
-            ));
+            return Err(refused("`code_challenge` is no SHA-256 digest in base64url without padding"));
         }
         Ok(Self(challenge.to_owned()))
     }

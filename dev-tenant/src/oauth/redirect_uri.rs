@@ -85,9 +85,7 @@ struct Loopback<'a> {
 impl<'a> Loopback<'a> {
     fn parse(uri: &'a str) -> Option<Self> {
         let after_scheme = uri.strip_prefix("http://")?;
-        let host = ["127.0.0.1", "[::1]", "localhost"]
-            .into_iter()
-            .find(|host| after_scheme.starts_with(host))?;
+        let host = ["127.0.0.1", "[::1]", "localhost"].into_iter().find(|host| after_scheme.starts_with(host))?;
         let after_host = &after_scheme[host.len()..];
         let rest = match after_host.strip_prefix(':') {
             Some(port) => port.trim_start_matches(|char: char| char.is_ascii_digit()),
@@ -152,10 +150,7 @@ mod tests {
 
     #[test]
     fn only_a_loopback_port_may_differ() {
-        let registered = [
-            "http://127.0.0.1:3000/cb".to_owned(),
-            "https://app.example.com/cb".to_owned(),
-        ];
+        let registered = ["http://127.0.0.1:3000/cb".to_owned(), "https://app.example.com/cb".to_owned()];
         for (uri, found) in [
             ("http://127.0.0.1:3000/cb", true),
             ("http://127.0.0.1:4000/cb", true),

@@ -69,32 +69,23 @@ impl State {
                 "the code was used before, so all tokens that came of it are revoked",
             ));
         }
-        let grant = self.grant(&grant_id).ok_or(OAuthError::InvalidGrant(
-            "the code was revoked; start again at the authorization endpoint",
-        ))?;
+        let grant = self
+            .grant(&grant_id)
+            .ok_or(OAuthError::InvalidGrant("the code was revoked; start again at the authorization endpoint"))?;
         if grant.client_id != client.id {
             return Err(OAuthError::InvalidGrant("the code was issued to another client"));
         }
         if code.expires_at <= now() {
-            return Err(OAuthError::InvalidGrant(
-                "the code has expired; start again at the authorization endpoint",
-            ));
+            return Err(OAuthError::InvalidGrant("the code has expired; start again at the authorization endpoint"));
         }
         if redemption.redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
-            return Err(OAuthError::InvalidGrant(
-                "the redirect_uri is not the one of the authorization request",
-            ));
+            return Err(OAuthError::InvalidGrant("the redirect_uri is not the one of the authorization request"));
         }
         if !code.challenge.matches(redemption.verifier) {
-            return Err(OAuthError::InvalidGrant(
-                "the code_verifier does not fit the code_challenge",
-            ));
+            return Err(OAuthError::InvalidGrant("the code_verifier does not fit the code_challenge"));
         }
         grant.check_resource(redemption.resource)?;
-        let spent = Code {
-            spent: true,
-            ..code.clone()
-        };
+        let spent = Code { spent: true, ..code.clone() };
         self.codes.put(key.as_str(), spent);
         Ok(grant_id)
     }
@@ -106,9 +97,9 @@ impl Grant {
         match (asked, &self.resource) {
             (None, _) => Ok(()),
             (Some(asked), Some(granted)) if same_resource(asked, granted) => Ok(()),
-            _ => Err(OAuthError::InvalidTarget(
-                "the resource is not the one of the authorization request".to_owned(),
-            )),
+            _ => {
+                Err(OAuthError::InvalidTarget("the resource is not the one of the authorization request".to_owned()))
+            }
         }
     }
 }

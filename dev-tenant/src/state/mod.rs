@@ -35,9 +35,7 @@ pub(crate) struct IntrospectionCredentials {
 
 impl fmt::Debug for IntrospectionCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IntrospectionCredentials")
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
+        f.debug_struct("IntrospectionCredentials").field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }
 
@@ -144,12 +142,7 @@ impl State {
         let mut alive: HashSet<&str> = HashSet::new();
         alive.extend(self.access_tokens.values().map(|token| &*token.grant.0));
         alive.extend(self.refresh_tokens.values().map(|token| &*token.grant.0));
-        alive.extend(
-            self.codes
-                .values()
-                .filter(|code| !code.spent)
-                .map(|code| &*code.grant.0),
-        );
+        alive.extend(self.codes.values().filter(|code| !code.spent).map(|code| &*code.grant.0));
         self.grants.remove_where(|id, _| !alive.contains(id));
         let grants = &self.grants;
         self.codes.remove_where(|_, code| grants.get(&code.grant.0).is_none());

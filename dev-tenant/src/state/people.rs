@@ -40,10 +40,7 @@ impl State {
 
     /// Keeps what was changed about a person.
     pub(crate) fn put_person(&mut self, person: &Person) {
-        let state = PersonState {
-            role: person.role.clone(),
-            enabled: person.enabled,
-        };
+        let state = PersonState { role: person.role.clone(), enabled: person.enabled };
         self.people.put(&person.id, state);
     }
 }

@@ -26,11 +26,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
                 None
             }
         });
-        Self {
-            kind,
-            records: records.collect(),
-            journal: journal.clone(),
-        }
+        Self { kind, records: records.collect(), journal: journal.clone() }
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&T> {

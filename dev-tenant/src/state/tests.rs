@@ -34,12 +34,7 @@ fn a_sweep_never_takes_what_is_being_redeemed() {
     let code = state.issue_code(&request(client.clone()), person, Vec::new(), 60);
     state.swept_at = 0;
     let verifier = CodeVerifier::parse(VERIFIER).unwrap();
-    let redemption = Redemption {
-        code: &code,
-        verifier: &verifier,
-        redirect_uri: None,
-        resource: None,
-    };
+    let redemption = Redemption { code: &code, verifier: &verifier, redirect_uri: None, resource: None };
     let grant = state.redeem_code(&client, &redemption).unwrap();
     state.swept_at = 0;
     let token = state.issue_access_token(&grant, Vec::new(), 60);
@@ -66,8 +61,5 @@ fn a_sweep_takes_everything_that_expired() {
     state.swept_at = 0;
     state.sweep();
     assert_eq!(state.grants.len(), 0);
-    assert_eq!(
-        state.codes.len() + state.access_tokens.len() + state.refresh_tokens.len(),
-        0
-    );
+    assert_eq!(state.codes.len() + state.access_tokens.len() + state.refresh_tokens.len(), 0);
 }

@@ -19,12 +19,7 @@ pub(crate) struct LiveToken<'a> {
 impl LiveToken<'_> {
     /// The token's scopes that the person's role can grant right now.
     pub(crate) fn scopes(&self) -> Vec<&str> {
-        self.token
-            .scopes
-            .iter()
-            .map(String::as_str)
-            .filter(|scope| self.role.grants(scope))
-            .collect()
+        self.token.scopes.iter().map(String::as_str).filter(|scope| self.role.grants(scope)).collect()
     }
 }
 
@@ -33,12 +28,8 @@ impl State {
     pub(crate) fn issue_access_token(&mut self, grant: &GrantId, scopes: Vec<String>, lifetime: u64) -> String {
         let token = random_secret();
         let issued_at = now();
-        let record = AccessToken {
-            grant: grant.clone(),
-            scopes,
-            issued_at,
-            expires_at: issued_at.saturating_add(lifetime),
-        };
+        let record =
+            AccessToken { grant: grant.clone(), scopes, issued_at, expires_at: issued_at.saturating_add(lifetime) };
         self.access_tokens.put(Digest::of(&token).as_str(), record);
         token
     }
@@ -46,11 +37,7 @@ impl State {
     /// Issues a refresh token of a grant.
     pub(crate) fn issue_refresh_token(&mut self, grant: &GrantId, lifetime: u64) -> String {
         let token = random_secret();
-        let record = RefreshToken {
-            grant: grant.clone(),
-            expires_at: now().saturating_add(lifetime),
-            spent: false,
-        };
+        let record = RefreshToken { grant: grant.clone(), expires_at: now().saturating_add(lifetime), spent: false };
         self.refresh_tokens.put(Digest::of(&token).as_str(), record);
         token
     }
@@ -62,12 +49,7 @@ impl State {
         let person = self.person(config, &grant.person)?;
         let role = config.role(&person.role)?;
         let alive = token.expires_at > now() && person.enabled;
-        alive.then_some(LiveToken {
-            person,
-            role,
-            grant,
-            token,
-        })
+        alive.then_some(LiveToken { person, role, grant, token })
     }
 
     /// Looks up what a refresh token belongs to, without using it up. One that was used before revokes its whole
@@ -79,21 +61,18 @@ impl State {
         resource: Option<&str>,
     ) -> Result<GrantId, OAuthError> {
         self.sweep();
-        let record = self
-            .refresh_tokens
-            .get(Digest::of(token).as_str())
-            .filter(|record| record.expires_at > now())
-            .ok_or(OAuthError::InvalidGrant(
-                "the refresh token is unknown, expired or revoked; start again at the authorization endpoint",
-            ))?;
+        let record =
+            self.refresh_tokens.get(Digest::of(token).as_str()).filter(|record| record.expires_at > now()).ok_or(
+                OAuthError::InvalidGrant(
+                    "the refresh token is unknown, expired or revoked; start again at the authorization endpoint",
+                ),
+            )?;
         let (id, spent) = (record.grant.clone(), record.spent);
         let grant = self.grant(&id).ok_or(OAuthError::InvalidGrant(
             "the refresh token was revoked; start again at the authorization endpoint",
         ))?;
         if grant.client_id != client.id {
-            return Err(OAuthError::InvalidGrant(
-                "the refresh token was issued to another client",
-            ));
+            return Err(OAuthError::InvalidGrant("the refresh token was issued to another client"));
         }
         if spent {
             self.revoke_grant(&id);
@@ -109,10 +88,7 @@ impl State {
     pub(crate) fn spend_refresh_token(&mut self, token: &str) {
         let key = Digest::of(token);
         if let Some(record) = self.refresh_tokens.get(key.as_str()) {
-            let spent = RefreshToken {
-                spent: true,
-                ..record.clone()
-            };
+            let spent = RefreshToken { spent: true, ..record.clone() };
             self.refresh_tokens.put(key.as_str(), spent);
         }
     }

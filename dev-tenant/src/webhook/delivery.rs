@@ -43,10 +43,7 @@ impl WebhookEndpoint {
         if key.is_empty() || Webhook::new(secret).is_err() {
             return Err(WebhookError::Secret);
         }
-        Ok(Self {
-            url,
-            secret: secret.to_owned(),
-        })
+        Ok(Self { url, secret: secret.to_owned() })
     }
 
     /// The address.
@@ -57,9 +54,7 @@ impl WebhookEndpoint {
 
 impl fmt::Debug for WebhookEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookEndpoint")
-            .field("url", &self.url.as_str())
-            .finish_non_exhaustive()
+        f.debug_struct("WebhookEndpoint").field("url", &self.url.as_str()).finish_non_exhaustive()
     }
 }
 
@@ -119,14 +114,8 @@ impl Webhooks {
 }
 
 async fn send_all(endpoint: WebhookEndpoint, mut messages: Receiver<Message>) {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT);
-    let client = if crate::resource::is_loopback(&endpoint.url) {
-        client.no_proxy()
-    } else {
-        client
-    };
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
+    let client = if crate::resource::is_loopback(&endpoint.url) { client.no_proxy() } else { client };
     let client = match client.build() {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "webhooks cannot be sent"),
@@ -167,9 +156,5 @@ async fn send(client: &reqwest::Client, endpoint: &WebhookEndpoint, message: &Me
         .body(message.body.clone())
         .send()
         .await?;
-    if response.status().is_success() {
-        Ok(())
-    } else {
-        Err(SendError::Status(response.status()))
-    }
+    if response.status().is_success() { Ok(()) } else { Err(SendError::Status(response.status())) }
 }

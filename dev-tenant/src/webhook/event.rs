@@ -14,10 +14,5 @@ pub(crate) enum Event {
     #[serde(rename = "user.logged_out")]
     LoggedOut { user_id: String },
     #[serde(rename = "user.role_changed_within_org")]
-    RoleChanged {
-        user_id: String,
-        org_id: String,
-        old_role: String,
-        new_role: String,
-    },
+    RoleChanged { user_id: String, org_id: String, old_role: String, new_role: String },
 }

@@ -22,11 +22,7 @@ async fn the_api_shows_people_roles_scopes_and_grants() {
     let view: Value = call(&tenant, Method::GET, "tenant", None).await.json().await.unwrap();
     assert_eq!(view["scopes"].as_array().unwrap().len(), 10);
     assert_eq!(view["roles"][1]["name"], "HR");
-    let hr = view["people"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|who| who["role"] == "HR");
+    let hr = view["people"].as_array().unwrap().iter().find(|who| who["role"] == "HR");
     assert_eq!(hr.unwrap()["grants"], 1);
     assert!(!view.to_string().contains(tenant.introspection_client_secret()));
 }
@@ -37,27 +33,15 @@ async fn the_api_changes_people() {
     let token = token_of(&tenant, "HR");
     let id = tenant.person_of_role("HR").unwrap().id;
     let path = |action: &str| format!("people/{id}/{action}");
-    let disabled: Value = call(&tenant, Method::POST, &path("disable"), None)
-        .await
-        .json()
-        .await
-        .unwrap();
+    let disabled: Value = call(&tenant, Method::POST, &path("disable"), None).await.json().await.unwrap();
     assert_eq!(disabled["enabled"], false);
     assert_eq!(introspect(&tenant, &token).await["active"], false);
     call(&tenant, Method::POST, &path("enable"), None).await;
     let role = Some(json!({"role": "Support"}));
-    let changed: Value = call(&tenant, Method::PUT, &path("role"), role)
-        .await
-        .json()
-        .await
-        .unwrap();
+    let changed: Value = call(&tenant, Method::PUT, &path("role"), role).await.json().await.unwrap();
     assert_eq!(changed["role"], "Support");
     assert_eq!(introspect(&tenant, &token).await["scope"], "employees:read:public");
-    let revoked: Value = call(&tenant, Method::POST, &path("revoke"), None)
-        .await
-        .json()
-        .await
-        .unwrap();
+    let revoked: Value = call(&tenant, Method::POST, &path("revoke"), None).await.json().await.unwrap();
     assert_eq!(revoked["revoked_grants"], 1);
     assert_eq!(introspect(&tenant, &token).await["active"], false);
 
@@ -74,21 +58,14 @@ async fn the_api_mints_and_sets_faults_and_switches_mcp() {
     let tenant = start().await;
     let id = tenant.person_of_role("HR").unwrap().id;
     let order = json!({"person": id, "resource": RESOURCE, "scopes": ["payroll:read:all"], "expires_in": 60});
-    let minted: Value = call(&tenant, Method::POST, "tokens", Some(order))
-        .await
-        .json()
-        .await
-        .unwrap();
+    let minted: Value = call(&tenant, Method::POST, "tokens", Some(order)).await.json().await.unwrap();
     let token = minted["access_token"].as_str().unwrap();
     assert_eq!(introspect(&tenant, token).await["scope"], "payroll:read:all");
     let order = json!({"person": id, "resource": "https://mcp.example.com/mcp"});
     assert_eq!(call(&tenant, Method::POST, "tokens", Some(order)).await.status(), 422);
 
     let fault = json!({"fault": "delay", "milliseconds": 1});
-    assert_eq!(
-        call(&tenant, Method::PUT, "fault", Some(fault.clone())).await.status(),
-        204
-    );
+    assert_eq!(call(&tenant, Method::PUT, "fault", Some(fault.clone())).await.status(), 204);
     let told: Value = call(&tenant, Method::GET, "fault", None).await.json().await.unwrap();
     assert_eq!(told, fault);
     call(&tenant, Method::DELETE, "fault", None).await;
@@ -117,12 +94,7 @@ async fn pages_of_other_origins_cannot_use_the_api() {
         assert!(!response.headers().contains_key("access-control-allow-origin"));
     }
     assert!(tenant.person_of_role("HR").unwrap().id == id, "nothing was changed");
-    let own = http()
-        .post(&url)
-        .header("origin", tenant.auth_url())
-        .send()
-        .await
-        .unwrap();
+    let own = http().post(&url).header("origin", tenant.auth_url()).send().await.unwrap();
     assert_eq!(own.status(), 200);
 }
 

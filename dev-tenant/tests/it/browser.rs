@@ -79,11 +79,7 @@ impl Browser {
         scopes: &[String],
     ) -> Response {
         let (token, request) = (hidden(page, "form_token"), hidden(page, "request"));
-        let mut form = vec![
-            ("form_token", token.as_str()),
-            ("request", request.as_str()),
-            ("decision", decision),
-        ];
+        let mut form = vec![("form_token", token.as_str()), ("request", request.as_str()), ("decision", decision)];
         form.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
         let url = format!("{}/oauth/2.1/consent", tenant.auth_url());
         self.post(&url, &form).await
@@ -136,9 +132,7 @@ pub(crate) fn request(client_id: &str, changes: &[(&str, &str)]) -> String {
             params.push((name, value));
         }
     }
-    url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(params)
-        .finish()
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
 }
 
 /// Posts a form to the token endpoint.
@@ -177,10 +171,7 @@ pub(crate) fn answer(response: &Response) -> HashMap<String, String> {
 /// The value of a hidden field.
 pub(crate) fn hidden(page: &str, name: &str) -> String {
     let field = format!("name=\"{name}\" value=\"");
-    let value = page
-        .split(&field)
-        .nth(1)
-        .unwrap_or_else(|| panic!("no {name} in {page}"));
+    let value = page.split(&field).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
     unescape(value.split('"').next().unwrap())
 }
 

@@ -39,27 +39,15 @@ async fn a_registration_that_would_leak_is_refused() {
     for (metadata, error) in [
         (json!({}), "invalid_redirect_uri"),
         (json!({"redirect_uris": []}), "invalid_redirect_uri"),
-        (
-            json!({"redirect_uris": ["http://evil.example.com/cb"]}),
-            "invalid_redirect_uri",
-        ),
-        (
-            json!({"redirect_uris": ["javascript:alert(1)"]}),
-            "invalid_redirect_uri",
-        ),
+        (json!({"redirect_uris": ["http://evil.example.com/cb"]}), "invalid_redirect_uri"),
+        (json!({"redirect_uris": ["javascript:alert(1)"]}), "invalid_redirect_uri"),
         (json!({"redirect_uris": vec![REDIRECT; 21]}), "invalid_redirect_uri"),
-        (
-            json!({"redirect_uris": [REDIRECT], "client_name": "x".repeat(201)}),
-            "invalid_client_metadata",
-        ),
+        (json!({"redirect_uris": [REDIRECT], "client_name": "x".repeat(201)}), "invalid_client_metadata"),
         (
             json!({"redirect_uris": [REDIRECT], "token_endpoint_auth_method": "private_key_jwt"}),
             "invalid_client_metadata",
         ),
-        (
-            json!({"redirect_uris": [REDIRECT], "grant_types": ["client_credentials"]}),
-            "invalid_client_metadata",
-        ),
+        (json!({"redirect_uris": [REDIRECT], "grant_types": ["client_credentials"]}), "invalid_client_metadata"),
         (json!([]), "invalid_client_metadata"),
     ] {
         let response = register_as(&tenant, &metadata).await;
@@ -73,11 +61,7 @@ async fn a_registration_that_would_leak_is_refused() {
 
 #[tokio::test]
 async fn registration_can_be_switched_off() {
-    let tenant = DevTenant::builder(TenantConfig::sample())
-        .registration(false)
-        .start()
-        .await
-        .unwrap();
+    let tenant = DevTenant::builder(TenantConfig::sample()).registration(false).start().await.unwrap();
     let response = register_as(&tenant, &json!({"redirect_uris": [REDIRECT]})).await;
     assert_eq!(response.status(), 404);
     let url = format!("{}/.well-known/oauth-authorization-server/oauth/2.1", tenant.auth_url());
@@ -133,11 +117,7 @@ async fn serve_document(status: &'static str, document: impl FnOnce(&str) -> Str
 }
 
 async fn with_documents() -> DevTenant {
-    DevTenant::builder(TenantConfig::sample())
-        .client_id_metadata_documents(true)
-        .start()
-        .await
-        .unwrap()
+    DevTenant::builder(TenantConfig::sample()).client_id_metadata_documents(true).start().await.unwrap()
 }
 
 fn good_document(address: &str) -> String {

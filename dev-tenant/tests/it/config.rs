@@ -32,15 +32,8 @@ fn error(from: &str, to: &str) -> String {
 fn the_sample_has_the_companys_matrix() {
     let config = TenantConfig::sample();
     assert_eq!(config.scopes().len(), 10);
-    let roles: Vec<_> = config
-        .roles()
-        .iter()
-        .map(|role| (role.name.as_str(), role.scopes.len()))
-        .collect();
-    assert_eq!(
-        roles,
-        [("Management", 5), ("HR", 3), ("Engineering", 4), ("Support", 5)]
-    );
+    let roles: Vec<_> = config.roles().iter().map(|role| (role.name.as_str(), role.scopes.len())).collect();
+    assert_eq!(roles, [("Management", 5), ("HR", 3), ("Engineering", 4), ("Support", 5)]);
     for role in config.roles() {
         let staff = config.people().iter().filter(|who| who.role == role.name);
         assert!(staff.count() >= 2, "{}", role.name);

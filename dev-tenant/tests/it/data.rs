@@ -9,11 +9,7 @@ use crate::support::{introspect, token_of};
 
 async fn start_with(folder: &TempDir) -> DevTenant {
     let data = TenantData::open(folder.path().join("tenant.db")).await.unwrap();
-    DevTenant::builder(TenantConfig::sample())
-        .data(data)
-        .start()
-        .await
-        .unwrap()
+    DevTenant::builder(TenantConfig::sample()).data(data).start().await.unwrap()
 }
 
 #[tokio::test]
@@ -78,29 +74,17 @@ async fn a_file_serves_one_tenant_at_a_time() {
 async fn other_files_are_left_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("notes.txt");
-    std::fs::write(
-        &text,
-        "not a database, but long enough to be mistaken for a header of one".repeat(20),
-    )
-    .unwrap();
+    std::fs::write(&text, "not a database, but long enough to be mistaken for a header of one".repeat(20)).unwrap();
     let before = std::fs::read(&text).unwrap();
     assert!(TenantData::open(&text).await.is_err());
     assert_eq!(std::fs::read(&text).unwrap(), before);
 
     let foreign = folder.path().join("company.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(&foreign)
-        .create_if_missing(true);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&foreign).create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::raw_sql("CREATE TABLE employee (id)")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::raw_sql("CREATE TABLE employee (id)").execute(&pool).await.unwrap();
     pool.close().await;
-    assert!(matches!(
-        TenantData::open(&foreign).await,
-        Err(DataError::NotATenants(_))
-    ));
+    assert!(matches!(TenantData::open(&foreign).await, Err(DataError::NotATenants(_))));
     let missing = TenantData::open(folder.path().join("no/such/folder.db")).await;
     assert!(matches!(missing, Err(DataError::Open { .. })));
 }

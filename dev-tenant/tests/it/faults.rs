@@ -12,9 +12,7 @@ async fn server_errors_and_rate_limits_have_their_status() {
     let token = token_of(&tenant, "HR");
     tenant.set_fault(Fault::ServerError);
     assert_eq!(introspect_response(&tenant, &token).await.status(), 500);
-    tenant.set_fault(Fault::TooManyRequests {
-        retry_after_seconds: Some(7),
-    });
+    tenant.set_fault(Fault::TooManyRequests { retry_after_seconds: Some(7) });
     let limited = introspect_response(&tenant, &token).await;
     assert_eq!(limited.status(), 429);
     assert_eq!(limited.headers()["retry-after"], "7");
@@ -37,11 +35,7 @@ async fn a_redirect_points_elsewhere() {
 async fn malformed_json_is_no_json() {
     let tenant = start().await;
     tenant.set_fault(Fault::MalformedJson);
-    let text = introspect_response(&tenant, &token_of(&tenant, "HR"))
-        .await
-        .text()
-        .await
-        .unwrap();
+    let text = introspect_response(&tenant, &token_of(&tenant, "HR")).await.text().await.unwrap();
     assert!(text.starts_with('{'));
     assert!(serde_json::from_str::<Value>(&text).is_err());
 }
@@ -50,11 +44,7 @@ async fn malformed_json_is_no_json() {
 async fn an_oversized_answer_is_as_large_as_asked() {
     let tenant = start().await;
     tenant.set_fault(Fault::oversized());
-    let body = introspect_response(&tenant, &token_of(&tenant, "HR"))
-        .await
-        .bytes()
-        .await
-        .unwrap();
+    let body = introspect_response(&tenant, &token_of(&tenant, "HR")).await.bytes().await.unwrap();
     assert!(body.len() > 2 << 20);
 }
 

@@ -12,10 +12,7 @@ async fn a_minted_token_is_active_with_every_published_field() {
     let person = tenant.person_of_role("HR").unwrap();
     let answer = introspect(&tenant, &token_of(&tenant, "HR")).await;
     assert_eq!(answer["active"], true);
-    assert_eq!(
-        answer["scope"],
-        "employees:read:private employees:read:public payroll:read:all"
-    );
+    assert_eq!(answer["scope"], "employees:read:private employees:read:public payroll:read:all");
     assert_eq!(answer["client_id"], "dev-tenant-mint");
     assert_eq!(answer["username"], person.email);
     assert_eq!(answer["sub"], person.id);
@@ -44,9 +41,8 @@ async fn an_unknown_token_is_inactive_and_nothing_else() {
 #[tokio::test]
 async fn an_expired_token_is_inactive() {
     let tenant = start().await;
-    let order = Mint::for_person(tenant.person_of_role("HR").unwrap().id)
-        .resource(RESOURCE)
-        .expires_in(Duration::ZERO);
+    let order =
+        Mint::for_person(tenant.person_of_role("HR").unwrap().id).resource(RESOURCE).expires_in(Duration::ZERO);
     let token = tenant.mint(&order).unwrap();
     assert_eq!(introspect(&tenant, &token).await, json!({"active": false}));
 }
@@ -106,12 +102,7 @@ async fn wrong_or_missing_credentials_are_401() {
         .unwrap();
     for response in [none, wrong_secret, wrong_id] {
         assert_eq!(response.status(), 401);
-        assert!(
-            response.headers()["www-authenticate"]
-                .to_str()
-                .unwrap()
-                .starts_with("Basic")
-        );
+        assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Basic"));
     }
     assert_eq!(tenant.introspection_count(), 3, "refused ones count too");
 }
@@ -121,10 +112,7 @@ async fn a_body_without_a_token_is_400() {
     let tenant = start().await;
     let response = http()
         .post(format!("{}/oauth/2.1/introspect", tenant.auth_url()))
-        .basic_auth(
-            tenant.introspection_client_id(),
-            Some(tenant.introspection_client_secret()),
-        )
+        .basic_auth(tenant.introspection_client_id(), Some(tenant.introspection_client_secret()))
         .form(&[("tokn", "x")])
         .send()
         .await
@@ -155,37 +143,20 @@ async fn a_mint_takes_scopes_audience_and_client() {
 async fn a_mint_is_refused_with_what_to_do_instead() {
     let tenant = start().await;
     let id = tenant.person_of_role("HR").unwrap().id;
-    assert!(matches!(
-        tenant.mint(&Mint::for_person(&id)),
-        Err(MintError::NoResource)
-    ));
-    assert!(matches!(
-        tenant.mint(&Mint::for_person("nobody").resource(RESOURCE)),
-        Err(MintError::UnknownPerson(_))
-    ));
-    let too_much = Mint::for_person(&id)
-        .resource(RESOURCE)
-        .scopes(["finance:read:revenue"]);
+    assert!(matches!(tenant.mint(&Mint::for_person(&id)), Err(MintError::NoResource)));
+    assert!(matches!(tenant.mint(&Mint::for_person("nobody").resource(RESOURCE)), Err(MintError::UnknownPerson(_))));
+    let too_much = Mint::for_person(&id).resource(RESOURCE).scopes(["finance:read:revenue"]);
     assert!(matches!(tenant.mint(&too_much), Err(MintError::NotGrantable { .. })));
     let remote = Mint::for_person(&id).resource("https://mcp.example.com/mcp");
-    assert!(matches!(
-        tenant.mint(&remote),
-        Err(MintError::Resource(ResourceError::BeyondLoopback { .. }))
-    ));
+    assert!(matches!(tenant.mint(&remote), Err(MintError::Resource(ResourceError::BeyondLoopback { .. }))));
     tenant.disable_person(&id).unwrap();
-    assert!(matches!(
-        tenant.mint(&Mint::for_person(&id).resource(RESOURCE)),
-        Err(MintError::Disabled(_))
-    ));
+    assert!(matches!(tenant.mint(&Mint::for_person(&id).resource(RESOURCE)), Err(MintError::Disabled(_))));
 }
 
 #[tokio::test]
 async fn remote_resources_take_the_method_that_says_so() {
-    let tenant = DevTenant::builder(TenantConfig::sample())
-        .dangerously_allow_remote_resources()
-        .start()
-        .await
-        .unwrap();
+    let tenant =
+        DevTenant::builder(TenantConfig::sample()).dangerously_allow_remote_resources().start().await.unwrap();
     let order = Mint::for_person(tenant.person_of_role("HR").unwrap().id).resource("https://mcp.example.com/mcp");
     let answer = introspect(&tenant, &tenant.mint(&order).unwrap()).await;
     assert_eq!(answer["aud"], "https://mcp.example.com/mcp");

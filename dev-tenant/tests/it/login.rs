@@ -33,10 +33,7 @@ async fn a_scope_that_the_role_lacks_is_shown_and_not_granted() {
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "Engineering").await;
-    assert!(
-        page.contains("not yours to allow") && page.contains("payroll:read:all"),
-        "{page}"
-    );
+    assert!(page.contains("not yours to allow") && page.contains("payroll:read:all"), "{page}");
     assert_eq!(ticked(&page), ["employees:read:public"]);
     // Who sends it nevertheless gets no more.
     let sent = ["employees:read:public", "payroll:read:all"].map(str::to_owned);
@@ -59,11 +56,7 @@ async fn an_unticked_scope_is_not_granted() {
 
 #[tokio::test]
 async fn where_scopes_are_not_optional_they_cannot_be_unticked() {
-    let tenant = DevTenant::builder(TenantConfig::sample())
-        .optional_scopes(false)
-        .start()
-        .await
-        .unwrap();
+    let tenant = DevTenant::builder(TenantConfig::sample()).optional_scopes(false).start().await.unwrap();
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
@@ -80,10 +73,7 @@ async fn without_scopes_the_role_decides() {
     let query = request(&client, &[("scope", "")]);
     let answer = Browser::default().allow(&tenant, &query, "HR").await;
     let (_, tokens) = redeem(&tenant, &client, &answer["code"]).await;
-    assert_eq!(
-        tokens["scope"],
-        "employees:read:private employees:read:public payroll:read:all"
-    );
+    assert_eq!(tokens["scope"], "employees:read:private employees:read:public payroll:read:all");
 }
 
 #[tokio::test]
@@ -128,11 +118,8 @@ async fn a_loopback_port_may_differ_and_nothing_else() {
     let response = browser.decide(&tenant, &page, "allow").await;
     assert!(crate::browser::location(&response).starts_with(other_port));
     for wrong in ["http://127.0.0.1:5/other", "https://evil.example.com/callback"] {
-        let url = format!(
-            "{}/oauth/2.1/authorize?{}",
-            tenant.auth_url(),
-            request(&client, &[("redirect_uri", wrong)])
-        );
+        let url =
+            format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[("redirect_uri", wrong)]));
         let response = http().get(url).send().await.unwrap();
         assert_eq!(response.status(), 400, "{wrong}: told to the person, sent nowhere");
     }
@@ -166,11 +153,7 @@ async fn errors_of_a_request_go_to_the_client() {
         (&[("resource", "https://mcp.example.com/mcp")], "invalid_target"),
         (&[("scope", "a\"b")], "invalid_scope"),
     ] {
-        let url = format!(
-            "{}/oauth/2.1/authorize?{}",
-            tenant.auth_url(),
-            request(&client, changes)
-        );
+        let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, changes));
         let answer = answer(&http().get(url).send().await.unwrap());
         assert_eq!(answer["error"], error, "{changes:?}");
         assert_eq!(answer["state"], "st&te");
@@ -234,11 +217,8 @@ async fn a_code_used_twice_revokes_what_came_of_it() {
 
 #[tokio::test]
 async fn an_expired_code_is_worth_nothing() {
-    let tenant = DevTenant::builder(TenantConfig::sample())
-        .code_lifetime(std::time::Duration::ZERO)
-        .start()
-        .await
-        .unwrap();
+    let tenant =
+        DevTenant::builder(TenantConfig::sample()).code_lifetime(std::time::Duration::ZERO).start().await.unwrap();
     let client = register(&tenant).await;
     let answer = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
     let (status, body) = redeem(&tenant, &client, &answer["code"]).await;
@@ -246,11 +226,7 @@ async fn an_expired_code_is_worth_nothing() {
 }
 
 async fn refreshed(tenant: &DevTenant, client: &str, refresh: &str, more: &[(&str, &str)]) -> (u16, Value) {
-    let mut form = vec![
-        ("grant_type", "refresh_token"),
-        ("client_id", client),
-        ("refresh_token", refresh),
-    ];
+    let mut form = vec![("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", refresh)];
     form.extend(more);
     token(tenant, &form).await
 }
@@ -286,15 +262,9 @@ async fn a_refresh_can_ask_for_less_but_not_for_more() {
     let tokens = tokens_of_hr(&tenant, &client).await;
     let refresh = tokens["refresh_token"].as_str().unwrap();
     let more = [("scope", "employees:read:private")];
-    assert_eq!(
-        refreshed(&tenant, &client, refresh, &more).await.1["error"],
-        "invalid_scope"
-    );
+    assert_eq!(refreshed(&tenant, &client, refresh, &more).await.1["error"], "invalid_scope");
     let other = [("resource", "http://127.0.0.1:9000/mcp")];
-    assert_eq!(
-        refreshed(&tenant, &client, refresh, &other).await.1["error"],
-        "invalid_target"
-    );
+    assert_eq!(refreshed(&tenant, &client, refresh, &other).await.1["error"], "invalid_target");
     let less = [("scope", "payroll:read:all")];
     let (status, tokens) = refreshed(&tenant, &client, refresh, &less).await;
     assert_eq!(status, 200, "a refused refresh uses nothing up: {tokens}");
@@ -336,11 +306,7 @@ async fn an_expired_refresh_token_is_worth_nothing() {
 #[tokio::test]
 async fn a_confidential_client_proves_itself_in_either_way_but_in_one() {
     let tenant = start().await;
-    let registration: Value = register_as(&tenant, &json!({"redirect_uris": [REDIRECT]}))
-        .await
-        .json()
-        .await
-        .unwrap();
+    let registration: Value = register_as(&tenant, &json!({"redirect_uris": [REDIRECT]})).await.json().await.unwrap();
     assert_eq!(registration["token_endpoint_auth_method"], "client_secret_basic");
     let id = registration["client_id"].as_str().unwrap();
     let secret = registration["client_secret"].as_str().unwrap();

@@ -35,26 +35,17 @@ async fn the_document_has_the_members_of_a_real_tenants() {
 
 #[tokio::test]
 async fn the_issuer_variant_changes_the_issuer_only() {
-    let tenant = DevTenant::builder(TenantConfig::sample())
-        .issuer_variant(IssuerVariant::AtRoot)
-        .start()
-        .await
-        .unwrap();
+    let tenant =
+        DevTenant::builder(TenantConfig::sample()).issuer_variant(IssuerVariant::AtRoot).start().await.unwrap();
     let document: Value = get(&tenant, AT_PATH).await.json().await.unwrap();
     assert_eq!(document["issuer"], tenant.auth_url());
-    assert_eq!(
-        document["token_endpoint"],
-        format!("{}/oauth/2.1/token", tenant.auth_url())
-    );
+    assert_eq!(document["token_endpoint"], format!("{}/oauth/2.1/token", tenant.auth_url()));
 }
 
 #[tokio::test]
 async fn the_root_address_is_404() {
     let tenant = start().await;
-    for path in [
-        "/.well-known/oauth-authorization-server",
-        "/.well-known/openid-configuration",
-    ] {
+    for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
         assert_eq!(get(&tenant, path).await.status(), 404);
     }
 }
@@ -86,10 +77,7 @@ async fn browsers_may_send_credentials_of_a_client_from_any_origin() {
     let tenant = start().await;
     for endpoint in ["token", "register", "revoke"] {
         let response = http()
-            .request(
-                reqwest::Method::OPTIONS,
-                format!("{}/oauth/2.1/{endpoint}", tenant.auth_url()),
-            )
+            .request(reqwest::Method::OPTIONS, format!("{}/oauth/2.1/{endpoint}", tenant.auth_url()))
             .header("origin", "http://localhost:6274")
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "authorization,mcp-protocol-version")
@@ -119,12 +107,8 @@ async fn a_foreign_host_name_is_refused() {
         ("localhost:4000", 200),
         ("[::1]:4000", 200),
     ] {
-        let response = http()
-            .get(format!("{}{AT_PATH}", tenant.auth_url()))
-            .header("host", host)
-            .send()
-            .await
-            .unwrap();
+        let response =
+            http().get(format!("{}{AT_PATH}", tenant.auth_url())).header("host", host).send().await.unwrap();
         assert_eq!(response.status(), status, "{host}");
     }
 }
@@ -132,11 +116,8 @@ async fn a_foreign_host_name_is_refused() {
 #[tokio::test]
 async fn an_address_beyond_loopback_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let error = DevTenant::builder(TenantConfig::sample())
-            .bind(address.parse().unwrap())
-            .start()
-            .await
-            .unwrap_err();
+        let error =
+            DevTenant::builder(TenantConfig::sample()).bind(address.parse().unwrap()).start().await.unwrap_err();
         assert!(matches!(error, BindError::BeyondLoopback(_)), "{error}");
     }
 }
@@ -144,11 +125,7 @@ async fn an_address_beyond_loopback_is_refused() {
 #[tokio::test]
 async fn a_port_in_use_is_an_error_that_names_it() {
     let first = start().await;
-    let error = DevTenant::builder(TenantConfig::sample())
-        .bind(first.address())
-        .start()
-        .await
-        .unwrap_err();
+    let error = DevTenant::builder(TenantConfig::sample()).bind(first.address()).start().await.unwrap_err();
     assert!(error.to_string().contains(&first.address().to_string()));
 }
 
@@ -157,10 +134,6 @@ async fn dropping_the_handle_frees_the_port() {
     let first = start().await;
     let address = first.address();
     first.shutdown().await;
-    let again = DevTenant::builder(TenantConfig::sample())
-        .bind(address)
-        .start()
-        .await
-        .unwrap();
+    let again = DevTenant::builder(TenantConfig::sample()).bind(address).start().await.unwrap();
     assert_eq!(again.address(), address);
 }

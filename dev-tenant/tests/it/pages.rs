@@ -22,12 +22,7 @@ async fn every_page_is_sealed_and_says_what_it_is() {
         assert_eq!(header("referrer-policy"), "no-referrer");
         assert_eq!(header("cache-control"), "no-store");
         let policy = header("content-security-policy");
-        for directive in [
-            "default-src 'none'",
-            "style-src 'self'",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-        ] {
+        for directive in ["default-src 'none'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
             assert!(policy.contains(directive), "{policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains("script-src"), "{policy}");
@@ -48,10 +43,7 @@ async fn the_consent_form_may_end_at_the_redirect_and_nowhere_else() {
     let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
     let page = browser.get(&url).await;
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
-    assert!(
-        policy.contains("form-action 'self' http://127.0.0.1:41999;"),
-        "{policy}"
-    );
+    assert!(policy.contains("form-action 'self' http://127.0.0.1:41999;"), "{policy}");
 }
 
 #[tokio::test]
@@ -92,19 +84,13 @@ async fn a_form_for_another_request_or_person_is_refused() {
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
     let more = request(&client, &[("scope", "employees:read:private")]);
     let url = format!("{}/oauth/2.1/consent", tenant.auth_url());
-    let form = [
-        ("form_token", hidden(&page, "form_token")),
-        ("request", more),
-        ("decision", "allow".to_owned()),
-    ];
+    let form = [("form_token", hidden(&page, "form_token")), ("request", more), ("decision", "allow".to_owned())];
     let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
     assert_eq!(browser.post(&url, &form).await.status(), 403);
 
     // Another window logs in as somebody else before the first answers.
     let mut window = browser.clone();
-    window
-        .log_in(&tenant, &request(&client, &[("prompt", "login")]), "Support")
-        .await;
+    window.log_in(&tenant, &request(&client, &[("prompt", "login")]), "Support").await;
     assert_eq!(window.decide(&tenant, &page, "allow").await.status(), 403);
 }
 
@@ -115,10 +101,7 @@ async fn a_form_that_another_site_sends_is_refused() {
     let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
     let shown = http().get(&url).send().await.unwrap();
     let cookie = shown.headers()["set-cookie"].to_str().unwrap().to_owned();
-    assert!(
-        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
-        "{cookie}"
-    );
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
     let page = shown.text().await.unwrap();
     let form = [
         ("form_token", hidden(&page, "form_token")),
@@ -154,10 +137,7 @@ async fn a_doubled_submit_goes_to_the_same_place_until_the_code_is_redeemed() {
     let second = browser.decide(&tenant, &page, "allow").await;
     assert_eq!(location(&first), location(&second));
     // A second thought does not undo the first answer.
-    assert_eq!(
-        location(&first),
-        location(&browser.decide(&tenant, &page, "deny").await)
-    );
+    assert_eq!(location(&first), location(&browser.decide(&tenant, &page, "deny").await));
 
     let code = answer(&first)["code"].clone();
     let (_, tokens) = redeem(&tenant, &client, &code).await;
@@ -165,11 +145,7 @@ async fn a_doubled_submit_goes_to_the_same_place_until_the_code_is_redeemed() {
     assert_eq!(late.status(), 200);
     assert!(late.text().await.unwrap().contains("answered this already"));
     let access = tokens["access_token"].as_str().unwrap();
-    assert_eq!(
-        crate::support::introspect(&tenant, access).await["active"],
-        true,
-        "the code was not replayed"
-    );
+    assert_eq!(crate::support::introspect(&tenant, access).await["active"], true, "the code was not replayed");
 }
 
 #[tokio::test]
@@ -185,12 +161,7 @@ async fn the_back_button_explains_itself_and_can_go_on() {
     assert_eq!(back.status(), 200);
     let back = back.text().await.unwrap();
     assert!(back.contains("answered this already") && back.contains("prompt=consent"));
-    let again = browser
-        .get(&format!("{url}&prompt=consent"))
-        .await
-        .text()
-        .await
-        .unwrap();
+    let again = browser.get(&format!("{url}&prompt=consent")).await.text().await.unwrap();
     assert_eq!(browser.decide(&tenant, &again, "allow").await.status(), 303);
 }
 
@@ -216,11 +187,8 @@ async fn a_disabled_person_cannot_log_in_or_answer() {
     let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
     let login = browser.get(&url).await.text().await.unwrap();
     assert!(login.contains("disabled by an administrator"), "{login}");
-    let form = [
-        ("form_token", hidden(&login, "form_token")),
-        ("request", hidden(&login, "request")),
-        ("person", person.id),
-    ];
+    let form =
+        [("form_token", hidden(&login, "form_token")), ("request", hidden(&login, "request")), ("person", person.id)];
     let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
     let url = format!("{}/oauth/2.1/login", tenant.auth_url());
     assert_eq!(browser.post(&url, &form).await.status(), 400);

@@ -26,11 +26,8 @@ impl Drop for Running {
 
 #[tokio::test]
 async fn the_first_lines_are_what_a_server_needs() {
-    let mut child = program()
-        .args(["--bind", "127.0.0.1:0", "--iss-parameter"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        program().args(["--bind", "127.0.0.1:0", "--iss-parameter"]).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let running = Running(child);
     let values: Vec<_> = lines
@@ -39,9 +36,7 @@ async fn the_first_lines_are_what_a_server_needs() {
         .map(|(line, name)| {
             let line = line.unwrap();
             let prefix = format!("PROPELAUTH_{name}=");
-            line.strip_prefix(&prefix)
-                .unwrap_or_else(|| panic!("{line}"))
-                .to_owned()
+            line.strip_prefix(&prefix).unwrap_or_else(|| panic!("{line}")).to_owned()
         })
         .collect();
     let response = http()

@@ -19,21 +19,14 @@ pub(crate) fn token_of(tenant: &DevTenant, role: &str) -> String {
 
 /// A client that follows no redirect and uses no proxy.
 pub(crate) fn http() -> reqwest::Client {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap()
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
 }
 
 /// Sends an introspection with the right credentials.
 pub(crate) async fn introspect_response(tenant: &DevTenant, token: &str) -> reqwest::Response {
     http()
         .post(format!("{}/oauth/2.1/introspect", tenant.auth_url()))
-        .basic_auth(
-            tenant.introspection_client_id(),
-            Some(tenant.introspection_client_secret()),
-        )
+        .basic_auth(tenant.introspection_client_id(), Some(tenant.introspection_client_secret()))
         .form(&[("token", token), ("token_type_hint", "access_token")])
         .send()
         .await

@@ -45,27 +45,19 @@ async fn start_with(url: &str) -> DevTenant {
 }
 
 async fn next(requests: &mut UnboundedReceiver<String>) -> String {
-    tokio::time::timeout(Duration::from_secs(20), requests.recv())
-        .await
-        .unwrap()
-        .unwrap()
+    tokio::time::timeout(Duration::from_secs(20), requests.recv()).await.unwrap().unwrap()
 }
 
 fn header<'a>(request: &'a str, name: &str) -> &'a str {
-    request
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-        .unwrap()
+    request.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap()
 }
 
 /// Checks the signature and answers the body.
 fn verified(request: &str) -> Value {
     let body = request.split("\r\n\r\n").nth(1).unwrap();
     let timestamp: i64 = header(request, "svix-timestamp").parse().unwrap();
-    let expected = Webhook::new(SECRET)
-        .unwrap()
-        .sign(header(request, "svix-id"), timestamp, body.as_bytes())
-        .unwrap();
+    let expected =
+        Webhook::new(SECRET).unwrap().sign(header(request, "svix-id"), timestamp, body.as_bytes()).unwrap();
     assert_eq!(header(request, "svix-signature"), expected);
     serde_json::from_str(body).unwrap()
 }
@@ -136,15 +128,9 @@ async fn any_event_can_be_sent_through_the_api() {
 
 #[test]
 fn an_endpoint_is_checked_and_its_secret_not_shown() {
-    assert!(matches!(
-        WebhookEndpoint::new("ftp://x", SECRET),
-        Err(WebhookError::Url(_))
-    ));
+    assert!(matches!(WebhookEndpoint::new("ftp://x", SECRET), Err(WebhookError::Url(_))));
     for secret in ["", "whsec_", "whsec_%%%", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
-        assert!(matches!(
-            WebhookEndpoint::new("http://localhost/x", secret),
-            Err(WebhookError::Secret)
-        ));
+        assert!(matches!(WebhookEndpoint::new("http://localhost/x", secret), Err(WebhookError::Secret)));
     }
     let endpoint = WebhookEndpoint::new("http://localhost/x", SECRET).unwrap();
     assert!(!format!("{endpoint:?}").contains("MfKQ"));

@@ -25,9 +25,7 @@ type Shared = State<Arc<Tenant>>;
 /// something; programs send none. There is no CORS here, so no other page can read an answer either.
 pub(super) async fn require_own_origin(request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let foreign = headers
-        .get(ORIGIN)
-        .is_some_and(|origin| !is_own_origin(headers, origin.as_bytes()));
+    let foreign = headers.get(ORIGIN).is_some_and(|origin| !is_own_origin(headers, origin.as_bytes()));
     if foreign || is_cross_site(headers) {
         let text = "the admin API answers programs and its own page, not pages of other origins";
         problem(StatusCode::FORBIDDEN, text)
@@ -66,10 +64,7 @@ struct PersonView {
 pub(super) async fn tenant(State(tenant): Shared) -> Response {
     let people = tenant.people();
     let state = tenant.state();
-    let people = people.into_iter().map(|person| PersonView {
-        grants: state.grants_of(&person.id),
-        person,
-    });
+    let people = people.into_iter().map(|person| PersonView { grants: state.grants_of(&person.id), person });
     let view = TenantView {
         auth_url: &tenant.auth_url,
         issuer: tenant.issuer(),
@@ -163,10 +158,7 @@ pub(super) async fn mint(State(tenant): Shared, Json(order): Json<MintOrder>) ->
 /// `POST /admin/api/webhooks`: sends any event, such as one that this tenant has no button for.
 pub(super) async fn send_webhook(State(tenant): Shared, Json(event): Json<Map<String, Value>>) -> Response {
     if !event.get("event_type").is_some_and(Value::is_string) {
-        return problem(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "the event has no `event_type`; write one",
-        );
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, "the event has no `event_type`; write one");
     }
     if tenant.webhooks.url().is_none() {
         let text = "there is no webhook address; start the tenant with --webhook-url and --webhook-secret";

@@ -20,14 +20,8 @@ pub(super) fn router() -> Router<Arc<Tenant>> {
         .route("/admin/api/people/{id}/revoke", post(api::revoke))
         .route("/admin/api/tokens", post(api::mint))
         .route("/admin/api/webhooks", post(api::send_webhook))
-        .route(
-            "/admin/api/fault",
-            get(api::fault).put(api::set_fault).delete(api::clear_fault),
-        )
+        .route("/admin/api/fault", get(api::fault).put(api::set_fault).delete(api::clear_fault))
         .route("/admin/api/mcp", put(api::set_mcp))
         .layer(from_fn(api::require_own_origin));
-    Router::new()
-        .route("/", get(page::to_admin))
-        .route("/admin", get(page::show).post(page::submit))
-        .merge(api)
+    Router::new().route("/", get(page::to_admin)).route("/admin", get(page::show).post(page::submit)).merge(api)
 }

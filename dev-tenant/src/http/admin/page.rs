@@ -52,10 +52,7 @@ pub(super) async fn show(
     let people = tenant.people();
     let rows = {
         let state = tenant.state();
-        let rows = people.into_iter().map(|person| Row {
-            grants: state.grants_of(&person.id),
-            person,
-        });
+        let rows = people.into_iter().map(|person| Row { grants: state.grants_of(&person.id), person });
         rows.collect()
     };
     let admin = Admin {
@@ -112,10 +109,7 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
             let message = Message {
                 heading: "Nothing was changed",
                 paragraphs: &[&format!("The reason: {error}.")],
-                link: Some(Link {
-                    href: "/admin".to_owned(),
-                    text: "Back to the admin page",
-                }),
+                link: Some(Link { href: "/admin".to_owned(), text: "Back to the admin page" }),
             };
             page(StatusCode::BAD_REQUEST, &message)
         }
@@ -146,9 +140,5 @@ fn act(tenant: &Tenant, action: &str, person: &str, role: &str) -> Result<(), Ac
 }
 
 fn form(session: &SessionId) -> Form<'_> {
-    Form {
-        session,
-        purpose: "admin",
-        about: "",
-    }
+    Form { session, purpose: "admin", about: "" }
 }
