@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Audience, BearerToken, Caller, Claims, TokenValidator, ValidationError};
+use super::{Audience, BearerToken, Caller, Claims, TokenCache, Upstream, ValidationError};
 use crate::scope::ScopeIndex;
 
 /// What a token without a matching audience is worth. The default, and the only safe answer, is nothing.
@@ -14,9 +14,10 @@ pub(crate) enum AudiencePolicy {
     Any,
 }
 
-/// Validates tokens and turns claims into callers: the checks that hold for every validator.
+/// Turns tokens into callers: remembered or asked about, with the checks that hold for every validator.
 pub(crate) struct Authenticator {
-    validator: Arc<dyn TokenValidator>,
+    upstream: Upstream,
+    cache: TokenCache,
     index: Arc<ScopeIndex>,
     resource: String,
     audience: AudiencePolicy,
@@ -24,24 +25,24 @@ pub(crate) struct Authenticator {
 
 impl Authenticator {
     pub(crate) fn new(
-        validator: Arc<dyn TokenValidator>,
+        upstream: Upstream,
+        cache: TokenCache,
         index: Arc<ScopeIndex>,
         resource: String,
         audience: AudiencePolicy,
     ) -> Self {
-        Self {
-            validator,
-            index,
-            resource,
-            audience,
-        }
+        Self { upstream, cache, index, resource, audience }
     }
 
     /// # Errors
     ///
     /// Whatever is unexpected ends in one of the two refusals, never in a caller.
     pub(crate) async fn authenticate(&self, token: &BearerToken) -> Result<Arc<Caller>, ValidationError> {
-        let claims = self.validator.validate(token).await?;
+        self.cache.get(token, || self.ask(token)).await
+    }
+
+    async fn ask(&self, token: &BearerToken) -> Result<Arc<Caller>, ValidationError> {
+        let claims = self.upstream.validate(token).await?;
         if claims.is_expired(SystemTime::now()) {
             tracing::debug!(user = claims.subject, "refused a token that has expired");
             return Err(ValidationError::Inactive);
@@ -84,7 +85,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::auth::StaticTokens;
+    use crate::auth::{CacheLimits, Revocations, StaticTokens, TokenValidator};
+
+    fn authenticator(validator: impl TokenValidator, resource: &str, policy: AudiencePolicy) -> Authenticator {
+        let limits = CacheLimits {
+            ttl: Duration::ZERO,
+            inactive_ttl: Duration::ZERO,
+            grace: Duration::ZERO,
+            max_tokens: 1,
+            max_bytes: 1,
+        };
+        let cache = TokenCache::new(limits, Arc::new(Revocations::new(Duration::ZERO)));
+        let upstream = Upstream::new(Arc::new(validator), Arc::default());
+        Authenticator::new(upstream, cache, Arc::default(), resource.to_owned(), policy)
+    }
 
     async fn authenticate(claims: Claims, policy: AudiencePolicy) -> Result<Arc<Caller>, ValidationError> {
         struct One(Claims);
@@ -94,8 +108,7 @@ mod tests {
                 Ok(self.0.clone())
             }
         }
-        let resource = "https://mcp.example.com/mcp".to_owned();
-        Authenticator::new(Arc::new(One(claims)), Arc::default(), resource, policy)
+        authenticator(One(claims), "https://mcp.example.com/mcp", policy)
             .authenticate(&BearerToken::parse("token").unwrap())
             .await
     }
@@ -110,10 +123,7 @@ mod tests {
             "",
         ] {
             let claims = Claims::new().audience([resource]);
-            assert!(
-                authenticate(claims, AudiencePolicy::ThisServer).await.is_err(),
-                "{resource}"
-            );
+            assert!(authenticate(claims, AudiencePolicy::ThisServer).await.is_err(), "{resource}");
         }
         assert!(authenticate(Claims::new(), AudiencePolicy::ThisServer).await.is_err());
     }
@@ -127,47 +137,24 @@ mod tests {
     #[tokio::test]
     async fn the_opt_outs_give_up_what_their_names_say() {
         let other = || Claims::new().audience(["https://other.example.com/mcp"]);
-        assert!(
-            authenticate(Claims::new(), AudiencePolicy::ThisServerOrUnknown)
-                .await
-                .is_ok()
-        );
-        assert!(
-            authenticate(other(), AudiencePolicy::ThisServerOrUnknown)
-                .await
-                .is_err()
-        );
+        assert!(authenticate(Claims::new(), AudiencePolicy::ThisServerOrUnknown).await.is_ok());
+        assert!(authenticate(other(), AudiencePolicy::ThisServerOrUnknown).await.is_err());
         assert!(authenticate(other(), AudiencePolicy::Any).await.is_ok());
     }
 
     #[tokio::test]
     async fn a_token_that_has_expired_is_inactive_whatever_the_validator_says() {
-        let claims = Claims::new()
-            .audience_verified()
-            .expires_at(SystemTime::now() - Duration::from_secs(1));
-        assert!(matches!(
-            authenticate(claims, AudiencePolicy::Any).await,
-            Err(ValidationError::Inactive)
-        ));
+        let claims = Claims::new().audience_verified().expires_at(SystemTime::now() - Duration::from_secs(1));
+        assert!(matches!(authenticate(claims, AudiencePolicy::Any).await, Err(ValidationError::Inactive)));
     }
 
     #[tokio::test]
     async fn static_tokens_are_for_the_server_they_are_given_to() {
         let tokens = StaticTokens::new().token("known", Claims::new().subject("harriet"));
-        let authenticator = Authenticator::new(
-            Arc::new(tokens),
-            Arc::default(),
-            String::new(),
-            AudiencePolicy::ThisServer,
-        );
-        let caller = authenticator
-            .authenticate(&BearerToken::parse("known").unwrap())
-            .await
-            .unwrap();
+        let authenticator = authenticator(tokens, "", AudiencePolicy::ThisServer);
+        let caller = authenticator.authenticate(&BearerToken::parse("known").unwrap()).await.unwrap();
         assert_eq!(caller.user_id(), Some("harriet"));
-        let unknown = authenticator
-            .authenticate(&BearerToken::parse("unknown").unwrap())
-            .await;
+        let unknown = authenticator.authenticate(&BearerToken::parse("unknown").unwrap()).await;
         assert!(matches!(unknown, Err(ValidationError::Inactive)));
     }
 }

@@ -120,23 +120,13 @@ mod tests {
 
     #[test]
     fn malformed_credentials_are_told_apart() {
-        for value in [
-            "Bearer",
-            "Bearer ",
-            "Bearer a b",
-            "Bearer a,b",
-            "Bearer =",
-            "Bearer a=b",
-            "Bearer \"a\"",
-            "Bearer a\tb",
-        ] {
+        for value in
+            ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer =", "Bearer a=b", "Bearer \"a\"", "Bearer a\tb"]
+        {
             assert_eq!(read(&[value]), Err(CredentialsError::Malformed), "{value}");
         }
         assert_eq!(read(&["Bearer a", "Bearer a"]), Err(CredentialsError::Doubled));
-        assert_eq!(
-            read(&[&format!("Bearer {}", "a".repeat(8193))]),
-            Err(CredentialsError::TooLong)
-        );
+        assert_eq!(read(&[&format!("Bearer {}", "a".repeat(8193))]), Err(CredentialsError::TooLong));
     }
 
     #[test]

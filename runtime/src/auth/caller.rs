@@ -72,16 +72,12 @@ impl Caller {
 
     /// The scopes of this caller that the server knows, implied ones included, in the order of the server's list.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.granted
-            .bits()
-            .filter_map(|bit| self.index.names().get(bit).copied())
+        self.granted.bits().filter_map(|bit| self.index.names().get(bit).copied())
     }
 
     /// Whether the caller has a scope, itself or by another that implies it.
     pub fn has(&self, scope: Scope) -> bool {
-        self.index
-            .bit(scope.name())
-            .is_some_and(|bit| self.granted.contains(bit))
+        self.index.bit(scope.name()).is_some_and(|bit| self.granted.contains(bit))
     }
 
     /// Asks for one more scope, for what depends on the arguments or the data. A refusal, passed on with `?`, is
@@ -108,10 +104,20 @@ impl Caller {
         if self.has(scope) {
             return Ok(());
         }
-        Err(InsufficientScope(Shortfall {
-            required: vec![scope.name()],
-            missing: vec![scope.name()],
-        }))
+        Err(InsufficientScope(Shortfall { required: vec![scope.name()], missing: vec![scope.name()] }))
+    }
+
+    pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
+        self.claims.is_expired(now)
+    }
+
+    pub(crate) fn token_claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// About how many bytes are kept for this caller.
+    pub(crate) fn weight(&self) -> u32 {
+        u32::try_from(self.claims.size()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn granted(&self) -> &ScopeSet {

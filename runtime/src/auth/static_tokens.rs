@@ -48,9 +48,6 @@ impl fmt::Debug for StaticTokens {
 #[async_trait]
 impl TokenValidator for StaticTokens {
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        self.tokens
-            .get(token.expose())
-            .cloned()
-            .ok_or(ValidationError::Inactive)
+        self.tokens.get(token.expose()).cloned().ok_or(ValidationError::Inactive)
     }
 }

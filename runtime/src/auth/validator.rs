@@ -56,7 +56,7 @@ pub trait TokenValidator: Send + Sync + 'static {
 }
 
 /// Why a token did not lead to claims.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum ValidationError {
     /// The token is unknown, revoked or expired: the client should get another one. The response is 401.
     #[error("the token is not active")]
@@ -77,15 +77,28 @@ pub struct Unavailable {
     pub reason: Arc<str>,
     /// When to try again, if the authorization server said so.
     pub retry_after: Option<Duration>,
+    our_fault: bool,
 }
 
 impl Unavailable {
     /// Unavailable for this reason.
     pub fn new(reason: impl Into<Arc<str>>) -> Self {
-        Self {
-            reason: reason.into(),
-            retry_after: None,
-        }
+        Self { reason: reason.into(), retry_after: None, our_fault: false }
+    }
+
+    /// Says that it is this server's own settings that are wrong, such as its credentials: waiting does not help.
+    pub fn our_fault(mut self) -> Self {
+        self.our_fault = true;
+        self
+    }
+
+    pub(crate) fn is_our_fault(&self) -> bool {
+        self.our_fault
+    }
+
+    /// Whether asking at once may help.
+    pub(crate) fn is_worth_a_retry(&self) -> bool {
+        !self.our_fault && self.retry_after.is_none()
     }
 
     /// Says when to try again.

@@ -13,10 +13,7 @@ pub(crate) struct Admission {
 
 impl Admission {
     pub(crate) fn new(caller: Arc<Caller>) -> Self {
-        Self {
-            caller,
-            late: Arc::default(),
-        }
+        Self { caller, late: Arc::default() }
     }
 
     pub(crate) fn caller(&self) -> &Arc<Caller> {

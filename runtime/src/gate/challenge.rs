@@ -14,18 +14,13 @@ impl Challenge {
 
     /// Why the request was refused, by one of the codes of RFC 6750, section 3.1.
     pub(crate) fn error(self, code: &'static str, description: &str) -> Self {
-        self.parameter("error", code)
-            .parameter("error_description", description)
+        self.parameter("error", code).parameter("error_description", description)
     }
 
     /// The scopes that would do.
     pub(crate) fn scope<'a>(self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         let scopes: Vec<_> = scopes.into_iter().collect();
-        if scopes.is_empty() {
-            self
-        } else {
-            self.parameter("scope", &scopes.join(" "))
-        }
+        if scopes.is_empty() { self } else { self.parameter("scope", &scopes.join(" ")) }
     }
 
     /// The header. What is put into a challenge is ours and is quoted besides, so it always is one; should it ever not

@@ -45,9 +45,7 @@ impl<'a> Envelope<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => serde_json::from_slice(body).map_err(|error| Malformed::new(&error)),
-            Some(b'[') => Err(Malformed::invalid(
-                "JSON-RPC batches are not supported: send one message a request",
-            )),
+            Some(b'[') => Err(Malformed::invalid("JSON-RPC batches are not supported: send one message a request")),
             _ => match serde_json::from_slice::<&RawValue>(body) {
                 Ok(_) => Err(Malformed::invalid("a JSON-RPC message is an object")),
                 Err(error) => Err(Malformed::new(&error)),
@@ -71,11 +69,7 @@ impl<'a> Envelope<'a> {
     /// The id as it may be given back: a string or a number, as JSON-RPC has them.
     pub(crate) fn request_id(&self) -> &'a str {
         let id = self.id.map_or("null", RawValue::get);
-        if id.starts_with(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
-            id
-        } else {
-            "null"
-        }
+        if id.starts_with(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) { id } else { "null" }
     }
 }
 
@@ -83,23 +77,14 @@ impl Malformed {
     /// The parser's words say where, and never repeat the body.
     fn new(error: &serde_json::Error) -> Self {
         if error.is_data() {
-            Self {
-                code: INVALID_REQUEST,
-                message: format!("not a valid JSON-RPC message: {error}").into(),
-            }
+            Self { code: INVALID_REQUEST, message: format!("not a valid JSON-RPC message: {error}").into() }
         } else {
-            Self {
-                code: PARSE_ERROR,
-                message: format!("the body is not JSON: {error}").into(),
-            }
+            Self { code: PARSE_ERROR, message: format!("the body is not JSON: {error}").into() }
         }
     }
 
     fn invalid(message: &'static str) -> Self {
-        Self {
-            code: INVALID_REQUEST,
-            message: message.into(),
-        }
+        Self { code: INVALID_REQUEST, message: message.into() }
     }
 }
 
@@ -111,20 +96,14 @@ mod tests {
 
     fn called(body: &str) -> Result<Option<String>, i32> {
         let envelope = Envelope::parse(body.as_bytes()).map_err(|malformed| malformed.code)?;
-        Ok(envelope
-            .called_tool()
-            .map_err(|malformed| malformed.code)?
-            .map(Cow::into_owned))
+        Ok(envelope.called_tool().map_err(|malformed| malformed.code)?.map(Cow::into_owned))
     }
 
     #[test]
     fn the_name_of_a_call_is_read() {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"name":"b"}}}"#;
         assert_eq!(called(body), Ok(Some("a".to_owned())));
-        assert_eq!(
-            called(r#"{"method":"tools\/call","params":{"na\u006de":"\u0061"}}"#),
-            Ok(Some("a".to_owned()))
-        );
+        assert_eq!(called(r#"{"method":"tools\/call","params":{"na\u006de":"\u0061"}}"#), Ok(Some("a".to_owned())));
         assert_eq!(called(r#"{"method":"tools/list","params":{"name":"a"}}"#), Ok(None));
         assert_eq!(called(r#"{"method":"tools/call","params":["a"]}"#), Ok(None));
         assert_eq!(called(r#"{"method":"tools/call","params":{"name":7}}"#), Ok(None));
@@ -159,10 +138,8 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_read_without_recursion() {
-        let deep = format!(
-            r#"{{"method":"tools/call","params":{{"name":"a","arguments":{}}}}}"#,
-            "[".repeat(100_000)
-        );
+        let deep =
+            format!(r#"{{"method":"tools/call","params":{{"name":"a","arguments":{}}}}}"#, "[".repeat(100_000));
         assert_eq!(called(&deep), Err(PARSE_ERROR));
         let closed = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let deep = format!(r#"{{"method":"tools/call","params":{{"name":"a","arguments":{closed}}}}}"#);
@@ -171,13 +148,9 @@ mod tests {
 
     #[test]
     fn only_a_string_or_a_number_is_given_back_as_id() {
-        for (id, back) in [
-            ("1", "1"),
-            (r#""x""#, r#""x""#),
-            ("null", "null"),
-            (r#"{"a":1}"#, "null"),
-            ("true", "null"),
-        ] {
+        for (id, back) in
+            [("1", "1"), (r#""x""#, r#""x""#), ("null", "null"), (r#"{"a":1}"#, "null"), ("true", "null")]
+        {
             let body = format!(r#"{{"id":{id},"method":"ping"}}"#);
             assert_eq!(Envelope::parse(body.as_bytes()).unwrap().request_id(), back);
         }

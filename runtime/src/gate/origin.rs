@@ -19,17 +19,9 @@ impl AllowedOrigins {
     pub(crate) fn new(server_url: &Url, extra_hosts: &[String], extra_origins: &[String]) -> Self {
         let own = server_url.host_str().map(str::to_owned);
         Self {
-            hosts: own
-                .into_iter()
-                .chain(extra_hosts.iter().cloned())
-                .map(|host| normal(&host))
-                .collect(),
+            hosts: own.into_iter().chain(extra_hosts.iter().cloned()).map(|host| normal(&host)).collect(),
             origins: std::iter::once(server_url.origin().ascii_serialization())
-                .chain(
-                    extra_origins
-                        .iter()
-                        .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()),
-                )
+                .chain(extra_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()))
                 .collect(),
             loopback: is_loopback(server_url),
         }
@@ -136,21 +128,10 @@ mod tests {
     #[test]
     fn a_host_that_is_not_ours_is_refused() {
         let server = "https://mcp.example.com";
-        for host in [
-            "mcp.example.com",
-            "MCP.Example.com:443",
-            "mcp.example.com.",
-            "internal.example.com",
-        ] {
+        for host in ["mcp.example.com", "MCP.Example.com:443", "mcp.example.com.", "internal.example.com"] {
             assert!(check(server, host, None), "{host}");
         }
-        for host in [
-            "evil.example",
-            "localhost",
-            "127.0.0.1",
-            "mcp.example.com.evil.example",
-            "a@mcp.example.com",
-        ] {
+        for host in ["evil.example", "localhost", "127.0.0.1", "mcp.example.com.evil.example", "a@mcp.example.com"] {
             assert!(!check(server, host, None), "{host}");
         }
     }

@@ -63,16 +63,9 @@ impl Refusals {
             .error("insufficient_scope", &text)
             .scope(shortfall.required.iter().copied());
         let data = json!({ "required": shortfall.required, "missing": shortfall.missing });
-        let mut response = rpc_error(
-            StatusCode::FORBIDDEN,
-            request_id,
-            INSUFFICIENT_SCOPE,
-            "insufficient scope",
-            Some(&data),
-        );
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, challenge.into_header());
+        let mut response =
+            rpc_error(StatusCode::FORBIDDEN, request_id, INSUFFICIENT_SCOPE, "insufficient scope", Some(&data));
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.into_header());
         response
     }
 }
@@ -85,32 +78,18 @@ pub(crate) fn unavailable(unavailable: &Unavailable) -> Response<Body> {
         "temporarily_unavailable",
         "this server cannot check tokens just now; the token was not refused, try again later",
     );
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(after));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after));
     response
 }
 
 pub(crate) fn malformed(malformed: &Malformed) -> Response<Body> {
-    rpc_error(
-        StatusCode::BAD_REQUEST,
-        "null",
-        malformed.code,
-        &malformed.message,
-        None,
-    )
+    rpc_error(StatusCode::BAD_REQUEST, "null", malformed.code, &malformed.message, None)
 }
 
 /// A body that is JSON and not a message that MCP knows.
 pub(crate) fn not_a_message(envelope: &Envelope<'_>) -> Response<Body> {
     let text = "the body is not a valid MCP message";
-    rpc_error(
-        StatusCode::BAD_REQUEST,
-        envelope.request_id(),
-        INVALID_REQUEST,
-        text,
-        None,
-    )
+    rpc_error(StatusCode::BAD_REQUEST, envelope.request_id(), INVALID_REQUEST, text, None)
 }
 
 pub(crate) fn too_large(limit: usize) -> Response<Body> {
@@ -119,11 +98,7 @@ pub(crate) fn too_large(limit: usize) -> Response<Body> {
 }
 
 pub(crate) fn unreadable_body() -> Response<Body> {
-    error(
-        StatusCode::BAD_REQUEST,
-        "invalid_request",
-        "the request body ended before it was complete",
-    )
+    error(StatusCode::BAD_REQUEST, "invalid_request", "the request body ended before it was complete")
 }
 
 pub(crate) fn forbidden(text: &str) -> Response<Body> {
@@ -132,18 +107,13 @@ pub(crate) fn forbidden(text: &str) -> Response<Body> {
 
 fn challenged(status: StatusCode, challenge: Challenge, code: &str, text: &str) -> Response<Body> {
     let mut response = error(status, code, text);
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, challenge.into_header());
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.into_header());
     response
 }
 
 /// The small JSON body of a refusal, with the names that OAuth has for its errors.
 fn error(status: StatusCode, code: &str, description: &str) -> Response<Body> {
-    json_response(
-        status,
-        json!({ "error": code, "error_description": description }).to_string(),
-    )
+    json_response(status, json!({ "error": code, "error_description": description }).to_string())
 }
 
 /// A JSON-RPC error. The id is JSON already.
@@ -159,10 +129,7 @@ fn rpc_error(
         // Writing to a `String` cannot fail.
         let _ = write!(error, r#","data":{data}"#);
     }
-    json_response(
-        status,
-        format!(r#"{{"jsonrpc":"2.0","id":{request_id},"error":{error}}}}}"#),
-    )
+    json_response(status, format!(r#"{{"jsonrpc":"2.0","id":{request_id},"error":{error}}}}}"#))
 }
 
 fn json_response(status: StatusCode, body: String) -> Response<Body> {

@@ -100,9 +100,7 @@ impl Gate {
         started: Instant,
     ) -> Result<Envelope<'a>, Box<Response<Body>>> {
         let envelope = Envelope::parse(body).map_err(|malformed| Box::new(refusal::malformed(&malformed)))?;
-        let tool = envelope
-            .called_tool()
-            .map_err(|malformed| Box::new(refusal::malformed(&malformed)))?;
+        let tool = envelope.called_tool().map_err(|malformed| Box::new(refusal::malformed(&malformed)))?;
         let Some(tool) = tool else { return Ok(envelope) };
         match self.registry.decide(&tool, caller) {
             Err(Refusal::InsufficientScope(shortfall)) if !self.conceal => {
@@ -116,9 +114,7 @@ impl Gate {
                     since: started,
                 }
                 .record();
-                Err(Box::new(
-                    self.refusals.insufficient_scope(&shortfall, envelope.request_id()),
-                ))
+                Err(Box::new(self.refusals.insufficient_scope(&shortfall, envelope.request_id())))
             }
             // The handler answers these: rmcp has the last word on the order of what is wrong with a request.
             Ok(_) | Err(Refusal::Unknown | Refusal::Hidden | Refusal::InsufficientScope(_)) => Ok(envelope),
@@ -170,10 +166,7 @@ impl<S> GateService<S> {
 
 impl<S: Clone> Clone for GateService<S> {
     fn clone(&self) -> Self {
-        Self {
-            gate: Arc::clone(&self.gate),
-            inner: self.inner.clone(),
-        }
+        Self { gate: Arc::clone(&self.gate), inner: self.inner.clone() }
     }
 }
 

@@ -68,12 +68,7 @@ impl Choice {
             Advertise::PropelAuth => false,
             Advertise::ThisServer => true,
         };
-        Self {
-            this_server,
-            wish,
-            found,
-            expected,
-        }
+        Self { this_server, wish, found, expected }
     }
 
     /// What is advertised. The document that is served always names the issuer that is advertised.

@@ -41,10 +41,7 @@ pub(super) enum Unreadable {
     #[error("it has no boolean `active`")]
     NoActive,
     #[error("`{field}` is not {expected}")]
-    WrongType {
-        field: &'static str,
-        expected: &'static str,
-    },
+    WrongType { field: &'static str, expected: &'static str },
     #[error("`exp` is later than the year 9999; it is meant to be in seconds")]
     ExpiryTooLate,
 }
@@ -79,10 +76,7 @@ impl Fields {
     }
 
     fn active(&self) -> Result<bool, Unreadable> {
-        self.0
-            .get("active")
-            .and_then(Value::as_bool)
-            .ok_or(Unreadable::NoActive)
+        self.0.get("active").and_then(Value::as_bool).ok_or(Unreadable::NoActive)
     }
 
     fn claims(&mut self) -> Result<Claims, Unreadable> {
@@ -145,15 +139,10 @@ impl Fields {
 
 /// Seconds since 1970 as a time. A time before 1970 has passed like any other, so it is read as 1970.
 fn expiry(value: &Value) -> Result<SystemTime, Unreadable> {
-    let unreadable = Unreadable::WrongType {
-        field: "exp",
-        expected: "a number of seconds since 1970",
-    };
+    let unreadable = Unreadable::WrongType { field: "exp", expected: "a number of seconds since 1970" };
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => serde_json::from_str::<Number>(text)
-            .ok()
-            .and_then(|number| number.as_f64()),
+        Value::String(text) => serde_json::from_str::<Number>(text).ok().and_then(|number| number.as_f64()),
         _ => None,
     }
     .filter(|seconds| seconds.is_finite())

@@ -70,11 +70,7 @@ impl AuthUrl {
             let suggestion = suggestion.to_owned();
             return Err(AuthUrlError::Issuer { suggestion });
         }
-        Ok(Self {
-            base,
-            plain: url.scheme() == "http",
-            loopback: is_loopback(&url),
-        })
+        Ok(Self { base, plain: url.scheme() == "http", loopback: is_loopback(&url) })
     }
 
     /// The URL itself, without a slash at the end.
@@ -155,35 +151,18 @@ mod tests {
         let url = AuthUrl::parse("https://auth.example.com/").unwrap();
         assert_eq!(url.issuer(), "https://auth.example.com/oauth/2.1");
         assert_eq!(url.introspection(), "https://auth.example.com/oauth/2.1/introspect");
-        assert_eq!(
-            url.metadata(),
-            "https://auth.example.com/.well-known/oauth-authorization-server/oauth/2.1"
-        );
+        assert_eq!(url.metadata(), "https://auth.example.com/.well-known/oauth-authorization-server/oauth/2.1");
     }
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        for text in [
-            "http://127.0.0.1:4000",
-            "http://127.9.9.9",
-            "http://[::1]:4000",
-            "http://localhost:4000",
-        ] {
+        for text in ["http://127.0.0.1:4000", "http://127.9.9.9", "http://[::1]:4000", "http://localhost:4000"] {
             let url = AuthUrl::parse(text).unwrap();
             assert!(url.is_plain() && url.is_loopback(), "{text}");
         }
-        for host in [
-            "auth.example.com",
-            "10.0.0.1",
-            "0.0.0.0",
-            "localhost.example.com",
-            "[::ffff:7f00:1]",
-        ] {
+        for host in ["auth.example.com", "10.0.0.1", "0.0.0.0", "localhost.example.com", "[::ffff:7f00:1]"] {
             let suggestion = format!("https://{host}:4000");
-            assert_eq!(
-                refusal(&format!("http://{host}:4000/")),
-                AuthUrlError::PlainHttp { suggestion }
-            );
+            assert_eq!(refusal(&format!("http://{host}:4000/")), AuthUrlError::PlainHttp { suggestion });
         }
     }
 

@@ -23,11 +23,7 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(2),
-            timeout: Duration::from_secs(5),
-            max_answer_bytes: 64 * 1024,
-        }
+        Self { connect_timeout: Duration::from_secs(2), timeout: Duration::from_secs(5), max_answer_bytes: 64 * 1024 }
     }
 }
 
@@ -62,10 +58,7 @@ pub(super) enum HttpError {
     #[error("it is not there (404): is MCP enabled for this environment (MCP -> Enable MCP)?")]
     NotFound,
     #[error("it cannot take calls just now ({status})")]
-    Overloaded {
-        status: StatusCode,
-        retry_after: Option<Duration>,
-    },
+    Overloaded { status: StatusCode, retry_after: Option<Duration> },
     #[error("it answered {0}")]
     Status(StatusCode),
 }
@@ -121,12 +114,8 @@ impl Http {
     /// Sends a request and reads the whole body of an answer with a status of success, up to `max_bytes`.
     pub(super) async fn call(&self, request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
         let failed = |error| self.failed(error);
-        let response = request
-            .header(ACCEPT, "application/json")
-            .timeout(self.limits.timeout)
-            .send()
-            .await
-            .map_err(failed)?;
+        let response =
+            request.header(ACCEPT, "application/json").timeout(self.limits.timeout).send().await.map_err(failed)?;
         let mut response = successful(response)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {

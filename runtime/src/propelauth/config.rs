@@ -113,10 +113,8 @@ impl Config {
     pub(super) fn new(auth_url: &str, client_id: String, client_secret: SecretString) -> Result<Self, ConfigError> {
         let values = [auth_url, client_id.as_str(), client_secret.expose_secret()];
         let given = || Variable::ALL.into_iter().zip(values);
-        let missing: Vec<_> = given()
-            .filter(|(_, value)| value.trim().is_empty())
-            .map(|(variable, _)| variable)
-            .collect();
+        let missing: Vec<_> =
+            given().filter(|(_, value)| value.trim().is_empty()).map(|(variable, _)| variable).collect();
         if !missing.is_empty() {
             return Err(ConfigError::Missing(missing));
         }
@@ -126,13 +124,7 @@ impl Config {
         if client_id.contains(':') {
             return Err(ConfigError::Illegal(Variable::ClientId));
         }
-        Ok(Self {
-            auth_url: AuthUrl::parse(auth_url)?,
-            credentials: Credentials {
-                client_id,
-                client_secret,
-            },
-        })
+        Ok(Self { auth_url: AuthUrl::parse(auth_url)?, credentials: Credentials { client_id, client_secret } })
     }
 }
 
@@ -174,9 +166,7 @@ mod tests {
 
     #[test]
     fn white_space_around_a_value_is_not_part_of_it() {
-        let config = read([Some(" https://auth.example.com/\n"), Some("id\r\n"), Some("\tsecret ")])
-            .ok()
-            .unwrap();
+        let config = read([Some(" https://auth.example.com/\n"), Some("id\r\n"), Some("\tsecret ")]).ok().unwrap();
         assert_eq!(config.auth_url.as_str(), "https://auth.example.com");
         assert_eq!(config.credentials.client_id, "id");
         assert_eq!(config.credentials.client_secret.expose_secret(), "secret");
@@ -184,11 +174,8 @@ mod tests {
 
     #[test]
     fn what_a_header_cannot_carry_is_refused_without_repeating_it() {
-        for (client_id, client_secret) in [
-            ("id:hunter2", "secret"),
-            ("id\nhunter2", "secret"),
-            ("id", "hunter2\0a"),
-        ] {
+        for (client_id, client_secret) in [("id:hunter2", "secret"), ("id\nhunter2", "secret"), ("id", "hunter2\0a")]
+        {
             let error = refusal([URL, Some(client_id), Some(client_secret)]);
             assert!(matches!(error, ConfigError::Illegal(_)), "{error}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");

@@ -28,10 +28,8 @@ impl Failure {
     pub(super) fn at(&self, address: &str) -> Unavailable {
         let unavailable = Unavailable::new(format!("PropelAuth at {address}: {self}"));
         match self {
-            Self::Http(HttpError::Overloaded {
-                retry_after: Some(after),
-                ..
-            }) => unavailable.retry_after(*after),
+            Self::Http(HttpError::Overloaded { retry_after: Some(after), .. }) => unavailable.retry_after(*after),
+            Self::CredentialsRefused(_) => unavailable.our_fault(),
             _ => unavailable,
         }
     }

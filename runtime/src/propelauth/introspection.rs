@@ -30,10 +30,7 @@ pub(super) async fn introspect(
         .post(address)
         .basic_auth(&credentials.client_id, Some(credentials.client_secret.expose_secret()))
         .form(&form);
-    let body = http
-        .call(request, http.limits().max_answer_bytes)
-        .await
-        .map_err(refusal)?;
+    let body = http.call(request, http.limits().max_answer_bytes).await.map_err(refusal)?;
     Ok(Answer::read(&body, SystemTime::now())?)
 }
 

@@ -40,21 +40,14 @@ pub(super) async fn fetch(http: &Http, address: &str) -> Result<Metadata, Failur
 impl Metadata {
     pub(super) fn read(body: &[u8]) -> Result<Self, BadDocument> {
         let document: Map<String, Value> = serde_json::from_slice(body).map_err(|_| BadDocument::NotAnObject)?;
-        let issuer = document
-            .get("issuer")
-            .and_then(Value::as_str)
-            .filter(|issuer| !issuer.is_empty());
+        let issuer = document.get("issuer").and_then(Value::as_str).filter(|issuer| !issuer.is_empty());
         let issuer = issuer.ok_or(BadDocument::NoIssuer)?.to_owned();
         let bad = document.iter().find(|(key, value)| is_address(key) && !is_safe(value));
         if let Some((key, _)) = bad {
             return Err(BadDocument::Address(key.clone()));
         }
         let scopes_supported = document.get("scopes_supported").map(strings).transpose()?;
-        Ok(Self {
-            issuer,
-            scopes_supported,
-            document,
-        })
+        Ok(Self { issuer, scopes_supported, document })
     }
 }
 
@@ -94,10 +87,7 @@ mod tests {
         });
         let metadata = read(&document).unwrap();
         assert_eq!(metadata.issuer, "https://auth.example.com");
-        assert_eq!(
-            metadata.scopes_supported.as_deref(),
-            Some(&["offline_access".to_owned(), "a".to_owned()][..])
-        );
+        assert_eq!(metadata.scopes_supported.as_deref(), Some(&["offline_access".to_owned(), "a".to_owned()][..]));
         assert_eq!(Value::Object(metadata.document), document);
     }
 
@@ -111,12 +101,7 @@ mod tests {
         for body in ["", "<html>", "[]", "null", "{"] {
             assert_eq!(Metadata::read(body.as_bytes()), Err(BadDocument::NotAnObject), "{body}");
         }
-        for document in [
-            json!({}),
-            json!({"issuer": 1}),
-            json!({"issuer": ""}),
-            json!({"issuer": null}),
-        ] {
+        for document in [json!({}), json!({"issuer": 1}), json!({"issuer": ""}), json!({"issuer": null})] {
             assert_eq!(read(&document), Err(BadDocument::NoIssuer), "{document}");
         }
         for scopes in [json!("a"), json!([1]), json!({}), json!(null)] {
@@ -130,12 +115,7 @@ mod tests {
             json!("javascript:alert(1)"),
             json!("http://auth.example.com/token"),
         ] {
-            for key in [
-                "authorization_endpoint",
-                "token_endpoint",
-                "future_endpoint",
-                "jwks_uri",
-            ] {
+            for key in ["authorization_endpoint", "token_endpoint", "future_endpoint", "jwks_uri"] {
                 let document = json!({"issuer": "x", key: address});
                 assert_eq!(read(&document), Err(BadDocument::Address(key.into())), "{document}");
             }

@@ -157,9 +157,7 @@ impl TokenValidator for PropelAuth {
 
     async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
         let address = self.auth_url.metadata();
-        let metadata = metadata::fetch(&self.http, &address)
-            .await
-            .map_err(|error| error.at(&address))?;
+        let metadata = metadata::fetch(&self.http, &address).await.map_err(|error| error.at(&address))?;
         let choice = Choice::new(self.advertise, &self.auth_url, &metadata);
         let server = choice.apply(metadata, base_url);
         self.announcer.announce(choice);

@@ -25,10 +25,7 @@ impl ScopeIndex {
                 });
             }
             rules.extend(list.rules().iter().map(|rule| {
-                (
-                    index.bits[rule.scope],
-                    rule.implied.iter().map(|name| index.bits[name]).collect::<Vec<_>>(),
-                )
+                (index.bits[rule.scope], rule.implied.iter().map(|name| index.bits[name]).collect::<Vec<_>>())
             }));
         }
         index.closures = (0..index.names.len()).map(|bit| closure(bit, &rules)).collect();
@@ -62,12 +59,7 @@ fn closure(start: usize, rules: &[(usize, Vec<usize>)]) -> ScopeSet {
     while let Some(bit) = pending.pop() {
         if !set.contains(bit) {
             set.insert(bit);
-            pending.extend(
-                rules
-                    .iter()
-                    .filter(|(scope, _)| *scope == bit)
-                    .flat_map(|(_, implied)| implied),
-            );
+            pending.extend(rules.iter().filter(|(scope, _)| *scope == bit).flat_map(|(_, implied)| implied));
         }
     }
     set
@@ -98,10 +90,6 @@ mod tests {
 
     #[test]
     fn an_unknown_scope_grants_nothing() {
-        assert!(
-            ScopeIndex::new([&COMPANY])
-                .expand(["Read", "read ", "", "nothing"])
-                .is_empty()
-        );
+        assert!(ScopeIndex::new([&COMPANY]).expand(["Read", "read ", "", "nothing"]).is_empty());
     }
 }

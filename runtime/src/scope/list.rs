@@ -66,15 +66,7 @@ impl Scopes {
             i += 1;
         }
         check_unique(names);
-        Self {
-            names,
-            rules: [Rule {
-                scope: "",
-                implied: &[],
-            }; MAX_RULES],
-            rule_count: 0,
-            missing: false,
-        }
+        Self { names, rules: [Rule { scope: "", implied: &[] }; MAX_RULES], rule_count: 0, missing: false }
     }
 
     /// Declares that a token with `scope` may do all that `implied` allow, and what those imply in turn.
@@ -124,15 +116,7 @@ impl Scopes {
 
     /// Stands for the list that a crate does not have; see [`super::missing`].
     pub(crate) const fn missing() -> Self {
-        Self {
-            names: &[],
-            rules: [Rule {
-                scope: "",
-                implied: &[],
-            }; MAX_RULES],
-            rule_count: 0,
-            missing: true,
-        }
+        Self { names: &[], rules: [Rule { scope: "", implied: &[] }; MAX_RULES], rule_count: 0, missing: true }
     }
 
     pub(crate) const fn is_missing(&self) -> bool {
@@ -156,9 +140,7 @@ impl Scopes {
         if let Some(position) = self.position(name) {
             return position;
         }
-        let message = Message::new("the scope `")
-            .push(name)
-            .push("` is not in the list of scopes");
+        let message = Message::new("the scope `").push(name).push("` is not in the list of scopes");
         match text::nearest(name, self.names) {
             Some(near) => message.push(": did you mean `").push(near).push("`?").panic(),
             None => message
@@ -292,10 +274,7 @@ const fn panic_if_doubled(names: &[&'static str], hash: u64) {
             let mut j = i + 1;
             while j < names.len() {
                 if text::equal(names[i], names[j]) {
-                    Message::new("the scope `")
-                        .push(names[i])
-                        .push("` stands twice: remove one")
-                        .panic();
+                    Message::new("the scope `").push(names[i]).push("` stands twice: remove one").panic();
                 }
                 j += 1;
             }
@@ -321,27 +300,21 @@ mod tests {
     #[test]
     #[should_panic(expected = "the scope `c` implies itself")]
     fn a_circle_of_implications_is_refused() {
-        let _ = Scopes::new(&["a", "b", "c"])
-            .implies("a", &["b"])
-            .implies("b", &["c"])
-            .implies("c", &["a"]);
+        let _ = Scopes::new(&["a", "b", "c"]).implies("a", &["b"]).implies("b", &["c"]).implies("c", &["a"]);
     }
 
     #[test]
     fn a_diamond_of_implications_is_no_circle() {
-        let _ = Scopes::new(&["a", "b", "c", "d"])
-            .implies("a", &["b", "c"])
-            .implies("b", &["d"])
-            .implies("c", &["d"]);
+        let _ =
+            Scopes::new(&["a", "b", "c", "d"]).implies("a", &["b", "c"]).implies("b", &["d"]).implies("c", &["d"]);
     }
 
     #[test]
     fn thousands_of_scopes_fit_into_a_list() {
         static NAMES: [&str; 3] = ["a", "b", "c"];
         assert_eq!(Scopes::new(&NAMES).names().len(), 3);
-        let names: Vec<&'static str> = (0..4096)
-            .map(|i| &*Box::leak(format!("area{i}:read:all").into_boxed_str()))
-            .collect();
+        let names: Vec<&'static str> =
+            (0..4096).map(|i| &*Box::leak(format!("area{i}:read:all").into_boxed_str())).collect();
         let names: &'static [&'static str; 4096] = (&*Box::leak(names.into_boxed_slice())).try_into().unwrap();
         assert_eq!(Scopes::new(names).names().len(), 4096);
     }

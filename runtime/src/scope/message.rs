@@ -11,11 +11,7 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) const fn new(text: &str) -> Self {
-        Self {
-            buffer: [0; CAPACITY],
-            len: 0,
-        }
-        .push(text)
+        Self { buffer: [0; CAPACITY], len: 0 }.push(text)
     }
 
     pub(crate) const fn push(mut self, text: &str) -> Self {

@@ -37,10 +37,7 @@ impl Requirement {
         }
         for name in any {
             requirement.any.push(name);
-            requirement
-                .any_mask
-                .get_or_insert_default()
-                .insert(bit_or_unmeetable(index, name));
+            requirement.any_mask.get_or_insert_default().insert(bit_or_unmeetable(index, name));
         }
         requirement
     }
@@ -83,11 +80,7 @@ mod tests {
         let index = ScopeIndex::new([&SCOPES]);
         let requirement = Requirement::new(&index, all.iter().copied(), any.iter().copied());
         let granted = index.expand(granted.iter().copied());
-        if requirement.is_met_by(&granted) {
-            Ok(())
-        } else {
-            Err(requirement.shortfall(&index, &granted))
-        }
+        if requirement.is_met_by(&granted) { Ok(()) } else { Err(requirement.shortfall(&index, &granted)) }
     }
 
     #[test]

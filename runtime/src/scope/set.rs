@@ -39,11 +39,10 @@ impl ScopeSet {
     }
 
     pub(crate) fn bits(&self) -> impl Iterator<Item = usize> + '_ {
-        self.words.iter().enumerate().flat_map(|(i, &word)| {
-            (0..64)
-                .filter(move |bit| word & (1 << bit) != 0)
-                .map(move |bit| i * 64 + bit)
-        })
+        self.words
+            .iter()
+            .enumerate()
+            .flat_map(|(i, &word)| (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| i * 64 + bit))
     }
 
     /// How many scopes are in the set.
@@ -88,17 +87,13 @@ impl Mask {
     /// Whether every bit of the mask is in the set.
     #[inline]
     pub(crate) fn all_in(&self, set: &ScopeSet) -> bool {
-        self.words
-            .iter()
-            .all(|&(index, bits)| set.word(index as usize) & bits == bits)
+        self.words.iter().all(|&(index, bits)| set.word(index as usize) & bits == bits)
     }
 
     /// Whether at least one bit of the mask is in the set.
     #[inline]
     pub(crate) fn any_in(&self, set: &ScopeSet) -> bool {
-        self.words
-            .iter()
-            .any(|&(index, bits)| set.word(index as usize) & bits != 0)
+        self.words.iter().any(|&(index, bits)| set.word(index as usize) & bits != 0)
     }
 }
 

@@ -81,11 +81,7 @@ impl ServerUrl {
     /// The well-known address of a document about `path` of this server: inserted between host and path, as RFC 9728,
     /// section 3.1 and RFC 8414, section 3.1 have it.
     pub(crate) fn well_known(&self, document: &str, path: &str) -> String {
-        format!(
-            "{}{}",
-            self.url.origin().ascii_serialization(),
-            self.well_known_path(document, path)
-        )
+        format!("{}{}", self.url.origin().ascii_serialization(), self.well_known_path(document, path))
     }
 
     pub(crate) fn well_known_path(&self, document: &str, path: &str) -> String {
@@ -116,15 +112,8 @@ mod tests {
 
     #[test]
     fn a_trailing_slash_does_not_matter() {
-        for url in [
-            "https://mcp.example.com",
-            "https://mcp.example.com/",
-            " https://MCP.example.com:443/ ",
-        ] {
-            assert_eq!(
-                ServerUrl::parse(url).unwrap().resource("/mcp"),
-                "https://mcp.example.com/mcp"
-            );
+        for url in ["https://mcp.example.com", "https://mcp.example.com/", " https://MCP.example.com:443/ "] {
+            assert_eq!(ServerUrl::parse(url).unwrap().resource("/mcp"), "https://mcp.example.com/mcp");
         }
     }
 

@@ -14,7 +14,9 @@ use super::{
     metadata::{self, Metadata},
 };
 use crate::{
-    auth::{AudiencePolicy, Authenticator, TokenValidator},
+    auth::{
+        AudiencePolicy, Authenticator, CacheLimits, Readiness, Revocations, TokenCache, TokenValidator, Upstream,
+    },
     gate::{AllowedOrigins, Gate, Refusals, is_loopback},
     scope::{Scope, ScopeIndex, Scopes},
     tool::{DenyRule, Parts, Registry, States, ToolInfo},
@@ -25,6 +27,15 @@ const DEFAULT_PATH: &str = "/mcp";
 /// In bytes.
 const DEFAULT_MAX_BODY: usize = 4 * 1024 * 1024;
 const DEFAULT_TOOL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a revoked token lives on where nobody tells this server about revocations.
+const DEFAULT_CACHE: CacheLimits = CacheLimits {
+    ttl: Duration::from_secs(10),
+    inactive_ttl: Duration::from_secs(5),
+    grace: Duration::ZERO,
+    max_tokens: 100_000,
+    max_bytes: 256 * 1024 * 1024,
+};
 
 /// An MCP server under construction.
 ///
@@ -52,6 +63,7 @@ pub struct Server {
     lists: Vec<&'static Scopes>,
     validator: Option<Arc<dyn TokenValidator>>,
     audience: AudiencePolicy,
+    cache: CacheLimits,
     states: States,
     required_by_all: Vec<&'static str>,
     initial_scopes: Vec<String>,
@@ -80,6 +92,7 @@ impl Server {
             lists: vec![scopes],
             validator: None,
             audience: AudiencePolicy::default(),
+            cache: DEFAULT_CACHE,
             states: States::default(),
             required_by_all: Vec::new(),
             initial_scopes: Vec::new(),
@@ -100,8 +113,7 @@ impl Server {
     /// Who checks tokens. A server has exactly one.
     pub fn auth(mut self, validator: impl TokenValidator) -> Self {
         if self.validator.replace(Arc::new(validator)).is_some() {
-            self.problems
-                .push("`auth` was called twice: a server has one validator".to_owned());
+            self.problems.push("`auth` was called twice: a server has one validator".to_owned());
         }
         self
     }
@@ -110,9 +122,7 @@ impl Server {
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         if !self.states.insert(state) {
             let name = std::any::type_name::<T>();
-            self.problems.push(format!(
-                "`state` was called twice with a `{name}`: there is one value of each type"
-            ));
+            self.problems.push(format!("`state` was called twice with a `{name}`: there is one value of each type"));
         }
         self
     }
@@ -232,6 +242,27 @@ impl Server {
         self
     }
 
+    /// How long an answer about a token is used before it is asked about again, and so the longest that a revoked token
+    /// lives on; default: 10 seconds. Never longer than the token's own life. Zero asks about every request.
+    pub fn cache_ttl(mut self, ttl: Duration) -> Self {
+        self.cache.ttl = ttl;
+        self
+    }
+
+    /// How many tokens are remembered at most; default: 100,000.
+    pub fn max_cached_tokens(mut self, tokens: u64) -> Self {
+        self.cache.max_tokens = tokens;
+        self
+    }
+
+    /// While the authorization server does not answer, goes on using what was learned about a token for this long beyond
+    /// its time, but not beyond the token's own life. **Gives up** that access ends within
+    /// [`cache_ttl`](Self::cache_ttl) during an outage. Off unless set.
+    pub fn stale_if_error(mut self, grace: Duration) -> Self {
+        self.cache.grace = grace;
+        self
+    }
+
     /// The largest request body, in bytes; default: 4 MiB.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
@@ -314,12 +345,7 @@ impl Server {
         let discovery = Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned()));
         let shutdown = CancellationToken::new();
         // A grant for offline access is between client and authorization server (MCP, Refresh Tokens).
-        let scopes = index
-            .names()
-            .iter()
-            .copied()
-            .filter(|&scope| scope != "offline_access")
-            .collect();
+        let scopes = index.names().iter().copied().filter(|&scope| scope != "offline_access").collect();
         let metadata = Metadata {
             name: self.title.clone().unwrap_or_else(|| self.name.clone()),
             resource: resource.clone(),
@@ -332,29 +358,29 @@ impl Server {
         info.server_info = implementation;
         info.instructions = self.instructions;
         let list_ttl_ms = u64::try_from(self.list_ttl.as_millis()).unwrap_or(u64::MAX);
+        let readiness = Arc::new(Readiness::default());
+        // A mark matters as long as anything that was learned before it could be used.
+        let revocations = Arc::new(Revocations::new(self.cache.ttl + self.cache.grace + Duration::from_secs(60)));
+        let authenticator = Authenticator::new(
+            Upstream::new(validator, Arc::clone(&readiness)),
+            TokenCache::new(self.cache, Arc::clone(&revocations)),
+            Arc::clone(index),
+            resource.clone(),
+            self.audience,
+        );
         let gate = Gate {
-            authenticator: Authenticator::new(validator, Arc::clone(index), resource.clone(), self.audience),
+            authenticator,
             registry: Arc::clone(&registry),
             refusals: Refusals {
                 resource_metadata,
-                initial_scopes: self
-                    .initial_scopes
-                    .into_iter()
-                    .filter(|scope| scope != "offline_access")
-                    .collect(),
+                initial_scopes: self.initial_scopes.into_iter().filter(|scope| scope != "offline_access").collect(),
             },
             origins: AllowedOrigins::new(server_url.url(), &self.hosts, &self.origins),
             max_body: self.max_body,
             conceal: self.conceal,
         };
-        let mcp = McpService::new(
-            Arc::clone(&registry),
-            info,
-            self.max_body,
-            list_ttl_ms,
-            self.conceal,
-            shutdown.clone(),
-        );
+        let mcp =
+            McpService::new(Arc::clone(&registry), info, self.max_body, list_ttl_ms, self.conceal, shutdown.clone());
         BuiltServer::new(Components {
             metadata: metadata::router(metadata, server_url, &self.path),
             gate: Arc::new(gate),
@@ -377,9 +403,7 @@ impl Server {
         match env("BIND_ADDR") {
             None => DEFAULT_BIND,
             Some(text) => text.parse().unwrap_or_else(|_| {
-                problems.push(format!(
-                    "BIND_ADDR is `{text}`: write an address and a port, such as 127.0.0.1:8000"
-                ));
+                problems.push(format!("BIND_ADDR is `{text}`: write an address and a port, such as 127.0.0.1:8000"));
                 DEFAULT_BIND
             }),
         }
@@ -417,10 +441,7 @@ impl Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("name", &self.name)
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("name", &self.name).field("path", &self.path).finish_non_exhaustive()
     }
 }
 

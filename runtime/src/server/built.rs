@@ -49,35 +49,18 @@ impl BuiltServer {
 
     /// Every tool and what it requires.
     pub fn scope_table(&self) -> ScopeTable {
-        ScopeTable::new(
-            self.0
-                .registry
-                .tools()
-                .iter()
-                .map(RegisteredTool::info)
-                .cloned()
-                .collect(),
-        )
+        ScopeTable::new(self.0.registry.tools().iter().map(RegisteredTool::info).cloned().collect())
     }
 
     /// The server as a router, to be nested in a bigger one: the MCP endpoint behind its gate, and the metadata.
     ///
     /// The well-known addresses are at the root of a host, so nest it at the root, or merge it.
     pub fn into_router(self) -> Router {
-        let Components {
-            metadata,
-            gate,
-            mcp,
-            endpoint,
-            base_path,
-            ..
-        } = self.0;
+        let Components { metadata, gate, mcp, endpoint, base_path, .. } = self.0;
         let origins = Arc::clone(&gate);
         // Browser clients read the challenge, and send the headers of MCP.
         let cors = CorsLayer::new()
-            .allow_origin(AllowOrigin::predicate(move |origin, _| {
-                origins.origins.allows_origin(origin)
-            }))
+            .allow_origin(AllowOrigin::predicate(move |origin, _| origins.origins.allows_origin(origin)))
             .allow_methods([Method::GET, Method::POST, Method::DELETE])
             .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
             .expose_headers([
@@ -101,9 +84,7 @@ impl BuiltServer {
     /// The address cannot be listened on, or accepting connections failed.
     pub async fn serve(self) -> Result<(), Error> {
         let address = self.0.bind;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| Error::Listen { address, source })?;
+        let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
         self.serve_on(listener, stop_signal()).await
     }
 
@@ -118,16 +99,9 @@ impl BuiltServer {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
         let shutdown = self.0.shutdown.clone();
-        let start_up = tokio::spawn(look_around(
-            Arc::clone(&self.0.discovery),
-            self.0.declared.clone(),
-            self.scope_table(),
-        ));
-        tracing::info!(
-            endpoint = self.0.resource,
-            tools = self.0.registry.tools().len(),
-            "serving"
-        );
+        let start_up =
+            tokio::spawn(look_around(Arc::clone(&self.0.discovery), self.0.declared.clone(), self.scope_table()));
+        tracing::info!(endpoint = self.0.resource, tools = self.0.registry.tools().len(), "serving");
         let served = axum::serve(listener, self.into_router())
             .with_graceful_shutdown(async move {
                 stop.await;
@@ -142,19 +116,13 @@ impl BuiltServer {
 
 impl std::fmt::Debug for BuiltServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BuiltServer")
-            .field("endpoint", &self.0.resource)
-            .finish_non_exhaustive()
+        f.debug_struct("BuiltServer").field("endpoint", &self.0.resource).finish_non_exhaustive()
     }
 }
 
 /// Fetches the authorization server's metadata before the first client asks for it, and says what does not fit.
 async fn look_around(discovery: Arc<Discovery>, declared: Vec<&'static str>, table: ScopeTable) {
-    let advertised = discovery
-        .get()
-        .await
-        .ok()
-        .and_then(|server| server.scopes_supported.clone());
+    let advertised = discovery.get().await.ok().and_then(|server| server.scopes_supported.clone());
     for finding in drift::findings(&declared, advertised.as_deref(), &table) {
         tracing::warn!("scopes {finding}");
     }

@@ -31,12 +31,7 @@ struct Fetched {
 
 impl Discovery {
     pub(crate) fn new(validator: Arc<dyn TokenValidator>, base_url: String) -> Self {
-        Self {
-            validator,
-            base_url,
-            current: ArcSwapOption::empty(),
-            last_attempt: Mutex::new(None),
-        }
+        Self { validator, base_url, current: ArcSwapOption::empty(), last_attempt: Mutex::new(None) }
     }
 
     /// The metadata. An old document is given while a new one is fetched; only the very first request waits.
@@ -54,9 +49,7 @@ impl Discovery {
         }
         self.refresh().await?;
         let fetched = self.current.load_full();
-        fetched
-            .map(|fetched| Arc::clone(&fetched.server))
-            .ok_or_else(|| Unavailable::new("no metadata yet"))
+        fetched.map(|fetched| Arc::clone(&fetched.server)).ok_or_else(|| Unavailable::new("no metadata yet"))
     }
 
     /// The issuer to advertise, whether or not the document is there.
@@ -79,10 +72,7 @@ impl Discovery {
         }
         let result = match self.validator.authorization_server(&self.base_url).await {
             Ok(server) => {
-                self.current.store(Some(Arc::new(Fetched {
-                    server: Arc::new(server),
-                    at: Instant::now(),
-                })));
+                self.current.store(Some(Arc::new(Fetched { server: Arc::new(server), at: Instant::now() })));
                 Ok(())
             }
             Err(unavailable) => {

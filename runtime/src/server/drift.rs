@@ -7,12 +7,8 @@ use crate::tool::ScopeTable;
 /// Findings, a sentence each.
 pub(crate) fn findings(declared: &[&str], advertised: Option<&[String]>, table: &ScopeTable) -> Vec<String> {
     let declared: BTreeSet<&str> = declared.iter().copied().collect();
-    let used: BTreeSet<&str> = table
-        .tools()
-        .iter()
-        .flat_map(|tool| tool.scopes.iter().chain(&tool.any_scope))
-        .copied()
-        .collect();
+    let used: BTreeSet<&str> =
+        table.tools().iter().flat_map(|tool| tool.scopes.iter().chain(&tool.any_scope)).copied().collect();
     let mut findings = Vec::new();
     let mut say = |scopes: Vec<&str>, text: &str| {
         if !scopes.is_empty() {
@@ -30,10 +26,7 @@ pub(crate) fn findings(declared: &[&str], advertised: Option<&[String]>, table: 
             "in PropelAuth, but not in SCOPES; they grant nothing on this server",
         );
     }
-    say(
-        declared.difference(&used).copied().collect(),
-        "in SCOPES, but no tool needs them by declaration",
-    );
+    say(declared.difference(&used).copied().collect(), "in SCOPES, but no tool needs them by declaration");
     findings
 }
 
@@ -47,14 +40,8 @@ mod tests {
         let advertised = ["a".to_owned(), "c".to_owned()];
         let found = findings(&["a", "b"], Some(&advertised), &table);
         assert_eq!(found.len(), 3);
-        assert!(
-            found[0].starts_with("in SCOPES, but not in PropelAuth") && found[0].ends_with(": b"),
-            "{found:?}"
-        );
-        assert!(
-            found[1].starts_with("in PropelAuth, but not in SCOPES") && found[1].ends_with(": c"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("in SCOPES, but not in PropelAuth") && found[0].ends_with(": b"), "{found:?}");
+        assert!(found[1].starts_with("in PropelAuth, but not in SCOPES") && found[1].ends_with(": c"), "{found:?}");
         assert!(found[2].ends_with(": a, b"), "{found:?}");
         assert!(findings(&[], Some(&[]), &table).is_empty());
     }

@@ -45,16 +45,9 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params(
-                "the list has one page: there is no cursor to go on from",
-                None,
-            ));
+            return Err(ErrorData::invalid_params("the list has one page: there is no cursor to go on from", None));
         }
-        let tools = self
-            .registry
-            .visible_to(self.admission.caller())
-            .map(|tool| tool.listing().clone())
-            .collect();
+        let tools = self.registry.visible_to(self.admission.caller()).map(|tool| tool.listing().clone()).collect();
         let mut result = ListToolsResult::with_all_items(tools);
         result.ttl_ms = Some(self.list_ttl_ms);
         result.cache_scope = Some(CacheScope::Private);
@@ -122,10 +115,7 @@ impl ServerHandler for Handler {
             }
             Answer::InsufficientScope(mut shortfall) => {
                 // One challenge names everything that the call needs, what the tool declares included.
-                let declared = required
-                    .iter()
-                    .filter(|scope| !shortfall.required.contains(scope))
-                    .copied();
+                let declared = required.iter().filter(|scope| !shortfall.required.contains(scope)).copied();
                 shortfall.required = declared.chain(shortfall.required.iter().copied()).collect();
                 record(outcome.name(), &shortfall.required, &shortfall.missing);
                 Err(self.insufficient_scope(shortfall))

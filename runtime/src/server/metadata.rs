@@ -37,10 +37,8 @@ pub(crate) fn router(metadata: Metadata, server_url: &ServerUrl, endpoint: &str)
         format!("/.well-known/{PROTECTED_RESOURCE}{endpoint}"),
         server_url.well_known_path(PROTECTED_RESOURCE, endpoint),
     ];
-    let mut server_paths = vec![
-        format!("/.well-known/{AUTHORIZATION_SERVER}"),
-        server_url.well_known_path(AUTHORIZATION_SERVER, ""),
-    ];
+    let mut server_paths =
+        vec![format!("/.well-known/{AUTHORIZATION_SERVER}"), server_url.well_known_path(AUTHORIZATION_SERVER, "")];
     resource_paths.dedup();
     server_paths.dedup();
 
@@ -51,10 +49,7 @@ pub(crate) fn router(metadata: Metadata, server_url: &ServerUrl, endpoint: &str)
     for path in server_paths {
         router = router.route(&path, get(authorization_server));
     }
-    let cors = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET])
-        .allow_headers(Any);
+    let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
     router.with_state(Arc::new(metadata)).layer(cors)
 }
 
@@ -89,9 +84,7 @@ async fn authorization_server(State(metadata): State<Arc<Metadata>>) -> Response
                     "error_description": "the authorization server cannot be reached just now; try again later",
                 }),
             );
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             response
         }
     }
@@ -100,16 +93,8 @@ async fn authorization_server(State(metadata): State<Arc<Metadata>>) -> Response
 fn document_response(status: StatusCode, document: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(document.to_string()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let caching = if status == StatusCode::OK {
-        "public, max-age=60"
-    } else {
-        "no-store"
-    };
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let caching = if status == StatusCode::OK { "public, max-age=60" } else { "no-store" };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     response
 }

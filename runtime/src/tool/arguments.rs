@@ -81,9 +81,7 @@ impl ArgumentSchema {
             .offline()
             .build(&value)
             .map_err(|error| format!("the schema of its arguments is not valid: {error}"))?;
-        let Value::Object(schema) = value else {
-            unreachable!("it was made from an object above")
-        };
+        let Value::Object(schema) = value else { unreachable!("it was made from an object above") };
         Ok(Self { schema, validator })
     }
 
@@ -104,9 +102,7 @@ impl ArgumentSchema {
                 .map(|e| Violation::new(&e))
                 .collect());
         }
-        let Value::Object(arguments) = value else {
-            unreachable!("it was made from an object above")
-        };
+        let Value::Object(arguments) = value else { unreachable!("it was made from an object above") };
         Ok(Arguments(arguments))
     }
 }
@@ -129,17 +125,11 @@ pub(crate) struct Violation {
 impl Violation {
     /// The offending value is left out of the sentence: the caller has it, and a log should not.
     fn new(error: &jsonschema::ValidationError<'_>) -> Self {
-        Self {
-            pointer: error.instance_path().to_string(),
-            message: error.masked_with("the value").to_string(),
-        }
+        Self { pointer: error.instance_path().to_string(), message: error.masked_with("the value").to_string() }
     }
 
     pub(crate) fn of_all(message: impl Into<String>) -> Self {
-        Self {
-            pointer: String::new(),
-            message: message.into(),
-        }
+        Self { pointer: String::new(), message: message.into() }
     }
 }
 
@@ -168,16 +158,8 @@ mod tests {
     }
 
     fn violations(arguments: Value) -> Vec<String> {
-        let Value::Object(arguments) = arguments else {
-            panic!("an object")
-        };
-        schema()
-            .check(arguments)
-            .err()
-            .unwrap_or_default()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        let Value::Object(arguments) = arguments else { panic!("an object") };
+        schema().check(arguments).err().unwrap_or_default().iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -185,16 +167,8 @@ mod tests {
         let found = violations(json!({ "id": "x", "limit": 99, "extra": true }));
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found.iter().any(|v| v.starts_with("/id: ")), "{found:?}");
-        assert!(
-            found.iter().any(|v| v.starts_with("/limit: ") && v.contains("50")),
-            "{found:?}"
-        );
-        assert!(
-            found
-                .iter()
-                .any(|v| v.starts_with("(arguments): ") && v.contains("extra")),
-            "{found:?}"
-        );
+        assert!(found.iter().any(|v| v.starts_with("/limit: ") && v.contains("50")), "{found:?}");
+        assert!(found.iter().any(|v| v.starts_with("(arguments): ") && v.contains("extra")), "{found:?}");
     }
 
     #[test]

@@ -104,18 +104,11 @@ impl Registry {
             std::ptr::eq(Arc::as_ptr(authorized.caller()), context.caller()),
             "the caller who was authorized is the one who calls"
         );
-        let arguments = tool
-            .arguments()
-            .check(arguments)
-            .map_err(ToolError::invalid_arguments)?;
+        let arguments = tool.arguments().check(arguments).map_err(ToolError::invalid_arguments)?;
         for guard in tool.descriptor().guards {
             guard.check(context.caller(), &arguments).await?;
         }
-        let invocation = Invocation {
-            arguments,
-            context,
-            states: self.states(),
-        };
+        let invocation = Invocation { arguments, context, states: self.states() };
         let result = (tool.descriptor().body)(invocation).await?;
         if let (Some(validator), Some(content)) = (tool.output(), &result.structured_content)
             && let Err(error) = validator.validate(content)
@@ -133,14 +126,10 @@ impl Registry {
 fn failed(tool: &'static str, failure_: Failure) -> Called {
     let (answer, outcome) = match failure_ {
         Failure::Shown(message) => (Answer::Result(failure(message)), Outcome::Failed),
-        Failure::Denied(denied) => (
-            Answer::Result(failure(format!("not allowed: {denied}"))),
-            Outcome::Denied,
-        ),
-        Failure::InvalidArguments(violations) => (
-            Answer::Result(failure(describe(&violations))),
-            Outcome::InvalidArguments,
-        ),
+        Failure::Denied(denied) => (Answer::Result(failure(format!("not allowed: {denied}"))), Outcome::Denied),
+        Failure::InvalidArguments(violations) => {
+            (Answer::Result(failure(describe(&violations))), Outcome::InvalidArguments)
+        }
         Failure::InputRequired(input) => (Answer::InputRequired(input.into_result()), Outcome::Failed),
         Failure::InsufficientScope(shortfall) => (Answer::InsufficientScope(shortfall), Outcome::InsufficientScope),
         Failure::Masked(error) => {
@@ -157,10 +146,7 @@ fn failed(tool: &'static str, failure_: Failure) -> Called {
 fn panicked(tool: &'static str, _panic: &(dyn Any + Send)) -> Called {
     let reference = reference();
     tracing::error!(tool, reference, "a tool panicked");
-    Called {
-        answer: Answer::Result(masked(&reference)),
-        outcome: Outcome::Panicked,
-    }
+    Called { answer: Answer::Result(masked(&reference)), outcome: Outcome::Panicked }
 }
 
 /// A result that says what went wrong, for the model.

@@ -51,10 +51,7 @@ impl Context {
         request_state: Option<String>,
     ) -> Self {
         // The gate has taken the credentials out before rmcp saw the request.
-        let headers = request
-            .extensions
-            .remove::<http::request::Parts>()
-            .map(|parts| parts.headers);
+        let headers = request.extensions.remove::<http::request::Parts>().map(|parts| parts.headers);
         Self {
             caller,
             registry,

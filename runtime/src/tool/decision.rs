@@ -54,8 +54,6 @@ impl Registry {
         if requirement.is_met_by(caller.granted()) {
             return Ok(());
         }
-        Err(Refusal::InsufficientScope(
-            requirement.shortfall(caller.index(), caller.granted()),
-        ))
+        Err(Refusal::InsufficientScope(requirement.shortfall(caller.index(), caller.granted())))
     }
 }

@@ -73,12 +73,7 @@ impl ToolDescriptor {
             list,
             all: &[],
             any: &[],
-            annotations: Annotations {
-                read_only: None,
-                destructive: None,
-                idempotent: None,
-                open_world: None,
-            },
+            annotations: Annotations { read_only: None, destructive: None, idempotent: None, open_world: None },
             input,
             output,
             states: &[],
@@ -159,10 +154,7 @@ impl ToolDescriptor {
 
 impl fmt::Debug for ToolDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ToolDescriptor")
-            .field("name", &self.name)
-            .field("defined_at", &self.defined_at)
-            .finish()
+        f.debug_struct("ToolDescriptor").field("name", &self.name).field("defined_at", &self.defined_at).finish()
     }
 }
 
@@ -201,7 +193,5 @@ impl<'a> Invocation<'a> {
 
 /// Whether a parameter of this type is provided by the call itself, not by `Server::state`.
 pub(crate) fn is_given_by_the_call(state: StateType) -> bool {
-    [StateType::of::<Caller>(), StateType::of::<Context>()]
-        .iter()
-        .any(|given| given.id() == state.id())
+    [StateType::of::<Caller>(), StateType::of::<Context>()].iter().any(|given| given.id() == state.id())
 }

@@ -112,10 +112,7 @@ mod tests {
 
     #[test]
     fn a_missing_scope_stays_a_missing_scope() {
-        let shortfall = Shortfall {
-            required: vec!["a"],
-            missing: vec!["a"],
-        };
+        let shortfall = Shortfall { required: vec!["a"], missing: vec!["a"] };
         let error = ToolError::from(InsufficientScope(shortfall.clone()));
         assert!(matches!(error.into_failure(), Failure::InsufficientScope(s) if s == shortfall));
     }

@@ -39,9 +39,7 @@ pub struct Denied {
 impl Denied {
     /// Denied, with a sentence for the model.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
+        Self { message: message.into() }
     }
 }
 

@@ -44,26 +44,17 @@ impl InputRequired {
             message: message.into(),
             requested_schema: schema,
         };
-        Ok(Self::request(
-            key,
-            InputRequest::Elicitation(ElicitRequest::new(params)),
-        ))
+        Ok(Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params))))
     }
 
     /// Asks for one thing: a form, a sample of a model, the client's roots.
     pub fn request(key: impl Into<String>, request: InputRequest) -> Self {
-        Self(InputRequiredResult::from_input_requests(InputRequests::from([(
-            key.into(),
-            request,
-        )])))
+        Self(InputRequiredResult::from_input_requests(InputRequests::from([(key.into(), request)])))
     }
 
     /// Asks for one thing more in the same round.
     pub fn and(mut self, key: impl Into<String>, request: InputRequest) -> Self {
-        self.0
-            .input_requests
-            .get_or_insert_default()
-            .insert(key.into(), request);
+        self.0.input_requests.get_or_insert_default().insert(key.into(), request);
         self
     }
 

@@ -26,11 +26,7 @@ pub enum LogLevel {
 
 /// Sends a message to a client that asked for its level.
 pub(crate) async fn send(request: &RequestContext<RoleServer>, level: LogLevel, data: Value) {
-    if request
-        .meta
-        .log_level()
-        .is_none_or(|wanted| level < LogLevel::from(wanted))
-    {
+    if request.meta.log_level().is_none_or(|wanted| level < LogLevel::from(wanted)) {
         return;
     }
     let message = LoggingMessageNotificationParam::new(level.into(), data);

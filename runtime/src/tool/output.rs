@@ -101,9 +101,7 @@ impl ToolOutput for CallToolResult {
 
 impl<T: ToolContent> ToolOutput for Vec<T> {
     fn into_result(self) -> Result<CallToolResult, ToolError> {
-        Ok(CallToolResult::success(
-            self.into_iter().map(ToolContent::into_content).collect(),
-        ))
+        Ok(CallToolResult::success(self.into_iter().map(ToolContent::into_content).collect()))
     }
 }
 

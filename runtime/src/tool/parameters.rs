@@ -23,11 +23,7 @@ pub struct ParameterSchemas<'a> {
 
 impl<'a> ParameterSchemas<'a> {
     pub fn new(generator: &'a mut SchemaGenerator) -> Self {
-        Self {
-            generator,
-            properties: Map::new(),
-            required: Vec::new(),
-        }
+        Self { generator, properties: Map::new(), required: Vec::new() }
     }
 
     /// One parameter; an empty `description` is none.
@@ -72,12 +68,8 @@ impl<'a> ParameterSchemas<'a> {
 
 /// Reads one parameter and takes it out of the arguments.
 pub(crate) fn take<T: Argument>(arguments: &mut Map<String, Value>, name: &str) -> Result<T, ToolError> {
-    let violation = |message: String| {
-        ToolError::invalid_arguments(vec![Violation {
-            pointer: format!("/{name}"),
-            message,
-        }])
-    };
+    let violation =
+        |message: String| ToolError::invalid_arguments(vec![Violation { pointer: format!("/{name}"), message }]);
     match arguments.remove(name) {
         Some(value) => T::deserialize(value).map_err(|error| violation(error.to_string())),
         None => absent::<T>().ok_or_else(|| violation("it is required".to_owned())),
@@ -111,9 +103,7 @@ impl<'de> Deserializer<'de> for Absent {
 
 impl fmt::Debug for ParameterSchemas<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParameterSchemas")
-            .field("properties", &self.properties)
-            .finish_non_exhaustive()
+        f.debug_struct("ParameterSchemas").field("properties", &self.properties).finish_non_exhaustive()
     }
 }
 

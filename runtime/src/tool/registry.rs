@@ -90,13 +90,7 @@ impl Registry {
             return Err(problems);
         }
         let by_name = tools.iter().enumerate().map(|(i, tool)| (tool.name(), i)).collect();
-        Ok(Self {
-            tools,
-            by_name,
-            states: parts.states,
-            deny: parts.deny,
-            default_timeout: parts.default_timeout,
-        })
+        Ok(Self { tools, by_name, states: parts.states, deny: parts.deny, default_timeout: parts.default_timeout })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&RegisteredTool> {
@@ -159,11 +153,8 @@ impl RegisteredTool {
             .transpose()
             .map_err(|error| format!("the schema of its result is not valid: {error}"))?;
         let info = ToolInfo::new(descriptor, required_by_all);
-        let requirement = Requirement::new(
-            index,
-            info.scopes.iter().copied(),
-            descriptor.any.iter().map(|scope| scope.name()),
-        );
+        let requirement =
+            Requirement::new(index, info.scopes.iter().copied(), descriptor.any.iter().map(|scope| scope.name()));
 
         let mut listing = Tool::new_with_raw(
             descriptor.name,
@@ -178,14 +169,7 @@ impl RegisteredTool {
             Some(Value::Object(meta)) => Some(rmcp::model::MetaObject(meta)),
             Some(_) => return Err("its `meta` is not a JSON object".to_owned()),
         };
-        Ok(Self {
-            descriptor,
-            requirement,
-            arguments,
-            output,
-            info,
-            listing,
-        })
+        Ok(Self { descriptor, requirement, arguments, output, info, listing })
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -16,10 +16,7 @@ pub struct StateType {
 impl StateType {
     /// The type `T`.
     pub const fn of<T: 'static>() -> Self {
-        Self {
-            id: TypeId::of::<T>,
-            name: std::any::type_name::<T>,
-        }
+        Self { id: TypeId::of::<T>, name: std::any::type_name::<T> }
     }
 
     pub(crate) fn id(self) -> TypeId {

@@ -85,9 +85,8 @@ pub struct ScopeTable {
 impl ScopeTable {
     /// The table of a list, in the order of the tools' names; no server is needed.
     pub fn of(list: &'static Scopes) -> Self {
-        let mut tools: Vec<_> = registry::descriptors(&[list])
-            .map(|descriptor| ToolInfo::new(descriptor, &[]))
-            .collect();
+        let mut tools: Vec<_> =
+            registry::descriptors(&[list]).map(|descriptor| ToolInfo::new(descriptor, &[])).collect();
         tools.sort_by_key(|tool| tool.name);
         Self { tools }
     }
@@ -104,22 +103,10 @@ impl ScopeTable {
 
 impl fmt::Display for ScopeTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self
-            .tools
-            .iter()
-            .map(|tool| tool.name.len())
-            .chain([4])
-            .max()
-            .unwrap_or(4);
+        let width = self.tools.iter().map(|tool| tool.name.len()).chain([4]).max().unwrap_or(4);
         writeln!(f, "{:width$}  {:12}  requires", "tool", "hints")?;
         for tool in &self.tools {
-            writeln!(
-                f,
-                "{:width$}  {:12}  {}",
-                tool.name,
-                tool.annotations.to_string(),
-                tool.requirement()
-            )?;
+            writeln!(f, "{:width$}  {:12}  {}", tool.name, tool.annotations.to_string(), tool.requirement())?;
         }
         Ok(())
     }
@@ -138,10 +125,6 @@ impl fmt::Display for Annotations {
             .iter()
             .filter_map(|(word, hint)| hint.map(|yes| if yes { (*word).to_owned() } else { format!("not {word}") }))
             .collect();
-        f.write_str(&if words.is_empty() {
-            "-".to_owned()
-        } else {
-            words.join(", ")
-        })
+        f.write_str(&if words.is_empty() { "-".to_owned() } else { words.join(", ") })
     }
 }

@@ -27,10 +27,7 @@ fn advertised(wish: Advertise, issuer: &str) -> String {
     let server = choose(wish, issuer).apply(metadata(issuer), BASE_URL);
     let advertised = server.issuer.unwrap();
     let mut document = server.document.unwrap();
-    assert_eq!(
-        document["issuer"], advertised,
-        "a17: the document names what is advertised"
-    );
+    assert_eq!(document["issuer"], advertised, "a17: the document names what is advertised");
     document.insert("issuer".into(), issuer.into());
     assert_eq!(document, metadata(issuer).document, "nothing but the issuer changes");
     assert_eq!(server.scopes_supported, metadata(issuer).scopes_supported);
@@ -71,24 +68,9 @@ fn the_log_says_what_was_picked_and_why() {
     for (wish, issuer, worrying, parts) in [
         (Advertise::Automatic, PATH, false, [PATH, "names that issuer"]),
         (Advertise::Automatic, ROOT, false, ["this server", "without the path"]),
-        (
-            Advertise::Automatic,
-            "https://other.example.com",
-            true,
-            ["this server", "https://other.example.com"],
-        ),
-        (
-            Advertise::ThisServer,
-            PATH,
-            false,
-            ["this server", "Advertise::ThisServer"],
-        ),
-        (
-            Advertise::ThisServer,
-            ROOT,
-            false,
-            ["this server", "Advertise::ThisServer"],
-        ),
+        (Advertise::Automatic, "https://other.example.com", true, ["this server", "https://other.example.com"]),
+        (Advertise::ThisServer, PATH, false, ["this server", "Advertise::ThisServer"]),
+        (Advertise::ThisServer, ROOT, false, ["this server", "Advertise::ThisServer"]),
         (Advertise::PropelAuth, PATH, false, [PATH, "Advertise::PropelAuth"]),
         (Advertise::PropelAuth, ROOT, true, [PATH, "strict clients refuse"]),
     ] {

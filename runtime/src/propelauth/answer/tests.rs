@@ -46,10 +46,7 @@ fn a_full_answer_is_read() {
     assert_eq!(claims.org_id.as_deref(), Some("org"));
     assert_eq!(claims.org_role.as_deref(), Some("HR"));
     assert_eq!(claims.scopes, ["employees:read:public", "payroll:read:all"]);
-    assert_eq!(
-        claims.audience,
-        Audience::Resources(vec!["https://mcp.example.com/mcp".into()])
-    );
+    assert_eq!(claims.audience, Audience::Resources(vec!["https://mcp.example.com/mcp".into()]));
     assert_eq!(claims.expires_at, Some(at(NOW + 60)));
     assert_eq!(Value::Object(claims.raw), answer);
 }
@@ -58,17 +55,7 @@ fn a_full_answer_is_read() {
 fn every_field_but_active_may_be_missing_or_null() {
     let bare = claims(read(&json!({"active": true})));
     let mut nulls = json!({"active": true});
-    for field in [
-        "scope",
-        "client_id",
-        "username",
-        "sub",
-        "exp",
-        "aud",
-        "resource",
-        "org_id",
-        "org_role",
-    ] {
+    for field in ["scope", "client_id", "username", "sub", "exp", "aud", "resource", "org_id", "org_role"] {
         nulls[field] = Value::Null;
     }
     let mut nulls = claims(read(&nulls));
@@ -129,14 +116,7 @@ fn exp_comes_as_an_integer_a_float_or_a_numeric_string() {
 
 #[test]
 fn a_token_whose_exp_has_passed_is_inactive_whatever_active_says() {
-    for exp in [
-        json!(NOW),
-        json!(NOW - 1),
-        json!(0),
-        json!(-1),
-        json!(-1e300),
-        json!("-7"),
-    ] {
+    for exp in [json!(NOW), json!(NOW - 1), json!(0), json!(-1), json!(-1e300), json!("-7")] {
         assert_eq!(read_with("exp", exp.clone()), Ok(Answer::Inactive), "{exp}");
     }
 }
@@ -161,13 +141,7 @@ fn an_exp_that_cannot_be_read_is_never_a_token_without_an_end() {
         let answer = Answer::read(format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(), now());
         assert!(answer.is_err(), "{text}: {answer:?}");
     }
-    for exp in [
-        json!(253_402_300_800_u64),
-        json!(NOW * 1000),
-        json!(u64::MAX),
-        json!(1e300),
-        json!("1e300"),
-    ] {
+    for exp in [json!(253_402_300_800_u64), json!(NOW * 1000), json!(u64::MAX), json!(1e300), json!("1e300")] {
         assert_eq!(read_with("exp", exp.clone()), Err(Unreadable::ExpiryTooLate), "{exp}");
     }
 }
@@ -181,14 +155,7 @@ fn a_field_of_another_type_makes_the_answer_unreadable() {
         }
     }
     for field in ["scope", "aud", "resource"] {
-        for value in [
-            json!(1),
-            json!(false),
-            json!({}),
-            json!(["a", 1]),
-            json!([["a"]]),
-            json!(["a", null]),
-        ] {
+        for value in [json!(1), json!(false), json!({}), json!(["a", 1]), json!([["a"]]), json!(["a", null])] {
             let expected = "a string or an array of strings";
             assert_eq!(read_with(field, value), Err(Unreadable::WrongType { field, expected }));
         }
@@ -203,10 +170,7 @@ fn only_a_boolean_active_says_anything() {
     assert_eq!(read(&json!({})), Err(Unreadable::NoActive));
     assert_eq!(read(&json!({"Active": true})), Err(Unreadable::NoActive));
     assert_eq!(read(&json!({"active": false})), Ok(Answer::Inactive));
-    assert_eq!(
-        read(&json!({"active": false, "exp": [], "sub": 1})),
-        Ok(Answer::Inactive)
-    );
+    assert_eq!(read(&json!({"active": false, "exp": [], "sub": 1})), Ok(Answer::Inactive));
 }
 
 #[test]
@@ -264,12 +228,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         ".{0,12}".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
-        let key = prop_oneof![
-            Just("active".to_owned()),
-            Just("exp".to_owned()),
-            Just("scope".to_owned()),
-            ".{0,6}"
-        ];
+        let key = prop_oneof![Just("active".to_owned()), Just("exp".to_owned()), Just("scope".to_owned()), ".{0,6}"];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
             prop::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),

@@ -16,11 +16,7 @@ async fn tenant(issuer_path: &'static str) -> Stub {
             return Some(response(404, &[], ""));
         }
         let host = request.headers[header::HOST].to_str().unwrap();
-        Some(response(
-            200,
-            &[],
-            document(&format!("http://{host}"), issuer_path).to_string(),
-        ))
+        Some(response(200, &[], document(&format!("http://{host}"), issuer_path).to_string()))
     })
     .await
 }
@@ -50,10 +46,7 @@ async fn a17_a_consistent_tenant_is_advertised_and_its_document_passed_on_unchan
     for auth_url in [stub.url.clone(), format!("{}/", stub.url)] {
         let server = propel_auth(&auth_url).authorization_server(BASE_URL).await.unwrap();
         assert_eq!(server.issuer, propel_auth(&auth_url).default_issuer());
-        assert_eq!(
-            server.document.map(Value::Object),
-            Some(document(&stub.url, "/oauth/2.1"))
-        );
+        assert_eq!(server.document.map(Value::Object), Some(document(&stub.url, "/oauth/2.1")));
         assert_eq!(server.scopes_supported, Some(vec!["employees:read:public".to_owned()]));
     }
 }
@@ -94,19 +87,11 @@ async fn the_metadata_is_fetched_without_credentials() {
 #[tokio::test]
 async fn metadata_that_cannot_be_had_says_what_to_do() {
     for (status, body, reason) in [
-        (
-            404,
-            "",
-            "it is not there (404): is MCP enabled for this environment (MCP -> Enable MCP)?",
-        ),
+        (404, "", "it is not there (404): is MCP enabled for this environment (MCP -> Enable MCP)?"),
         (401, "", "it answered 401 Unauthorized"),
         (500, "", "it answered 500 Internal Server Error"),
         (200, "<html>", "the metadata cannot be used: it is not a JSON object"),
-        (
-            200,
-            "{}",
-            "the metadata cannot be used: it has no `issuer`, or one that is not a string",
-        ),
+        (200, "{}", "the metadata cannot be used: it has no `issuer`, or one that is not a string"),
         (
             200,
             r#"{"issuer": "x", "token_endpoint": "http://auth.example.com"}"#,

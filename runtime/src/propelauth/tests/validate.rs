@@ -38,10 +38,7 @@ async fn failure_of_answer(status: u16, body: &str) -> String {
     let stub = Stub::answering(status, body).await;
     let (reason, retry_after) = failure(&stub, &propel_auth(&stub.url)).await;
     assert_eq!(retry_after, None);
-    reason
-        .strip_prefix("PropelAuth at URL/oauth/2.1/introspect: ")
-        .unwrap()
-        .to_owned()
+    reason.strip_prefix("PropelAuth at URL/oauth/2.1/introspect: ").unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -58,10 +55,7 @@ async fn a15_the_call_authenticates_itself_and_sends_a_form() {
         assert_eq!(request.method, Method::POST);
         assert_eq!(request.uri, "/oauth/2.1/introspect");
         assert_eq!(request.body, "token=access-t0ken%2B%2F%3D&token_type_hint=access_token");
-        assert_eq!(
-            request.headers[header::CONTENT_TYPE],
-            "application/x-www-form-urlencoded"
-        );
+        assert_eq!(request.headers[header::CONTENT_TYPE], "application/x-www-form-urlencoded");
         assert_eq!(request.headers[header::ACCEPT], "application/json");
         assert_eq!(
             request.headers[header::AUTHORIZATION],
@@ -74,10 +68,7 @@ async fn a15_the_call_authenticates_itself_and_sends_a_form() {
 async fn a15_a_token_that_is_not_active_is_inactive() {
     for body in [json!({"active": false}), json!({"active": true, "exp": 1})] {
         let stub = Stub::answering(200, body.to_string()).await;
-        assert!(matches!(
-            ask(&propel_auth(&stub.url)).await,
-            Err(ValidationError::Inactive)
-        ));
+        assert!(matches!(ask(&propel_auth(&stub.url)).await, Err(ValidationError::Inactive)));
     }
 }
 
@@ -88,14 +79,8 @@ async fn a15_an_answer_that_is_not_well_formed_is_no_answer() {
         ("", "the answer cannot be read: it is not JSON"),
         ("[]", "the answer cannot be read: it is JSON, but not an object"),
         ("{}", "the answer cannot be read: it has no boolean `active`"),
-        (
-            r#"{"active": "true"}"#,
-            "the answer cannot be read: it has no boolean `active`",
-        ),
-        (
-            r#"{"active": false, "active": true}"#,
-            "the answer cannot be read: a key of it stands twice",
-        ),
+        (r#"{"active": "true"}"#, "the answer cannot be read: it has no boolean `active`"),
+        (r#"{"active": false, "active": true}"#, "the answer cannot be read: a key of it stands twice"),
         (
             r#"{"active": true, "exp": "soon"}"#,
             "the answer cannot be read: `exp` is not a number of seconds since 1970",
@@ -109,10 +94,7 @@ async fn a15_an_answer_that_is_not_well_formed_is_no_answer() {
 async fn a_status_that_is_no_success_is_no_answer_whatever_the_body_says() {
     let body = r#"{"active": true}"#;
     for (status, reason) in [
-        (
-            404,
-            "it is not there (404): is MCP enabled for this environment (MCP -> Enable MCP)?",
-        ),
+        (404, "it is not there (404): is MCP enabled for this environment (MCP -> Enable MCP)?"),
         (400, "it answered 400 Bad Request"),
         (500, "it answered 500 Internal Server Error"),
         (502, "it answered 502 Bad Gateway"),
@@ -165,10 +147,7 @@ async fn a_redirect_is_not_followed_so_neither_credentials_nor_tokens_travel_on(
         let location = format!("{}/oauth/2.1/introspect", second.url);
         let first = Stub::new(move |_| Some(response(status, &[("location", &location)], ""))).await;
         let (reason, _) = failure(&first, &propel_auth(&first.url)).await;
-        assert!(
-            reason.contains("redirect") && reason.contains("PROPELAUTH_AUTH_URL"),
-            "{reason}"
-        );
+        assert!(reason.contains("redirect") && reason.contains("PROPELAUTH_AUTH_URL"), "{reason}");
         assert_eq!(first.requests().len(), 1);
     }
     assert_eq!(second.requests().len(), 0);
@@ -231,10 +210,7 @@ async fn a_refused_connection_is_no_answer() {
     let error = ask(&propel_auth(&format!("http://{address}"))).await.unwrap_err();
     assert!(matches!(error, ValidationError::Unavailable(_)), "{error}");
     let error = error.to_string();
-    assert!(
-        error.contains("no connection (") && error.contains("PROPELAUTH_AUTH_URL"),
-        "{error}"
-    );
+    assert!(error.contains("no connection (") && error.contains("PROPELAUTH_AUTH_URL"), "{error}");
 }
 
 #[tokio::test]
@@ -254,10 +230,8 @@ async fn a_broken_connection_is_no_answer() {
 #[tokio::test]
 async fn neither_a_token_nor_a_secret_is_ever_logged() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     tracing::info!("the log is on");
     let echo = json!({"active": 1, "token": TOKEN, "secret": CLIENT_SECRET}).to_string();

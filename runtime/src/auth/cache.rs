@@ -1,0 +1,198 @@
+//! What was learned about tokens, for as long as it may be used.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use moka::{Expiry, future::Cache, ops::compute::Op};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::{BearerToken, Caller, Revocations, Unavailable, ValidationError, revocation::Moment};
+
+/// How long and how much is remembered.
+#[derive(Clone, Debug)]
+pub(crate) struct CacheLimits {
+    /// How long an answer is used; zero asks about every request.
+    pub(crate) ttl: Duration,
+    /// How long an inactive token is known to be so.
+    pub(crate) inactive_ttl: Duration,
+    /// How long an answer is used beyond its time while the authorization server does not answer.
+    pub(crate) grace: Duration,
+    pub(crate) max_tokens: u64,
+    /// Of the tokens' claims, in bytes.
+    pub(crate) max_bytes: u64,
+}
+
+/// How often an answer that was outdated on arrival is asked for again.
+const MAX_ROUNDS: usize = 3;
+/// How long an old answer is used when the authorization server did not answer, before it is asked again.
+const STALE_FOR: Duration = Duration::from_secs(5);
+
+/// The SHA-256 of a token: what the cache knows it by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    pub(crate) fn of(token: &BearerToken) -> Self {
+        Self(Sha256::digest(token.expose()).into())
+    }
+}
+
+/// An answer, and when it was asked for.
+pub(crate) struct Entry {
+    caller: Arc<Caller>,
+    /// On the clock of revocations, before the question was sent.
+    since: Moment,
+    asked_at: Instant,
+    lifetime: Duration,
+}
+
+/// The answers about active tokens, and separately the knowledge of inactive ones: tokens that nobody issued cannot
+/// push out those that somebody uses.
+pub(crate) struct TokenCache {
+    limits: CacheLimits,
+    active: Cache<TokenDigest, Arc<Entry>>,
+    stale: Option<Cache<TokenDigest, Arc<Entry>>>,
+    inactive: Cache<TokenDigest, ()>,
+    revocations: Arc<Revocations>,
+}
+
+struct EntryLifetime;
+
+impl Expiry<TokenDigest, Arc<Entry>> for EntryLifetime {
+    fn expire_after_create(&self, _: &TokenDigest, entry: &Arc<Entry>, _: std::time::Instant) -> Option<Duration> {
+        Some(entry.lifetime)
+    }
+}
+
+impl TokenCache {
+    pub(crate) fn new(limits: CacheLimits, revocations: Arc<Revocations>) -> Self {
+        // One weight bounds both: an entry weighs its bytes, and at least its share of the number of tokens.
+        let share = limits.max_bytes.checked_div(limits.max_tokens).unwrap_or(u64::MAX);
+        let share = u32::try_from(share.max(1)).unwrap_or(u32::MAX);
+        let cache = || {
+            Cache::builder()
+                .max_capacity(limits.max_bytes)
+                .weigher(move |_: &TokenDigest, entry: &Arc<Entry>| entry.caller.weight().max(share))
+                .expire_after(EntryLifetime)
+                .build()
+        };
+        Self {
+            active: cache(),
+            stale: (!limits.grace.is_zero()).then(cache),
+            inactive: Cache::builder().max_capacity(limits.max_tokens).time_to_live(limits.inactive_ttl).build(),
+            limits,
+            revocations,
+        }
+    }
+
+    /// The caller behind a token: remembered, or loaded. However many requests come with one new token, there is one
+    /// load, and its failure is shared but not remembered.
+    pub(crate) async fn get<F, L>(&self, token: &BearerToken, load: F) -> Result<Arc<Caller>, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<Arc<Caller>, ValidationError>>,
+    {
+        let ttl = self.limits.ttl;
+        if ttl.is_zero() {
+            return load().await;
+        }
+        let digest = TokenDigest::of(token);
+        if self.inactive.contains_key(&digest) {
+            return Err(ValidationError::Inactive);
+        }
+        for _ in 0..MAX_ROUNDS {
+            let entry = match self.active.get(&digest).await {
+                Some(entry) => entry,
+                None => self
+                    .active
+                    .try_get_with(digest, self.load(digest, &load))
+                    .await
+                    .map_err(|error| ValidationError::clone(&error))?,
+            };
+            if entry.caller.is_expired(SystemTime::now()) {
+                return Err(ValidationError::Inactive);
+            }
+            if entry.asked_at.elapsed() <= ttl.min(entry.lifetime)
+                && self.revocations.still_stands(entry.caller.token_claims(), entry.since)
+            {
+                return Ok(Arc::clone(&entry.caller));
+            }
+            self.forget(digest, &entry).await;
+        }
+        Err(Unavailable::new("access was revoked again each time the token was checked").into())
+    }
+
+    async fn load<F, L>(&self, digest: TokenDigest, load: &F) -> Result<Arc<Entry>, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<Arc<Caller>, ValidationError>>,
+    {
+        // Before the question: a revocation from here on outdates the answer.
+        let since = self.revocations.now();
+        let asked_at = Instant::now();
+        let entry = |caller: &Arc<Caller>, lifetime| {
+            Arc::new(Entry { caller: Arc::clone(caller), since, asked_at, lifetime })
+        };
+        match load().await {
+            Ok(caller) => {
+                if let Some(stale) = &self.stale {
+                    stale.insert(digest, entry(&caller, self.limits.ttl + self.limits.grace)).await;
+                }
+                Ok(entry(&caller, self.limits.ttl))
+            }
+            Err(ValidationError::Inactive) => {
+                self.inactive.insert(digest, ()).await;
+                if let Some(stale) = &self.stale {
+                    stale.invalidate(&digest).await;
+                }
+                Err(ValidationError::Inactive)
+            }
+            Err(ValidationError::Unavailable(unavailable)) => match self.stale_entry(digest).await {
+                Some(old) => Ok(Arc::new(Entry {
+                    caller: Arc::clone(&old.caller),
+                    since: old.since,
+                    asked_at,
+                    lifetime: STALE_FOR,
+                })),
+                None => Err(unavailable.into()),
+            },
+        }
+    }
+
+    async fn stale_entry(&self, digest: TokenDigest) -> Option<Arc<Entry>> {
+        let entry = self.stale.as_ref()?.get(&digest).await?;
+        let usable = entry.asked_at.elapsed() <= entry.lifetime
+            && !entry.caller.is_expired(SystemTime::now())
+            && self.revocations.still_stands(entry.caller.token_claims(), entry.since);
+        usable.then_some(entry)
+    }
+
+    /// Drops this very entry, and not one that somebody else has loaded meanwhile.
+    async fn forget(&self, digest: TokenDigest, outdated: &Arc<Entry>) {
+        let drop_outdated = |found: Option<moka::Entry<TokenDigest, Arc<Entry>>>| {
+            let same = found.is_some_and(|found| Arc::ptr_eq(found.value(), outdated));
+            std::future::ready(if same { Op::Remove } else { Op::Nop })
+        };
+        self.active.entry(digest).and_compute_with(drop_outdated).await;
+    }
+
+    /// How many active tokens are known.
+    pub(crate) fn len(&self) -> u64 {
+        self.active.entry_count()
+    }
+}
+
+impl std::fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("limits", &self.limits)
+            .field("tokens", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
+
+#[derive(Deserialize)]
+struct EmployeeId(String);
+
+#[tool(scopes = "employees:read:public")]
+async fn profile(id: EmployeeId) {}
+
+#[tool(scopes = "employees:read:public")]
+async fn optional(id: Option<EmployeeId>) {}
+
+fn main() {}

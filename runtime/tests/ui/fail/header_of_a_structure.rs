@@ -1,0 +1,8 @@
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
+
+#[tool(scopes = "employees:read:public")]
+async fn profile(#[arg(header = "Region")] regions: Vec<String>) {}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
+
+struct Directory;
+
+#[tool(scopes = "employees:read:public")]
+async fn declared<'a>(directory: &'a Directory) {}
+
+#[tool(scopes = "employees:read:public")]
+async fn fixed(directory: &'static Directory) {}
+
+fn main() {}

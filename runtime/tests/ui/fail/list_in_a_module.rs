@@ -1,0 +1,10 @@
+mod tools {
+    use toolgate::prelude::*;
+
+    pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
+
+    #[tool(scopes = "employees:read:public")]
+    async fn profile() {}
+}
+
+fn main() {}

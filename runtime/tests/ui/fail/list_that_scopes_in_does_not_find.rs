@@ -1,0 +1,16 @@
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
+
+#[tool(scopes = "employees:read:public", scopes_in = crate::policy::SCOPES)]
+async fn profile() -> String {
+    String::new()
+}
+
+#[tool(scopes = "employees:read:public", scopes_in = "SCOPES")]
+async fn literal() {}
+
+#[tool(scopes = "employees:read:public", scopes_in)]
+async fn nothing() {}
+
+fn main() {}

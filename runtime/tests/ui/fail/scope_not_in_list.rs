@@ -1,0 +1,20 @@
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
+
+#[tool(scopes = "employees:read:pubic")]
+async fn profile() -> String {
+    String::new()
+}
+
+#[tool(scopes("employees:read:public", "Employees:Read:Private"))]
+async fn several() {}
+
+/// Nothing in the list is near.
+#[tool(scopes = "tickets")]
+async fn far() {}
+
+#[tool(any_scope("employees:read:public", "employee:read:private"))]
+async fn any() {}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
+
+#[tool(scope = "employees:read:public")]
+async fn singular() {}
+
+#[tool(scopes = "employees:read:public", readonly)]
+async fn spelling() {}
+
+#[tool(scopes = "employees:read:public", tiemout = "30s")]
+async fn transposed() {}
+
+#[tool(scopes = "employees:read:public", colour = "red")]
+async fn far() {}
+
+fn main() {}
