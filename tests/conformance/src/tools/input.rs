@@ -1,0 +1,180 @@
+//! Asking the client for input: multi-round-trip requests (SEP-2322).
+
+use serde_json::Value;
+use toolgate::{
+    input::{ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequired},
+    prelude::*,
+    rmcp::model::ElicitationSchemaBuilder,
+};
+
+/// A question with one text field.
+fn text_form(message: &str, field: &str) -> Result<InputRequest, ToolError> {
+    form(message, ElicitationSchema::builder().required_string(field))
+}
+
+/// A yes or no.
+fn confirmation() -> Result<InputRequest, ToolError> {
+    form("Please confirm", ElicitationSchema::builder().required_bool("ok"))
+}
+
+fn form(message: &str, fields: ElicitationSchemaBuilder) -> Result<InputRequest, ToolError> {
+    Ok(InputRequest::Elicitation(ElicitRequest::new(ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: message.to_owned(),
+        requested_schema: fields.build().map_err(ToolError::masked)?,
+    })))
+}
+
+/// A request to the client's model.
+fn sample(prompt: &str, max_tokens: u32) -> Result<InputRequest, ToolError> {
+    Ok(serde_json::from_value(json!({
+        "method": "sampling/createMessage",
+        "params": {
+            "messages": [{ "role": "user", "content": { "type": "text", "text": prompt } }],
+            "maxTokens": max_tokens,
+        },
+    }))?)
+}
+
+/// A request for the client's roots.
+fn roots() -> Result<InputRequest, ToolError> {
+    Ok(serde_json::from_value(json!({ "method": "roots/list", "params": {} }))?)
+}
+
+/// A field of a form that the user sent off.
+fn field<'a>(context: &'a Context, key: &str, field: &str) -> Option<&'a Value> {
+    let answer = context.answer(key)?;
+    (answer["action"] == "accept").then(|| &answer["content"][field])
+}
+
+/// Greet the user, whose name has to be asked for.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_elicitation(context: &Context) -> Result<String, ToolError> {
+    match field(context, "user_name", "name").and_then(Value::as_str) {
+        Some(name) => Ok(format!("Hello, {name}!")),
+        None => Err(InputRequired::request("user_name", text_form("What is your name?", "name")?).into()),
+    }
+}
+
+/// Ask the client's model for a capital.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_sampling(context: &Context) -> Result<String, ToolError> {
+    let Some(answer) = context.answer("capital_question") else {
+        let question = sample("What is the capital of France?", 100)?;
+        return Err(InputRequired::request("capital_question", question).into());
+    };
+    Ok(format!("The model says: {}", answer["content"]["text"]))
+}
+
+/// Count the client's roots.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_list_roots(context: &Context) -> Result<String, ToolError> {
+    match context.answer("client_roots").and_then(|answer| answer["roots"].as_array()) {
+        Some(roots) => Ok(format!("The client has {} roots.", roots.len())),
+        None => Err(InputRequired::request("client_roots", roots()?).into()),
+    }
+}
+
+/// Ask for a confirmation, and remember having asked.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_request_state(context: &Context) -> Result<&'static str, ToolError> {
+    match (field(context, "confirm", "ok"), context.request_state()) {
+        (Some(_), Some("asked")) => Ok("state-ok"),
+        _ => Err(InputRequired::request("confirm", confirmation()?).state("asked").into()),
+    }
+}
+
+/// Ask for a confirmation; a state that was tampered with does not get here.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_tampered_state(context: &Context) -> Result<&'static str, ToolError> {
+    match (field(context, "confirm", "ok"), context.request_state()) {
+        (Some(_), Some("asked")) => Ok("The state is the one that was given."),
+        _ => Err(InputRequired::request("confirm", confirmation()?).state("asked").into()),
+    }
+}
+
+/// Ask the user, the client's model and the client, all in one round.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_multiple_inputs(context: &Context) -> Result<String, ToolError> {
+    let answers = ["user_name", "greeting", "client_roots"].map(|key| context.answer(key));
+    match (answers, context.request_state()) {
+        ([Some(user), Some(greeting), Some(_)], Some("asked")) => {
+            Ok(format!("{} {}", greeting["content"]["text"], user["content"]["name"]))
+        }
+        _ => Err(InputRequired::request("user_name", text_form("What is your name?", "name")?)
+            .and("greeting", sample("Generate a greeting", 50)?)
+            .and("client_roots", roots()?)
+            .state("asked")
+            .into()),
+    }
+}
+
+/// Ask twice, one after the other.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_multi_round(context: &Context) -> Result<String, ToolError> {
+    let name = field(context, "step1", "name").and_then(Value::as_str);
+    let color = field(context, "step2", "color").and_then(Value::as_str);
+    let known = context.request_state().and_then(|state| state.strip_prefix("name="));
+    match (known, name, color) {
+        (Some(name), _, Some(color)) => Ok(format!("{name} likes {color}.")),
+        (None, Some(name), _) => {
+            Err(InputRequired::request("step2", text_form("Step 2: What is your favorite color?", "color")?)
+                .state(format!("name={name}"))
+                .into())
+        }
+        _ => Err(InputRequired::request("step1", text_form("Step 1: What is your name?", "name")?)
+            .state("nothing known")
+            .into()),
+    }
+}
+
+/// Ask whoever the client can ask: its user, or else its model.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_input_required_result_capabilities(context: &Context) -> Result<String, ToolError> {
+    if let Some(answer) = context.answer("who") {
+        return Ok(format!("The answer is {}.", answer["content"]));
+    }
+    let client = context.client_capabilities().unwrap_or_default();
+    let request = if client.elicitation.is_some() {
+        text_form("What is your name?", "name")?
+    } else if client.sampling.is_some() {
+        sample("Make up a name", 50)?
+    } else {
+        return Err(ToolError::new("this client can ask nobody"));
+    };
+    Err(InputRequired::request("who", request).into())
+}
+
+/// Ask the client's model, whether the client has one or not.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_missing_capability() -> Result<String, ToolError> {
+    Err(InputRequired::request("anything", sample("Say something", 50)?).into())
+}
+
+/// Ask the user, over a response that could be a stream.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_streaming_elicitation(context: &Context) -> Result<&'static str, ToolError> {
+    match context.answer("confirm") {
+        Some(_) => Ok("The user answered."),
+        None => Err(InputRequired::request("confirm", confirmation()?).into()),
+    }
+}
+
+/// Ask the client's model.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_sampling(prompt: String, context: &Context) -> Result<String, ToolError> {
+    match context.answer("sample") {
+        Some(answer) => Ok(format!("LLM response: {}", answer["content"]["text"])),
+        None => Err(InputRequired::request("sample", sample(&prompt, 100)?).into()),
+    }
+}
+
+/// Ask the user.
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_elicitation(message: String, context: &Context) -> Result<String, ToolError> {
+    let Some(answer) = context.answer("user") else {
+        let fields = ElicitationSchema::builder().required_string("username").required_string("email");
+        return Err(InputRequired::request("user", form(&message, fields)?).into());
+    };
+    Ok(format!("User response: {answer}"))
+}
