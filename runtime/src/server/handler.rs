@@ -6,7 +6,7 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, ErrorCode, ListToolsResult, PaginatedRequestParams,
-        ServerConfig, Tool,
+        ProtocolVersion, ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -14,7 +14,7 @@ use rmcp::{
 use crate::{
     gate::{Admission, Decision, INSUFFICIENT_SCOPE},
     scope::Shortfall,
-    tool::{Answer, Called, Context, Outcome, Refusal, Registry},
+    tool::{Answer, Called, Context, Outcome, Refusal, Registry, undeclared},
 };
 
 /// One request's view of the server: rmcp makes a handler for each.
@@ -111,7 +111,14 @@ impl ServerHandler for Handler {
             }
             Answer::InputRequired(input) => {
                 record(outcome.name(), &required, &[]);
-                Ok(input.into())
+                // Clients of older revisions cannot be asked at all; rmcp tells them.
+                let answers =
+                    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+                let client = context.client_capabilities().unwrap_or_default();
+                match undeclared(&input, &client) {
+                    Some(missing) if answers => Err(ErrorData::missing_required_client_capability(missing)),
+                    _ => Ok(input.into()),
+                }
             }
             Answer::InsufficientScope(mut shortfall) => {
                 // One challenge names everything that the call needs, what the tool declares included.

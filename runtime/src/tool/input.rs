@@ -1,14 +1,16 @@
 //! Asking the user something in the middle of a call.
 
 use rmcp::model::{
-    ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests, InputRequiredResult,
+    ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests,
+    InputRequiredResult,
 };
 use thiserror::Error;
 
 /// The tool cannot go on before the client has answered: the multi-round-trip requests of MCP 2026-07-28.
 ///
 /// The client answers and calls the tool again, with the answers: [`Context::answer`](super::Context::answer). Clients
-/// of older revisions get an error instead.
+/// that did not say that they can answer ([`Context::client_capabilities`](super::Context::client_capabilities)), and
+/// those of older revisions, get an error instead.
 ///
 /// ```
 /// # use toolgate::prelude::*;
@@ -66,5 +68,63 @@ impl InputRequired {
 
     pub(crate) fn into_result(self) -> InputRequiredResult {
         self.0
+    }
+}
+
+/// What the client would have to be capable of to answer, where it did not say that it is: it must not be asked then
+/// (MCP 2026-07-28, Multi Round-Trip Requests).
+pub(crate) fn undeclared(input: &InputRequiredResult, client: &ClientCapabilities) -> Option<ClientCapabilities> {
+    // An empty `elicitation` means forms.
+    let (forms, urls) = client
+        .elicitation
+        .as_ref()
+        .map_or((false, false), |can| (can.form.is_some() || can.url.is_none(), can.url.is_some()));
+    let mut missing = ClientCapabilities::default();
+    for request in input.input_requests.iter().flat_map(InputRequests::values) {
+        match request {
+            InputRequest::Elicitation(request) => match request.params {
+                ElicitRequestParams::UrlElicitationParams { .. } if !urls => {
+                    missing.elicitation.get_or_insert_default().url.get_or_insert_default();
+                }
+                ElicitRequestParams::FormElicitationParams { .. } if !forms => {
+                    missing.elicitation.get_or_insert_default().form.get_or_insert_default();
+                }
+                _ => {}
+            },
+            InputRequest::CreateMessage(_) if client.sampling.is_none() => {
+                missing.sampling.get_or_insert_default();
+            }
+            InputRequest::ListRoots(_) if client.roots.is_none() => {
+                missing.roots.get_or_insert_default();
+            }
+            _ => {}
+        }
+    }
+    (missing != ClientCapabilities::default()).then_some(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What is missing for a question to the user and one to the model.
+    fn missing(declared: Value) -> Option<Value> {
+        let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
+        let input = InputRequired::ask("user", "Sure?").ok().unwrap();
+        let input = input.and("model", serde_json::from_value(sample).unwrap()).into_result();
+        undeclared(&input, &serde_json::from_value(declared).unwrap()).map(|missing| json!(missing))
+    }
+
+    #[test]
+    fn a_client_is_asked_only_for_what_it_said_it_can() {
+        assert_eq!(missing(json!({ "elicitation": {}, "sampling": {} })), None);
+        assert_eq!(missing(json!({ "elicitation": {} })), Some(json!({ "sampling": {} })));
+        assert_eq!(missing(json!({})), Some(json!({ "elicitation": { "form": {} }, "sampling": {} })));
+        assert_eq!(
+            missing(json!({ "elicitation": { "url": {} }, "sampling": {} })),
+            Some(json!({ "elicitation": { "form": {} } }))
+        );
     }
 }

@@ -23,6 +23,7 @@ pub use descriptor::{Annotations, BodyFuture, Invocation, ToolDescriptor};
 pub use error::ToolError;
 pub use guard::{Denied, Guard, GuardFuture, Org, OrgRole, Visibility, org, org_role};
 pub use input::InputRequired;
+pub(crate) use input::undeclared;
 pub use log::LogLevel;
 pub use output::{Json, ToolContent, ToolOutput, audio, image};
 pub use parameters::ParameterSchemas;
