@@ -77,11 +77,7 @@ impl Arguments {
         // What serde and schemars say about a field, only their derives understand.
         let is_derives_business =
             |attribute: &syn::Attribute| attribute.path().is_ident("serde") || attribute.path().is_ident("schemars");
-        if tool
-            .arguments()
-            .flat_map(|argument| &argument.attributes)
-            .any(is_derives_business)
-        {
+        if tool.arguments().flat_map(|argument| &argument.attributes).any(is_derives_business) {
             Self::derived(tool, krate)
         } else {
             Self::one_by_one(tool, krate)
@@ -110,12 +106,7 @@ impl Arguments {
                 quote_spanned!(ty.span()=> __invocation.argument::<#ty>(#name)?)
             })
             .collect();
-        Self {
-            items: TokenStream::new(),
-            input,
-            read: TokenStream::new(),
-            values,
-        }
+        Self { items: TokenStream::new(), input, read: TokenStream::new(), values }
     }
 
     fn derived(tool: &Tool, krate: &TokenStream) -> Self {
@@ -125,17 +116,11 @@ impl Arguments {
         let schemars_path = format!("{private}::schemars").replace(' ', "");
         let fields = tool.arguments().map(|argument| {
             let (name, ty, attributes) = (&argument.name, &argument.ty, &argument.attributes);
-            let header = argument
-                .header
-                .as_ref()
-                .map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
+            let header = argument.header.as_ref().map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
             quote!(#(#attributes)* #header #name: #ty)
         });
         // Serde cannot refuse unknown fields where one parameter takes all of them.
-        let flattens = tool
-            .arguments()
-            .flat_map(|argument| &argument.attributes)
-            .any(is_flatten);
+        let flattens = tool.arguments().flat_map(|argument| &argument.attributes).any(is_flatten);
         let deny = (!flattens).then(|| quote!(#[serde(deny_unknown_fields)]));
         // The same bounds once more, in terms of the author's types: derives complain about code that nobody wrote.
         let checks = tool.arguments().map(|argument| {
@@ -152,9 +137,17 @@ impl Arguments {
             struct #ty { #(#fields),* }
             const _: () = { #(#checks)* };
         };
+        let arguments: Vec<_> = tool.arguments().collect();
+        let schema = match arguments.as_slice() {
+            [only] if only.attributes.iter().any(is_flatten) => {
+                let flattened = &only.ty;
+                quote!(#private::flattened_input_schema::<#ty, #flattened>(__generator))
+            }
+            _ => quote!(#private::input_schema::<#ty>(__generator)),
+        };
         let input = quote! {
             fn __toolgate_input(__generator: &mut #private::schemars::SchemaGenerator) -> #private::schemars::Schema {
-                #private::input_schema::<#ty>(__generator)
+                #schema
             }
         };
         let read = quote!(let __arguments: #ty = __invocation.arguments()?;);
@@ -165,12 +158,7 @@ impl Arguments {
                 quote!(__arguments.#name)
             })
             .collect();
-        Self {
-            items,
-            input,
-            read,
-            values,
-        }
+        Self { items, input, read, values }
     }
 }
 
@@ -283,9 +271,7 @@ fn descriptor(tool: &Tool, krate: &TokenStream) -> TokenStream {
 
 fn scopes<'a>(krate: &'a TokenStream, list: &'a ScopeList) -> impl Iterator<Item = TokenStream> + 'a {
     let checked_against = Ident::new("__TOOLGATE_LIST", Span::call_site()).into_token_stream();
-    list.scopes
-        .iter()
-        .map(move |name| scope::checked(krate, &checked_against, name))
+    list.scopes.iter().map(move |name| scope::checked(krate, &checked_against, name))
 }
 
 fn annotations(tool: &Tool, krate: &TokenStream) -> Option<TokenStream> {

@@ -62,7 +62,8 @@ use proc_macro::TokenStream;
 /// Owned types are arguments: they come from JSON (`Deserialize + JsonSchema`). Their doc comments and their
 /// `#[schemars(..)]` and `#[serde(..)]` attributes go into the schema; `Option<T>` may be left out; arguments that no
 /// parameter names are refused. A parameter with `#[serde(flatten)]` of the type `JsonObject` takes the rest, or all,
-/// as it came. `#[arg(header = "Region")]` mirrors an argument into the HTTP header `Mcp-Param-Region` (SEP-2243).
+/// as it came; a struct that is the only parameter is all arguments at once, and refuses unknown ones if it says
+/// `deny_unknown_fields`. `#[arg(header = "Region")]` mirrors an argument into the HTTP header `Mcp-Param-Region` (SEP-2243).
 ///
 /// References are given by the server: `&Caller`, `&Context`, or `&T` for a `T` that was handed to `Server::state`.
 ///
