@@ -9,8 +9,8 @@ use toolgate::prelude::*;
     "if" = { "properties": { "contactMethod": { "const": "phone" } }, "required": ["contactMethod"] },
     "then" = { "required": ["phone"] },
     "else" = { "required": ["email"] },
-    "additionalProperties" = false,
 ))]
+#[serde(deny_unknown_fields)]
 struct Contact {
     name: Option<String>,
     address: Option<Address>,
