@@ -38,22 +38,12 @@ pub(crate) struct Argument {
 impl Tool {
     pub(crate) fn parse(arguments: TokenStream, mut function: ItemFn, errors: &mut Errors) -> Self {
         let attr = ToolAttr::parse(arguments, errors);
-        let parameters = function
-            .sig
-            .inputs
-            .iter_mut()
-            .filter_map(|input| parameter(input, errors))
-            .collect();
+        let parameters = function.sig.inputs.iter_mut().filter_map(|input| parameter(input, errors)).collect();
         let output = match &function.sig.output {
             ReturnType::Default => parse_quote!(()),
             ReturnType::Type(_, ty) => (**ty).clone(),
         };
-        Self {
-            attr,
-            function,
-            parameters,
-            output,
-        }
+        Self { attr, function, parameters, output }
     }
 
     /// The name on the wire.

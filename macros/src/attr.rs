@@ -82,11 +82,7 @@ impl Parse for Argument {
         } else if input.peek(token::Paren) {
             let list;
             syn::parenthesized!(list in input);
-            Values::List(
-                Punctuated::<Expr, Token![,]>::parse_terminated(&list)?
-                    .into_iter()
-                    .collect(),
-            )
+            Values::List(Punctuated::<Expr, Token![,]>::parse_terminated(&list)?.into_iter().collect())
         } else {
             Values::None
         };
@@ -109,10 +105,7 @@ impl ToolAttr {
         let mut seen: Vec<Ident> = Vec::new();
         for argument in arguments {
             if seen.contains(&argument.name) {
-                errors.push(
-                    &argument.name,
-                    format!("`{}` is given twice: remove one", argument.name),
-                );
+                errors.push(&argument.name, format!("`{}` is given twice: remove one", argument.name));
                 continue;
             }
             seen.push(argument.name.clone());
@@ -127,10 +120,7 @@ impl ToolAttr {
             "any_scope" => self.any_scope = Some(scope_list(name, values, errors)),
             "authenticated" => {
                 if !matches!(values, Values::None) {
-                    errors.push(
-                        &name,
-                        "`authenticated` stands alone: it means any caller with a valid token",
-                    );
+                    errors.push(&name, "`authenticated` stands alone: it means any caller with a valid token");
                 }
                 self.authenticated = Some(name);
             }
@@ -191,23 +181,14 @@ fn scope_list(keyword: Ident, values: Values, errors: &mut Errors) -> ScopeList 
     };
     let mut scopes: Vec<LitStr> = Vec::new();
     for expr in expressions {
-        let Expr::Lit(ExprLit {
-            lit: Lit::Str(scope), ..
-        }) = &expr
-        else {
-            errors.push(
-                &expr,
-                format!("scopes are string literals, so that the compiler can check them: {usage}"),
-            );
+        let Expr::Lit(ExprLit { lit: Lit::Str(scope), .. }) = &expr else {
+            errors.push(&expr, format!("scopes are string literals, so that the compiler can check them: {usage}"));
             continue;
         };
         if scope.value().contains(char::is_whitespace) {
             errors.push(scope, "one literal holds one scope: write `scopes(\"a\", \"b\")`");
         } else if scopes.iter().any(|other| other.value() == scope.value()) {
-            errors.push(
-                scope,
-                format!("the scope `{}` is named twice: remove one", scope.value()),
-            );
+            errors.push(scope, format!("the scope `{}` is named twice: remove one", scope.value()));
         } else {
             scopes.push(scope.clone());
         }
@@ -224,10 +205,7 @@ fn path(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -> Optio
 }
 
 fn string(name: &Ident, values: Values, errors: &mut Errors) -> Option<LitStr> {
-    if let Values::One(Expr::Lit(ExprLit {
-        lit: Lit::Str(text), ..
-    })) = values
-    {
+    if let Values::One(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = values {
         return Some(text);
     }
     errors.push(name, format!("write `{name} = \"..\"`"));
@@ -237,10 +215,7 @@ fn string(name: &Ident, values: Values, errors: &mut Errors) -> Option<LitStr> {
 fn flag(name: &Ident, values: Values, errors: &mut Errors) -> Option<bool> {
     match values {
         Values::None => Some(true),
-        Values::One(Expr::Lit(ExprLit {
-            lit: Lit::Bool(LitBool { value, .. }),
-            ..
-        })) => Some(value),
+        Values::One(Expr::Lit(ExprLit { lit: Lit::Bool(LitBool { value, .. }), .. })) => Some(value),
         _ => {
             errors.push(name, format!("write `{name}` or `{name} = false`"));
             None
@@ -279,10 +254,7 @@ fn duration(text: &LitStr, errors: &mut Errors) -> Option<Duration> {
         .filter(|&total| total > 0)
         .map(Duration::from_millis);
     if duration.is_none() {
-        errors.push(
-            text,
-            "not a time limit: write a number and a unit, such as `250ms`, `30s`, `5m` or `1h`",
-        );
+        errors.push(text, "not a time limit: write a number and a unit, such as `250ms`, `30s`, `5m` or `1h`");
     }
     duration
 }
@@ -306,10 +278,7 @@ pub(crate) fn argument_header(attribute: &Attribute, errors: &mut Errors) -> Opt
     let header = header?;
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if header.value().is_empty() || !header.value().chars().all(is_token) {
-        errors.push(
-            &header,
-            "not a header name: letters, digits and `-` (RFC 9110, section 5.6.2)",
-        );
+        errors.push(&header, "not a header name: letters, digits and `-` (RFC 9110, section 5.6.2)");
         return None;
     }
     Some(header)
@@ -321,17 +290,13 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
         .iter()
         .filter_map(|attribute| match &attribute.meta {
             Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
-                Expr::Lit(ExprLit {
-                    lit: Lit::Str(text), ..
-                }) => Some(text.value()),
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
                 _ => None,
             },
             _ => None,
         })
         .flat_map(|text| {
-            text.lines()
-                .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned())
-                .collect::<Vec<_>>()
+            text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()).collect::<Vec<_>>()
         })
         .collect();
     let text = lines.join("\n").trim().to_owned();

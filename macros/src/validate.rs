@@ -42,10 +42,7 @@ fn access(tool: &Tool, errors: &mut Errors) {
         ),
         (Some(authenticated), Some(list)) => errors.push(
             authenticated,
-            format!(
-                "`authenticated` means that no scope is needed, `{}` that some is: remove one",
-                list.keyword
-            ),
+            format!("`authenticated` means that no scope is needed, `{}` that some is: remove one", list.keyword),
         ),
         _ => {}
     }
@@ -60,10 +57,7 @@ fn name(tool: &Tool, errors: &mut Errors) {
     let rule = "a tool's name is 1 to 128 of the characters A-Z, a-z, 0-9, `_`, `.` and `-`";
     match &tool.attr.name {
         Some(literal) => errors.push(literal, rule),
-        None => errors.push(
-            &tool.function.sig.ident,
-            format!("{rule}: write `#[tool(name = \"..\")]`"),
-        ),
+        None => errors.push(&tool.function.sig.ident, format!("{rule}: write `#[tool(name = \"..\")]`")),
     }
 }
 
@@ -73,21 +67,12 @@ fn signature(tool: &Tool, errors: &mut Errors) {
         errors.push(signature.fn_token, "a tool is an `async fn`: write `async` here");
     }
     if !signature.generics.params.is_empty() {
-        errors.push(
-            &signature.generics,
-            "a tool cannot be generic: its schema needs types that are known here",
-        );
+        errors.push(&signature.generics, "a tool cannot be generic: its schema needs types that are known here");
     } else if let Some(clause) = &signature.generics.where_clause {
-        errors.push(
-            clause,
-            "a tool cannot be generic: its schema needs types that are known here",
-        );
+        errors.push(clause, "a tool cannot be generic: its schema needs types that are known here");
     }
     if let syn::Safety::Unsafe(unsafety) = &signature.safety {
-        errors.push(
-            unsafety,
-            "a tool cannot be `unsafe`: nobody is there to uphold its contract",
-        );
+        errors.push(unsafety, "a tool cannot be `unsafe`: nobody is there to uphold its contract");
     }
     if let Some(variadic) = &signature.variadic {
         errors.push(variadic, "a tool has a fixed number of parameters");
@@ -101,10 +86,7 @@ fn signature(tool: &Tool, errors: &mut Errors) {
     let mut finder = ImplTrait(false);
     finder.visit_type(&tool.output);
     if finder.0 {
-        errors.push(
-            &tool.output,
-            "a tool's result needs a type that is written out: its schema comes from it",
-        );
+        errors.push(&tool.output, "a tool's result needs a type that is written out: its schema comes from it");
     }
 }
 
@@ -129,15 +111,10 @@ fn given(reference: &syn::TypeReference, errors: &mut Errors) {
             format!("arguments are owned: write `{owned}`; a reference is for what the server gives"),
         );
     } else if let Some(lifetime) = &reference.lifetime {
-        errors.push(
-            lifetime,
-            "what the server gives is borrowed for the call: write the reference without a lifetime",
-        );
+        errors
+            .push(lifetime, "what the server gives is borrowed for the call: write the reference without a lifetime");
     } else if matches!(&*reference.elem, Type::TraitObject(_) | Type::ImplTrait(_)) {
-        errors.push(
-            reference,
-            "the server finds what it gives by its type: take a reference to a struct or an enum",
-        );
+        errors.push(reference, "the server finds what it gives by its type: take a reference to a struct or an enum");
     }
 }
 
