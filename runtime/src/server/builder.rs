@@ -19,7 +19,7 @@ use crate::{
     },
     gate::{AllowedOrigins, Gate, Refusals, is_loopback},
     scope::{Scope, ScopeIndex, Scopes},
-    tool::{DenyRule, Parts, Registry, States, ToolInfo},
+    tool::{DenyRule, Parts, Registry, StateSeal, States, ToolInfo},
 };
 
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
@@ -69,6 +69,7 @@ pub struct Server {
     initial_scopes: Vec<String>,
     deny: Vec<DenyRule>,
     conceal: bool,
+    seal: Option<StateSeal>,
     server_url: Option<String>,
     bind: Option<SocketAddr>,
     path: String,
@@ -98,6 +99,7 @@ impl Server {
             initial_scopes: Vec::new(),
             deny: Vec::new(),
             conceal: false,
+            seal: None,
             server_url: None,
             bind: None,
             path: DEFAULT_PATH.to_owned(),
@@ -223,6 +225,19 @@ impl Server {
     /// of with a challenge. Clients cannot step up then: who lacks a scope does not learn of the tool.
     pub fn conceal_forbidden_tools(mut self) -> Self {
         self.conceal = true;
+        self
+    }
+
+    /// The secret that seals what tools give clients to bring back ([`InputRequired::state`]): at least 32 bytes that
+    /// nobody can guess, the same on every replica. Default: a random one, so that a client has to come back to the
+    /// process that asked.
+    ///
+    /// [`InputRequired::state`]: crate::input::InputRequired::state
+    pub fn request_state_key(mut self, key: impl Into<Vec<u8>>) -> Self {
+        match StateSeal::with_key(key.into()) {
+            Ok(seal) => self.seal = Some(seal),
+            Err(error) => self.problems.push(format!("`request_state_key`: {error}")),
+        }
         self
     }
 
@@ -379,8 +394,16 @@ impl Server {
             max_body: self.max_body,
             conceal: self.conceal,
         };
-        let mcp =
-            McpService::new(Arc::clone(&registry), info, self.max_body, list_ttl_ms, self.conceal, shutdown.clone());
+        let seal = self.seal.unwrap_or_else(StateSeal::random);
+        let mcp = McpService::new(
+            Arc::clone(&registry),
+            info,
+            self.max_body,
+            list_ttl_ms,
+            self.conceal,
+            seal,
+            shutdown.clone(),
+        );
         BuiltServer::new(Components {
             metadata: metadata::router(metadata, server_url, &self.path),
             gate: Arc::new(gate),

@@ -14,7 +14,7 @@ use rmcp::{
 use crate::{
     gate::{Admission, Decision, INSUFFICIENT_SCOPE},
     scope::Shortfall,
-    tool::{Answer, Called, Context, Outcome, Refusal, Registry, undeclared},
+    tool::{Answer, Belonging, Called, Context, Outcome, Refusal, Registry, StateSeal, undeclared},
 };
 
 /// One request's view of the server: rmcp makes a handler for each.
@@ -26,6 +26,7 @@ pub(crate) struct Handler {
     /// How long a client may take a list for current, in milliseconds.
     pub(crate) list_ttl_ms: u64,
     pub(crate) conceal: bool,
+    pub(crate) seal: Arc<StateSeal>,
 }
 
 impl ServerHandler for Handler {
@@ -96,20 +97,24 @@ impl ServerHandler for Handler {
         };
         let required = authorized.tool().info().scopes.clone();
         let arguments = request.arguments.unwrap_or_default();
-        let context = Context::new(
-            Arc::clone(caller),
-            Arc::clone(&self.registry),
-            context,
-            request.input_responses,
-            request.request_state,
-        );
+        let call = Belonging::to(&request.name, caller, &arguments);
+        let state = match request.request_state.map(|sealed| self.seal.open(&sealed, &call)).transpose() {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::debug!(%error, tool = %request.name, "refused a request state");
+                record("invalid_request_state", &required, &[]);
+                return Err(invalid_request_state());
+            }
+        };
+        let context =
+            Context::new(Arc::clone(caller), Arc::clone(&self.registry), context, request.input_responses, state);
         let Called { answer, outcome } = self.registry.call(authorized, arguments, &context).await;
         match answer {
             Answer::Result(result) => {
                 record(outcome.name(), &required, &[]);
                 Ok(result.into())
             }
-            Answer::InputRequired(input) => {
+            Answer::InputRequired(mut input) => {
                 record(outcome.name(), &required, &[]);
                 // Clients of older revisions cannot be asked at all; rmcp tells them.
                 let answers =
@@ -117,7 +122,10 @@ impl ServerHandler for Handler {
                 let client = context.client_capabilities().unwrap_or_default();
                 match undeclared(&input, &client) {
                     Some(missing) if answers => Err(ErrorData::missing_required_client_capability(missing)),
-                    _ => Ok(input.into()),
+                    _ => {
+                        input.request_state = input.request_state.map(|state| self.seal.seal(&state, &call));
+                        Ok(input.into())
+                    }
                 }
             }
             Answer::InsufficientScope(mut shortfall) => {
@@ -142,6 +150,12 @@ impl Handler {
 /// The same for a tool that does not exist, one that is hidden, and one that is concealed.
 fn unknown_tool(name: &str) -> ErrorData {
     ErrorData::invalid_params(format!("unknown tool: {name}"), None)
+}
+
+/// One wording for every way in which a state can be wrong.
+fn invalid_request_state() -> ErrorData {
+    let text = "the request state is not one that this server gave for this call, or it is too old: start over";
+    ErrorData::invalid_params(text, None)
 }
 
 impl Outcome {

@@ -18,7 +18,10 @@ use rmcp::{
 use tower::Service;
 
 use super::handler::Handler;
-use crate::{gate::Admission, tool::Registry};
+use crate::{
+    gate::Admission,
+    tool::{Registry, StateSeal},
+};
 
 /// What stands behind the gate.
 #[derive(Clone)]
@@ -31,6 +34,7 @@ struct Inner {
     sessions: Arc<NeverSessionManager>,
     list_ttl_ms: u64,
     conceal: bool,
+    seal: Arc<StateSeal>,
 }
 
 impl McpService {
@@ -40,6 +44,7 @@ impl McpService {
         max_body: usize,
         list_ttl_ms: u64,
         conceal: bool,
+        seal: StateSeal,
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Self {
         // Hosts and origins are the gate's to check; no sessions, so that any replica can answer any request.
@@ -56,6 +61,7 @@ impl McpService {
             sessions: Arc::default(),
             list_ttl_ms,
             conceal,
+            seal: Arc::new(seal),
         }))
     }
 }
@@ -85,6 +91,7 @@ impl Service<Request<Body>> for McpService {
                 admission,
                 list_ttl_ms: inner.list_ttl_ms,
                 conceal: inner.conceal,
+                seal: Arc::clone(&inner.seal),
             };
             let service = StreamableHttpService::new(
                 move || Ok(handler.clone()),

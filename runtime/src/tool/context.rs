@@ -146,8 +146,8 @@ impl Context {
         self.answers.get(key)
     }
 
-    /// What [`InputRequired::state`](super::InputRequired::state) gave the client, as it came back. It went through
-    /// the client's hands: check it like any argument.
+    /// What [`InputRequired::state`](super::InputRequired::state) gave the client, brought back unchanged, by the same
+    /// caller and with the same arguments.
     pub fn request_state(&self) -> Option<&str> {
         self.request_state.as_deref()
     }

@@ -60,7 +60,11 @@ impl InputRequired {
         self
     }
 
-    /// Gives the client something to bring back with its answers. The client sees it and can change it.
+    /// Gives the client something to bring back with its answers: [`Context::request_state`]. The client can read it,
+    /// and bring it more than once; it cannot change it, or use it for another call or an hour later. Where several
+    /// replicas serve, they need one key: [`Server::request_state_key`](crate::Server::request_state_key).
+    ///
+    /// [`Context::request_state`]: super::Context::request_state
     pub fn state(mut self, state: impl Into<String>) -> Self {
         self.0.request_state = Some(state.into());
         self

@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod parameters;
 mod registry;
+mod request_state;
 mod state;
 mod table;
 
@@ -28,6 +29,7 @@ pub use log::LogLevel;
 pub use output::{Json, ToolContent, ToolOutput, audio, image};
 pub use parameters::ParameterSchemas;
 pub(crate) use registry::{DenyRule, Parts, RegisteredTool, Registry};
+pub(crate) use request_state::{Belonging, StateSeal};
 pub use state::StateType;
 pub(crate) use state::States;
 pub use table::{ScopeTable, ToolInfo};
