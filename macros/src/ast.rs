@@ -88,13 +88,29 @@ fn parameter(input: &mut FnArg, errors: &mut Errors) -> Option<Parameter> {
         }
         FnArg::Typed(input) => input,
     };
+    // What a macro of the author's passes on comes in invisible brackets.
+    while let Type::Group(group) = &mut *input.ty {
+        input.ty = group.elem.clone();
+    }
+    let is_given = matches!(&*input.ty, Type::Reference(_));
     let mut header = None;
     let mut attributes = Vec::new();
     for attribute in std::mem::take(&mut input.attrs) {
         let path = attribute.path();
-        if path.is_ident("arg") {
-            header = attr::argument_header(&attribute, errors);
-        } else if path.is_ident("doc") || path.is_ident("serde") || path.is_ident("schemars") {
+        let is_ours = path.is_ident("arg");
+        let is_of_arguments = is_ours || path.is_ident("serde") || path.is_ident("schemars");
+        if is_given && is_of_arguments {
+            errors.push(
+                &attribute,
+                "this is for arguments; what is taken by reference is given by the server: remove it",
+            );
+        } else if is_ours {
+            let another = attr::argument_header(&attribute, errors);
+            if header.is_some() && another.is_some() {
+                errors.push(&attribute, "an argument has one header: remove one");
+            }
+            header = another;
+        } else if is_of_arguments || path.is_ident("doc") {
             attributes.push(attribute);
         } else {
             input.attrs.push(attribute);

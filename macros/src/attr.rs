@@ -13,8 +13,11 @@ use syn::{
 
 use crate::errors::Errors;
 
-/// Every argument, for the message about one that is not among them.
-const NAMES: [&str; 16] = [
+/// The arguments that say who may call a tool.
+const ACCESS: [&str; 3] = ["scopes", "any_scope", "authenticated"];
+
+/// The arguments that there are, for the message about one that is not among them. `crate` is for macros.
+const NAMES: [&str; 17] = [
     "scopes",
     "any_scope",
     "authenticated",
@@ -29,8 +32,9 @@ const NAMES: [&str; 16] = [
     "guard",
     "visible_to",
     "timeout",
+    "concurrency",
+    "audit",
     "meta",
-    "crate",
 ];
 
 /// What `#[tool(..)]` says. An argument that was given is `Some`, with what it takes to point at it.
@@ -50,8 +54,13 @@ pub(crate) struct ToolAttr {
     pub(crate) guards: Vec<Expr>,
     pub(crate) visible_to: Vec<Expr>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) concurrency: Option<u32>,
+    /// The arguments that the audit may have.
+    pub(crate) audit: Vec<LitStr>,
     pub(crate) meta: Option<Expr>,
     pub(crate) krate: Option<Path>,
+    /// Something could not be read that may have been meant to say who may call the tool.
+    pub(crate) access_is_unclear: bool,
 }
 
 /// `scopes(..)` or `any_scope(..)`.
@@ -75,14 +84,19 @@ enum Values {
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         // `parse_any`, because `crate` is a keyword.
-        let name = input.call(Ident::parse_any)?;
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(error.span(), "an argument of `#[tool]` starts with its name: write `scopes = \"..\"`")
+        })?;
         let values = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Values::One(input.parse()?)
+            if input.is_empty() || input.peek(Token![,]) {
+                return Err(syn::Error::new_spanned(&name, format!("`{name} =` lacks its value")));
+            }
+            Values::One(ungroup(input.parse()?))
         } else if input.peek(token::Paren) {
             let list;
             syn::parenthesized!(list in input);
-            Values::List(Punctuated::<Expr, Token![,]>::parse_terminated(&list)?.into_iter().collect())
+            Values::List(Punctuated::<Expr, Token![,]>::parse_terminated(&list)?.into_iter().map(ungroup).collect())
         } else {
             Values::None
         };
@@ -93,25 +107,42 @@ impl Parse for Argument {
 impl ToolAttr {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut attr = Self::default();
-        let arguments = match Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens) {
-            Ok(arguments) => arguments,
-            Err(error) => {
-                errors.add(error);
-                // Nothing else is known, so nothing else is complained about.
-                attr.authenticated = Some(Ident::new("authenticated", Span::call_site()));
-                return attr;
-            }
-        };
         let mut seen: Vec<Ident> = Vec::new();
-        for argument in arguments {
-            if seen.contains(&argument.name) {
-                errors.push(&argument.name, format!("`{}` is given twice: remove one", argument.name));
-                continue;
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                let argument: Argument = input.parse()?;
+                if !input.is_empty() {
+                    input.parse::<Token![,]>().map_err(|error| {
+                        let message = "arguments are written `name`, `name = value` or `name(values)`, with commas \
+                                       between them";
+                        syn::Error::new(error.span(), message)
+                    })?;
+                }
+                if seen.contains(&argument.name) {
+                    errors.push(&argument.name, format!("`{}` is given twice: remove one", argument.name));
+                } else {
+                    seen.push(argument.name.clone());
+                    attr.take(argument, errors);
+                }
             }
-            seen.push(argument.name.clone());
-            attr.take(argument, errors);
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            errors.add(error);
+            attr.access_is_unclear = true;
         }
         attr
+    }
+
+    /// Where it is said who may call the tool.
+    pub(crate) fn access_span(&self) -> Span {
+        let list = self.scopes.as_ref().or(self.any_scope.as_ref()).map(|list| &list.keyword);
+        list.or(self.authenticated.as_ref()).map_or_else(Span::call_site, Ident::span)
+    }
+
+    /// Every scope that is named.
+    pub(crate) fn all_scopes(&self) -> impl Iterator<Item = &LitStr> {
+        self.scopes.iter().chain(&self.any_scope).flat_map(|list| &list.scopes)
     }
 
     fn take(&mut self, Argument { name, values }: Argument, errors: &mut Errors) {
@@ -137,25 +168,62 @@ impl ToolAttr {
             "visible_to" => {
                 self.visible_to = expressions(&name, values, "visible_to = org_role(\"Owner\")", errors);
             }
-            "timeout" => self.timeout = string(&name, values, errors).and_then(|text| duration(&text, errors)),
+            "timeout" => self.timeout = duration(&name, values, errors),
+            "concurrency" => self.concurrency = concurrency(&name, values, errors),
+            "audit" => self.audit = strings(&name, values, "audit(\"ticket_id\")", errors),
             "meta" => match values {
                 Values::One(expr) => self.meta = Some(expr),
                 _ => errors.push(&name, "write `meta = json!({..})`"),
             },
-            unknown => errors.push(&name, unknown_argument(unknown)),
+            unknown => {
+                let meant = meant(unknown);
+                self.access_is_unclear |= meant.is_some_and(|name| ACCESS.contains(&name));
+                errors.push(&name, unknown_argument(unknown, meant));
+            }
         }
     }
 }
 
-fn unknown_argument(name: &str) -> String {
-    let near = NAMES.iter().find(|known| {
-        known.starts_with(name) || name.starts_with(**known) || known.replace('_', "") == name.replace('_', "")
-    });
-    let known = NAMES.map(|name| format!("`{name}`")).join(", ");
-    match near {
-        Some(near) => format!("unknown argument `{name}`: did you mean `{near}`? There are {known}"),
-        None => format!("unknown argument `{name}`: there are {known}"),
+fn unknown_argument(name: &str, meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("there is no argument `{name}`: did you mean `{meant}`?"),
+        None => {
+            format!("there is no argument `{name}`: there are {}", NAMES.map(|name| format!("`{name}`")).join(", "))
+        }
     }
+}
+
+/// The argument that was meant by a name that is none: one that begins like it, or differs in at most a third.
+fn meant(name: &str) -> Option<&'static str> {
+    let begins_alike = |known: &&&str| name.len() > 2 && (known.starts_with(name) || name.starts_with(**known));
+    let near = || {
+        let distances = NAMES.iter().map(|known| (distance(name, known), known));
+        distances.min().filter(|(distance, _)| *distance <= name.len() / 3).map(|(_, known)| known)
+    };
+    NAMES.iter().find(begins_alike).or_else(near).copied()
+}
+
+/// Edit distance (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.chars().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.chars().count()]
+}
+
+/// What a macro of the author's passes on comes in invisible brackets.
+fn ungroup(mut expr: Expr) -> Expr {
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    expr
 }
 
 fn scope_list(keyword: Ident, values: Values, errors: &mut Errors) -> ScopeList {
@@ -185,7 +253,9 @@ fn scope_list(keyword: Ident, values: Values, errors: &mut Errors) -> ScopeList 
             errors.push(&expr, format!("scopes are string literals, so that the compiler can check them: {usage}"));
             continue;
         };
-        if scope.value().contains(char::is_whitespace) {
+        if scope.value().is_empty() {
+            errors.push(scope, format!("this scope is empty: {usage}"));
+        } else if scope.value().contains(char::is_whitespace) {
             errors.push(scope, "one literal holds one scope: write `scopes(\"a\", \"b\")`");
         } else if scopes.iter().any(|other| other.value() == scope.value()) {
             errors.push(scope, format!("the scope `{}` is named twice: remove one", scope.value()));
@@ -212,6 +282,25 @@ fn string(name: &Ident, values: Values, errors: &mut Errors) -> Option<LitStr> {
     None
 }
 
+fn strings(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -> Vec<LitStr> {
+    let list = match values {
+        Values::One(expr) => vec![expr],
+        Values::List(list) => list,
+        Values::None => Vec::new(),
+    };
+    if list.is_empty() {
+        errors.push(name, format!("write `{usage}`"));
+    }
+    let mut strings = Vec::new();
+    for expr in list {
+        match expr {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => strings.push(text),
+            other => errors.push(&other, format!("write `{usage}`")),
+        }
+    }
+    strings
+}
+
 fn flag(name: &Ident, values: Values, errors: &mut Errors) -> Option<bool> {
     match values {
         Values::None => Some(true),
@@ -224,61 +313,97 @@ fn flag(name: &Ident, values: Values, errors: &mut Errors) -> Option<bool> {
 }
 
 fn expressions(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -> Vec<Expr> {
-    match values {
+    let list = match values {
         Values::One(expr) => vec![expr],
-        Values::List(list) if !list.is_empty() => list,
-        _ => {
-            errors.push(name, format!("write `{usage}`"));
-            Vec::new()
-        }
+        Values::List(list) => list,
+        Values::None => Vec::new(),
+    };
+    if list.is_empty() {
+        errors.push(name, format!("write `{usage}`"));
     }
+    for literal in list.iter().filter(|expr| matches!(expr, Expr::Lit(_))) {
+        errors.push(literal, format!("write `{usage}`"));
+    }
+    list
 }
 
 /// `250ms`, `30s`, `5m`, `1h`.
-fn duration(text: &LitStr, errors: &mut Errors) -> Option<Duration> {
-    let value = text.value();
-    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
-    let (number, unit) = value.split_at(digits);
-    let milliseconds = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
+fn duration(name: &Ident, values: Values, errors: &mut Errors) -> Option<Duration> {
+    let usage = "write a number and a unit, such as `timeout = \"250ms\"`, `\"30s\"`, `\"5m\"` or `\"1h\"`";
+    let Values::One(expr) = values else {
+        errors.push(name, usage);
+        return None;
+    };
+    let duration = match &expr {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse_duration(&text.value()),
         _ => None,
     };
-    let duration = number
-        .parse::<u64>()
-        .ok()
-        .zip(milliseconds)
-        .and_then(|(number, unit)| number.checked_mul(unit))
-        .filter(|&total| total > 0)
-        .map(Duration::from_millis);
     if duration.is_none() {
-        errors.push(text, "not a time limit: write a number and a unit, such as `250ms`, `30s`, `5m` or `1h`");
+        errors.push(&expr, format!("not a time limit: {usage}"));
     }
     duration
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    let total = number.parse::<u64>().ok()?.checked_mul(milliseconds)?;
+    (total > 0).then(|| Duration::from_millis(total))
+}
+
+/// How many calls run at once: 1 or more.
+fn concurrency(name: &Ident, values: Values, errors: &mut Errors) -> Option<u32> {
+    let usage = "write how many calls run at once, such as `concurrency = 4`";
+    let Values::One(expr) = values else {
+        errors.push(name, usage);
+        return None;
+    };
+    let calls = match &expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(calls), .. }) => calls.base10_parse().ok().filter(|&calls: &u32| calls > 0),
+        _ => None,
+    };
+    if calls.is_none() {
+        errors.push(&expr, format!("not a number from 1: {usage}"));
+    }
+    calls
 }
 
 /// The `header` of `#[arg(header = "Region")]`.
 pub(crate) fn argument_header(attribute: &Attribute, errors: &mut Errors) -> Option<LitStr> {
     let usage = "write `#[arg(header = \"Region\")]`";
-    let mut header = None;
-    let parsed = attribute.parse_nested_meta(|meta| {
-        if !meta.path.is_ident("header") {
-            return Err(meta.error(usage));
-        }
-        header = Some(meta.value()?.parse::<LitStr>()?);
-        Ok(())
-    });
+    let mut headers = Vec::new();
+    let parsed = match &attribute.meta {
+        Meta::List(list) => list.parse_nested_meta(|meta| {
+            let value = match meta.path.is_ident("header") {
+                true => meta.value().and_then(|value| value.parse::<LitStr>()),
+                false => Err(meta.error(usage)),
+            };
+            headers.push(value.map_err(|error| syn::Error::new(error.span(), usage))?);
+            Ok(())
+        }),
+        _ => Ok(()),
+    };
     if let Err(error) = parsed {
         errors.add(error);
-    } else if header.is_none() {
-        errors.push(attribute, usage);
+        return None;
     }
-    let header = header?;
+    let Some(header) = headers.pop() else {
+        errors.push(attribute, usage);
+        return None;
+    };
+    if !headers.is_empty() {
+        errors.push(&header, "an argument has one header: remove one");
+    }
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if header.value().is_empty() || !header.value().chars().all(is_token) {
-        errors.push(&header, "not a header name: letters, digits and `-` (RFC 9110, section 5.6.2)");
+        errors.push(&header, "not a header name: write letters, digits and `-` (RFC 9110, section 5.6.2)");
         return None;
     }
     Some(header)
@@ -289,7 +414,7 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
     let lines: Vec<String> = attributes
         .iter()
         .filter_map(|attribute| match &attribute.meta {
-            Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            Meta::NameValue(meta) if meta.path.is_ident("doc") => match ungroup(meta.value.clone()) {
                 Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
                 _ => None,
             },

@@ -1,7 +1,7 @@
 //! The tokens of a tool: the function as it was written, and beside it a constant that registers it.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident, ItemFn, ext::IdentExt, spanned::Spanned};
 
 use crate::{
@@ -37,7 +37,12 @@ fn expand(tool: &Tool) -> TokenStream {
         None => krate::path(),
     };
     let function = &tool.function;
-    let list = scope::list(&krate, tool.attr.scopes_in.as_ref());
+    let named = tool.attr.scopes_in.as_ref();
+    let access = tool.attr.access_span();
+    let list = scope::list(&krate, named, access);
+    let checks = scope::checks(&krate, &quote!(__TOOLGATE_LIST), named, access, tool.attr.all_scopes());
+    // A tool that is configured away is not registered either.
+    let cfgs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     let arguments = Arguments::new(tool, &krate);
     let (items, input) = (&arguments.items, &arguments.input);
     let output = output(tool, &krate);
@@ -49,8 +54,10 @@ fn expand(tool: &Tool) -> TokenStream {
         #[allow(clippy::unused_async, clippy::needless_pass_by_value, clippy::too_many_arguments)]
         #function
 
+        #(#cfgs)*
         const _: () = {
             static __TOOLGATE_LIST: &#krate::Scopes = #list;
+            #checks
             #items
             #input
             #output
@@ -89,21 +96,26 @@ impl Arguments {
             let (ty, name) = (&argument.ty, argument.name.unraw().to_string());
             let description = attr::doc(&argument.attributes).unwrap_or_default();
             let header = argument.header.as_ref().map(|header| quote!(.header(#name, #header)));
-            let add = quote_spanned!(ty.span()=> .add::<#ty>(#name, #description));
-            quote!(#add #header)
+            let krate = scope::respan(krate, ty.span());
+            let describe = quote_spanned!(ty.span()=> <#ty as #krate::__private::Parameter>::describe);
+            quote!(let __schemas = #describe(__schemas, #name, #description) #header;)
         });
         let input = quote! {
             fn __toolgate_input(
                 __generator: &mut #krate::__private::schemars::SchemaGenerator,
             ) -> #krate::__private::schemars::Schema {
-                #krate::__private::ParameterSchemas::new(__generator) #(#adds)* .finish()
+                let __schemas = #krate::__private::ParameterSchemas::new(__generator);
+                #(#adds)*
+                __schemas.finish()
             }
         };
         let values = tool
             .arguments()
             .map(|argument| {
                 let (ty, name) = (&argument.ty, argument.name.unraw().to_string());
-                quote_spanned!(ty.span()=> __invocation.argument::<#ty>(#name)?)
+                let krate = scope::respan(krate, ty.span());
+                let take = quote_spanned!(ty.span()=> <#ty as #krate::__private::Parameter>::take);
+                quote!(#take(&mut __invocation, #name)?)
             })
             .collect();
         Self { items: TokenStream::new(), input, read: TokenStream::new(), values }
@@ -111,7 +123,7 @@ impl Arguments {
 
     fn derived(tool: &Tool, krate: &TokenStream) -> Self {
         let private = quote!(#krate::__private);
-        let ty = format_ident!("__{}_arguments", tool.function.sig.ident.unraw());
+        let ty = quote!(__ToolgateArguments);
         let serde_path = format!("{private}::serde").replace(' ', "");
         let schemars_path = format!("{private}::schemars").replace(' ', "");
         let fields = tool.arguments().map(|argument| {
@@ -126,16 +138,15 @@ impl Arguments {
         let checks = tool.arguments().map(|argument| {
             let ty = &argument.ty;
             let krate = scope::respan(krate, ty.span());
-            quote_spanned!(ty.span()=> let _ = #krate::__private::argument::<#ty>;)
+            quote_spanned!(ty.span()=> let _ = <#ty as #krate::__private::Parameter>::take;)
         });
         let items = quote! {
+            const _: () = { #(#checks)* };
             #[derive(#private::serde::Deserialize, #private::schemars::JsonSchema)]
             #[serde(crate = #serde_path)]
             #[schemars(crate = #schemars_path)]
-            #[allow(non_camel_case_types)]
             #deny
             struct #ty { #(#fields),* }
-            const _: () = { #(#checks)* };
         };
         let arguments: Vec<_> = tool.arguments().collect();
         let schema = match arguments.as_slice() {
@@ -178,16 +189,23 @@ fn is_flatten(attribute: &syn::Attribute) -> bool {
 }
 
 fn output(tool: &Tool, krate: &TokenStream) -> TokenStream {
-    let output = &tool.output;
-    let spanned = scope::respan(krate, output.span());
-    let schema = quote_spanned!(output.span()=> <#output as #spanned::ToolOutput>::schema(__generator));
+    let schema = output_method(tool, krate, "schema");
     quote! {
         fn __toolgate_output(
             __generator: &mut #krate::__private::schemars::SchemaGenerator,
         ) -> ::core::option::Option<#krate::__private::schemars::Schema> {
-            #schema
+            #schema(__generator)
         }
     }
+}
+
+/// A method of the result's type. All are named in the same way at the same place, so that the compiler says once that
+/// a type is none that a tool can return.
+fn output_method(tool: &Tool, krate: &TokenStream, name: &str) -> TokenStream {
+    let output = &tool.output;
+    let krate = scope::respan(krate, output.span());
+    let name = Ident::new(name, output.span());
+    quote_spanned!(output.span()=> <#output as #krate::ToolOutput>::#name)
 }
 
 fn body(tool: &Tool, krate: &TokenStream, arguments: &Arguments) -> TokenStream {
@@ -203,13 +221,15 @@ fn body(tool: &Tool, krate: &TokenStream, arguments: &Arguments) -> TokenStream 
     let values: Vec<_> = values.collect();
     let mutability = (!arguments.values.is_empty()).then(|| quote!(mut));
     let read = &arguments.read;
+    let call = quote_spanned!(function.span()=> #function(#(#values),*));
+    let into_result = output_method(tool, krate, "into_result");
     quote! {
         fn __toolgate_body(
             #mutability __invocation: #krate::__private::Invocation<'_>,
         ) -> #krate::__private::BodyFuture<'_> {
-            ::std::boxed::Box::pin(async move {
+            #krate::__private::start(move || {
                 #read
-                #krate::ToolOutput::into_result(#function(#(#values),*).await)
+                ::core::result::Result::Ok(#krate::__private::body(#call, #into_result))
             })
         }
     }
@@ -253,6 +273,13 @@ fn descriptor(tool: &Tool, krate: &TokenStream) -> TokenStream {
         let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         parts.push(quote!(.timeout(::core::time::Duration::from_millis(#milliseconds))));
     }
+    if let Some(calls) = attr.concurrency {
+        parts.push(quote!(.concurrency(#calls)));
+    }
+    if !attr.audit.is_empty() {
+        let names = &attr.audit;
+        parts.push(quote!(.audit(&[#(#names),*])));
+    }
     if let Some(meta) = &attr.meta {
         parts.push(quote!(.meta(|| #meta)));
     }
@@ -270,8 +297,7 @@ fn descriptor(tool: &Tool, krate: &TokenStream) -> TokenStream {
 }
 
 fn scopes<'a>(krate: &'a TokenStream, list: &'a ScopeList) -> impl Iterator<Item = TokenStream> + 'a {
-    let checked_against = Ident::new("__TOOLGATE_LIST", Span::call_site()).into_token_stream();
-    list.scopes.iter().map(move |name| scope::checked(krate, &checked_against, name))
+    list.scopes.iter().map(|name| scope::value(krate, name))
 }
 
 fn annotations(tool: &Tool, krate: &TokenStream) -> Option<TokenStream> {

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{
     LitStr, Path, Token,
     parse::{Parse, ParseStream},
+    spanned::Spanned,
 };
 
 use crate::krate;
@@ -14,17 +15,28 @@ struct Input {
     list: Option<Path>,
 }
 
+/// How `scope!` is written.
+const USAGE: &str =
+    "write `scope!(\"employees:read:public\")`, or `scope!(\"..\", in path::TO_LIST)` for another list";
+
 impl Parse for Input {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let name = input.parse()?;
+        let usage = |message: &str| {
+            let message = format!("{message}: {USAGE}");
+            move |error: syn::Error| syn::Error::new(error.span(), message)
+        };
+        let name = input.parse().map_err(usage("a scope is a string literal, so that the compiler can check it"))?;
         let list = match input.parse::<Option<Token![,]>>()? {
             Some(_) if !input.is_empty() => {
-                input.parse::<Token![in]>()?;
-                Some(input.parse()?)
+                input.parse::<Token![in]>().map_err(usage("another list stands after `in`"))?;
+                Some(input.parse().map_err(usage("a list is named by its path"))?)
             }
             _ => None,
         };
         input.parse::<Option<Token![,]>>()?;
+        if !input.is_empty() {
+            return Err(input.error(format!("`scope!` makes one scope: {USAGE}")));
+        }
         Ok(Self { name, list })
     }
 }
@@ -33,12 +45,13 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let krate = krate::path();
     match syn::parse2::<Input>(input) {
         Ok(Input { name, list }) => {
-            let list = self::list(&krate, list.as_ref());
-            let scope = checked(&krate, &quote!(__LIST), &name);
+            let checks = checks(&krate, &quote!(__LIST), list.as_ref(), name.span(), [&name]);
+            let list = self::list(&krate, list.as_ref(), name.span());
+            let value = value(&krate, &name);
             quote!({
-                const __LIST: &#krate::Scopes = #list;
-                const __SCOPE: #krate::Scope = #scope;
-                __SCOPE
+                static __LIST: &#krate::Scopes = #list;
+                #checks
+                #value
             })
         }
         Err(error) => error.to_compile_error(),
@@ -49,28 +62,48 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 ///
 /// A glob of an inner scope comes before one of an outer scope, so this is the crate's `SCOPES` where there is one, and
 /// otherwise the stand-in whose check says what is missing.
-pub(crate) fn list(krate: &TokenStream, named: Option<&Path>) -> TokenStream {
+pub(crate) fn list(krate: &TokenStream, named: Option<&Path>, span: Span) -> TokenStream {
     if let Some(path) = named {
-        return quote!(&#path);
+        return quote_spanned!(path.span()=> &#path);
     }
+    let found = quote_spanned!(span=> &SCOPES);
     quote!({
         #[allow(unused_imports)]
         use #krate::__private::missing::*;
-        const __FOUND: &#krate::Scopes = {
+        {
             #[allow(unused_imports)]
             use crate::*;
-            &SCOPES
-        };
-        #krate::__private::check_list(__FOUND);
-        __FOUND
+            #found
+        }
     })
 }
 
-/// The checked scope; an error stands on the literal.
-pub(crate) fn checked(krate: &TokenStream, list: &TokenStream, name: &LitStr) -> TokenStream {
-    let krate = respan(krate, name.span());
-    let list = respan(list, name.span());
-    quote_spanned!(name.span()=> #krate::__private::scope(#list, #name))
+/// The constants that fail to compile: where there is no list, an error at `span`, and for each scope that is not in
+/// it, an error on its literal. Nothing else depends on them, so each error stands alone.
+pub(crate) fn checks<'a>(
+    krate: &TokenStream,
+    list: &TokenStream,
+    named: Option<&Path>,
+    span: Span,
+    names: impl IntoIterator<Item = &'a LitStr>,
+) -> TokenStream {
+    let found = named.is_none().then(|| {
+        let (path, list) = (respan(krate, span), respan(list, span));
+        let check = quote_spanned!(span=> #path::__private::check_list(#list));
+        quote!(const _: () = #check;)
+    });
+    let checks = names.into_iter().map(|name| {
+        let span = name.span();
+        let (path, list) = (respan(krate, span), respan(list, span));
+        let check = quote_spanned!(span=> #path::__private::scope(#list, #name));
+        quote!(const _: #krate::Scope = #check;)
+    });
+    quote!(#found #(#checks)*)
+}
+
+/// A scope whose check stands beside it.
+pub(crate) fn value(krate: &TokenStream, name: &LitStr) -> TokenStream {
+    quote!(#krate::__private::checked_beside(#name))
 }
 
 /// The same tokens, with errors about them standing elsewhere.
@@ -79,8 +112,7 @@ pub(crate) fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
         .clone()
         .into_iter()
         .map(|mut token| {
-            // Resolved where the macro was called, shown where the literal stands.
-            token.set_span(token.span().located_at(span));
+            token.set_span(span);
             token
         })
         .collect()

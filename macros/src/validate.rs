@@ -1,10 +1,11 @@
 //! What a tool cannot be, with what to write instead.
 
 use quote::ToTokens;
-use syn::{GenericArgument, PathArguments, Type, TypeParamBound, visit::Visit};
+use syn::{GenericArgument, GenericParam, PathArguments, Type, TypeParamBound, TypeReference, visit::Visit};
 
 use crate::{
     ast::{Parameter, Tool},
+    audit,
     errors::Errors,
 };
 
@@ -15,9 +16,10 @@ pub(crate) fn tool(tool: &Tool, errors: &mut Errors) {
     access(tool, errors);
     name(tool, errors);
     signature(tool, errors);
+    audit::arguments(tool, errors);
     for parameter in &tool.parameters {
         match parameter {
-            Parameter::Argument(argument) => impl_trait(&argument.ty, errors),
+            Parameter::Argument(argument) => argument_type(&argument.ty, errors),
             Parameter::Given(reference) => given(reference, errors),
         }
     }
@@ -25,7 +27,13 @@ pub(crate) fn tool(tool: &Tool, errors: &mut Errors) {
     for header in tool.arguments().filter_map(|argument| argument.header.as_ref()) {
         let name = header.value().to_ascii_lowercase();
         if headers.contains(&name) {
-            errors.push(header, format!("two arguments have the header `{}`", header.value()));
+            errors.push(
+                header,
+                format!(
+                    "another argument has the header `{}`, where case does not matter: rename one",
+                    header.value()
+                ),
+            );
         }
         headers.push(name);
     }
@@ -35,6 +43,7 @@ pub(crate) fn tool(tool: &Tool, errors: &mut Errors) {
 fn access(tool: &Tool, errors: &mut Errors) {
     let attr = &tool.attr;
     match (&attr.authenticated, attr.scopes.as_ref().or(attr.any_scope.as_ref())) {
+        (None, None) if attr.access_is_unclear => {}
         (None, None) => errors.push(
             &tool.function.sig.ident,
             "this tool does not say who may call it: write `#[tool(scopes = \"..\")]` with a scope of your list, or \
@@ -66,10 +75,17 @@ fn signature(tool: &Tool, errors: &mut Errors) {
     if signature.asyncness.is_none() {
         errors.push(signature.fn_token, "a tool is an `async fn`: write `async` here");
     }
-    if !signature.generics.params.is_empty() {
-        errors.push(&signature.generics, "a tool cannot be generic: its schema needs types that are known here");
-    } else if let Some(clause) = &signature.generics.where_clause {
-        errors.push(clause, "a tool cannot be generic: its schema needs types that are known here");
+    for parameter in &signature.generics.params {
+        let message = match parameter {
+            GenericParam::Lifetime(_) => {
+                "a tool needs no lifetimes: arguments are owned, and what the server gives is borrowed for the call"
+            }
+            _ => "a tool cannot be generic: its schema needs types that are known here",
+        };
+        errors.push(parameter, message);
+    }
+    if let Some(clause) = &signature.generics.where_clause {
+        errors.push(clause.where_token, "a tool is not generic, so it has no bounds: remove the `where`");
     }
     if let syn::Safety::Unsafe(unsafety) = &signature.safety {
         errors.push(unsafety, "a tool cannot be `unsafe`: nobody is there to uphold its contract");
@@ -90,16 +106,17 @@ fn signature(tool: &Tool, errors: &mut Errors) {
     }
 }
 
-fn impl_trait(ty: &Type, errors: &mut Errors) {
+fn argument_type(ty: &Type, errors: &mut Errors) {
     let mut finder = ImplTrait(false);
     finder.visit_type(ty);
     if finder.0 {
         errors.push(ty, "a tool cannot be generic: write the type of the argument");
     }
+    Borrows(errors).visit_type(ty);
 }
 
 /// A reference is what the server gives, so it has to be to something that a server can hold.
-fn given(reference: &syn::TypeReference, errors: &mut Errors) {
+fn given(reference: &TypeReference, errors: &mut Errors) {
     if reference.mutability.is_some() {
         errors.push(
             reference,
@@ -165,4 +182,17 @@ impl<'ast> Visit<'ast> for ImplTrait {
     }
 
     fn visit_type_param_bound(&mut self, _: &'ast TypeParamBound) {}
+}
+
+/// Finds references inside the types of arguments: nothing that a call brings can be borrowed.
+struct Borrows<'a>(&'a mut Errors);
+
+impl<'ast> Visit<'ast> for Borrows<'_> {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        let message = match owned_form(&reference.elem) {
+            Some(owned) => format!("arguments are owned: write `{owned}`"),
+            None => "arguments are owned; what the server gives is taken as it is: write `&T` alone".to_owned(),
+        };
+        self.0.push(reference, message);
+    }
 }

@@ -48,8 +48,10 @@ extern crate self as toolgate;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod audit;
 pub mod auth;
 mod gate;
+pub mod metrics;
 pub mod propelauth;
 mod scope;
 mod server;
@@ -102,7 +104,7 @@ pub use rmcp::model::CallToolResult;
 pub use scope::{Scope, ScopeSet, Scopes, Shortfall};
 /// A JSON object; as the type of a `#[serde(flatten)]` parameter it takes all arguments as they came.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
-pub use server::{BuildError, BuiltServer, Error, Server};
+pub use server::{BuildError, BuiltServer, Error, Preflight, Server};
 pub use tool::{
     Annotations, Argument, Context, Json, LogLevel, ScopeTable, ToolDescriptor, ToolError, ToolInfo, ToolOutput,
 };

@@ -5,12 +5,60 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 
+use rmcp::model::CallToolResult;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 pub use crate::{
     scope::{check_list, missing, scope},
     tool::{BodyFuture, Invocation, ParameterSchemas, StateType, ToolDescriptor},
 };
+use crate::{Scope, ToolError};
+
+/// The scope that is checked right beside: generated code writes a constant `scope(LIST, name)` for each of these. Were
+/// the checked constant used itself, the compiler would report a misspelt scope once more for everything that uses it.
+pub const fn checked_beside(name: &'static str) -> Scope {
+    scope(&missing::SCOPES, name)
+}
+
+/// What generated code asks of the type of an argument: schema and value in one trait, so that what is missing is
+/// reported once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a tool",
+    label = "arguments come from JSON",
+    note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: write \
+            `#[derive(Deserialize, JsonSchema)]` on its type",
+    note = "what the server hands in is taken by reference: `&{Self}`"
+)]
+pub trait Parameter: Sized {
+    /// Adds the schema of this argument.
+    fn describe<'a>(schemas: ParameterSchemas<'a>, name: &str, description: &str) -> ParameterSchemas<'a>;
+
+    /// Takes this argument out of the call's.
+    fn take(invocation: &mut Invocation<'_>, name: &str) -> Result<Self, ToolError>;
+}
+
+impl<T: serde::de::DeserializeOwned + JsonSchema> Parameter for T {
+    fn describe<'a>(schemas: ParameterSchemas<'a>, name: &str, description: &str) -> ParameterSchemas<'a> {
+        schemas.add::<T>(name, description)
+    }
+
+    fn take(invocation: &mut Invocation<'_>, name: &str) -> Result<T, ToolError> {
+        invocation.argument(name)
+    }
+}
+
+/// Begins a body: `read` takes the arguments and calls the author's function.
+pub fn start<'a>(read: impl FnOnce() -> Result<BodyFuture<'a>, ToolError>) -> BodyFuture<'a> {
+    read().unwrap_or_else(|error| Box::pin(std::future::ready(Err(error))))
+}
+
+/// The future of the author's function, and what becomes of its result.
+pub fn body<'a, F: Future + Send + 'a>(
+    future: F,
+    into_result: fn(F::Output) -> Result<CallToolResult, ToolError>,
+) -> BodyFuture<'a> {
+    Box::pin(async move { into_result(future.await) })
+}
 
 /// The schema of a tool's arguments, where they have a type of their own.
 pub fn input_schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -27,12 +75,6 @@ pub fn flattened_input_schema<T: JsonSchema, F: JsonSchema>(generator: &mut Sche
     }
     schema
 }
-
-/// Asks that `T` can be an argument.
-pub const fn argument<T: crate::Argument>() {}
-
-/// Asks that `&T` can be given by the server.
-pub const fn state<T: Send + Sync + 'static>() {}
 
 #[cfg(test)]
 mod tests {

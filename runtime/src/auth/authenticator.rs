@@ -41,6 +41,11 @@ impl Authenticator {
         self.cache.get(token, || self.ask(token)).await
     }
 
+    /// The authorization server was found to answer.
+    pub(crate) fn answers_again(&self) {
+        self.upstream.answers_again();
+    }
+
     async fn ask(&self, token: &BearerToken) -> Result<Arc<Caller>, ValidationError> {
         let claims = self.upstream.validate(token).await?;
         if claims.is_expired(SystemTime::now()) {

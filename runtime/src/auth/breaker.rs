@@ -48,6 +48,11 @@ impl Breaker {
         Ok(Permit { breaker: self, probe: true })
     }
 
+    /// There are answers again, as somebody found out who did not ask for a permit.
+    pub(crate) fn close(&self) {
+        Permit { breaker: self, probe: false }.succeeded();
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.lock().open_until.is_some()
     }
@@ -128,6 +133,15 @@ mod tests {
         tokio::time::advance(FIRST_PAUSE).await;
         breaker.permit().unwrap().succeeded();
         assert!(breaker.permit().is_ok() && breaker.permit().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_finds_out_that_there_are_answers_again_closes_it() {
+        let breaker = Breaker::default();
+        fail(&breaker, THRESHOLD);
+        assert!(breaker.permit().is_err());
+        breaker.close();
+        assert!(breaker.permit().is_ok() && !breaker.is_open());
     }
 
     #[tokio::test(start_paused = true)]

@@ -166,14 +166,27 @@ impl Marks {
     }
 
     fn forget_older_than(&mut self, keep: Duration) {
-        retain_recent(&mut self.users, keep);
-        retain_recent(&mut self.members, keep);
-        retain_recent(&mut self.organizations, keep);
+        let forgotten = [
+            retain_recent(&mut self.users, keep),
+            retain_recent(&mut self.members, keep),
+            retain_recent(&mut self.organizations, keep),
+        ];
+        // A stream may be older than anything in a cache: for it, a mark that is gone counts as everybody's.
+        self.everybody = forgotten.into_iter().fold(self.everybody, u64::max);
     }
 }
 
-fn retain_recent<K: Eq + Hash>(marks: &mut HashMap<K, Mark>, keep: Duration) {
-    marks.retain(|_, mark| mark.at.elapsed() <= keep);
+/// The newest moment that was forgotten.
+fn retain_recent<K: Eq + Hash>(marks: &mut HashMap<K, Mark>, keep: Duration) -> u64 {
+    let mut forgotten = 0;
+    marks.retain(|_, mark| {
+        let recent = mark.at.elapsed() <= keep;
+        if !recent {
+            forgotten = forgotten.max(mark.moment);
+        }
+        recent
+    });
+    forgotten
 }
 
 impl fmt::Debug for Revocations {
@@ -241,6 +254,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn marks_that_cannot_matter_any_more_are_forgotten_first() {
         let revocations = Revocations::new(Duration::from_secs(300));
+        let long_ago = revocations.now();
         for i in 0..MAX_MARKS {
             revocations.revoke(&Revocation::User(i.to_string()));
         }
@@ -249,5 +263,6 @@ mod tests {
         revocations.revoke(&Revocation::User("u".into()));
         assert_eq!(revocations.marks.read().unwrap().len(), 1);
         assert!(revocations.still_stands(&claims(Some("v"), Some("o")), before));
+        assert!(!revocations.still_stands(&claims(Some("0"), Some("o")), long_ago), "nothing forgotten is forgiven");
     }
 }

@@ -58,6 +58,11 @@ impl Upstream {
         result
     }
 
+    /// Somebody else found out that there are answers again: nobody has to wait for the next try.
+    pub(crate) fn answers_again(&self) {
+        self.breaker.close();
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.breaker.is_open()
     }

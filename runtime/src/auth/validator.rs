@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{BearerToken, Claims};
+use super::{BearerToken, Claims, Finding};
 
 /// Checks tokens. [`PropelAuth`](crate::PropelAuth) is one, [`StaticTokens`](super::StaticTokens) another; write a
 /// third for another authorization server.
@@ -52,6 +52,13 @@ pub trait TokenValidator: Send + Sync + 'static {
     /// The issuer to name while [`authorization_server`](Self::authorization_server) has not answered yet.
     fn default_issuer(&self) -> Option<String> {
         None
+    }
+
+    /// Looks for what would keep tokens from being checked, before the first one comes: settings that are wrong,
+    /// credentials that are refused. The server asks at start-up, and again now and then while something is fatal or
+    /// tokens cannot be checked; an answer with nothing fatal in it says that they can.
+    async fn preflight(&self) -> Vec<Finding> {
+        Vec::new()
     }
 }
 

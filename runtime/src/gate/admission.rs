@@ -1,6 +1,9 @@
 //! What the gate hands on with a request that it lets through.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use crate::{auth::Caller, scope::Shortfall};
 
@@ -8,16 +11,22 @@ use crate::{auth::Caller, scope::Shortfall};
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     caller: Arc<Caller>,
+    arrived: Instant,
     late: Arc<OnceLock<Shortfall>>,
 }
 
 impl Admission {
-    pub(crate) fn new(caller: Arc<Caller>) -> Self {
-        Self { caller, late: Arc::default() }
+    pub(crate) fn new(caller: Arc<Caller>, arrived: Instant) -> Self {
+        Self { caller, arrived, late: Arc::default() }
     }
 
     pub(crate) fn caller(&self) -> &Arc<Caller> {
         &self.caller
+    }
+
+    /// When the request came to the gate.
+    pub(crate) fn arrived(&self) -> Instant {
+        self.arrived
     }
 
     /// Says, from behind the gate, that the token turned out to have too few scopes: the gate answers as it would have

@@ -3,32 +3,45 @@
 //! rmcp reads the body again and is the authority on what it means; this parse exists so that a refusal can be an HTTP
 //! status. It is strict where two parsers could differ: a key that stands twice is refused.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 /// The parts of a JSON-RPC message that the gate looks at.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Envelope<'a> {
+    pub(super) jsonrpc: Option<&'a RawValue>,
     /// The request's id, to be given back with an error.
-    #[serde(borrow, default)]
-    pub(crate) id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
+    pub(super) id: Option<&'a RawValue>,
+    pub(super) method: Option<Cow<'a, str>>,
+    pub(super) params: Params<'a>,
+    /// Whether there is anything else.
+    pub(super) extra: bool,
 }
 
-#[derive(Deserialize)]
-struct CallParams<'a> {
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-    // Named so that a second one is noticed.
-    #[serde(borrow, default, rename = "arguments")]
-    _arguments: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "_meta")]
-    _meta: Option<&'a RawValue>,
+/// The parameters, as far as `tools/call` has them.
+#[derive(Debug, Default)]
+pub(crate) struct Params<'a> {
+    pub(super) shape: Shape,
+    pub(super) name: Option<&'a RawValue>,
+    pub(super) arguments: Option<&'a RawValue>,
+    pub(super) meta: Option<&'a RawValue>,
+    /// Whether there is anything else.
+    pub(super) extra: bool,
+}
+
+/// What the parameters are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Shape {
+    #[default]
+    Absent,
+    Object,
+    /// Nothing that MCP has; whatever rmcp makes of it, the handler decides about it.
+    Other,
 }
 
 /// Why a body is no message, with the codes of JSON-RPC 2.0, section 5.1.
@@ -54,16 +67,16 @@ impl<'a> Envelope<'a> {
     }
 
     /// The tool that this message calls, if it is a `tools/call` with a name.
-    pub(crate) fn called_tool(&self) -> Result<Option<Cow<'a, str>>, Malformed> {
+    pub(crate) fn called_tool(&self) -> Option<Cow<'a, str>> {
         if self.method.as_deref() != Some("tools/call") {
-            return Ok(None);
+            return None;
         }
-        // Parameters by position are nothing that MCP has; whatever rmcp makes of them, the handler decides about it.
-        let Some(params) = self.params.filter(|params| params.get().starts_with('{')) else {
-            return Ok(None);
-        };
-        let params: CallParams<'a> = serde_json::from_str(params.get()).map_err(|error| Malformed::new(&error))?;
-        Ok(params.name.and_then(|name| serde_json::from_str(name.get()).ok()))
+        let name = self.params.name?.get();
+        // The usual name has no escapes, and needs no copy.
+        match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+            Some(plain) if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
+            _ => serde_json::from_str(name).ok(),
+        }
     }
 
     /// The id as it may be given back: a string or a number, as JSON-RPC has them.
@@ -88,6 +101,139 @@ impl Malformed {
     }
 }
 
+/// Takes a value unless there was one.
+fn set<T, E: serde::de::Error>(slot: &mut Option<T>, key: &'static str, value: T) -> Result<(), E> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(E::duplicate_field(key)),
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<'a>(PhantomData<&'a ()>);
+
+        impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
+            type Value = Envelope<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON-RPC message")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'a>, A::Error> {
+                let mut envelope = Envelope::default();
+                let mut params = None;
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    match &*key.0 {
+                        "jsonrpc" => set(&mut envelope.jsonrpc, "jsonrpc", map.next_value()?)?,
+                        "id" => set(&mut envelope.id, "id", map.next_value()?)?,
+                        "method" => set(&mut envelope.method, "method", map.next_value::<Text<'de>>()?.0)?,
+                        "params" => set(&mut params, "params", map.next_value()?)?,
+                        _ => {
+                            envelope.extra = true;
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                envelope.params = params.unwrap_or_default();
+                Ok(envelope)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<'a>(PhantomData<&'a ()>);
+
+        impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
+            type Value = Params<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("parameters")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<'a>, A::Error> {
+                let mut params = Params { shape: Shape::Object, ..Params::default() };
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    match &*key.0 {
+                        "name" => set(&mut params.name, "name", map.next_value()?)?,
+                        "arguments" => set(&mut params.arguments, "arguments", map.next_value()?)?,
+                        "_meta" => set(&mut params.meta, "_meta", map.next_value()?)?,
+                        _ => {
+                            params.extra = true;
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(params)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Params<'a>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(OTHER)
+            }
+
+            fn visit_unit<E>(self) -> Result<Params<'a>, E> {
+                Ok(OTHER)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Params<'a>, E> {
+                Ok(OTHER)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Params<'a>, E> {
+                Ok(OTHER)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Params<'a>, E> {
+                Ok(OTHER)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Params<'a>, E> {
+                Ok(OTHER)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Params<'a>, E> {
+                Ok(OTHER)
+            }
+        }
+
+        const OTHER: Params<'static> =
+            Params { shape: Shape::Other, name: None, arguments: None, meta: None, extra: false };
+        deserializer.deserialize_any(Fields(PhantomData))
+    }
+}
+
+/// A string, borrowed where it has no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrow;
+
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Borrow)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -96,7 +242,7 @@ mod tests {
 
     fn called(body: &str) -> Result<Option<String>, i32> {
         let envelope = Envelope::parse(body.as_bytes()).map_err(|malformed| malformed.code)?;
-        Ok(envelope.called_tool().map_err(|malformed| malformed.code)?.map(Cow::into_owned))
+        Ok(envelope.called_tool().map(Cow::into_owned))
     }
 
     #[test]

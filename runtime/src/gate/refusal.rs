@@ -97,6 +97,22 @@ pub(crate) fn too_large(limit: usize) -> Response<Body> {
     error(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", &text)
 }
 
+/// The body did not come in time. The rest of it may still come, so the connection cannot be used again.
+pub(crate) fn body_timeout() -> Response<Body> {
+    let text = "the request body took too long to arrive";
+    let mut response = error(StatusCode::REQUEST_TIMEOUT, "request_timeout", text);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// There are as many requests under way as there may be, of this caller or of all.
+pub(crate) fn too_many_requests() -> Response<Body> {
+    let text = "too many requests are being answered at once; try again in a moment";
+    let mut response = error(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 pub(crate) fn unreadable_body() -> Response<Body> {
     error(StatusCode::BAD_REQUEST, "invalid_request", "the request body ended before it was complete")
 }

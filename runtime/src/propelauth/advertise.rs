@@ -89,7 +89,7 @@ impl Choice {
     }
 
     /// Whether somebody should look at this: clients will or may stumble over it.
-    fn is_worrying(&self) -> bool {
+    pub(super) fn is_worrying(&self) -> bool {
         match self.found {
             Issuer::AtPath => false,
             Issuer::AtRoot => !self.this_server,

@@ -8,7 +8,9 @@ mod config;
 mod failure;
 mod introspection;
 mod metadata;
+mod preflight;
 mod retry_after;
+pub(crate) mod webhook;
 
 use std::{fmt, time::Duration};
 
@@ -27,7 +29,7 @@ use self::{
     client::{Http, Limits},
     config::{Config, Credentials},
 };
-use crate::auth::{AuthorizationServer, BearerToken, Claims, TokenValidator, Unavailable, ValidationError};
+use crate::auth::{AuthorizationServer, BearerToken, Claims, Finding, TokenValidator, Unavailable, ValidationError};
 
 /// Validates tokens by asking PropelAuth about each of them.
 ///
@@ -166,6 +168,10 @@ impl TokenValidator for PropelAuth {
 
     fn default_issuer(&self) -> Option<String> {
         Some(self.auth_url.issuer())
+    }
+
+    async fn preflight(&self) -> Vec<Finding> {
+        preflight::findings(self).await
     }
 }
 

@@ -1,8 +1,13 @@
 //! A server, from its parts.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    time::Duration,
+};
 
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -10,25 +15,31 @@ use super::{
     address::ServerUrl,
     built::Components,
     discovery::Discovery,
+    health,
+    limits::{self, Bounds},
     mcp::McpService,
     metadata::{self, Metadata},
+    preflight::Probe,
+    start_up::{Bound, StartUp},
+    webhooks,
 };
 use crate::{
     auth::{
         AudiencePolicy, Authenticator, CacheLimits, Readiness, Revocations, TokenCache, TokenValidator, Upstream,
     },
-    gate::{AllowedOrigins, Gate, Refusals, is_loopback},
+    gate::{AllowedOrigins, Dispatcher, Gate, Limits, Listings, Refusals, is_loopback},
+    propelauth::webhook::Webhooks,
     scope::{Scope, ScopeIndex, Scopes},
-    tool::{DenyRule, Parts, Registry, StateSeal, States, ToolInfo},
+    tool::{DenyRule, Parts, RegisteredTool, Registry, ScopeTable, StateSeal, States, ToolInfo},
 };
 
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 const DEFAULT_PATH: &str = "/mcp";
-/// In bytes.
-const DEFAULT_MAX_BODY: usize = 4 * 1024 * 1024;
 const DEFAULT_TOOL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a revoked token lives on where nobody tells this server about revocations.
+/// How long a revoked token lives on at most where webhooks tell this server about revocations.
+const CACHE_TTL_WITH_WEBHOOKS: Duration = Duration::from_secs(5 * 60);
+/// How long it does where nobody tells.
 const DEFAULT_CACHE: CacheLimits = CacheLimits {
     ttl: Duration::from_secs(10),
     inactive_ttl: Duration::from_secs(5),
@@ -64,18 +75,23 @@ pub struct Server {
     validator: Option<Arc<dyn TokenValidator>>,
     audience: AudiencePolicy,
     cache: CacheLimits,
+    cache_ttl: Option<Duration>,
+    pub(super) webhook_secrets: Vec<SecretString>,
+    pub(super) start_up: StartUp,
     states: States,
     required_by_all: Vec<&'static str>,
     initial_scopes: Vec<String>,
     deny: Vec<DenyRule>,
     conceal: bool,
+    direct: bool,
     seal: Option<StateSeal>,
     server_url: Option<String>,
     bind: Option<SocketAddr>,
     path: String,
     hosts: Vec<String>,
     origins: Vec<String>,
-    max_body: usize,
+    pub(super) bounds: Bounds,
+    pub(super) metrics_address: Option<SocketAddr>,
     tool_timeout: Option<Duration>,
     list_ttl: Duration,
     /// What was said that cannot be, to be reported with all other problems.
@@ -94,18 +110,23 @@ impl Server {
             validator: None,
             audience: AudiencePolicy::default(),
             cache: DEFAULT_CACHE,
+            cache_ttl: None,
+            webhook_secrets: Vec::new(),
+            start_up: StartUp::default(),
             states: States::default(),
             required_by_all: Vec::new(),
             initial_scopes: Vec::new(),
             deny: Vec::new(),
             conceal: false,
+            direct: true,
             seal: None,
             server_url: None,
             bind: None,
             path: DEFAULT_PATH.to_owned(),
             hosts: Vec::new(),
             origins: Vec::new(),
-            max_body: DEFAULT_MAX_BODY,
+            bounds: Bounds::default(),
+            metrics_address: None,
             tool_timeout: Some(DEFAULT_TOOL_TIMEOUT),
             list_ttl: Duration::ZERO,
             problems: Vec::new(),
@@ -241,6 +262,13 @@ impl Server {
         self
     }
 
+    /// Whether requests that are beyond doubt are answered without rmcp, with the bytes that rmcp would send; default:
+    /// `true`. The answers are the same; `false` is for finding out whether they are.
+    pub fn direct_path(mut self, on: bool) -> Self {
+        self.direct = on;
+        self
+    }
+
     /// Accepts tokens that do not say which resource they are for. **Gives up** the protection against tokens that
     /// were issued for another server of the same tenant, where the authorization server does not name the resource.
     pub fn accept_tokens_without_audience(mut self) -> Self {
@@ -258,9 +286,12 @@ impl Server {
     }
 
     /// How long an answer about a token is used before it is asked about again, and so the longest that a revoked token
-    /// lives on; default: 10 seconds. Never longer than the token's own life. Zero asks about every request.
+    /// lives on. Never longer than the token's own life. Zero asks about every request.
+    ///
+    /// Default: 10 seconds, and 5 minutes with a [`webhook_secret`](Self::webhook_secret): access then ends when
+    /// PropelAuth's webhook arrives, and the 5 minutes are for one that never does. The log says at start-up which it is.
     pub fn cache_ttl(mut self, ttl: Duration) -> Self {
-        self.cache.ttl = ttl;
+        self.cache_ttl = Some(ttl);
         self
     }
 
@@ -275,12 +306,6 @@ impl Server {
     /// [`cache_ttl`](Self::cache_ttl) during an outage. Off unless set.
     pub fn stale_if_error(mut self, grace: Duration) -> Self {
         self.cache.grace = grace;
-        self
-    }
-
-    /// The largest request body, in bytes; default: 4 MiB.
-    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
-        self.max_body = bytes;
         self
     }
 
@@ -308,6 +333,16 @@ impl Server {
         let bind = self.bind_address(&mut problems);
         let server_url = self.public_url(bind, &mut problems);
         check_path(&self.path, &mut problems);
+        if let Some(url) = &server_url {
+            check_routes(&self.path, url.path(), &mut problems);
+        }
+        self.start_up.check(&mut problems);
+        self.bounds.check(&mut problems);
+        self.metrics_address = limits::metrics_address(self.metrics_address, env("METRICS_ADDR"), &mut problems);
+        let secrets = std::mem::take(&mut self.webhook_secrets);
+        let webhooks = webhooks::configured(&secrets, webhooks::secret_from_env(), &mut problems);
+        let ttl = if webhooks.is_some() { CACHE_TTL_WITH_WEBHOOKS } else { DEFAULT_CACHE.ttl };
+        self.cache.ttl = self.cache_ttl.unwrap_or(ttl);
         let index = Arc::new(ScopeIndex::new(self.lists.iter().copied()));
         for &scope in &self.required_by_all {
             if index.bit(scope).is_none() {
@@ -323,6 +358,7 @@ impl Server {
             states: std::mem::take(&mut self.states),
             deny: std::mem::take(&mut self.deny),
             default_timeout: self.tool_timeout,
+            max_answer: self.bounds.answer,
         })
         .map_err(|found| problems.extend(found));
         let validator = self.validator.take();
@@ -332,7 +368,7 @@ impl Server {
         }
         match (registry, validator, server_url) {
             (Ok(registry), Some(validator), Some(server_url)) if problems.is_empty() => {
-                Ok(self.assemble(Arc::new(registry), &index, validator, &server_url, bind))
+                Ok(self.assemble(Arc::new(registry), &index, validator, webhooks, &server_url, bind))
             }
             _ => Err(BuildError::new(problems)),
         }
@@ -352,6 +388,7 @@ impl Server {
         registry: Arc<Registry>,
         index: &Arc<ScopeIndex>,
         validator: Arc<dyn TokenValidator>,
+        webhooks: Option<Webhooks>,
         server_url: &ServerUrl,
         bind: SocketAddr,
     ) -> BuiltServer {
@@ -372,12 +409,16 @@ impl Server {
         let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
         info.server_info = implementation;
         info.instructions = self.instructions;
-        let list_ttl_ms = u64::try_from(self.list_ttl.as_millis()).unwrap_or(u64::MAX);
+        let listings = Listings::new(Arc::clone(&registry), self.list_ttl);
+        let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&registry), listings, self.conceal));
         let readiness = Arc::new(Readiness::default());
         // A mark matters as long as anything that was learned before it could be used.
-        let revocations = Arc::new(Revocations::new(self.cache.ttl + self.cache.grace + Duration::from_secs(60)));
+        let revocations = Arc::new(Revocations::new(
+            self.cache.ttl.saturating_add(self.cache.grace).saturating_add(Duration::from_secs(60)),
+        ));
+        let bound = Bound { ttl: self.cache.ttl, grace: self.cache.grace, webhooks: webhooks.is_some() };
         let authenticator = Authenticator::new(
-            Upstream::new(validator, Arc::clone(&readiness)),
+            Upstream::new(Arc::clone(&validator), Arc::clone(&readiness)),
             TokenCache::new(self.cache, Arc::clone(&revocations)),
             Arc::clone(index),
             resource.clone(),
@@ -385,36 +426,50 @@ impl Server {
         );
         let gate = Gate {
             authenticator,
-            registry: Arc::clone(&registry),
+            revocations: Arc::clone(&revocations),
+            dispatcher: Arc::clone(&dispatcher),
             refusals: Refusals {
                 resource_metadata,
                 initial_scopes: self.initial_scopes.into_iter().filter(|scope| scope != "offline_access").collect(),
             },
             origins: AllowedOrigins::new(server_url.url(), &self.hosts, &self.origins),
-            max_body: self.max_body,
-            conceal: self.conceal,
+            limits: Arc::new(Limits::new(self.bounds.requests, self.bounds.requests_per_caller)),
+            max_body: self.bounds.body,
+            body_timeout: self.bounds.body_timeout,
+            direct: self.direct,
         };
         let seal = self.seal.unwrap_or_else(StateSeal::random);
-        let mcp = McpService::new(
-            Arc::clone(&registry),
-            info,
-            self.max_body,
-            list_ttl_ms,
-            self.conceal,
-            seal,
-            shutdown.clone(),
-        );
+        let mcp = McpService::new(dispatcher, info, self.bounds.body, seal, shutdown.clone());
+        let gate = Arc::new(gate);
+        let probe = Arc::new(Probe {
+            validator,
+            discovery,
+            readiness,
+            gate: Arc::clone(&gate),
+            declared: index.names().to_vec(),
+            table: ScopeTable::new(registry.tools().iter().map(RegisteredTool::info).cloned().collect()),
+            last: Mutex::default(),
+            watching: AtomicBool::new(false),
+        });
+        let mut operations = health::router(Arc::clone(&probe), &shutdown);
+        if let Some(webhooks) = webhooks {
+            operations = operations.merge(webhooks::router(webhooks, revocations, server_url.path()));
+        }
         BuiltServer::new(Components {
             metadata: metadata::router(metadata, server_url, &self.path),
-            gate: Arc::new(gate),
+            operations,
+            start_up: self.start_up,
+            bound,
+            probe,
+            gate,
             mcp,
             endpoint: self.path,
             base_path: server_url.path().to_owned(),
             resource,
             bind,
+            bounds: self.bounds,
+            metrics_address: self.metrics_address,
             registry,
-            declared: index.names().to_vec(),
-            discovery,
             shutdown,
         })
     }
@@ -479,6 +534,17 @@ fn check_path(path: &str, problems: &mut Vec<String>) {
     if !is_path || path.contains("//") || path.starts_with("/.well-known") {
         problems.push(format!(
             "the path of the endpoint is `{path}`: write one such as /mcp, without a slash at the end"
+        ));
+    }
+}
+
+/// The endpoint must not stand where something else does.
+fn check_routes(endpoint: &str, base_path: &str, problems: &mut Vec<String>) {
+    let below_base = |path: &str| format!("{base_path}{path}");
+    let taken = [health::ALIVE.to_owned(), health::READY.to_owned(), webhooks::PATH.to_owned(), below_base(webhooks::PATH)];
+    if taken.iter().any(|path| path == endpoint || *path == below_base(endpoint)) {
+        problems.push(format!(
+            "the path of the endpoint is `{endpoint}`, where something else stands: write one such as /mcp"
         ));
     }
 }

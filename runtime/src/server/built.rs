@@ -8,9 +8,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::{Error, discovery::Discovery, drift, mcp::McpService};
+use super::{
+    Error, Preflight,
+    limits::Bounds,
+    listen::{self, Drained},
+    mcp::McpService,
+    preflight::Probe,
+    start_up::{Bound, StartUp},
+};
 use crate::{
     gate::{Gate, GateService},
+    metrics,
     tool::{RegisteredTool, Registry, ScopeTable},
 };
 
@@ -20,15 +28,20 @@ pub struct BuiltServer(Components);
 /// The parts of a built server.
 pub(crate) struct Components {
     pub(crate) metadata: Router,
+    /// For PropelAuth's webhooks and for whoever keeps the server running.
+    pub(crate) operations: Router,
+    pub(crate) start_up: StartUp,
+    pub(crate) bound: Bound,
+    pub(crate) probe: Arc<Probe>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) mcp: McpService,
     pub(crate) endpoint: String,
     pub(crate) base_path: String,
     pub(crate) resource: String,
     pub(crate) bind: SocketAddr,
+    pub(crate) bounds: Bounds,
+    pub(crate) metrics_address: Option<SocketAddr>,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) declared: Vec<&'static str>,
-    pub(crate) discovery: Arc<Discovery>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -52,11 +65,12 @@ impl BuiltServer {
         ScopeTable::new(self.0.registry.tools().iter().map(RegisteredTool::info).cloned().collect())
     }
 
-    /// The server as a router, to be nested in a bigger one: the MCP endpoint behind its gate, and the metadata.
+    /// The server as a router, to be nested in a bigger one: the MCP endpoint behind its gate, the
+    /// metadata, `/healthz` and `/readyz`, and `/webhooks/propelauth` where there is a secret for it.
     ///
     /// The well-known addresses are at the root of a host, so nest it at the root, or merge it.
     pub fn into_router(self) -> Router {
-        let Components { metadata, gate, mcp, endpoint, base_path, .. } = self.0;
+        let Components { metadata, operations, gate, mcp, endpoint, base_path, .. } = self.0;
         let origins = Arc::clone(&gate);
         // Browser clients read the challenge, and send the headers of MCP.
         let cors = CorsLayer::new()
@@ -74,14 +88,22 @@ impl BuiltServer {
         if !base_path.is_empty() {
             router = router.route(&format!("{base_path}{endpoint}"), service);
         }
-        router.layer(cors).merge(metadata)
+        router.layer(cors).merge(metadata).merge(operations)
     }
 
-    /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish.
+    /// Finds out, before the first caller comes, whether tokens can be checked, clients can find their way, and the
+    /// scopes are those of PropelAuth. `serve` does it by itself.
+    pub async fn preflight(&self) -> Preflight {
+        self.0.probe.run().await
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish, for as long as
+    /// [`shutdown_timeout`](super::Server::shutdown_timeout) says.
     ///
     /// # Errors
     ///
-    /// The address cannot be listened on, or accepting connections failed.
+    /// The address cannot be listened on, or accepting connections failed; with [`strict`](super::Server::strict), the
+    /// preflight found something fatal.
     pub async fn serve(self) -> Result<(), Error> {
         let address = self.0.bind;
         let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
@@ -92,25 +114,38 @@ impl BuiltServer {
     ///
     /// # Errors
     ///
-    /// Accepting connections failed.
+    /// Accepting connections failed; with [`strict`](super::Server::strict), the preflight found something fatal.
     pub async fn serve_on(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
         let shutdown = self.0.shutdown.clone();
-        let start_up =
-            tokio::spawn(look_around(Arc::clone(&self.0.discovery), self.0.declared.clone(), self.scope_table()));
+        let readiness = Arc::clone(&self.0.probe.readiness);
+        let start_up = self.0.start_up.begin(Arc::clone(&self.0.probe), shutdown.clone()).await?;
+        self.0.bound.announce();
         tracing::info!(endpoint = self.0.resource, tools = self.0.registry.tools().len(), "serving");
-        let served = axum::serve(listener, self.into_router())
-            .with_graceful_shutdown(async move {
-                stop.await;
-                tracing::info!("stopping: requests in flight may finish");
-                shutdown.cancel();
-            })
-            .await;
+        let _metrics = serve_metrics(self.0.metrics_address).await?;
+        metrics::describe();
+        let bounds = self.0.bounds.clone();
+        let limits = Arc::clone(&self.0.gate.limits);
+        let stop = async move {
+            stop.await;
+            readiness.stopping();
+        };
+        let under_way = || limits.under_way();
+        let drained = listen::serve(listener, self.into_router(), &bounds, stop, under_way, shutdown.clone()).await;
+        if let Drained::Cut(requests) = drained {
+            metrics::requests_cut(requests);
+            tracing::warn!(
+                requests,
+                after = ?bounds.shutdown_timeout,
+                "stopped before every request was answered; `Server::shutdown_timeout` says how long they may take"
+            );
+        }
+        shutdown.cancel();
         start_up.abort();
-        Ok(served?)
+        Ok(())
     }
 }
 
@@ -120,12 +155,19 @@ impl std::fmt::Debug for BuiltServer {
     }
 }
 
-/// Fetches the authorization server's metadata before the first client asks for it, and says what does not fit.
-async fn look_around(discovery: Arc<Discovery>, declared: Vec<&'static str>, table: ScopeTable) {
-    let advertised = discovery.get().await.ok().and_then(|server| server.scopes_supported.clone());
-    for finding in drift::findings(&declared, advertised.as_deref(), &table) {
-        tracing::warn!("scopes {finding}");
-    }
+/// Where the metrics are served for as long as this lives.
+#[cfg(feature = "prometheus")]
+async fn serve_metrics(address: Option<SocketAddr>) -> Result<Option<metrics::prometheus::Endpoint>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    let handle = metrics::prometheus::install()?;
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::ListenForMetrics { address, source })?;
+    Ok(Some(metrics::prometheus::serve(listener, handle)?))
+}
+
+#[cfg(not(feature = "prometheus"))]
+#[expect(clippy::unused_async, reason = "the one with the feature is async")]
+async fn serve_metrics(_: Option<SocketAddr>) -> Result<(), Error> {
+    Ok(())
 }
 
 /// Ctrl-C, or what a service manager sends.

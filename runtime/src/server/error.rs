@@ -4,6 +4,9 @@ use std::{fmt, io, net::SocketAddr};
 
 use thiserror::Error;
 
+use super::Preflight;
+#[cfg(feature = "prometheus")]
+use crate::metrics::MetricsError;
 use crate::propelauth::ConfigError;
 
 /// Why a server could not be built or served.
@@ -16,6 +19,9 @@ pub enum Error {
     /// PropelAuth's settings are incomplete or wrong.
     #[error(transparent)]
     PropelAuth(#[from] ConfigError),
+    /// What the start-up found keeps the server from its work, and [`Server::strict`](super::Server::strict) was set.
+    #[error("the server was not started: {0}")]
+    Preflight(Preflight),
     /// The port is taken, or the address is not one of this machine.
     #[error("cannot listen on {address}: {source}; choose another address with BIND_ADDR or `Server::bind`")]
     Listen {
@@ -24,6 +30,18 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The metrics cannot have their address.
+    #[error("cannot serve metrics on {address}: {source}; choose another address with METRICS_ADDR or `Server::metrics_address`")]
+    ListenForMetrics {
+        /// Where they were to be served.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Another recorder is installed already.
+    #[cfg(feature = "prometheus")]
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// Accepting connections failed.
     #[error("the server stopped: {0}")]
     Serve(#[from] io::Error),

@@ -19,8 +19,8 @@ use tower::Service;
 
 use super::handler::Handler;
 use crate::{
-    gate::Admission,
-    tool::{Registry, StateSeal},
+    gate::{Admission, Dispatcher},
+    tool::StateSeal,
 };
 
 /// What stands behind the gate.
@@ -28,22 +28,18 @@ use crate::{
 pub(crate) struct McpService(Arc<Inner>);
 
 struct Inner {
-    registry: Arc<Registry>,
+    dispatcher: Arc<Dispatcher>,
     info: Arc<ServerConfig>,
     config: StreamableHttpServerConfig,
     sessions: Arc<NeverSessionManager>,
-    list_ttl_ms: u64,
-    conceal: bool,
     seal: Arc<StateSeal>,
 }
 
 impl McpService {
     pub(crate) fn new(
-        registry: Arc<Registry>,
+        dispatcher: Arc<Dispatcher>,
         info: ServerConfig,
         max_body: usize,
-        list_ttl_ms: u64,
-        conceal: bool,
         seal: StateSeal,
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Self {
@@ -54,15 +50,7 @@ impl McpService {
             .with_max_request_body_bytes(max_body)
             .with_cancellation_token(shutdown)
             .disable_allowed_hosts();
-        Self(Arc::new(Inner {
-            registry,
-            info: Arc::new(info),
-            config,
-            sessions: Arc::default(),
-            list_ttl_ms,
-            conceal,
-            seal: Arc::new(seal),
-        }))
+        Self(Arc::new(Inner { dispatcher, info: Arc::new(info), config, sessions: Arc::default(), seal: Arc::new(seal) }))
     }
 }
 
@@ -86,11 +74,9 @@ impl Service<Request<Body>> for McpService {
                 return Ok(response);
             };
             let handler = Handler {
-                registry: Arc::clone(&inner.registry),
+                dispatcher: Arc::clone(&inner.dispatcher),
                 info: Arc::clone(&inner.info),
                 admission,
-                list_ttl_ms: inner.list_ttl_ms,
-                conceal: inner.conceal,
                 seal: Arc::clone(&inner.seal),
             };
             let service = StreamableHttpService::new(

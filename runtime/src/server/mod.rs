@@ -7,9 +7,16 @@ mod discovery;
 mod drift;
 mod error;
 mod handler;
+mod health;
+mod limits;
+mod listen;
 mod mcp;
 mod metadata;
+mod preflight;
+mod start_up;
+mod webhooks;
 
 pub use builder::Server;
 pub use built::BuiltServer;
 pub use error::{BuildError, Error};
+pub use preflight::Preflight;

@@ -1,18 +1,18 @@
 //! One call, from the decision to the answer.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 use rmcp::model::{CallToolResult, ContentBlock, InputRequiredResult};
 use serde_json::{Map, Value};
 
 use super::{
-    Authorized, Context, Registry, ToolError,
+    Authorized, Context, Registry, ToolError, answer_size,
     arguments::Violation,
     descriptor::Invocation,
     error::{Chain, Failure},
 };
-use crate::scope::Shortfall;
+use crate::{metrics::Label, scope::Shortfall};
 
 /// What a call came to.
 #[derive(Debug)]
@@ -51,8 +51,42 @@ pub(crate) enum Outcome {
     InvalidArguments,
     /// A guard said no.
     Denied,
-    /// The body asked for a scope that the token does not have.
+    /// The token lacks a scope.
     InsufficientScope,
+    /// As many calls as the tool allows were running.
+    Busy,
+    /// The result is larger than what is sent.
+    AnswerTooLarge,
+    /// The tool does not exist for the caller.
+    Hidden,
+    /// There is no such tool.
+    UnknownTool,
+}
+
+impl Label for Outcome {
+    const COUNT: usize = Outcome::UnknownTool as usize + 1;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Masked => "internal_error",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::InvalidArguments => "invalid_arguments",
+            Self::Denied => "denied",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Busy => "busy",
+            Self::AnswerTooLarge => "answer_too_large",
+            Self::Hidden => "hidden",
+            Self::UnknownTool => "unknown_tool",
+        }
+    }
 }
 
 impl Registry {
@@ -62,53 +96,80 @@ impl Registry {
         &self,
         authorized: Authorized<'_>,
         arguments: Map<String, Value>,
-        context: &Context,
+        context: Option<&Context>,
     ) -> Called {
         let name = authorized.tool().name();
         let timeout = self.timeout_of(authorized.tool());
         // The body and the guards run inside: a panic there is caught here, and goes no further than this call.
         let run = AssertUnwindSafe(self.run(authorized, arguments, context)).catch_unwind();
+        let cancelled = async {
+            match context {
+                Some(context) => context.cancelled().await,
+                // Whoever waits for the answer is gone with this future.
+                None => std::future::pending().await,
+            }
+        };
         let limit = async {
             match timeout {
                 Some(limit) => tokio::time::sleep(limit).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let called = tokio::select! {
             // The client's leaving is looked at first: nobody waits for the answer.
             biased;
-            () = context.cancelled() => Called {
+            () = cancelled => Called {
                 answer: Answer::Result(failure("the call was cancelled")),
                 outcome: Outcome::Cancelled,
             },
             result = run => match result {
                 Ok(Ok(result)) => Called { answer: Answer::Result(result), outcome: Outcome::Completed },
-                Ok(Err(error)) => failed(name, error.into_failure()),
+                Ok(Err(error)) => failed(name, without_questions(context, error.into_failure())),
                 Err(panic) => panicked(name, panic.as_ref()),
             },
             () = limit => {
                 tracing::warn!(tool = name, limit = ?timeout, "a tool took too long and was stopped");
                 Called { answer: Answer::Result(failure("the tool took too long and was stopped")), outcome: Outcome::TimedOut }
             }
+        };
+        self.bounded(name, called)
+    }
+
+    /// The same, unless it is larger than what is sent.
+    fn bounded(&self, tool: &'static str, called: Called) -> Called {
+        let limit = self.max_answer();
+        let exceeds = match &called.answer {
+            Answer::Result(result) => answer_size::result_exceeds(result, limit),
+            Answer::InputRequired(input) => answer_size::exceeds(input, limit),
+            Answer::InsufficientScope(_) => false,
+        };
+        if !exceeds {
+            return called;
         }
+        tracing::warn!(
+            tool,
+            limit,
+            outcome = called.outcome.name(),
+            "a tool's answer is larger than `Server::max_answer_bytes` and was not sent"
+        );
+        let text = format!("the answer is larger than {limit} bytes and was not sent: ask for less at once");
+        Called { answer: Answer::Result(failure(text)), outcome: Outcome::AnswerTooLarge }
     }
 
     async fn run(
         &self,
         authorized: Authorized<'_>,
         arguments: Map<String, Value>,
-        context: &Context,
+        context: Option<&Context>,
     ) -> Result<CallToolResult, ToolError> {
         let tool = authorized.tool();
-        debug_assert!(
-            std::ptr::eq(Arc::as_ptr(authorized.caller()), context.caller()),
-            "the caller who was authorized is the one who calls"
-        );
         let arguments = tool.arguments().check(arguments).map_err(ToolError::invalid_arguments)?;
         for guard in tool.descriptor().guards {
-            guard.check(context.caller(), &arguments).await?;
+            guard.check(authorized.caller(), &arguments).await?;
         }
-        let invocation = Invocation { arguments, context, states: self.states() };
+        // Nobody waits for a turn: a queue would only make everybody slow.
+        let _slot = tool.slots().map(|slots| slots.try_acquire().map_err(|_| ToolError::busy())).transpose()?;
+        let invocation = Invocation { arguments, caller: authorized.caller(), context, states: self.states() };
         let result = (tool.descriptor().body)(invocation).await?;
         if let (Some(validator), Some(content)) = (tool.output(), &result.structured_content)
             && let Err(error) = validator.validate(content)
@@ -123,10 +184,24 @@ impl Registry {
     }
 }
 
+/// A tool that asks has to take a `&Context`, or it could never see the answer.
+fn without_questions(context: Option<&Context>, failure: Failure) -> Failure {
+    match failure {
+        Failure::InputRequired(_) if context.is_none() => {
+            Failure::Masked("the tool asks for input and takes no `&Context` to see the answer".into())
+        }
+        failure => failure,
+    }
+}
+
 fn failed(tool: &'static str, failure_: Failure) -> Called {
     let (answer, outcome) = match failure_ {
         Failure::Shown(message) => (Answer::Result(failure(message)), Outcome::Failed),
         Failure::Denied(denied) => (Answer::Result(failure(format!("not allowed: {denied}"))), Outcome::Denied),
+        Failure::Busy => {
+            let text = "the tool is busy with as many calls as it takes at once: try again in a moment";
+            (Answer::Result(failure(text)), Outcome::Busy)
+        }
         Failure::InvalidArguments(violations) => {
             (Answer::Result(failure(describe(&violations))), Outcome::InvalidArguments)
         }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{RegisteredTool, Registry};
-use crate::{auth::Caller, scope::Shortfall};
+use crate::{
+    auth::Caller,
+    scope::{ScopeSet, Shortfall},
+};
 
 /// Proof that a caller may call a tool. Only [`Registry::decide`] makes one, and a body runs only by spending one.
 #[derive(Debug)]
@@ -44,6 +47,17 @@ impl Registry {
     /// The tools that [`decide`](Self::decide) lets this caller call, in the order of their names.
     pub(crate) fn visible_to<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a RegisteredTool> + 'a {
         self.tools().iter().filter(move |tool| self.check(tool, caller).is_ok())
+    }
+
+    /// The same for two callers only if they see the same tools.
+    pub(crate) fn visibility_key(&self, caller: &Caller) -> ScopeSet {
+        if self.is_decided_by_scopes() {
+            return caller.granted().clone();
+        }
+        let mut visible = ScopeSet::default();
+        let tools = self.tools().iter().enumerate();
+        tools.filter(|(_, tool)| self.check(tool, caller).is_ok()).for_each(|(i, _)| visible.insert(i));
+        visible
     }
 
     fn check(&self, tool: &RegisteredTool, caller: &Caller) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! What `#[tool]` makes of a function.
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{any::Any, fmt, future::Future, pin::Pin, time::Duration};
 
 use rmcp::model::CallToolResult;
 use schemars::{Schema, SchemaGenerator};
@@ -27,6 +27,10 @@ pub struct ToolDescriptor {
     pub(crate) guards: &'static [&'static dyn Guard],
     pub(crate) visible_to: &'static [&'static dyn Visibility],
     pub(crate) timeout: Option<Duration>,
+    /// How many calls can run at once.
+    pub(crate) concurrency: Option<u32>,
+    /// The arguments that the audit may have.
+    pub(crate) audit: &'static [&'static str],
     pub(crate) meta: Option<fn() -> serde_json::Value>,
     /// Only [`Authorized`](super::Authorized) calls it.
     pub(crate) body: Body,
@@ -80,6 +84,8 @@ impl ToolDescriptor {
             guards: &[],
             visible_to: &[],
             timeout: None,
+            concurrency: None,
+            audit: &[],
             meta: None,
             body,
             defined_at,
@@ -141,6 +147,18 @@ impl ToolDescriptor {
     }
 
     #[doc(hidden)]
+    pub const fn concurrency(mut self, calls: u32) -> Self {
+        self.concurrency = Some(calls);
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn audit(mut self, arguments: &'static [&'static str]) -> Self {
+        self.audit = arguments;
+        self
+    }
+
+    #[doc(hidden)]
     pub const fn meta(mut self, meta: fn() -> serde_json::Value) -> Self {
         self.meta = Some(meta);
         self
@@ -149,6 +167,13 @@ impl ToolDescriptor {
     /// The name on the wire.
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+}
+
+impl ToolDescriptor {
+    /// Whether the body takes the request around the call.
+    pub(crate) fn takes_context(&self) -> bool {
+        self.states.iter().any(|state| state.id() == StateType::of::<Context>().id())
     }
 }
 
@@ -162,7 +187,8 @@ impl fmt::Debug for ToolDescriptor {
 #[doc(hidden)]
 pub struct Invocation<'a> {
     pub(crate) arguments: Arguments,
-    pub(crate) context: &'a Context,
+    pub(crate) caller: &'a Caller,
+    pub(crate) context: Option<&'a Context>,
     pub(crate) states: &'a States,
 }
 
@@ -183,9 +209,11 @@ impl<'a> Invocation<'a> {
 
     /// What a parameter of type `&T` gets.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<&'a T, ToolError> {
-        let any: [&'a (dyn std::any::Any + Send + Sync); 2] = [self.context, self.context.caller()];
-        any.into_iter()
-            .find_map(|value| value.downcast_ref())
+        let caller: &'a (dyn Any + Send + Sync) = self.caller;
+        let context = self.context.map(|context| -> &'a (dyn Any + Send + Sync) { context });
+        caller
+            .downcast_ref()
+            .or_else(|| context.and_then(<dyn Any + Send + Sync>::downcast_ref))
             .or_else(|| self.states.get())
             .ok_or_else(|| ToolError::masked(format!("no state of the type {}", std::any::type_name::<T>())))
     }

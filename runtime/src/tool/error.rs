@@ -42,6 +42,8 @@ pub(crate) enum Failure {
     Denied(Denied),
     /// The arguments do not fit the schema.
     InvalidArguments(Vec<Violation>),
+    /// As many calls as the tool allows are running.
+    Busy,
     /// The body needs an answer from the user first.
     InputRequired(InputRequired),
 }
@@ -59,6 +61,10 @@ impl ToolError {
 
     pub(crate) fn invalid_arguments(violations: Vec<Violation>) -> Self {
         Self(Failure::InvalidArguments(violations))
+    }
+
+    pub(crate) fn busy() -> Self {
+        Self(Failure::Busy)
     }
 
     pub(crate) fn into_failure(self) -> Failure {

@@ -47,6 +47,11 @@ impl Denied {
 ///
 /// Guards run in order, after the scopes were found sufficient and the arguments fit the schema, and before the body.
 /// A guard that panics or overruns the tool's time limit denies.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no guard",
+    label = "not a guard",
+    note = "a guard is an `async fn(&Caller, &Arguments) -> Result<(), Denied>`, or a type with `impl Guard`"
+)]
 pub trait Guard: Send + Sync + 'static {
     /// Whether this call may go on.
     fn check<'a>(&'a self, caller: &'a Caller, arguments: &'a Arguments) -> GuardFuture<'a>;
@@ -57,11 +62,6 @@ pub type GuardFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Denied>> + Sen
 
 /// What an `async fn` with two references is, in terms that a trait bound can say.
 #[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no guard",
-    label = "not a guard",
-    note = "a guard is an `async fn(&Caller, &Arguments) -> Result<(), Denied>`"
-)]
 pub trait GuardFn<'a>: Send + Sync + 'static {
     type Future: Future<Output = Result<(), Denied>> + Send + 'a;
     fn call(&self, caller: &'a Caller, arguments: &'a Arguments) -> Self::Future;
@@ -92,6 +92,11 @@ where
 ///
 /// It is asked for `tools/list` and again for each call, without arguments, so a tool that it hides is answered like
 /// one that does not exist. A `fn(&Caller) -> bool` is one; [`org_role`] and [`org`] make others.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rule about who sees a tool",
+    label = "not a visibility rule",
+    note = "write `org_role(\"Owner\")`, `org(\"..\")`, a `fn(&Caller) -> bool`, or a type with `impl Visibility`"
+)]
 pub trait Visibility: Send + Sync + 'static {
     /// Whether this caller may see and call the tool.
     fn allows(&self, caller: &Caller) -> bool;

@@ -1,5 +1,6 @@
 //! Tools: what `#[tool]` makes, the decision about it, and the call.
 
+mod answer_size;
 mod arguments;
 mod call;
 mod context;

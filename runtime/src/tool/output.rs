@@ -39,8 +39,9 @@ pub struct Json<T>(pub T);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something that a tool can return",
     label = "not a tool result",
-    note = "a tool returns `Json<T>` (`T: Serialize + JsonSchema`), `String`, `()`, content, or a `Result` of these \
-            with an error that converts into `ToolError`"
+    note = "structured data is returned as `Json<{Self}>`, with `#[derive(Serialize, JsonSchema)]` on its type",
+    note = "a tool returns `Json<T>`, `String`, `()`, content, or a `Result` of these with an error that converts into \
+            `ToolError`"
 )]
 pub trait ToolOutput {
     /// The schema of the structured content, if there is any.
@@ -109,8 +110,9 @@ impl<T: ToolContent> ToolOutput for Vec<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no content of a tool's result",
     label = "not content",
-    note = "a list of content holds `Content`, `TextContent`, `ImageContent`, `AudioContent`, `EmbeddedResource`, \
-            `ResourceLink`, or `String`s; for structured data write `Json<Vec<T>>`"
+    note = "structured data is returned as `Json<Vec<{Self}>>`, with `#[derive(Serialize, JsonSchema)]` on its type",
+    note = "a list of content holds `String`s, or what `toolgate::content` has: `Content`, `Text`, `Image`, `Audio`, \
+            `EmbeddedResource`, `ResourceLink`"
 )]
 pub trait ToolContent {
     /// The content as MCP has it.

@@ -4,9 +4,10 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{
-    Annotations, ToolDescriptor, ToolInfo,
+    Annotations, Outcome, ToolDescriptor, ToolInfo,
     arguments::{self, ArgumentSchema},
     descriptor::is_given_by_the_call,
     output,
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
+    metrics::{self, CounterSet, HistogramHandle},
     scope::{Requirement, ScopeIndex, Scopes},
 };
 
@@ -27,6 +29,7 @@ pub(crate) struct Registry {
     states: States,
     deny: Vec<DenyRule>,
     default_timeout: Option<Duration>,
+    max_answer: usize,
 }
 
 /// What a registry is made of.
@@ -38,6 +41,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) states: States,
     pub(crate) deny: Vec<DenyRule>,
     pub(crate) default_timeout: Option<Duration>,
+    /// The largest result, in bytes.
+    pub(crate) max_answer: usize,
 }
 
 /// A tool that is ready to be listed and called.
@@ -46,8 +51,13 @@ pub(crate) struct RegisteredTool {
     requirement: Requirement,
     arguments: ArgumentSchema,
     output: Option<jsonschema::Validator>,
+    needs_only_the_caller: bool,
     info: ToolInfo,
     listing: Tool,
+    /// The calls that may run at once, if the tool says how many.
+    slots: Option<Semaphore>,
+    calls: CounterSet<Outcome>,
+    durations: HistogramHandle,
 }
 
 impl Registry {
@@ -90,7 +100,7 @@ impl Registry {
             return Err(problems);
         }
         let by_name = tools.iter().enumerate().map(|(i, tool)| (tool.name(), i)).collect();
-        Ok(Self { tools, by_name, states: parts.states, deny: parts.deny, default_timeout: parts.default_timeout })
+        Ok(Self { tools, by_name, states: parts.states, deny: parts.deny, default_timeout: parts.default_timeout, max_answer: parts.max_answer })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&RegisteredTool> {
@@ -107,6 +117,16 @@ impl Registry {
 
     pub(crate) fn timeout_of(&self, tool: &RegisteredTool) -> Option<Duration> {
         tool.descriptor.timeout.or(self.default_timeout)
+    }
+
+    /// Whether scopes alone decide about what a caller sees.
+    pub(crate) fn is_decided_by_scopes(&self) -> bool {
+        self.deny.is_empty() && self.tools.iter().all(|tool| tool.descriptor.visible_to.is_empty())
+    }
+
+    /// The largest result, in bytes.
+    pub(crate) fn max_answer(&self) -> usize {
+        self.max_answer
     }
 
     pub(crate) fn is_switched_off(&self, tool: &RegisteredTool) -> bool {
@@ -152,6 +172,7 @@ impl RegisteredTool {
             .map(|schema| jsonschema::options().offline().build(&Value::Object(schema.clone())))
             .transpose()
             .map_err(|error| format!("the schema of its result is not valid: {error}"))?;
+        check_audited(descriptor, &arguments)?;
         let info = ToolInfo::new(descriptor, required_by_all);
         let requirement =
             Requirement::new(index, info.scopes.iter().copied(), descriptor.any.iter().map(|scope| scope.name()));
@@ -169,7 +190,24 @@ impl RegisteredTool {
             Some(Value::Object(meta)) => Some(rmcp::model::MetaObject(meta)),
             Some(_) => return Err("its `meta` is not a JSON object".to_owned()),
         };
-        Ok(Self { descriptor, requirement, arguments, output, info, listing })
+        let mirrors_headers = arguments.schema().get("properties").is_some_and(|properties| {
+            properties
+                .as_object()
+                .is_some_and(|all| all.values().any(|schema| schema.to_string().contains("x-mcp-header")))
+        });
+        let needs_only_the_caller = !descriptor.takes_context() && !mirrors_headers;
+        Ok(Self {
+            descriptor,
+            requirement,
+            arguments,
+            output,
+            needs_only_the_caller,
+            info,
+            listing,
+            slots: descriptor.concurrency.map(|calls| Semaphore::new(usize::try_from(calls).unwrap_or(usize::MAX))),
+            calls: CounterSet::new(metrics::CALLS, "outcome").beside("tool", descriptor.name),
+            durations: HistogramHandle::new(metrics::CALL_DURATION, "tool", descriptor.name),
+        })
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -192,6 +230,11 @@ impl RegisteredTool {
         self.output.as_ref()
     }
 
+    /// Whether a call needs nothing of the request: no context, and no argument that a header has to repeat.
+    pub(crate) fn needs_only_the_caller(&self) -> bool {
+        self.needs_only_the_caller
+    }
+
     pub(crate) fn info(&self) -> &ToolInfo {
         &self.info
     }
@@ -199,6 +242,17 @@ impl RegisteredTool {
     /// The tool as `tools/list` shows it.
     pub(crate) fn listing(&self) -> &Tool {
         &self.listing
+    }
+
+    /// The calls that may run at once, if the tool says how many.
+    pub(crate) fn slots(&self) -> Option<&Semaphore> {
+        self.slots.as_ref()
+    }
+
+    /// Counts a call of this tool.
+    pub(crate) fn count(&self, outcome: Outcome, took: Duration) {
+        self.calls.increment(outcome);
+        self.durations.record(took);
     }
 
     pub(crate) fn is_visible_to(&self, caller: &Caller) -> bool {
@@ -209,6 +263,17 @@ impl RegisteredTool {
 impl fmt::Debug for RegisteredTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.info, f)
+    }
+}
+
+/// What is in a flattened parameter is not known before its schema is.
+fn check_audited(descriptor: &ToolDescriptor, arguments: &ArgumentSchema) -> Result<(), String> {
+    let known = |name: &str| {
+        arguments.schema().get("properties").and_then(Value::as_object).is_some_and(|all| all.contains_key(name))
+    };
+    match descriptor.audit.iter().find(|name| !known(name)) {
+        Some(name) => Err(format!("`audit(\"{name}\")` names an argument that it does not have")),
+        None => Ok(()),
     }
 }
 

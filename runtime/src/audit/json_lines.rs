@@ -1,0 +1,285 @@
+//! The audit as lines of JSON in a file.
+
+use std::{cell::RefCell, fmt, io, path::PathBuf, sync::Arc, thread::JoinHandle, time::SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::value::RawValue;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{Layer, layer::Context};
+
+use super::{
+    TARGET,
+    file::{RotatingFile, Rotation},
+    queue::Queue,
+};
+
+thread_local! {
+    /// Where a line is put together.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A layer that writes the audit to a file: one JSON object a line, with the fields of [the table](crate::audit) and
+/// `time`, in UTC (RFC 3339).
+///
+/// ```no_run
+/// use toolgate::audit::JsonLines;
+/// use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (audit, guard) = JsonLines::file("/var/log/company/audit.jsonl").daily().keep(90).open()?;
+/// tracing_subscriber::registry()
+///     // A filter of its own: one for all layers would also filter the audit.
+///     .with(tracing_subscriber::fmt::layer().with_filter(EnvFilter::from_default_env()))
+///     .with(audit)
+///     .init();
+///
+/// // ... serve ...
+///
+/// drop(guard); // the last line is on the disk when this returns
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A thread of its own writes, and who records does not wait for the disk, unless the disk falls behind by 4 MiB: then
+/// calls wait, because what cannot be recorded is not done. A write that fails is tried again until it succeeds. The
+/// file, and every one that it rotates into, is readable by its owner only. One process writes to one file.
+pub struct JsonLines {
+    queue: Arc<Queue>,
+}
+
+/// A file for the audit, not opened yet.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct JsonLinesBuilder {
+    path: PathBuf,
+    rotation: Rotation,
+}
+
+/// Keeps the audit being written. Dropping it waits until everything that was recorded is on the disk; hold it until
+/// the server has stopped. What is recorded after that is written too, at once and unhurried.
+#[must_use = "the audit is complete when this is dropped: hold it until the server has stopped"]
+pub struct AuditGuard {
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl JsonLines {
+    /// A file, which is continued if it is there. Unless told otherwise it rotates at 100 MiB, and 10 files are kept.
+    pub fn file(path: impl Into<PathBuf>) -> JsonLinesBuilder {
+        let rotation = Rotation { max_bytes: 100 * 1024 * 1024, daily: false, keep: 10 };
+        JsonLinesBuilder { path: path.into(), rotation }
+    }
+}
+
+impl JsonLinesBuilder {
+    /// How large a file becomes before it is rotated, in bytes. The full one gets the time behind its name:
+    /// `audit.jsonl.20261122T200312.123456Z`.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.rotation.max_bytes = bytes;
+        self
+    }
+
+    /// Rotates at the end of every day (UTC) too.
+    pub fn daily(mut self) -> Self {
+        self.rotation.daily = true;
+        self
+    }
+
+    /// How many rotated files are kept, besides the one that is written to; at least one.
+    pub fn keep(mut self, files: usize) -> Self {
+        self.rotation.keep = files.max(1);
+        self
+    }
+
+    /// Opens the file and starts the writer.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened for appending, or there is no thread for the writer.
+    pub fn open(self) -> io::Result<(JsonLines, AuditGuard)> {
+        let (queue, writer) = Queue::start(RotatingFile::open(self.path, self.rotation)?)?;
+        Ok((JsonLines { queue: Arc::clone(&queue) }, AuditGuard { queue, writer: Some(writer) }))
+    }
+}
+
+impl Drop for AuditGuard {
+    fn drop(&mut self) {
+        self.queue.end();
+        if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the writer of the audit panicked");
+        }
+    }
+}
+
+impl fmt::Debug for JsonLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonLines").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AuditGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditGuard").finish_non_exhaustive()
+    }
+}
+
+impl<S: Subscriber> Layer<S> for JsonLines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != TARGET {
+            return;
+        }
+        LINE.with(|line| match line.try_borrow_mut() {
+            Ok(mut line) => self.record(event, &mut line),
+            // Somebody recorded in the middle of recording.
+            Err(_) => self.record(event, &mut Vec::new()),
+        });
+    }
+}
+
+impl JsonLines {
+    fn record(&self, event: &Event<'_>, line: &mut Vec<u8>) {
+        line.clear();
+        let now = DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Micros, true);
+        line.extend_from_slice(b"{\"time\":\"");
+        line.extend_from_slice(now.as_bytes());
+        line.push(b'"');
+        event.record(&mut Fields(line));
+        line.extend_from_slice(b"}\n");
+        self.queue.push(line);
+    }
+}
+
+/// Writes fields as members of an object that has been begun.
+struct Fields<'a>(&'a mut Vec<u8>);
+
+impl Fields<'_> {
+    fn member(&mut self, field: &Field, value: &impl serde::Serialize) {
+        // Our own words for people are no part of the record.
+        if field.name() == "message" {
+            return;
+        }
+        let start = self.0.len();
+        self.0.push(b',');
+        let written = serde_json::to_writer(&mut *self.0, field.name()).and_then(|()| {
+            self.0.push(b':');
+            serde_json::to_writer(&mut *self.0, value)
+        });
+        if written.is_err() {
+            self.0.truncate(start);
+        }
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.member(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "arguments"
+            && !value.contains(['\n', '\r'])
+            && let Ok(object) = serde_json::from_str::<&RawValue>(value)
+        {
+            return self.member(field, &object);
+        }
+        self.member(field, &value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.member(field, &value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.member(field, &value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.member(field, &value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.member(field, &value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use serde_json::{Value, json};
+    use tracing_subscriber::{layer::SubscriberExt, registry};
+
+    use super::{super::file::rotated_files, *};
+
+    fn lines(path: &Path) -> Vec<Value> {
+        let mut files = rotated_files(path).unwrap();
+        files.sort_unstable();
+        files.push(path.to_owned());
+        let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_line_holds_the_fields_and_the_time_and_nothing_of_other_targets() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let (layer, guard) = JsonLines::file(&path).open().unwrap();
+        tracing::subscriber::with_default(registry().with(layer), || {
+            tracing::info!(target: TARGET, user = "h\"a\nrriet", absent = None::<&str>, tools = 3, "decision");
+            tracing::info!(target: TARGET, arguments = r#"{"id":7}"#);
+            tracing::info!(target: TARGET, arguments = "no json");
+            tracing::error!("somebody else's");
+        });
+        drop(guard);
+        let mut lines = lines(&path);
+        for line in &mut lines {
+            let time = line.as_object_mut().unwrap().remove("time").unwrap();
+            assert!(DateTime::parse_from_rfc3339(time.as_str().unwrap()).is_ok(), "{time}");
+        }
+        assert_eq!(
+            lines,
+            [
+                json!({ "user": "h\"a\nrriet", "tools": 3 }),
+                json!({ "arguments": { "id": 7 } }),
+                json!({ "arguments": "no json" }),
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_is_lost_by_many_threads_rotation_and_the_end() {
+        const THREADS: u64 = 8;
+        const EACH: u64 = 5000;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let (layer, guard) = JsonLines::file(&path).max_bytes(64 * 1024).keep(10_000).open().unwrap();
+        let dispatch = tracing::Dispatch::new(registry().with(layer));
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let dispatch = dispatch.clone();
+                scope.spawn(move || {
+                    tracing::dispatcher::with_default(&dispatch, || {
+                        for i in 0..EACH {
+                            tracing::info!(target: TARGET, thread, i);
+                        }
+                    });
+                });
+            }
+        });
+        drop(guard);
+        // After the end, too.
+        tracing::dispatcher::with_default(&dispatch, || tracing::info!(target: TARGET, thread = THREADS, i = 0_u64));
+        let mut seen: Vec<_> =
+            lines(&path).iter().map(|line| (line["thread"].as_u64().unwrap(), line["i"].as_u64().unwrap())).collect();
+        let in_order = |thread| seen.iter().filter(|line| line.0 == thread).map(|line| line.1).eq(0..EACH);
+        assert!((0..THREADS).all(in_order));
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len() as u64, THREADS * EACH + 1);
+        assert!(rotated_files(&path).unwrap().len() > 10);
+        assert!(rotated_files(&path).unwrap().iter().all(|file| fs::metadata(file).unwrap().len() <= 64 * 1024));
+    }
+}
