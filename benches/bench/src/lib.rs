@@ -1,0 +1,3 @@
+//! What the load and the other measurements share.
+
+pub mod request;

@@ -1,0 +1,387 @@
+//! The load run: every server in turn, several rounds, and the targets as ratios within each round.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader},
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Result,
+    client::{self, Pace},
+    machine,
+    request::{Kind, Revision, Template},
+    server::{Running, Server},
+    stats::Summary,
+};
+
+/// Connections of every run.
+const CONNECTIONS: usize = 16;
+/// Requests whose answers are checked in full before a run.
+const CHECKED: usize = 200;
+/// Load of the latency runs, as a share of what bare rmcp can do.
+const EQUAL_LOAD: f64 = 0.5;
+
+struct Options {
+    rounds: usize,
+    time: Duration,
+    servers: Vec<Server>,
+}
+
+impl Options {
+    fn read(mut words: &[&str]) -> Result<Self> {
+        let built: Vec<_> = Server::ALL.into_iter().filter(|server| server.is_built()).collect();
+        let mut options = Self { rounds: 7, time: Duration::from_secs(2), servers: built };
+        loop {
+            words = match words {
+                [] => return Ok(options),
+                ["--quick", rest @ ..] => {
+                    options.rounds = 3;
+                    options.time = Duration::from_millis(700);
+                    rest
+                }
+                ["--rounds", rounds, rest @ ..] => {
+                    options.rounds = rounds.parse()?;
+                    rest
+                }
+                ["--seconds", seconds, rest @ ..] => {
+                    options.time = Duration::from_secs_f64(seconds.parse()?);
+                    rest
+                }
+                ["--only", names, rest @ ..] => {
+                    let names: Vec<_> = names.split(',').collect();
+                    options.servers.retain(|server| names.contains(&server.name()));
+                    rest
+                }
+                [word, ..] => return Err(format!("what is {word}?").into()),
+            }
+        }
+    }
+}
+
+/// One kind of request in one revision against a variant of the servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Case {
+    kind: Kind,
+    revision: Revision,
+    tools: usize,
+}
+
+impl Case {
+    fn name(self) -> String {
+        format!("{} {} {}", self.kind.name(), self.revision.name(), self.tools)
+    }
+
+    fn all(tools: usize) -> Vec<Self> {
+        let kinds: &[Kind] = match tools {
+            20 => &[Kind::Call, Kind::List, Kind::Refused, Kind::Cold],
+            _ => &[Kind::HalfList],
+        };
+        let both = |&kind| Revision::BOTH.map(|revision| Self { kind, revision, tools });
+        kinds.iter().flat_map(both).collect()
+    }
+
+    fn is_for(self, server: Server) -> bool {
+        match self.kind {
+            Kind::Call | Kind::List => true,
+            Kind::HalfList => server != Server::Floor,
+            Kind::Refused => server.refuses(),
+            Kind::Cold => server == Server::Toolgate,
+        }
+    }
+
+    fn has_equal_load(self) -> bool {
+        matches!(self.kind, Kind::Call | Kind::List)
+    }
+}
+
+/// What was measured of a server in a case, round by round. A key is missing where it was not measured.
+type Figures = BTreeMap<&'static str, Vec<f64>>;
+type Table = BTreeMap<(String, &'static str), Figures>;
+
+/// The introspection endpoint, as a process.
+struct Stub {
+    process: Child,
+    url: String,
+}
+
+impl Stub {
+    fn start(resource: &str) -> Result<Self> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .args(["stub", resource])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        Ok(Self { process, url: format!("http://{}", line.trim()) })
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Whether all targets were met.
+pub(crate) fn run(words: &[&str]) -> Result<bool> {
+    let options = Options::read(words)?;
+    let address = free_address()?;
+    let stub = Stub::start(&format!("http://{address}/mcp"))?;
+    let results = std::env::current_exe()?.with_file_name("bench-results");
+    fs::create_dir_all(&results)?;
+    let answers = results.join("answers");
+    let machine = machine::facts();
+    println!("{}", serde_json::to_string_pretty(&machine)?);
+
+    let mut bench = Bench { options, address, stub, answers, equal_load: BTreeMap::new(), table: Table::new() };
+    bench.calibrate()?;
+    for round in 0..bench.options.rounds {
+        eprintln!("round {} of {}", round + 1, bench.options.rounds);
+        for tools in [20, 500] {
+            bench.round(round, tools)?;
+        }
+    }
+    let targets = targets(&bench.table);
+    print_table(&bench.table);
+    let met = print_targets(&targets);
+    let file = results.join("load.json");
+    fs::write(&file, serde_json::to_string_pretty(&bench.to_json(&machine, &targets))?)?;
+    println!("\nwritten to {}", file.display());
+    Ok(met)
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+struct Bench {
+    options: Options,
+    address: SocketAddr,
+    stub: Stub,
+    /// Where the floor finds the answers that it gives.
+    answers: PathBuf,
+    equal_load: BTreeMap<String, f64>,
+    table: Table,
+}
+
+impl Bench {
+    fn start(&self, server: Server, tools: usize) -> Result<Running> {
+        Running::start(server, self.address, tools, &self.stub.url, &self.answers)
+    }
+
+    fn template(&self, case: Case, server: Server) -> Template {
+        Template::new(self.address, case.kind, case.revision, case.tools, server.has_auth())
+    }
+
+    /// How much load bare rmcp bears, and the answers that the floor is to give.
+    fn calibrate(&mut self) -> Result<()> {
+        let running = self.start(Server::Rmcp, 20)?;
+        for case in Case::all(20).into_iter().filter(|case| case.has_equal_load()) {
+            let mut template = self.template(case, Server::Rmcp);
+            let answer = client::check(self.address, &mut template, case.tools, CHECKED)?;
+            if case.revision == Revision::New {
+                let folder = self.answers.join(case.tools.to_string());
+                fs::create_dir_all(&folder)?;
+                fs::write(folder.join(case.kind.name()), answer)?;
+            }
+            let run =
+                client::load(self.address, &mut template, CONNECTIONS, Pace::Closed, self.options.time)?;
+            self.equal_load.insert(case.name(), run.per_second() * EQUAL_LOAD);
+        }
+        drop(running);
+        Ok(())
+    }
+
+    fn round(&mut self, round: usize, tools: usize) -> Result<()> {
+        let mut servers = self.options.servers.clone();
+        let count = servers.len();
+        servers.rotate_left(round % count);
+        for server in servers {
+            if tools != 20 && server == Server::Floor {
+                continue;
+            }
+            let running = self.start(server, tools)?;
+            self.figure(format!("start {tools}"), server, "ms", running.started_in.as_secs_f64() * 1000.0);
+            for case in Case::all(tools) {
+                if case.is_for(server) {
+                    self.measure(&running, server, case)?;
+                }
+            }
+            #[allow(clippy::cast_precision_loss)]
+            let memory = running.memory_kib()? as f64 / 1024.0;
+            self.figure(format!("memory after {tools}"), server, "MiB", memory);
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, running: &Running, server: Server, case: Case) -> Result<()> {
+        let mut template = self.template(case, server);
+        let error = |error| format!("{}, {}: {error}", server.name(), case.name());
+        client::check(running.address, &mut template, case.tools, CHECKED).map_err(error)?;
+        let time = self.options.time;
+        client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time / 4).map_err(error)?;
+        let before = running.cpu_seconds()?;
+        let run = client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time).map_err(error)?;
+        let cpu = running.cpu_seconds()? - before;
+        self.figure(case.name(), server, "requests/s", run.per_second());
+        self.figure(case.name(), server, "CPU us", cpu * 1e6 / (run.per_second() * run.seconds));
+        self.figure(case.name(), server, "p50 us", run.latency(0.5));
+        self.figure(case.name(), server, "p99 us", run.latency(0.99));
+        if case.has_equal_load() {
+            let pace = Pace::PerSecond(self.equal_load[&case.name()]);
+            let run = client::load(running.address, &mut template, CONNECTIONS, pace, time).map_err(error)?;
+            self.figure(case.name(), server, "equal p50 us", run.latency(0.5));
+            self.figure(case.name(), server, "equal p99 us", run.latency(0.99));
+        }
+        Ok(())
+    }
+
+    fn figure(&mut self, case: String, server: Server, figure: &'static str, value: f64) {
+        self.table.entry((case, server.name())).or_default().entry(figure).or_default().push(value);
+    }
+
+    fn to_json(&self, machine: &Value, targets: &[Target]) -> Value {
+        let mut cases = serde_json::Map::new();
+        for ((case, server), figures) in &self.table {
+            let figures: serde_json::Map<_, _> = figures
+                .iter()
+                .map(|(name, values)| {
+                    let mut summary = Summary::of(values.iter().copied()).map_or(Value::Null, Summary::to_json);
+                    summary["rounds"] = json!(values);
+                    ((*name).to_owned(), summary)
+                })
+                .collect();
+            cases.entry(case.clone()).or_insert_with(|| json!({}))[*server] = Value::Object(figures);
+        }
+        json!({
+            "machine": machine,
+            "connections": CONNECTIONS,
+            "seconds": self.options.time.as_secs_f64(),
+            "rounds": self.options.rounds,
+            "equal_load": self.equal_load,
+            "cases": cases,
+            "targets": targets.iter().map(Target::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A figure of one server as a multiple of another's, round by round.
+struct Target {
+    name: &'static str,
+    what: String,
+    ratio: Option<Summary>,
+    /// What the median has to reach, or to stay below.
+    bound: Bound,
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Target {
+    fn is_met(&self) -> Option<bool> {
+        self.ratio.map(|ratio| match self.bound {
+            Bound::AtLeast(bound) => ratio.median >= bound,
+            Bound::AtMost(bound) => ratio.median <= bound,
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "what": self.what,
+            "ratio": self.ratio.map(Summary::to_json),
+            "bound": self.bound.text(),
+            "met": self.is_met(),
+        })
+    }
+}
+
+impl Bound {
+    fn text(self) -> String {
+        match self {
+            Self::AtLeast(bound) => format!(">= {bound}"),
+            Self::AtMost(bound) => format!("<= {bound}"),
+        }
+    }
+}
+
+fn targets(table: &Table) -> Vec<Target> {
+    let ours = Server::Toolgate.name();
+    let values = |case: &str, server: &'static str, figure: &str| {
+        table.get(&(case.to_owned(), server)).and_then(|figures| figures.get(figure)).cloned().unwrap_or_default()
+    };
+    let target = |name, figure: &str, (case, server): (&str, &'static str), (other_case, other): (&str, &'static str), bound| {
+        let ratios = values(case, server, figure).into_iter().zip(values(other_case, other, figure)).map(|(a, b)| a / b);
+        let what = if case == other_case { format!("{case}, {figure}, against {other}") } else { format!("{case} against {other_case}, {figure}") };
+        Target { name, what, ratio: Summary::of(ratios), bound }
+    };
+    let against = |name, case, figure, other, bound| target(name, figure, (case, ours), (case, other), bound);
+    let rate = "requests/s";
+    let mut targets = vec![
+        against("P1", "call 2026-07-28 20", rate, "rmcp", Bound::AtLeast(2.0)),
+        against("P1", "call 2026-07-28 20", rate, "turbomcp", Bound::AtLeast(1.0)),
+        against("P1b", "call 2025-11-25 20", rate, "rmcp", Bound::AtLeast(1.3)),
+        against("P2", "list 2026-07-28 20", rate, "rmcp", Bound::AtLeast(3.0)),
+        against("P2", "list 2025-11-25 20", rate, "rmcp", Bound::AtLeast(3.0)),
+        against("P3", "half-list 2026-07-28 500", rate, "rmcp", Bound::AtLeast(20.0)),
+        against("P3", "half-list 2025-11-25 500", rate, "rmcp", Bound::AtLeast(20.0)),
+    ];
+    for case in ["call 2026-07-28 20", "call 2025-11-25 20", "list 2026-07-28 20", "list 2025-11-25 20"] {
+        targets.push(against("P4", case, "equal p99 us", "rmcp", Bound::AtMost(1.0)));
+    }
+    for revision in Revision::BOTH {
+        let case = |kind: &str| format!("{kind} {} 20", revision.name());
+        let (refused, allowed) = (case("refused"), case("call"));
+        targets.push(target("P10", rate, (&refused, ours), (&allowed, ours), Bound::AtLeast(1.0)));
+    }
+    targets.push(Target {
+        name: "P9",
+        what: "start 500, ms".to_owned(),
+        ratio: Summary::of(values("start 500", ours, "ms")),
+        bound: Bound::AtMost(50.0),
+    });
+    targets
+}
+
+fn print_table(table: &Table) {
+    println!("\n{:28} {:12} median (min to max)", "", "");
+    for ((case, server), figures) in table {
+        let words: Vec<_> = figures
+            .iter()
+            .filter_map(|(name, values)| {
+                let Summary { median, min, max } = Summary::of(values.iter().copied())?;
+                Some(format!("{name} {median:.0} ({min:.0} to {max:.0})"))
+            })
+            .collect();
+        println!("{case:28} {server:12} {}", words.join(", "));
+    }
+}
+
+fn print_targets(targets: &[Target]) -> bool {
+    println!();
+    for target in targets {
+        let bound = target.bound.text();
+        match (target.ratio, target.is_met()) {
+            (Some(Summary { median, min, max }), Some(met)) => println!(
+                "{:4} {:60} {median:.2} ({min:.2} to {max:.2}), target {bound}: {}",
+                target.name,
+                target.what,
+                if met { "met" } else { "NOT MET" }
+            ),
+            _ => println!("{:4} {:60} not measured", target.name, target.what),
+        }
+    }
+    targets.iter().all(|target| target.is_met() != Some(false))
+}

@@ -1,0 +1,141 @@
+//! The servers under measurement, as processes.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Result, client,
+    request::{Kind, Revision, Template},
+};
+
+/// A server that can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    Toolgate,
+    Rmcp,
+    RmcpShared,
+    Turbomcp,
+    TowerMcp,
+    Floor,
+}
+
+impl Server {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Toolgate, Self::Rmcp, Self::RmcpShared, Self::Turbomcp, Self::TowerMcp, Self::Floor];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Toolgate => "toolgate",
+            Self::Rmcp => "rmcp",
+            Self::RmcpShared => "rmcp-shared",
+            Self::Turbomcp => "turbomcp",
+            Self::TowerMcp => "tower-mcp",
+            Self::Floor => "floor",
+        }
+    }
+
+    fn binary(self) -> &'static str {
+        match self {
+            Self::Toolgate => "server-toolgate",
+            Self::Rmcp | Self::RmcpShared => "server-rmcp",
+            Self::Turbomcp => "server-turbomcp",
+            Self::TowerMcp => "server-tower-mcp",
+            Self::Floor => "server-floor",
+        }
+    }
+
+    /// Whether it checks tokens, and filters by scope.
+    pub(crate) fn has_auth(self) -> bool {
+        matches!(self, Self::Toolgate | Self::Turbomcp | Self::TowerMcp)
+    }
+
+    /// Whether a 403 is what it answers to a call without the scope.
+    pub(crate) fn refuses(self) -> bool {
+        self == Self::Toolgate
+    }
+
+    pub(crate) fn is_built(self) -> bool {
+        self.path().is_ok_and(|path| path.exists())
+    }
+
+    fn path(self) -> Result<PathBuf> {
+        // All binaries are built into one folder.
+        Ok(std::env::current_exe()?.with_file_name(self.binary()))
+    }
+}
+
+/// A server that runs, until this is dropped.
+pub(crate) struct Running {
+    process: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) started_in: Duration,
+}
+
+impl Running {
+    /// Starts a server and waits for its first answer.
+    pub(crate) fn start(
+        server: Server,
+        address: SocketAddr,
+        tools: usize,
+        auth_url: &str,
+        answers: &Path,
+    ) -> Result<Self> {
+        let mut command = Command::new(server.path()?);
+        command.arg(address.to_string());
+        match server {
+            Server::Rmcp => command.arg(tools.to_string()),
+            Server::RmcpShared => command.args([&tools.to_string(), "shared"]),
+            Server::Floor => command.arg(answers.join(tools.to_string())),
+            Server::Toolgate | Server::Turbomcp | Server::TowerMcp => command.args([&tools.to_string(), auth_url]),
+        };
+        let start = Instant::now();
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let mut running = Self { process, address, started_in: Duration::ZERO };
+        let mut template = Template::new(address, Kind::Call, Revision::Old, tools, server.has_auth());
+        loop {
+            match client::check(address, &mut template, tools, 1) {
+                Ok(_) => break,
+                Err(error) => {
+                    if let Some(status) = running.process.try_wait()? {
+                        return Err(format!("{} ended: {status}", server.name()).into());
+                    }
+                    if start.elapsed() > Duration::from_secs(20) {
+                        return Err(format!("{} does not answer: {error}", server.name()).into());
+                    }
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            }
+        }
+        running.started_in = start.elapsed();
+        Ok(running)
+    }
+
+    /// Time that all processors spent on it so far, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // The name, in parentheses, may hold anything.
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u32 = fields[11].parse::<u32>()? + fields[12].parse::<u32>()?;
+        // The unit of this file is 1/100 s on every Linux that Rust runs on.
+        Ok(f64::from(ticks) / 100.0)
+    }
+
+    /// Memory that it has now, in KiB.
+    pub(crate) fn memory_kib(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

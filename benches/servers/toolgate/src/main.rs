@@ -1,0 +1,22 @@
+//! The measured server, in toolgate: `server-toolgate ADDRESS TOOLS AUTH_URL`.
+
+use std::net::SocketAddr;
+
+use toolgate::{PropelAuth, Server};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = |name: &str| arguments.next().ok_or(format!("{name} is missing"));
+    let address: SocketAddr = next("ADDRESS")?.parse()?;
+    let tools = next("TOOLS")?.parse()?;
+    let auth_url = next("AUTH_URL")?;
+    let scopes = server_toolgate::scopes(tools).ok_or("there is no variant with so many tools")?;
+    Server::new("toolgate", scopes)
+        .bind(address)
+        .server_url(format!("http://{address}"))
+        .auth(PropelAuth::new(&auth_url, "bench", "bench")?)
+        .serve()
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The measured server, in tower-mcp: `server-tower-mcp ADDRESS TOOLS AUTH_URL`.
+//!
+//! tower-mcp validates JWTs and leaves introspection to its user. It is given what a warm cache of introspections would
+//! hold, so that nothing is asked and no signature is checked. The filter of its list asks for each tool's scope.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use tokio::net::TcpListener;
+use toolgate_bench_tools::{tools, warm_tokens};
+use tower_mcp::{
+    CapabilityFilter, HttpTransport, McpRouter, Tool,
+    oauth::{OAuthError, ProtectedResourceMetadata, ScopePolicy, TokenClaims, TokenValidator, token::TokenAudience},
+};
+
+#[allow(clippy::pedantic)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/tools.rs"));
+}
+
+/// The answers of a warm cache.
+#[derive(Clone)]
+struct Warm(Arc<HashMap<String, TokenClaims>>);
+
+impl TokenValidator for Warm {
+    async fn validate_token(&self, token: &str) -> Result<TokenClaims, OAuthError> {
+        self.0.get(token).cloned().ok_or_else(|| OAuthError::InvalidToken { description: "inactive".to_owned() })
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = |name: &str| arguments.next().ok_or(format!("{name} is missing"));
+    let address: SocketAddr = next("ADDRESS")?.parse()?;
+    let count: usize = next("TOOLS")?.parse()?;
+    let auth_url = next("AUTH_URL")?;
+
+    let resource = format!("http://{address}/mcp");
+    let claims = |scopes: Vec<String>| TokenClaims {
+        sub: Some("somebody".to_owned()),
+        iss: None,
+        aud: Some(TokenAudience::Single(resource.clone())),
+        exp: Some(4_000_000_000),
+        scope: Some(scopes.join(" ")),
+        client_id: None,
+        extra: HashMap::new(),
+    };
+    let known = warm_tokens(count).into_iter().map(|(token, scopes)| (token, claims(scopes))).collect();
+    let tools = tools(count);
+    let policy =
+        tools.iter().fold(ScopePolicy::new(), |policy, tool| policy.tool_scope(&tool.name, &tool.scope));
+    let scope_of: HashMap<String, String> = tools.into_iter().map(|tool| (tool.name, tool.scope)).collect();
+    let filter = CapabilityFilter::new(move |session, tool: &Tool| {
+        let granted: HashSet<String> = session.get::<TokenClaims>().map(|claims| claims.scopes()).unwrap_or_default();
+        scope_of.get(&tool.name).is_some_and(|scope| granted.contains(scope))
+    });
+    let router = McpRouter::new().server_info("tower-mcp", "1.0.0");
+    let router = match count {
+        20 => generated::tools_20::router(router),
+        100 => generated::tools_100::router(router),
+        500 => generated::tools_500::router(router),
+        _ => return Err("there is no variant with so many tools".into()),
+    };
+    let metadata = ProtectedResourceMetadata::new(&resource).authorization_server(&auth_url);
+    let app = HttpTransport::new(router.tool_filter(filter)).into_oauth_router_at(
+        "/mcp",
+        Warm(Arc::new(known)),
+        metadata,
+        policy,
+    )?;
+    axum::serve(TcpListener::bind(address).await?, app).await?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! The measured server, in turbomcp: `server-turbomcp ADDRESS TOOLS AUTH_URL`.
+//!
+//! turbomcp validates JWTs and leaves introspection to its user. It is given what a warm cache of introspections would
+//! hold, so that nothing is asked and no signature is checked. Its own visibility policy filters by scope.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, json};
+use toolgate_bench_tools::warm_tokens;
+use turbomcp::{
+    Visibility,
+    auth::{AuthError, AuthPrincipal, BearerValidator, ResourceMetadata, ResourceServer},
+    http::{HttpConfig, ServeHttp},
+};
+
+#[allow(clippy::pedantic)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/tools.rs"));
+}
+
+/// The answers of a warm cache.
+struct Warm(HashMap<String, AuthPrincipal>);
+
+impl BearerValidator for Warm {
+    fn validate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<AuthPrincipal, AuthError>> {
+        let known = self.0.get(token).cloned();
+        Box::pin(async move { known.ok_or_else(|| AuthError::InvalidToken("inactive".to_owned())) })
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = |name: &str| arguments.next().ok_or(format!("{name} is missing"));
+    let address: SocketAddr = next("ADDRESS")?.parse()?;
+    let tools: usize = next("TOOLS")?.parse()?;
+    let auth_url = next("AUTH_URL")?;
+
+    let resource = format!("http://{address}/mcp");
+    let principal = |scopes: Vec<String>| {
+        let mut claims = Map::new();
+        claims.insert("scope".to_owned(), json!(scopes.join(" ")));
+        AuthPrincipal { subject: "somebody".to_owned(), scopes, claims }
+    };
+    let known = warm_tokens(tools).into_iter().map(|(token, scopes)| (token, principal(scopes))).collect();
+    let authenticator = ResourceServer::new(
+        Warm(known),
+        ResourceMetadata::new(resource, [auth_url]),
+        format!("http://{address}/.well-known/oauth-protected-resource"),
+    );
+    let config = HttpConfig::new().with_authenticator(Arc::new(authenticator));
+    let visibility = Arc::new(Visibility::new().requiring_declared_scopes());
+    match tools {
+        20 => generated::tools_20::Tools.into_server().with_visibility(visibility).run_http(address, config).await?,
+        100 => generated::tools_100::Tools.into_server().with_visibility(visibility).run_http(address, config).await?,
+        500 => generated::tools_500::Tools.into_server().with_visibility(visibility).run_http(address, config).await?,
+        _ => return Err("there is no variant with so many tools".into()),
+    }
+    Ok(())
+}
