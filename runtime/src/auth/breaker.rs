@@ -7,6 +7,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::metrics::{self, BreakerState};
+
 /// How many failures in a row open it.
 const THRESHOLD: u32 = 5;
 /// How long it stays open at first; doubled with every probe that fails.
@@ -45,6 +47,7 @@ impl Breaker {
             return Err(wait.max(FIRST_PAUSE));
         }
         state.probing = true;
+        metrics::breaker(BreakerState::Probing);
         Ok(Permit { breaker: self, probe: true })
     }
 
@@ -68,6 +71,7 @@ impl Permit<'_> {
         let mut state = self.breaker.lock();
         if state.open_until.is_some() {
             tracing::info!("the authorization server answers again");
+            metrics::breaker(BreakerState::Closed);
         }
         *state = State::default();
     }
@@ -88,13 +92,18 @@ impl Permit<'_> {
             return;
         }
         state.open_until = Some(Instant::now() + state.pause);
+        metrics::breaker(BreakerState::Open);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if self.probe {
-            self.breaker.lock().probing = false;
+            let mut state = self.breaker.lock();
+            // Settled as a success, it is closed already.
+            if std::mem::take(&mut state.probing) {
+                metrics::breaker(BreakerState::Open);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::{BearerToken, Caller, Revocations, Unavailable, ValidationError, revocation::Moment};
+use crate::metrics::{self, CounterSet, Lookup};
 
 /// How long and how much is remembered.
 #[derive(Clone, Debug)]
@@ -57,6 +58,7 @@ pub(crate) struct TokenCache {
     stale: Option<Cache<TokenDigest, Arc<Entry>>>,
     inactive: Cache<TokenDigest, ()>,
     revocations: Arc<Revocations>,
+    lookups: CounterSet<Lookup>,
 }
 
 struct EntryLifetime;
@@ -85,6 +87,7 @@ impl TokenCache {
             inactive: Cache::builder().max_capacity(limits.max_tokens).time_to_live(limits.inactive_ttl).build(),
             limits,
             revocations,
+            lookups: CounterSet::new(metrics::CACHE_LOOKUPS, "result"),
         }
     }
 
@@ -97,14 +100,18 @@ impl TokenCache {
     {
         let ttl = self.limits.ttl;
         if ttl.is_zero() {
+            self.lookups.increment(Lookup::Miss);
             return load().await;
         }
         let digest = TokenDigest::of(token);
         if self.inactive.contains_key(&digest) {
+            self.lookups.increment(Lookup::Inactive);
             return Err(ValidationError::Inactive);
         }
         for _ in 0..MAX_ROUNDS {
-            let entry = match self.active.get(&digest).await {
+            let known = self.active.get(&digest).await;
+            self.lookups.increment(if known.is_some() { Lookup::Hit } else { Lookup::Miss });
+            let entry = match known {
                 Some(entry) => entry,
                 None => self
                     .active
@@ -151,12 +158,15 @@ impl TokenCache {
                 Err(ValidationError::Inactive)
             }
             Err(ValidationError::Unavailable(unavailable)) => match self.stale_entry(digest).await {
-                Some(old) => Ok(Arc::new(Entry {
-                    caller: Arc::clone(&old.caller),
-                    since: old.since,
-                    asked_at,
-                    lifetime: STALE_FOR,
-                })),
+                Some(old) => {
+                    self.lookups.increment(Lookup::Stale);
+                    Ok(Arc::new(Entry {
+                        caller: Arc::clone(&old.caller),
+                        since: old.since,
+                        asked_at,
+                        lifetime: STALE_FOR,
+                    }))
+                }
                 None => Err(unavailable.into()),
             },
         }

@@ -1,10 +1,14 @@
 //! Asking the validator: bounded, retried once, and not at all while it does not answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::Semaphore;
 
 use super::{BearerToken, Claims, Readiness, TokenValidator, Unavailable, ValidationError, breaker::Breaker};
+use crate::metrics;
 
 /// How many questions are under way at most.
 const IN_FLIGHT: usize = 64;
@@ -35,7 +39,7 @@ impl Upstream {
         let Ok(Ok(_turn)) = turn else {
             return Err(Unavailable::new("too many tokens are being checked at once").into());
         };
-        let mut result = self.validator.validate(token).await;
+        let mut result = self.ask(token).await;
         // Asking twice does no harm (RFC 7662 has no side effects), but not where the other side asked for a pause, and
         // not where the same question gets the same refusal.
         if let Err(ValidationError::Unavailable(unavailable)) = &result
@@ -43,7 +47,7 @@ impl Upstream {
         {
             let jitter = rand::random_range(1.0..2.0);
             tokio::time::sleep(RETRY_AFTER.mul_f64(jitter)).await;
-            result = self.validator.validate(token).await;
+            result = self.ask(token).await;
         }
         match &result {
             Ok(_) | Err(ValidationError::Inactive) => {
@@ -56,6 +60,18 @@ impl Upstream {
             }
         }
         result
+    }
+
+    async fn ask(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        let asked = Instant::now();
+        let answer = self.validator.validate(token).await;
+        let outcome = match &answer {
+            Ok(_) => "active",
+            Err(ValidationError::Inactive) => "inactive",
+            Err(ValidationError::Unavailable(_)) => "unavailable",
+        };
+        metrics::introspected(outcome, asked.elapsed());
+        answer
     }
 
     /// Somebody else found out that there are answers again: nobody has to wait for the next try.

@@ -136,10 +136,8 @@ pub(crate) fn opted_in(tool: &RegisteredTool, arguments: &Map<String, Value>) ->
     if names.is_empty() || !tracing::enabled!(target: TARGET, Level::INFO) {
         return None;
     }
-    let chosen: Map<_, _> = names
-        .iter()
-        .filter_map(|&name| Some((name.to_owned(), text::bounded(arguments.get(name)?))))
-        .collect();
+    let chosen: Map<_, _> =
+        names.iter().filter_map(|&name| Some((name.to_owned(), text::bounded(arguments.get(name)?)))).collect();
     (!chosen.is_empty()).then(|| Value::Object(chosen).to_string())
 }
 
@@ -169,6 +167,8 @@ impl<'a> Decision<'a> {
         let (role, client) = (of_caller(Caller::org_role), of_caller(Caller::client_id));
         let request_id = text::request_id(self.asked.id);
         let tool = self.tool.map(text::clean);
+        let required = Spaced::of(self.required).map(display);
+        let missing = Spaced::of(self.missing).map(display);
         tracing::info!(
             target: TARGET,
             outcome = self.outcome,
@@ -179,8 +179,8 @@ impl<'a> Decision<'a> {
             role = role.as_deref(),
             client = client.as_deref(),
             tool = tool.as_deref(),
-            required = Spaced::of(self.required).map(display),
-            missing = Spaced::of(self.missing).map(display),
+            required,
+            missing,
             tools = self.tools,
             arguments = self.arguments,
             latency_us = u64::try_from(self.asked.since.elapsed().as_micros()).unwrap_or(u64::MAX),

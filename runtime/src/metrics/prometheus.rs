@@ -1,7 +1,6 @@
 //! The metrics as Prometheus reads them, on an address of their own.
 
 use std::{
-    net::SocketAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -32,14 +31,11 @@ pub struct MetricsError(#[from] metrics_exporter_prometheus::BuildError);
 
 /// The endpoint; it is gone when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Endpoint {
-    pub(crate) address: SocketAddr,
-    task: JoinHandle<()>,
-}
+pub(crate) struct Endpoint(JoinHandle<()>);
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
 }
 
@@ -84,7 +80,7 @@ pub(crate) fn serve(listener: TcpListener, handle: PrometheusHandle) -> std::io:
         }
     });
     tracing::info!(%address, path = PATH, "serving metrics");
-    Ok(Endpoint { address, task })
+    Ok(Endpoint(task))
 }
 
 async fn render(State(handle): State<PrometheusHandle>) -> impl IntoResponse {

@@ -127,6 +127,7 @@ impl BuiltServer {
         tracing::info!(endpoint = self.0.resource, tools = self.0.registry.tools().len(), "serving");
         let _metrics = serve_metrics(self.0.metrics_address).await?;
         metrics::describe();
+        metrics::breaker(metrics::BreakerState::Closed);
         let bounds = self.0.bounds.clone();
         let limits = Arc::clone(&self.0.gate.limits);
         let stop = async move {
