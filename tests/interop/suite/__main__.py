@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import story
+from . import inspector, issuers, story
 from .report import Report
 from .servers import InternalServer
 from .setup import Setup
@@ -26,6 +26,8 @@ PARTS = {
     "sdk-v2-modern": client_part("sdk-v2-modern"),
     "rmcp": client_part("rmcp"),
     "rmcp-modern": client_part("rmcp-modern"),
+    "issuers": issuers.run,
+    "inspector": inspector.run,
 }
 
 

@@ -4,11 +4,11 @@ from . import company
 from .client import Session
 
 
-def everything_granted(report, setup, client, server, role):
+def everything_granted(report, setup, client, server, role, run="matrix"):
     """Logs in without having configured anything, grants all that the role can, and uses it."""
     scopes = company.SCOPES[role]
     with report.part(f"{role}, everything granted"), Session(
-        setup, client, server.url, setup.scratch / client.name / f"{role}-all"
+        setup, client, server.url, setup.scratch / client.name / run / f"{role}-all"
     ) as session:
         session.desk.seat(company.PEOPLE[role])
         connected = session.connect()
@@ -53,11 +53,11 @@ def beyond_the_role(report, client, server, session, role):
     report.equal("the client is still logged in", (answer.get("content") or {}).get("role"), role)
 
 
-def one_scope_granted(report, setup, client, server, role):
+def one_scope_granted(report, setup, client, server, role, run="matrix"):
     """Grants one scope only, is challenged for another, and grants that."""
     scopes, tool = company.SCOPES[role], company.STEP_UP[role]
     with report.part(f"{role}, one scope granted, then more"), Session(
-        setup, client, server.url, setup.scratch / client.name / f"{role}-one"
+        setup, client, server.url, setup.scratch / client.name / run / f"{role}-one"
     ) as session:
         session.desk.seat(company.PEOPLE[role], tick=[company.FIRST_SCOPE])
         connected = session.connect()
