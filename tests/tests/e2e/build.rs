@@ -1,0 +1,138 @@
+//! What keeps a server from starting: a sentence that names the setting.
+
+use std::net::SocketAddr;
+
+use toolgate::{BuiltServer, Error, PropelAuth, Server, auth::StaticTokens};
+use toolgate_tests::{OTHER_SCOPES, Probe, SCOPES, TestServer, tokens};
+
+fn server() -> Server {
+    Server::new("toolgate-tests", &SCOPES).auth(tokens()).state(Probe::default())
+}
+
+fn problems(server: Server) -> Vec<String> {
+    server.build().expect_err("it cannot be built").problems().to_vec()
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_server_url_that_cannot_be_one_is_refused_by_name() {
+    for (url, word) in [
+        ("mcp.example.com", "not a URL"),
+        ("", "not a URL"),
+        ("ftp://mcp.example.com", "scheme"),
+        ("https://mcp.example.com/?a=b", "query"),
+        ("https://mcp.example.com/#a", "fragment"),
+        ("http://mcp.example.com", "plain http"),
+        ("http://192.168.1.7:8000", "plain http"),
+        ("http://127.0.0.1.example.com", "plain http"),
+        ("https://user:hunter2@mcp.example.com", "user name"),
+    ] {
+        let problems = problems(server().server_url(url));
+        assert_eq!(problems.len(), 1, "{url}: {problems:?}");
+        assert!(problems[0].starts_with("SERVER_URL ") && problems[0].contains(word), "{url}: {problems:?}");
+        assert!(!problems[0].contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
+fn an_auth_url_that_cannot_be_one_is_refused_by_name() {
+    for url in [
+        "auth.example.com",
+        "ftp://auth.example.com",
+        "http://auth.example.com",
+        "http://10.0.0.1",
+        "https://auth.example.com?a=b",
+        "https://auth.example.com#a",
+        "https://user:hunter2@auth.example.com",
+        "https://auth.example.com/oauth/2.1",
+    ] {
+        let error = PropelAuth::new(url, "id", "secret").expect_err(url).to_string();
+        assert!(error.starts_with("PROPELAUTH_AUTH_URL "), "{url}: {error}");
+        assert!(!error.contains("hunter2") && !error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn every_missing_setting_of_propelauth_is_named_at_once() {
+    let error = PropelAuth::new("", " ", "").unwrap_err().to_string();
+    for variable in
+        ["PROPELAUTH_AUTH_URL", "PROPELAUTH_INTROSPECTION_CLIENT_ID", "PROPELAUTH_INTROSPECTION_CLIENT_SECRET"]
+    {
+        assert!(error.contains(variable), "{error}");
+    }
+}
+
+#[test]
+fn a_trailing_slash_of_a_url_does_not_matter() {
+    for url in ["https://mcp.example.com", "https://mcp.example.com/"] {
+        let server = server().server_url(url).build().unwrap();
+        assert_eq!(server.endpoint(), "https://mcp.example.com/mcp");
+    }
+    for url in ["https://auth.example.com", "https://auth.example.com/"] {
+        let auth = PropelAuth::new(url, "id", "secret").unwrap();
+        assert!(format!("{auth:?}").contains("\"https://auth.example.com\""), "{auth:?}");
+    }
+}
+
+#[test]
+fn h2_a_server_whose_url_is_on_loopback_binds_to_loopback_only() {
+    let bound = server().server_url("http://127.0.0.1:8000").bind(address("0.0.0.0:8000"));
+    let problems = problems(bound);
+    assert!(problems.len() == 1 && problems[0].contains("loopback"), "{problems:?}");
+    let public = server().server_url("https://mcp.example.com").bind(address("0.0.0.0:8000"));
+    assert!(public.build().is_ok());
+}
+
+#[tokio::test]
+async fn h2_a_server_on_loopback_cannot_be_reached_from_elsewhere() {
+    let server = TestServer::start().await;
+    assert!(server.address.ip().is_loopback());
+    let built: BuiltServer = self::server().server_url("http://127.0.0.1:8000").build().unwrap();
+    assert!(built.bind_address().ip().is_loopback(), "the default is loopback");
+}
+
+#[test]
+fn a_server_without_a_validator_is_not_built() {
+    let server = Server::new("nobody", &SCOPES).server_url("https://mcp.example.com").state(Probe::default());
+    let problems = problems(server);
+    assert!(problems.len() == 1 && problems[0].contains(".auth("), "{problems:?}");
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let server = Server::new("twins", &OTHER_SCOPES)
+        .server_url("https://mcp.example.com#a")
+        .path("mcp/")
+        .auth(StaticTokens::new())
+        .auth(StaticTokens::new())
+        .require_all_tools("no:such:scope");
+    let problems = problems(server).join("\n");
+    for part in
+        ["SERVER_URL", "mcp/", "`auth` was called twice", "no:such:scope", "two tools are named `twin`", "Mutex<u8>"]
+    {
+        assert!(problems.contains(part), "{part}: {problems}");
+    }
+}
+
+#[test]
+fn a_state_that_nobody_handed_in_stops_the_build_with_the_tools_and_the_types_name() {
+    let server = Server::new("no state", &SCOPES).server_url("https://mcp.example.com").auth(tokens());
+    let problems = problems(server);
+    assert!(
+        problems.iter().any(|problem| problem.contains("`people_public`") && problem.contains("Probe")),
+        "{problems:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_sentence() {
+    let taken = TestServer::listener().await;
+    let address = taken.local_addr().unwrap();
+    let error = server().server_url(format!("http://{address}")).bind(address).serve().await.unwrap_err();
+    assert!(matches!(error, Error::Listen { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&address.to_string()) && text.lines().count() == 1, "{text}");
+}
