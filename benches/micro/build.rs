@@ -1,0 +1,27 @@
+//! Writes out lists of a thousand scopes with ten, a hundred and a thousand tools.
+
+use std::{env, fmt::Write as _, fs, path::Path};
+
+use toolgate_bench_tools::scope;
+
+const SCOPES: usize = 1000;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let scopes: Vec<_> = (0..SCOPES).map(|place| format!("{:?}", scope(place))).collect();
+    let mut code = String::new();
+    for tools in [10, 100, 1000] {
+        writeln!(code, "pub static SCOPES_{tools}: Scopes = Scopes::new(&[{}]);", scopes.join(",")).unwrap();
+        for tool in 0..tools {
+            // Spread over the whole list.
+            let scope = scope(tool * SCOPES / tools);
+            writeln!(
+                code,
+                "inventory::submit! {{ ToolDescriptor::new(\"tool_{tool:04}\", &SCOPES_{tools}, input, output, body, \"\")\n\
+                 .scopes(&[scope(&SCOPES_{tools}, {scope:?})]) }}"
+            )
+            .unwrap();
+        }
+    }
+    fs::write(Path::new(&env::var("OUT_DIR").unwrap()).join("lists.rs"), code).unwrap();
+}
