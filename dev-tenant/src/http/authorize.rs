@@ -91,7 +91,8 @@ fn broken_request(reason: &str) -> Response {
         paragraphs: &[
             "An application sent you here with a request that this tenant cannot trust, so it does not send \
              you back.",
-            &format!("The reason: {reason}."),
+            // The backticks are for those who read the reason in a terminal.
+            &format!("The reason: {}.", reason.replace('`', "")),
             "Go back to the application and connect again; if it keeps its registration, let it forget it \
              first.",
         ],

@@ -30,6 +30,7 @@ async fn every_page_is_sealed_and_says_what_it_is() {
         assert!(html.contains("<html lang=\"en\">") && html.contains("<main id=\"main\">"));
         assert!(html.contains("Development tenant."), "{html}");
         assert!(!html.contains("<script"), "{html}");
+        assert!(!html.contains('`'), "{html}");
         assert_eq!(html.matches("<h1>").count(), 1);
     }
 }
