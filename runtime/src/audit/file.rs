@@ -224,10 +224,7 @@ mod tests {
         let mut file = RotatingFile::open(path.clone(), rotation(10, 99)).unwrap();
         write(&mut file, "one\ntwo\nthree\n");
         write(&mut file, "a line that is longer than the limit\nfour\n");
-        assert_eq!(
-            everything(&path),
-            ["one\ntwo\n", "three\n", "a line that is longer than the limit\n", "four\n"]
-        );
+        assert_eq!(everything(&path), ["one\ntwo\n", "three\n", "a line that is longer than the limit\n", "four\n"]);
     }
 
     #[test]

@@ -132,8 +132,7 @@ impl Dispatcher {
         shortfall: &Shortfall,
     ) {
         let Some(tool) = self.registry.get(name) else { return self.trail.unknown_tool(asked, caller, name) };
-        let ended =
-            Ended { outcome, required: &shortfall.required, missing: &shortfall.missing, arguments: None };
+        let ended = Ended { outcome, required: &shortfall.required, missing: &shortfall.missing, arguments: None };
         self.trail.called(asked, caller, tool, ended);
     }
 }

@@ -31,7 +31,9 @@ pub enum Error {
         source: io::Error,
     },
     /// The metrics cannot have their address.
-    #[error("cannot serve metrics on {address}: {source}; choose another address with METRICS_ADDR or `Server::metrics_address`")]
+    #[error(
+        "cannot serve metrics on {address}: {source}; choose another address with METRICS_ADDR or `Server::metrics_address`"
+    )]
     ListenForMetrics {
         /// Where they were to be served.
         address: SocketAddr,

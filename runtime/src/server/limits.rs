@@ -76,7 +76,9 @@ pub(crate) fn metrics_address(
     }
     let text = variable?;
     if !cfg!(feature = "prometheus") {
-        tracing::warn!("METRICS_ADDR is set, but toolgate was built without its feature `prometheus`: nobody serves metrics");
+        tracing::warn!(
+            "METRICS_ADDR is set, but toolgate was built without its feature `prometheus`: nobody serves metrics"
+        );
         return None;
     }
     let parsed = text.parse();

@@ -100,7 +100,14 @@ impl Registry {
             return Err(problems);
         }
         let by_name = tools.iter().enumerate().map(|(i, tool)| (tool.name(), i)).collect();
-        Ok(Self { tools, by_name, states: parts.states, deny: parts.deny, default_timeout: parts.default_timeout, max_answer: parts.max_answer })
+        Ok(Self {
+            tools,
+            by_name,
+            states: parts.states,
+            deny: parts.deny,
+            default_timeout: parts.default_timeout,
+            max_answer: parts.max_answer,
+        })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&RegisteredTool> {
