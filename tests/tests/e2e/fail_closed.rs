@@ -64,7 +64,7 @@ async fn an_answer_that_is_too_large_is_503() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_a_redirect_is_503_and_not_followed() {
+async fn an_answer_that_is_a_redirect_is_503() {
     assert_fails_closed(Fault::Redirect, |auth| auth).await;
 }
 

@@ -1,7 +1,18 @@
 //! What the server asks the authorization server, and what it makes of answers that no tenant of ours gives.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use axum::{
+    Router,
+    response::Redirect,
+    routing::{any, post},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
+use toolgate::PropelAuth;
 use toolgate_tests::{IntrospectionStub, Revision, TestServer};
 
 async fn start() -> (IntrospectionStub, TestServer) {
@@ -119,4 +130,26 @@ async fn a_token_that_is_no_token_is_never_sent_to_the_authorization_server() {
         assert!(matches!(reply.status, 400 | 401), "{reply:?}");
     }
     assert!(stub.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_with_the_token_and_our_credentials() {
+    let followed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&followed);
+    let elsewhere = any(async move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        r#"{"active":true}"#
+    });
+    let router = Router::new()
+        .route("/oauth/2.1/introspect", post(|| async { Redirect::temporary("/elsewhere") }))
+        .route("/elsewhere", elsewhere);
+    let listener = TestServer::listener().await;
+    let auth_url = format!("http://{}", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move { axum::serve(listener, router).await });
+    let auth = PropelAuth::new(&auth_url, "client-id", "client-secret").unwrap();
+    let server = TestServer::with(|server| server.auth(auth).accept_tokens_for_any_resource()).await;
+    let reply = server.client_with("token", Revision::Modern).call("surroundings", json!({})).await;
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert_eq!((followed.load(Ordering::SeqCst), server.probe.runs()), (0, 0));
+    task.abort();
 }
