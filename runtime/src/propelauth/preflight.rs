@@ -3,12 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    PropelAuth,
-    advertise::Choice,
-    answer::Answer,
-    client::HttpError,
-    failure::Failure,
-    introspection, metadata,
+    PropelAuth, advertise::Choice, answer::Answer, client::HttpError, failure::Failure, introspection, metadata,
 };
 use crate::auth::{BearerToken, Finding};
 
@@ -22,7 +17,10 @@ pub(super) async fn findings(auth: &PropelAuth) -> Vec<Finding> {
 async fn tokens(auth: &PropelAuth) -> Option<Finding> {
     let address = auth.auth_url.introspection();
     let Ok(token) = BearerToken::parse(&format!("preflight-{}", Uuid::new_v4().simple())) else {
-        return Some(Finding::fatal("authorization_server_unavailable", "no token could be made to ask PropelAuth about"));
+        return Some(Finding::fatal(
+            "authorization_server_unavailable",
+            "no token could be made to ask PropelAuth about",
+        ));
     };
     match introspection::introspect(&auth.http, &address, &auth.credentials, &token).await {
         Ok(Answer::Inactive) => None,

@@ -18,10 +18,8 @@ const LONGEST_ID: usize = 256;
 const VERSION: &str = "v1";
 
 /// The headers of a delivery: the same three under Svix's names and those of Standard Webhooks.
-const NAMES: [[&str; 3]; 2] = [
-    ["svix-id", "svix-timestamp", "svix-signature"],
-    ["webhook-id", "webhook-timestamp", "webhook-signature"],
-];
+const NAMES: [[&str; 3]; 2] =
+    [["svix-id", "svix-timestamp", "svix-signature"], ["webhook-id", "webhook-timestamp", "webhook-signature"]];
 
 /// The secret of a webhook cannot be one. Does not repeat it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

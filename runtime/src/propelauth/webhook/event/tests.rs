@@ -117,7 +117,8 @@ fn an_event_without_its_ids_ends_more_access_rather_than_less() {
             assert!(!event.is_complete(), "{kind}");
         }
         for kind in MEMBER {
-            let event = |user: &Value, org: &Value| event(&json!({"event_type": kind, "user_id": user, "org_id": org}));
+            let event =
+                |user: &Value, org: &Value| event(&json!({"event_type": kind, "user_id": user, "org_id": org}));
             assert_eq!(event(&missing, &json!("o")).revocations(), [organization()], "{kind}");
             assert_eq!(event(&json!("u"), &missing).revocations(), [user()], "{kind}");
             assert_eq!(event(&missing, &missing).revocations(), [Revocation::Everybody], "{kind}");
