@@ -2,27 +2,29 @@
 
 use serde_json::Value;
 use toolgate::{
-    input::{ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequired},
+    input::{ElicitRequest, ElicitRequestParams, InputRequest, InputRequired},
     prelude::*,
-    rmcp::model::ElicitationSchemaBuilder,
 };
+
+/// A question to the user: a form with these fields, all of which have to be filled in.
+fn form(message: &str, fields: &Value) -> Result<InputRequest, ToolError> {
+    let names: Vec<_> = fields.as_object().into_iter().flat_map(JsonObject::keys).collect();
+    let schema = json!({ "type": "object", "properties": fields, "required": names });
+    Ok(InputRequest::Elicitation(ElicitRequest::new(ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: message.to_owned(),
+        requested_schema: serde_json::from_value(schema)?,
+    })))
+}
 
 /// A question with one text field.
 fn text_form(message: &str, field: &str) -> Result<InputRequest, ToolError> {
-    form(message, ElicitationSchema::builder().required_string(field))
+    form(message, &json!({ field: { "type": "string" } }))
 }
 
 /// A yes or no.
 fn confirmation() -> Result<InputRequest, ToolError> {
-    form("Please confirm", ElicitationSchema::builder().required_bool("ok"))
-}
-
-fn form(message: &str, fields: ElicitationSchemaBuilder) -> Result<InputRequest, ToolError> {
-    Ok(InputRequest::Elicitation(ElicitRequest::new(ElicitRequestParams::FormElicitationParams {
-        meta: None,
-        message: message.to_owned(),
-        requested_schema: fields.build().map_err(ToolError::masked)?,
-    })))
+    form("Please confirm", &json!({ "ok": { "type": "boolean" } }))
 }
 
 /// A request to the client's model.
@@ -147,8 +149,11 @@ async fn test_input_required_result_capabilities(context: &Context) -> Result<St
 
 /// Ask the client's model, whether the client has one or not.
 #[tool(scopes = "conformance:input", read_only)]
-async fn test_missing_capability() -> Result<String, ToolError> {
-    Err(InputRequired::request("anything", sample("Say something", 50)?).into())
+async fn test_missing_capability(context: &Context) -> Result<String, ToolError> {
+    match context.answer("anything") {
+        Some(answer) => Ok(format!("The model says: {}", answer["content"]["text"])),
+        None => Err(InputRequired::request("anything", sample("Say something", 50)?).into()),
+    }
 }
 
 /// Ask the user, over a response that could be a stream.
@@ -173,8 +178,50 @@ async fn test_sampling(prompt: String, context: &Context) -> Result<String, Tool
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_elicitation(message: String, context: &Context) -> Result<String, ToolError> {
     let Some(answer) = context.answer("user") else {
-        let fields = ElicitationSchema::builder().required_string("username").required_string("email");
-        return Err(InputRequired::request("user", form(&message, fields)?).into());
+        let fields = json!({ "username": { "type": "string" }, "email": { "type": "string" } });
+        return Err(InputRequired::request("user", form(&message, &fields)?).into());
     };
     Ok(format!("User response: {answer}"))
+}
+
+/// Ask the user, with an answer for each kind of field filled in (SEP-1034).
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_elicitation_sep1034_defaults(context: &Context) -> Result<String, ToolError> {
+    let Some(answer) = context.answer("user") else {
+        let fields = json!({
+            "name": { "type": "string", "default": "John Doe" },
+            "age": { "type": "integer", "default": 30 },
+            "score": { "type": "number", "default": 95.5 },
+            "status": { "type": "string", "enum": ["active", "inactive", "pending"], "default": "active" },
+            "verified": { "type": "boolean", "default": true },
+        });
+        return Err(InputRequired::request("user", form("Please check the form", &fields)?).into());
+    };
+    Ok(format!("Elicitation completed: {answer}"))
+}
+
+/// Ask the user to choose, in each way that there is (SEP-1330).
+#[tool(scopes = "conformance:input", read_only)]
+async fn test_elicitation_sep1330_enums(context: &Context) -> Result<String, ToolError> {
+    let Some(answer) = context.answer("user") else {
+        let titled = json!([
+            { "const": "value1", "title": "First Option" },
+            { "const": "value2", "title": "Second Option" },
+            { "const": "value3", "title": "Third Option" },
+        ]);
+        let untitled = json!(["option1", "option2", "option3"]);
+        let fields = json!({
+            "untitledSingle": { "type": "string", "enum": untitled },
+            "titledSingle": { "type": "string", "oneOf": titled },
+            "legacyEnum": {
+                "type": "string",
+                "enum": ["opt1", "opt2", "opt3"],
+                "enumNames": ["Option One", "Option Two", "Option Three"],
+            },
+            "untitledMulti": { "type": "array", "items": { "type": "string", "enum": untitled } },
+            "titledMulti": { "type": "array", "items": { "anyOf": titled } },
+        });
+        return Err(InputRequired::request("user", form("Please choose", &fields)?).into());
+    };
+    Ok(format!("Elicitation completed: {answer}"))
 }
