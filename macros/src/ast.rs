@@ -21,7 +21,7 @@ pub(crate) struct Tool {
 /// One parameter of the function.
 pub(crate) enum Parameter {
     /// An owned type: it comes from JSON.
-    Argument(Argument),
+    Argument(Box<Argument>),
     /// A reference: the server gives it. The type is the one behind the reference.
     Given(TypeReference),
 }
@@ -63,7 +63,7 @@ impl Tool {
 
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
         self.parameters.iter().filter_map(|parameter| match parameter {
-            Parameter::Argument(argument) => Some(argument),
+            Parameter::Argument(argument) => Some(&**argument),
             Parameter::Given(_) => None,
         })
     }
@@ -89,8 +89,9 @@ fn parameter(input: &mut FnArg, errors: &mut Errors) -> Option<Parameter> {
         FnArg::Typed(input) => input,
     };
     // What a macro of the author's passes on comes in invisible brackets.
-    while let Type::Group(group) = &mut *input.ty {
-        input.ty = group.elem.clone();
+    while let Type::Group(group) = &*input.ty {
+        let inner = group.elem.clone();
+        input.ty = inner;
     }
     let is_given = matches!(&*input.ty, Type::Reference(_));
     let mut header = None;
@@ -121,12 +122,12 @@ fn parameter(input: &mut FnArg, errors: &mut Errors) -> Option<Parameter> {
     }
     match &*input.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
-            Some(Parameter::Argument(Argument {
+            Some(Parameter::Argument(Box::new(Argument {
                 name: pattern.ident.clone(),
                 ty: (*input.ty).clone(),
                 attributes,
                 header,
-            }))
+            })))
         }
         pattern => {
             errors.push(

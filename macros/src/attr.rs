@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::{
     Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token,
     ext::IdentExt,
-    parse::{Parse, ParseStream, Parser},
+    parse::{Parse, ParseBuffer, ParseStream, Parser},
     punctuated::Punctuated,
     token,
 };
@@ -160,13 +160,13 @@ impl ToolAttr {
             "name" => self.name = string(&name, values, errors),
             "title" => self.title = string(&name, values, errors),
             "description" => self.description = string(&name, values, errors),
-            "read_only" => self.read_only = flag(&name, values, errors),
-            "destructive" => self.destructive = flag(&name, values, errors),
-            "idempotent" => self.idempotent = flag(&name, values, errors),
-            "open_world" => self.open_world = flag(&name, values, errors),
+            "read_only" => self.read_only = flag(&name, &values, errors),
+            "destructive" => self.destructive = flag(&name, &values, errors),
+            "idempotent" => self.idempotent = flag(&name, &values, errors),
+            "open_world" => self.open_world = flag(&name, &values, errors),
             "guard" => self.guards = expressions(&name, values, "guard = path::to::check", errors),
             "visible_to" => {
-                self.visible_to = expressions(&name, values, "visible_to = org_role(\"Owner\")", errors);
+                self.visible_to = expressions(&name, values, "visible_to = require_org_role(\"Owner\")", errors);
             }
             "timeout" => self.timeout = duration(&name, values, errors),
             "concurrency" => self.concurrency = concurrency(&name, values, errors),
@@ -227,9 +227,10 @@ fn ungroup(mut expr: Expr) -> Expr {
 }
 
 fn scope_list(keyword: Ident, values: Values, errors: &mut Errors) -> ScopeList {
-    let usage = match keyword == "scopes" {
-        true => "write `scopes = \"employees:read:public\"`, or `scopes(\"a\", \"b\")` for several".to_owned(),
-        false => "write `any_scope(\"a\", \"b\")`".to_owned(),
+    let usage = if keyword == "scopes" {
+        "write `scopes = \"employees:read:public\"`, or `scopes(\"a\", \"b\")` for several"
+    } else {
+        "write `any_scope(\"a\", \"b\")`"
     };
     let expressions = match values {
         Values::None => {
@@ -301,10 +302,10 @@ fn strings(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -> Ve
     strings
 }
 
-fn flag(name: &Ident, values: Values, errors: &mut Errors) -> Option<bool> {
+fn flag(name: &Ident, values: &Values, errors: &mut Errors) -> Option<bool> {
     match values {
         Values::None => Some(true),
-        Values::One(Expr::Lit(ExprLit { lit: Lit::Bool(LitBool { value, .. }), .. })) => Some(value),
+        Values::One(Expr::Lit(ExprLit { lit: Lit::Bool(LitBool { value, .. }), .. })) => Some(*value),
         _ => {
             errors.push(name, format!("write `{name}` or `{name} = false`"));
             None
@@ -381,9 +382,10 @@ pub(crate) fn argument_header(attribute: &Attribute, errors: &mut Errors) -> Opt
     let mut headers = Vec::new();
     let parsed = match &attribute.meta {
         Meta::List(list) => list.parse_nested_meta(|meta| {
-            let value = match meta.path.is_ident("header") {
-                true => meta.value().and_then(|value| value.parse::<LitStr>()),
-                false => Err(meta.error(usage)),
+            let value = if meta.path.is_ident("header") {
+                meta.value().and_then(ParseBuffer::parse::<LitStr>)
+            } else {
+                Err(meta.error(usage))
             };
             headers.push(value.map_err(|error| syn::Error::new(error.span(), usage))?);
             Ok(())
@@ -421,7 +423,9 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
             _ => None,
         })
         .flat_map(|text| {
-            text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()).collect::<Vec<_>>()
+            text.split('\n')
+                .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned())
+                .collect::<Vec<_>>()
         })
         .collect();
     let text = lines.join("\n").trim().to_owned();

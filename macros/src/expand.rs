@@ -17,7 +17,7 @@ pub(crate) fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
         Err(error) => {
             let message = syn::Error::new(error.span(), format!("`#[tool]` stands on an `async fn`: {error}"));
             let message = message.to_compile_error();
-            return quote!(#message #item);
+            return message.into_iter().chain(item).collect();
         }
     };
     let mut errors = Errors::default();
@@ -215,7 +215,9 @@ fn body(tool: &Tool, krate: &TokenStream, arguments: &Arguments) -> TokenStream 
         Parameter::Argument(_) => from_json.next().cloned().unwrap_or_default(),
         Parameter::Given(reference) => {
             let ty = &reference.elem;
-            quote_spanned!(ty.span()=> __invocation.state::<#ty>()?)
+            // A local name keeps the span of here: where a macro of the author's wrote the type, it is out of scope.
+            let invocation = quote!(__invocation);
+            quote_spanned!(ty.span()=> #invocation.state::<#ty>()?)
         }
     });
     let values: Vec<_> = values.collect();
@@ -224,6 +226,7 @@ fn body(tool: &Tool, krate: &TokenStream, arguments: &Arguments) -> TokenStream 
     let call = quote_spanned!(function.span()=> #function(#(#values),*));
     let into_result = output_method(tool, krate, "into_result");
     quote! {
+        #[allow(deprecated)]
         fn __toolgate_body(
             #mutability __invocation: #krate::__private::Invocation<'_>,
         ) -> #krate::__private::BodyFuture<'_> {
@@ -304,9 +307,11 @@ fn annotations(tool: &Tool, krate: &TokenStream) -> Option<TokenStream> {
     let attr = &tool.attr;
     let hints = [attr.read_only, attr.destructive, attr.idempotent, attr.open_world];
     hints.iter().any(Option::is_some).then(|| {
-        let [read_only, destructive, idempotent, open_world] = hints.map(|hint| match hint {
-            Some(hint) => quote!(::core::option::Option::Some(#hint)),
-            None => quote!(::core::option::Option::None),
+        let [read_only, destructive, idempotent, open_world] = hints.map(|hint| {
+            hint.map_or_else(
+                || quote!(::core::option::Option::None),
+                |hint| quote!(::core::option::Option::Some(#hint)),
+            )
         });
         quote! {
             .annotations(#krate::Annotations {
@@ -318,3 +323,6 @@ fn annotations(tool: &Tool, krate: &TokenStream) -> Option<TokenStream> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

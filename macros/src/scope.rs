@@ -85,14 +85,14 @@ pub(crate) fn checks<'a>(
     list: &TokenStream,
     named: Option<&Path>,
     span: Span,
-    names: impl IntoIterator<Item = &'a LitStr>,
+    scopes: impl IntoIterator<Item = &'a LitStr>,
 ) -> TokenStream {
     let found = named.is_none().then(|| {
         let (path, list) = (respan(krate, span), respan(list, span));
         let check = quote_spanned!(span=> #path::__private::check_list(#list));
         quote!(const _: () = #check;)
     });
-    let checks = names.into_iter().map(|name| {
+    let checks = scopes.into_iter().map(|name| {
         let span = name.span();
         let (path, list) = (respan(krate, span), respan(list, span));
         let check = quote_spanned!(span=> #path::__private::scope(#list, #name));

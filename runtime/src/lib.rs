@@ -45,12 +45,17 @@
 #[allow(unused_extern_crates)]
 extern crate self as toolgate;
 
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+#[path = "bench.rs"]
+pub mod __bench;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
 pub mod audit;
 pub mod auth;
 mod gate;
+pub mod guides;
 pub mod metrics;
 pub mod propelauth;
 mod scope;
@@ -70,7 +75,9 @@ pub mod content {
 /// Policies beyond scopes: [`Guard`](guard::Guard)s see the arguments, [`Visibility`](guard::Visibility) rules decide
 /// about the list too.
 pub mod guard {
-    pub use crate::tool::{Arguments, Denied, Guard, GuardFuture, Org, OrgRole, Visibility, org, org_role};
+    pub use crate::tool::{
+        Arguments, Denied, Guard, GuardFuture, Org, OrgRole, Visibility, require_org, require_org_role,
+    };
 }
 
 /// Asking the user something in the middle of a call.
@@ -104,7 +111,7 @@ pub use rmcp::model::CallToolResult;
 pub use scope::{Scope, ScopeSet, Scopes, Shortfall};
 /// A JSON object; as the type of a `#[serde(flatten)]` parameter it takes all arguments as they came.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
-pub use server::{BuildError, BuiltServer, Error, Preflight, Server};
+pub use server::{BuildError, BuiltServer, Error, Preflight, Server, stop_signal};
 pub use tool::{
     Annotations, Argument, Context, Json, LogLevel, ScopeTable, ToolDescriptor, ToolError, ToolInfo, ToolOutput,
 };

@@ -8,11 +8,11 @@ pub use serde_json;
 use rmcp::model::CallToolResult;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use crate::{Scope, ToolError};
 pub use crate::{
     scope::{check_list, missing, scope},
     tool::{BodyFuture, Invocation, ParameterSchemas, StateType, ToolDescriptor},
 };
-use crate::{Scope, ToolError};
 
 /// The scope that is checked right beside: generated code writes a constant `scope(LIST, name)` for each of these. Were
 /// the checked constant used itself, the compiler would report a misspelt scope once more for everything that uses it.

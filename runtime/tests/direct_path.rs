@@ -16,7 +16,7 @@ use proptest::{prelude::*, sample::select, test_runner::TestRunner};
 use serde_json::{Value, json};
 use toolgate::{
     auth::{Claims, StaticTokens},
-    guard::{Arguments, Denied, org_role},
+    guard::{Arguments, Denied, require_org_role},
     prelude::*,
 };
 use tower::ServiceExt;
@@ -99,7 +99,7 @@ async fn guarded(day: String) -> String {
 }
 
 /// Only owners see it.
-#[tool(authenticated, visible_to = org_role("Owner"))]
+#[tool(authenticated, visible_to = require_org_role("Owner"))]
 async fn owners() -> Vec<String> {
     vec!["a".to_owned(), "b".to_owned()]
 }
@@ -322,10 +322,12 @@ fn the_direct_path_answers_as_rmcp_does() {
             let _guard = runtime.enter();
             (router(true, conceal), router(false, conceal))
         };
-        let mut runner = TestRunner::new(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() });
+        let mut runner =
+            TestRunner::new(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() });
         runner
             .run(&request(), |sent| {
-                let answers = runtime.block_on(async { (send(&direct, &sent).await, send(&through_rmcp, &sent).await) });
+                let answers =
+                    runtime.block_on(async { (send(&direct, &sent).await, send(&through_rmcp, &sent).await) });
                 prop_assert_eq!(answers.0, answers.1);
                 Ok(())
             })

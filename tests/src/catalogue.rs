@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use toolgate::Scopes;
-use toolgate::guard::org_role;
+use toolgate::guard::require_org_role;
 use toolgate::prelude::*;
 
 use crate::Probe;
@@ -84,9 +84,9 @@ catalogue! {
     one_a
     #[tool(scopes = "b:read", scopes_in = crate::catalogue::CATALOGUE)]
     one_b
-    #[tool(authenticated, visible_to = org_role("Owner"), scopes_in = crate::catalogue::CATALOGUE)]
+    #[tool(authenticated, visible_to = require_org_role("Owner"), scopes_in = crate::catalogue::CATALOGUE)]
     owners
-    #[tool(scopes = "c", visible_to = org_role("Owner"), scopes_in = crate::catalogue::CATALOGUE)]
+    #[tool(scopes = "c", visible_to = require_org_role("Owner"), scopes_in = crate::catalogue::CATALOGUE)]
     owners_with_c
     #[tool(scopes = "d", any_scope("d", "e"), scopes_in = crate::catalogue::CATALOGUE)]
     overlapping

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use toolgate::guard::{Arguments, Denied, org_role};
+use toolgate::guard::{Arguments, Denied, require_org_role};
 use toolgate::prelude::*;
 
 use crate::Probe;
@@ -97,7 +97,7 @@ async fn file_write(probe: &Probe) {
 }
 
 /// Only for owners.
-#[tool(authenticated, visible_to = org_role("Owner"))]
+#[tool(authenticated, visible_to = require_org_role("Owner"))]
 async fn owner_only(probe: &Probe) -> &'static str {
     probe.ran();
     "for the owner's eyes"

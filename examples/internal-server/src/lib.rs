@@ -7,7 +7,6 @@ pub mod repository;
 mod scope_table;
 mod scopes;
 mod startup;
-mod stop;
 pub mod tenant;
 mod tools;
 mod welcome;

@@ -56,7 +56,8 @@ impl Breaker {
         Permit { breaker: self, probe: false }.succeeded();
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    #[cfg(test)]
+    fn is_open(&self) -> bool {
         self.lock().open_until.is_some()
     }
 

@@ -100,8 +100,7 @@ impl TokenCache {
     {
         let ttl = self.limits.ttl;
         if ttl.is_zero() {
-            self.lookups.increment(Lookup::Miss);
-            return load().await;
+            return self.ask(load).await;
         }
         let digest = TokenDigest::of(token);
         if self.inactive.contains_key(&digest) {
@@ -129,7 +128,24 @@ impl TokenCache {
             }
             self.forget(digest, &entry).await;
         }
-        Err(Unavailable::new("access was revoked again each time the token was checked").into())
+        Err(revoked_again())
+    }
+
+    /// Without a cache an answer that was under way when access was revoked is not used either.
+    async fn ask<F, L>(&self, load: F) -> Result<Arc<Caller>, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<Arc<Caller>, ValidationError>>,
+    {
+        for _ in 0..MAX_ROUNDS {
+            self.lookups.increment(Lookup::Miss);
+            let since = self.revocations.now();
+            let caller = load().await?;
+            if self.revocations.still_stands(caller.token_claims(), since) {
+                return Ok(caller);
+            }
+        }
+        Err(revoked_again())
     }
 
     async fn load<F, L>(&self, digest: TokenDigest, load: &F) -> Result<Arc<Entry>, ValidationError>
@@ -193,6 +209,10 @@ impl TokenCache {
     pub(crate) fn len(&self) -> u64 {
         self.active.entry_count()
     }
+}
+
+fn revoked_again() -> ValidationError {
+    Unavailable::new("access was revoked again each time the token was checked").into()
 }
 
 impl std::fmt::Debug for TokenCache {

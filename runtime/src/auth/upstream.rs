@@ -78,8 +78,4 @@ impl Upstream {
     pub(crate) fn answers_again(&self) {
         self.breaker.close();
     }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.breaker.is_open()
-    }
 }

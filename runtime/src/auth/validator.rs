@@ -85,17 +85,24 @@ pub struct Unavailable {
     /// When to try again, if the authorization server said so.
     pub retry_after: Option<Duration>,
     our_fault: bool,
+    lasting: bool,
 }
 
 impl Unavailable {
     /// Unavailable for this reason.
     pub fn new(reason: impl Into<Arc<str>>) -> Self {
-        Self { reason: reason.into(), retry_after: None, our_fault: false }
+        Self { reason: reason.into(), retry_after: None, our_fault: false, lasting: false }
     }
 
     /// Says that it is this server's own settings that are wrong, such as its credentials: waiting does not help.
     pub fn our_fault(mut self) -> Self {
         self.our_fault = true;
+        self
+    }
+
+    /// Says that the same question will get the same answer: it is not asked again at once.
+    pub fn lasting(mut self) -> Self {
+        self.lasting = true;
         self
     }
 
@@ -105,7 +112,7 @@ impl Unavailable {
 
     /// Whether asking at once may help.
     pub(crate) fn is_worth_a_retry(&self) -> bool {
-        !self.our_fault && self.retry_after.is_none()
+        !self.our_fault && !self.lasting && self.retry_after.is_none()
     }
 
     /// Says when to try again.

@@ -53,6 +53,7 @@ pub(crate) struct Malformed {
 
 pub(crate) const PARSE_ERROR: i32 = -32700;
 pub(crate) const INVALID_REQUEST: i32 = -32600;
+pub(crate) const INVALID_PARAMS: i32 = -32602;
 
 impl<'a> Envelope<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
@@ -77,6 +78,24 @@ impl<'a> Envelope<'a> {
             Some(plain) if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
             _ => serde_json::from_str(name).ok(),
         }
+    }
+
+    /// What is wrong with the parameters of a call, if they are none: rmcp would take the request for one of another
+    /// method, and say that there is no such.
+    pub(crate) fn bad_call(&self) -> Option<&'static str> {
+        if self.method.as_deref() != Some("tools/call") || self.id.is_none() {
+            return None;
+        }
+        let params = &self.params;
+        if params.shape != Shape::Object {
+            return Some("the parameters of a call are an object with the name of a tool");
+        }
+        if !params.name.is_some_and(|name| name.get().starts_with('"')) {
+            return Some("the name of a tool is a string");
+        }
+        let fits =
+            params.arguments.is_none_or(|arguments| arguments.get().starts_with('{') || arguments.get() == "null");
+        (!fits).then_some("the arguments of a call are an object")
     }
 
     /// The id as it may be given back: a string or a number, as JSON-RPC has them.
@@ -253,6 +272,34 @@ mod tests {
         assert_eq!(called(r#"{"method":"tools/list","params":{"name":"a"}}"#), Ok(None));
         assert_eq!(called(r#"{"method":"tools/call","params":["a"]}"#), Ok(None));
         assert_eq!(called(r#"{"method":"tools/call","params":{"name":7}}"#), Ok(None));
+    }
+
+    #[test]
+    fn a_call_that_is_none_is_told_apart() {
+        let bad = |params: &str| {
+            let body = format!(r#"{{"id":1,"method":"tools/call","params":{params}}}"#);
+            Envelope::parse(body.as_bytes()).unwrap().bad_call().is_some()
+        };
+        for params in [
+            "[]",
+            "null",
+            "7",
+            "{}",
+            r#"{"name":7}"#,
+            r#"{"name":null}"#,
+            r#"{"name":"a","arguments":[]}"#,
+            r#"{"name":"a","arguments":7}"#,
+        ] {
+            assert!(bad(params), "{params}");
+        }
+        for params in [r#"{"name":"a"}"#, r#"{"name":"a","arguments":null}"#, r#"{"name":"a","arguments":{}}"#] {
+            assert!(!bad(params), "{params}");
+        }
+        assert_eq!(
+            Envelope::parse(br#"{"method":"tools/call"}"#).unwrap().bad_call(),
+            None,
+            "a notification is rmcp's"
+        );
     }
 
     #[test]

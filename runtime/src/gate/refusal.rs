@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     challenge::Challenge,
-    envelope::{Envelope, INVALID_REQUEST, Malformed},
+    envelope::{Envelope, INVALID_PARAMS, INVALID_REQUEST, Malformed},
 };
 use crate::{
     auth::{CredentialsError, Unavailable},
@@ -84,6 +84,11 @@ pub(crate) fn unavailable(unavailable: &Unavailable) -> Response<Body> {
 
 pub(crate) fn malformed(malformed: &Malformed) -> Response<Body> {
     rpc_error(StatusCode::BAD_REQUEST, "null", malformed.code, &malformed.message, None)
+}
+
+/// A call whose parameters are none.
+pub(crate) fn bad_call(envelope: &Envelope<'_>, text: &str) -> Response<Body> {
+    rpc_error(StatusCode::BAD_REQUEST, envelope.request_id(), INVALID_PARAMS, text, None)
 }
 
 /// A body that is JSON and not a message that MCP knows.

@@ -96,6 +96,10 @@ impl Gate {
                 }
             };
             let asked = asked.with_body(&envelope);
+            if let Some(text) = envelope.bad_call() {
+                trail.refused(asked, Some(&caller), Reason::MalformedMessage);
+                return Ok(refusal::bad_call(&envelope, text));
+            }
             let tool = envelope.called_tool();
             if let Some(response) = self.decide(asked, tool.as_deref(), &caller) {
                 return Ok(response);

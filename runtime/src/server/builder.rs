@@ -541,7 +541,8 @@ fn check_path(path: &str, problems: &mut Vec<String>) {
 /// The endpoint must not stand where something else does.
 fn check_routes(endpoint: &str, base_path: &str, problems: &mut Vec<String>) {
     let below_base = |path: &str| format!("{base_path}{path}");
-    let taken = [health::ALIVE.to_owned(), health::READY.to_owned(), webhooks::PATH.to_owned(), below_base(webhooks::PATH)];
+    let taken =
+        [health::ALIVE.to_owned(), health::READY.to_owned(), webhooks::PATH.to_owned(), below_base(webhooks::PATH)];
     if taken.iter().any(|path| path == endpoint || *path == below_base(endpoint)) {
         problems.push(format!(
             "the path of the endpoint is `{endpoint}`, where something else stands: write one such as /mcp"

@@ -15,6 +15,7 @@ use super::{
     mcp::McpService,
     preflight::Probe,
     start_up::{Bound, StartUp},
+    stop_signal,
 };
 use crate::{
     gate::{Gate, GateService},
@@ -169,32 +170,4 @@ async fn serve_metrics(address: Option<SocketAddr>) -> Result<Option<metrics::pr
 #[expect(clippy::unused_async, reason = "the one with the feature is async")]
 async fn serve_metrics(_: Option<SocketAddr>) -> Result<(), Error> {
     Ok(())
-}
-
-/// Ctrl-C, or what a service manager sends.
-async fn stop_signal() {
-    let interrupt = async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(%error, "cannot wait for Ctrl-C; stop the process instead");
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot wait for SIGTERM");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }

@@ -82,11 +82,7 @@ impl ServerHandler for Handler {
         let call = Call {
             name: &request.name,
             arguments,
-            asked: Asked {
-                id: &request_id,
-                traceparent: context.traceparent(),
-                since: self.admission.arrived(),
-            },
+            asked: Asked { id: &request_id, traceparent: context.traceparent(), since: self.admission.arrived() },
         };
         match self.dispatcher.call(caller, call, Some(&context)).await {
             Dispatched::Result(result) => Ok(result.into()),

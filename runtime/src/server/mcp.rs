@@ -50,7 +50,13 @@ impl McpService {
             .with_max_request_body_bytes(max_body)
             .with_cancellation_token(shutdown)
             .disable_allowed_hosts();
-        Self(Arc::new(Inner { dispatcher, info: Arc::new(info), config, sessions: Arc::default(), seal: Arc::new(seal) }))
+        Self(Arc::new(Inner {
+            dispatcher,
+            info: Arc::new(info),
+            config,
+            sessions: Arc::default(),
+            seal: Arc::new(seal),
+        }))
     }
 }
 

@@ -14,9 +14,11 @@ mod mcp;
 mod metadata;
 mod preflight;
 mod start_up;
+mod stop;
 mod webhooks;
 
 pub use builder::Server;
 pub use built::BuiltServer;
 pub use error::{BuildError, Error};
 pub use preflight::Preflight;
+pub use stop::stop_signal;

@@ -105,10 +105,11 @@ impl Probe {
             }
         }
         let preflight = Preflight::new(findings);
-        self.readiness.looked(preflight.findings());
         if preflight.passed() {
+            // Before saying so: whoever hears that the server is ready does not wait for the circuit breaker.
             self.gate.authenticator.answers_again();
         }
+        self.readiness.looked(preflight.findings());
         self.log(&preflight);
         preflight
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jsonschema::Validator;
+use jsonschema::{Validator, error::ValidationErrorKind};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -125,7 +125,12 @@ pub(crate) struct Violation {
 impl Violation {
     /// The offending value is left out of the sentence: the caller has it, and a log should not.
     fn new(error: &jsonschema::ValidationError<'_>) -> Self {
-        Self { pointer: error.instance_path().to_string(), message: error.masked_with("the value").to_string() }
+        let message = match error.kind() {
+            // Every choice, where the usual sentence cuts them short: the model needs the one it did not think of.
+            ValidationErrorKind::Enum { options } => format!("the value is not one of {options}"),
+            _ => error.masked_with("the value").to_string(),
+        };
+        Self { pointer: error.instance_path().to_string(), message }
     }
 
     pub(crate) fn of_all(message: impl Into<String>) -> Self {
@@ -174,6 +179,16 @@ mod tests {
     #[test]
     fn a_missing_argument_is_named() {
         assert_eq!(violations(json!({})), [r#"(arguments): "id" is a required property"#]);
+    }
+
+    #[test]
+    fn every_choice_of_an_enumeration_is_named() {
+        let schema =
+            json!({ "type": "object", "properties": { "day": { "enum": ["Mon", "Tue", "Wed", "Thu", "Fri"] } } });
+        let schema = ArgumentSchema::new(schema.try_into().unwrap()).ok().unwrap();
+        let Value::Object(arguments) = json!({ "day": "Sat" }) else { unreachable!() };
+        let violations = schema.check(arguments).err().unwrap();
+        assert_eq!(violations[0].to_string(), r#"/day: the value is not one of ["Mon","Tue","Wed","Thu","Fri"]"#);
     }
 
     #[test]

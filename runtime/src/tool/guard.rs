@@ -91,11 +91,11 @@ where
 /// What `#[tool(visible_to = ..)]` takes: who may see and call the tool at all, beyond scopes.
 ///
 /// It is asked for `tools/list` and again for each call, without arguments, so a tool that it hides is answered like
-/// one that does not exist. A `fn(&Caller) -> bool` is one; [`org_role`] and [`org`] make others.
+/// one that does not exist. A `fn(&Caller) -> bool` is one; [`require_org_role`] and [`require_org`] make others.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no rule about who sees a tool",
     label = "not a visibility rule",
-    note = "write `org_role(\"Owner\")`, `org(\"..\")`, a `fn(&Caller) -> bool`, or a type with `impl Visibility`"
+    note = "write `require_org_role(\"Owner\")`, `require_org(\"..\")`, a `fn(&Caller) -> bool`, or a type with `impl Visibility`"
 )]
 pub trait Visibility: Send + Sync + 'static {
     /// Whether this caller may see and call the tool.
@@ -108,17 +108,17 @@ impl<F: Fn(&Caller) -> bool + Send + Sync + 'static> Visibility for F {
     }
 }
 
-/// Only callers with this role in their organization, word for word: `#[tool(.., visible_to = org_role("Owner"))]`.
-pub const fn org_role(role: &'static str) -> OrgRole {
+/// Only callers with this role in their organization, word for word: `#[tool(.., visible_to = require_org_role("Owner"))]`.
+pub const fn require_org_role(role: &'static str) -> OrgRole {
     OrgRole(role)
 }
 
-/// Only callers who act for the organization with this ID (a UUID): `#[tool(.., visible_to = org("1d2e…"))]`.
-pub const fn org(id: &'static str) -> Org {
+/// Only callers who act for the organization with this ID (a UUID): `#[tool(.., visible_to = require_org("1d2e…"))]`.
+pub const fn require_org(id: &'static str) -> Org {
     Org(id)
 }
 
-/// Made by [`org_role`].
+/// Made by [`require_org_role`].
 #[derive(Clone, Copy, Debug)]
 pub struct OrgRole(&'static str);
 
@@ -128,7 +128,7 @@ impl Visibility for OrgRole {
     }
 }
 
-/// Made by [`org`].
+/// Made by [`require_org`].
 #[derive(Clone, Copy, Debug)]
 pub struct Org(&'static str);
 

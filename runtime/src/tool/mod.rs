@@ -23,7 +23,7 @@ pub use context::Context;
 pub(crate) use decision::{Authorized, Refusal};
 pub use descriptor::{Annotations, BodyFuture, Invocation, ToolDescriptor};
 pub use error::ToolError;
-pub use guard::{Denied, Guard, GuardFuture, Org, OrgRole, Visibility, org, org_role};
+pub use guard::{Denied, Guard, GuardFuture, Org, OrgRole, Visibility, require_org, require_org_role};
 pub use input::InputRequired;
 pub(crate) use input::undeclared;
 pub use log::LogLevel;

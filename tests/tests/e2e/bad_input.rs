@@ -158,8 +158,8 @@ async fn a_name_that_only_looks_like_a_tools_is_unknown() {
     }
 }
 
-/// A call that is not one may be an invalid request, or one of a method that there is not.
-const NO_CALL: [i64; 4] = [-32600, -32601, -32602, -32020];
+/// A call whose parameters are none has invalid parameters.
+const NO_CALL: [i64; 1] = [-32602];
 
 #[tokio::test]
 async fn a_name_that_is_no_string_is_refused() {

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use toolgate::auth::TokenValidator;
 use toolgate::propelauth::Variable;
-use toolgate::{PropelAuth, Server};
+use toolgate::{PropelAuth, Server, stop_signal};
 use toolgate_dev_tenant::{DevTenant, Mint, MintError};
 
 use crate::company::Company;
 use crate::repository::Repository;
-use crate::{Cli, RoleTable, RoleToken, SCOPES, TableFormat, TokenSource, Welcome, stop, tenant};
+use crate::{Cli, RoleTable, RoleToken, SCOPES, TableFormat, TokenSource, Welcome, tenant};
 
 pub use error::StartError;
 
@@ -141,7 +141,7 @@ impl Ready {
     async fn serve(self, tokens: TokenSource) -> Result<(), StartError> {
         let welcome = Welcome { mcp_url: self.server.endpoint().to_owned(), tokens };
         print(&welcome.to_string());
-        self.server.serve_on(self.listener, stop::signal()).await?;
+        self.server.serve_on(self.listener, stop_signal()).await?;
         self.company.close().await;
         Ok(())
     }

@@ -1,0 +1,3 @@
+//! Guides. Every example in them compiles and runs.
+
+pub mod writing_policies;
