@@ -15,21 +15,19 @@ pub(crate) fn arguments(tool: &Tool, errors: &mut Errors) {
         if tool.attr.audit[..i].iter().any(|earlier| earlier.value() == name.value()) {
             errors.push(name, format!("`{}` is named twice: remove one", name.value()));
         } else if all_known && !names.iter().flatten().any(|known| *known == name.value()) {
-            errors.push(
-                name,
-                format!(
-                    "the tool has no argument `{}`: name one as it is in JSON, {}",
-                    name.value(),
-                    known(names.iter().flatten())
-                ),
-            );
+            let text = format!("the tool has no argument `{}`{}", name.value(), known(names.iter().flatten()));
+            errors.push(name, text);
         }
     }
 }
 
 fn known<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "but it has none".to_owned() } else { format!("such as {}", names.join(", ")) }
+    if names.is_empty() {
+        ", and no other".to_owned()
+    } else {
+        format!(": name one as it is in JSON, {}", names.join(", "))
+    }
 }
 
 /// The name in JSON; nothing for a parameter that is flattened.
