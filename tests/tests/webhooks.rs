@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use reqwest::RequestBuilder;
@@ -234,8 +234,15 @@ impl TokenValidator for Slow {
 
 #[tokio::test]
 async fn an_answer_that_was_under_way_cannot_bring_access_back() {
+    for ttl in [Duration::from_secs(300), Duration::ZERO] {
+        an_answer_under_way(ttl).await;
+    }
+}
+
+async fn an_answer_under_way(ttl: Duration) {
     let validator = Slow::default();
-    let server = TestServer::with(|server| server.auth(validator.clone()).webhook_secret(SECRET)).await;
+    let server =
+        TestServer::with(|server| server.auth(validator.clone()).webhook_secret(SECRET).cache_ttl(ttl)).await;
     let client = server.client_with("token", Revision::Modern);
     let request = tokio::spawn({
         let client = client.clone();
@@ -244,10 +251,10 @@ async fn an_answer_that_was_under_way_cannot_bring_access_back() {
     validator.0.asked.notified().await;
     deliver(&server, "msg_1", &disabled("harriet")).await;
     validator.0.answer.notify_one();
-    assert_eq!(request.await.unwrap(), 401, "the old answer was not used");
+    assert_eq!(request.await.expect("it was sent"), 401, "the old answer was not used");
     assert_eq!(client.list().await.status, 401);
     assert_eq!(server.probe.runs(), 0);
-    assert_eq!(validator.0.questions.load(Ordering::SeqCst), 2);
+    assert!(validator.0.questions.load(Ordering::SeqCst) >= 2);
 }
 
 #[tokio::test]
