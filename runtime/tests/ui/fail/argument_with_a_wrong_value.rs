@@ -26,8 +26,20 @@ async fn number_as_meta() {}
 #[tool(scopes = "employees:read:public", guard)]
 async fn guard_of_nothing() {}
 
+#[tool(scopes = "employees:read:public", guard = "own_department")]
+async fn text_as_guard() {}
+
+#[tool(scopes = "employees:read:public", visible_to = "Owner")]
+async fn text_as_visibility() {}
+
 #[tool(scopes = "employees:read:public", visible_to())]
 async fn visible_to_nobody() {}
+
+#[tool(scopes = "employees:read:public", scopes_in = "SCOPES")]
+async fn text_as_list() {}
+
+#[tool(scopes = "employees:read:public", scopes_in)]
+async fn list_of_nothing() {}
 
 #[tool(scopes = "employees:read:public", crate = "gate")]
 async fn text_as_crate() {}

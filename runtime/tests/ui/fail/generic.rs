@@ -1,3 +1,5 @@
+#![allow(unused_variables)]
+
 use toolgate::prelude::*;
 
 pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);

@@ -1,3 +1,5 @@
+#![allow(unused_variables)]
+
 use toolgate::{guard::{Arguments, Denied}, prelude::*};
 
 pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
@@ -23,10 +25,9 @@ async fn two() {}
 #[tool(scopes = "employees:read:public", guard = another_result)]
 async fn three() {}
 
-#[tool(scopes = "employees:read:public", guard = "own_department")]
-async fn four() {}
+struct Office;
 
-#[tool(scopes = "employees:read:public", guard = missing)]
-async fn five() {}
+#[tool(scopes = "employees:read:public", guard = Office)]
+async fn four() {}
 
 fn main() {}

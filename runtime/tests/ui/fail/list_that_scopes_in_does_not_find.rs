@@ -7,10 +7,4 @@ async fn profile() -> String {
     String::new()
 }
 
-#[tool(scopes = "employees:read:public", scopes_in = "SCOPES")]
-async fn literal() {}
-
-#[tool(scopes = "employees:read:public", scopes_in)]
-async fn nothing() {}
-
 fn main() {}

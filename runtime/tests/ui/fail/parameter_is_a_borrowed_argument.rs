@@ -1,3 +1,5 @@
+#![allow(unused_variables)]
+
 use toolgate::prelude::*;
 
 pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
@@ -13,6 +15,11 @@ async fn optional(name: Option<&str>) {}
 
 #[tool(scopes = "employees:read:public")]
 async fn list(names: &Vec<String>) {}
+
+struct Directory;
+
+#[tool(scopes = "employees:read:public")]
+async fn optional_state(directory: Option<&Directory>) {}
 
 #[tool(scopes = "employees:read:public")]
 async fn number(limit: &u32) {}

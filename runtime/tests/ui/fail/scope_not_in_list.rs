@@ -7,10 +7,9 @@ async fn profile() -> String {
     String::new()
 }
 
-#[tool(scopes("employees:read:public", "Employees:Read:Private"))]
+#[tool(scopes("employees:read:public", "Employees:Read:Private", "tickets"))]
 async fn several() {}
 
-/// Nothing in the list is near.
 #[tool(scopes = "tickets")]
 async fn far() {}
 

@@ -7,7 +7,4 @@ async fn profile() -> String {
     String::new()
 }
 
-#[tool(scopes = "employees:read:public,employees:read:private")]
-async fn comma() {}
-
 fn main() {}

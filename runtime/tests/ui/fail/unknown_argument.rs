@@ -11,6 +11,9 @@ async fn spelling() {}
 #[tool(scopes = "employees:read:public", tiemout = "30s")]
 async fn transposed() {}
 
+#[tool(auth)]
+async fn abbreviated() {}
+
 #[tool(scopes = "employees:read:public", colour = "red")]
 async fn far() {}
 

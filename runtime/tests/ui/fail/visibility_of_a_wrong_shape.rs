@@ -1,3 +1,5 @@
+#![allow(unused_variables)]
+
 use toolgate::prelude::*;
 
 pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
@@ -16,7 +18,9 @@ async fn one() {}
 #[tool(scopes = "employees:read:public", visible_to = without_caller)]
 async fn two() {}
 
-#[tool(scopes = "employees:read:public", visible_to = "Owner")]
+struct Office;
+
+#[tool(scopes = "employees:read:public", visible_to = Office)]
 async fn three() {}
 
 fn main() {}

@@ -1,7 +1,10 @@
+#![allow(unused_variables)]
+
 use toolgate::prelude::*;
 
 pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
 
+#[derive(Deserialize)]
 struct EmployeeId(String);
 
 #[tool(scopes = "employees:read:public")]

@@ -1,0 +1,11 @@
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
+
+#[tool(scopes = "employees:read:public", guard = own_department)]
+async fn profile() {}
+
+#[tool(scopes = "employees:read:public", visible_to = require_org_role("Owner"))]
+async fn other() {}
+
+fn main() {}

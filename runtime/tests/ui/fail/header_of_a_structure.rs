@@ -1,8 +1,0 @@
-use toolgate::prelude::*;
-
-pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
-
-#[tool(scopes = "employees:read:public")]
-async fn profile(#[arg(header = "Region")] regions: Vec<String>) {}
-
-fn main() {}
