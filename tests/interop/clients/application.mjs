@@ -65,6 +65,14 @@ export class Application {
     return this.verifier;
   }
 
+  discoveryState() {
+    return this.discovered;
+  }
+
+  saveDiscoveryState(state) {
+    this.discovered = state;
+  }
+
   redirectToAuthorization(url) {
     this.#callbacks = [];
     spawn(process.env.BROWSER, [url.href], { stdio: 'ignore' });

@@ -1,9 +1,10 @@
 """Runs the parts, in order, and says how it went."""
 
 import argparse
+import signal
 import sys
 
-from . import inspector, issuers, story
+from . import chromium, conformance, inspector, issuers, story
 from .report import Report
 from .servers import InternalServer
 from .setup import Setup
@@ -27,7 +28,9 @@ PARTS = {
     "rmcp": client_part("rmcp"),
     "rmcp-modern": client_part("rmcp-modern"),
     "issuers": issuers.run,
+    "chromium": chromium.run,
     "inspector": inspector.run,
+    "conformance": conformance.run,
 }
 
 
@@ -40,6 +43,8 @@ def main():
         print("\n".join(PARTS))
         return 0
     wanted = arguments.only or PARTS
+    # Whoever stops the run, such as its time limit, stops the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was stopped"))
     report, setup = Report(), Setup()
     for name in PARTS:
         if name in wanted:

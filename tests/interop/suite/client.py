@@ -11,6 +11,7 @@ Anything that fails is answered with `{"ok": false, "error": "what the client sa
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .desk import Desk
 from .processes import Conversation, environment
@@ -33,6 +34,8 @@ class Client:
     asks: str = "granted"
     # Whether it refuses authorization server metadata that names another issuer.
     strict: bool = True
+    # The browser that it opens; the one that only follows the pages if left out.
+    browser: Path | None = None
     options: dict = field(default_factory=dict)
 
 
@@ -42,7 +45,9 @@ class Session:
     def __init__(self, setup, client, url, folder):
         self.desk = Desk(folder)
         env = environment(
-            BROWSER=setup.here / "browser", INTEROP_DESK=folder, INTEROP_OPTIONS=json.dumps(client.options)
+            BROWSER=client.browser or setup.here / "browser",
+            INTEROP_DESK=folder,
+            INTEROP_OPTIONS=json.dumps(client.options),
         )
         self._process = Conversation([*client.command, url], folder / "client.log", env)
 

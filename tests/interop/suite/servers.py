@@ -23,10 +23,11 @@ class InternalServer(Process):
         else:
             self.auth_url = tenant.auth_url
 
-    def decisions(self):
-        """The audit record: one dictionary for each decision, oldest first."""
+    def calls(self):
+        """The audit record of the calls: tool and outcome of each, oldest first."""
         lines = [line for line in self.log.read_text().splitlines() if " toolgate::audit: " in line]
-        return [dict(re.findall(r'(\w+)="([^"]*)"', line)) for line in lines]
+        fields = [dict(re.findall(r'\b(tool|outcome)="([^"]*)"', line)) for line in lines]
+        return [(one["tool"], one["outcome"]) for one in fields if "tool" in one]
 
 
 class Tenant(Process):

@@ -35,11 +35,11 @@ def everything_granted(report, setup, client, server, role, run="matrix"):
 def beyond_the_role(report, client, server, session, role):
     """Calls a tool that the role can never call: nobody can grant its scope."""
     tool = company.FORBIDDEN[role]
-    decisions, visits = len(server.decisions()), len(session.desk.visits())
+    calls, visits = len(server.calls()), len(session.desk.visits())
     answer = session.call(tool, company.ARGUMENTS[tool])
     report.check(f"{tool} is refused", not answer["ok"], answer)
-    outcomes = {decision["outcome"] for decision in server.decisions()[decisions:]}
-    report.equal(f"{tool} is answered with insufficient_scope only", outcomes, {"insufficient_scope"})
+    answered = set(server.calls()[calls:])
+    report.equal("it is answered with insufficient_scope only", answered, {(tool, "insufficient_scope")})
     if client.steps_up:
         visited = session.desk.visits_after(visits)
         report.check("it asks the person for the scope", asks_for(visited, tool), visited)
@@ -67,12 +67,9 @@ def one_scope_granted(report, setup, client, server, role, run="matrix"):
         report.equal("the list is that scope's", session.list().get("tools"), company.tools_of([company.FIRST_SCOPE]))
 
         session.desk.seat(company.PEOPLE[role])
-        decisions = len(server.decisions())
+        calls = len(server.calls())
         answer = session.call(tool, company.ARGUMENTS[tool])
-        first = server.decisions()[decisions : decisions + 1]
-        challenge = [(one["tool"], one["outcome"], one["required"]) for one in first]
-        required = " ".join(company.TOOLS[tool])
-        report.equal("the call is challenged", challenge, [(tool, "insufficient_scope", required)])
+        report.equal("the call is challenged", server.calls()[calls : calls + 1], [(tool, "insufficient_scope")])
         visited = session.desk.visits_after(1) if client.steps_up else session.desk.visits()[1:]
         if not client.steps_up:
             report.check("it cannot step up, as measured before", not answer["ok"] and not visited, (answer, visited))
