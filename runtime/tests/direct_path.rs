@@ -1,6 +1,8 @@
 //! What is answered without rmcp is what rmcp would have answered: a stream of requests (valid, nearly valid, hostile)
 //! goes through two servers that differ in nothing but the direct path, and status, headers and body are compared.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},

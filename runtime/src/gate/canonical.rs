@@ -122,14 +122,12 @@ fn revision(headers: &HeaderMap, envelope: &Envelope<'_>, method: &str) -> Optio
     if only(headers, &METHOD)? != method || headers.keys().any(|name| name.as_str().starts_with("mcp-param-")) {
         return None;
     }
-    match envelope.params.name {
-        Some(name) => {
-            if only(headers, &NAME)? != name.get().trim_matches('"') {
-                return None;
-            }
-        }
-        None if headers.contains_key(NAME) => return None,
-        None => {}
+    let same_name = match envelope.params.name {
+        Some(name) => only(headers, &NAME)? == name.get().trim_matches('"'),
+        None => !headers.contains_key(NAME),
+    };
+    if !same_name {
+        return None;
     }
     // rmcp itself says whether the metadata is complete.
     let meta: RequestMetaObject = serde_json::from_str(envelope.params.meta?.get()).ok()?;

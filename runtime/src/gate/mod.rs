@@ -16,7 +16,7 @@ mod service;
 mod spliced;
 
 pub(crate) use admission::Admission;
-pub(crate) use audit::Asked;
+pub(crate) use audit::{Asked, Reason};
 pub(crate) use dispatch::{Call, Dispatched, Dispatcher};
 pub(crate) use limits::Limits;
 pub(crate) use listing::Listings;

@@ -34,7 +34,7 @@ impl Failure {
             Self::Answer(_) | Self::Document(_) | Self::Http(HttpError::Redirect(_) | HttpError::NotFound) => {
                 unavailable.lasting()
             }
-            _ => unavailable,
+            Self::Http(_) => unavailable,
         }
     }
 }

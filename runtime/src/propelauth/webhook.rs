@@ -89,6 +89,11 @@ impl Delivery {
         self.event.kind()
     }
 
+    /// When it was sent, by the sender's clock.
+    pub(crate) fn sent(&self) -> SystemTime {
+        self.sent
+    }
+
     /// How long ago it was sent, as far as two clocks can tell.
     pub(crate) fn lag(&self) -> Duration {
         self.sent.elapsed().unwrap_or_default()

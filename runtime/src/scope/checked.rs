@@ -53,12 +53,11 @@ pub const fn scope(list: &'static Scopes, name: &'static str) -> Scope {
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_list(list: &Scopes) {
-    if list.is_missing() {
-        panic!(
-            "there is no `SCOPES` at the root of this crate. Declare `pub static SCOPES: Scopes = Scopes::new(&[..]);` \
+    assert!(
+        !list.is_missing(),
+        "there is no `SCOPES` at the root of this crate. Declare `pub static SCOPES: Scopes = Scopes::new(&[..]);` \
              there, or name the list of another place with `scopes_in = path::TO_LIST`"
-        );
-    }
+    );
 }
 
 /// Generated code imports this module in an outer scope and `crate::*` in an inner one, so `SCOPES` means the crate's

@@ -57,9 +57,7 @@ impl Scopes {
     /// an entry stands twice.
     #[track_caller]
     pub const fn new<const N: usize>(names: &'static [&'static str; N]) -> Self {
-        if N == 0 {
-            panic!("the list of scopes is empty: name at least one, such as \"employees:read:public\"");
-        }
+        assert!(N > 0, "the list of scopes is empty: name at least one, such as \"employees:read:public\"");
         let mut i = 0;
         while i < N {
             check_token(names[i]);
@@ -91,9 +89,10 @@ impl Scopes {
             self.position_or_panic(implied[i]);
             i += 1;
         }
-        if self.rule_count == MAX_RULES {
-            panic!("more than 64 `implies` rules: put all that one scope implies into one rule");
-        }
+        assert!(
+            self.rule_count < MAX_RULES,
+            "more than 64 `implies` rules: put all that one scope implies into one rule"
+        );
         self.rules[self.rule_count] = Rule { scope, implied };
         self.rule_count += 1;
         if self.reaches(scope, scope) {
@@ -211,9 +210,7 @@ const fn is_scope_token(text: &str) -> bool {
 
 #[track_caller]
 const fn check_token(name: &str) {
-    if name.is_empty() {
-        panic!("a scope is empty: write a name, such as \"employees:read:public\"");
-    }
+    assert!(!name.is_empty(), "a scope is empty: write a name, such as \"employees:read:public\"");
     if !is_scope_token(name) {
         Message::new("`")
             .push(name)

@@ -110,9 +110,13 @@ mod tests {
             required in prop::collection::btree_set(0_usize..300, 0..6),
         ) {
             let mut set = ScopeSet::default();
-            granted.iter().for_each(|&bit| set.insert(bit));
+            for &bit in &granted {
+                set.insert(bit);
+            }
             let mut mask = Mask::default();
-            required.iter().for_each(|&bit| mask.insert(bit));
+            for &bit in &required {
+                mask.insert(bit);
+            }
 
             prop_assert_eq!(mask.all_in(&set), required.is_subset(&granted));
             prop_assert_eq!(mask.any_in(&set), !required.is_disjoint(&granted));

@@ -49,7 +49,7 @@ const fn distance(a: &str, b: &str) -> Option<usize> {
         row[0] = i + 1;
         let mut j = 0;
         while j < b.len() {
-            let substituted = diagonal + (a[i].to_ascii_lowercase() != b[j].to_ascii_lowercase()) as usize;
+            let substituted = diagonal + !a[i].eq_ignore_ascii_case(&b[j]) as usize;
             diagonal = row[j + 1];
             let mut best = substituted;
             if row[j] + 1 < best {

@@ -12,7 +12,7 @@ use rmcp::{
 };
 
 use crate::{
-    gate::{Admission, Asked, Call, Dispatched, Dispatcher, INSUFFICIENT_SCOPE},
+    gate::{Admission, Asked, Call, Dispatched, Dispatcher, INSUFFICIENT_SCOPE, Reason},
     scope::Shortfall,
     tool::{Belonging, Context, StateSeal, undeclared},
 };
@@ -69,7 +69,11 @@ impl ServerHandler for Handler {
         let arguments = request.arguments.unwrap_or_default();
         let belonging = Belonging::to(&request.name, caller, &arguments);
         let request_state = match &request.request_state {
-            Some(sealed) => Some(self.seal.open(sealed, &belonging).map_err(|_| invalid_request_state())?),
+            Some(sealed) => Some(self.seal.open(sealed, &belonging).map_err(|_| {
+                let asked = Asked { id: &request_id, traceparent: None, since: self.admission.arrived() };
+                self.dispatcher.trail().refused(asked, Some(caller), Reason::InvalidRequestState);
+                invalid_request_state()
+            })?),
             None => None,
         };
         let context = Context::new(

@@ -68,25 +68,26 @@ async fn protected_resource(State(metadata): State<Arc<Metadata>>) -> Response<B
 }
 
 async fn authorization_server(State(metadata): State<Arc<Metadata>>) -> Response<Body> {
-    match metadata.discovery.get().await {
-        Ok(server) => match &server.document {
-            Some(document) => document_response(StatusCode::OK, &Value::Object(document.clone())),
-            None => document_response(
-                StatusCode::NOT_FOUND,
-                &json!({ "error": "not_found", "error_description": "this server passes on no authorization server metadata" }),
-            ),
-        },
-        Err(_) => {
-            let mut response = document_response(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &json!({
-                    "error": "temporarily_unavailable",
-                    "error_description": "the authorization server cannot be reached just now; try again later",
-                }),
-            );
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-            response
-        }
+    let Ok(server) = metadata.discovery.get().await else {
+        let mut response = document_response(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &json!({
+                "error": "temporarily_unavailable",
+                "error_description": "the authorization server cannot be reached just now; try again later",
+            }),
+        );
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        return response;
+    };
+    match &server.document {
+        Some(document) => document_response(StatusCode::OK, &Value::Object(document.clone())),
+        None => document_response(
+            StatusCode::NOT_FOUND,
+            &json!({
+                "error": "not_found",
+                "error_description": "this server passes on no authorization server metadata",
+            }),
+        ),
     }
 }
 

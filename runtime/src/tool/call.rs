@@ -37,8 +37,10 @@ pub(crate) struct Called {
 pub(crate) enum Outcome {
     /// The body gave a result.
     Completed,
-    /// The body gave an error that is shown, or asked for input.
+    /// The body gave an error that is shown.
     Failed,
+    /// The body asked for input.
+    InputRequired,
     /// The body failed with an error that is masked.
     Masked,
     /// The body panicked.
@@ -74,6 +76,7 @@ impl Label for Outcome {
         match self {
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::InputRequired => "input_required",
             Self::Masked => "internal_error",
             Self::Panicked => "panicked",
             Self::TimedOut => "timed_out",
@@ -99,6 +102,7 @@ impl Registry {
         context: Option<&Context>,
     ) -> Called {
         let name = authorized.tool().name();
+        let can_ask = authorized.tool().descriptor().takes_context();
         let timeout = self.timeout_of(authorized.tool());
         // The body and the guards run inside: a panic there is caught here, and goes no further than this call.
         let run = AssertUnwindSafe(self.run(authorized, arguments, context)).catch_unwind();
@@ -124,7 +128,7 @@ impl Registry {
             },
             result = run => match result {
                 Ok(Ok(result)) => Called { answer: Answer::Result(result), outcome: Outcome::Completed },
-                Ok(Err(error)) => failed(name, without_questions(context, error.into_failure())),
+                Ok(Err(error)) => failed(name, without_questions(can_ask, error.into_failure())),
                 Err(panic) => panicked(name, panic.as_ref()),
             },
             () = limit => {
@@ -185,9 +189,9 @@ impl Registry {
 }
 
 /// A tool that asks has to take a `&Context`, or it could never see the answer.
-fn without_questions(context: Option<&Context>, failure: Failure) -> Failure {
+fn without_questions(can_ask: bool, failure: Failure) -> Failure {
     match failure {
-        Failure::InputRequired(_) if context.is_none() => {
+        Failure::InputRequired(_) if !can_ask => {
             Failure::Masked("the tool asks for input and takes no `&Context` to see the answer".into())
         }
         failure => failure,
@@ -205,7 +209,7 @@ fn failed(tool: &'static str, failure_: Failure) -> Called {
         Failure::InvalidArguments(violations) => {
             (Answer::Result(failure(describe(&violations))), Outcome::InvalidArguments)
         }
-        Failure::InputRequired(input) => (Answer::InputRequired(input.into_result()), Outcome::Failed),
+        Failure::InputRequired(input) => (Answer::InputRequired(input.into_result()), Outcome::InputRequired),
         Failure::InsufficientScope(shortfall) => (Answer::InsufficientScope(shortfall), Outcome::InsufficientScope),
         Failure::Masked(error) => {
             let reference = reference();

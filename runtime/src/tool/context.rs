@@ -11,7 +11,7 @@ use rmcp::{
 use serde_json::{Map, Value};
 
 use super::{
-    Registry,
+    RegisteredTool, Registry,
     log::{self, LogLevel},
 };
 use crate::auth::Caller;
@@ -69,7 +69,7 @@ impl Context {
 
     /// The names of the tools that this caller may call: those that `tools/list` shows.
     pub fn tools(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.registry.visible_to(&self.caller).map(|tool| tool.name())
+        self.registry.visible_to(&self.caller).map(RegisteredTool::name)
     }
 
     /// The JSON-RPC id of the request.

@@ -179,7 +179,10 @@ impl ToolDescriptor {
 
 impl fmt::Debug for ToolDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ToolDescriptor").field("name", &self.name).field("defined_at", &self.defined_at).finish()
+        f.debug_struct("ToolDescriptor")
+            .field("name", &self.name)
+            .field("defined_at", &self.defined_at)
+            .finish_non_exhaustive()
     }
 }
 

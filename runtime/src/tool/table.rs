@@ -18,14 +18,9 @@ pub struct ToolInfo {
     /// The scopes of which one is needed; empty if there is no such choice.
     pub any_scope: Vec<&'static str>,
     /// The hints for clients.
-    #[serde(skip_serializing_if = "is_default")]
     pub annotations: Annotations,
     /// Where the function stands: file and line.
     pub defined_at: &'static str,
-}
-
-fn is_default(annotations: &Annotations) -> bool {
-    *annotations == Annotations::default()
 }
 
 impl ToolInfo {

@@ -27,6 +27,8 @@ pub(crate) enum Reason {
     UnreadableBody,
     /// The body is no message.
     MalformedMessage,
+    /// What a client brought back between rounds is not what this server gave it.
+    InvalidRequestState,
     /// The token has too few scopes.
     InsufficientScope,
     /// There is no such tool.
@@ -57,6 +59,7 @@ impl Label for Reason {
             Self::TokensUnavailable => "tokens_unavailable",
             Self::UnreadableBody => "unreadable_body",
             Self::MalformedMessage => "malformed_message",
+            Self::InvalidRequestState => "invalid_request_state",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnknownTool => "unknown_tool",
             Self::Hidden => "hidden",
