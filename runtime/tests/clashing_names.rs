@@ -1,0 +1,142 @@
+//! Nothing in the author's scope can stand in for what generated code means, or be hidden by it.
+#![allow(dead_code, unused_macros, missing_docs, unreachable_pub, non_camel_case_types, clippy::pedantic)]
+
+mod support;
+
+use serde_json::json;
+use toolgate::prelude::{
+    Caller, Deserialize, Json, JsonSchema, Scopes, Serialize, ToolError, schemars, scope as checked, tool,
+};
+
+pub static SCOPES: Scopes = Scopes::new(&["names:read"]);
+
+// What generated code must not find.
+pub struct Option;
+pub struct Box;
+pub struct None;
+pub struct Ok;
+pub struct Err;
+pub struct Vec;
+pub struct Send;
+pub struct Scope;
+pub struct Context;
+pub struct Arguments;
+pub struct ToolDescriptor;
+pub trait Future {}
+pub trait Into {}
+pub trait ToolOutput {}
+pub trait Parameter {}
+pub type Result<T> = std::result::Result<T, ToolError>;
+pub mod std_ {}
+pub mod core {}
+pub mod alloc {}
+pub mod inventory {}
+pub mod rmcp {}
+pub mod __private {}
+macro_rules! submit {
+    () => {};
+}
+macro_rules! concat {
+    () => {};
+}
+
+// What generated code must not hide.
+pub fn scope() -> &'static str {
+    "mine"
+}
+pub fn start() {}
+pub fn body() {}
+
+/// The alias of the crate is what the result means.
+#[tool(scopes = "names:read")]
+async fn aliased(fail: bool) -> Result<String> {
+    if fail {
+        return Result::Err(ToolError::new("as asked"));
+    }
+    Result::Ok(scope().to_owned())
+}
+
+/// Functions and parameters have the names that generated code may use inside.
+#[tool(scopes = "names:read")]
+async fn input(input: String, output: String, __invocation: String, __schemas: String) -> String {
+    format!("{input}{output}{__invocation}{__schemas}")
+}
+
+#[tool(scopes = "names:read")]
+async fn output(__arguments: String, #[serde(default)] __generator: String) -> String {
+    format!("{__arguments}{__generator}")
+}
+
+#[tool(scopes = "names:read")]
+async fn schema(tool: String) -> String {
+    tool
+}
+
+#[tool(scopes = "names:read", name = "tool")]
+async fn main_tool(caller: &Caller) -> String {
+    caller.require(checked!("names:read")).map(|()| "ok".to_owned()).unwrap_or_default()
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+pub struct __ToolgateArgument {
+    name: String,
+}
+
+/// The author's type is the one that the parameter means.
+#[tool(scopes = "names:read")]
+async fn own_type(
+    argument: __ToolgateArgument,
+    r#type: String,
+    r#fn: std::option::Option<u8>,
+) -> Json<__ToolgateArgument> {
+    Json(__ToolgateArgument { name: format!("{} {} {:?}", argument.name, r#type, r#fn) })
+}
+
+/// A raw identifier beside derives.
+#[tool(scopes = "names:read")]
+async fn r#match(#[serde(default)] r#type: String) -> String {
+    r#type
+}
+
+mod beside {
+    use ::toolgate::prelude::*;
+
+    use super::support;
+
+    mod toolgate {}
+
+    /// A module named like the crate is in the way of relative paths only.
+    #[tool(scopes = "names:read")]
+    async fn beside_a_module_named_toolgate() {}
+
+    #[tokio::test]
+    async fn it_is_there() {
+        let names = support::names(support::server(&super::SCOPES)).await;
+        assert!(names.iter().any(|name| name == "beside_a_module_named_toolgate"), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_results_are_the_author_s() {
+    let call = |tool, arguments| support::call(support::server(&SCOPES), tool, arguments);
+    assert_eq!(support::text(&call("aliased", json!({ "fail": false })).await), "mine");
+    assert_eq!(support::text(&call("aliased", json!({ "fail": true })).await), "as asked");
+    let all = json!({ "input": "a", "output": "b", "__invocation": "c", "__schemas": "d" });
+    assert_eq!(support::text(&call("input", all).await), "abcd");
+    assert_eq!(support::text(&call("output", json!({ "__arguments": "a" })).await), "a");
+    assert_eq!(support::text(&call("schema", json!({ "tool": "a" })).await), "a");
+    assert_eq!(support::text(&call("tool", json!({})).await), "ok");
+}
+
+#[tokio::test]
+async fn raw_identifiers_appear_as_what_they_name() {
+    let tool = support::listing(support::server(&SCOPES), "own_type").await;
+    let properties = tool["inputSchema"]["properties"].as_object().unwrap();
+    assert_eq!(properties.keys().collect::<std::vec::Vec<_>>(), ["argument", "fn", "type"]);
+    let arguments = json!({ "argument": { "name": "n" }, "type": "t", "fn": 7 });
+    let result = support::call(support::server(&SCOPES), "own_type", arguments).await;
+    assert_eq!(result["structuredContent"]["name"], "n t Some(7)");
+
+    let result = support::call(support::server(&SCOPES), "match", json!({ "type": "t" })).await;
+    assert_eq!(support::text(&result), "t");
+}

@@ -1,0 +1,110 @@
+//! Where tools and lists can stand.
+#![allow(missing_docs, unreachable_pub)]
+
+mod support;
+
+use toolgate::{ScopeTable, scope, tool};
+
+/// The list stands in a module below, and is found at the root.
+mod policy {
+    pub mod scopes {
+        use toolgate::prelude::*;
+
+        pub static SCOPES: Scopes =
+            Scopes::new(&["files:read", "files:write"]).implies("files:write", &["files:read"]);
+        pub static AUDIT: Scopes = Scopes::new(&["audit:read"]);
+    }
+}
+
+pub use policy::scopes::SCOPES;
+
+mod tools {
+    pub mod deep {
+        use toolgate::prelude::*;
+
+        #[tool(scopes = "files:read")]
+        pub async fn in_a_module() {}
+    }
+
+    use super::policy::scopes::AUDIT as LIST;
+
+    #[toolgate::tool(scopes = "audit:read", scopes_in = LIST)]
+    async fn of_another_list() {}
+
+    #[toolgate::tool(authenticated, scopes_in = crate::policy::scopes::AUDIT)]
+    async fn authenticated_of_another_list() {}
+}
+
+#[tool(scopes = "files:write", crate = ::toolgate)]
+async fn at_the_root() {}
+
+fn in_here() -> &'static str {
+    #[tool(scopes = "files:read")]
+    async fn in_a_function() -> &'static str {
+        NAME
+    }
+    const NAME: &str = "in_a_function";
+    let unused = in_a_function;
+    let _ = unused;
+    NAME
+}
+
+/// A family of tools from the author's own macro: what it passes on comes in invisible brackets.
+macro_rules! reader {
+    ($(#[$doc:meta])* $name:ident, $scope:literal, $list:path, $timeout:expr, $ty:ty, $given:ty) => {
+        $(#[$doc])*
+        #[tool(scopes = $scope, scopes_in = $list, timeout = $timeout, read_only)]
+        async fn $name(id: $ty, caller: $given) -> String {
+            format!("{id} {}", caller.user_id().unwrap_or_default())
+        }
+    };
+}
+
+reader! {
+    /// Reads by number.
+    of_a_macro, "files:read", crate::SCOPES, "5s", u32, &toolgate::Caller
+}
+
+const WRITE: toolgate::Scope = scope!("files:write");
+const AUDIT: toolgate::Scope = scope!("audit:read", in policy::scopes::AUDIT);
+static BOTH: [toolgate::Scope; 2] = [WRITE, scope!("files:read",)];
+
+const fn generic<const N: usize>() -> toolgate::Scope {
+    scope!("files:read")
+}
+
+#[test]
+fn a_list_has_the_tools_that_are_checked_against_it() {
+    let names = |list| ScopeTable::of(list).tools().iter().map(|tool| tool.name).collect::<Vec<_>>();
+    assert_eq!(names(&SCOPES), ["at_the_root", in_here(), "in_a_module", "of_a_macro"]);
+    assert_eq!(names(&policy::scopes::AUDIT), ["authenticated_of_another_list", "of_another_list"]);
+}
+
+#[tokio::test]
+async fn another_list_is_included_on_request() {
+    let server = support::server(&SCOPES).include(&policy::scopes::AUDIT);
+    let names = support::names(server).await;
+    assert!(names.contains(&"authenticated_of_another_list".to_owned()), "{names:?}");
+    assert!(!names.contains(&"of_another_list".to_owned()), "the token has no scope of that list: {names:?}");
+}
+
+#[tokio::test]
+async fn a_tool_of_a_macro_is_like_any_other() {
+    let tool = support::listing(support::server(&SCOPES), "of_a_macro").await;
+    assert_eq!(tool["description"], "Reads by number.");
+    assert_eq!(tool["inputSchema"]["properties"]["id"]["type"], "integer");
+    let result = support::call(support::server(&SCOPES), "of_a_macro", serde_json::json!({ "id": 7 })).await;
+    assert_eq!(support::text(&result), "7 tester");
+}
+
+#[test]
+fn a_scope_is_a_constant() {
+    assert_eq!(AUDIT.name(), "audit:read");
+    assert_eq!(BOTH.map(toolgate::Scope::name), ["files:write", "files:read"]);
+    assert_eq!(generic::<3>(), BOTH[1]);
+}
+
+#[test]
+fn a_tool_is_still_a_function() {
+    assert_eq!(size_of_val(&tools::deep::in_a_module), 0);
+}
