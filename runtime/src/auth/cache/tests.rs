@@ -8,6 +8,8 @@ use crate::{
     scope::ScopeIndex,
 };
 
+mod revocation_race;
+
 const TTL: Duration = Duration::from_secs(60);
 
 fn limits() -> CacheLimits {
