@@ -15,7 +15,7 @@ const MAX_QUEUED: usize = 4 * 1024 * 1024;
 /// How long a write that failed waits for the next attempt.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// How long the end waits for a disk that does not take anything.
-const LAST_ATTEMPTS: Duration = Duration::from_secs(5);
+const LAST_ATTEMPTS: Duration = if cfg!(test) { Duration::from_millis(500) } else { Duration::from_secs(5) };
 
 /// The queue, shared by those who record and the writer.
 pub(super) struct Queue {
@@ -137,4 +137,39 @@ impl Writer {
 
 fn lost(lines: usize, error: &io::Error) {
     tracing::error!(lines, %error, "the end of the audit could not be written and is lost");
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::{super::file::Rotation, *};
+
+    #[test]
+    fn a_full_disk_makes_those_who_record_wait_and_the_end_comes_nevertheless() {
+        // Every write to it fails as one to a full disk does.
+        let rotation = Rotation { max_bytes: u64::MAX, daily: false, keep: 1 };
+        let file = RotatingFile::open("/dev/full".into(), rotation).unwrap();
+        let (queue, writer) = Queue::start(file).unwrap();
+        let mut line = vec![b'x'; 1024 * 1024];
+        line.push(b'\n');
+        let pushed = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    queue.push(&line);
+                    pushed.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            // What waits is at most what the writer has taken and what fills the queue.
+            while pushed.load(Ordering::SeqCst) < 4 {
+                thread::yield_now();
+            }
+            assert!(queue.lock().lines.len() <= MAX_QUEUED + line.len());
+            assert!(pushed.load(Ordering::SeqCst) <= 11);
+            queue.end();
+        });
+        assert!(writer.join().is_ok());
+        assert_eq!(pushed.load(Ordering::SeqCst), 20);
+    }
 }
