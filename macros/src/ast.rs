@@ -7,6 +7,7 @@ use syn::{
 
 use crate::{
     attr::{self, ToolAttr},
+    doc,
     errors::Errors,
 };
 
@@ -57,7 +58,7 @@ impl Tool {
     pub(crate) fn description(&self) -> Option<String> {
         match &self.attr.description {
             Some(text) => Some(text.value()),
-            None => attr::doc(&self.function.attrs),
+            None => doc::text(&self.function.attrs),
         }
     }
 

@@ -219,7 +219,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// What a macro of the author's passes on comes in invisible brackets.
-fn ungroup(mut expr: Expr) -> Expr {
+pub(crate) fn ungroup(mut expr: Expr) -> Expr {
     while let Expr::Group(group) = expr {
         expr = *group.expr;
     }
@@ -409,25 +409,4 @@ pub(crate) fn argument_header(attribute: &Attribute, errors: &mut Errors) -> Opt
         return None;
     }
     Some(header)
-}
-
-/// The text of the doc comments among some attributes: lines joined, the one space after `///` taken off.
-pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
-    let lines: Vec<String> = attributes
-        .iter()
-        .filter_map(|attribute| match &attribute.meta {
-            Meta::NameValue(meta) if meta.path.is_ident("doc") => match ungroup(meta.value.clone()) {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        })
-        .flat_map(|text| {
-            text.split('\n')
-                .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned())
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    let text = lines.join("\n").trim().to_owned();
-    (!text.is_empty()).then_some(text)
 }

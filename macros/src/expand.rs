@@ -6,7 +6,8 @@ use syn::{Expr, Ident, ItemFn, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     ast::{Parameter, Tool},
-    attr::{self, ScopeList},
+    attr::ScopeList,
+    doc,
     errors::Errors,
     fallback, krate, scope, validate,
 };
@@ -94,7 +95,7 @@ impl Arguments {
     fn one_by_one(tool: &Tool, krate: &TokenStream) -> Self {
         let adds = tool.arguments().map(|argument| {
             let (ty, name) = (&argument.ty, argument.name.unraw().to_string());
-            let description = attr::doc(&argument.attributes).unwrap_or_default();
+            let description = doc::text(&argument.attributes).unwrap_or_default();
             let header = argument.header.as_ref().map(|header| quote!(.header(#name, #header)));
             let krate = scope::respan(krate, ty.span());
             let describe = quote_spanned!(ty.span()=> <#ty as #krate::__private::Parameter>::describe);

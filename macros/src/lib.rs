@@ -6,6 +6,7 @@
 mod ast;
 mod attr;
 mod audit;
+mod doc;
 mod errors;
 mod expand;
 mod fallback;
@@ -17,8 +18,17 @@ use proc_macro::TokenStream;
 
 /// Turns an async function into an MCP tool with declared scopes.
 ///
-/// ```ignore
+/// ```
 /// use toolgate::prelude::*;
+/// # #[derive(Serialize, JsonSchema)]
+/// # struct PublicProfile {}
+/// # struct Directory;
+/// # impl Directory {
+/// #     async fn public_profile(&self, _: &str) -> std::io::Result<PublicProfile> {
+/// #         Ok(PublicProfile {})
+/// #     }
+/// # }
+/// # fn main() {}
 ///
 /// pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
 ///
