@@ -7,6 +7,8 @@ mod challenge;
 mod direct;
 mod dispatch;
 mod envelope;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod limits;
 mod listing;
 mod live;

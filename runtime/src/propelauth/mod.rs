@@ -6,6 +6,8 @@ mod auth_url;
 mod client;
 mod config;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod introspection;
 mod metadata;
 mod preflight;
