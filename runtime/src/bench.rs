@@ -1,0 +1,101 @@
+//! Parts of the inside, for `benches/` to measure. Not for anybody else: it changes without notice.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::body::Body;
+use http::{HeaderMap, Response};
+
+use crate::{
+    auth::{
+        AudiencePolicy, Authenticator, BearerToken, CacheLimits, Caller, Claims, Revocations, TokenCache,
+        TokenValidator, Upstream,
+    },
+    gate::Refusals,
+    scope::{ScopeIndex, Scopes, Shortfall},
+    tool::{Parts, Registry, States},
+};
+
+/// The tools of a list, and one caller.
+pub struct Decision {
+    registry: Registry,
+    caller: Arc<Caller>,
+}
+
+impl Decision {
+    /// # Errors
+    ///
+    /// What a server of these tools would not be built for.
+    pub fn new(scopes: &'static Scopes, granted: &[&str]) -> Result<Self, Vec<String>> {
+        let index = Arc::new(ScopeIndex::new([scopes]));
+        let registry = Registry::new(Parts {
+            lists: &[scopes],
+            index: &index,
+            required_by_all: &[],
+            states: States::default(),
+            deny: Vec::new(),
+            default_timeout: None,
+            max_answer: usize::MAX,
+        })?;
+        let claims = Claims::new().scopes(granted.iter().copied());
+        Ok(Self { registry, caller: Arc::new(Caller::new(claims, index)) })
+    }
+
+    /// Whether the caller may call this tool.
+    pub fn decide(&self, tool: &str) -> bool {
+        self.registry.decide(tool, &self.caller).is_ok()
+    }
+
+    /// How many tools the caller may call.
+    pub fn visible(&self) -> usize {
+        self.registry.visible_to(&self.caller).count()
+    }
+}
+
+/// Reads the bearer token of a request.
+pub fn bearer(headers: &HeaderMap) -> Option<BearerToken> {
+    BearerToken::from_headers(headers).ok()
+}
+
+/// The refusals of a server.
+pub struct Refusal(Refusals);
+
+impl Refusal {
+    /// `resource_metadata` is the address of the protected resource metadata.
+    pub fn new(resource_metadata: impl Into<String>) -> Self {
+        Self(Refusals { resource_metadata: resource_metadata.into(), initial_scopes: Vec::new() })
+    }
+
+    /// The answer to a call that needs this scope and does not have it, with its challenge.
+    pub fn insufficient_scope(&self, scope: &'static str) -> Response<Body> {
+        let shortfall = Shortfall { required: vec![scope], missing: vec![scope] };
+        self.0.insufficient_scope(&shortfall, "1")
+    }
+}
+
+/// What is known of tokens.
+pub struct Tokens(Authenticator);
+
+impl Tokens {
+    /// Remembers up to so many tokens, whatever they weigh.
+    pub fn new(validator: impl TokenValidator, scopes: &'static Scopes, max_tokens: u64) -> Self {
+        let limits = CacheLimits {
+            ttl: Duration::from_secs(86_400),
+            inactive_ttl: Duration::from_secs(5),
+            grace: Duration::ZERO,
+            max_tokens,
+            max_bytes: max_tokens.saturating_mul(1 << 20),
+        };
+        Self(Authenticator::new(
+            Upstream::new(Arc::new(validator), Arc::default()),
+            TokenCache::new(limits, Arc::new(Revocations::new(Duration::from_secs(60)))),
+            Arc::new(ScopeIndex::new([scopes])),
+            String::new(),
+            AudiencePolicy::Any,
+        ))
+    }
+
+    /// Whether the token is good, from memory if it is there.
+    pub async fn authenticate(&self, token: &BearerToken) -> bool {
+        self.0.authenticate(token).await.is_ok()
+    }
+}
