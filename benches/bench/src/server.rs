@@ -21,12 +21,24 @@ pub(crate) enum Server {
     RmcpShared,
     Turbomcp,
     TowerMcp,
+    /// FastMCP as it comes: one introspection for every request.
+    Fastmcp,
+    /// FastMCP with the cache that its user can set.
+    FastmcpCached,
     Floor,
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Toolgate, Self::Rmcp, Self::RmcpShared, Self::Turbomcp, Self::TowerMcp, Self::Floor];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Toolgate,
+        Self::Rmcp,
+        Self::RmcpShared,
+        Self::Turbomcp,
+        Self::TowerMcp,
+        Self::Fastmcp,
+        Self::FastmcpCached,
+        Self::Floor,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -35,6 +47,8 @@ impl Server {
             Self::RmcpShared => "rmcp-shared",
             Self::Turbomcp => "turbomcp",
             Self::TowerMcp => "tower-mcp",
+            Self::Fastmcp => "fastmcp",
+            Self::FastmcpCached => "fastmcp-cached",
             Self::Floor => "floor",
         }
     }
@@ -45,13 +59,25 @@ impl Server {
             Self::Rmcp | Self::RmcpShared => "server-rmcp",
             Self::Turbomcp => "server-turbomcp",
             Self::TowerMcp => "server-tower-mcp",
+            // A virtual environment that `benches/run` makes.
+            Self::Fastmcp | Self::FastmcpCached => "fastmcp/bin/python",
             Self::Floor => "server-floor",
         }
     }
 
     /// Whether it checks tokens, and filters by scope.
     pub(crate) fn has_auth(self) -> bool {
-        matches!(self, Self::Toolgate | Self::Turbomcp | Self::TowerMcp)
+        !matches!(self, Self::Rmcp | Self::RmcpShared | Self::Floor)
+    }
+
+    /// Whether it is written in Python, and so slower by orders of magnitude.
+    pub(crate) fn is_slow(self) -> bool {
+        matches!(self, Self::Fastmcp | Self::FastmcpCached)
+    }
+
+    /// Whether it answers this revision without a session.
+    pub(crate) fn speaks(self, revision: Revision) -> bool {
+        revision == Revision::New || !matches!(self, Self::Turbomcp | Self::TowerMcp)
     }
 
     /// Whether a 403 is what it answers to a call without the scope.
@@ -86,17 +112,23 @@ impl Running {
         answers: &Path,
     ) -> Result<Self> {
         let mut command = Command::new(server.path()?);
+        if server.is_slow() {
+            command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fastmcp/server.py"));
+        }
         command.arg(address.to_string());
         match server {
             Server::Rmcp => command.arg(tools.to_string()),
             Server::RmcpShared => command.args([&tools.to_string(), "shared"]),
             Server::Floor => command.arg(answers.join(tools.to_string())),
-            Server::Toolgate | Server::Turbomcp | Server::TowerMcp => command.args([&tools.to_string(), auth_url]),
+            Server::FastmcpCached => command.args([&tools.to_string(), auth_url, "cached"]),
+            Server::Toolgate | Server::Turbomcp | Server::TowerMcp | Server::Fastmcp => {
+                command.args([&tools.to_string(), auth_url])
+            }
         };
         let start = Instant::now();
-        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut running = Self { process, address, started_in: Duration::ZERO };
-        let mut template = Template::new(address, Kind::Call, Revision::Old, tools, server.has_auth());
+        let mut template = Template::new(address, Kind::Call, Revision::New, tools, server.has_auth());
         loop {
             match client::check(address, &mut template, tools, 1) {
                 Ok(_) => break,
@@ -104,7 +136,7 @@ impl Running {
                     if let Some(status) = running.process.try_wait()? {
                         return Err(format!("{} ended: {status}", server.name()).into());
                     }
-                    if start.elapsed() > Duration::from_secs(20) {
+                    if start.elapsed() > Duration::from_secs(60) {
                         return Err(format!("{} does not answer: {error}", server.name()).into());
                     }
                     std::thread::sleep(Duration::from_micros(200));
