@@ -404,6 +404,15 @@ async fn no_order_of_events_allows_what_was_revoked_or_loses_what_is_good() {
     assert!(count == 1 || ends.iter().all(|&calls| calls > count / 10), "every end is reached often: {ends:?}");
 }
 
+/// Says that it is over, also if it failed.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// On real threads: what was learned before a revocation is not used by who comes after it, and a revocation of
 /// others ends nothing.
 #[test]
@@ -416,16 +425,18 @@ fn on_many_threads_nothing_outlives_its_revocation() {
     let begun = revocations.now();
     let ended = std::thread::scope(|scope| {
         scope.spawn(|| {
+            let _done = Done(&done);
             for round in 1..=ROUNDS {
                 truth.store(round, Ordering::Release);
                 revocations.revoke(&Revocation::User("revoked".to_owned()));
                 acknowledged.store(round, Ordering::Release);
                 // Now and then everybody else gets to run, on a machine with few cores too.
+                let waiting = std::time::Instant::now();
                 while round % 4 == 0 && noticed.load(Ordering::Acquire) < round {
+                    assert!(waiting.elapsed() < Duration::from_secs(20), "nobody noticed the revocation {round}");
                     std::thread::yield_now();
                 }
             }
-            done.store(true, Ordering::Release);
         });
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
