@@ -50,3 +50,8 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     };
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "{what}");
 }
+
+/// The README's server in twenty lines compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
