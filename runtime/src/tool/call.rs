@@ -7,7 +7,7 @@ use rmcp::model::{CallToolResult, ContentBlock, InputRequiredResult};
 use serde_json::{Map, Value};
 
 use super::{
-    Authorized, Context, Registry, ToolError, answer_size,
+    Authorized, Context, Denied, Registry, ToolError, answer_size,
     arguments::Violation,
     descriptor::Invocation,
     error::{Chain, Failure},
@@ -169,7 +169,14 @@ impl Registry {
         let tool = authorized.tool();
         let arguments = tool.arguments().check(arguments).map_err(ToolError::invalid_arguments)?;
         for guard in tool.descriptor().guards {
-            guard.check(authorized.caller(), &arguments).await?;
+            match AssertUnwindSafe(guard.check(authorized.caller(), &arguments)).catch_unwind().await {
+                Ok(verdict) => verdict?,
+                // Whoever could not say yes said no.
+                Err(_) => {
+                    tracing::error!(tool = tool.name(), "a guard panicked, which denies the call");
+                    return Err(Denied::new("the policy could not be checked").into());
+                }
+            }
         }
         // Nobody waits for a turn: a queue would only make everybody slow.
         let _slot = tool.slots().map(|slots| slots.try_acquire().map_err(|_| ToolError::busy())).transpose()?;

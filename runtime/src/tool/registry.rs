@@ -197,11 +197,7 @@ impl RegisteredTool {
             Some(Value::Object(meta)) => Some(rmcp::model::MetaObject(meta)),
             Some(_) => return Err("its `meta` is not a JSON object".to_owned()),
         };
-        let mirrors_headers = arguments.schema().get("properties").is_some_and(|properties| {
-            properties
-                .as_object()
-                .is_some_and(|all| all.values().any(|schema| schema.to_string().contains("x-mcp-header")))
-        });
+        let mirrors_headers = mirrors_headers(arguments.schema())?;
         let needs_only_the_caller = !descriptor.takes_context() && !mirrors_headers;
         Ok(Self {
             descriptor,
@@ -282,6 +278,32 @@ fn check_audited(descriptor: &ToolDescriptor, arguments: &ArgumentSchema) -> Res
         Some(name) => Err(format!("`audit(\"{name}\")` names an argument that it does not have")),
         None => Ok(()),
     }
+}
+
+/// Whether an argument is repeated in a header (SEP-2243), which only a plain value can be.
+fn mirrors_headers(schema: &serde_json::Map<String, Value>) -> Result<bool, String> {
+    let mut found = false;
+    for (name, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if schema.get("x-mcp-header").is_some() {
+            found = true;
+            let types = match schema.get("type") {
+                Some(Value::Array(types)) => {
+                    types.iter().filter_map(Value::as_str).filter(|&ty| ty != "null").collect()
+                }
+                Some(Value::String(ty)) => vec![ty.as_str()],
+                _ => Vec::new(),
+            };
+            if !matches!(types.as_slice(), ["string" | "integer" | "boolean"]) {
+                return Err(format!(
+                    "its argument `{name}` cannot be repeated in a header: only strings, integers and booleans can"
+                ));
+            }
+        } else if schema.to_string().contains("x-mcp-header") {
+            // Somewhere inside: rmcp knows what to make of it.
+            found = true;
+        }
+    }
+    Ok(found)
 }
 
 fn listed_annotations(annotations: Annotations) -> Option<ToolAnnotations> {
