@@ -62,6 +62,8 @@ mod gate;
 pub mod guides;
 pub mod metrics;
 pub mod propelauth;
+#[cfg(feature = "redis")]
+pub mod replicas;
 mod scope;
 mod server;
 mod tool;

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Audience, BearerToken, Caller, Claims, TokenCache, Upstream, ValidationError};
+use tokio::time::Instant;
+
+use super::{Audience, BearerToken, Caller, Claims, Peers, TokenCache, Upstream, ValidationError, cache::Answer};
 use crate::scope::ScopeIndex;
 
 /// What a token without a matching audience is worth. The default, and the only safe answer, is nothing.
@@ -21,6 +23,7 @@ pub(crate) struct Authenticator {
     index: Arc<ScopeIndex>,
     resource: String,
     audience: AudiencePolicy,
+    peers: Option<Arc<dyn Peers>>,
 }
 
 impl Authenticator {
@@ -31,7 +34,14 @@ impl Authenticator {
         resource: String,
         audience: AudiencePolicy,
     ) -> Self {
-        Self { upstream, cache, index, resource, audience }
+        Self { upstream, cache, index, resource, audience, peers: None }
+    }
+
+    /// Hears and tells these about revocations and tokens.
+    pub(crate) fn with_peers(mut self, peers: Option<Arc<dyn Peers>>) -> Self {
+        self.cache = self.cache.with_peers(peers.clone());
+        self.peers = peers;
+        self
     }
 
     /// # Errors
@@ -46,14 +56,38 @@ impl Authenticator {
         self.upstream.answers_again();
     }
 
-    async fn ask(&self, token: &BearerToken) -> Result<Arc<Caller>, ValidationError> {
+    async fn ask(&self, token: &BearerToken) -> Result<Answer, ValidationError> {
+        if let Some(answer) = self.ask_peers(token).await {
+            return Ok(answer);
+        }
+        // Before the question, as everything that its answer is measured by.
+        let place = self.peers.as_ref().and_then(|peers| peers.place());
+        let asked_at = Instant::now();
         let claims = self.upstream.validate(token).await?;
+        self.check(&claims)?;
+        if let (Some(peers), Some(place)) = (&self.peers, place) {
+            peers.share(token, &place, asked_at, &claims);
+        }
+        Ok(self.caller(claims).into())
+    }
+
+    /// What another replica was told, if it passes every check of this one.
+    async fn ask_peers(&self, token: &BearerToken) -> Option<Answer> {
+        let answer = self.peers.as_ref()?.answer(token).await?;
+        self.check(&answer.claims).ok()?;
+        Some(Answer { caller: self.caller(answer.claims), asked: Some((answer.since, answer.asked_at)) })
+    }
+
+    fn caller(&self, claims: Claims) -> Arc<Caller> {
+        Arc::new(Caller::new(claims, Arc::clone(&self.index)))
+    }
+
+    fn check(&self, claims: &Claims) -> Result<(), ValidationError> {
         if claims.is_expired(SystemTime::now()) {
             tracing::debug!(user = claims.subject, "refused a token that has expired");
             return Err(ValidationError::Inactive);
         }
-        self.check_audience(&claims)?;
-        Ok(Arc::new(Caller::new(claims, Arc::clone(&self.index))))
+        self.check_audience(claims)
     }
 
     /// RFC 8707 and MCP: a token that was issued for another resource is refused.

@@ -9,7 +9,7 @@ use moka::{Expiry, future::Cache, ops::compute::Op};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::{BearerToken, Caller, Revocations, Unavailable, ValidationError, revocation::Moment};
+use super::{BearerToken, Caller, Peers, Revocations, Unavailable, ValidationError, revocation::Moment};
 use crate::metrics::{self, CounterSet, Lookup};
 
 /// How long and how much is remembered.
@@ -30,6 +30,8 @@ pub(crate) struct CacheLimits {
 const MAX_ROUNDS: usize = 3;
 /// How long an old answer is used when the authorization server did not answer, before it is asked again.
 const STALE_FOR: Duration = Duration::from_secs(5);
+/// How long an answer is used while other replicas are not heard: as long as where nobody tells about revocations.
+const ALONE_TTL: Duration = Duration::from_secs(10);
 
 /// The SHA-256 of a token: what the cache knows it by.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,12 +43,27 @@ impl TokenDigest {
     }
 }
 
+/// Who a token stands for, and since when that is known if it was not asked just now.
+pub(crate) struct Answer {
+    pub(crate) caller: Arc<Caller>,
+    /// A moment from before somebody else asked, and when they did.
+    pub(crate) asked: Option<(Moment, Instant)>,
+}
+
+impl From<Arc<Caller>> for Answer {
+    fn from(caller: Arc<Caller>) -> Self {
+        Self { caller, asked: None }
+    }
+}
+
 /// An answer, and when it was asked for.
 pub(crate) struct Entry {
     caller: Arc<Caller>,
     /// On the clock of revocations, before the question was sent.
     since: Moment,
     asked_at: Instant,
+    /// When what it says was learned: earlier, if it was used again because the last question had no answer.
+    learned_at: Instant,
     lifetime: Duration,
 }
 
@@ -58,6 +75,7 @@ pub(crate) struct TokenCache {
     stale: Option<Cache<TokenDigest, Arc<Entry>>>,
     inactive: Cache<TokenDigest, ()>,
     revocations: Arc<Revocations>,
+    peers: Option<Arc<dyn Peers>>,
     lookups: CounterSet<Lookup>,
 }
 
@@ -87,16 +105,24 @@ impl TokenCache {
             inactive: Cache::builder().max_capacity(limits.max_tokens).time_to_live(limits.inactive_ttl).build(),
             limits,
             revocations,
+            peers: None,
             lookups: CounterSet::new(metrics::CACHE_LOOKUPS, "result"),
         }
     }
 
+    /// Trusts its memory for long only while these are heard.
+    pub(crate) fn with_peers(mut self, peers: Option<Arc<dyn Peers>>) -> Self {
+        self.peers = peers;
+        self
+    }
+
     /// The caller behind a token: remembered, or loaded. However many requests come with one new token, there is one
     /// load, and its failure is shared but not remembered.
-    pub(crate) async fn get<F, L>(&self, token: &BearerToken, load: F) -> Result<Arc<Caller>, ValidationError>
+    pub(crate) async fn get<F, L, A>(&self, token: &BearerToken, load: F) -> Result<Arc<Caller>, ValidationError>
     where
         F: Fn() -> L,
-        L: Future<Output = Result<Arc<Caller>, ValidationError>>,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<Answer>,
     {
         let ttl = self.limits.ttl;
         if ttl.is_zero() {
@@ -121,7 +147,9 @@ impl TokenCache {
             if entry.caller.is_expired(SystemTime::now()) {
                 return Err(ValidationError::Inactive);
             }
+            // In this order: what was heard before the look at the peers counts in the look at the revocations.
             if entry.asked_at.elapsed() <= ttl.min(entry.lifetime)
+                && self.may_use(&entry)
                 && self.revocations.still_stands(entry.caller.token_claims(), entry.since)
             {
                 return Ok(Arc::clone(&entry.caller));
@@ -132,15 +160,16 @@ impl TokenCache {
     }
 
     /// Without a cache an answer that was under way when access was revoked is not used either.
-    async fn ask<F, L>(&self, load: F) -> Result<Arc<Caller>, ValidationError>
+    async fn ask<F, L, A>(&self, load: F) -> Result<Arc<Caller>, ValidationError>
     where
         F: Fn() -> L,
-        L: Future<Output = Result<Arc<Caller>, ValidationError>>,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<Answer>,
     {
         for _ in 0..MAX_ROUNDS {
             self.lookups.increment(Lookup::Miss);
             let since = self.revocations.now();
-            let caller = load().await?;
+            let Answer { caller, .. } = load().await?.into();
             if self.revocations.still_stands(caller.token_claims(), since) {
                 return Ok(caller);
             }
@@ -148,19 +177,28 @@ impl TokenCache {
         Err(revoked_again())
     }
 
-    async fn load<F, L>(&self, digest: TokenDigest, load: &F) -> Result<Arc<Entry>, ValidationError>
+    /// Whether the peers are heard, or the entry is young enough to be used without them.
+    fn may_use(&self, entry: &Entry) -> bool {
+        match &self.peers {
+            Some(peers) => peers.are_heard() || entry.learned_at.elapsed() <= ALONE_TTL,
+            None => true,
+        }
+    }
+
+    async fn load<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<Arc<Entry>, ValidationError>
     where
         F: Fn() -> L,
-        L: Future<Output = Result<Arc<Caller>, ValidationError>>,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<Answer>,
     {
         // Before the question: a revocation from here on outdates the answer.
-        let since = self.revocations.now();
-        let asked_at = Instant::now();
-        let entry = |caller: &Arc<Caller>, lifetime| {
-            Arc::new(Entry { caller: Arc::clone(caller), since, asked_at, lifetime })
-        };
-        match load().await {
-            Ok(caller) => {
+        let now = (self.revocations.now(), Instant::now());
+        match load().await.map(A::into) {
+            Ok(Answer { caller, asked }) => {
+                let (since, asked_at) = asked.unwrap_or(now);
+                let entry = |caller: &Arc<Caller>, lifetime| {
+                    Arc::new(Entry { caller: Arc::clone(caller), since, asked_at, learned_at: asked_at, lifetime })
+                };
                 if let Some(stale) = &self.stale {
                     stale.insert(digest, entry(&caller, self.limits.ttl + self.limits.grace)).await;
                 }
@@ -179,7 +217,8 @@ impl TokenCache {
                     Ok(Arc::new(Entry {
                         caller: Arc::clone(&old.caller),
                         since: old.since,
-                        asked_at,
+                        asked_at: now.1,
+                        learned_at: old.learned_at,
                         lifetime: STALE_FOR,
                     }))
                 }
@@ -192,6 +231,7 @@ impl TokenCache {
         let entry = self.stale.as_ref()?.get(&digest).await?;
         let usable = entry.asked_at.elapsed() <= entry.lifetime
             && !entry.caller.is_expired(SystemTime::now())
+            && self.may_use(&entry)
             && self.revocations.still_stands(entry.caller.token_claims(), entry.since);
         usable.then_some(entry)
     }

@@ -7,6 +7,7 @@ mod cache;
 mod caller;
 mod claims;
 mod finding;
+mod peers;
 mod readiness;
 mod revocation;
 mod static_tokens;
@@ -21,6 +22,9 @@ pub(crate) use cache::{CacheLimits, TokenCache};
 pub use caller::{Caller, InsufficientScope};
 pub use claims::{Audience, Claims};
 pub use finding::{Finding, Severity};
+#[cfg(feature = "redis")]
+pub(crate) use peers::{PeerAnswer, Place};
+pub(crate) use peers::{Peers, Untold};
 pub(crate) use readiness::Readiness;
 pub use revocation::Revocation;
 pub(crate) use revocation::{Moment, Revocations};

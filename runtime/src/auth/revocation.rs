@@ -81,8 +81,8 @@ impl Revocations {
         Moment(self.clock.load(Ordering::Acquire))
     }
 
-    /// Ends access. When this returns, nothing that was learned before is used any more.
-    pub(crate) fn revoke(&self, revocation: &Revocation) {
+    /// Ends access. When this returns, nothing that was learned before is used any more. Returns the revocation's moment.
+    pub(crate) fn revoke(&self, revocation: &Revocation) -> Moment {
         let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
         let moment = self.clock.load(Ordering::Acquire) + 1;
         marks.set(revocation, Mark { moment, at: Instant::now() });
@@ -100,6 +100,7 @@ impl Revocations {
         self.clock.store(moment, Ordering::Release);
         drop(marks);
         self.changed.send_replace(moment);
+        Moment(moment)
     }
 
     /// Whether what was learned about these claims at `since` still stands.

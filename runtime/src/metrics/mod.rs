@@ -15,6 +15,7 @@
 //! | `toolgate_breaker_state` | gauge | | the circuit breaker: 0 closed, 1 probing, 2 open |
 //! | `toolgate_revocations_total` | counter | | revocations that were applied |
 //! | `toolgate_revocation_lag_seconds` | histogram | | from the event to its being applied |
+//! | `toolgate_replicas_heard` | gauge | | where there are replicas: 1 while their revocations are heard, 0 while not |
 //! | `toolgate_audit_write_failures_total` | counter | | failed attempts to write to the audit file; nothing is lost by one |
 //!
 //! Every label comes from a closed set: `tool` is a tool of this server or `unknown`, and nothing that a caller sends
@@ -43,6 +44,8 @@ const INTROSPECTION_DURATION: &str = "toolgate_introspection_duration_seconds";
 const BREAKER_STATE: &str = "toolgate_breaker_state";
 const REVOCATIONS: &str = "toolgate_revocations_total";
 const REVOCATION_LAG: &str = "toolgate_revocation_lag_seconds";
+#[cfg(feature = "redis")]
+const REPLICAS_HEARD: &str = "toolgate_replicas_heard";
 #[cfg(feature = "audit-file")]
 const AUDIT_WRITE_FAILURES: &str = "toolgate_audit_write_failures_total";
 
@@ -64,6 +67,8 @@ pub fn describe() {
     describe_gauge!(BREAKER_STATE, "The circuit breaker: 0 closed, 1 probing, 2 open.");
     describe_counter!(REVOCATIONS, Unit::Count, "Revocations that were applied.");
     describe_histogram!(REVOCATION_LAG, Unit::Seconds, "From a revocation's event to its being applied.");
+    #[cfg(feature = "redis")]
+    describe_gauge!(REPLICAS_HEARD, "Whether the revocations of the other replicas are heard: 1 yes, 0 no.");
     #[cfg(feature = "audit-file")]
     describe_counter!(AUDIT_WRITE_FAILURES, Unit::Count, "Failed attempts to write to the audit file.");
 }
@@ -123,6 +128,11 @@ pub(crate) fn revocation_applied(lag: Duration) {
 
 pub(crate) fn requests_cut(requests: usize) {
     counter!(REQUESTS_CUT).increment(requests as u64);
+}
+
+#[cfg(feature = "redis")]
+pub(crate) fn replicas_heard(heard: bool) {
+    gauge!(REPLICAS_HEARD).set(f64::from(u8::from(heard)));
 }
 
 #[cfg(feature = "audit-file")]

@@ -25,7 +25,8 @@ use super::{
 };
 use crate::{
     auth::{
-        AudiencePolicy, Authenticator, CacheLimits, Readiness, Revocations, TokenCache, TokenValidator, Upstream,
+        AudiencePolicy, Authenticator, CacheLimits, Peers, Readiness, Revocations, TokenCache, TokenValidator,
+        Upstream,
     },
     gate::{AllowedOrigins, Dispatcher, Gate, Limits, Listings, Refusals, is_loopback},
     propelauth::webhook::Webhooks,
@@ -77,6 +78,8 @@ pub struct Server {
     cache: CacheLimits,
     cache_ttl: Option<Duration>,
     pub(super) webhook_secrets: Vec<SecretString>,
+    #[cfg(feature = "redis")]
+    pub(super) replicas: Option<crate::replicas::Replicas>,
     pub(super) start_up: StartUp,
     states: States,
     required_by_all: Vec<&'static str>,
@@ -85,7 +88,7 @@ pub struct Server {
     conceal: bool,
     direct: bool,
     seal: Option<StateSeal>,
-    server_url: Option<String>,
+    public_base: Option<String>,
     bind: Option<SocketAddr>,
     path: String,
     hosts: Vec<String>,
@@ -112,6 +115,8 @@ impl Server {
             cache: DEFAULT_CACHE,
             cache_ttl: None,
             webhook_secrets: Vec::new(),
+            #[cfg(feature = "redis")]
+            replicas: None,
             start_up: StartUp::default(),
             states: States::default(),
             required_by_all: Vec::new(),
@@ -120,7 +125,7 @@ impl Server {
             conceal: false,
             direct: true,
             seal: None,
-            server_url: None,
+            public_base: None,
             bind: None,
             path: DEFAULT_PATH.to_owned(),
             hosts: Vec::new(),
@@ -179,7 +184,7 @@ impl Server {
     /// The public base URL, under which clients reach this server: `https://mcp.example.com`. Default: the variable
     /// `SERVER_URL`, or else the address that the server listens on if that is loopback.
     pub fn server_url(mut self, url: impl Into<String>) -> Self {
-        self.server_url = Some(url.into());
+        self.public_base = Some(url.into());
         self
     }
 
@@ -341,6 +346,10 @@ impl Server {
         self.metrics_address = limits::metrics_address(self.metrics_address, env("METRICS_ADDR"), &mut problems);
         let secrets = std::mem::take(&mut self.webhook_secrets);
         let webhooks = webhooks::configured(&secrets, webhooks::secret_from_env(), &mut problems);
+        #[cfg(feature = "redis")]
+        if let Some(replicas) = &self.replicas {
+            replicas.check(&mut problems);
+        }
         let ttl = if webhooks.is_some() { CACHE_TTL_WITH_WEBHOOKS } else { DEFAULT_CACHE.ttl };
         self.cache.ttl = self.cache_ttl.unwrap_or(ttl);
         let index = Arc::new(ScopeIndex::new(self.lists.iter().copied()));
@@ -416,6 +425,13 @@ impl Server {
         let revocations = Arc::new(Revocations::new(
             self.cache.ttl.saturating_add(self.cache.grace).saturating_add(Duration::from_secs(60)),
         ));
+        #[cfg(feature = "redis")]
+        let replica =
+            self.replicas.and_then(|replicas| replicas.replica(Arc::clone(&revocations), self.cache.ttl, &resource));
+        #[cfg(feature = "redis")]
+        let peers = replica.clone().map(|replica| replica as Arc<dyn Peers>);
+        #[cfg(not(feature = "redis"))]
+        let peers: Option<Arc<dyn Peers>> = None;
         let bound = Bound { ttl: self.cache.ttl, grace: self.cache.grace, webhooks: webhooks.is_some() };
         let authenticator = Authenticator::new(
             Upstream::new(Arc::clone(&validator), Arc::clone(&readiness)),
@@ -423,7 +439,8 @@ impl Server {
             Arc::clone(index),
             resource.clone(),
             self.audience,
-        );
+        )
+        .with_peers(peers.clone());
         let gate = Gate {
             authenticator,
             revocations: Arc::clone(&revocations),
@@ -453,7 +470,7 @@ impl Server {
         });
         let mut operations = health::router(Arc::clone(&probe), &shutdown);
         if let Some(webhooks) = webhooks {
-            operations = operations.merge(webhooks::router(webhooks, revocations, server_url.path()));
+            operations = operations.merge(webhooks::router(webhooks, revocations, peers, server_url.path()));
         }
         BuiltServer::new(Components {
             metadata: metadata::router(metadata, server_url, &self.path),
@@ -463,7 +480,7 @@ impl Server {
             probe,
             gate,
             mcp,
-            endpoint: self.path,
+            endpoint_path: self.path,
             base_path: server_url.path().to_owned(),
             resource,
             bind,
@@ -471,6 +488,8 @@ impl Server {
             metrics_address: self.metrics_address,
             registry,
             shutdown,
+            #[cfg(feature = "redis")]
+            replica,
         })
     }
 
@@ -488,7 +507,7 @@ impl Server {
     }
 
     fn public_url(&self, bind: SocketAddr, problems: &mut Vec<String>) -> Option<ServerUrl> {
-        let text = match self.server_url.clone().or_else(|| env("SERVER_URL")) {
+        let text = match self.public_base.clone().or_else(|| env("SERVER_URL")) {
             Some(text) => text,
             None if bind.ip().is_loopback() => format!("http://{bind}"),
             None => {

@@ -36,7 +36,7 @@ pub(crate) struct Components {
     pub(crate) probe: Arc<Probe>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) mcp: McpService,
-    pub(crate) endpoint: String,
+    pub(crate) endpoint_path: String,
     pub(crate) base_path: String,
     pub(crate) resource: String,
     pub(crate) bind: SocketAddr,
@@ -44,6 +44,8 @@ pub(crate) struct Components {
     pub(crate) metrics_address: Option<SocketAddr>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) shutdown: CancellationToken,
+    #[cfg(feature = "redis")]
+    pub(crate) replica: Option<Arc<crate::replicas::Replica>>,
 }
 
 impl BuiltServer {
@@ -71,7 +73,11 @@ impl BuiltServer {
     ///
     /// The well-known addresses are at the root of a host, so nest it at the root, or merge it.
     pub fn into_router(self) -> Router {
-        let Components { metadata, operations, gate, mcp, endpoint, base_path, .. } = self.0;
+        #[cfg(feature = "redis")]
+        if let Some(replica) = &self.0.replica {
+            replica.listen(self.0.shutdown.clone());
+        }
+        let Components { metadata, operations, gate, mcp, endpoint_path, base_path, .. } = self.0;
         let origins = Arc::clone(&gate);
         // Browser clients read the challenge, and send the headers of MCP.
         let cors = CorsLayer::new()
@@ -84,10 +90,10 @@ impl BuiltServer {
                 HeaderName::from_static("mcp-session-id"),
             ]);
         let service = any_service(GateService::new(gate, mcp));
-        let mut router = Router::new().route(&endpoint, service.clone());
+        let mut router = Router::new().route(&endpoint_path, service.clone());
         // A proxy may or may not take the path of SERVER_URL off.
         if !base_path.is_empty() {
-            router = router.route(&format!("{base_path}{endpoint}"), service);
+            router = router.route(&format!("{base_path}{endpoint_path}"), service);
         }
         router.layer(cors).merge(metadata).merge(operations)
     }
@@ -126,6 +132,10 @@ impl BuiltServer {
         let start_up = self.0.start_up.begin(Arc::clone(&self.0.probe), shutdown.clone()).await?;
         self.0.bound.announce();
         tracing::info!(endpoint = self.0.resource, tools = self.0.registry.tools().len(), "serving");
+        #[cfg_attr(
+            not(feature = "prometheus"),
+            expect(clippy::let_unit_value, reason = "with the feature it is what keeps serving")
+        )]
         let _metrics = serve_metrics(self.0.metrics_address).await?;
         metrics::describe();
         metrics::breaker(metrics::BreakerState::Closed);

@@ -13,6 +13,8 @@ mod listen;
 mod mcp;
 mod metadata;
 mod preflight;
+#[cfg(feature = "redis")]
+mod replicas;
 mod start_up;
 mod stop;
 mod webhooks;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use axum::{
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::Server;
 use crate::{
-    auth::Revocations,
+    auth::{Peers, Revocation, Revocations, Untold},
     metrics,
     propelauth::webhook::{Rejected, Stamp, Webhooks},
 };
@@ -89,12 +89,18 @@ pub(crate) fn secret_from_env() -> Option<SecretString> {
 struct Receiver {
     webhooks: Webhooks,
     revocations: Arc<Revocations>,
+    peers: Option<Arc<dyn Peers>>,
     last_refusal: Mutex<Option<Instant>>,
 }
 
 /// The endpoint, at its address and below the path of the server's URL, which a proxy may or may not take off.
-pub(crate) fn router(webhooks: Webhooks, revocations: Arc<Revocations>, base_path: &str) -> Router {
-    let receiver = Arc::new(Receiver { webhooks, revocations, last_refusal: Mutex::default() });
+pub(crate) fn router(
+    webhooks: Webhooks,
+    revocations: Arc<Revocations>,
+    peers: Option<Arc<dyn Peers>>,
+    base_path: &str,
+) -> Router {
+    let receiver = Arc::new(Receiver { webhooks, revocations, peers, last_refusal: Mutex::default() });
     let mut router = Router::new().route(PATH, post(receive));
     if !base_path.is_empty() {
         router = router.route(&format!("{base_path}{PATH}"), post(receive));
@@ -119,9 +125,13 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
     if !receiver.webhooks.is_replay(&delivery) {
         let revocations = receiver.webhooks.revocations(&delivery);
         tracing::info!(event = ?delivery.event(), ?revocations, "PropelAuth sent a webhook");
-        for revocation in &revocations {
-            receiver.revocations.revoke(revocation);
+        let told = receiver.revoke(&revocations, delivery.sent()).await;
+        for _ in &revocations {
             metrics::revocation_applied(delivery.lag());
+        }
+        if let Err(untold) = told {
+            tracing::error!(reason = %untold, "a webhook is not acknowledged, so that PropelAuth sends it again");
+            return answer(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
         }
         // Only what was applied may be acknowledged, this time or the next.
         receiver.webhooks.applied(&delivery);
@@ -132,6 +142,17 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
 }
 
 impl Receiver {
+    /// Ends access here, and at the other replicas if there are any.
+    async fn revoke(&self, revocations: &[Revocation], sent: SystemTime) -> Result<(), Untold> {
+        if let Some(peers) = &self.peers {
+            return peers.revoke(revocations, sent).await;
+        }
+        for revocation in revocations {
+            self.revocations.revoke(revocation);
+        }
+        Ok(())
+    }
+
     /// The sender learns nothing, the log why.
     fn refuse(&self, rejected: Rejected) -> Response<Body> {
         let mut last = self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,177 @@
+//! A real Redis, and the way to it.
+//!
+//! It listens on a Unix socket in a folder of its own, so it needs no port. Each replica reaches it over a proxy on a
+//! free port of loopback, which can be made to behave like a network that does not.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, UnixStream},
+    sync::watch,
+};
+
+use crate::wait_until;
+
+/// `redis-server`, until it is dropped.
+pub(crate) struct RedisServer {
+    folder: TempDir,
+    child: Child,
+}
+
+impl RedisServer {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Self { child: run(folder.path()), folder };
+        server.answers().await;
+        server
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, after a `kill`.
+    pub(crate) async fn restart(&mut self) {
+        self.child = run(self.folder.path());
+        self.answers().await;
+    }
+
+    /// Starts it again without anything that it knew.
+    pub(crate) async fn restart_empty(&mut self) {
+        self.folder = tempfile::tempdir().unwrap();
+        self.restart().await;
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// A connection of the test's own.
+    pub(crate) async fn connect(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(format!("redis+unix://{}", self.socket().display())).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
+    async fn answers(&self) {
+        let client = redis::Client::open(format!("redis+unix://{}", self.socket().display())).unwrap();
+        wait_until("redis-server answers", async || {
+            let Ok(mut connection) = client.get_multiplexed_async_connection().await else { return false };
+            redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
+        })
+        .await;
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(folder: &Path) -> Child {
+    Command::new("redis-server")
+        .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        .arg("--unixsocket")
+        .arg(folder.join("redis.sock"))
+        .arg("--dir")
+        .arg(folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("these tests start redis-server, which cannot be run ({error}): apt-get install redis-server")
+        })
+}
+
+/// How the network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Network {
+    Up,
+    /// Nothing arrives, and nobody is told.
+    Silent,
+    /// Connections are closed.
+    Down,
+}
+
+/// The way of one replica to Redis.
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    network: watch::Sender<Network>,
+    target: Arc<watch::Sender<PathBuf>>,
+}
+
+impl Proxy {
+    pub(crate) async fn to(redis: &RedisServer) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let network = watch::Sender::new(Network::Up);
+        let target = Arc::new(watch::Sender::new(redis.socket()));
+        tokio::spawn(accept(listener, network.subscribe(), Arc::clone(&target)));
+        Self { url, network, target }
+    }
+
+    /// Leads to a Redis that was started again.
+    pub(crate) fn lead_to(&self, redis: &RedisServer) {
+        self.target.send_replace(redis.socket());
+    }
+
+    pub(crate) fn silence(&self) {
+        self.network.send_replace(Network::Silent);
+    }
+
+    pub(crate) fn cut(&self) {
+        self.network.send_replace(Network::Down);
+    }
+
+    pub(crate) fn heal(&self) {
+        self.network.send_replace(Network::Up);
+    }
+}
+
+async fn accept(listener: TcpListener, network: watch::Receiver<Network>, target: Arc<watch::Sender<PathBuf>>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let mut network = network.clone();
+        let target = target.borrow().clone();
+        tokio::spawn(async move {
+            if network.wait_for(|network| *network != Network::Silent).await.is_ok_and(|now| *now == Network::Down) {
+                return;
+            }
+            let Ok(redis) = UnixStream::connect(target).await else { return };
+            let ((from_client, to_client), (from_redis, to_redis)) = (client.into_split(), redis.into_split());
+            tokio::select! {
+                () = forward(from_client, to_redis, network.clone()) => {}
+                () = forward(from_redis, to_client, network.clone()) => {}
+                _ = network.wait_for(|network| *network == Network::Down) => {}
+            }
+        });
+    }
+}
+
+async fn forward(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut network: watch::Receiver<Network>,
+) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        if network.wait_for(|network| *network == Network::Up).await.is_err() {
+            return;
+        }
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// How often a condition that takes requests is looked at.
+pub(crate) const LOOK: Duration = Duration::from_millis(10);
