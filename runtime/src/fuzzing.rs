@@ -9,8 +9,11 @@ pub use crate::{
     propelauth::fuzzing::{introspection, webhook},
 };
 
-/// Every target, by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+/// A target's name, and the target.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 5] = [
     ("bearer", bearer),
     ("challenge", challenge),
     ("envelope", envelope),

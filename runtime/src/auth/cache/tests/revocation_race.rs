@@ -295,9 +295,11 @@ impl Wake for Awake {
     }
 }
 
+type Task<'a> = (Pin<Box<dyn Future<Output = ()> + 'a>>, Arc<Awake>);
+
 /// Futures that are polled when they were woken, in the order of the dice.
 #[derive(Default)]
-struct Tasks<'a>(Vec<(Pin<Box<dyn Future<Output = ()> + 'a>>, Arc<Awake>)>);
+struct Tasks<'a>(Vec<Task<'a>>);
 
 impl<'a> Tasks<'a> {
     fn spawn(&mut self, future: impl Future<Output = ()> + 'a) {
