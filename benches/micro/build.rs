@@ -8,13 +8,16 @@ const SCOPES: usize = 1000;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let scopes: Vec<_> = (0..SCOPES).map(|place| format!("{:?}", scope(place))).collect();
     let mut code = String::new();
     for tools in [10, 100, 1000] {
+        // Two lists of the same scopes would be taken for one that was declared twice.
+        let last = format!("list{tools}:records:read");
+        let scopes: Vec<_> =
+            (0..SCOPES - 1).map(scope).chain([last]).map(|scope| format!("{scope:?}")).collect();
         writeln!(code, "pub static SCOPES_{tools}: Scopes = Scopes::new(&[{}]);", scopes.join(",")).unwrap();
         for tool in 0..tools {
             // Spread over the whole list.
-            let scope = scope(tool * SCOPES / tools);
+            let scope = scope(tool * (SCOPES - 1) / tools);
             writeln!(
                 code,
                 "inventory::submit! {{ ToolDescriptor::new(\"tool_{tool:04}\", &SCOPES_{tools}, input, output, body, \"\")\n\

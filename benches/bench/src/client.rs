@@ -44,9 +44,9 @@ struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     filled: usize,
-    /// Length of the answer that is being read, once its head is here.
-    expected: Option<usize>,
     since: Option<Instant>,
+    /// Whether the last answer came in chunks.
+    is_chunked: bool,
 }
 
 /// Longest head of an answer, in bytes.
@@ -61,8 +61,8 @@ impl Connection {
             stream: TcpStream::from_std(stream),
             buffer: vec![0; 256 * 1024],
             filled: 0,
-            expected: None,
             since: None,
+            is_chunked: false,
         })
     }
 
@@ -72,7 +72,6 @@ impl Connection {
             return Err("the socket did not take a whole request".into());
         }
         self.filled = 0;
-        self.expected = None;
         self.since = Some(since);
         Ok(())
     }
@@ -115,6 +114,7 @@ impl Connection {
             return Err(format!("not {status}: {}", String::from_utf8_lossy(received)).into());
         }
         let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+        self.is_chunked = length.is_none();
         match length {
             Some(length) => {
                 let length: usize = std::str::from_utf8(length.value)?.parse()?;
@@ -123,6 +123,21 @@ impl Connection {
             // Chunked: whole when the empty chunk is here.
             None => Ok(received[head..].ends_with(b"0\r\n\r\n").then_some((head, self.filled))),
         }
+    }
+}
+
+/// The body of an answer that came in chunks (RFC 9112, section 7.1).
+fn unchunked(mut chunks: &[u8]) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = chunks.windows(2).position(|end| end == b"\r\n").ok_or("a chunk without a length")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&chunks[..line])?.trim(), 16)?;
+        if length == 0 {
+            return Ok(body);
+        }
+        let start = line + 2;
+        body.extend_from_slice(chunks.get(start..start + length).ok_or("half a chunk")?);
+        chunks = &chunks[start + length + 2..];
     }
 }
 
@@ -144,6 +159,9 @@ pub(crate) fn check(address: SocketAddr, template: &mut Template, tools: usize, 
             std::thread::sleep(Duration::from_micros(20));
         };
         last = connection.buffer[start..end].to_vec();
+        if connection.is_chunked {
+            last = unchunked(&last)?;
+        }
         template.check(id, tools, &last)?;
     }
     Ok(last)

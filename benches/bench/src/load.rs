@@ -107,13 +107,13 @@ type Figures = BTreeMap<&'static str, Vec<f64>>;
 type Table = BTreeMap<(String, &'static str), Figures>;
 
 /// The introspection endpoint, as a process.
-struct Stub {
+pub(crate) struct Stub {
     process: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Stub {
-    fn start(resource: &str) -> Result<Self> {
+    pub(crate) fn start(resource: &str) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .args(["stub", resource])
             .stdin(Stdio::piped())
@@ -160,7 +160,7 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     Ok(met)
 }
 
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
@@ -176,7 +176,7 @@ struct Bench {
 
 impl Bench {
     fn start(&self, server: Server, tools: usize) -> Result<Running> {
-        Running::start(server, self.address, tools, &self.stub.url, &self.answers)
+        Running::start(server, self.address, tools, &self.stub.url, &self.answers, &[])
     }
 
     fn template(&self, case: Case, server: Server) -> Template {

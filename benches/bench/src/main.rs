@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 mod client;
 mod compile;
+mod growth;
 mod load;
 mod machine;
+mod plot;
 mod server;
 mod stats;
 mod stub;
@@ -20,8 +22,9 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["load", options @ ..] => load::run(options),
         ["compile", options @ ..] => compile::run(options),
+        ["growth", options @ ..] => growth::run(options),
         ["stub", resource] => stub::run(resource).map(|()| true),
-        _ => Err("toolgate-bench load|compile".into()),
+        _ => Err("toolgate-bench load|compile|growth".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -71,6 +71,8 @@ pub struct Template {
     id_at: usize,
     token_at: Option<usize>,
     next: u32,
+    /// How many tokens there are, if not as many as requests.
+    tokens: Option<u32>,
     pub kind: Kind,
 }
 
@@ -115,7 +117,14 @@ impl Template {
         }
         head += &format!("Content-Length: {}\r\n\r\n", body.len());
         let id_at = head.len() + body.find(&id.to_string()).expect("the id was just written");
-        Self { bytes: (head + &body).into_bytes(), id_at, token_at, next: id, kind }
+        Self { bytes: (head + &body).into_bytes(), id_at, token_at, next: id, tokens: None, kind }
+    }
+
+    /// Takes so many tokens in turn, instead of a new one for each request.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: u32) -> Self {
+        self.tokens = Some(tokens);
+        self
     }
 
     /// The token that the requests carry, if they carry one and the same.
@@ -133,7 +142,8 @@ impl Template {
         let digits = id.to_string();
         self.bytes[self.id_at..self.id_at + ID_DIGITS].copy_from_slice(digits.as_bytes());
         if let Some(at) = self.token_at {
-            self.bytes[at..at + ID_DIGITS].copy_from_slice(digits.as_bytes());
+            let number = self.tokens.map_or(id, |tokens| FIRST_ID + id % tokens);
+            self.bytes[at..at + ID_DIGITS].copy_from_slice(number.to_string().as_bytes());
         }
         (&self.bytes, id)
     }

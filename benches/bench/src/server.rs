@@ -110,6 +110,7 @@ impl Running {
         tools: usize,
         auth_url: &str,
         answers: &Path,
+        options: &[&str],
     ) -> Result<Self> {
         let mut command = Command::new(server.path()?);
         if server.is_slow() {
@@ -125,6 +126,7 @@ impl Running {
                 command.args([&tools.to_string(), auth_url])
             }
         };
+        command.args(options);
         let start = Instant::now();
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut running = Self { process, address, started_in: Duration::ZERO };

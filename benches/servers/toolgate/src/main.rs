@@ -1,6 +1,7 @@
-//! The measured server, in toolgate: `server-toolgate ADDRESS TOOLS AUTH_URL`.
+//! The measured server, in toolgate: `server-toolgate ADDRESS TOOLS AUTH_URL [CACHE_TTL]`, the last in
+//! seconds.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use toolgate::{PropelAuth, Server};
 
@@ -12,11 +13,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tools = next("TOOLS")?.parse()?;
     let auth_url = next("AUTH_URL")?;
     let scopes = server_toolgate::scopes(tools).ok_or("there is no variant with so many tools")?;
-    Server::new("toolgate", scopes)
+    let mut server = Server::new("toolgate", scopes)
         .bind(address)
         .server_url(format!("http://{address}"))
-        .auth(PropelAuth::new(&auth_url, "bench", "bench")?)
-        .serve()
-        .await?;
+        .auth(PropelAuth::new(&auth_url, "bench", "bench")?);
+    if let Some(seconds) = arguments.next() {
+        server = server.cache_ttl(Duration::from_secs(seconds.parse()?));
+    }
+    server.serve().await?;
     Ok(())
 }

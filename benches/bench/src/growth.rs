@@ -1,0 +1,176 @@
+//! How the cost of a request grows, with tools, scopes, tokens and connections; as plots.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use serde_json::json;
+
+use crate::{
+    Result,
+    client::{self, Pace},
+    load::{Stub, free_address},
+    machine,
+    plot::{Line, Plot},
+    request::{Kind, Revision, Template},
+    server::{Running, Server},
+    stats::Summary,
+};
+
+const CONNECTIONS: usize = 16;
+
+struct Growth {
+    address: std::net::SocketAddr,
+    stub: Stub,
+    answers: PathBuf,
+    rounds: usize,
+    time: Duration,
+}
+
+/// What one point costs: processor time in microseconds, and requests per second.
+#[derive(Clone, Copy)]
+struct Cost {
+    cpu: f64,
+    rate: f64,
+}
+
+pub(crate) fn run(words: &[&str]) -> Result<bool> {
+    let (rounds, time, folder) = match words {
+        ["--quick", folder] => (2, Duration::from_millis(500), folder),
+        [folder] => (5, Duration::from_secs(2), folder),
+        _ => return Err("toolgate-bench growth [--quick] FOLDER".into()),
+    };
+    let address = free_address()?;
+    let results = std::env::current_exe()?.with_file_name("bench-results");
+    let growth = Growth {
+        address,
+        stub: Stub::start(&format!("http://{address}/mcp"))?,
+        answers: results.join("answers"),
+        rounds,
+        time,
+    };
+    fs::create_dir_all(folder)?;
+    let plots = [
+        ("tools-list", growth.tools(Kind::List, "A list, by the number of tools")?),
+        ("tools-call", growth.tools(Kind::Call, "A call, by the number of tools")?),
+        ("scopes", growth.scopes()?),
+        ("tokens", growth.tokens()?),
+        ("connections", growth.connections()?),
+    ];
+    let mut all = serde_json::Map::new();
+    for (name, plot) in plots {
+        fs::write(PathBuf::from(folder).join(format!("{name}.svg")), plot.to_svg())?;
+        let lines: serde_json::Map<_, _> =
+            plot.lines.iter().map(|line| (line.name.clone(), json!(line.points))).collect();
+        println!("{name}: {}", serde_json::to_string(&lines)?);
+        all.insert(name.to_owned(), lines.into());
+    }
+    let json = json!({ "machine": machine::facts(), "plots": all });
+    fs::write(results.join("growth.json"), serde_json::to_string_pretty(&json)?)?;
+    Ok(true)
+}
+
+impl Growth {
+    fn servers() -> impl Iterator<Item = Server> {
+        Server::ALL.into_iter().filter(|server| server.is_built() && !server.is_slow() && *server != Server::Floor)
+    }
+
+    /// The median of some rounds against one server.
+    #[allow(clippy::cast_precision_loss)]
+    fn cost(
+        &self,
+        server: Server,
+        tools: usize,
+        options: &[&str],
+        connections: usize,
+        warm_up: usize,
+        template: impl Fn() -> Template,
+        listed: usize,
+    ) -> Result<Cost> {
+        let mut costs = Vec::new();
+        for _ in 0..self.rounds {
+            let running = Running::start(server, self.address, tools, &self.stub.url, &self.answers, options)?;
+            let mut template = template();
+            client::check(self.address, &mut template, listed, warm_up)?;
+            let before = running.cpu_seconds()?;
+            let run = client::load(self.address, &mut template, connections, Pace::Closed, self.time)?;
+            let cpu = (running.cpu_seconds()? - before) * 1e6 / run.requests as f64;
+            costs.push(Cost { cpu, rate: run.per_second() });
+        }
+        let median = |of: fn(&Cost) -> f64| Summary::of(costs.iter().map(of)).map_or(0.0, |summary| summary.median);
+        Ok(Cost { cpu: median(|cost| cost.cpu), rate: median(|cost| cost.rate) })
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn tools(&self, kind: Kind, title: &'static str) -> Result<Plot> {
+        let mut lines = Vec::new();
+        for server in Self::servers() {
+            let mut points = Vec::new();
+            for tools in toolgate_bench_tools::SIZES {
+                eprintln!("{title}: {}, {tools}", server.name());
+                let template = || Template::new(self.address, kind, Revision::New, tools, server.has_auth());
+                let cost = self.cost(server, tools, &[], CONNECTIONS, 100, template, tools)?;
+                points.push((tools as f64, cost.cpu));
+            }
+            lines.push(Line { name: server.name().to_owned(), points });
+        }
+        Ok(Plot { title, x: "tools", y: "processor time of a request, microseconds", lines })
+    }
+
+    /// 500 tools, and a token with so many scopes.
+    #[allow(clippy::cast_precision_loss)]
+    fn scopes(&self) -> Result<Plot> {
+        let mut lines = Vec::new();
+        for kind in [Kind::Call, Kind::List] {
+            let mut points = Vec::new();
+            for scopes in [1, 10, 100, 500] {
+                eprintln!("scopes: {}, {scopes}", kind.name());
+                let template = || Template::new(self.address, kind, Revision::New, scopes, true);
+                let cost = self.cost(Server::Toolgate, 500, &[], CONNECTIONS, 100, template, scopes)?;
+                points.push((scopes as f64, cost.cpu));
+            }
+            lines.push(Line { name: kind.name().to_owned(), points });
+        }
+        Ok(Plot {
+            title: "toolgate with 500 tools, by the scopes that the token has",
+            x: "scopes of the token, and so tools that it may call",
+            y: "processor time of a request, microseconds",
+            lines,
+        })
+    }
+
+    /// So many tokens in turn, all of them seen before.
+    #[allow(clippy::cast_precision_loss)]
+    fn tokens(&self) -> Result<Plot> {
+        let mut points = Vec::new();
+        for tokens in [1, 100, 10_000, 100_000] {
+            eprintln!("tokens: {tokens}");
+            let template = || {
+                Template::new(self.address, Kind::Cold, Revision::New, 20, true).with_tokens(tokens)
+            };
+            let warm_up = usize::try_from(tokens)?;
+            let cost = self.cost(Server::Toolgate, 20, &["600"], CONNECTIONS, warm_up, template, 20)?;
+            points.push((f64::from(tokens), cost.cpu));
+        }
+        Ok(Plot {
+            title: "A call to toolgate, by the number of warm tokens in turn",
+            x: "tokens",
+            y: "processor time of a call, microseconds",
+            lines: vec![Line { name: Server::Toolgate.name().to_owned(), points }],
+        })
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn connections(&self) -> Result<Plot> {
+        let mut lines = Vec::new();
+        for server in Self::servers() {
+            let mut points = Vec::new();
+            for connections in [1, 4, 16, 64, 256] {
+                eprintln!("connections: {}, {connections}", server.name());
+                let template = || Template::new(self.address, Kind::Call, Revision::New, 20, server.has_auth());
+                let cost = self.cost(server, 20, &[], connections, 100, template, 20)?;
+                points.push((connections as f64, cost.rate));
+            }
+            lines.push(Line { name: server.name().to_owned(), points });
+        }
+        Ok(Plot { title: "Calls, by the number of connections", x: "connections", y: "calls per second", lines })
+    }
+}
