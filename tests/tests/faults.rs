@@ -39,7 +39,7 @@ fn faults() -> Vec<(Fault, u16, u64)> {
         (Fault::TooManyRequests { retry_after_seconds: None }, 503, 2),
         (Fault::TooManyRequests { retry_after_seconds: Some(17) }, 503, 1),
         (Fault::MalformedJson, 503, 1),
-        (Fault::oversized(), 503, 2),
+        (Fault::oversized(), 503, 1),
         (Fault::WrongCredentials, 503, 1),
         (Fault::MissingAudience, 401, 1),
         (Fault::ScopeAsArray, 200, 1),

@@ -219,7 +219,8 @@ impl TokenCache {
                         since: old.since,
                         asked_at: now.1,
                         learned_at: old.learned_at,
-                        lifetime: STALE_FOR,
+                        // Not beyond the grace, which began when the answer was asked for.
+                        lifetime: STALE_FOR.min(old.lifetime.saturating_sub(old.asked_at.elapsed())),
                     }))
                 }
                 None => Err(unavailable.into()),

@@ -31,7 +31,9 @@ impl Failure {
             Self::Http(HttpError::Overloaded { retry_after: Some(after), .. }) => unavailable.retry_after(*after),
             Self::CredentialsRefused(_) => unavailable.our_fault(),
             // What was answered was answered: only a connection that failed, or a server that did, may do better at once.
-            Self::Answer(_) | Self::Document(_) | Self::Http(HttpError::Redirect(_) | HttpError::NotFound) => {
+            Self::Answer(_)
+            | Self::Document(_)
+            | Self::Http(HttpError::Redirect(_) | HttpError::NotFound | HttpError::TooLarge(_)) => {
                 unavailable.lasting()
             }
             Self::Http(_) => unavailable,

@@ -1,6 +1,7 @@
 //! The server: everything put together, and served.
 
 mod address;
+mod assemble;
 mod builder;
 mod built;
 mod discovery;

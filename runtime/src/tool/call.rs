@@ -169,14 +169,12 @@ impl Registry {
         let tool = authorized.tool();
         let arguments = tool.arguments().check(arguments).map_err(ToolError::invalid_arguments)?;
         for guard in tool.descriptor().guards {
-            match AssertUnwindSafe(guard.check(authorized.caller(), &arguments)).catch_unwind().await {
-                Ok(verdict) => verdict?,
+            let verdict = AssertUnwindSafe(guard.check(authorized.caller(), &arguments)).catch_unwind().await;
+            verdict.unwrap_or_else(|_| {
                 // Whoever could not say yes said no.
-                Err(_) => {
-                    tracing::error!(tool = tool.name(), "a guard panicked, which denies the call");
-                    return Err(Denied::new("the policy could not be checked").into());
-                }
-            }
+                tracing::error!(tool = tool.name(), "a guard panicked, which denies the call");
+                Err(Denied::new("the policy could not be checked"))
+            })?;
         }
         // Nobody waits for a turn: a queue would only make everybody slow.
         let _slot = tool.slots().map(|slots| slots.try_acquire().map_err(|_| ToolError::busy())).transpose()?;
