@@ -23,6 +23,8 @@ Environment:
   PROPELAUTH_INTROSPECTION_CLIENT_ID, PROPELAUTH_INTROSPECTION_CLIENT_SECRET
           The introspection credentials, from MCP -> Request Validation -> Create Credentials.
           Set all three variables, or none to use the development tenant
+  PROPELAUTH_WEBHOOK_SECRET
+          The signing secret of PropelAuth's webhooks (whsec_...): access then ends when PropelAuth says so
   RUST_LOG
           What is logged to standard error, such as `debug` or `toolgate=debug,info` [default: info,rmcp=warn]
 
@@ -79,6 +81,13 @@ pub struct Cli {
     #[arg(long, env = "SERVER_URL", value_name = "URL")]
     pub server_url: Option<String>,
 
+    /// Do not start while something is wrong that keeps tokens from being checked
+    ///
+    /// Without it the server starts all the same, says so at `/readyz` and in its log, goes on trying, and
+    /// becomes ready by itself.
+    #[arg(long)]
+    pub strict: bool,
+
     /// Print every tool with its scopes and hints, and which role sees it, and exit
     ///
     /// `--scope-table=json` prints the same for programs.
@@ -131,6 +140,7 @@ mod tests {
         for variable in [
             "BIND_ADDR",
             "SERVER_URL",
+            "PROPELAUTH_WEBHOOK_SECRET",
             "PROPELAUTH_AUTH_URL",
             "PROPELAUTH_INTROSPECTION_CLIENT_ID",
             "PROPELAUTH_INTROSPECTION_CLIENT_SECRET",

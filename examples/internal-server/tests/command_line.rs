@@ -203,3 +203,25 @@ fn a_wrong_command_line_exits_with_2() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("--bind"));
 }
+
+#[test]
+fn a_strict_start_stops_where_propelauth_cannot_be_asked() {
+    let data = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Nobody listens there once this is dropped.
+    let nobody = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_internal-server"))
+        .args(["--bind", "127.0.0.1:0", "--strict", "--data"])
+        .arg(data.path().join("company.db"))
+        .env("PROPELAUTH_AUTH_URL", nobody)
+        .env("PROPELAUTH_INTROSPECTION_CLIENT_ID", "client")
+        .env("PROPELAUTH_INTROSPECTION_CLIENT_SECRET", "secret")
+        .env_remove("SERVER_URL")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("error: ") && stderr.contains("PROPELAUTH_AUTH_URL"), "{stderr}");
+    assert!(!stderr.contains("secret\n"), "{stderr}");
+}

@@ -135,6 +135,9 @@ impl Ready {
         if let Some(url) = cli.server_url.as_deref().filter(|url| !url.trim().is_empty()) {
             server = server.server_url(url);
         }
+        if cli.strict {
+            server = server.strict();
+        }
         Ok(Self { listener, company, server: server.build()? })
     }
 
