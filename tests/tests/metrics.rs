@@ -66,7 +66,7 @@ async fn everything_is_counted_and_nothing_that_a_caller_sends_becomes_a_label()
         .server_url(url)
         .auth(propel_auth(&tenant))
         .metrics_address(metrics_address)
-        .cache_ttl(Duration::from_secs(300))
+        .cache_ttl(Duration::from_mins(5))
         .skip_preflight();
     let server = TestServer::run(listener, server).await;
     eventually("the metrics are served", async || {

@@ -1,18 +1,15 @@
 //! The measured server, in tower-mcp: `server-tower-mcp ADDRESS TOOLS AUTH_URL`.
 //!
 //! tower-mcp validates JWTs and leaves introspection to its user. It is given what a warm cache of introspections would
-//! hold, so that nothing is asked and no signature is checked. The filter of its list asks for each tool's scope.
+//! hold, so that nothing is asked and no signature is checked. Its policy holds each tool's scope against the token for
+//! calls. The filters of its list see a session, which a stateless request does not bring, so that it lists everything.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use tokio::net::TcpListener;
 use toolgate_bench_tools::{tools, warm_tokens};
 use tower_mcp::{
-    CapabilityFilter, HttpTransport, McpRouter, Tool,
+    HttpTransport, McpRouter,
     oauth::{OAuthError, ProtectedResourceMetadata, ScopePolicy, TokenClaims, TokenValidator, token::TokenAudience},
 };
 
@@ -50,14 +47,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         extra: HashMap::new(),
     };
     let known = warm_tokens(count).into_iter().map(|(token, scopes)| (token, claims(scopes))).collect();
-    let tools = tools(count);
     let policy =
-        tools.iter().fold(ScopePolicy::new(), |policy, tool| policy.tool_scope(&tool.name, &tool.scope));
-    let scope_of: HashMap<String, String> = tools.into_iter().map(|tool| (tool.name, tool.scope)).collect();
-    let filter = CapabilityFilter::new(move |session, tool: &Tool| {
-        let granted: HashSet<String> = session.get::<TokenClaims>().map(|claims| claims.scopes()).unwrap_or_default();
-        scope_of.get(&tool.name).is_some_and(|scope| granted.contains(scope))
-    });
+        tools(count).into_iter().fold(ScopePolicy::new(), |policy, tool| policy.tool_scope(tool.name, tool.scope));
     let router = McpRouter::new().server_info("tower-mcp", "1.0.0");
     let router = match count {
         20 => generated::tools_20::router(router),
@@ -66,7 +57,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         _ => return Err("there is no variant with so many tools".into()),
     };
     let metadata = ProtectedResourceMetadata::new(&resource).authorization_server(&auth_url);
-    let app = HttpTransport::new(router.tool_filter(filter)).into_oauth_router_at(
+    let app = HttpTransport::new(router).into_oauth_router_at(
         "/mcp",
         Warm(Arc::new(known)),
         metadata,
