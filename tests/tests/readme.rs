@@ -26,10 +26,10 @@ async fn post(server: &TestServer, token: &str, message: &str) -> String {
          Accept: application/json, text/event-stream\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{message}",
         message.len()
     );
-    let mut stream = TcpStream::connect(host).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut stream = TcpStream::connect(host).await.expect("the server listens");
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
     let mut response = String::new();
-    stream.read_to_string(&mut response).await.unwrap();
+    stream.read_to_string(&mut response).await.expect("the server answers in UTF-8");
     let ours = |line: &&str| !line.starts_with("date: ") && !line.starts_with("connection: ");
     response.replace('\r', "").lines().filter(ours).collect::<Vec<_>>().join("\n")
 }
