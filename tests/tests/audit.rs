@@ -1,5 +1,7 @@
 //! The audit: a line for every decision, in a file, and nothing in it that should not be.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

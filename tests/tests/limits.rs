@@ -1,5 +1,7 @@
 //! What a server bounds, and how it stops.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::{
     sync::{
         Arc, LazyLock,

@@ -1,5 +1,7 @@
 //! The metrics, as Prometheus reads them. One test: the recorder is the process's.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -122,7 +124,7 @@ async fn everything_is_counted_and_nothing_that_a_caller_sends_becomes_a_label()
     assert!((after.get(unknown) - 50.0).abs() < f64::EPSILON);
     // The calls of unknown tools, and the decisions about them.
     assert_eq!(after.series(), before.series() + 2, "{}", after.1);
-    let person = tenant.person_of_role("Support").unwrap().id.to_string();
+    let person = tenant.person_of_role("Support").unwrap().id.clone();
     for secret in ["made_up", "garbage", &token, &person, "5a3e1f00-0000-4000-8000-000000000001"] {
         assert!(!after.1.contains(secret), "{secret} is in the metrics");
     }
@@ -139,12 +141,12 @@ async fn everything_is_counted_and_nothing_that_a_caller_sends_becomes_a_label()
     assert!((open.get(r#"toolgate_decisions_total{reason="tokens_unavailable"}"#) - 5.0).abs() < f64::EPSILON);
 
     // An address that is taken keeps a server from starting, and says which variable it was.
-    let taken = Server::new("metrics", &SCOPES)
+    let second = Server::new("metrics", &SCOPES)
         .server_url("http://127.0.0.1:8000")
         .auth(StaticTokens::new())
         .metrics_address(metrics_address)
         .skip_preflight();
-    let error = taken.build().unwrap().serve_on(TestServer::listener().await, std::future::pending()).await;
+    let error = second.build().unwrap().serve_on(TestServer::listener().await, std::future::pending()).await;
     assert!(matches!(&error, Err(Error::ListenForMetrics { .. })), "{error:?}");
     assert!(error.unwrap_err().to_string().contains("METRICS_ADDR"));
 }
