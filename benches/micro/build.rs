@@ -12,8 +12,7 @@ fn main() {
     for tools in [10, 100, 1000] {
         // Two lists of the same scopes would be taken for one that was declared twice.
         let last = format!("list{tools}:records:read");
-        let scopes: Vec<_> =
-            (0..SCOPES - 1).map(scope).chain([last]).map(|scope| format!("{scope:?}")).collect();
+        let scopes: Vec<_> = (0..SCOPES - 1).map(scope).chain([last]).map(|scope| format!("{scope:?}")).collect();
         writeln!(code, "pub static SCOPES_{tools}: Scopes = Scopes::new(&[{}]);", scopes.join(",")).unwrap();
         for tool in 0..tools {
             // Spread over the whole list.

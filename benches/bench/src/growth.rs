@@ -143,9 +143,7 @@ impl Growth {
         let mut points = Vec::new();
         for tokens in [1, 100, 10_000, 100_000] {
             eprintln!("tokens: {tokens}");
-            let template = || {
-                Template::new(self.address, Kind::Cold, Revision::New, 20, true).with_tokens(tokens)
-            };
+            let template = || Template::new(self.address, Kind::Cold, Revision::New, 20, true).with_tokens(tokens);
             let warm_up = usize::try_from(tokens)?;
             let cost = self.cost(Server::Toolgate, 20, &["600"], CONNECTIONS, warm_up, template, 20)?;
             points.push((f64::from(tokens), cost.cpu));

@@ -88,12 +88,13 @@ impl Case {
     }
 
     fn is_for(self, server: Server) -> bool {
-        server.speaks(self.revision) && match self.kind {
-            Kind::Call | Kind::List => true,
-            Kind::HalfList => server != Server::Floor,
-            Kind::Refused => server.refuses(),
-            Kind::Cold => matches!(server, Server::Toolgate | Server::Fastmcp),
-        }
+        server.speaks(self.revision)
+            && match self.kind {
+                Kind::Call | Kind::List => true,
+                Kind::HalfList => server != Server::Floor,
+                Kind::Refused => server.refuses(),
+                Kind::Cold => matches!(server, Server::Toolgate | Server::Fastmcp),
+            }
     }
 
     /// Whether latencies at equal load are wanted; a server that bears less of it would only queue.
@@ -194,8 +195,7 @@ impl Bench {
                 fs::create_dir_all(&folder)?;
                 fs::write(folder.join(case.kind.name()), answer)?;
             }
-            let run =
-                client::load(self.address, &mut template, CONNECTIONS, Pace::Closed, self.options.time)?;
+            let run = client::load(self.address, &mut template, CONNECTIONS, Pace::Closed, self.options.time)?;
             self.equal_load.insert(case.name(), run.per_second() * EQUAL_LOAD);
         }
         drop(running);
@@ -207,7 +207,7 @@ impl Bench {
         let count = servers.len();
         servers.rotate_left(round % count);
         for server in servers {
-            if tools != 20 && server == Server::Floor {
+            if tools != 20 && (server == Server::Floor || server.is_slow()) {
                 continue;
             }
             let running = self.start(server, tools)?;
@@ -227,8 +227,15 @@ impl Bench {
     fn measure(&mut self, running: &Running, server: Server, case: Case) -> Result<()> {
         let mut template = self.template(case, server);
         let error = |error| format!("{}, {}: {error}", server.name(), case.name());
-        client::check(running.address, &mut template, case.tools, if server.is_slow() { CHECKED / 10 } else { CHECKED }).map_err(error)?;
-        let time = self.options.time;
+        client::check(
+            running.address,
+            &mut template,
+            case.tools,
+            if server.is_slow() { CHECKED / 10 } else { CHECKED },
+        )
+        .map_err(error)?;
+        // Long enough for something to be answered.
+        let time = if server.is_slow() { self.options.time.max(Duration::from_secs(4)) } else { self.options.time };
         client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time / 4).map_err(error)?;
         let before = running.cpu_seconds()?;
         let run = client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time).map_err(error)?;
@@ -323,9 +330,18 @@ fn targets(table: &Table) -> Vec<Target> {
     let values = |case: &str, server: &'static str, figure: &str| {
         table.get(&(case.to_owned(), server)).and_then(|figures| figures.get(figure)).cloned().unwrap_or_default()
     };
-    let target = |name, figure: &str, (case, server): (&str, &'static str), (other_case, other): (&str, &'static str), bound| {
-        let ratios = values(case, server, figure).into_iter().zip(values(other_case, other, figure)).map(|(a, b)| a / b);
-        let what = if case == other_case { format!("{case}, {figure}, against {other}") } else { format!("{case} against {other_case}, {figure}") };
+    let target = |name,
+                  figure: &str,
+                  (case, server): (&str, &'static str),
+                  (other_case, other): (&str, &'static str),
+                  bound| {
+        let ratios =
+            values(case, server, figure).into_iter().zip(values(other_case, other, figure)).map(|(a, b)| a / b);
+        let what = if case == other_case {
+            format!("{case}, {figure}, against {other}")
+        } else {
+            format!("{case} against {other_case}, {figure}")
+        };
         Target { name, what, ratio: Summary::of(ratios), bound }
     };
     let against = |name, case, figure, other, bound| target(name, figure, (case, ours), (case, other), bound);

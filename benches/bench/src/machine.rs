@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 /// What a reader has to know of the machine; nothing that tells which one it is.
 pub(crate) fn facts() -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).map_or("unknown", |rest| {
-        rest.trim_start_matches([' ', '\t', ':'])
-    });
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
     json!({
         "cpu": model,
         "cores": std::thread::available_parallelism().map_or(0, usize::from),

@@ -23,8 +23,7 @@ const RIGHT: f64 = 130.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 55.0;
 /// Colours that people with any sight tell apart (Okabe and Ito).
-const COLOURS: [&str; 8] =
-    ["#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#7f6000", "#555555"];
+const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#7f6000", "#555555"];
 
 /// Where a number lies between two powers of ten, from 0 to 1.
 struct Axis {
@@ -101,14 +100,17 @@ impl Plot {
         ));
         let mut labels: Vec<(f64, &str, &str)> = Vec::new();
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
-            let path: Vec<_> =
-                line.points.iter().map(|&(x, y)| format!("{:.1} {:.1}", x_of(x), y_of(y))).collect();
+            let path: Vec<_> = line.points.iter().map(|&(x, y)| format!("{:.1} {:.1}", x_of(x), y_of(y))).collect();
             add(format_args!(
                 "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n",
                 path.join("L")
             ));
             for &(x, y) in &line.points {
-                add(format_args!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>\n", x_of(x), y_of(y)));
+                add(format_args!(
+                    "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>\n",
+                    x_of(x),
+                    y_of(y)
+                ));
             }
             if let Some(&(_, y)) = line.points.last() {
                 labels.push((y_of(y) + 4.0, &line.name, colour));
@@ -120,7 +122,10 @@ impl Plot {
         for (y, name, colour) in labels {
             let y = y.max(below + 14.0);
             below = y;
-            add(format_args!("<text x=\"{:.1}\" y=\"{y:.1}\" fill=\"{colour}\">{name}</text>\n", WIDTH - RIGHT + 8.0));
+            add(format_args!(
+                "<text x=\"{:.1}\" y=\"{y:.1}\" fill=\"{colour}\">{name}</text>\n",
+                WIDTH - RIGHT + 8.0
+            ));
         }
         svg.push_str("</svg>\n");
         svg

@@ -56,11 +56,8 @@ fn main() -> Result<()> {
             })
             .collect::<Result<Vec<_>>>()?;
         for (request, id) in prepared {
-            let answer = if counted {
-                counted_answer(&runtime, &router, request)
-            } else {
-                answer(&runtime, &router, request)
-            };
+            let answer =
+                if counted { counted_answer(&runtime, &router, request) } else { answer(&runtime, &router, request) };
             let (status, body) = answer?;
             if status != kind.status() {
                 return Err(format!("{status} for {id}: {}", String::from_utf8_lossy(&body.concat())).into());
@@ -105,11 +102,12 @@ fn toolgate(address: SocketAddr, tools: usize, template: &Template) -> Result<Ro
     };
     let token = template.token().ok_or("no token")?;
     let claims = Claims::new().subject("somebody").client_id("bench").scopes(scopes);
-    let server = Server::new("toolgate", server_toolgate::scopes(tools).ok_or("there is no variant with so many tools")?)
-        .bind(address)
-        .cache_ttl(Duration::from_secs(3600))
-        .auth(StaticTokens::new().token(token, claims))
-        .build()?;
+    let server =
+        Server::new("toolgate", server_toolgate::scopes(tools).ok_or("there is no variant with so many tools")?)
+            .bind(address)
+            .cache_ttl(Duration::from_secs(3600))
+            .auth(StaticTokens::new().token(token, claims))
+            .build()?;
     Ok(server.into_router())
 }
 
@@ -117,9 +115,8 @@ fn parse(bytes: &[u8]) -> Result<Request<Body>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(head) = request.parse(bytes)? else { return Err("half a request".into()) };
-    let mut builder = Request::builder()
-        .method(request.method.unwrap_or_default())
-        .uri(request.path.unwrap_or_default());
+    let mut builder =
+        Request::builder().method(request.method.unwrap_or_default()).uri(request.path.unwrap_or_default());
     for header in request.headers {
         builder = builder.header(header.name, header.value);
     }

@@ -64,7 +64,8 @@ fn challenge(bencher: Bencher<'_, '_>) {
 }
 
 fn token(number: usize) -> toolgate::auth::BearerToken {
-    toolgate::auth::BearerToken::parse(&format!("{number:012}-c29tZSB0b2tlbiBvZiBhIHJlYWwgbGVuZ3Ro")).expect("a token")
+    toolgate::auth::BearerToken::parse(&format!("{number:012}-c29tZSB0b2tlbiBvZiBhIHJlYWwgbGVuZ3Ro"))
+        .expect("a token")
 }
 
 fn headers() -> HeaderMap {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 use toolgate::{
-    Scopes,
     __bench::Decision,
+    Scopes,
     auth::{BearerToken, Claims, TokenValidator, ValidationError},
 };
 
@@ -14,11 +14,12 @@ use toolgate::{
 #[allow(clippy::pedantic, missing_docs)]
 pub mod lists {
     use toolgate::{
-        Scopes,
         __private::{
-            BodyFuture, Invocation, ToolDescriptor, inventory, scope,
+            BodyFuture, Invocation, ToolDescriptor, inventory,
             schemars::{Schema, SchemaGenerator},
+            scope,
         },
+        Scopes,
     };
 
     fn input(_: &mut SchemaGenerator) -> Schema {

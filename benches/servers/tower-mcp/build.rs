@@ -20,8 +20,12 @@ fn main() {
             for argument in &tool.arguments {
                 write!(fields, "\n/// {}\n{}: {},", argument.description, argument.name, argument.rust_type).unwrap();
             }
-            writeln!(code, "#[derive(Debug, Deserialize, JsonSchema)]\npub struct {} {{{fields}\n}}", struct_name(tool))
-                .unwrap();
+            writeln!(
+                code,
+                "#[derive(Debug, Deserialize, JsonSchema)]\npub struct {} {{{fields}\n}}",
+                struct_name(tool)
+            )
+            .unwrap();
         }
         code.push_str("pub fn router(mut router: McpRouter) -> McpRouter {\n");
         for tool in &tools {

@@ -17,8 +17,12 @@ fn main() {
         for tool in tools(size) {
             let mut arguments = String::new();
             for argument in &tool.arguments {
-                write!(arguments, "\n#[description({:?})] {}: {},", argument.description, argument.name, argument.rust_type)
-                    .unwrap();
+                write!(
+                    arguments,
+                    "\n#[description({:?})] {}: {},",
+                    argument.description, argument.name, argument.rust_type
+                )
+                .unwrap();
             }
             writeln!(
                 code,

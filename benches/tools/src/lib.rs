@@ -49,18 +49,12 @@ fn tool(place: usize) -> Tool {
         0 => (
             "add".to_owned(),
             "Add two numbers.".to_owned(),
-            vec![
-                argument("a", "i64", "The first number."),
-                argument("b", "i64", "The second number."),
-            ],
+            vec![argument("a", "i64", "The first number."), argument("b", "i64", "The second number.")],
             "(a + b).to_string()",
         ),
-        1 => (
-            "echo".to_owned(),
-            "Give a text back.".to_owned(),
-            vec![argument("text", "String", "The text.")],
-            "text",
-        ),
+        1 => {
+            ("echo".to_owned(), "Give a text back.".to_owned(), vec![argument("text", "String", "The text.")], "text")
+        }
         _ => (
             format!("area_{place:03}_record"),
             format!("Return a record of area {place:03} with its history, the newest entries first."),
@@ -83,7 +77,9 @@ pub fn struct_name(tool: &Tool) -> String {
         .split('_')
         .map(|word| {
             let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+            letters
+                .next()
+                .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
         })
         .collect();
     name.push_str("Arguments");

@@ -19,7 +19,8 @@ pub fn items(count: usize) -> String {
     for tool in &tools {
         let mut fields = String::new();
         for argument in &tool.arguments {
-            write!(fields, "\n    /// {}\n    {}: {},", argument.description, argument.name, argument.rust_type).unwrap();
+            write!(fields, "\n    /// {}\n    {}: {},", argument.description, argument.name, argument.rust_type)
+                .unwrap();
         }
         writeln!(code, "\n#[derive(Deserialize, JsonSchema)]\npub struct {} {{{fields}\n}}", struct_name(tool))
             .unwrap();

@@ -2,14 +2,14 @@
 //!
 //! tower-mcp validates JWTs and leaves introspection to its user. It is given what a warm cache of introspections would
 //! hold, so that nothing is asked and no signature is checked. Its policy holds each tool's scope against the token for
-//! calls. The filters of its list see a session, which a stateless request does not bring, so that it lists everything.
+//! calls, and a filter of its list does for lists.
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use tokio::net::TcpListener;
 use toolgate_bench_tools::{tools, warm_tokens};
 use tower_mcp::{
-    HttpTransport, McpRouter,
+    CapabilityFilter, HttpTransport, McpRouter, Tool,
     oauth::{OAuthError, ProtectedResourceMetadata, ScopePolicy, TokenClaims, TokenValidator, token::TokenAudience},
 };
 
@@ -47,8 +47,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         extra: HashMap::new(),
     };
     let known = warm_tokens(count).into_iter().map(|(token, scopes)| (token, claims(scopes))).collect();
-    let policy =
-        tools(count).into_iter().fold(ScopePolicy::new(), |policy, tool| policy.tool_scope(tool.name, tool.scope));
+    let tools = tools(count);
+    let policy = tools.iter().fold(ScopePolicy::new(), |policy, tool| policy.tool_scope(&tool.name, &tool.scope));
+    let scope_of: HashMap<String, String> = tools.into_iter().map(|tool| (tool.name, tool.scope)).collect();
+    let filter = CapabilityFilter::new_with_context(move |context, tool: &Tool| {
+        let claims = context.extension::<TokenClaims>();
+        scope_of.get(&tool.name).is_some_and(|scope| claims.is_some_and(|claims| claims.has_scope(scope)))
+    });
     let router = McpRouter::new().server_info("tower-mcp", "1.0.0");
     let router = match count {
         20 => generated::tools_20::router(router),
@@ -57,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         _ => return Err("there is no variant with so many tools".into()),
     };
     let metadata = ProtectedResourceMetadata::new(&resource).authorization_server(&auth_url);
-    let app = HttpTransport::new(router).into_oauth_router_at(
+    let app = HttpTransport::new(router.tool_filter(filter)).into_oauth_router_at(
         "/mcp",
         Warm(Arc::new(known)),
         metadata,

@@ -53,8 +53,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let visibility = Arc::new(Visibility::new().requiring_declared_scopes());
     match tools {
         20 => generated::tools_20::Tools.into_server().with_visibility(visibility).run_http(address, config).await?,
-        100 => generated::tools_100::Tools.into_server().with_visibility(visibility).run_http(address, config).await?,
-        500 => generated::tools_500::Tools.into_server().with_visibility(visibility).run_http(address, config).await?,
+        100 => {
+            generated::tools_100::Tools.into_server().with_visibility(visibility).run_http(address, config).await?
+        }
+        500 => {
+            generated::tools_500::Tools.into_server().with_visibility(visibility).run_http(address, config).await?
+        }
         _ => return Err("there is no variant with so many tools".into()),
     }
     Ok(())
