@@ -128,9 +128,13 @@ impl Arguments {
         let serde_path = format!("{private}::serde").replace(' ', "");
         let schemars_path = format!("{private}::schemars").replace(' ', "");
         let fields = tool.arguments().map(|argument| {
-            let (name, ty, attributes) = (&argument.name, &argument.ty, &argument.attributes);
+            let (name, ty) = (&argument.name, &argument.ty);
+            // One comment as this crate reads it, so that it means the same whichever way the schema is made.
+            let comment =
+                doc::text(&argument.attributes).map(|text| format!(" {text}")).map(|text| quote!(#[doc = #text]));
+            let attributes = argument.attributes.iter().filter(|attribute| !attribute.path().is_ident("doc"));
             let header = argument.header.as_ref().map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
-            quote!(#(#attributes)* #header #name: #ty)
+            quote!(#comment #(#attributes)* #header #name: #ty)
         });
         // Serde cannot refuse unknown fields where one parameter takes all of them.
         let flattens = tool.arguments().flat_map(|argument| &argument.attributes).any(is_flatten);

@@ -87,7 +87,7 @@ async fn names_titles_comments_annotations_and_meta_are_listed() {
         "openWorldHint": false,
         "readOnlyHint": true
       },
-      "description": "The first line of the description.\n\n- a list,\n  indented",
+      "description": "The first line of the description.\n\n- a list, indented",
       "name": "Every.Word-1",
       "title": "Every word"
     }
@@ -152,7 +152,7 @@ async fn scalars_have_their_types_and_comments() {
           "type": "string"
         },
         "number": {
-          "description": "Two lines,\nof which this is the second.",
+          "description": "Two lines, of which this is the second.",
           "format": "uint8",
           "maximum": 255,
           "minimum": 0,
