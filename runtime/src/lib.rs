@@ -38,7 +38,7 @@
 //! ```
 //!
 //! - [`#[tool]`](macro@tool) is the language; [`Scopes`] the list it is checked against.
-//! - [`Server`] puts everything together; [`PropelAuth`] checks tokens, or another [`TokenValidator`](auth::TokenValidator).
+//! - [`Server`] puts everything together; [`PropelAuth`] checks tokens, or another [`TokenValidator`].
 //! - [`Caller`] is who calls, [`Context`] the request around the call, [`ToolError`] how a tool fails.
 
 // Generated code says `::toolgate`, in this crate too.
