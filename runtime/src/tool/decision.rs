@@ -36,17 +36,31 @@ pub(crate) enum Refusal {
     InsufficientScope(Shortfall),
 }
 
+/// What the decision comes to, before anybody is told why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Allowed,
+    Hidden,
+    InsufficientScope,
+}
+
 impl Registry {
     /// Decides about one call.
     pub(crate) fn decide<'a>(&'a self, name: &str, caller: &'a Arc<Caller>) -> Result<Authorized<'a>, Refusal> {
         let tool = self.get(name).ok_or(Refusal::Unknown)?;
-        self.check(tool, caller)?;
-        Ok(Authorized { tool, caller })
+        match self.verdict(tool, caller) {
+            Verdict::Allowed => Ok(Authorized { tool, caller }),
+            Verdict::Hidden => Err(Refusal::Hidden),
+            Verdict::InsufficientScope => {
+                let shortfall = tool.requirement().shortfall(caller.index(), caller.granted());
+                Err(Refusal::InsufficientScope(shortfall))
+            }
+        }
     }
 
     /// The tools that [`decide`](Self::decide) lets this caller call, in the order of their names.
     pub(crate) fn visible_to<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a RegisteredTool> + 'a {
-        self.tools().iter().filter(move |tool| self.check(tool, caller).is_ok())
+        self.tools().iter().filter(move |tool| self.verdict(tool, caller) == Verdict::Allowed)
     }
 
     /// The same for two callers only if they see the same tools.
@@ -55,19 +69,22 @@ impl Registry {
             return caller.granted().clone();
         }
         let mut visible = ScopeSet::default();
-        let tools = self.tools().iter().enumerate();
-        tools.filter(|(_, tool)| self.check(tool, caller).is_ok()).for_each(|(i, _)| visible.insert(i));
+        for (i, tool) in self.tools().iter().enumerate() {
+            if self.verdict(tool, caller) == Verdict::Allowed {
+                visible.insert(i);
+            }
+        }
         visible
     }
 
-    fn check(&self, tool: &RegisteredTool, caller: &Caller) -> Result<(), Refusal> {
+    /// The decision, for lists and calls alike: some ANDs, and no allocation.
+    fn verdict(&self, tool: &RegisteredTool, caller: &Caller) -> Verdict {
         if self.is_switched_off(tool) || !tool.is_visible_to(caller) {
-            return Err(Refusal::Hidden);
+            Verdict::Hidden
+        } else if tool.requirement().is_met_by(caller.granted()) {
+            Verdict::Allowed
+        } else {
+            Verdict::InsufficientScope
         }
-        let requirement = tool.requirement();
-        if requirement.is_met_by(caller.granted()) {
-            return Ok(());
-        }
-        Err(Refusal::InsufficientScope(requirement.shortfall(caller.index(), caller.granted())))
     }
 }
