@@ -128,6 +128,7 @@ impl TokenCache {
         if ttl.is_zero() {
             return self.ask(load).await;
         }
+        let begun = Instant::now();
         let digest = TokenDigest::of(token);
         if self.inactive.contains_key(&digest) {
             self.lookups.increment(Lookup::Inactive);
@@ -148,7 +149,9 @@ impl TokenCache {
                 return Err(ValidationError::Inactive);
             }
             // In this order: what was heard before the look at the peers counts in the look at the revocations.
-            if entry.asked_at.elapsed() <= ttl.min(entry.lifetime)
+            // An answer to a question of this very request is as new as can be, however long it took.
+            let is_fresh = entry.asked_at >= begun || entry.asked_at.elapsed() <= ttl.min(entry.lifetime);
+            if is_fresh
                 && self.may_use(&entry)
                 && self.revocations.still_stands(entry.caller.token_claims(), entry.since)
             {
