@@ -61,8 +61,8 @@ pub struct Refusal(Refusals);
 
 impl Refusal {
     /// `resource_metadata` is the address of the protected resource metadata.
-    pub fn new(resource_metadata: impl Into<String>) -> Self {
-        Self(Refusals { resource_metadata: resource_metadata.into(), initial_scopes: Vec::new() })
+    pub fn new(resource_metadata: &str) -> Self {
+        Self(Refusals::new(resource_metadata, Vec::new()))
     }
 
     /// The answer to a call that needs this scope and does not have it, with its challenge.

@@ -123,10 +123,6 @@ impl Caller {
     pub(crate) fn granted(&self) -> &ScopeSet {
         &self.granted
     }
-
-    pub(crate) fn index(&self) -> &ScopeIndex {
-        &self.index
-    }
 }
 
 impl fmt::Debug for Caller {

@@ -4,6 +4,11 @@
 //! exactly of this form, and everything that could be an error of protocol, goes to rmcp, which stays the only authority
 //! on what the protocol says. Leaving something out here costs time; nothing else.
 
+use std::{
+    collections::HashSet,
+    sync::{PoisonError, RwLock},
+};
+
 use http::{HeaderMap, HeaderName, header};
 use rmcp::model::{ProtocolVersion, RequestMetaObject};
 use serde_json::{Map, Value};
@@ -16,6 +21,18 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Arguments with more brackets than this are left to rmcp's limit on nesting.
 const MAX_BRACKETS: usize = 64;
+
+/// How many texts of complete metadata are remembered, and how long one may be; a client sends the same with every
+/// request.
+const MAX_KNOWN: usize = 256;
+const MAX_KNOWN_BYTES: usize = 1024;
+
+/// Recognizes the sure cases.
+#[derive(Debug, Default)]
+pub(crate) struct Recognizer {
+    /// Metadata that rmcp found to be complete and of 2026-07-28, as it was written.
+    complete: RwLock<HashSet<Box<str>>>,
+}
 
 /// A request in canonical form.
 #[derive(Debug)]
@@ -39,26 +56,70 @@ pub(crate) enum CanonicalRequest {
     Call { arguments: Map<String, Value> },
 }
 
-/// Whether this request is one of the sure cases. The name of the tool is the caller's to look up.
-pub(crate) fn recognize(headers: &HeaderMap, envelope: &Envelope<'_>) -> Option<Canonical> {
-    if envelope.extra
-        || envelope.params.extra
-        || envelope.jsonrpc?.get() != "\"2.0\""
-        || !is_plain_id(envelope.id?.get())
-    {
-        return None;
+impl Recognizer {
+    /// Whether this request is one of the sure cases. The name of the tool is the caller's to look up.
+    pub(crate) fn recognize(&self, headers: &HeaderMap, envelope: &Envelope<'_>) -> Option<Canonical> {
+        if envelope.extra
+            || envelope.params.extra
+            || envelope.jsonrpc?.get() != "\"2.0\""
+            || !is_plain_id(envelope.id?.get())
+        {
+            return None;
+        }
+        if !accepts_both(headers) || headers.contains_key("mcp-session-id") || headers.contains_key("last-event-id") {
+            return None;
+        }
+        let method = envelope.method.as_deref()?;
+        let request = match method {
+            "tools/list" => list(envelope)?,
+            "tools/call" => call(envelope)?,
+            _ => return None,
+        };
+        let revision = self.revision(headers, envelope, method)?;
+        Some(Canonical { revision, request })
     }
-    if !accepts_both(headers) || headers.contains_key("mcp-session-id") || headers.contains_key("last-event-id") {
-        return None;
+
+    fn revision(&self, headers: &HeaderMap, envelope: &Envelope<'_>, method: &str) -> Option<Revision> {
+        if !headers.contains_key(VERSION) {
+            return legacy_meta(envelope).then_some(Revision::Legacy);
+        }
+        let version = only(headers, &VERSION)?;
+        if version != ProtocolVersion::V_2026_07_28.as_str() {
+            let known = ProtocolVersion::KNOWN_VERSIONS.iter().any(|known| known.as_str() == version);
+            return (known && version < ProtocolVersion::V_2026_07_28.as_str() && legacy_meta(envelope))
+                .then_some(Revision::Legacy);
+        }
+        // The headers are there and equal to the body (SEP-2243); parameters in headers are rmcp's to compare.
+        if only(headers, &METHOD)? != method || headers.keys().any(|name| name.as_str().starts_with("mcp-param-")) {
+            return None;
+        }
+        let same_name = match envelope.params.name {
+            Some(name) => only(headers, &NAME)? == name.get().trim_matches('"'),
+            None => !headers.contains_key(NAME),
+        };
+        if !same_name {
+            return None;
+        }
+        self.is_complete(envelope.params.meta?.get()).then_some(Revision::Current)
     }
-    let method = envelope.method.as_deref()?;
-    let request = match method {
-        "tools/list" => list(envelope)?,
-        "tools/call" => call(envelope)?,
-        _ => return None,
-    };
-    let revision = revision(headers, envelope, method)?;
-    Some(Canonical { revision, request })
+
+    /// Whether the metadata of a request is complete and of 2026-07-28. rmcp says so; what it said yes to is remembered.
+    fn is_complete(&self, meta: &str) -> bool {
+        if self.complete.read().unwrap_or_else(PoisonError::into_inner).contains(meta) {
+            return true;
+        }
+        if !is_complete(meta) {
+            return false;
+        }
+        if meta.len() <= MAX_KNOWN_BYTES {
+            let mut known = self.complete.write().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MAX_KNOWN {
+                known.clear();
+            }
+            known.insert(meta.into());
+        }
+        true
+    }
 }
 
 fn list(envelope: &Envelope<'_>) -> Option<CanonicalRequest> {
@@ -108,31 +169,11 @@ fn accepts_both(headers: &HeaderMap) -> bool {
     })
 }
 
-fn revision(headers: &HeaderMap, envelope: &Envelope<'_>, method: &str) -> Option<Revision> {
-    if !headers.contains_key(VERSION) {
-        return legacy_meta(envelope).then_some(Revision::Legacy);
-    }
-    let version = only(headers, &VERSION)?;
-    if version != ProtocolVersion::V_2026_07_28.as_str() {
-        let known = ProtocolVersion::KNOWN_VERSIONS.iter().any(|known| known.as_str() == version);
-        return (known && version < ProtocolVersion::V_2026_07_28.as_str() && legacy_meta(envelope))
-            .then_some(Revision::Legacy);
-    }
-    // The headers are there and equal to the body (SEP-2243); parameters in headers are rmcp's to compare.
-    if only(headers, &METHOD)? != method || headers.keys().any(|name| name.as_str().starts_with("mcp-param-")) {
-        return None;
-    }
-    let same_name = match envelope.params.name {
-        Some(name) => only(headers, &NAME)? == name.get().trim_matches('"'),
-        None => !headers.contains_key(NAME),
-    };
-    if !same_name {
-        return None;
-    }
-    // rmcp itself says whether the metadata is complete.
-    let meta: RequestMetaObject = serde_json::from_str(envelope.params.meta?.get()).ok()?;
-    let complete = meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty();
-    (complete && meta.protocol_version()? == ProtocolVersion::V_2026_07_28).then_some(Revision::Current)
+/// What rmcp says of the metadata of a request.
+fn is_complete(meta: &str) -> bool {
+    let Ok(meta) = serde_json::from_str::<RequestMetaObject>(meta) else { return false };
+    meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+        && meta.protocol_version().is_some_and(|version| version == ProtocolVersion::V_2026_07_28)
 }
 
 /// Metadata that says nothing about the protocol.
@@ -174,7 +215,7 @@ mod tests {
 
     fn revision_of(pairs: &[(&str, &str)], body: &str) -> Option<Revision> {
         let envelope = Envelope::parse(body.as_bytes()).ok()?;
-        Some(recognize(&headers(pairs), &envelope)?.revision)
+        Some(Recognizer::default().recognize(&headers(pairs), &envelope)?.revision)
     }
 
     fn call(extra: &str) -> String {

@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 /// A challenge under construction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Challenge(String);
 
 impl Challenge {
@@ -43,16 +43,26 @@ impl Challenge {
 
     /// `name="value"`, a quoted string of RFC 9110, section 5.6.4. What cannot stand in a header at all is left out.
     fn push(&mut self, name: &str, value: &str) {
+        self.0.reserve(name.len() + value.len() + 3);
         self.0.push_str(name);
         self.0.push_str("=\"");
-        for c in value.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()) {
-            if matches!(c, '"' | '\\') {
-                self.0.push('\\');
+        if value.bytes().all(is_plain) {
+            self.0.push_str(value);
+        } else {
+            for c in value.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()) {
+                if matches!(c, '"' | '\\') {
+                    self.0.push('\\');
+                }
+                self.0.push(c);
             }
-            self.0.push(c);
         }
         self.0.push('"');
     }
+}
+
+/// Whether this stands in a quoted string as it is.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod spliced;
 
 pub(crate) use admission::Admission;
 pub(crate) use audit::{Asked, Reason};
+pub(crate) use canonical::Recognizer;
 pub(crate) use dispatch::{Call, Dispatched, Dispatcher};
 pub(crate) use limits::Limits;
 pub(crate) use listing::Listings;

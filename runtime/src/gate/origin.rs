@@ -8,6 +8,8 @@ use url::{Host, Url};
 /// The hosts and origins of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct AllowedOrigins {
+    /// `host[:port]` of the server's own URL: what nearly every request has.
+    authority: String,
     hosts: Vec<String>,
     origins: Vec<String>,
     /// A server on loopback is reached under any of the machine's own names.
@@ -19,6 +21,7 @@ impl AllowedOrigins {
     pub(crate) fn new(server_url: &Url, extra_hosts: &[String], extra_origins: &[String]) -> Self {
         let own = server_url.host_str().map(str::to_owned);
         Self {
+            authority: server_url.authority().to_owned(),
             hosts: own.into_iter().chain(extra_hosts.iter().cloned()).map(|host| normal(&host)).collect(),
             origins: std::iter::once(server_url.origin().ascii_serialization())
                 .chain(extra_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()))
@@ -31,7 +34,18 @@ impl AllowedOrigins {
     ///
     /// A sentence for the client and the log.
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
+        self.check_host(uri, headers)?;
+        match headers.get(header::ORIGIN) {
+            Some(origin) if !self.allows_origin(origin) => {
+                Err("requests from this origin are not allowed; if they should be, add it with `allow_origin`")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
         let host = match headers.get(header::HOST) {
+            Some(value) if value == self.authority.as_str() => return Ok(()),
             Some(value) => value.to_str().ok().and_then(host_of),
             // HTTP/2 has the authority in the URI.
             None => uri.authority().map(|authority| authority.host().to_owned()),
@@ -42,12 +56,7 @@ impl AllowedOrigins {
                 "this server is not known under the host that the request names; if it is, add it with `allow_host`",
             );
         }
-        match headers.get(header::ORIGIN) {
-            Some(origin) if !self.allows_origin(origin) => {
-                Err("requests from this origin are not allowed; if they should be, add it with `allow_origin`")
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     pub(crate) fn allows_origin(&self, origin: &HeaderValue) -> bool {

@@ -1,9 +1,10 @@
 //! The responses of the gate when it does not let a request through.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
@@ -24,16 +25,21 @@ const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Makes the refusals of one server.
 #[derive(Debug)]
 pub(crate) struct Refusals {
-    /// Where the protected resource metadata is.
-    pub(crate) resource_metadata: String,
+    /// What every challenge begins with.
+    challenge: Challenge,
     /// What a first connection needs; named in the 401 of a client without a token.
-    pub(crate) initial_scopes: Vec<String>,
+    initial_scopes: Vec<String>,
 }
 
 impl Refusals {
+    /// `resource_metadata` is where the protected resource metadata is.
+    pub(crate) fn new(resource_metadata: &str, initial_scopes: Vec<String>) -> Self {
+        Self { challenge: Challenge::bearer(resource_metadata), initial_scopes }
+    }
+
     /// RFC 6750, section 3.1: without credentials no error; with malformed ones 400.
     pub(crate) fn credentials(&self, error: CredentialsError) -> Response<Body> {
-        let challenge = Challenge::bearer(&self.resource_metadata);
+        let challenge = self.challenge.clone();
         let text = error.to_string();
         match error {
             CredentialsError::Missing => {
@@ -52,19 +58,17 @@ impl Refusals {
     /// One wording for every token that is not good, so that nobody learns which it was.
     pub(crate) fn invalid_token(&self) -> Response<Body> {
         let text = "the token is invalid, expired, or not meant for this server";
-        let challenge = Challenge::bearer(&self.resource_metadata).error("invalid_token", text);
+        let challenge = self.challenge.clone().error("invalid_token", text);
         challenged(StatusCode::UNAUTHORIZED, challenge, "invalid_token", text)
     }
 
     /// The step-up challenge: every scope that the call needs, in one.
     pub(crate) fn insufficient_scope(&self, shortfall: &Shortfall, request_id: &str) -> Response<Body> {
-        let text = format!("the tool needs the scope {}", shortfall.required.join(" "));
-        let challenge = Challenge::bearer(&self.resource_metadata)
-            .error("insufficient_scope", &text)
-            .scope(shortfall.required.iter().copied());
-        let data = json!({ "required": shortfall.required, "missing": shortfall.missing });
+        let scopes = shortfall.required.join(" ");
+        let text = ["the tool needs the scope ", &scopes].concat();
+        let challenge = self.challenge.clone().error("insufficient_scope", &text).scope([&*scopes]);
         let mut response =
-            rpc_error(StatusCode::FORBIDDEN, request_id, INSUFFICIENT_SCOPE, "insufficient scope", Some(&data));
+            rpc_error(StatusCode::FORBIDDEN, request_id, INSUFFICIENT_SCOPE, "insufficient scope", Some(shortfall));
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.into_header());
         response
     }
@@ -134,7 +138,7 @@ fn challenged(status: StatusCode, challenge: Challenge, code: &str, text: &str) 
 
 /// The small JSON body of a refusal, with the names that OAuth has for its errors.
 fn error(status: StatusCode, code: &str, description: &str) -> Response<Body> {
-    json_response(status, json!({ "error": code, "error_description": description }).to_string())
+    json_response(status, json!({ "error": code, "error_description": description }).to_string().into())
 }
 
 /// A JSON-RPC error. The id is JSON already.
@@ -143,17 +147,26 @@ fn rpc_error(
     request_id: &str,
     code: i32,
     message: &str,
-    data: Option<&serde_json::Value>,
+    data: Option<&Shortfall>,
 ) -> Response<Body> {
-    let mut error = format!(r#"{{"code":{code},"message":{}"#, json!(message));
-    if let Some(data) = data {
-        // Writing to a `String` cannot fail.
-        let _ = write!(error, r#","data":{data}"#);
+    #[derive(Serialize)]
+    struct RpcError<'a> {
+        code: i32,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<&'a Shortfall>,
     }
-    json_response(status, format!(r#"{{"jsonrpc":"2.0","id":{request_id},"error":{error}}}}}"#))
+
+    let mut body = Vec::with_capacity(256);
+    body.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    body.extend_from_slice(request_id.as_bytes());
+    body.extend_from_slice(br#","error":"#);
+    serde_json::to_writer(&mut body, &RpcError { code, message, data }).expect("texts and numbers are JSON");
+    body.push(b'}');
+    json_response(status, body)
 }
 
-fn json_response(status: StatusCode, body: String) -> Response<Body> {
+fn json_response(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

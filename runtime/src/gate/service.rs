@@ -18,7 +18,8 @@ use tower::Service;
 use super::{
     admission::Admission,
     audit::{Asked, Reason},
-    canonical, direct,
+    canonical::Recognizer,
+    direct,
     dispatch::Dispatcher,
     envelope::Envelope,
     limits::{Limits, Permit},
@@ -42,8 +43,8 @@ pub(crate) struct Gate {
     /// In bytes.
     pub(crate) max_body: usize,
     pub(crate) body_timeout: Duration,
-    /// Whether what is beyond doubt is answered without rmcp.
-    pub(crate) direct: bool,
+    /// Recognizes what is beyond doubt and answered without rmcp; nothing, if nothing is.
+    pub(crate) direct: Option<Recognizer>,
 }
 
 impl Gate {
@@ -104,8 +105,8 @@ impl Gate {
             if let Some(response) = self.decide(asked, tool.as_deref(), &caller) {
                 return Ok(response);
             }
-            if self.direct
-                && let Some(response) = self.answer(&parts.headers, &envelope, tool, &caller, asked).await
+            if let Some(recognizer) = &self.direct
+                && let Some(response) = self.answer(recognizer, &parts.headers, &envelope, tool, &caller, asked).await
             {
                 return Ok(permit.hold(response));
             }
@@ -171,6 +172,7 @@ impl Gate {
     /// Answers what is beyond doubt.
     async fn answer(
         &self,
+        recognizer: &Recognizer,
         headers: &HeaderMap,
         envelope: &Envelope<'_>,
         tool: Option<Cow<'_, str>>,
@@ -180,7 +182,7 @@ impl Gate {
         if tool.as_deref().is_some_and(|tool| !direct::can_call(self.dispatcher.registry(), tool, caller)) {
             return None;
         }
-        let canonical = canonical::recognize(headers, envelope)?;
+        let canonical = recognizer.recognize(headers, envelope)?;
         direct::answer(&self.dispatcher, &self.refusals, caller, asked, canonical, tool).await
     }
 

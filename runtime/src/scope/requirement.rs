@@ -1,24 +1,33 @@
 //! What a tool requires, and whether a set of scopes meets it.
 
+use serde::Serialize;
+
 use super::{ScopeIndex, ScopeSet, set::Mask};
 
 /// All of some scopes, and at least one of others where there are others. Without either: any caller with a valid
 /// token.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requirement {
-    all: Vec<&'static str>,
-    any: Vec<&'static str>,
+    all: Vec<Needed>,
+    any: Vec<Needed>,
     all_mask: Mask,
     any_mask: Option<Mask>,
 }
 
+/// One scope and its bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Needed {
+    name: &'static str,
+    bit: usize,
+}
+
 /// Why a set of scopes does not meet a requirement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shortfall {
-    /// Every scope that a token needs to be allowed, those it has already included: what a challenge names.
-    pub required: Vec<&'static str>,
     /// Those of `required` that the token does not have.
     pub missing: Vec<&'static str>,
+    /// Every scope that a token needs to be allowed, those it has already included: what a challenge names.
+    pub required: Vec<&'static str>,
 }
 
 impl Requirement {
@@ -30,14 +39,16 @@ impl Requirement {
     ) -> Self {
         let mut requirement = Self::default();
         for name in all {
-            if !requirement.all.contains(&name) {
-                requirement.all.push(name);
-                requirement.all_mask.insert(bit_or_unmeetable(index, name));
+            let needed = Needed::new(index, name);
+            if !requirement.all.contains(&needed) {
+                requirement.all.push(needed);
+                requirement.all_mask.insert(needed.bit);
             }
         }
         for name in any {
-            requirement.any.push(name);
-            requirement.any_mask.get_or_insert_default().insert(bit_or_unmeetable(index, name));
+            let needed = Needed::new(index, name);
+            requirement.any.push(needed);
+            requirement.any_mask.get_or_insert_default().insert(needed.bit);
         }
         requirement
     }
@@ -50,23 +61,23 @@ impl Requirement {
 
     /// What to name in a challenge when [`is_met_by`](Self::is_met_by) said no. Of several alternatives it is the one
     /// that the caller is nearest to, and among equals the one that was declared first.
-    pub(crate) fn shortfall(&self, index: &ScopeIndex, granted: &ScopeSet) -> Shortfall {
-        let has = |name: &&'static str| index.bit(name).is_some_and(|bit| granted.contains(bit));
-        let mut required = self.all.clone();
+    pub(crate) fn shortfall(&self, granted: &ScopeSet) -> Shortfall {
+        let has = |needed: &Needed| granted.contains(needed.bit);
         // Every alternative adds one scope to the same others, so "nearest" is one that the caller has, or the first.
-        if let Some(nearest) = self.any.iter().find(|name| has(name)).or(self.any.first())
-            && !required.contains(nearest)
-        {
-            required.push(nearest);
+        let nearest = self.any.iter().find(|needed| has(needed)).or(self.any.first());
+        let required = || self.all.iter().chain(nearest.filter(|nearest| !self.all.contains(nearest)));
+        Shortfall {
+            missing: required().filter(|needed| !has(needed)).map(|needed| needed.name).collect(),
+            required: required().map(|needed| needed.name).collect(),
         }
-        let missing = required.iter().copied().filter(|name| !has(name)).collect();
-        Shortfall { required, missing }
     }
 }
 
-/// A bit that no token has stands for a scope that the index does not know: such a requirement is never met.
-fn bit_or_unmeetable(index: &ScopeIndex, name: &str) -> usize {
-    index.bit(name).unwrap_or(index.names().len())
+impl Needed {
+    /// A scope that the index does not know gets a bit that no token has: such a requirement is never met.
+    fn new(index: &ScopeIndex, name: &'static str) -> Self {
+        Self { name, bit: index.bit(name).unwrap_or(index.names().len()) }
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +91,7 @@ mod tests {
         let index = ScopeIndex::new([&SCOPES]);
         let requirement = Requirement::new(&index, all.iter().copied(), any.iter().copied());
         let granted = index.expand(granted.iter().copied());
-        if requirement.is_met_by(&granted) { Ok(()) } else { Err(requirement.shortfall(&index, &granted)) }
+        if requirement.is_met_by(&granted) { Ok(()) } else { Err(requirement.shortfall(&granted)) }
     }
 
     #[test]

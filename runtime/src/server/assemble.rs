@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     auth::{Authenticator, Peers, Readiness, Revocations, TokenCache, TokenValidator, Upstream},
-    gate::{AllowedOrigins, Dispatcher, Gate, Limits, Listings, Refusals, is_loopback},
+    gate::{AllowedOrigins, Dispatcher, Gate, Limits, Listings, Recognizer, Refusals, is_loopback},
     propelauth::webhook::Webhooks,
     scope::ScopeIndex,
     tool::{Parts, RegisteredTool, Registry, ScopeTable, StateSeal},
@@ -153,15 +153,15 @@ impl Server {
             authenticator,
             revocations: Arc::clone(&revocations),
             dispatcher: Arc::clone(&dispatcher),
-            refusals: Refusals {
-                resource_metadata,
-                initial_scopes: self.initial_scopes.into_iter().filter(|scope| scope != "offline_access").collect(),
-            },
+            refusals: Refusals::new(
+                &resource_metadata,
+                self.initial_scopes.into_iter().filter(|scope| scope != "offline_access").collect(),
+            ),
             origins: AllowedOrigins::new(server_url.url(), &self.hosts, &self.origins),
             limits: Arc::new(Limits::new(self.bounds.requests, self.bounds.requests_per_caller)),
             max_body: self.bounds.body,
             body_timeout: self.bounds.body_timeout,
-            direct: self.direct,
+            direct: self.direct.then(Recognizer::default),
         };
         let seal = self.seal.unwrap_or_else(StateSeal::random);
         let mcp = McpService::new(dispatcher, info, self.bounds.body, seal, shutdown.clone());

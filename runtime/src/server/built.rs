@@ -2,14 +2,13 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
-use axum::{Router, routing::any_service};
-use http::{HeaderName, Method, header};
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
     Error, Preflight,
+    cors::CorsForBrowsers,
     limits::Bounds,
     listen::{self, Drained},
     mcp::McpService,
@@ -78,24 +77,13 @@ impl BuiltServer {
             replica.listen(self.0.shutdown.clone());
         }
         let Components { metadata, operations, gate, mcp, endpoint_path, base_path, .. } = self.0;
-        let origins = Arc::clone(&gate);
-        // Browser clients read the challenge, and send the headers of MCP.
-        let cors = CorsLayer::new()
-            .allow_origin(AllowOrigin::predicate(move |origin, _| origins.origins.allows_origin(origin)))
-            .allow_methods([Method::GET, Method::POST, Method::DELETE])
-            .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
-            .expose_headers([
-                header::WWW_AUTHENTICATE,
-                header::RETRY_AFTER,
-                HeaderName::from_static("mcp-session-id"),
-            ]);
-        let service = any_service(GateService::new(gate, mcp));
-        let mut router = Router::new().route(&endpoint_path, service.clone());
+        let service = CorsForBrowsers::new(Arc::clone(&gate), GateService::new(gate, mcp));
+        let mut router = Router::new().route_service(&endpoint_path, service.clone());
         // A proxy may or may not take the path of SERVER_URL off.
         if !base_path.is_empty() {
-            router = router.route(&format!("{base_path}{endpoint_path}"), service);
+            router = router.route_service(&format!("{base_path}{endpoint_path}"), service);
         }
-        router.layer(cors).merge(metadata).merge(operations)
+        router.merge(metadata).merge(operations)
     }
 
     /// Finds out, before the first caller comes, whether tokens can be checked, clients can find their way, and the

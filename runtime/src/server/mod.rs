@@ -4,6 +4,7 @@ mod address;
 mod assemble;
 mod builder;
 mod built;
+mod cors;
 mod discovery;
 mod drift;
 mod error;

@@ -52,7 +52,7 @@ impl Registry {
             Verdict::Allowed => Ok(Authorized { tool, caller }),
             Verdict::Hidden => Err(Refusal::Hidden),
             Verdict::InsufficientScope => {
-                let shortfall = tool.requirement().shortfall(caller.index(), caller.granted());
+                let shortfall = tool.requirement().shortfall(caller.granted());
                 Err(Refusal::InsufficientScope(shortfall))
             }
         }
