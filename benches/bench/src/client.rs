@@ -146,7 +146,7 @@ pub(crate) fn check(address: SocketAddr, template: &mut Template, tools: usize, 
     let mut connection = Connection::open(address)?;
     let mut last = Vec::new();
     for _ in 0..requests {
-        let (request, id) = template.next();
+        let (request, id) = template.next_request();
         connection.send(request, Instant::now())?;
         let deadline = Instant::now() + Duration::from_secs(5);
         let (start, end) = loop {
@@ -178,11 +178,11 @@ pub(crate) fn load(
 ) -> Result<Run> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(connections.max(64));
-    let mut pool = Vec::with_capacity(connections);
+    let mut opened = Vec::with_capacity(connections);
     for token in 0..connections {
         let mut connection = Connection::open(address)?;
         poll.registry().register(&mut connection.stream, Token(token), Interest::READABLE)?;
-        pool.push(connection);
+        opened.push(connection);
     }
     let status = template.kind.status();
     let mut latencies = Vec::with_capacity(1 << 20);
@@ -193,8 +193,8 @@ pub(crate) fn load(
     let mut sent = 0_u64;
     let mut last_answer = start;
     if matches!(pace, Pace::Closed) {
-        for place in idle.drain(..) {
-            pool[place].send(template.next().0, Instant::now())?;
+        for free in idle.drain(..) {
+            opened[free].send(template.next_request().0, Instant::now())?;
         }
     }
     loop {
@@ -208,20 +208,20 @@ pub(crate) fn load(
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             let due = (tick.as_secs_f64() * rate) as u64;
             while sent < due && !idle.is_empty() {
-                let place = idle.swap_remove(0);
+                let free = idle.swap_remove(0);
                 #[allow(clippy::cast_precision_loss)]
                 let tick = ((sent + 1) as f64 / rate * 1000.0).ceil() / 1000.0;
                 let due_at = start + Duration::from_secs_f64(tick);
                 // A late wake-up of this thread is not the server's.
                 let since = if now - due_at.min(now) < Duration::from_millis(1) { now } else { due_at };
-                pool[place].send(template.next().0, since)?;
+                opened[free].send(template.next_request().0, since)?;
                 sent += 1;
             }
         }
         poll.poll(&mut events, Some(Duration::from_millis(1)))?;
         for event in &events {
-            let place = event.token().0;
-            let connection = &mut pool[place];
+            let Token(which) = event.token();
+            let connection = &mut opened[which];
             let Some((body, answer_end)) = connection.receive(status)? else { continue };
             let now = Instant::now();
             if *length.get_or_insert(answer_end - body) != answer_end - body {
@@ -232,8 +232,8 @@ pub(crate) fn load(
             }
             last_answer = now;
             match pace {
-                Pace::Closed => connection.send(template.next().0, now)?,
-                Pace::PerSecond(_) => idle.push(place),
+                Pace::Closed => connection.send(template.next_request().0, now)?,
+                Pace::PerSecond(_) => idle.push(which),
             }
         }
         if last_answer.elapsed() > Duration::from_secs(10) {

@@ -142,7 +142,10 @@ fn write_crate(folder: &Path, name: &str) -> Result<()> {
     let runtime = benches.join("../runtime").canonicalize()?;
     let (dependencies, items, main) = match name {
         "toolgate" => (
-            format!("toolgate = {{ path = {runtime:?} }}\ntokio = {{ version = \"1\", features = [\"full\"] }}"),
+            format!(
+                "toolgate = {{ path = '{}' }}\ntokio = {{ version = \"1\", features = [\"full\"] }}",
+                runtime.display()
+            ),
             toolgate::items(TOOLS),
             "#[tokio::main]\nasync fn main() -> Result<(), toolgate::Error> {\n    \
              Server::new(\"two hundred\", &SCOPES).auth(PropelAuth::from_env().unwrap()).serve().await\n}\n",

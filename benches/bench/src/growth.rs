@@ -1,6 +1,6 @@
 //! How the cost of a request grows, with tools, scopes, tokens and connections; as plots.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde_json::json;
 
@@ -18,11 +18,33 @@ use crate::{
 const CONNECTIONS: usize = 16;
 
 struct Growth {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     stub: Stub,
     answers: PathBuf,
     rounds: usize,
     time: Duration,
+}
+
+/// What is measured for one point of a line.
+struct Point {
+    server: Server,
+    tools: usize,
+    /// Further arguments of the server.
+    options: &'static [&'static str],
+    connections: usize,
+    /// Requests before the load; all their answers are checked.
+    warm_up: usize,
+    template: Template,
+    /// Tools in the answer to a list.
+    listed: usize,
+}
+
+impl Point {
+    /// A server as it comes, with a token that may do everything.
+    fn new(address: SocketAddr, server: Server, kind: Kind, tools: usize) -> Self {
+        let template = Template::new(address, kind, Revision::New, tools, server.has_auth());
+        Self { server, tools, options: &[], connections: CONNECTIONS, warm_up: 100, template, listed: tools }
+    }
 }
 
 /// What one point costs: processor time in microseconds, and requests per second.
@@ -48,6 +70,7 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
         time,
     };
     fs::create_dir_all(folder)?;
+    fs::create_dir_all(&results)?;
     let plots = [
         ("tools-list", growth.tools(Kind::List, "A list, by the number of tools")?),
         ("tools-call", growth.tools(Kind::Call, "A call, by the number of tools")?),
@@ -73,22 +96,14 @@ impl Growth {
         Server::ALL.into_iter().filter(|server| server.is_built() && !server.is_slow() && *server != Server::Floor)
     }
 
-    /// The median of some rounds against one server.
+    /// The median of some rounds.
     #[allow(clippy::cast_precision_loss)]
-    fn cost(
-        &self,
-        server: Server,
-        tools: usize,
-        options: &[&str],
-        connections: usize,
-        warm_up: usize,
-        template: impl Fn() -> Template,
-        listed: usize,
-    ) -> Result<Cost> {
+    fn cost(&self, point: &Point) -> Result<Cost> {
+        let Point { server, tools, options, connections, warm_up, ref template, listed } = *point;
         let mut costs = Vec::new();
         for _ in 0..self.rounds {
             let running = Running::start(server, self.address, tools, &self.stub.url, &self.answers, options)?;
-            let mut template = template();
+            let mut template = template.clone();
             client::check(self.address, &mut template, listed, warm_up)?;
             let before = running.cpu_seconds()?;
             let run = client::load(self.address, &mut template, connections, Pace::Closed, self.time)?;
@@ -106,8 +121,7 @@ impl Growth {
             let mut points = Vec::new();
             for tools in toolgate_bench_tools::SIZES {
                 eprintln!("{title}: {}, {tools}", server.name());
-                let template = || Template::new(self.address, kind, Revision::New, tools, server.has_auth());
-                let cost = self.cost(server, tools, &[], CONNECTIONS, 100, template, tools)?;
+                let cost = self.cost(&Point::new(self.address, server, kind, tools))?;
                 points.push((tools as f64, cost.cpu));
             }
             lines.push(Line { name: server.name().to_owned(), points });
@@ -123,8 +137,8 @@ impl Growth {
             let mut points = Vec::new();
             for scopes in [1, 10, 100, 500] {
                 eprintln!("scopes: {}, {scopes}", kind.name());
-                let template = || Template::new(self.address, kind, Revision::New, scopes, true);
-                let cost = self.cost(Server::Toolgate, 500, &[], CONNECTIONS, 100, template, scopes)?;
+                let point = Point::new(self.address, Server::Toolgate, kind, scopes);
+                let cost = self.cost(&Point { tools: 500, ..point })?;
                 points.push((scopes as f64, cost.cpu));
             }
             lines.push(Line { name: kind.name().to_owned(), points });
@@ -143,9 +157,10 @@ impl Growth {
         let mut points = Vec::new();
         for tokens in [1, 100, 10_000, 100_000] {
             eprintln!("tokens: {tokens}");
-            let template = || Template::new(self.address, Kind::Cold, Revision::New, 20, true).with_tokens(tokens);
-            let warm_up = usize::try_from(tokens)?;
-            let cost = self.cost(Server::Toolgate, 20, &["600"], CONNECTIONS, warm_up, template, 20)?;
+            let mut point = Point::new(self.address, Server::Toolgate, Kind::Cold, 20);
+            point.template = point.template.with_tokens(tokens);
+            // No token is asked about again while the run lasts.
+            let cost = self.cost(&Point { options: &["600"], warm_up: usize::try_from(tokens)?, ..point })?;
             points.push((f64::from(tokens), cost.cpu));
         }
         Ok(Plot {
@@ -163,8 +178,8 @@ impl Growth {
             let mut points = Vec::new();
             for connections in [1, 4, 16, 64, 256] {
                 eprintln!("connections: {}, {connections}", server.name());
-                let template = || Template::new(self.address, Kind::Call, Revision::New, 20, server.has_auth());
-                let cost = self.cost(server, 20, &[], connections, 100, template, 20)?;
+                let point = Point::new(self.address, server, Kind::Call, 20);
+                let cost = self.cost(&Point { connections, ..point })?;
                 points.push((connections as f64, cost.rate));
             }
             lines.push(Line { name: server.name().to_owned(), points });

@@ -1,6 +1,6 @@
 //! The requests of the load.
 
-use std::net::SocketAddr;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use serde_json::Value;
 use toolgate_bench_tools::{FIRST_ID, ID_DIGITS, token};
@@ -17,6 +17,8 @@ pub enum Revision {
 impl Revision {
     pub const BOTH: [Self; 2] = [Self::Old, Self::New];
 
+    /// As it is on the wire.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Old => "2025-11-25",
@@ -41,6 +43,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// As it is in the results.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Call => "call",
@@ -60,12 +64,15 @@ impl Kind {
         }
     }
 
+    /// The status of its answers.
+    #[must_use]
     pub fn status(self) -> u16 {
         if self == Self::Refused { 403 } else { 200 }
     }
 }
 
 /// A request as bytes, with places for what differs from one to the next.
+#[derive(Clone, Debug)]
 pub struct Template {
     bytes: Vec<u8>,
     id_at: usize,
@@ -77,6 +84,12 @@ pub struct Template {
 }
 
 impl Template {
+    /// The request of this kind, with a token or without.
+    ///
+    /// # Panics
+    ///
+    /// Never: the id and the token are found where they were just written.
+    #[must_use]
     pub fn new(address: SocketAddr, kind: Kind, revision: Revision, tools: usize, with_token: bool) -> Self {
         let (method, name, parameters) = match kind {
             Kind::Call | Kind::Cold => ("tools/call", Some("add"), r#""name":"add","arguments":{"a":2,"b":3}"#),
@@ -102,9 +115,9 @@ impl Template {
             revision.name()
         );
         if revision == Revision::New {
-            head += &format!("Mcp-Method: {method}\r\n");
+            write!(head, "Mcp-Method: {method}\r\n").expect("a String takes everything");
             if let Some(name) = name {
-                head += &format!("Mcp-Name: {name}\r\n");
+                write!(head, "Mcp-Name: {name}\r\n").expect("a String takes everything");
             }
         }
         let mut token_at = None;
@@ -113,9 +126,10 @@ impl Template {
             let token = token(kind.grant(), tools, id);
             let number_at = token.find(&id.to_string()).expect("the number was just written");
             token_at = (kind == Kind::Cold).then_some(head.len() + number_at);
-            head += &format!("{token}\r\n");
+            head += &token;
+            head += "\r\n";
         }
-        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        write!(head, "Content-Length: {}\r\n\r\n", body.len()).expect("a String takes everything");
         let id_at = head.len() + body.find(&id.to_string()).expect("the id was just written");
         Self { bytes: (head + &body).into_bytes(), id_at, token_at, next: id, tokens: None, kind }
     }
@@ -136,7 +150,7 @@ impl Template {
     }
 
     /// The next request, and its id.
-    pub fn next(&mut self) -> (&[u8], u32) {
+    pub fn next_request(&mut self) -> (&[u8], u32) {
         let id = self.next;
         self.next = if id >= FIRST_ID * 10 - 1 { FIRST_ID } else { id + 1 };
         let digits = id.to_string();
@@ -148,7 +162,11 @@ impl Template {
         (&self.bytes, id)
     }
 
-    /// Whether an answer is what the request asked for; the text says what is wrong.
+    /// Whether an answer is what the request asked for.
+    ///
+    /// # Errors
+    ///
+    /// The text says what is wrong, with the beginning of the answer.
     pub fn check(&self, id: u32, tools: usize, body: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(body);
         // A stream of one event carries the answer in its `data`.

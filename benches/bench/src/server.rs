@@ -21,9 +21,9 @@ pub(crate) enum Server {
     RmcpShared,
     Turbomcp,
     TowerMcp,
-    /// FastMCP as it comes: one introspection for every request.
+    /// `FastMCP` as it comes: one introspection for every request.
     Fastmcp,
-    /// FastMCP with the cache that its user can set.
+    /// `FastMCP` with the cache that its user can set.
     FastmcpCached,
     Floor,
 }

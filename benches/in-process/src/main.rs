@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     for counted in [false, true] {
         let prepared = (0..if counted { requests } else { WARM_UP })
             .map(|_| {
-                let (bytes, id) = template.next();
+                let (bytes, id) = template.next_request();
                 Ok((parse(bytes)?, id))
             })
             .collect::<Result<Vec<_>>>()?;

@@ -51,14 +51,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let config = HttpConfig::new().with_authenticator(Arc::new(authenticator));
     let visibility = Arc::new(Visibility::new().requiring_declared_scopes());
+    // Each variant is a type of its own.
+    macro_rules! run {
+        ($tools:ident) => {
+            generated::$tools::Tools.into_server().with_visibility(visibility).run_http(address, config).await?
+        };
+    }
     match tools {
-        20 => generated::tools_20::Tools.into_server().with_visibility(visibility).run_http(address, config).await?,
-        100 => {
-            generated::tools_100::Tools.into_server().with_visibility(visibility).run_http(address, config).await?
-        }
-        500 => {
-            generated::tools_500::Tools.into_server().with_visibility(visibility).run_http(address, config).await?
-        }
+        20 => run!(tools_20),
+        100 => run!(tools_100),
+        500 => run!(tools_500),
         _ => return Err("there is no variant with so many tools".into()),
     }
     Ok(())
