@@ -40,9 +40,9 @@ impl Decision {
         Ok(Self { registry, caller: Arc::new(Caller::new(claims, index)) })
     }
 
-    /// Whether the caller may call this tool.
+    /// Whether the caller may call this tool. Why not is worked out after the decision, for whoever is told.
     pub fn decide(&self, tool: &str) -> bool {
-        self.registry.decide(tool, &self.caller).is_ok()
+        self.registry.get(tool).is_some_and(|tool| self.registry.allows(tool, &self.caller))
     }
 
     /// How many tools the caller may call.

@@ -60,7 +60,7 @@ impl Registry {
 
     /// The tools that [`decide`](Self::decide) lets this caller call, in the order of their names.
     pub(crate) fn visible_to<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a RegisteredTool> + 'a {
-        self.tools().iter().filter(move |tool| self.verdict(tool, caller) == Verdict::Allowed)
+        self.tools().iter().filter(move |tool| self.allows(tool, caller))
     }
 
     /// The same for two callers only if they see the same tools.
@@ -70,11 +70,16 @@ impl Registry {
         }
         let mut visible = ScopeSet::default();
         for (i, tool) in self.tools().iter().enumerate() {
-            if self.verdict(tool, caller) == Verdict::Allowed {
+            if self.allows(tool, caller) {
                 visible.insert(i);
             }
         }
         visible
+    }
+
+    /// Whether this caller may call this tool, for whoever need not be told why not.
+    pub(crate) fn allows(&self, tool: &RegisteredTool, caller: &Caller) -> bool {
+        self.verdict(tool, caller) == Verdict::Allowed
     }
 
     /// The decision, for lists and calls alike: some ANDs, and no allocation.
