@@ -1,13 +1,16 @@
 //! The arguments of a tool: their schema, and holding a call's arguments against it.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use jsonschema::{Validator, error::ValidationErrorKind};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::ToolError;
+use super::{ToolError, plain_schema};
 
 /// How many violations are reported at most: a model mends some at a time, and a caller cannot ask for a large answer.
 const MAX_VIOLATIONS: usize = 20;
@@ -57,8 +60,9 @@ impl Arguments {
 
 /// A tool's input schema, and the validator made from it: what is shown is what is enforced.
 pub(crate) struct ArgumentSchema {
-    schema: Map<String, Value>,
-    validator: Validator,
+    schema: Arc<Map<String, Value>>,
+    /// Compiled by the first call, if it is certain to succeed: it is most of what a tool costs at the start.
+    validator: OnceLock<Result<Validator, String>>,
 }
 
 impl ArgumentSchema {
@@ -71,40 +75,49 @@ impl ArgumentSchema {
         };
         schema.remove("title");
         schema.remove("description");
-        if schema.get("type") != Some(&json!("object")) {
+        if schema.get("type").and_then(Value::as_str) != Some("object") {
             return Err("the schema of its arguments is not of `\"type\": \"object\"`".to_owned());
         }
         schema.entry("properties").or_insert_with(|| json!({}));
-        let value = Value::Object(schema);
-        let validator = jsonschema::options()
-            .should_validate_formats(true)
-            .offline()
-            .build(&value)
-            .map_err(|error| format!("the schema of its arguments is not valid: {error}"))?;
-        let Value::Object(schema) = value else { unreachable!("it was made from an object above") };
-        Ok(Self { schema, validator })
+        let validator = if plain_schema::is_plain(&schema) {
+            debug_assert!(compile(&schema).is_ok(), "it does not compile: {schema:?}");
+            OnceLock::new()
+        } else {
+            OnceLock::from(Ok(compile(&schema)?))
+        };
+        Ok(Self { schema: Arc::new(schema), validator })
     }
 
-    pub(crate) fn schema(&self) -> &Map<String, Value> {
+    pub(crate) fn schema(&self) -> &Arc<Map<String, Value>> {
         &self.schema
     }
 
     /// # Errors
     ///
     /// Everything that does not fit, each with where it is.
-    pub(crate) fn check(&self, arguments: Map<String, Value>) -> Result<Arguments, Vec<Violation>> {
+    pub(crate) fn check(&self, arguments: Map<String, Value>) -> Result<Arguments, ToolError> {
+        let validator = self.validator.get_or_init(|| compile(&self.schema)).as_ref();
+        // Arguments that cannot be checked are not let through.
+        let validator = validator.map_err(|problem| ToolError::masked(problem.clone()))?;
         let value = Value::Object(arguments);
-        if !self.validator.is_valid(&value) {
-            return Err(self
-                .validator
-                .iter_errors(&value)
-                .take(MAX_VIOLATIONS)
-                .map(|e| Violation::new(&e))
-                .collect());
+        if !validator.is_valid(&value) {
+            let violations = validator.iter_errors(&value).take(MAX_VIOLATIONS);
+            return Err(ToolError::invalid_arguments(violations.map(|e| Violation::new(&e)).collect()));
         }
         let Value::Object(arguments) = value else { unreachable!("it was made from an object above") };
         Ok(Arguments(arguments))
     }
+}
+
+/// # Errors
+///
+/// A sentence that says why the schema is not valid.
+pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .offline()
+        .build(&Value::Object(schema.clone()))
+        .map_err(|error| format!("the schema of its arguments is not valid: {error}"))
 }
 
 /// The generator that describes what is *read*. Schemas of types that are used once stand where they are used, which is
@@ -151,6 +164,7 @@ impl fmt::Display for Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::error::Failure;
 
     fn schema() -> ArgumentSchema {
         let schema = json!({
@@ -164,7 +178,15 @@ mod tests {
 
     fn violations(arguments: Value) -> Vec<String> {
         let Value::Object(arguments) = arguments else { panic!("an object") };
-        schema().check(arguments).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+        found(&schema(), arguments).iter().map(ToString::to_string).collect()
+    }
+
+    fn found(schema: &ArgumentSchema, arguments: Map<String, Value>) -> Vec<Violation> {
+        match schema.check(arguments).map_err(ToolError::into_failure) {
+            Ok(_) => Vec::new(),
+            Err(Failure::InvalidArguments(violations)) => violations,
+            Err(failure) => panic!("{failure:?}"),
+        }
     }
 
     #[test]
@@ -187,7 +209,7 @@ mod tests {
             json!({ "type": "object", "properties": { "day": { "enum": ["Mon", "Tue", "Wed", "Thu", "Fri"] } } });
         let schema = ArgumentSchema::new(schema.try_into().unwrap()).ok().unwrap();
         let Value::Object(arguments) = json!({ "day": "Sat" }) else { unreachable!() };
-        let violations = schema.check(arguments).err().unwrap();
+        let violations = found(&schema, arguments);
         assert_eq!(violations[0].to_string(), r#"/day: the value is not one of ["Mon","Tue","Wed","Thu","Fri"]"#);
     }
 
@@ -200,5 +222,46 @@ mod tests {
     fn a_schema_that_is_not_of_an_object_is_refused() {
         assert!(ArgumentSchema::new(json!({ "type": "string" }).try_into().unwrap()).is_err());
         assert!(ArgumentSchema::new(json!(true).try_into().unwrap()).is_err());
+    }
+
+    fn new(schema: Value) -> Result<ArgumentSchema, String> {
+        ArgumentSchema::new(schema.try_into().unwrap())
+    }
+
+    #[test]
+    fn a_plain_schema_is_compiled_by_the_first_call() {
+        let schema = new(json!({ "type": "object", "properties": { "limit": { "maximum": 50 } } })).ok().unwrap();
+        assert!(schema.validator.get().is_none());
+        let Value::Object(arguments) = json!({ "limit": 99 }) else { unreachable!() };
+        assert_eq!(found(&schema, arguments).len(), 1);
+        assert!(schema.validator.get().is_some());
+    }
+
+    #[test]
+    fn a_schema_that_could_be_wrong_is_compiled_at_once() {
+        let schema = new(json!({ "type": "object", "properties": { "id": { "pattern": "^emp_" } } })).ok().unwrap();
+        assert!(schema.validator.get().is_some());
+    }
+
+    #[test]
+    fn a_schema_that_is_not_valid_is_refused_at_once() {
+        for (schema, why) in [
+            (json!({ "type": 7 }), "7 is not valid under any of the schemas listed in the 'anyOf' keyword"),
+            (json!({ "pattern": "(" }), "\"(\" is not a \"regex\""),
+            (json!({ "$ref": "#/$defs/nobody" }), "Pointer '/$defs/nobody' does not exist"),
+        ] {
+            let problem = new(json!({ "type": "object", "properties": { "a": schema } })).err().unwrap();
+            assert_eq!(problem, format!("the schema of its arguments is not valid: {why}"));
+        }
+    }
+
+    #[test]
+    fn arguments_that_cannot_be_checked_are_not_let_through() {
+        let Value::Object(schema) = json!({ "type": 7 }) else { unreachable!() };
+        let schema = ArgumentSchema { schema: Arc::new(schema), validator: OnceLock::new() };
+        for _ in 0..2 {
+            let failure = schema.check(Map::new()).unwrap_err().into_failure();
+            assert!(matches!(failure, Failure::Masked(_)), "{failure:?}");
+        }
     }
 }

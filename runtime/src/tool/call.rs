@@ -167,7 +167,7 @@ impl Registry {
         context: Option<&Context>,
     ) -> Result<CallToolResult, ToolError> {
         let tool = authorized.tool();
-        let arguments = tool.arguments().check(arguments).map_err(ToolError::invalid_arguments)?;
+        let arguments = tool.arguments().check(arguments)?;
         for guard in tool.descriptor().guards {
             let verdict = AssertUnwindSafe(guard.check(authorized.caller(), &arguments)).catch_unwind().await;
             verdict.unwrap_or_else(|_| {

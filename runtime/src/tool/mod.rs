@@ -12,6 +12,7 @@ mod input;
 mod log;
 mod output;
 mod parameters;
+mod plain_schema;
 mod registry;
 mod request_state;
 mod state;

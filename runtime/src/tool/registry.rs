@@ -189,7 +189,7 @@ impl RegisteredTool {
         let mut listing = Tool::new_with_raw(
             descriptor.name,
             descriptor.description.map(Into::into),
-            Arc::new(arguments.schema().clone()),
+            Arc::clone(arguments.schema()),
         );
         listing.title = descriptor.title.map(str::to_owned);
         listing.output_schema = output_schema.map(Arc::new);
