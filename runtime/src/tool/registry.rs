@@ -300,12 +300,22 @@ fn mirrors_headers(schema: &serde_json::Map<String, Value>) -> Result<bool, Stri
                     "its argument `{name}` cannot be repeated in a header: only strings, integers and booleans can"
                 ));
             }
-        } else if schema.to_string().contains("x-mcp-header") {
+        } else if mentions_header(schema) {
             // Somewhere inside: rmcp knows what to make of it.
             found = true;
         }
     }
     Ok(found)
+}
+
+fn mentions_header(value: &Value) -> bool {
+    let is_it = |text: &str| text.contains("x-mcp-header");
+    match value {
+        Value::String(text) => is_it(text),
+        Value::Array(values) => values.iter().any(mentions_header),
+        Value::Object(values) => values.iter().any(|(name, value)| is_it(name) || mentions_header(value)),
+        _ => false,
+    }
 }
 
 fn listed_annotations(annotations: Annotations) -> Option<ToolAnnotations> {
