@@ -37,7 +37,7 @@ impl Decision {
             max_answer: usize::MAX,
         })?;
         let claims = Claims::new().scopes(granted.iter().copied());
-        Ok(Self { registry, caller: Arc::new(Caller::new(claims, index)) })
+        Ok(Self { registry, caller: Arc::new(Caller::new(&claims, index)) })
     }
 
     /// Whether the caller may call this tool. Why not is worked out after the decision, for whoever is told.

@@ -68,17 +68,17 @@ impl Authenticator {
         if let (Some(peers), Some(place)) = (&self.peers, place) {
             peers.share(token, &place, asked_at, &claims);
         }
-        Ok(self.caller(claims).into())
+        Ok(self.caller(&claims).into())
     }
 
     /// What another replica was told, if it passes every check of this one.
     async fn ask_peers(&self, token: &BearerToken) -> Option<Answer> {
         let answer = self.peers.as_ref()?.answer(token).await?;
         self.check(&answer.claims).ok()?;
-        Some(Answer { caller: self.caller(answer.claims), asked: Some((answer.since, answer.asked_at)) })
+        Some(Answer { caller: self.caller(&answer.claims), asked: Some((answer.since, answer.asked_at)) })
     }
 
-    fn caller(&self, claims: Claims) -> Arc<Caller> {
+    fn caller(&self, claims: &Claims) -> Arc<Caller> {
         Arc::new(Caller::new(claims, Arc::clone(&self.index)))
     }
 

@@ -1,11 +1,14 @@
 //! What was learned about tokens, for as long as it may be used.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
-use moka::{Expiry, future::Cache, ops::compute::Op};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
@@ -26,10 +29,15 @@ pub(crate) struct CacheLimits {
     pub(crate) max_bytes: u64,
 }
 
+/// Parts that are locked on their own. Each has its part of the room, so that too many would leave no room for large
+/// claims.
+const SHARDS: usize = 16;
 /// How often an answer that was outdated on arrival is asked for again.
 const MAX_ROUNDS: usize = 3;
 /// How long an old answer is used when the authorization server did not answer, before it is asked again.
 const STALE_FOR: Duration = Duration::from_secs(5);
+/// How often what is not used any more is dropped, at most; answers that are used for longer stay for as long.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// How long an answer is used while other replicas are not heard: as long as where nobody tells about revocations.
 const ALONE_TTL: Duration = Duration::from_secs(10);
 
@@ -56,53 +64,87 @@ impl From<Arc<Caller>> for Answer {
     }
 }
 
-/// An answer, and when it was asked for.
-pub(crate) struct Entry {
+/// An answer, and when it was asked for. Small, because there may be a million of them.
+#[derive(Clone)]
+struct Entry {
     caller: Arc<Caller>,
     /// On the clock of revocations, before the question was sent.
     since: Moment,
     asked_at: Instant,
-    /// When what it says was learned: earlier, if it was used again because the last question had no answer.
+    /// If the question had no answer and this is an older one.
+    old: Option<Box<Old>>,
+}
+
+/// An answer that is used again because the last question had none.
+#[derive(Clone)]
+struct Old {
     learned_at: Instant,
+    /// How long it is used before the authorization server is asked again.
     lifetime: Duration,
 }
+
+/// What a question came to. A failure is only there for those who wait for the same question.
+type Known = Result<Entry, Arc<ValidationError>>;
 
 /// The answers about active tokens, and separately the knowledge of inactive ones: tokens that nobody issued cannot
 /// push out those that somebody uses.
 pub(crate) struct TokenCache {
     limits: CacheLimits,
-    active: Cache<TokenDigest, Arc<Entry>>,
-    stale: Option<Cache<TokenDigest, Arc<Entry>>>,
-    inactive: Cache<TokenDigest, ()>,
+    active: Cache<TokenDigest, Known, Weight>,
+    /// The same answers, for the grace.
+    stale: Option<Cache<TokenDigest, Entry, Weight>>,
+    /// Since when they are known to be inactive.
+    inactive: Cache<TokenDigest, Instant>,
+    /// When what is not used any more was last dropped.
+    swept: Mutex<Instant>,
     revocations: Arc<Revocations>,
     peers: Option<Arc<dyn Peers>>,
     lookups: CounterSet<Lookup>,
 }
 
-struct EntryLifetime;
+/// One weight bounds the bytes and the number of tokens: an entry weighs its bytes, and at least its share of the number.
+#[derive(Clone)]
+struct Weight {
+    share: u64,
+}
 
-impl Expiry<TokenDigest, Arc<Entry>> for EntryLifetime {
-    fn expire_after_create(&self, _: &TokenDigest, entry: &Arc<Entry>, _: std::time::Instant) -> Option<Duration> {
-        Some(entry.lifetime)
+impl Weighter<TokenDigest, Entry> for Weight {
+    fn weight(&self, _: &TokenDigest, entry: &Entry) -> u64 {
+        u64::from(entry.caller.weight()).max(self.share)
+    }
+}
+
+impl Weighter<TokenDigest, Known> for Weight {
+    fn weight(&self, digest: &TokenDigest, known: &Known) -> u64 {
+        // Without a weight a failure would push out nobody, but stay for ever, should it not be removed.
+        known.as_ref().map_or(1, |entry| self.weight(digest, entry))
+    }
+}
+
+impl Entry {
+    fn learned_at(&self) -> Instant {
+        self.old.as_ref().map_or(self.asked_at, |old| old.learned_at)
+    }
+
+    /// Whether it is young enough, where an answer is used for `ttl`.
+    fn is_fresh(&self, ttl: Duration) -> bool {
+        self.asked_at.elapsed() <= self.old.as_ref().map_or(ttl, |old| old.lifetime.min(ttl))
+    }
+
+    /// Whether two are of one question.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.caller, &other.caller) && self.since == other.since && self.asked_at == other.asked_at
     }
 }
 
 impl TokenCache {
     pub(crate) fn new(limits: CacheLimits, revocations: Arc<Revocations>) -> Self {
-        // One weight bounds both: an entry weighs its bytes, and at least its share of the number of tokens.
-        let share = limits.max_bytes.checked_div(limits.max_tokens).unwrap_or(u64::MAX);
-        let share = u32::try_from(share.max(1)).unwrap_or(u32::MAX);
-        let cache = || {
-            Cache::builder()
-                .max_capacity(limits.max_bytes)
-                .weigher(move |_: &TokenDigest, entry: &Arc<Entry>| entry.caller.weight().max(share))
-                .expire_after(EntryLifetime)
-                .build()
-        };
+        let weight = Weight { share: limits.max_bytes.checked_div(limits.max_tokens).unwrap_or(u64::MAX).max(1) };
         Self {
-            active: cache(),
-            stale: (!limits.grace.is_zero()).then(cache),
-            inactive: Cache::builder().max_capacity(limits.max_tokens).time_to_live(limits.inactive_ttl).build(),
+            active: cache(&limits, limits.max_bytes, weight.clone()),
+            stale: (!limits.grace.is_zero()).then(|| cache(&limits, limits.max_bytes, weight)),
+            inactive: cache(&limits, limits.max_tokens, UnitWeighter),
+            swept: Mutex::new(Instant::now()),
             limits,
             revocations,
             peers: None,
@@ -130,34 +172,29 @@ impl TokenCache {
         }
         let begun = Instant::now();
         let digest = TokenDigest::of(token);
-        if self.inactive.contains_key(&digest) {
+        if self.inactive.get(&digest).is_some_and(|since| since.elapsed() <= self.limits.inactive_ttl) {
             self.lookups.increment(Lookup::Inactive);
             return Err(ValidationError::Inactive);
         }
         for _ in 0..MAX_ROUNDS {
-            let known = self.active.get(&digest).await;
+            let known = self.active.get(&digest).and_then(Result::ok);
             self.lookups.increment(if known.is_some() { Lookup::Hit } else { Lookup::Miss });
             let entry = match known {
                 Some(entry) => entry,
-                None => self
-                    .active
-                    .try_get_with(digest, self.load(digest, &load))
-                    .await
-                    .map_err(|error| ValidationError::clone(&error))?,
+                None => self.learn(digest, &load).await?,
             };
             if entry.caller.is_expired(SystemTime::now()) {
                 return Err(ValidationError::Inactive);
             }
             // In this order: what was heard before the look at the peers counts in the look at the revocations.
             // An answer to a question of this very request is as new as can be, however long it took.
-            let is_fresh = entry.asked_at >= begun || entry.asked_at.elapsed() <= ttl.min(entry.lifetime);
-            if is_fresh
+            if (entry.asked_at >= begun || entry.is_fresh(ttl))
                 && self.may_use(&entry)
-                && self.revocations.still_stands(entry.caller.token_claims(), entry.since)
+                && self.revocations.still_stands(entry.caller.holder(), entry.since)
             {
-                return Ok(Arc::clone(&entry.caller));
+                return Ok(entry.caller);
             }
-            self.forget(digest, &entry).await;
+            self.forget(&digest, |known| known.as_ref().is_ok_and(|known| known.is(&entry)));
         }
         Err(revoked_again())
     }
@@ -173,7 +210,7 @@ impl TokenCache {
             self.lookups.increment(Lookup::Miss);
             let since = self.revocations.now();
             let Answer { caller, .. } = load().await?.into();
-            if self.revocations.still_stands(caller.token_claims(), since) {
+            if self.revocations.still_stands(caller.holder(), since) {
                 return Ok(caller);
             }
         }
@@ -183,12 +220,33 @@ impl TokenCache {
     /// Whether the peers are heard, or the entry is young enough to be used without them.
     fn may_use(&self, entry: &Entry) -> bool {
         match &self.peers {
-            Some(peers) => peers.are_heard() || entry.learned_at.elapsed() <= ALONE_TTL,
+            Some(peers) => peers.are_heard() || entry.learned_at().elapsed() <= ALONE_TTL,
             None => true,
         }
     }
 
-    async fn load<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<Arc<Entry>, ValidationError>
+    /// Asks, or waits for who asks already.
+    async fn learn<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<Entry, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<Answer>,
+    {
+        let guard = match self.active.get_value_or_guard_async(&digest).await {
+            Ok(known) => return known.map_err(|error| ValidationError::clone(&error)),
+            Err(guard) => guard,
+        };
+        let known = self.load(digest, load).await.map_err(Arc::new);
+        // Whoever waits gets it; should it be too heavy to be kept, that is all.
+        let _ = guard.insert(known.clone());
+        self.sweep();
+        known.map_err(|failure| {
+            self.forget(&digest, |known| known.as_ref().is_err_and(|known| Arc::ptr_eq(known, &failure)));
+            ValidationError::clone(&failure)
+        })
+    }
+
+    async fn load<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<Entry, ValidationError>
     where
         F: Fn() -> L,
         L: Future<Output = Result<A, ValidationError>>,
@@ -199,60 +257,87 @@ impl TokenCache {
         match load().await.map(A::into) {
             Ok(Answer { caller, asked }) => {
                 let (since, asked_at) = asked.unwrap_or(now);
-                let entry = |caller: &Arc<Caller>, lifetime| {
-                    Arc::new(Entry { caller: Arc::clone(caller), since, asked_at, learned_at: asked_at, lifetime })
-                };
+                let entry = Entry { caller, since, asked_at, old: None };
                 if let Some(stale) = &self.stale {
-                    stale.insert(digest, entry(&caller, self.limits.ttl + self.limits.grace)).await;
+                    stale.insert(digest, entry.clone());
                 }
-                Ok(entry(&caller, self.limits.ttl))
+                Ok(entry)
             }
             Err(ValidationError::Inactive) => {
-                self.inactive.insert(digest, ()).await;
+                self.inactive.insert(digest, Instant::now());
                 if let Some(stale) = &self.stale {
-                    stale.invalidate(&digest).await;
+                    stale.remove(&digest);
                 }
                 Err(ValidationError::Inactive)
             }
-            Err(ValidationError::Unavailable(unavailable)) => match self.stale_entry(digest).await {
-                Some(old) => {
+            Err(ValidationError::Unavailable(unavailable)) => match self.stale_entry(digest) {
+                Some(stale) => {
                     self.lookups.increment(Lookup::Stale);
-                    Ok(Arc::new(Entry {
-                        caller: Arc::clone(&old.caller),
-                        since: old.since,
-                        asked_at: now.1,
-                        learned_at: old.learned_at,
-                        // Not beyond the grace, which began when the answer was asked for.
-                        lifetime: STALE_FOR.min(old.lifetime.saturating_sub(old.asked_at.elapsed())),
-                    }))
+                    // Not beyond the grace, which began when the answer was asked for.
+                    let lifetime = STALE_FOR.min(self.stale_for().saturating_sub(stale.asked_at.elapsed()));
+                    let old = Some(Box::new(Old { learned_at: stale.asked_at, lifetime }));
+                    Ok(Entry { asked_at: now.1, old, ..stale })
                 }
                 None => Err(unavailable.into()),
             },
         }
     }
 
-    async fn stale_entry(&self, digest: TokenDigest) -> Option<Arc<Entry>> {
-        let entry = self.stale.as_ref()?.get(&digest).await?;
-        let usable = entry.asked_at.elapsed() <= entry.lifetime
+    /// How long an answer may be used at all.
+    fn stale_for(&self) -> Duration {
+        self.limits.ttl + self.limits.grace
+    }
+
+    fn stale_entry(&self, digest: TokenDigest) -> Option<Entry> {
+        let entry = self.stale.as_ref()?.get(&digest)?;
+        let usable = entry.is_fresh(self.stale_for())
             && !entry.caller.is_expired(SystemTime::now())
             && self.may_use(&entry)
-            && self.revocations.still_stands(entry.caller.token_claims(), entry.since);
+            && self.revocations.still_stands(entry.caller.holder(), entry.since);
         usable.then_some(entry)
     }
 
-    /// Drops this very entry, and not one that somebody else has loaded meanwhile.
-    async fn forget(&self, digest: TokenDigest, outdated: &Arc<Entry>) {
-        let drop_outdated = |found: Option<moka::Entry<TokenDigest, Arc<Entry>>>| {
-            let same = found.is_some_and(|found| Arc::ptr_eq(found.value(), outdated));
-            std::future::ready(if same { Op::Remove } else { Op::Nop })
-        };
-        self.active.entry(digest).and_compute_with(drop_outdated).await;
+    /// Drops what is known if it is still this, and not something that somebody else has learned meanwhile.
+    fn forget(&self, digest: &TokenDigest, outdated: impl FnOnce(&Known) -> bool) {
+        self.active.remove_if(digest, outdated);
+    }
+
+    /// Drops what is not used any more, now and then: what was known of somebody does not stay for nothing.
+    fn sweep(&self) {
+        let Ok(mut swept) = self.swept.try_lock() else { return };
+        let CacheLimits { ttl, inactive_ttl, .. } = self.limits;
+        if swept.elapsed() < ttl.max(SWEEP_EVERY) {
+            return;
+        }
+        *swept = Instant::now();
+        drop(swept);
+        let now = SystemTime::now();
+        let is_used = |entry: &Entry, ttl| entry.is_fresh(ttl) && !entry.caller.is_expired(now);
+        self.active.retain(|_, known| known.as_ref().is_ok_and(|entry| is_used(entry, ttl)));
+        self.inactive.retain(|_, since| since.elapsed() <= inactive_ttl);
+        if let Some(stale) = &self.stale {
+            stale.retain(|_, entry| is_used(entry, self.stale_for()));
+        }
     }
 
     /// How many active tokens are known.
     pub(crate) fn len(&self) -> u64 {
-        self.active.entry_count()
+        self.active.len() as u64
     }
+}
+
+fn cache<V: Clone, W: Weighter<TokenDigest, V> + Clone>(
+    limits: &CacheLimits,
+    capacity: u64,
+    weighter: W,
+) -> Cache<TokenDigest, V, W> {
+    let options = OptionsBuilder::new()
+        .shards(SHARDS)
+        .estimated_items_capacity(usize::try_from(limits.max_tokens).unwrap_or(usize::MAX))
+        .weight_capacity(capacity)
+        .build()
+        .expect("both capacities are there");
+    Cache::with_options(options, weighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
 
 fn revoked_again() -> ValidationError {

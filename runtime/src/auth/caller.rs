@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::Claims;
+use super::{Claims, kept::KeptClaims, revocation::Holder};
 use crate::scope::{Scope, ScopeIndex, ScopeSet, Shortfall};
 
 /// The caller of a tool: what the authorization server says of the token. Never the token itself.
@@ -24,50 +24,50 @@ use crate::scope::{Scope, ScopeIndex, ScopeSet, Shortfall};
 /// ```
 #[derive(Clone)]
 pub struct Caller {
-    claims: Claims,
+    claims: KeptClaims,
     granted: ScopeSet,
     index: Arc<ScopeIndex>,
 }
 
 impl Caller {
-    pub(crate) fn new(claims: Claims, index: Arc<ScopeIndex>) -> Self {
+    pub(crate) fn new(claims: &Claims, index: Arc<ScopeIndex>) -> Self {
         let granted = index.expand(claims.scopes.iter().map(String::as_str));
-        Self { claims, granted, index }
+        Self { claims: KeptClaims::new(claims), granted, index }
     }
 
     /// The user's ID (`sub`), if the token has one. A token that a machine got for itself may have none.
     pub fn user_id(&self) -> Option<&str> {
-        self.claims.subject.as_deref()
+        self.claims.subject()
     }
 
     /// The OAuth client that holds the token, if the answer named it.
     pub fn client_id(&self) -> Option<&str> {
-        self.claims.client_id.as_deref()
+        self.claims.client_id()
     }
 
     /// A name for people to read, such as an e-mail address, if the answer had one.
     pub fn username(&self) -> Option<&str> {
-        self.claims.username.as_deref()
+        self.claims.username()
     }
 
     /// The organization that the user acted for when they consented.
     pub fn org_id(&self) -> Option<&str> {
-        self.claims.org_id.as_deref()
+        self.claims.org_id()
     }
 
     /// The user's role in that organization.
     pub fn org_role(&self) -> Option<&str> {
-        self.claims.org_role.as_deref()
+        self.claims.org_role()
     }
 
     /// When the token ends.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.claims.expires_at
+        self.claims.expires_at()
     }
 
     /// Everything that the authorization server answered.
     pub fn claims(&self) -> &Map<String, Value> {
-        &self.claims.raw
+        self.claims.map()
     }
 
     /// The scopes of this caller that the server knows, implied ones included, in the order of the server's list.
@@ -108,16 +108,17 @@ impl Caller {
     }
 
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
-        self.claims.is_expired(now)
+        self.expires_at().is_some_and(|end| end <= now)
     }
 
-    pub(crate) fn token_claims(&self) -> &Claims {
-        &self.claims
+    /// Whose access it is that a revocation can end.
+    pub(crate) fn holder(&self) -> Holder<'_> {
+        Holder { user: self.user_id(), org: self.org_id() }
     }
 
     /// About how many bytes are kept for this caller.
     pub(crate) fn weight(&self) -> u32 {
-        u32::try_from(self.claims.size()).unwrap_or(u32::MAX)
+        self.claims.weight()
     }
 
     pub(crate) fn granted(&self) -> &ScopeSet {
@@ -125,9 +126,17 @@ impl Caller {
     }
 }
 
+/// The raw answer stays out: who logs a caller wants to know who it was, not everything that is known of them.
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.claims, f)
+        f.debug_struct("Caller")
+            .field("user_id", &self.user_id())
+            .field("client_id", &self.client_id())
+            .field("org_id", &self.org_id())
+            .field("org_role", &self.org_role())
+            .field("scopes", &self.scopes().collect::<Vec<_>>())
+            .field("expires_at", &self.expires_at())
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,7 +156,7 @@ mod tests {
 
     fn caller(scopes: &[&str]) -> Caller {
         let index = Arc::new(ScopeIndex::new([&SCOPES]));
-        Caller::new(Claims::new().scopes(scopes.iter().copied()), index)
+        Caller::new(&Claims::new().scopes(scopes.iter().copied()), index)
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cache;
 mod caller;
 mod claims;
 mod finding;
+mod kept;
 mod peers;
 mod readiness;
 mod revocation;

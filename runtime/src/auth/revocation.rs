@@ -43,6 +43,19 @@ pub enum Revocation {
     Everybody,
 }
 
+/// Whose access it is, as far as an answer said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder<'a> {
+    pub(crate) user: Option<&'a str>,
+    pub(crate) org: Option<&'a str>,
+}
+
+impl<'a> From<&'a Claims> for Holder<'a> {
+    fn from(claims: &'a Claims) -> Self {
+        Self { user: claims.subject.as_deref(), org: claims.org_id.as_deref() }
+    }
+}
+
 /// A moment on the clock of revocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
@@ -103,14 +116,14 @@ impl Revocations {
         Moment(moment)
     }
 
-    /// Whether what was learned about these claims at `since` still stands.
-    pub(crate) fn still_stands(&self, claims: &Claims, since: Moment) -> bool {
+    /// Whether what was learned about this access at `since` still stands.
+    pub(crate) fn still_stands<'a>(&self, holder: impl Into<Holder<'a>>, since: Moment) -> bool {
         // Nothing was revoked since: the usual case, and the only one without a lock.
         if self.now() == since {
             return true;
         }
         let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
-        marks.newest_for(claims) <= since.0
+        marks.newest_for(holder.into()) <= since.0
     }
 
     /// Changes with every revocation.
@@ -136,9 +149,8 @@ impl Marks {
     }
 
     /// A token that names no organization may have been granted in any of the user's, so a mark of one counts for it.
-    fn newest_for(&self, claims: &Claims) -> u64 {
+    fn newest_for(&self, Holder { user, org }: Holder<'_>) -> u64 {
         let moment = |mark: Option<&Mark>| mark.map_or(0, |mark| mark.moment);
-        let (user, org) = (claims.subject.as_deref(), claims.org_id.as_deref());
         let member = match (user, org) {
             (Some(user), Some(org)) => moment(self.members.get(&(user.to_owned(), org.to_owned()))),
             (Some(user), None) => self

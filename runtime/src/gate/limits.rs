@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::auth::Claims;
 
-    fn caller(claims: Claims) -> Caller {
+    fn caller(claims: &Claims) -> Caller {
         Caller::new(claims, Arc::default())
     }
 
@@ -209,11 +209,11 @@ mod tests {
     #[test]
     fn a_person_is_one_caller_with_however_many_tokens() {
         let limits = Arc::new(Limits::new(10, 1));
-        let harriet = || caller(Claims::new().subject("harriet").organization("company", "HR"));
+        let harriet = || caller(&Claims::new().subject("harriet").organization("company", "HR"));
         let mut first = limits.begin().unwrap();
         first.count_for(&harriet(), &token("one")).unwrap();
         assert_eq!(limits.begin().unwrap().count_for(&harriet(), &token("two")), Err(TooMany));
-        let elsewhere = caller(Claims::new().subject("harriet").organization("other", "HR"));
+        let elsewhere = caller(&Claims::new().subject("harriet").organization("other", "HR"));
         assert_eq!(limits.begin().unwrap().count_for(&elsewhere, &token("one")), Ok(()));
         drop(first);
         assert_eq!(limits.begin().unwrap().count_for(&harriet(), &token("two")), Ok(()));
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn who_has_no_name_is_known_by_the_token() {
         let limits = Arc::new(Limits::new(10, 1));
-        let nobody = caller(Claims::new());
+        let nobody = caller(&Claims::new());
         let mut first = limits.begin().unwrap();
         first.count_for(&nobody, &token("one")).unwrap();
         assert_eq!(limits.begin().unwrap().count_for(&nobody, &token("one")), Err(TooMany));
@@ -235,14 +235,14 @@ mod tests {
         let mut permits = Vec::new();
         for i in 0..1000 {
             let mut permit = limits.begin().unwrap();
-            permit.count_for(&caller(Claims::new().subject(i.to_string())), &token("t")).unwrap();
+            permit.count_for(&caller(&Claims::new().subject(i.to_string())), &token("t")).unwrap();
             permits.push(permit);
         }
         assert_eq!(callers_known(&limits), 1000);
         permits.clear();
         assert_eq!(callers_known(&limits), 0);
         let nobody = Arc::new(Limits::new(1, 0));
-        assert!(nobody.begin().unwrap().count_for(&caller(Claims::new()), &token("t")).is_err());
+        assert!(nobody.begin().unwrap().count_for(&caller(&Claims::new()), &token("t")).is_err());
         assert_eq!(callers_known(&nobody), 0);
     }
 
@@ -253,7 +253,7 @@ mod tests {
             for user in 0..8 {
                 let limits = &limits;
                 scope.spawn(move || {
-                    let caller = caller(Claims::new().subject((user % 2).to_string()));
+                    let caller = caller(&Claims::new().subject((user % 2).to_string()));
                     for _ in 0..2000 {
                         if let Ok(mut permit) = limits.begin() {
                             let _ = permit.count_for(&caller, &token("t"));

@@ -29,7 +29,7 @@ struct Access {
 
 /// Whether the access of a caller who was authenticated after this moment has not ended since.
 pub(crate) fn stands(caller: &Caller, since: Moment, revocations: &Revocations) -> bool {
-    !caller.is_expired(SystemTime::now()) && revocations.still_stands(caller.token_claims(), since)
+    !caller.is_expired(SystemTime::now()) && revocations.still_stands(caller.holder(), since)
 }
 
 /// Lets the response end with the caller's access, if it is a stream. Others are complete already.

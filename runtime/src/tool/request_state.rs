@@ -67,7 +67,7 @@ mod tests {
     use crate::auth::Claims;
 
     fn call(tool: &str, user: &str, arguments: &Value) -> Belonging {
-        let caller = Caller::new(Claims::new().subject(user), Arc::default());
+        let caller = Caller::new(&Claims::new().subject(user), Arc::default());
         Belonging::to(tool, &caller, arguments.as_object().unwrap())
     }
 

@@ -44,7 +44,7 @@ impl Source {
         self.cache
             .get(&token, || async {
                 self.loads.fetch_add(1, Ordering::SeqCst);
-                answer.clone().map(caller)
+                answer.clone().map(|claims| caller(&claims))
             })
             .await
     }
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-fn caller(claims: Claims) -> Arc<Caller> {
+fn caller(claims: &Claims) -> Arc<Caller> {
     Arc::new(Caller::new(claims, Arc::new(ScopeIndex::default())))
 }
 
@@ -84,7 +84,7 @@ async fn ten_thousand_requests_with_one_new_token_ask_once() {
         source.cache.get(&token, || async {
             source.loads.fetch_add(1, Ordering::SeqCst);
             go.notified().await;
-            Ok(caller(user("u")))
+            Ok(caller(&user("u")))
         })
     });
     let release = async {
@@ -163,7 +163,7 @@ async fn an_answer_that_was_under_way_cannot_bring_access_back() {
             if source.loads.fetch_add(1, Ordering::SeqCst) == 0 {
                 // The old answer is on its way when the revocation comes.
                 source.revocations.revoke(&Revocation::User("u".to_owned()));
-                return Ok(caller(user("u")));
+                return Ok(caller(&user("u")));
             }
             Err(ValidationError::Inactive)
         })
@@ -180,7 +180,7 @@ async fn access_that_is_revoked_for_ever_is_unavailable_rather_than_allowed() {
         .cache
         .get(&token, || async {
             source.revocations.revoke(&Revocation::Everybody);
-            Ok(caller(user("u")))
+            Ok(caller(&user("u")))
         })
         .await;
     assert!(matches!(answer, Err(ValidationError::Unavailable(_))));
@@ -215,7 +215,81 @@ async fn tokens_that_nobody_issued_push_out_none_that_somebody_uses() {
     for i in 0..10_000 {
         let _ = source.get(&format!("garbage{i}"), Err(ValidationError::Inactive)).await;
     }
-    source.cache.inactive.run_pending_tasks().await;
-    assert!(source.cache.inactive.entry_count() <= 100);
+    assert!(source.cache.inactive.len() <= 100);
     source.get("good", unavailable()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failure_is_shared_by_those_who_wait_for_it_and_by_nobody_else() {
+    let source = Source::new(limits());
+    let go = Notify::new();
+    let token = BearerToken::parse("a").unwrap();
+    let requests = (0..1000).map(|_| {
+        source.cache.get(&token, || async {
+            source.loads.fetch_add(1, Ordering::SeqCst);
+            go.notified().await;
+            unavailable().map(|claims| caller(&claims))
+        })
+    });
+    let release = async {
+        tokio::task::yield_now().await;
+        go.notify_one();
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(requests), release);
+    assert!(answers.iter().all(|answer| matches!(answer, Err(ValidationError::Unavailable(_)))));
+    assert_eq!((source.loads(), source.cache.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn when_who_asks_goes_away_somebody_who_waits_asks() {
+    let source = Source::new(limits());
+    let token = BearerToken::parse("a").unwrap();
+    let first = source.cache.get(&token, || async {
+        source.loads.fetch_add(1, Ordering::SeqCst);
+        std::future::pending::<Result<Arc<Caller>, _>>().await
+    });
+    let mut first = Box::pin(first);
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let mut second = Box::pin(source.get("a", Ok(user("u"))));
+    assert!(futures_util::poll!(&mut second).is_pending());
+    assert_eq!(source.loads(), 1);
+    drop(first);
+    assert!(second.await.is_ok());
+    assert_eq!(source.loads(), 2);
+}
+
+#[tokio::test]
+async fn claims_that_are_too_large_to_be_kept_are_answered_all_the_same() {
+    let source = Source::new(CacheLimits { max_bytes: 100, ..limits() });
+    for loads in 1..4 {
+        assert!(source.get("a", Ok(user(&"u".repeat(1000)))).await.is_ok());
+        assert_eq!((source.loads(), source.cache.len()), (loads, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_used_any_more_is_dropped() {
+    let grace = TTL;
+    let source = Source::new(CacheLimits { grace, ..limits() });
+    for i in 0..100 {
+        source.get(&format!("good{i}"), Ok(user("u"))).await.unwrap();
+        let _ = source.get(&format!("garbage{i}"), Err(ValidationError::Inactive)).await;
+    }
+    let known = |source: &Source| {
+        (source.cache.active.len(), source.cache.inactive.len(), source.cache.stale.as_ref().unwrap().len())
+    };
+    assert_eq!(known(&source), (100, 100, 100));
+    tokio::time::advance(TTL + Duration::from_secs(1)).await;
+    source.get("another", Ok(user("v"))).await.unwrap();
+    assert_eq!(known(&source), (1, 0, 101), "the grace goes on");
+    tokio::time::advance(grace + Duration::from_secs(1)).await;
+    source.get("one-more", Ok(user("w"))).await.unwrap();
+    assert_eq!(known(&source), (1, 0, 2));
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn an_entry_is_small() {
+    assert_eq!(size_of::<Known>(), 40);
+    assert_eq!(size_of::<Caller>(), 128);
 }

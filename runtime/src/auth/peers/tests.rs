@@ -63,7 +63,7 @@ impl Replica {
             if !answers {
                 return Err(ValidationError::from(Unavailable::new("down")));
             }
-            Ok(Arc::new(Caller::new(Claims::new().subject("u"), Arc::default())))
+            Ok(Arc::new(Caller::new(&Claims::new().subject("u"), Arc::default())))
         };
         self.cache.get(&BearerToken::parse("token").unwrap(), load).await.is_ok()
     }

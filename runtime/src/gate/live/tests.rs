@@ -9,7 +9,7 @@ use crate::auth::{Claims, Revocation};
 type Sender = mpsc::UnboundedSender<Bytes>;
 
 fn caller(claims: Claims) -> Arc<Caller> {
-    Arc::new(Caller::new(claims.subject("harriet"), Arc::default()))
+    Arc::new(Caller::new(&claims.subject("harriet"), Arc::default()))
 }
 
 /// A response whose body is whatever the sender is given; the sender notices when the body is dropped.

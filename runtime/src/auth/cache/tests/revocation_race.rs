@@ -190,7 +190,7 @@ impl World {
             self.failures.borrow_mut()[token] += 1;
             return Err(Unavailable::new("down").into());
         }
-        if truth.active { Ok(caller(claims_of(token, truth.generation))) } else { Err(ValidationError::Inactive) }
+        if truth.active { Ok(caller(&claims_of(token, truth.generation))) } else { Err(ValidationError::Inactive) }
     }
 
     /// A call, and what must hold of its end.
