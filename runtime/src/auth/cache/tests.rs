@@ -206,6 +206,9 @@ async fn grace_ends_with_a_revocation_and_with_an_answer() {
     tokio::time::advance(TTL + Duration::from_secs(1)).await;
     assert!(matches!(source.get("a", unavailable()).await, Err(ValidationError::Unavailable(_))));
     assert!(matches!(source.get("b", Err(ValidationError::Inactive)).await, Err(ValidationError::Inactive)));
+    // Also when it is not remembered any more that the token is inactive.
+    tokio::time::advance(Duration::from_secs(6)).await;
+    assert!(matches!(source.get("b", unavailable()).await, Err(ValidationError::Unavailable(_))));
 }
 
 #[tokio::test]
