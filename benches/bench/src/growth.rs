@@ -126,7 +126,7 @@ impl Growth {
             }
             lines.push(Line { name: server.name().to_owned(), points });
         }
-        Ok(Plot { title, x: "tools", y: "processor time of a request, microseconds", lines })
+        Ok(Plot { title, x: "tools", y: "processor time of a request, µs", lines })
     }
 
     /// 500 tools, and a token with so many scopes.
@@ -146,7 +146,7 @@ impl Growth {
         Ok(Plot {
             title: "toolgate with 500 tools, by the scopes that the token has",
             x: "scopes of the token, and so tools that it may call",
-            y: "processor time of a request, microseconds",
+            y: "processor time of a request, µs",
             lines,
         })
     }
@@ -166,7 +166,7 @@ impl Growth {
         Ok(Plot {
             title: "A call to toolgate, by the number of warm tokens in turn",
             x: "tokens",
-            y: "processor time of a call, microseconds",
+            y: "processor time of a call, µs",
             lines: vec![Line { name: Server::Toolgate.name().to_owned(), points }],
         })
     }

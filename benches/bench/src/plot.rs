@@ -25,27 +25,38 @@ const BOTTOM: f64 = 55.0;
 /// Colours that people with any sight tell apart (Okabe and Ito).
 const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#7f6000", "#555555"];
 
-/// Where a number lies between two powers of ten, from 0 to 1.
+/// From the least to the greatest number of an axis, as logarithms.
 struct Axis {
     low: f64,
     high: f64,
 }
 
 impl Axis {
-    fn of(numbers: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = numbers
-            .map(f64::log10)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| (low.min(number), high.max(number)));
-        Self { low: low.floor(), high: (high.ceil()).max(low.floor() + 1.0) }
+    /// Where the ticks are of an axis that has these numbers: at 1, 2 and 5 times the powers of ten, or only at the powers
+    /// where that would be many. The axis spans a factor of three at least, so that noise does not look like a slope.
+    fn round_ticks(numbers: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+        let low = numbers.clone().fold(f64::INFINITY, f64::min);
+        let high = numbers.fold(0.0, f64::max).max(low * 3.0);
+        let powers = -3..9;
+        let all = |digits: &'static [f64]| {
+            let ticks: Vec<_> =
+                powers.clone().flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power))).collect();
+            let first = ticks.iter().rposition(|&tick| tick <= low).unwrap_or(0);
+            let last = ticks.iter().position(|&tick| tick >= high).unwrap_or(ticks.len() - 1);
+            ticks[first..=last].to_vec()
+        };
+        let ticks = all(&[1.0, 2.0, 5.0]);
+        if ticks.len() > 8 { all(&[1.0]) } else { ticks }
+    }
+
+    fn of(ticks: &[f64]) -> Self {
+        let low = ticks.iter().copied().fold(f64::INFINITY, f64::min).log10();
+        let high = ticks.iter().copied().fold(0.0, f64::max).log10();
+        Self { low, high: if high > low { high } else { low + 1.0 } }
     }
 
     fn place(&self, number: f64) -> f64 {
         (number.log10() - self.low) / (self.high - self.low)
-    }
-
-    #[allow(clippy::cast_possible_truncation)]
-    fn ticks(&self) -> impl Iterator<Item = f64> + use<> {
-        (self.low as i32..=self.high as i32).map(|power| 10_f64.powi(power))
     }
 }
 
@@ -53,14 +64,18 @@ impl Plot {
     /// The chart as an SVG document that reads on light and on dark pages.
     pub(crate) fn to_svg(&self) -> String {
         let points = || self.lines.iter().flat_map(|line| line.points.iter().copied());
-        let x_axis = Axis::of(points().map(|(x, _)| x));
-        let y_axis = Axis::of(points().map(|(_, y)| y));
+        // What was measured is labelled across, and round numbers upwards.
+        let mut x_ticks: Vec<_> = points().map(|(x, _)| x).collect();
+        x_ticks.sort_by(f64::total_cmp);
+        x_ticks.dedup();
+        let y_ticks = Axis::round_ticks(points().map(|(_, y)| y));
+        let (x_axis, y_axis) = (Axis::of(&x_ticks), Axis::of(&y_ticks));
         let x_of = |x: f64| LEFT + x_axis.place(x) * (WIDTH - LEFT - RIGHT);
         let y_of = |y: f64| HEIGHT - BOTTOM - y_axis.place(y) * (HEIGHT - TOP - BOTTOM);
 
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-             font-size=\"12\">\n<title>{title}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
+             font-size=\"12\" fill=\"#222\">\n<title>{title}</title>\n<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"#fff\"/>\n\
              <text x=\"{LEFT}\" y=\"22\" font-size=\"15\">{title}</text>\n",
             title = self.title
         );
@@ -68,7 +83,7 @@ impl Plot {
             // Writing to a `String` cannot fail.
             let _ = svg.write_fmt(text);
         };
-        for tick in x_axis.ticks() {
+        for tick in x_ticks {
             let x = x_of(tick);
             add(format_args!("<path d=\"M{x:.1} {TOP}V{:.1}\" stroke=\"#ddd\"/>\n", HEIGHT - BOTTOM));
             add(format_args!(
@@ -77,7 +92,7 @@ impl Plot {
                 number(tick)
             ));
         }
-        for tick in y_axis.ticks() {
+        for tick in y_ticks {
             let y = y_of(tick);
             add(format_args!("<path d=\"M{LEFT} {y:.1}H{:.1}\" stroke=\"#ddd\"/>\n", WIDTH - RIGHT));
             add(format_args!(
@@ -88,13 +103,13 @@ impl Plot {
             ));
         }
         add(format_args!(
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{} (logarithmic)</text>\n",
             f64::midpoint(LEFT, WIDTH - RIGHT),
             HEIGHT - 14.0,
             self.x
         ));
         add(format_args!(
-            "<text transform=\"translate(16 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
+            "<text transform=\"translate(16 {:.1}) rotate(-90)\" text-anchor=\"middle\">{} (logarithmic)</text>\n",
             f64::midpoint(TOP, HEIGHT - BOTTOM),
             self.y
         ));
@@ -113,18 +128,21 @@ impl Plot {
                 ));
             }
             if let Some(&(_, y)) = line.points.last() {
-                labels.push((y_of(y) + 4.0, &line.name, colour));
+                labels.push((y_of(y), &line.name, colour));
             }
         }
-        // Names that would lie on one another move apart.
+        // Names that would lie on one another move apart, with a dot in the line's colour before each.
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut below = f64::NEG_INFINITY;
         for (y, name, colour) in labels {
             let y = y.max(below + 14.0);
             below = y;
             add(format_args!(
-                "<text x=\"{:.1}\" y=\"{y:.1}\" fill=\"{colour}\">{name}</text>\n",
-                WIDTH - RIGHT + 8.0
+                "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>\n\
+                 <text x=\"{:.1}\" y=\"{:.1}\">{name}</text>\n",
+                WIDTH - RIGHT + 16.0,
+                WIDTH - RIGHT + 25.0,
+                y + 4.0
             ));
         }
         svg.push_str("</svg>\n");
