@@ -51,8 +51,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let policy = tools.iter().fold(ScopePolicy::new(), |policy, tool| policy.tool_scope(&tool.name, &tool.scope));
     let scope_of: HashMap<String, String> = tools.into_iter().map(|tool| (tool.name, tool.scope)).collect();
     let filter = CapabilityFilter::new_with_context(move |context, tool: &Tool| {
-        let claims = context.extension::<TokenClaims>();
-        scope_of.get(&tool.name).is_some_and(|scope| claims.is_some_and(|claims| claims.has_scope(scope)))
+        let granted =
+            context.extension::<TokenClaims>().and_then(|claims| claims.scope.as_deref()).unwrap_or_default();
+        // `TokenClaims::has_scope` would make a set of all scopes anew for each tool.
+        scope_of.get(&tool.name).is_some_and(|scope| granted.split(' ').any(|granted| granted == scope))
     });
     let router = McpRouter::new().server_info("tower-mcp", "1.0.0");
     let router = match count {
