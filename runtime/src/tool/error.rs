@@ -45,7 +45,7 @@ pub(crate) enum Failure {
     /// As many calls as the tool allows are running.
     Busy,
     /// The body needs an answer from the user first.
-    InputRequired(InputRequired),
+    InputRequired(Box<InputRequired>),
 }
 
 impl ToolError {
@@ -85,7 +85,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
             Err(error) => error,
         };
         match error.downcast::<InputRequired>() {
-            Ok(input) => Self(Failure::InputRequired(*input)),
+            Ok(input) => Self(Failure::InputRequired(input)),
             Err(error) => Self(Failure::Masked(error)),
         }
     }
@@ -109,6 +109,12 @@ impl fmt::Display for Chain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_result_is_not_large_for_its_error() {
+        // clippy's `result_large_err` speaks of 128 bytes, in the author's crate.
+        assert!(size_of::<ToolError>() <= 64);
+    }
 
     #[test]
     fn an_error_of_somebody_else_is_masked() {
