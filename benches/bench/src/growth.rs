@@ -57,7 +57,7 @@ struct Cost {
 pub(crate) fn run(words: &[&str]) -> Result<bool> {
     let (rounds, time, folder) = match words {
         ["--quick", folder] => (2, Duration::from_millis(500), folder),
-        [folder] => (5, Duration::from_secs(2), folder),
+        [folder] => (3, Duration::from_secs(1), folder),
         _ => return Err("toolgate-bench growth [--quick] FOLDER".into()),
     };
     let address = free_address()?;

@@ -8,6 +8,7 @@ mod growth;
 mod load;
 mod machine;
 mod plot;
+mod report;
 mod server;
 mod stats;
 mod stub;
@@ -23,8 +24,9 @@ fn main() -> ExitCode {
         ["load", options @ ..] => load::run(options),
         ["compile", options @ ..] => compile::run(options),
         ["growth", options @ ..] => growth::run(options),
+        ["report"] => report::run(),
         ["stub", resource] => stub::run(resource).map(|()| true),
-        _ => Err("toolgate-bench load|compile|growth".into()),
+        _ => Err("toolgate-bench load|compile|growth|report".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
