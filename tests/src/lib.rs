@@ -8,6 +8,7 @@
 
 pub mod catalogue;
 mod client;
+mod dice;
 mod log;
 mod probe;
 mod raw;
@@ -20,6 +21,7 @@ mod tools;
 use std::time::Duration;
 
 pub use client::{Client, Revision, http, mcp_client, rejected_mcp_client};
+pub use dice::Dice;
 pub use log::Log;
 pub use probe::Probe;
 pub use raw::raw_exchange;

@@ -6,6 +6,7 @@
 use std::hint::black_box;
 
 use toolgate::__fuzzing::TARGETS;
+use toolgate_tests::Dice;
 
 const INPUTS: usize = 10_000;
 const LONGEST: usize = 20_000;
@@ -73,49 +74,32 @@ const WORDS: [&[u8]; 16] = [
     b"9223372036854775808",
 ];
 
-/// `SplitMix64`.
-struct Dice(u64);
+fn range(dice: &mut Dice, length: usize) -> std::ops::Range<usize> {
+    let (a, b) = (dice.below(length + 1), dice.below(length + 1));
+    a.min(b)..a.max(b)
+}
 
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.roll() % bound as u64).unwrap()
-    }
-
-    fn range(&mut self, length: usize) -> std::ops::Range<usize> {
-        let (a, b) = (self.below(length + 1), self.below(length + 1));
-        a.min(b)..a.max(b)
-    }
-
-    fn mutate(&mut self, input: &mut Vec<u8>, corpus: &[&[u8]]) {
-        let at = self.below(input.len() + 1);
-        match self.below(7) {
-            0 if at < input.len() => input[at] ^= 1 << self.below(8),
-            1 => drop(input.drain(self.range(input.len()))),
-            2 => {
-                let copy = input[self.range(input.len())].to_vec();
-                drop(input.splice(at..at, copy));
-            }
-            3 => {
-                let other = corpus[self.below(corpus.len())];
-                drop(input.splice(at..at, other[self.range(other.len())].iter().copied()));
-            }
-            4 => input.insert(at, u8::try_from(self.below(256)).unwrap()),
-            5 if self.below(20) == 0 => {
-                let word = WORDS[self.below(WORDS.len())].repeat(self.below(5_000));
-                drop(input.splice(at..at, word));
-            }
-            _ => drop(input.splice(at..at, WORDS[self.below(WORDS.len())].iter().copied())),
+fn mutate(dice: &mut Dice, input: &mut Vec<u8>, corpus: &[&[u8]]) {
+    let at = dice.below(input.len() + 1);
+    match dice.below(7) {
+        0 if at < input.len() => input[at] ^= 1 << dice.below(8),
+        1 => drop(input.drain(range(dice, input.len()))),
+        2 => {
+            let copy = input[range(dice, input.len())].to_vec();
+            drop(input.splice(at..at, copy));
         }
-        input.truncate(LONGEST);
+        3 => {
+            let other = corpus[dice.below(corpus.len())];
+            drop(input.splice(at..at, other[range(dice, other.len())].iter().copied()));
+        }
+        4 => input.insert(at, u8::try_from(dice.below(256)).unwrap()),
+        5 if dice.below(20) == 0 => {
+            let word = WORDS[dice.below(WORDS.len())].repeat(dice.below(5_000));
+            drop(input.splice(at..at, word));
+        }
+        _ => drop(input.splice(at..at, WORDS[dice.below(WORDS.len())].iter().copied())),
     }
+    input.truncate(LONGEST);
 }
 
 /// Shows the input if the target fails.
@@ -140,7 +124,7 @@ fn run(target: &str, inputs: usize) {
     for _ in 0..inputs {
         let mut input = corpus[dice.below(corpus.len())].to_vec();
         for _ in 0..=dice.below(4) {
-            dice.mutate(&mut input, corpus);
+            mutate(&mut dice, &mut input, corpus);
         }
         let _input = Input(name, &input);
         check(black_box(&input));

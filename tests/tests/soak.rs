@@ -25,7 +25,7 @@ use standardwebhooks::Webhook;
 use tokio::task::JoinSet;
 use toolgate::audit::JsonLines;
 use toolgate_dev_tenant::{DevTenant, Fault, Mint};
-use toolgate_tests::{Client, PATIENCE, Reply, Revision, TestServer, http, propel_auth, tenant};
+use toolgate_tests::{Client, Dice, PATIENCE, Reply, Revision, TestServer, http, propel_auth, tenant};
 use tracing_subscriber::{layer::SubscriberExt, registry, util::SubscriberInitExt};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -35,19 +35,6 @@ const SHORT: u64 = 10;
 const LONG: u64 = 300;
 /// Tokens that come and go live for so long.
 const BRIEFLY: Duration = Duration::from_secs(30);
-
-/// `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
 
 /// Faults that end in 503: none of them makes a good token look bad.
 fn fault(number: u64) -> Fault {
