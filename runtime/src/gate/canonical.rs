@@ -111,7 +111,9 @@ impl Recognizer {
         if !is_complete(meta) {
             return false;
         }
-        if meta.len() <= MAX_KNOWN_BYTES {
+        // What differs with every request would only push out what does not.
+        let differs = ["progressToken", "traceparent"].iter().any(|key| meta.contains(key));
+        if meta.len() <= MAX_KNOWN_BYTES && !differs {
             let mut known = self.complete.write().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= MAX_KNOWN {
                 known.clear();
@@ -261,5 +263,21 @@ mod tests {
         ] {
             assert_eq!(revision_of(&headers, &body), None, "{headers:?} {body}");
         }
+    }
+
+    #[test]
+    fn what_callers_make_up_is_remembered_within_bounds() {
+        let recognizer = Recognizer::default();
+        let known = || recognizer.complete.read().unwrap().len();
+        let with = |key: &str, value: &str| format!(r#"{},"{key}":"{value}"}}"#, META.strip_suffix('}').unwrap());
+        for i in 0..1000 {
+            assert!(recognizer.is_complete(&with("com.example/x", &i.to_string())));
+            assert!((1..=MAX_KNOWN).contains(&known()));
+        }
+        let before = known();
+        assert!(recognizer.is_complete(&with("progressToken", "1")));
+        assert!(recognizer.is_complete(&with("com.example/x", &"x".repeat(MAX_KNOWN_BYTES))));
+        assert!(!recognizer.is_complete("{}"));
+        assert_eq!(known(), before);
     }
 }
