@@ -16,7 +16,7 @@ pub(crate) struct KeptClaims {
     text: Box<str>,
     /// How much of the text is the answer.
     answer: u32,
-    /// What they take at most, in bytes.
+    /// About what they take, in bytes, the map included.
     weight: u32,
     subject: Option<Part>,
     client_id: Option<Part>,
@@ -49,9 +49,9 @@ impl KeptClaims {
         let is_deep = claims.raw.values().any(|value| is_deeper_than(value, MAX_DEPTH));
         let map = if is_deep { OnceLock::from(Box::new(claims.raw.clone())) } else { OnceLock::new() };
         Self {
+            weight: u32::try_from(claims.size() + text.len()).unwrap_or(u32::MAX),
             text: text.into(),
             answer,
-            weight: u32::try_from(claims.size()).unwrap_or(u32::MAX),
             subject,
             client_id,
             username,
