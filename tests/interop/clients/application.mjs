@@ -80,6 +80,8 @@ export class Application {
 
   #answered(request, response) {
     const params = new URL(request.url, this.redirectUrl).searchParams;
+    // A browser may still be looking for an application that had this port before.
+    if (params.get('state') !== this.expectedState) return response.writeHead(400).end();
     response.end('You can close this window.');
     this.#callbacks.push(params);
     this.#waiting?.();
@@ -94,7 +96,6 @@ export class Application {
       });
     }
     const params = this.#callbacks.shift();
-    if (params.get('state') !== this.expectedState) throw new Error('the state is not the one that was sent');
     if (params.has('error')) throw new Error(`the login ended with ${params.get('error')}`);
     return params;
   }

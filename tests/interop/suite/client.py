@@ -68,3 +68,4 @@ class Session:
 
     def __exit__(self, *_):
         self._process.stop()
+        self.desk.leave()

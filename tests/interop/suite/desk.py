@@ -8,13 +8,17 @@ class Desk:
     def __init__(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        for name in ("cookies.txt", "visits.jsonl"):
+        for name in ("cookies.txt", "visits.jsonl", "left"):
             (folder / name).unlink(missing_ok=True)
 
     def seat(self, person, tick=None, decision="allow"):
         """Who sits here, the scopes that they leave ticked (`None`: all), and what they decide."""
         wish = {"person": person, "tick": tick, "decision": decision}
         (self.folder / "person.json").write_text(json.dumps(wish))
+
+    def leave(self):
+        """Nobody sits here any more, so that no browser goes on to look for an application that has ended."""
+        (self.folder / "left").touch()
 
     def visits(self):
         """Every visit so far, oldest first."""
