@@ -4,10 +4,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use url::Url;
 
-use super::{auth_url::is_https_or_loopback, client::Http, failure::Failure};
-
-/// Largest metadata document that is read, in bytes.
-const MAX_BYTES: usize = 1024 * 1024;
+use super::auth_url::is_https_or_loopback;
 
 /// A metadata document of which the parts that matter were checked; the rest is as PropelAuth wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,13 +25,6 @@ pub(super) enum BadDocument {
     Address(String),
     #[error("`scopes_supported` is not an array of strings")]
     Scopes,
-}
-
-/// Fetches the document. The call shows no credentials: it is public.
-pub(super) async fn fetch(http: &Http, address: &str) -> Result<Metadata, Failure> {
-    let request = http.client()?.get(address);
-    let body = http.call(request, MAX_BYTES).await?;
-    Ok(Metadata::read(&body)?)
 }
 
 impl Metadata {

@@ -5,10 +5,10 @@ mod answer;
 mod auth_url;
 mod client;
 mod config;
+mod endpoints;
 mod failure;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod introspection;
 mod metadata;
 mod preflight;
 mod retry_after;
@@ -152,7 +152,7 @@ impl fmt::Debug for PropelAuth {
 impl TokenValidator for PropelAuth {
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
         let address = self.auth_url.introspection();
-        match introspection::introspect(&self.http, &address, &self.credentials, token).await {
+        match endpoints::introspect(&self.http, &address, &self.credentials, token).await {
             Ok(Answer::Active(claims)) => Ok(*claims),
             Ok(Answer::Inactive) => Err(ValidationError::Inactive),
             Err(error) => Err(error.at(&address).into()),
@@ -161,7 +161,7 @@ impl TokenValidator for PropelAuth {
 
     async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
         let address = self.auth_url.metadata();
-        let metadata = metadata::fetch(&self.http, &address).await.map_err(|error| error.at(&address))?;
+        let metadata = endpoints::fetch_metadata(&self.http, &address).await.map_err(|error| error.at(&address))?;
         let choice = Choice::new(self.advertise, &self.auth_url, &metadata);
         let server = choice.apply(metadata, base_url);
         self.announcer.announce(choice);

@@ -2,9 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{
-    PropelAuth, advertise::Choice, answer::Answer, client::HttpError, failure::Failure, introspection, metadata,
-};
+use super::{PropelAuth, advertise::Choice, answer::Answer, client::HttpError, endpoints, failure::Failure};
 use crate::auth::{BearerToken, Finding};
 
 /// Asks about a token that nobody has, and for the metadata.
@@ -22,7 +20,7 @@ async fn tokens(auth: &PropelAuth) -> Option<Finding> {
             "no token could be made to ask PropelAuth about",
         ));
     };
-    match introspection::introspect(&auth.http, &address, &auth.credentials, &token).await {
+    match endpoints::introspect(&auth.http, &address, &auth.credentials, &token).await {
         Ok(Answer::Inactive) => None,
         Ok(Answer::Active(_)) => Some(Finding::fatal(
             "introspection_not_trustworthy",
@@ -45,7 +43,7 @@ async fn tokens(auth: &PropelAuth) -> Option<Finding> {
 /// RFC 8414, section 3: without the document no client finds its way.
 async fn metadata(auth: &PropelAuth) -> Option<Finding> {
     let address = auth.auth_url.metadata();
-    match metadata::fetch(&auth.http, &address).await {
+    match endpoints::fetch_metadata(&auth.http, &address).await {
         Ok(metadata) => {
             let choice = Choice::new(auth.advertise, &auth.auth_url, &metadata);
             let finding = if choice.is_worrying() { Finding::warning } else { Finding::note };

@@ -1,4 +1,4 @@
-//! Asking PropelAuth about a token (RFC 7662).
+//! Asking PropelAuth about a token (RFC 7662), and for its metadata (RFC 8414).
 
 use std::time::SystemTime;
 
@@ -10,8 +10,12 @@ use super::{
     client::{Http, HttpError},
     config::Credentials,
     failure::Failure,
+    metadata::Metadata,
 };
 use crate::auth::BearerToken;
+
+/// Largest metadata document that is read, in bytes.
+const MAX_METADATA_BYTES: usize = 1024 * 1024;
 
 /// Asks about a token, with this server's credentials in HTTP Basic.
 ///
@@ -42,4 +46,11 @@ fn refusal(error: HttpError) -> Failure {
         }
         error => error.into(),
     }
+}
+
+/// Fetches the metadata. The call shows no credentials: the document is public.
+pub(super) async fn fetch_metadata(http: &Http, address: &str) -> Result<Metadata, Failure> {
+    let request = http.client()?.get(address);
+    let body = http.call(request, MAX_METADATA_BYTES).await?;
+    Ok(Metadata::read(&body)?)
 }
