@@ -14,11 +14,14 @@ const MAX_ENTRIES: usize = 100_000;
 const BATCH: usize = 512;
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
+/// In characters.
+const LONGEST_REASON: usize = 300;
+
 /// Why Redis did not do what it was asked. Repeats nothing that it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum LinkError {
-    #[error("it cannot be reached")]
-    Unreachable,
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
     #[error("it does not answer in time")]
     Silent,
     #[error("it refused {command} ({code})")]
@@ -36,7 +39,8 @@ impl LinkError {
         } else if let Some(code) = error.code() {
             Self::Refused { command, code: code.chars().take(32).collect() }
         } else if error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
-            Self::Unreachable
+            // What the operating system says, or TLS.
+            Self::Unreachable(error.to_string().chars().take(LONGEST_REASON).collect())
         } else {
             Self::Refused { command, code: error.category().to_owned() }
         }
@@ -100,7 +104,7 @@ impl Link {
         let connect = self.client.get_multiplexed_async_connection_with_config(&config);
         // The name may take its time to be looked up.
         let connection = match tokio::time::timeout(2 * CONNECT_WITHIN, connect).await {
-            Err(_) => return Err(LinkError::Unreachable),
+            Err(_) => return Err(LinkError::Silent),
             Ok(Err(error)) => return Err(LinkError::from("the connection", &error)),
             Ok(Ok(connection)) => connection,
         };

@@ -155,7 +155,7 @@ impl Telling<'_> {
         let tell = async {
             // A connection that nobody used for long may have been closed; it may stand in the stream twice, then.
             match self.attempt(&entry).await {
-                Err(LinkError::Unreachable) => self.attempt(&entry).await,
+                Err(LinkError::Unreachable(_)) => self.attempt(&entry).await,
                 result => result,
             }
         };

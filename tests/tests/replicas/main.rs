@@ -7,6 +7,7 @@ mod redis_server;
 mod replica;
 mod revocation;
 mod shared_cache;
+mod tls;
 
 use toolgate_tests::PATIENCE;
 

@@ -16,6 +16,7 @@ use tokio::{
     net::{TcpListener, UnixStream},
     sync::watch,
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::wait_until;
 
@@ -111,11 +112,21 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) async fn to(redis: &RedisServer) -> Self {
+        Self::start(redis, None).await
+    }
+
+    /// One that speaks TLS to the replica.
+    pub(crate) async fn with_tls(redis: &RedisServer, acceptor: TlsAcceptor) -> Self {
+        Self::start(redis, Some(acceptor)).await
+    }
+
+    async fn start(redis: &RedisServer, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "rediss" } else { "redis" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let network = watch::Sender::new(Network::Up);
         let target = Arc::new(watch::Sender::new(redis.socket()));
-        tokio::spawn(accept(listener, network.subscribe(), Arc::clone(&target)));
+        tokio::spawn(accept(listener, tls, network.subscribe(), Arc::clone(&target)));
         Self { url, network, target }
     }
 
@@ -137,22 +148,37 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, network: watch::Receiver<Network>, target: Arc<watch::Sender<PathBuf>>) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    network: watch::Receiver<Network>,
+    target: Arc<watch::Sender<PathBuf>>,
+) {
     while let Ok((client, _)) = listener.accept().await {
-        let mut network = network.clone();
+        let (tls, mut network) = (tls.clone(), network.clone());
         let target = target.borrow().clone();
         tokio::spawn(async move {
             if network.wait_for(|network| *network != Network::Silent).await.is_ok_and(|now| *now == Network::Down) {
                 return;
             }
-            let Ok(redis) = UnixStream::connect(target).await else { return };
-            let ((from_client, to_client), (from_redis, to_redis)) = (client.into_split(), redis.into_split());
-            tokio::select! {
-                () = forward(from_client, to_redis, network.clone()) => {}
-                () = forward(from_redis, to_client, network.clone()) => {}
-                _ = network.wait_for(|network| *network == Network::Down) => {}
+            match tls {
+                None => connect(client, &target, network).await,
+                Some(tls) => {
+                    let Ok(client) = tls.accept(client).await else { return };
+                    connect(client, &target, network).await;
+                }
             }
         });
+    }
+}
+
+async fn connect(client: impl AsyncRead + AsyncWrite, target: &Path, mut network: watch::Receiver<Network>) {
+    let Ok(redis) = UnixStream::connect(target).await else { return };
+    let ((from_client, to_client), (from_redis, to_redis)) = (tokio::io::split(client), redis.into_split());
+    tokio::select! {
+        () = forward(from_client, to_redis, network.clone()) => {}
+        () = forward(from_redis, to_client, network.clone()) => {}
+        _ = network.wait_for(|network| *network == Network::Down) => {}
     }
 }
 

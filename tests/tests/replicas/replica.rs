@@ -70,7 +70,11 @@ impl Replica {
         people: &People,
         replicas: impl FnOnce(Replicas) -> Replicas,
     ) -> Self {
-        let proxy = Proxy::to(redis).await;
+        Self::behind(Proxy::to(redis).await, people, replicas).await
+    }
+
+    /// The same by a way to Redis that is there already.
+    pub(crate) async fn behind(proxy: Proxy, people: &People, replicas: impl FnOnce(Replicas) -> Replicas) -> Self {
         let validator = Counting { people: people.clone(), asked: Arc::default() };
         let asked = Arc::clone(&validator.asked);
         let listener = TestServer::listener().await;
