@@ -19,13 +19,18 @@ const BODY: &str = "{record_id}: {} entries";
 const NAMES: [&str; 2] = ["toolgate", "rmcp"];
 const COMMANDS: [&str; 2] = ["check", "build"];
 
-pub(crate) fn run(words: &[&str]) -> Result<bool> {
-    let rounds = match words {
-        [] => 5,
-        ["--quick"] => 2,
-        ["--rounds", rounds] => rounds.parse()?,
-        _ => return Err("toolgate-bench compile [--quick] [--rounds N]".into()),
-    };
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// 2 rounds, to see whether everything works
+    #[arg(long, conflicts_with = "rounds")]
+    quick: bool,
+    /// How often each crate is compiled
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+}
+
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let rounds = if options.quick { 2 } else { options.rounds.into() };
     let machine = machine::facts();
     println!("{}", serde_json::to_string_pretty(&machine)?);
     let results = std::env::current_exe()?.with_file_name("bench-results");

@@ -54,12 +54,18 @@ struct Cost {
     rate: f64,
 }
 
-pub(crate) fn run(words: &[&str]) -> Result<bool> {
-    let (rounds, time, folder) = match words {
-        ["--quick", folder] => (2, Duration::from_millis(500), folder),
-        [folder] => (3, Duration::from_secs(1), folder),
-        _ => return Err("toolgate-bench growth [--quick] FOLDER".into()),
-    };
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// 2 rounds of 0.5 seconds instead of 3 of one, to see whether everything works
+    #[arg(long)]
+    quick: bool,
+    /// Where the plots are written
+    folder: PathBuf,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let (rounds, time) = if options.quick { (2, Duration::from_millis(500)) } else { (3, Duration::from_secs(1)) };
+    let folder = &options.folder;
     let address = free_address()?;
     let results = std::env::current_exe()?.with_file_name("bench-results");
     let growth = Growth {
@@ -88,7 +94,7 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     }
     let json = json!({ "machine": machine::facts(), "plots": all });
     fs::write(results.join("growth.json"), serde_json::to_string_pretty(&json)?)?;
-    Ok(true)
+    Ok(())
 }
 
 impl Growth {

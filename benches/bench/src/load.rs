@@ -28,40 +28,44 @@ const CHECKED: usize = 200;
 /// Load of the latency runs, as a share of what bare rmcp can do.
 const EQUAL_LOAD: f64 = 0.5;
 
-struct Options {
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// 3 rounds of 0.7 seconds, to see whether everything works
+    #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
+    quick: bool,
+    /// How often every server has its turn
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+    /// How long each figure is taken for
+    #[arg(long, default_value = "2", value_parser = seconds)]
+    seconds: Duration,
+    /// These servers, separated by commas, instead of all that are built
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Server>,
+}
+
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.parse().map_err(|error: std::num::ParseFloatError| error.to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// What is measured, and for how long.
+struct Plan {
     rounds: usize,
     time: Duration,
     servers: Vec<Server>,
 }
 
-impl Options {
-    fn read(mut words: &[&str]) -> Result<Self> {
-        let built: Vec<_> = Server::ALL.into_iter().filter(|server| server.is_built()).collect();
-        let mut options = Self { rounds: 7, time: Duration::from_secs(2), servers: built };
-        loop {
-            words = match words {
-                [] => return Ok(options),
-                ["--quick", rest @ ..] => {
-                    options.rounds = 3;
-                    options.time = Duration::from_millis(700);
-                    rest
-                }
-                ["--rounds", rounds, rest @ ..] => {
-                    options.rounds = rounds.parse()?;
-                    rest
-                }
-                ["--seconds", seconds, rest @ ..] => {
-                    options.time = Duration::from_secs_f64(seconds.parse()?);
-                    rest
-                }
-                ["--only", names, rest @ ..] => {
-                    let names: Vec<_> = names.split(',').collect();
-                    options.servers.retain(|server| names.contains(&server.name()));
-                    rest
-                }
-                [word, ..] => return Err(format!("what is {word}?").into()),
-            }
-        }
+impl From<Options> for Plan {
+    fn from(options: Options) -> Self {
+        let (rounds, time) =
+            if options.quick { (3, Duration::from_millis(700)) } else { (options.rounds.into(), options.seconds) };
+        let servers = if options.only.is_empty() {
+            Server::ALL.into_iter().filter(|server| server.is_built()).collect()
+        } else {
+            options.only
+        };
+        Self { rounds, time, servers }
     }
 }
 
@@ -134,8 +138,7 @@ impl Drop for Stub {
 }
 
 /// Whether all targets were met.
-pub(crate) fn run(words: &[&str]) -> Result<bool> {
-    let options = Options::read(words)?;
+pub(crate) fn run(options: Options) -> Result<bool> {
     let address = free_address()?;
     let stub = Stub::start(&format!("http://{address}/mcp"))?;
     let results = std::env::current_exe()?.with_file_name("bench-results");
@@ -144,10 +147,11 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     let machine = machine::facts();
     println!("{}", serde_json::to_string_pretty(&machine)?);
 
-    let mut bench = Bench { options, address, stub, answers, equal_load: BTreeMap::new(), table: Table::new() };
+    let mut bench =
+        Bench { plan: options.into(), address, stub, answers, equal_load: BTreeMap::new(), table: Table::new() };
     bench.calibrate()?;
-    for round in 0..bench.options.rounds {
-        eprintln!("round {} of {}", round + 1, bench.options.rounds);
+    for round in 0..bench.plan.rounds {
+        eprintln!("round {} of {}", round + 1, bench.plan.rounds);
         for tools in [20, 500] {
             bench.round(round, tools)?;
         }
@@ -166,7 +170,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 }
 
 struct Bench {
-    options: Options,
+    plan: Plan,
     address: SocketAddr,
     stub: Stub,
     /// Where the floor finds the answers that it gives.
@@ -195,7 +199,7 @@ impl Bench {
                 fs::create_dir_all(&folder)?;
                 fs::write(folder.join(case.kind.name()), answer)?;
             }
-            let run = client::load(self.address, &mut template, CONNECTIONS, Pace::Closed, self.options.time)?;
+            let run = client::load(self.address, &mut template, CONNECTIONS, Pace::Closed, self.plan.time)?;
             self.equal_load.insert(case.name(), run.per_second() * EQUAL_LOAD);
         }
         drop(running);
@@ -203,7 +207,7 @@ impl Bench {
     }
 
     fn round(&mut self, round: usize, tools: usize) -> Result<()> {
-        let mut servers = self.options.servers.clone();
+        let mut servers = self.plan.servers.clone();
         let count = servers.len();
         servers.rotate_left(round % count);
         for server in servers {
@@ -235,7 +239,7 @@ impl Bench {
         )
         .map_err(error)?;
         // Long enough for something to be answered.
-        let time = if server.is_slow() { self.options.time.max(Duration::from_secs(4)) } else { self.options.time };
+        let time = if server.is_slow() { self.plan.time.max(Duration::from_secs(4)) } else { self.plan.time };
         client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time / 4).map_err(error)?;
         let before = running.cpu_seconds()?;
         let run = client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time).map_err(error)?;
@@ -273,8 +277,8 @@ impl Bench {
         json!({
             "machine": machine,
             "connections": CONNECTIONS,
-            "seconds": self.options.time.as_secs_f64(),
-            "rounds": self.options.rounds,
+            "seconds": self.plan.time.as_secs_f64(),
+            "rounds": self.plan.rounds,
             "equal_load": self.equal_load,
             "cases": cases,
             "targets": targets.iter().map(Target::to_json).collect::<Vec<_>>(),

@@ -14,7 +14,7 @@ const FIGURES: [(&str, &str); 4] = [
     ("equal p99 us", "p99 latency at equal load, microseconds"),
 ];
 
-pub(crate) fn run() -> Result<bool> {
+pub(crate) fn run() -> Result<()> {
     let results = std::env::current_exe()?.with_file_name("bench-results");
     let load = read(&results, "load.json")?;
     let machine = &load["machine"];
@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<bool> {
     }
     table(&load, "From the start to the first answer, ms", |case| case.starts_with("start"), |of| cell(&of["ms"]));
     table(&load, "Resident memory afterwards, MiB", |case| case.starts_with("memory"), |of| cell(&of["MiB"]));
-    Ok(true)
+    Ok(())
 }
 
 fn is_of_a_start(case: &str) -> bool {

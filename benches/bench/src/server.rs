@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A server that can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Server {
     Toolgate,
     Rmcp,
