@@ -14,9 +14,9 @@ use crate::oauth::{AuthorizationRequest, Params, origin_of};
 use crate::resource::is_loopback;
 use crate::tenant::Tenant;
 
-use super::authorize::{already_answered, checked, logged_in};
 use super::login::stale_form;
 use super::page::{page_with_form_target, see_other};
+use super::request::{already_answered, checked, logged_in};
 use super::same_origin::is_cross_site;
 
 const PURPOSE: &str = "consent";
@@ -126,11 +126,7 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
     if let Some(answer) = answers.of_form(token) {
         return repeated(&tenant, answer, &request);
     }
-    let answer = if params.all("decision").next() == Some("allow") {
-        allow(&tenant, &person, &request, &params)
-    } else {
-        denied(&request, "the person denied the request")
-    };
+    let answer = decide(&tenant, &person, &request, &params);
     let response = see_other(answer.redirect.as_str());
     answers.remember(&session, &request.query, token, answer);
     response
@@ -143,8 +139,15 @@ fn repeated(tenant: &Tenant, answer: &Answer, request: &AuthorizationRequest) ->
     if still_good { see_other(answer.redirect.as_str()) } else { already_answered(&request.query) }
 }
 
-fn allow(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, params: &Params) -> Answer {
+/// What the person's answer leads to.
+fn decide(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, params: &Params) -> Answer {
     let asked = Asked::new(tenant, person, request);
+    if asked.grantable.is_empty() && !asked.refused.is_empty() {
+        return denied(request, "the person's role can grant nothing of what was asked for");
+    }
+    if params.all("decision").next() != Some("allow") {
+        return denied(request, "the person denied the request");
+    }
     let ticked = |name: &str| params.all("scope").any(|scope| scope == name);
     let scopes: Vec<String> = asked
         .grantable

@@ -12,6 +12,7 @@ mod metadata;
 mod oauth_error;
 mod page;
 mod register;
+mod request;
 mod revoke;
 mod same_origin;
 mod saved;

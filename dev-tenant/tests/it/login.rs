@@ -84,12 +84,19 @@ async fn denying_and_granting_nothing_are_access_denied() {
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
     let denied = answer(&browser.decide(&tenant, &page, "deny").await);
     assert_eq!(denied["error"], "access_denied");
+    assert_eq!(denied["error_description"], "the person denied the request");
     assert_eq!(denied["state"], "st&te");
     assert!(!denied.contains_key("code"));
 
     let query = request(&client, &[("scope", "payroll:read:all finance:read:revenue")]);
-    let page = Browser::default().log_in(&tenant, &query, "Support").await;
-    assert!(page.contains("nothing to allow") && !page.contains("value=\"allow\""));
+    for decision in ["deny", "allow"] {
+        let mut browser = Browser::default();
+        let page = browser.log_in(&tenant, &query, "Support").await;
+        assert!(page.contains("nothing to allow") && !page.contains("value=\"allow\""));
+        let denied = answer(&browser.decide(&tenant, &page, decision).await);
+        assert_eq!(denied["error"], "access_denied");
+        assert_eq!(denied["error_description"], "the person's role can grant nothing of what was asked for");
+    }
 }
 
 #[tokio::test]
