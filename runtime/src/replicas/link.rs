@@ -39,8 +39,9 @@ impl LinkError {
         } else if let Some(code) = error.code() {
             Self::Refused { command, code: code.chars().take(32).collect() }
         } else if error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
-            // What the operating system says, or TLS.
-            Self::Unreachable(error.to_string().chars().take(LONGEST_REASON).collect())
+            // What the operating system says, or TLS; what a server says may repeat what it was sent.
+            let said = if error.is_io_error() { error.to_string() } else { error.category().to_owned() };
+            Self::Unreachable(said.chars().take(LONGEST_REASON).collect())
         } else {
             Self::Refused { command, code: error.category().to_owned() }
         }
