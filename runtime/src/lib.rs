@@ -45,11 +45,11 @@
 #[allow(unused_extern_crates)]
 extern crate self as toolgate;
 
-#[cfg(feature = "bench-internals")]
+#[cfg(toolgate_internals)]
 #[doc(hidden)]
 #[path = "bench.rs"]
 pub mod __bench;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(fuzzing, toolgate_internals))]
 #[doc(hidden)]
 #[path = "fuzzing.rs"]
 pub mod __fuzzing;

@@ -7,7 +7,7 @@ mod challenge;
 mod direct;
 mod dispatch;
 mod envelope;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
 mod limits;
 mod listing;

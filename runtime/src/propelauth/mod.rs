@@ -7,7 +7,7 @@ mod client;
 mod config;
 mod endpoints;
 mod failure;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
 mod metadata;
 mod preflight;
