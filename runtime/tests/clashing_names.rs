@@ -110,14 +110,14 @@ mod beside {
     async fn beside_a_module_named_toolgate() {}
 
     #[tokio::test]
-    async fn it_is_there() {
+    async fn a_module_named_toolgate_does_not_hide_the_crate() {
         let names = support::names(support::server(&super::SCOPES)).await;
         assert!(names.iter().any(|name| name == "beside_a_module_named_toolgate"), "{names:?}");
     }
 }
 
 #[tokio::test]
-async fn the_results_are_the_author_s() {
+async fn results_have_the_types_of_the_author() {
     let call = |tool, arguments| support::call(support::server(&SCOPES), tool, arguments);
     assert_eq!(support::text(&call("aliased", json!({ "fail": false })).await), "mine");
     assert_eq!(support::text(&call("aliased", json!({ "fail": true })).await), "as asked");
@@ -129,7 +129,7 @@ async fn the_results_are_the_author_s() {
 }
 
 #[tokio::test]
-async fn raw_identifiers_appear_as_what_they_name() {
+async fn raw_identifiers_are_listed_without_their_prefix() {
     let tool = support::listing(support::server(&SCOPES), "own_type").await;
     let properties = tool["inputSchema"]["properties"].as_object().unwrap();
     assert_eq!(properties.keys().collect::<std::vec::Vec<_>>(), ["argument", "fn", "type"]);

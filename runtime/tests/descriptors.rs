@@ -95,14 +95,14 @@ async fn names_titles_comments_annotations_and_meta_are_listed() {
 }
 
 #[tokio::test]
-async fn the_attribute_s_description_comes_before_the_comment_s() {
+async fn the_description_attribute_overrides_the_doc_comment() {
     let tool = listing("described").await;
     assert_eq!(tool["description"], "Said by the attribute.");
     assert_eq!(tool["annotations"], json!({ "destructiveHint": true }));
 }
 
 #[tokio::test]
-async fn what_is_not_said_is_not_listed() {
+async fn omitted_properties_are_not_listed() {
     assert_snapshot!(serde_json::to_string_pretty(&listing("bare").await).unwrap(), @r#"
     {
       "inputSchema": {
@@ -137,7 +137,7 @@ async fn scalars(
 }
 
 #[tokio::test]
-async fn scalars_have_their_types_and_comments() {
+async fn scalars_have_their_types_and_doc_comments() {
     assert_snapshot!(input("scalars").await, @r#"
     {
       "additionalProperties": false,
@@ -187,7 +187,7 @@ async fn scalars_have_their_types_and_comments() {
 }
 
 #[tokio::test]
-async fn what_is_optional_may_be_left_out() {
+async fn optional_arguments_may_be_omitted() {
     let mut arguments = json!({ "text": "a", "number": 1, "float": 0.5, "yes": true, "letter": "x" });
     assert_eq!(answer("scalars", arguments.clone()).await, "ok: a 1 0.5 true None x");
     arguments["optional"] = json!(null);
@@ -197,7 +197,7 @@ async fn what_is_optional_may_be_left_out() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_said_at_once() {
+async fn every_violation_is_reported() {
     let arguments = json!({ "text": 1, "number": 256, "float": "x", "letter": "xy", "extra": true });
     assert_snapshot!(answer("scalars", arguments).await, @r#"
     error: the arguments do not fit the tool's input schema:
@@ -257,7 +257,7 @@ async fn enums(
 }
 
 #[tokio::test]
-async fn variants_carry_their_comments() {
+async fn enum_variants_have_their_doc_comments() {
     assert_snapshot!(input("enums").await, @r##"
     {
       "$defs": {
@@ -430,7 +430,7 @@ async fn structures_lists_and_maps_are_nested() {
 }
 
 #[tokio::test]
-async fn violations_inside_a_structure_have_their_place() {
+async fn nested_violations_have_their_pointers() {
     let person = json!({ "name": "a", "manager": { "name": 1 }, "age": 7 });
     let arguments = json!({ "person": person, "groups": { "x": [1, 300] }, "anything": null });
     assert_snapshot!(answer("nested", arguments).await, @r"
@@ -450,7 +450,7 @@ async fn mirrored(
 }
 
 #[tokio::test]
-async fn a_mirrored_argument_names_its_header() {
+async fn a_mirrored_argument_has_its_header() {
     assert_snapshot!(input("mirrored").await, @r#"
     {
       "additionalProperties": false,
@@ -473,7 +473,7 @@ async fn a_mirrored_argument_names_its_header() {
 async fn no_arguments(caller: &Caller) {}
 
 #[tokio::test]
-async fn a_tool_without_arguments_takes_none() {
+async fn a_tool_without_arguments_rejects_arguments() {
     assert_snapshot!(input("no_arguments").await, @r#"
     {
       "additionalProperties": false,
@@ -517,7 +517,7 @@ async fn attributes(
 }
 
 #[tokio::test]
-async fn attributes_of_serde_and_schemars_go_into_the_schema() {
+async fn serde_and_schemars_attributes_are_in_the_schema() {
     assert_snapshot!(input("attributes").await, @r##"
     {
       "$defs": {
@@ -600,7 +600,7 @@ async fn attributes_of_serde_and_schemars_go_into_the_schema() {
 }
 
 #[tokio::test]
-async fn defaults_stand_in_for_what_is_left_out() {
+async fn serde_defaults_replace_omitted_arguments() {
     assert_eq!(answer("attributes", json!({ "q": "abc" })).await, "ok: abc 10 Now false None None None");
     let all =
         json!({ "q": "abc", "limit": 50, "urgency": "never", "exact": true, "employee_id": "emp_0042", "type": "t" });
@@ -608,7 +608,7 @@ async fn defaults_stand_in_for_what_is_left_out() {
 }
 
 #[tokio::test]
-async fn what_schemars_demands_is_enforced() {
+async fn schemars_constraints_are_enforced() {
     let arguments = json!({ "q": "a", "limit": 51, "employee_id": "42", "query": "abc" });
     assert_snapshot!(answer("attributes", arguments).await, @r#"
     error: the arguments do not fit the tool's input schema:
@@ -625,7 +625,7 @@ async fn everything(#[serde(flatten)] arguments: JsonObject) -> Json<JsonObject>
 }
 
 #[tokio::test]
-async fn a_raw_object_takes_all_arguments_as_they_came() {
+async fn a_flattened_json_object_receives_all_arguments_unchanged() {
     assert_snapshot!(input("everything").await, @r#"
     {
       "additionalProperties": true,
@@ -643,7 +643,7 @@ async fn the_rest(name: String, #[serde(flatten)] rest: JsonObject) -> String {
 }
 
 #[tokio::test]
-async fn a_raw_object_beside_others_takes_the_rest() {
+async fn a_flattened_json_object_receives_the_remaining_arguments() {
     assert_snapshot!(input("the_rest").await, @r#"
     {
       "additionalProperties": true,
@@ -667,7 +667,7 @@ async fn one_struct(#[serde(flatten)] person: Person) -> String {
 }
 
 #[tokio::test]
-async fn a_struct_that_is_all_arguments_refuses_what_it_does_not_know() {
+async fn a_flattened_struct_rejects_unknown_arguments() {
     assert_snapshot!(input("one_struct").await, @r##"
     {
       "$defs": {
@@ -770,7 +770,7 @@ async fn comments_through_derives(
 }
 
 #[tokio::test]
-async fn a_comment_means_the_same_on_both_roads() {
+async fn doc_comments_are_listed_alike_with_and_without_derives() {
     let one_by_one = listing("comments_one_by_one").await["inputSchema"]["properties"]["argument"].take();
     let derived = listing("comments_through_derives").await["inputSchema"]["properties"]["argument"].take();
     assert_eq!(one_by_one, derived);
@@ -909,7 +909,7 @@ async fn only_structured_results_have_a_schema() {
 }
 
 #[tokio::test]
-async fn every_kind_of_result_becomes_content() {
+async fn every_result_type_becomes_content() {
     let mut results = Vec::new();
     for tool in ["any_json", "unit", "static_text", "picture", "sound", "link", "mixed", "texts", "whole"] {
         results.push(format!("{tool}: {}", call(tool, json!({})).await));

@@ -317,7 +317,7 @@ prop_compose! {
 }
 
 #[test]
-fn the_direct_path_answers_as_rmcp_does() {
+fn the_fast_path_returns_the_responses_of_rmcp() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for conceal in [false, true] {
         let (direct, through_rmcp) = {
@@ -351,7 +351,7 @@ impl<S: tracing::Subscriber> Layer<S> for RmcpEvents {
 
 /// Without this, the comparison above could be one of rmcp with itself.
 #[tokio::test]
-async fn the_usual_requests_do_not_reach_rmcp() {
+async fn canonical_requests_do_not_reach_rmcp() {
     let events = RmcpEvents::default();
     let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
     let (direct, through_rmcp) = (router(true, false), router(false, false));

@@ -65,7 +65,7 @@ async fn fine(a: Fine, plain: Option<u8>) -> String {
 }
 
 #[test]
-fn each_is_named_with_what_is_wrong() {
+fn every_invalid_schema_is_a_build_problem() {
     let error = support::server(&SCOPES).build().expect_err("three tools have no valid schema");
     let why = "the schema of its arguments is not valid";
     assert_eq!(

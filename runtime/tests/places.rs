@@ -74,14 +74,14 @@ const fn generic<const N: usize>() -> toolgate::Scope {
 }
 
 #[test]
-fn a_list_has_the_tools_that_are_checked_against_it() {
+fn a_scopes_list_has_exactly_the_tools_that_are_checked_against_it() {
     let names = |list| ScopeTable::of(list).tools().iter().map(|tool| tool.name).collect::<Vec<_>>();
     assert_eq!(names(&SCOPES), ["at_the_root", in_here(), "in_a_module", "of_a_macro"]);
     assert_eq!(names(&policy::scopes::AUDIT), ["authenticated_of_another_list", "of_another_list"]);
 }
 
 #[tokio::test]
-async fn another_list_is_included_on_request() {
+async fn tools_of_another_list_are_added_on_request() {
     let server = support::server(&SCOPES).include(&policy::scopes::AUDIT);
     let names = support::names(server).await;
     assert!(names.contains(&"authenticated_of_another_list".to_owned()), "{names:?}");
@@ -89,7 +89,7 @@ async fn another_list_is_included_on_request() {
 }
 
 #[tokio::test]
-async fn a_tool_of_a_macro_is_like_any_other() {
+async fn a_tool_from_a_macro_is_registered_like_any_other() {
     let tool = support::listing(support::server(&SCOPES), "of_a_macro").await;
     assert_eq!(tool["description"], "Reads by number.");
     assert_eq!(tool["inputSchema"]["properties"]["id"]["type"], "integer");
@@ -105,6 +105,6 @@ fn a_scope_is_a_constant() {
 }
 
 #[test]
-fn a_tool_is_still_a_function() {
+fn a_tool_can_be_called_as_a_function() {
     assert_eq!(size_of_val(&tools::deep::in_a_module), 0);
 }

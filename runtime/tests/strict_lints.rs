@@ -142,7 +142,7 @@ const fn is_output<T: ToolOutput>() -> usize {
 }
 
 #[test]
-fn every_tool_that_is_there_is_registered() {
+fn every_compiled_tool_is_registered() {
     let table = ScopeTable::of(&SCOPES);
     let names: Vec<_> = table.tools().iter().map(|tool| tool.name).collect();
     assert_eq!(names, ["asks", "derived", "every.argument", "many", "nothing", "one_by_one", "raw"]);

@@ -1,18 +1,13 @@
-//! Clients: one that sends what a test wants, well-formed or not, and rmcp's own.
+//! MCP clients that send what a test asks for, valid or not: over a socket, or in process to a router.
 
 use std::fmt;
 
+use axum::{Router, body::Body as AxumBody, http::Request};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Body, RequestBuilder, redirect::Policy};
-use rmcp::{
-    ClientLifecycleMode, ClientServiceExt, RoleClient,
-    model::{ClientConfig, ProtocolVersion},
-    service::{ClientInitializeError, RunningService},
-    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
-};
 use serde_json::{Value, json};
 
-use crate::Reply;
+use crate::{HttpResponse, exchange, send};
 
 /// A revision of MCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +19,10 @@ pub enum Revision {
 }
 
 impl Revision {
-    /// Both that the server speaks.
+    /// The revisions that the server supports.
     pub const BOTH: [Self; 2] = [Self::Legacy, Self::Modern];
 
-    /// As it stands in `MCP-Protocol-Version`.
+    /// Returns the value of `MCP-Protocol-Version`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Legacy => "2025-11-25",
@@ -35,12 +30,35 @@ impl Revision {
         }
     }
 
-    /// How rmcp's client starts in this revision.
-    pub fn lifecycle(self) -> ClientLifecycleMode {
-        match self {
-            Self::Legacy => ClientLifecycleMode::Initialize,
-            Self::Modern => ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
+    /// Returns the headers of a request in this revision, without those that repeat its body.
+    pub const fn headers(self) -> [(&'static str, &'static str); 3] {
+        [
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json, text/event-stream"),
+            ("MCP-Protocol-Version", self.name()),
+        ]
+    }
+
+    /// Returns a JSON-RPC request in this revision, with ID 1.
+    pub fn message(self, method: &str, mut params: Value) -> Value {
+        if self == Self::Modern {
+            params["_meta"]["io.modelcontextprotocol/protocolVersion"] = self.name().into();
+            params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({ "name": "test", "version": "1" });
+            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
         }
+        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
+    }
+
+    /// Returns a `tools/call` request.
+    pub fn call_message(self, tool: &str, arguments: &Value) -> Value {
+        self.message("tools/call", json!({ "name": tool, "arguments": arguments }))
+    }
+
+    /// Returns a `tools/call` request without arguments that asks for progress notifications.
+    pub fn progress_message(self, tool: &str) -> Value {
+        let mut message = self.call_message(tool, &json!({}));
+        message["params"]["_meta"]["progressToken"] = "p".into();
+        message
     }
 }
 
@@ -50,7 +68,7 @@ impl fmt::Display for Revision {
     }
 }
 
-/// A client of one endpoint, in one revision, with or without a token.
+/// A client of one endpoint in one revision, with or without a token.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
@@ -60,162 +78,145 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client without a token.
+    /// Creates a client without a token.
     pub fn new(endpoint: &str, revision: Revision) -> Self {
-        Self { http: http(), endpoint: endpoint.to_owned(), authorization: None, revision }
+        Self { http: http_client(), endpoint: endpoint.to_owned(), authorization: None, revision }
     }
 
-    /// The same with a token.
+    /// Sets the bearer token.
     pub fn token(self, token: &str) -> Self {
         self.authorization(&format!("Bearer {token}"))
     }
 
-    /// The same with this `Authorization` header.
+    /// Sets the `Authorization` header.
     pub fn authorization(mut self, value: &str) -> Self {
         self.authorization = Some(value.to_owned());
         self
     }
 
-    /// A request of JSON-RPC in the client's revision.
-    pub fn message(&self, method: &str, mut params: Value) -> Value {
-        if self.revision == Revision::Modern {
-            params["_meta"]["io.modelcontextprotocol/protocolVersion"] = self.revision.name().into();
-            params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({ "name": "test", "version": "1" });
-            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
-        }
-        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
-    }
-
-    /// The request of a call.
-    pub fn call_message(&self, tool: &str, arguments: &Value) -> Value {
-        self.message("tools/call", json!({ "name": tool, "arguments": arguments }))
-    }
-
-    /// A POST with all that the revision asks for, for this body. The headers that repeat the body are those of a
-    /// call of `tool`.
-    pub fn post(&self, tool: &str, body: impl Into<Body>) -> RequestBuilder {
-        let request = self.bare_post(body);
-        match self.revision {
-            Revision::Legacy => request,
-            Revision::Modern => request.header("Mcp-Method", "tools/call").header("Mcp-Name", header_value(tool)),
-        }
-    }
-
-    /// A POST without the headers that repeat the body.
+    /// Returns a POST of `body` without the headers that repeat the body.
     pub fn bare_post(&self, body: impl Into<Body>) -> RequestBuilder {
-        let request = self
-            .http
-            .post(&self.endpoint)
-            .header("Content-Type", "application/json")
-            .header("Accept", "application/json, text/event-stream")
-            .header("MCP-Protocol-Version", self.revision.name())
-            .body(body);
+        let mut request = self.http.post(&self.endpoint).body(body);
+        for (name, value) in self.revision.headers() {
+            request = request.header(name, value);
+        }
         match &self.authorization {
             Some(value) => request.header("Authorization", value),
             None => request,
         }
     }
 
-    /// The HTTP request of a message.
+    /// Returns a POST of `body` with the headers of a call of `tool`.
+    pub fn post(&self, tool: &str, body: impl Into<Body>) -> RequestBuilder {
+        self.with_body_headers(self.bare_post(body), "tools/call", Some(tool))
+    }
+
+    /// Returns the HTTP request of a message.
     pub fn request(&self, message: &Value) -> RequestBuilder {
-        let request = self.bare_post(message.to_string());
+        let method = message["method"].as_str().unwrap_or_default();
+        self.with_body_headers(self.bare_post(message.to_string()), method, message["params"]["name"].as_str())
+    }
+
+    /// Adds the headers that repeat the body, which revision 2026-07-28 requires.
+    fn with_body_headers(&self, request: RequestBuilder, method: &str, name: Option<&str>) -> RequestBuilder {
         if self.revision == Revision::Legacy {
             return request;
         }
-        let request = request.header("Mcp-Method", message["method"].as_str().unwrap_or_default());
-        match message["params"]["name"].as_str() {
+        let request = request.header("Mcp-Method", method);
+        match name {
             Some(name) => request.header("Mcp-Name", header_value(name)),
             None => request,
         }
     }
 
     /// Sends a message.
-    pub async fn send(&self, message: &Value) -> Reply {
-        Reply::to(self.request(message)).await
+    pub async fn send(&self, message: &Value) -> HttpResponse {
+        send(self.request(message)).await
     }
 
-    /// Sends a request.
-    pub async fn ask(&self, method: &str, params: Value) -> Reply {
-        self.send(&self.message(method, params)).await
+    /// Sends a request of any method.
+    pub async fn send_method(&self, method: &str, params: Value) -> HttpResponse {
+        self.send(&self.revision.message(method, params)).await
     }
 
-    /// `tools/list`.
-    pub async fn list(&self) -> Reply {
-        self.ask("tools/list", json!({})).await
+    /// Sends `tools/list`.
+    pub async fn list(&self) -> HttpResponse {
+        self.send_method("tools/list", json!({})).await
     }
 
-    /// The names in `tools/list`.
+    /// Sends `tools/list` and returns the names of the tools.
     ///
     /// # Panics
     ///
-    /// When there is no list.
-    pub async fn tools(&self) -> Vec<String> {
-        let reply = self.list().await;
-        let tools = reply.result()["tools"].as_array().unwrap_or_else(|| panic!("{reply:?}"));
-        tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
+    /// If the response is not a list of tools.
+    pub async fn tool_names(&self) -> Vec<String> {
+        self.list().await.tool_names()
     }
 
-    /// `tools/call`.
-    pub async fn call(&self, tool: &str, arguments: Value) -> Reply {
-        self.send(&self.call_message(tool, &arguments)).await
+    /// Sends `tools/call`.
+    pub async fn call(&self, tool: &str, arguments: Value) -> HttpResponse {
+        self.send(&self.revision.call_message(tool, &arguments)).await
     }
 }
 
-/// An HTTP client that follows no redirect, uses no proxy and speaks no TLS, which makes it quick to make.
+/// Creates an HTTP client without redirects, proxies and TLS certificates. Loading certificates takes most of the time
+/// that a new client takes.
 ///
 /// # Panics
 ///
-/// Never: there are no TLS settings that could be wrong.
-pub fn http() -> reqwest::Client {
-    reqwest::Client::builder()
-        .redirect(Policy::none())
-        .tls_certs_only([])
-        .no_proxy()
-        .build()
-        .expect("a client without TLS settings can always be made")
+/// Never: there are no TLS settings that could be invalid.
+pub fn http_client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().redirect(Policy::none()).tls_certs_only([]).no_proxy();
+    builder.build().expect("a client without TLS settings is valid")
 }
 
-/// A name as SEP-2243 puts it into a header.
+/// Encodes a name as the value of `Mcp-Name` (SEP-2243).
 fn header_value(name: &str) -> String {
     let plain = name.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && name.trim() == name;
     if plain { name.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(name)) }
 }
 
-type McpClient = RunningService<RoleClient, ClientConfig>;
+/// A client in revision 2025-11-25 that sends its requests to a router in process.
+#[derive(Clone, Debug)]
+pub struct InProcessClient(Router);
 
-async fn connect(
-    endpoint: &str,
-    token: Option<&str>,
-    revision: Revision,
-) -> Result<McpClient, ClientInitializeError> {
-    let mut config = StreamableHttpClientTransportConfig::with_uri(endpoint);
-    if let Some(token) = token {
-        config = config.auth_header(token);
+impl InProcessClient {
+    /// `SERVER_URL` of the router.
+    pub const SERVER_URL: &str = "http://127.0.0.1:8000";
+
+    /// Creates a client of the router of a server with [`InProcessClient::SERVER_URL`].
+    ///
+    /// # Panics
+    ///
+    /// If the server cannot be built.
+    pub fn new(server: toolgate::Server) -> Self {
+        let server = server.server_url(Self::SERVER_URL).build().unwrap_or_else(|error| panic!("{error}"));
+        Self(server.into_router())
     }
-    let transport = StreamableHttpClientTransport::with_client(http(), config);
-    ClientConfig::default().serve_with_lifecycle(transport, revision.lifecycle()).await
-}
 
-/// rmcp's client, connected.
-///
-/// # Panics
-///
-/// When it cannot connect.
-pub async fn mcp_client(endpoint: &str, token: &str, revision: Revision) -> McpClient {
-    match connect(endpoint, Some(token), revision).await {
-        Ok(client) => client,
-        Err(error) => panic!("rmcp's client could not connect: {error}"),
+    /// Sends a request of any method.
+    ///
+    /// # Panics
+    ///
+    /// If the token cannot be in a header.
+    pub async fn send_method(&self, token: &str, method: &str, params: Value) -> HttpResponse {
+        let body = Revision::Legacy.message(method, params).to_string();
+        let mut request = Request::post(format!("{}/mcp", Self::SERVER_URL))
+            .header("Host", Self::SERVER_URL.trim_start_matches("http://"))
+            .header("Authorization", format!("Bearer {token}"));
+        for (name, value) in Revision::Legacy.headers() {
+            request = request.header(name, value);
+        }
+        exchange(&self.0, request.body(AxumBody::from(body)).expect("the headers are valid")).await
     }
-}
 
-/// Why rmcp's client could not connect.
-///
-/// # Panics
-///
-/// When it could.
-pub async fn rejected_mcp_client(endpoint: &str, token: Option<&str>, revision: Revision) -> ClientInitializeError {
-    match connect(endpoint, token, revision).await {
-        Ok(_) => panic!("rmcp's client connected"),
-        Err(error) => error,
+    /// Sends `tools/list`.
+    pub async fn list(&self, token: &str) -> HttpResponse {
+        self.send_method(token, "tools/list", json!({})).await
+    }
+
+    /// Sends `tools/call` without arguments.
+    pub async fn call(&self, token: &str, tool: &str) -> HttpResponse {
+        self.send_method(token, "tools/call", json!({ "name": tool, "arguments": {} })).await
     }
 }

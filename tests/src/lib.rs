@@ -1,59 +1,74 @@
-//! What the end-to-end tests share: a server with tools of its own, the tenant that it trusts, and the clients that
-//! talk to it.
+//! Helpers shared by the end-to-end tests: a server with tools of its own, the tenant that issues its tokens, and clients.
 //!
-//! Everything listens on a free port of loopback, and nothing waits for time to pass: a test waits for a condition,
-//! for at most [`PATIENCE`].
+//! Every listener is on a free port of loopback. A test waits for a condition, at most for [`DEADLINE`], and never for
+//! a fixed time.
 
 #![forbid(unsafe_code)]
 
-pub mod catalogue;
+mod captured_log;
 mod client;
-mod dice;
-mod log;
-mod probe;
-mod raw;
-mod reply;
+mod http_response;
+mod introspection_stub;
+mod memory;
+mod raw_request;
+mod rmcp_client;
 mod server;
-mod stub;
 mod tenant;
+mod tool_bodies;
 mod tools;
+mod webhook;
 
 use std::time::Duration;
 
-pub use client::{Client, Revision, http, mcp_client, rejected_mcp_client};
-pub use dice::Dice;
-pub use log::Log;
-pub use probe::Probe;
-pub use raw::raw_exchange;
-pub use reply::{Challenge, Reply};
+pub use captured_log::CapturedLog;
+pub use client::{Client, InProcessClient, Revision, http_client};
+pub use http_response::{Challenge, HttpResponse, exchange, send};
+pub use introspection_stub::IntrospectionStub;
+pub use memory::{heap_bytes, resident_bytes};
+pub use raw_request::{RawRequest, read_to_end};
+pub use rmcp_client::{connect_rmcp, fail_to_connect_rmcp};
 pub use server::{TestServer, tokens};
-pub use stub::IntrospectionStub;
-pub use tenant::{propel_auth, tenant, tenant_server, token_for};
+pub use tenant::{propel_auth, start_tenant, start_tenant_with, tenant_server, tenant_server_with, token_for};
+pub use tool_bodies::ToolBodies;
 use toolgate::Scopes;
-// `#[tool]` and `scope!` look for `SCOPES` here.
-pub use tools::{OTHER_SCOPES, SCOPES};
+// `#[tool]` and `scope!` expect `SCOPES` in the crate root.
+pub use tools::{DUPLICATE_NAME_SCOPES, SCOPES};
+pub use webhook::{WEBHOOK_SECRET, WebhookDelivery};
 
-/// How long a test waits for something that has to happen. Nothing takes this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time for anything that a test waits for. Only a broken server takes this long.
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A list with the scope that is between client and authorization server only.
+/// Interval at which [`eventually`] checks its condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Scopes with `offline_access`, which is between a client and the authorization server only.
 pub static OFFLINE_SCOPES: Scopes = Scopes::new(&["files:read", "offline_access"]);
 
-/// Waits for a condition.
+/// Waits until a condition holds.
 ///
 /// # Panics
 ///
-/// When it has not come about within [`PATIENCE`].
-pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let waiting = async {
+/// With `condition_name` if it does not hold within [`DEADLINE`].
+pub async fn eventually(condition_name: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let poll = async {
         while !condition().await {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "{what}");
+    within_deadline(condition_name, poll).await;
 }
 
-/// The README's server in twenty lines compiles.
+/// Waits for a future.
+///
+/// # Panics
+///
+/// With `what` if the future does not complete within [`DEADLINE`].
+pub async fn within_deadline<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let output = tokio::time::timeout(DEADLINE, future).await;
+    output.unwrap_or_else(|_| panic!("not within the deadline: {what}"))
+}
+
+/// Compiles the code blocks of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

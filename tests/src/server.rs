@@ -1,4 +1,4 @@
-//! The test server on a free port.
+//! Servers on free ports of loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,92 +8,107 @@ use toolgate::{
     auth::{Claims, StaticTokens},
 };
 
-use crate::{Client, Probe, Revision, SCOPES};
+use crate::{Client, Revision, SCOPES, ToolBodies, within_deadline};
 
-/// A running server. It stops when this is dropped.
+/// A running server, which stops when this value is dropped.
 #[derive(Debug)]
 pub struct TestServer {
-    /// Where it listens.
+    /// Address of the listener.
     pub address: SocketAddr,
-    /// Its public base URL.
-    pub base: String,
-    /// The address of its MCP endpoint.
+    /// `SERVER_URL`, unless the test sets another one.
+    pub url: String,
+    /// URL of the MCP endpoint.
     pub endpoint: String,
-    /// What its tools' bodies did.
-    pub probe: Probe,
+    /// State of the tools.
+    pub bodies: ToolBodies,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), toolgate::Error>>,
 }
 
 impl TestServer {
-    /// The server with the tools of [`SCOPES`] and the tokens of [`tokens`].
+    /// Starts a server with the tools of [`SCOPES`] and the tokens of [`tokens`].
     pub async fn start() -> Self {
         Self::with(|server| server.auth(tokens())).await
     }
 
-    /// The server with the tools of [`SCOPES`], configured further.
+    /// Starts a server with the tools of [`SCOPES`], configured by the test.
     pub async fn with(configure: impl FnOnce(Server) -> Server) -> Self {
-        Self::on(Self::listener().await, configure).await
+        // Without the preflight check, the only introspection requests are those for the tokens of the test.
+        Self::serve(|url| configure(Server::new("toolgate-tests", &SCOPES).server_url(url).skip_preflight())).await
     }
 
-    /// A listener on a free port, for a test that has to know the address first.
+    /// Starts the server that `server` returns for its own URL.
+    pub async fn serve(server: impl FnOnce(String) -> Server) -> Self {
+        let listener = Self::listener().await;
+        let server = server(Self::url_of(&listener));
+        Self::serve_on(listener, server).await
+    }
+
+    /// Starts a server whose URL is that of the listener.
     ///
     /// # Panics
     ///
-    /// When there is no free port.
-    pub async fn listener() -> TcpListener {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port")
-    }
-
-    /// The server on a listener.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot be built.
-    pub async fn on(listener: TcpListener, configure: impl FnOnce(Server) -> Server) -> Self {
-        let address = listener.local_addr().expect("it is bound");
-        // Tests count what the authorization server is asked, so it is asked about no tokens but theirs.
-        let server = Server::new("toolgate-tests", &SCOPES).server_url(format!("http://{address}")).skip_preflight();
-        Self::run(listener, configure(server)).await
-    }
-
-    /// Any server on a listener. Its `SERVER_URL` has to lead there.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot be built.
-    #[expect(clippy::unused_async, reason = "it needs a runtime to run in, and says so")]
-    pub async fn run(listener: TcpListener, server: Server) -> Self {
-        let address = listener.local_addr().expect("it is bound");
-        let probe = Probe::default();
-        let server = server.bind(address).state(probe.clone());
-        let built = server.build().unwrap_or_else(|error| panic!("{error}"));
+    /// If the server cannot be built.
+    #[expect(clippy::unused_async, reason = "spawning a task requires a runtime, which an async function has")]
+    pub async fn serve_on(listener: TcpListener, server: Server) -> Self {
+        let url = Self::url_of(&listener);
+        let address = listener.local_addr().expect("the listener is bound");
+        let bodies = ToolBodies::default();
+        let built = server.bind(address).state(bodies.clone()).build().unwrap_or_else(|error| panic!("{error}"));
         let endpoint = built.endpoint().to_owned();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = built.serve_on(listener, async {
             let _ = stopped.await;
         });
-        Self { address, base: format!("http://{address}"), endpoint, probe, stop, task: tokio::spawn(serving) }
+        Self { address, url, endpoint, bodies, stop, task: tokio::spawn(serving) }
     }
 
-    /// A client without a token.
+    /// Binds a listener to a free port.
+    ///
+    /// # Panics
+    ///
+    /// If there is no free port.
+    pub async fn listener() -> TcpListener {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port")
+    }
+
+    /// Returns the URL of a listener.
+    ///
+    /// # Panics
+    ///
+    /// Never: a listener is bound.
+    pub fn url_of(listener: &TcpListener) -> String {
+        format!("http://{}", listener.local_addr().expect("the listener is bound"))
+    }
+
+    /// Creates a client without a token.
     pub fn client(&self, revision: Revision) -> Client {
         Client::new(&self.endpoint, revision)
     }
 
-    /// A client with a token.
+    /// Creates a client with a token.
     pub fn client_with(&self, token: &str, revision: Revision) -> Client {
         self.client(revision).token(token)
     }
 
-    /// Tells it to stop; it is done when the handle says so.
-    pub fn stop(self) -> JoinHandle<Result<(), toolgate::Error>> {
+    /// Begins to shut down. The returned task ends when the server has stopped.
+    pub fn begin_shutdown(self) -> JoinHandle<Result<(), toolgate::Error>> {
         let _ = self.stop.send(());
         self.task
     }
+
+    /// Shuts down and waits until the server has stopped.
+    ///
+    /// # Panics
+    ///
+    /// If the server ends with an error.
+    pub async fn shut_down(self) {
+        let stopped = within_deadline("the server stops", self.begin_shutdown()).await;
+        stopped.expect("the server does not panic").unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
-/// Tokens that are named after what they may do.
+/// Returns tokens that are named after what they may call.
 pub fn tokens() -> StaticTokens {
     let tokens: [(&str, &[&str]); 10] = [
         ("nothing", &[]),

@@ -1,4 +1,4 @@
-//! The tenant that plays PropelAuth, and a server that trusts it.
+//! The development tenant as the authorization server, and servers that accept its tokens.
 
 use std::time::Duration;
 
@@ -49,39 +49,48 @@ email = "sanna.support@example.com"
 role = "Support"
 "#;
 
-/// A tenant that knows some of the test server's scopes, and one that the test server does not know.
+/// Starts a tenant with some of the scopes of the test server, and with `tickets:read`, which the test server lacks.
+pub async fn start_tenant() -> DevTenant {
+    start_tenant_with(|tenant| tenant).await
+}
+
+/// Starts a tenant like [`start_tenant`], configured by the test.
 ///
 /// # Panics
 ///
-/// When it does not start.
-pub async fn tenant(configure: impl FnOnce(DevTenantBuilder) -> DevTenantBuilder) -> DevTenant {
-    let config = TenantConfig::from_toml(TENANT).expect("the tenant above is one");
+/// If the tenant does not start.
+pub async fn start_tenant_with(configure: impl FnOnce(DevTenantBuilder) -> DevTenantBuilder) -> DevTenant {
+    let config = TenantConfig::from_toml(TENANT).expect("the configuration is valid");
     configure(DevTenant::builder(config)).start().await.expect("a free port")
 }
 
-/// The validator that asks this tenant, and gives up after a moment.
+/// Returns a validator that introspects at a tenant.
 ///
 /// # Panics
 ///
-/// When the tenant's own settings are refused.
+/// If the settings of the tenant are rejected.
 pub fn propel_auth(tenant: &DevTenant) -> PropelAuth {
     PropelAuth::new(tenant.auth_url(), tenant.introspection_client_id(), tenant.introspection_client_secret())
-        .expect("the tenant's settings are right")
+        .expect("the settings of the tenant are valid")
         .timeout(Duration::from_secs(5))
 }
 
-/// A server that trusts this tenant, configured further.
-pub async fn tenant_server(tenant: &DevTenant, configure: impl FnOnce(Server) -> Server) -> TestServer {
+/// Starts a server that accepts tokens of a tenant.
+pub async fn tenant_server(tenant: &DevTenant) -> TestServer {
+    tenant_server_with(tenant, |server| server).await
+}
+
+/// Starts a server that accepts tokens of a tenant, configured by the test.
+pub async fn tenant_server_with(tenant: &DevTenant, configure: impl FnOnce(Server) -> Server) -> TestServer {
     TestServer::with(|server| configure(server.auth(propel_auth(tenant)))).await
 }
 
-/// A token of somebody with this role, with all of the role's scopes, for this resource.
+/// Mints a token of a person with this role, with all scopes of the role, for a resource.
 ///
 /// # Panics
 ///
-/// When nobody has the role.
+/// If no person has the role.
 pub fn token_for(tenant: &DevTenant, role: &str, resource: &str) -> String {
-    let person = tenant.person_of_role(role).expect("somebody has the role");
-    let order = Mint::for_person(person.id).resource(resource);
-    tenant.mint(&order).expect("the order is in order")
+    let person = tenant.person_of_role(role).expect("a person has the role");
+    tenant.mint(&Mint::for_person(person.id).resource(resource)).expect("the person can have a token")
 }

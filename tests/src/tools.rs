@@ -1,13 +1,13 @@
-//! The tools of the test server. Each says in the probe that its body ran.
+//! The tools of the test server. Each records in its state that its body ran.
 
 use std::borrow::Cow;
 
 use toolgate::guard::{Arguments, Denied, require_org_role};
 use toolgate::prelude::*;
 
-use crate::Probe;
+use crate::ToolBodies;
 
-/// The scopes of the test server: what is needed to read is implied by what is needed to write, and so on.
+/// The scopes of the test server. `files:admin` implies `files:write`, which implies `files:read`.
 pub static SCOPES: Scopes = Scopes::new(&[
     "files:admin",
     "files:read",
@@ -19,39 +19,40 @@ pub static SCOPES: Scopes = Scopes::new(&[
 .implies("files:admin", &["files:write"])
 .implies("files:write", &["files:read"]);
 
-/// The scopes of a server on which two tools have one name.
-pub static OTHER_SCOPES: Scopes = Scopes::new(&["other:read"]);
+/// The scopes of a server on which two tools have the same name.
+pub static DUPLICATE_NAME_SCOPES: Scopes = Scopes::new(&["other:read"]);
 
-/// Everything that a tool can learn about the request.
+/// Everything that a tool can read of the request.
 #[derive(Serialize, JsonSchema)]
-struct Surroundings {
+struct RequestInfo {
     user: Option<String>,
     scopes: Vec<&'static str>,
     tools: Vec<&'static str>,
     headers: Vec<(String, String)>,
-    everything: String,
+    /// `Debug` of all of it.
+    debug: String,
 }
 
-/// Say all that can be known about the caller.
+/// Return everything that a tool can read of the request.
 #[tool(authenticated, read_only)]
-async fn surroundings(caller: &Caller, context: &Context, probe: &Probe) -> Json<Surroundings> {
-    probe.ran();
+async fn request_info(caller: &Caller, context: &Context, bodies: &ToolBodies) -> Json<RequestInfo> {
+    bodies.record_run();
     let headers = context.headers().iter();
-    Json(Surroundings {
+    Json(RequestInfo {
         user: caller.user_id().map(str::to_owned),
         scopes: caller.scopes().collect(),
         tools: context.tools().collect(),
         headers: headers
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
-        everything: format!("{caller:?} {context:?} {:?} {:?}", caller.claims(), context.meta()),
+        debug: format!("{caller:?} {context:?} {:?} {:?}", caller.claims(), context.meta()),
     })
 }
 
-/// What everybody may know of a person.
+/// A person's public profile.
 #[derive(Serialize, JsonSchema)]
 struct Profile {
-    /// As on the badge.
+    /// The name on the badge.
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<u16>,
@@ -63,180 +64,200 @@ async fn people_public(
     /// The person's ID, such as `per_7`.
     #[schemars(regex(pattern = "^per_[0-9]+$"))]
     person_id: String,
-    probe: &Probe,
+    bodies: &ToolBodies,
 ) -> Json<Profile> {
-    probe.ran();
-    Json(Profile { name: format!("The one called {person_id}"), room: Some(7) })
+    bodies.record_run();
+    Json(Profile { name: format!("Person {person_id}"), room: Some(7) })
 }
 
 /// Return a person's private record.
 #[tool(scopes("people:read:private", "people:read:public"), read_only)]
-async fn people_private(person_id: Option<String>, probe: &Probe) -> String {
-    probe.ran();
-    format!("the secrets of {}", person_id.unwrap_or_default())
+async fn people_private(person_id: Option<String>, bodies: &ToolBodies) -> String {
+    bodies.record_run();
+    format!("the private record of {}", person_id.unwrap_or_default())
 }
 
-/// Return a report, to whoever reads reports or files.
+/// Return a report.
 #[tool(any_scope("reports:read", "files:read"), read_only)]
-async fn report(probe: &Probe) -> &'static str {
-    probe.ran();
-    "all is well"
+async fn report(bodies: &ToolBodies) -> &'static str {
+    bodies.record_run();
+    "the report"
 }
 
 /// Read a file.
 #[tool(scopes = "files:read", read_only)]
-async fn file_read(probe: &Probe) -> &'static str {
-    probe.ran();
+async fn file_read(bodies: &ToolBodies) -> &'static str {
+    bodies.record_run();
     "contents"
 }
 
-/// Write a file on somebody's behalf.
+/// Write a file.
 #[tool(scopes = "files:write", any_scope("people:read:private", "reports:read"), destructive)]
-async fn file_write(probe: &Probe) {
-    probe.ran();
+async fn file_write(bodies: &ToolBodies) {
+    bodies.record_run();
 }
 
-/// Only for owners.
+/// Return what only owners may see.
 #[tool(authenticated, visible_to = require_org_role("Owner"))]
-async fn owner_only(probe: &Probe) -> &'static str {
-    probe.ran();
-    "for the owner's eyes"
+async fn owner_only(bodies: &ToolBodies) -> &'static str {
+    bodies.record_run();
+    "for owners"
 }
 
-/// Search for people; their private records take one more scope.
+/// Search for people; private records require one more scope.
 #[tool(scopes = "people:read:public", read_only)]
-async fn people_search(private: bool, caller: &Caller, probe: &Probe) -> Result<&'static str, ToolError> {
-    probe.ran();
+async fn people_search(private: bool, caller: &Caller, bodies: &ToolBodies) -> Result<&'static str, ToolError> {
+    bodies.record_run();
     if private {
         caller.require(scope!("people:read:private"))?;
         return Ok("with private records");
     }
-    Ok("nobody")
+    Ok("public records only")
 }
 
-/// Tell of progress, then ask for one more scope.
+/// Report progress, then require one more scope.
 #[tool(scopes = "people:read:public")]
-async fn asks_late(caller: &Caller, context: &Context, probe: &Probe) -> Result<(), ToolError> {
-    probe.ran();
+async fn requires_scope_late(caller: &Caller, context: &Context, bodies: &ToolBodies) -> Result<(), ToolError> {
+    bodies.record_run();
     context.progress(1.0, None, None).await;
     Ok(caller.require(scope!("people:read:private"))?)
 }
 
-/// Says yes to `yes`; says no, panics or never answers otherwise.
-async fn only_yes(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-    let answer: Option<String> = arguments.get("answer").map_err(|_| Denied::new("unreadable"))?;
-    match answer.as_deref() {
-        Some("yes") => Ok(()),
+/// Allows the call if `decision` is `allow`; otherwise denies it, panics or never returns.
+async fn decide(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
+    let decision: Option<String> =
+        arguments.get("decision").map_err(|_| Denied::new("the decision is not a string"))?;
+    match decision.as_deref() {
+        Some("allow") => Ok(()),
         Some("panic") => panic!("the password is swordfish"),
         Some("hang") => std::future::pending().await,
-        _ => Err(Denied::new("only yes will do")),
+        _ => Err(Denied::new("the decision is not `allow`")),
     }
 }
 
-/// Do what a guard allows.
-#[tool(scopes = "people:read:public", guard = only_yes, timeout = "50ms")]
-async fn guarded(answer: String, probe: &Probe) -> String {
-    probe.ran();
-    answer
+/// Return the decision of the guard.
+#[tool(scopes = "people:read:public", guard = decide, timeout = "50ms")]
+async fn guarded(decision: String, bodies: &ToolBodies) -> String {
+    bodies.record_run();
+    decision
 }
 
 /// Panic.
 #[tool(authenticated)]
-async fn panics(probe: &Probe) -> &'static str {
-    probe.ran();
+async fn panics(bodies: &ToolBodies) -> &'static str {
+    bodies.record_run();
     panic!("the password is swordfish")
 }
 
-/// Take too long.
+/// Exceed the timeout.
 #[tool(authenticated, timeout = "50ms")]
-async fn dawdles(probe: &Probe) -> &'static str {
-    probe.ran();
+async fn exceeds_timeout(bodies: &ToolBodies) -> &'static str {
+    bodies.record_run();
     std::future::pending().await
 }
 
-/// Fail with an error that is nobody's business.
+/// Fail with an error that must not be shown.
 #[tool(authenticated)]
-async fn fails_masked(probe: &Probe) -> Result<&'static str, ToolError> {
-    probe.ran();
+async fn fails_masked(bodies: &ToolBodies) -> Result<&'static str, ToolError> {
+    bodies.record_run();
     Err(std::io::Error::other("the password is swordfish"))?
 }
 
-/// Fail with an error that a model can act on.
+/// Fail with an error that is shown to the model.
 #[tool(authenticated)]
-async fn fails_shown(probe: &Probe) -> Result<&'static str, ToolError> {
-    probe.ran();
-    Err(ToolError::new("there is no such thing; try another"))
+async fn fails_shown(bodies: &ToolBodies) -> Result<&'static str, ToolError> {
+    bodies.record_run();
+    Err(ToolError::new("no such record; try another ID"))
 }
 
-/// Wait until the test says so.
+/// Wait until the test releases the body.
 #[tool(authenticated)]
-async fn waits(probe: &Probe) -> &'static str {
-    probe.ran();
-    probe.wait_for_release().await;
+async fn waits(bodies: &ToolBodies) -> &'static str {
+    bodies.record_run();
+    bodies.wait_for_release().await;
     "waited"
 }
 
-/// Tell of progress, then wait until the test says so.
-#[tool(authenticated)]
-async fn progresses(context: &Context, probe: &Probe) -> &'static str {
-    probe.ran();
-    for step in 1..=3_u8 {
-        context.progress(f64::from(step), Some(3.0), Some("on the way")).await;
-    }
-    probe.wait_for_release().await;
-    "arrived"
+/// Wait until the test releases the body, one call at a time.
+#[tool(authenticated, concurrency = 1)]
+async fn waits_alone(bodies: &ToolBodies) -> &'static str {
+    bodies.wait_for_release().await;
+    "waited"
 }
 
-/// Something with arguments of many kinds.
+/// Return a text of a given length.
+#[tool(authenticated)]
+async fn long_text(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+/// Fail with a text of a given length.
+#[tool(authenticated)]
+async fn long_error(bytes: usize) -> Result<String, ToolError> {
+    Err(ToolError::new("x".repeat(bytes)))
+}
+
+/// Report progress, then wait until the test releases the body.
+#[tool(authenticated)]
+async fn progresses(context: &Context, bodies: &ToolBodies) -> &'static str {
+    bodies.record_run();
+    for step in 1..=3_u8 {
+        context.progress(f64::from(step), Some(3.0), Some("in progress")).await;
+    }
+    bodies.wait_for_release().await;
+    "done"
+}
+
+/// Return arguments of several types.
 #[tool(authenticated, read_only)]
 async fn arguments(
     #[schemars(range(min = 1, max = 50))] limit: u8,
     #[schemars(length(min = 2))] name: String,
     tags: Option<Vec<String>>,
-    probe: &Probe,
+    bodies: &ToolBodies,
 ) -> String {
-    probe.ran();
+    bodies.record_run();
     format!("{limit} {name} {tags:?}")
 }
 
-/// Something that a proxy routes by region.
+/// Return the region, which a header repeats.
 #[tool(scopes = "files:read", read_only)]
-async fn regional(#[arg(header = "Region")] region: String, probe: &Probe) -> String {
-    probe.ran();
+async fn regional(#[arg(header = "Region")] region: String, bodies: &ToolBodies) -> String {
+    bodies.record_run();
     region
 }
 
-/// A type whose schema is wrong about it.
+/// A type whose schema does not describe it.
 #[derive(Serialize)]
-struct Liar {
-    truth: u8,
+struct WrongSchema {
+    actual: u8,
 }
 
-impl JsonSchema for Liar {
+impl JsonSchema for WrongSchema {
     fn schema_name() -> Cow<'static, str> {
-        "Liar".into()
+        "WrongSchema".into()
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "object", "required": ["lie"] })
+        schemars::json_schema!({ "type": "object", "required": ["published"] })
     }
 }
 
-/// Return what does not fit the output schema.
+/// Return a value that violates the output schema.
 #[tool(authenticated)]
-async fn lies(probe: &Probe) -> Json<Liar> {
-    probe.ran();
-    Json(Liar { truth: 1 })
+async fn violates_output_schema(bodies: &ToolBodies) -> Json<WrongSchema> {
+    bodies.record_run();
+    Json(WrongSchema { actual: 1 })
 }
 
-/// One of two with a name.
-#[tool(scopes = "other:read", scopes_in = crate::OTHER_SCOPES, name = "twin")]
-async fn first_twin() -> &'static str {
+/// First of two tools with one name.
+#[tool(scopes = "other:read", scopes_in = crate::DUPLICATE_NAME_SCOPES, name = "duplicate")]
+async fn first_duplicate() -> &'static str {
     "first"
 }
 
-/// The other one.
-#[tool(authenticated, scopes_in = crate::OTHER_SCOPES, name = "twin")]
-async fn second_twin(missing: &std::sync::Mutex<u8>) -> String {
+/// Second of two tools with one name.
+#[tool(authenticated, scopes_in = crate::DUPLICATE_NAME_SCOPES, name = "duplicate")]
+async fn second_duplicate(missing: &std::sync::Mutex<u8>) -> String {
     format!("{missing:?}")
 }

@@ -1,0 +1,75 @@
+//! Webhooks of PropelAuth, signed as Standard Webhooks.
+
+use std::time::UNIX_EPOCH;
+
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+
+use crate::{HttpResponse, http_client, send};
+
+/// Secret with which deliveries are signed unless a test says otherwise.
+pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A delivery of an event to a server.
+#[derive(Clone, Debug)]
+pub struct WebhookDelivery {
+    server_url: String,
+    secret: &'static str,
+    header_prefix: &'static str,
+    id: String,
+    body: String,
+}
+
+impl WebhookDelivery {
+    /// Creates a delivery with an ID, by which the server recognizes a repeated delivery.
+    pub fn new(server_url: &str, id: impl Into<String>, event: &Value) -> Self {
+        Self {
+            server_url: server_url.to_owned(),
+            secret: WEBHOOK_SECRET,
+            header_prefix: "svix",
+            id: id.into(),
+            body: event.to_string(),
+        }
+    }
+
+    /// Creates a delivery of `user.disabled`.
+    pub fn user_disabled(server_url: &str, id: impl Into<String>, user: &str) -> Self {
+        Self::new(server_url, id, &json!({ "event_type": "user.disabled", "user_id": user }))
+    }
+
+    /// Sets the secret.
+    pub fn signed_with(self, secret: &'static str) -> Self {
+        Self { secret, ..self }
+    }
+
+    /// Sets the prefix of the header names: `svix` is PropelAuth's, `webhook` the one of Standard Webhooks.
+    pub fn header_prefix(self, header_prefix: &'static str) -> Self {
+        Self { header_prefix, ..self }
+    }
+
+    /// Returns the signed HTTP request.
+    ///
+    /// # Panics
+    ///
+    /// If the secret is invalid.
+    pub fn request(&self) -> RequestBuilder {
+        let now = UNIX_EPOCH.elapsed().expect("the clock is after 1970").as_secs();
+        let time = i64::try_from(now).expect("the time fits 63 bits");
+        let webhook = Webhook::new(self.secret).expect("the secret is valid");
+        let signature = webhook.sign(&self.id, time, self.body.as_bytes()).expect("JSON is UTF-8");
+        let prefix = self.header_prefix;
+        http_client()
+            .post(format!("{}/webhooks/propelauth", self.server_url))
+            .header(format!("{prefix}-id"), &self.id)
+            .header(format!("{prefix}-timestamp"), time)
+            .header(format!("{prefix}-signature"), signature)
+            .header("content-type", "application/json")
+            .body(self.body.clone())
+    }
+
+    /// Sends the delivery.
+    pub async fn send(&self) -> HttpResponse {
+        send(self.request()).await
+    }
+}

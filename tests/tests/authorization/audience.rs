@@ -1,0 +1,108 @@
+//! Tokens are accepted only if they were issued for this server (RFC 8707).
+
+use serde_json::json;
+use toolgate::Server;
+use toolgate_dev_tenant::{Fault, Mint};
+use toolgate_tests::{
+    HttpResponse, Revision, TestServer, start_tenant, tenant_server, tenant_server_with, token_for,
+};
+
+use crate::introspection::{call_status, start_with_stub};
+
+async fn call(server: &TestServer, token: &str, revision: Revision) -> HttpResponse {
+    server.client_with(token, revision).call("request_info", json!({})).await
+}
+
+/// Returns which audiences are accepted: this endpoint, the same with a slash, none, another server.
+async fn accepted_audiences(configure: impl FnOnce(Server) -> Server) -> [bool; 4] {
+    let tenant = start_tenant().await;
+    let server = tenant_server_with(&tenant, configure).await;
+    let token = |mint: fn(Mint, &str) -> Mint| {
+        let person = tenant.person_of_role("HR").unwrap();
+        tenant.mint(&mint(Mint::for_person(person.id), &server.endpoint)).unwrap()
+    };
+    let tokens = [
+        token(|mint, endpoint| mint.resource(endpoint)),
+        token(|mint, endpoint| mint.resource(format!("{endpoint}/"))),
+        token(|mint, _| mint.without_audience()),
+        token(|mint, _| mint.resource("http://127.0.0.1:1/mcp")),
+    ];
+    let mut accepted = [false; 4];
+    for (token, accepted) in tokens.iter().zip(&mut accepted) {
+        for revision in Revision::BOTH {
+            let response = call(&server, token, revision).await;
+            assert!(matches!(response.status, 200 | 401), "{response:?}");
+            *accepted = response.is_success();
+        }
+    }
+    let runs = accepted.iter().filter(|accepted| **accepted).count() * 2;
+    assert_eq!(server.bodies.runs(), runs);
+    accepted
+}
+
+#[tokio::test]
+async fn a5_a_token_for_another_resource_or_without_audience_is_rejected() {
+    assert_eq!(accepted_audiences(|server| server).await, [true, true, false, false]);
+}
+
+#[tokio::test]
+async fn a5_a_token_for_a_similar_resource_is_rejected() {
+    let tenant = start_tenant().await;
+    let server = tenant_server(&tenant).await;
+    let person = tenant.person_of_role("HR").unwrap().id;
+    for resource in [
+        server.url.clone(),
+        format!("{}/", server.url),
+        format!("{}/MCP", server.url),
+        format!("{}/mcp/x", server.url),
+        format!("{}/mcp?x", server.url),
+        server.endpoint.replace("127.0.0.1", "localhost"),
+        server.endpoint.replace("http://", "https://"),
+    ] {
+        let token = tenant.mint(&Mint::for_person(&person).resource(&resource)).unwrap();
+        assert_eq!(call(&server, &token, Revision::Modern).await.status, 401, "{resource}");
+    }
+    assert_eq!(server.bodies.runs(), 0);
+}
+
+#[tokio::test]
+async fn a5_each_opt_out_accepts_only_what_its_name_says() {
+    let without_audience = accepted_audiences(Server::accept_tokens_without_audience).await;
+    assert_eq!(without_audience, [true, true, true, false]);
+    let any_resource = accepted_audiences(Server::accept_tokens_for_any_resource).await;
+    assert_eq!(any_resource, [true, true, true, true]);
+}
+
+#[tokio::test]
+async fn a5_a_response_without_audience_is_rejected() {
+    let tenant = start_tenant().await;
+    let server = tenant_server(&tenant).await;
+    let token = token_for(&tenant, "HR", &server.endpoint);
+    tenant.set_fault(Fault::MissingAudience);
+    assert_eq!(call(&server, &token, Revision::Modern).await.status, 401);
+    assert_eq!(server.bodies.runs(), 0);
+}
+
+#[tokio::test]
+async fn a5_two_servers_of_one_tenant_reject_each_others_tokens() {
+    let tenant = start_tenant().await;
+    let (one, other) = (tenant_server(&tenant).await, tenant_server(&tenant).await);
+    let token = token_for(&tenant, "HR", &one.endpoint);
+    assert!(call(&one, &token, Revision::Modern).await.is_success());
+    assert_eq!(call(&other, &token, Revision::Modern).await.status, 401);
+}
+
+#[tokio::test]
+async fn a5_a_missing_empty_or_foreign_audience_is_rejected() {
+    let (stub, server) = start_with_stub().await;
+    for introspected in [
+        json!({ "active": true }),
+        json!({ "active": true, "aud": [] }),
+        json!({ "active": true, "aud": "" }),
+        json!({ "active": true, "aud": "*" }),
+        json!({ "active": true, "aud": ["http://other"], "resource": server.endpoint }),
+    ] {
+        assert_eq!(call_status(&stub, &server, &introspected.to_string()).await, 401, "{introspected}");
+    }
+    assert_eq!(server.bodies.runs(), 0);
+}

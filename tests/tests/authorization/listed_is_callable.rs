@@ -1,0 +1,226 @@
+//! Property: the tools that a token is shown are exactly the tools that it can call.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use proptest::{collection::btree_set, prelude::*, sample::select, test_runner::TestCaseResult};
+use tokio::runtime::Runtime;
+use toolgate::{
+    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    guard::require_org_role,
+    prelude::*,
+};
+use toolgate_tests::{InProcessClient, ToolBodies};
+
+/// `all` implies `a` and `b:write`, which implies `b:read`; `c:admin` implies `c`.
+static CATALOGUE: Scopes = Scopes::new(&["a", "all", "b:read", "b:write", "c", "c:admin", "d", "e"])
+    .implies("all", &["a", "b:write"])
+    .implies("b:write", &["b:read"])
+    .implies("c:admin", &["c"]);
+
+/// Name of a tool, its scopes, its alternative scopes and its role: what the attributes below require, stated again.
+type Requirement = (&'static str, &'static [&'static str], &'static [&'static str], Option<&'static str>);
+
+const TOOLS: [Requirement; 12] = [
+    ("authenticated", &[], &[], None),
+    ("all_of_three", &["a", "b:read", "c"], &[], None),
+    ("all_of_two", &["a", "d"], &[], None),
+    ("any_of_three", &[], &["c", "d", "e"], None),
+    ("any_of_two", &[], &["b:write", "e"], None),
+    ("both_kinds", &["a"], &["c:admin", "e"], None),
+    ("broad", &["all"], &[], None),
+    ("one_a", &["a"], &[], None),
+    ("one_b", &["b:read"], &[], None),
+    ("owners", &[], &[], Some("Owner")),
+    ("owners_with_c", &["c"], &[], Some("Owner")),
+    ("overlapping", &["d"], &["d", "e"], None),
+];
+
+/// Returns the tools that a token may call, computed without toolgate.
+fn permitted(scopes: &BTreeSet<&str>, role: Option<&str>, disabled: &BTreeSet<&str>) -> BTreeSet<&'static str> {
+    let implied: [(&str, &[&str]); 3] =
+        [("all", &["a", "b:write", "b:read"]), ("b:write", &["b:read"]), ("c:admin", &["c"])];
+    let mut granted = scopes.clone();
+    for (broad, narrow) in implied {
+        if scopes.contains(broad) {
+            granted.extend(narrow);
+        }
+    }
+    TOOLS
+        .into_iter()
+        .filter(|(name, all, any, needed_role)| {
+            !disabled.contains(name)
+                && all.iter().all(|scope| granted.contains(scope))
+                && (any.is_empty() || any.iter().any(|scope| granted.contains(scope)))
+                && needed_role.is_none_or(|needed| role == Some(needed))
+        })
+        .map(|(name, ..)| name)
+        .collect()
+}
+
+macro_rules! tools {
+    ($($(#[$tool:meta])* $name:ident)*) => {$(
+        /// A tool that records its run.
+        $(#[$tool])*
+        async fn $name(bodies: &ToolBodies) {
+            bodies.record_run();
+        }
+    )*};
+}
+
+tools! {
+    #[tool(authenticated, scopes_in = CATALOGUE)]
+    authenticated
+    #[tool(scopes("a", "b:read", "c"), scopes_in = CATALOGUE)]
+    all_of_three
+    #[tool(scopes("a", "d"), scopes_in = CATALOGUE)]
+    all_of_two
+    #[tool(any_scope("c", "d", "e"), scopes_in = CATALOGUE)]
+    any_of_three
+    #[tool(any_scope("b:write", "e"), scopes_in = CATALOGUE)]
+    any_of_two
+    #[tool(scopes = "a", any_scope("c:admin", "e"), scopes_in = CATALOGUE)]
+    both_kinds
+    #[tool(scopes = "all", scopes_in = CATALOGUE)]
+    broad
+    #[tool(scopes = "a", scopes_in = CATALOGUE)]
+    one_a
+    #[tool(scopes = "b:read", scopes_in = CATALOGUE)]
+    one_b
+    #[tool(authenticated, visible_to = require_org_role("Owner"), scopes_in = CATALOGUE)]
+    owners
+    #[tool(scopes = "c", visible_to = require_org_role("Owner"), scopes_in = CATALOGUE)]
+    owners_with_c
+    #[tool(scopes = "d", any_scope("d", "e"), scopes_in = CATALOGUE)]
+    overlapping
+}
+
+/// Scopes of tokens that are not in the list; some are similar to scopes that are.
+const FOREIGN: [&str; 6] = ["A", "a:", "b", "b:read:x", "offline_access", "*"];
+
+/// Claims of the next request.
+#[derive(Clone, Debug, Default)]
+struct TestClaims {
+    scopes: BTreeSet<&'static str>,
+    role: Option<&'static str>,
+}
+
+/// Validator that returns the claims of the current case.
+struct CurrentClaims(Arc<Mutex<TestClaims>>);
+
+#[async_trait]
+impl TokenValidator for CurrentClaims {
+    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        assert!(token.expose().starts_with("case-"));
+        let current = self.0.lock().unwrap().clone();
+        let claims = Claims::new().audience_verified().scopes(current.scopes);
+        Ok(match current.role {
+            Some(role) => claims.organization("org-1", role),
+            None => claims,
+        })
+    }
+}
+
+struct Fixture {
+    runtime: Runtime,
+    client: InProcessClient,
+    claims: Arc<Mutex<TestClaims>>,
+    disabled: Arc<Mutex<BTreeSet<&'static str>>>,
+    bodies: ToolBodies,
+    /// Number of the case. Each case has a token of its own, because the server caches claims.
+    cases: std::cell::Cell<usize>,
+}
+
+impl Fixture {
+    fn new(conceal: bool) -> Self {
+        let claims = Arc::new(Mutex::new(TestClaims::default()));
+        let disabled = Arc::new(Mutex::new(BTreeSet::new()));
+        let denied = Arc::clone(&disabled);
+        let bodies = ToolBodies::default();
+        let mut server = Server::new("catalogue", &CATALOGUE)
+            .auth(CurrentClaims(Arc::clone(&claims)))
+            .state(bodies.clone())
+            .deny(move |tool| denied.lock().unwrap().contains(tool.name));
+        if conceal {
+            server = server.conceal_forbidden_tools();
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(async { InProcessClient::new(server) });
+        Self { runtime, client, claims, disabled, bodies, cases: std::cell::Cell::new(0) }
+    }
+
+    fn token(&self) -> String {
+        format!("case-{}", self.cases.get())
+    }
+
+    fn listed(&self) -> BTreeSet<String> {
+        let response = self.runtime.block_on(self.client.list(&self.token()));
+        response.tool_names().into_iter().collect()
+    }
+
+    /// Calls every tool and returns those whose bodies ran.
+    fn callable(&self, conceal: bool) -> BTreeSet<String> {
+        let mut callable = BTreeSet::new();
+        for (name, ..) in TOOLS {
+            let before = self.bodies.runs();
+            let response = self.runtime.block_on(self.client.call(&self.token(), name));
+            let runs = self.bodies.runs() - before;
+            if response.status == 200 && response.json()["result"].is_object() {
+                assert_eq!(runs, 1, "{name} ran once");
+                callable.insert(name.to_owned());
+            } else {
+                assert_eq!(runs, 0, "{name} was rejected and ran");
+                let unknown = (response.status, response.error_code()) == (200, Some(-32602));
+                let challenged = (response.status, response.error_code()) == (403, Some(-32010));
+                assert!(unknown || (challenged && !conceal), "{name}: {response:?}");
+            }
+        }
+        callable
+    }
+
+    fn check(&self, claims: TestClaims, disabled: BTreeSet<&'static str>, conceal: bool) -> TestCaseResult {
+        let permitted = permitted(&claims.scopes, claims.role, &disabled);
+        let permitted: BTreeSet<String> = permitted.into_iter().map(str::to_owned).collect();
+        self.cases.set(self.cases.get() + 1);
+        *self.claims.lock().unwrap() = claims;
+        *self.disabled.lock().unwrap() = disabled;
+        let listed = self.listed();
+        prop_assert_eq!(&listed, &self.callable(conceal), "the listed tools are not the callable ones");
+        prop_assert_eq!(&listed, &permitted, "the listed tools are not the permitted ones");
+        Ok(())
+    }
+}
+
+fn claims() -> impl Strategy<Value = TestClaims> {
+    let scopes = [CATALOGUE.names(), &FOREIGN[..]].concat();
+    let roles = select(vec![None, Some("Owner"), Some("Member"), Some("owner")]);
+    (btree_set(select(scopes), 0..9), roles).prop_map(|(scopes, role)| TestClaims { scopes, role })
+}
+
+fn disabled_tools() -> impl Strategy<Value = BTreeSet<&'static str>> {
+    let names: Vec<_> = TOOLS.iter().map(|(name, ..)| *name).collect();
+    prop_oneof![3 => Just(BTreeSet::new()), 1 => btree_set(select(names), 1..4)]
+}
+
+fn run(conceal: bool) {
+    let fixture = Fixture::new(conceal);
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let checked =
+        runner.run(&(claims(), disabled_tools()), |(claims, disabled)| fixture.check(claims, disabled, conceal));
+    if let Err(error) = checked {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn listed_is_callable_for_any_token() {
+    run(false);
+}
+
+#[test]
+fn listed_is_callable_for_any_token_on_a_concealing_server() {
+    run(true);
+}

@@ -1,0 +1,20 @@
+//! Who may call what: credentials, tokens, scopes, challenges, discovery, revocation, and what happens when the
+//! authorization server fails.
+//!
+//! A test goes here if its outcome depends on the caller or on the authorization server. A name that begins with a
+//! number (`a9_`) cites a row of `docs/requirements.md`.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod audience;
+mod authentication;
+mod concealment;
+mod discovery;
+mod fail_closed;
+mod header_injection;
+mod introspection;
+mod introspection_faults;
+mod listed_is_callable;
+mod sample_server;
+mod tool_access;
+mod webhooks;

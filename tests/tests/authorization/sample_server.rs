@@ -1,0 +1,114 @@
+//! The sample server of `examples/internal-server`: which role may call which tool.
+
+use internal_server::{SCOPES, company::Company, repository::Repository, server};
+use rmcp::model::CallToolRequestParams;
+use serde_json::{Value, json};
+use toolgate::ScopeTable;
+use toolgate_dev_tenant::DevTenant;
+use toolgate_tests::{Revision, TestServer, connect_rmcp, propel_auth, token_for};
+
+/// Every tool with valid arguments.
+const CALLS: [(&str, &str); 13] = [
+    ("analytics_query", r#"{"metric":"active_users","from":"2026-01-01","to":"2026-01-31"}"#),
+    ("customer_contact", r#"{"customer_id":"cus_0001"}"#),
+    ("customer_summary", r#"{"customer_id":"cus_0001"}"#),
+    ("employee_information_private", r#"{"employee_id":"emp_0042"}"#),
+    ("employee_information_public", r#"{"employee_id":"emp_0042"}"#),
+    ("employee_search", r#"{"query":"a"}"#),
+    ("payroll_summary", r#"{"year":2026,"month":1}"#),
+    ("repository_read", r#"{"path":"hello.txt"}"#),
+    ("repository_search", r#"{"query":"hello"}"#),
+    ("revenue_report", r#"{"quarter":"2026-Q1"}"#),
+    ("ticket_list", "{}"),
+    ("ticket_update", r#"{"ticket_id":"tkt_0001","status":"open","comment":"checked"}"#),
+    ("whoami", "{}"),
+];
+
+const HR: &[&str] =
+    &["employee_information_private", "employee_information_public", "employee_search", "payroll_summary", "whoami"];
+
+const SUPPORT: &[&str] = &[
+    "customer_contact",
+    "customer_summary",
+    "employee_information_public",
+    "employee_search",
+    "ticket_list",
+    "ticket_update",
+    "whoami",
+];
+
+struct Fixture {
+    tenant: DevTenant,
+    server: TestServer,
+    _files: tempfile::TempDir,
+}
+
+async fn start() -> Fixture {
+    let files = tempfile::tempdir().unwrap();
+    std::fs::create_dir(files.path().join("repository")).unwrap();
+    std::fs::write(files.path().join("repository/hello.txt"), "hello, world\n").unwrap();
+    let company = Company::open(files.path().join("company.db")).await.unwrap();
+    let repository = Repository::open(files.path().join("repository")).unwrap();
+    let config = internal_server::tenant::config().unwrap();
+    let tenant = DevTenant::builder(config).start().await.unwrap();
+    let server = TestServer::serve(|url| server(company, repository, propel_auth(&tenant)).server_url(url)).await;
+    Fixture { tenant, server, _files: files }
+}
+
+/// Asserts that a role lists exactly `tools`, can call them, and gets a challenge for every other tool.
+async fn assert_role_may_call_exactly(fixture: &Fixture, role: &str, tools: &[&str]) {
+    let endpoint = &fixture.server.endpoint;
+    for revision in Revision::BOTH {
+        let token = token_for(&fixture.tenant, role, endpoint);
+        let client = connect_rmcp(endpoint, &token, revision).await;
+        let listed = client.list_all_tools().await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|tool| tool.name.as_ref()).collect();
+        assert_eq!(listed, tools, "{role} {revision}");
+        for (tool, arguments) in CALLS {
+            let arguments: Value = serde_json::from_str(arguments).unwrap();
+            let params = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().unwrap().clone());
+            match client.call_tool(params).await {
+                Ok(result) => {
+                    assert!(tools.contains(&tool), "{role} called {tool}");
+                    assert_ne!(result.is_error, Some(true), "{tool}: {result:?}");
+                }
+                Err(error) => {
+                    assert!(!tools.contains(&tool), "{role} could not call {tool}: {error}");
+                    let challenge = error.auth_challenge().unwrap();
+                    assert!(challenge.contains("insufficient_scope"), "{challenge}");
+                }
+            }
+        }
+        client.cancel().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn hr_lists_and_calls_exactly_the_tools_of_hr() {
+    assert_role_may_call_exactly(&start().await, "HR", HR).await;
+}
+
+#[tokio::test]
+async fn support_lists_and_calls_exactly_the_tools_of_support() {
+    assert_role_may_call_exactly(&start().await, "Support", SUPPORT).await;
+}
+
+#[tokio::test]
+async fn whoami_reports_the_listed_tools() {
+    let fixture = start().await;
+    for role in ["Management", "HR", "Engineering", "Support"] {
+        let token = token_for(&fixture.tenant, role, &fixture.server.endpoint);
+        let client = fixture.server.client_with(&token, Revision::Modern);
+        let response = client.call("whoami", json!({})).await;
+        let identity = &response.result()["structuredContent"];
+        assert_eq!(identity["tools"], json!(client.tool_names().await), "{role}");
+        assert_eq!(identity["role"], role);
+    }
+}
+
+#[test]
+fn every_tool_of_the_sample_server_is_called() {
+    let table = ScopeTable::of(&SCOPES);
+    let tools: Vec<_> = table.tools().iter().map(|tool| tool.name).collect();
+    assert_eq!(tools, CALLS.map(|(tool, _)| tool));
+}

@@ -1,0 +1,78 @@
+//! Memory is bounded under a flood of unknown tokens, and a valid token stays cached.
+//!
+//! In a process of its own: the allocator counts the bytes of the whole process. The flood has 50,000 tokens, a million
+//! with `TOOLGATE_FULL=1`, or as many as `TOOLGATE_GARBAGE` says.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{
+    alloc::System,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use toolgate::{
+    Server,
+    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+};
+use toolgate_tests::{InProcessClient, SCOPES, ToolBodies, heap_bytes};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Capacity of the token cache.
+const MAX_CACHED_TOKENS: u64 = 5_000;
+/// Maximum growth once the cache is full: a few bytes for each of the remaining tokens.
+const MAX_GROWTH_BYTES: usize = 128 << 10;
+
+/// Validator that accepts the token `valid` and counts its validations.
+#[derive(Clone, Default)]
+struct OneToken(Arc<AtomicUsize>);
+
+#[async_trait]
+impl TokenValidator for OneToken {
+    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        if token.expose() != "valid" {
+            return Err(ValidationError::Inactive);
+        }
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Claims::new().subject("harriet").audience_verified())
+    }
+}
+
+#[tokio::test]
+async fn unknown_tokens_leave_memory_bounded_and_the_valid_token_cached() {
+    let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().expect("the variable is a number"));
+    let full = number("TOOLGATE_FULL").is_some_and(|full| full > 0);
+    let tokens = number("TOOLGATE_GARBAGE").unwrap_or(if full { 1_000_000 } else { 50_000 });
+    let validator = OneToken::default();
+    let server = Server::new("toolgate-tests", &SCOPES)
+        .skip_preflight()
+        .auth(validator.clone())
+        .cache_ttl(Duration::from_hours(1))
+        .max_cached_tokens(MAX_CACHED_TOKENS)
+        .state(ToolBodies::default());
+    let client = InProcessClient::new(server);
+    assert_eq!(client.list("valid").await.status, 200);
+    let warm_up = (4 * MAX_CACHED_TOKENS).min(tokens / 2);
+    let mut warm = 0;
+    for i in 0..tokens {
+        if i == warm_up {
+            warm = heap_bytes();
+        }
+        assert_eq!(client.list(&format!("unknown-{i}")).await.status, 401);
+    }
+    let end = heap_bytes();
+    assert_eq!(client.list("valid").await.status, 200);
+    assert_eq!(validator.0.load(Ordering::SeqCst), 1, "the valid token stays cached");
+    println!(
+        "{tokens} tokens: {} KiB on the heap after the first {warm_up}, {} KiB at the end",
+        warm >> 10,
+        end >> 10
+    );
+    assert!(end <= warm + MAX_GROWTH_BYTES, "{warm} bytes after {warm_up} tokens, {end} after {tokens}");
+}

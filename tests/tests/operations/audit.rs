@@ -1,0 +1,285 @@
+//! The audit log in a file: one record for every decision, without secrets.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use toolgate::{
+    audit::{AuditGuard, JsonLines},
+    auth::{Claims, StaticTokens},
+    guard::{Arguments, Denied},
+    prelude::*,
+};
+use toolgate_tests::{CapturedLog, Client, Revision, TestServer, send};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::{layer::SubscriberExt, registry};
+
+static TICKET_SCOPES: Scopes = Scopes::new(&["tickets:close", "tickets:read"]);
+
+/// Read a ticket.
+#[tool(scopes = "tickets:read", scopes_in = TICKET_SCOPES, audit("ticket_id", "page"))]
+async fn ticket(ticket_id: String, page: Option<u8>, password: Option<String>) -> String {
+    format!("{ticket_id} {page:?} {password:?}")
+}
+
+/// Close a ticket.
+#[tool(scopes("tickets:close", "tickets:read"), scopes_in = TICKET_SCOPES, guard = not_for_holidays)]
+async fn ticket_close(reason: String) -> String {
+    reason
+}
+
+/// Rename a ticket.
+#[tool(scopes = "tickets:read", scopes_in = TICKET_SCOPES, audit = "newTitle")]
+async fn ticket_rename(#[serde(rename = "newTitle")] title: String) -> String {
+    title
+}
+
+/// Fail with an error that must not be shown.
+#[tool(scopes = "tickets:read", scopes_in = TICKET_SCOPES)]
+async fn ticket_fails() -> Result<String, ToolError> {
+    Err(std::io::Error::other("the password is swordfish"))?
+}
+
+async fn not_for_holidays(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
+    match arguments.get::<String>("reason") {
+        Ok(Some(reason)) if reason == "holiday" => Err(Denied::new("not for holidays")),
+        _ => Ok(()),
+    }
+}
+
+/// A server with an audit file. The layer is the default of the thread that the server runs on.
+struct AuditedServer {
+    server: TestServer,
+    path: PathBuf,
+    _directory: TempDir,
+    guard: AuditGuard,
+    subscriber: DefaultGuard,
+}
+
+async fn start(max_bytes: u64, configure: impl FnOnce(Server) -> Server) -> AuditedServer {
+    // A global subscriber keeps `tracing` from caching on another thread that nothing is interested in the records.
+    CapturedLog::start();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.jsonl");
+    let (layer, guard) = JsonLines::file(&path).max_bytes(max_bytes).keep(100_000).open().unwrap();
+    let subscriber = tracing::subscriber::set_default(registry().with(layer));
+    let claims = |scopes: &[&'static str]| {
+        let claims = Claims::new().subject("sanna").organization("company", "Support").client_id("a client");
+        claims.scopes(scopes.iter().copied())
+    };
+    let tokens = StaticTokens::new()
+        .token("token-reader", claims(&["tickets:read"]))
+        .token("token-closer", claims(&["tickets:read", "tickets:close"]));
+    let server = TestServer::serve(|url| {
+        let server = Server::new("audit", &TICKET_SCOPES).server_url(url).auth(tokens).skip_preflight();
+        configure(server.max_requests_per_caller(500))
+    });
+    AuditedServer { server: server.await, path, _directory: directory, guard, subscriber }
+}
+
+impl AuditedServer {
+    fn client(&self, token: &str) -> Client {
+        self.server.client_with(token, Revision::Modern)
+    }
+
+    /// Shuts the server down, closes the audit log and returns its records, parsed and as text.
+    async fn finish(self) -> (Vec<Value>, String) {
+        self.server.shut_down().await;
+        drop(self.subscriber);
+        drop(self.guard);
+        let text: String = files(&self.path).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
+        (lines.collect(), text)
+    }
+}
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Removes the fields that differ on every run.
+fn without_times(mut line: Value) -> Value {
+    let object = line.as_object_mut().unwrap();
+    assert!(object.remove("time").is_some_and(|time| time.as_str().unwrap().ends_with('Z')));
+    assert!(object.remove("latency_us").is_some_and(|latency| latency.is_u64()));
+    line
+}
+
+#[tokio::test]
+async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    for fast_path in [true, false] {
+        let audited = start(u64::MAX, |server| server.direct_path(fast_path)).await;
+        let reader = audited.client("token-reader");
+        let closer = audited.client("token-closer");
+        let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
+
+        assert_eq!(audited.server.client(Revision::Modern).list().await.status, 401);
+        assert_eq!(audited.client("token-unknown").list().await.status, 401);
+        assert_eq!(audited.client("two words").list().await.status, 400);
+        assert_eq!(reader.list().await.status, 200);
+        let arguments = json!({ "ticket_id": "tic_1", "page": 2, "password": "swordfish" });
+        assert!(reader.call("ticket", arguments.clone()).await.is_success());
+        let mut traced = Revision::Modern.call_message("ticket", &json!({ "ticket_id": "tic_2" }));
+        traced["params"]["_meta"]["traceparent"] = traceparent.clone().into();
+        traced["id"] = "seven".into();
+        assert_eq!(reader.send(&traced).await.status, 200);
+        let message = Revision::Modern.call_message("ticket_close", &json!({ "reason": "done" }));
+        let rejected = reader.request(&message).header("traceparent", &traceparent).send().await.unwrap();
+        assert_eq!(rejected.status(), 403);
+        assert!(closer.call("ticket_close", json!({ "reason": "holiday" })).await.is_tool_error());
+        assert!(reader.call("ticket", json!({ "ticket_id": 7 })).await.is_tool_error());
+        assert!(reader.call("ticket_rename", json!({ "newTitle": "better" })).await.is_success());
+        assert!(reader.call("ticket_fails", json!({})).await.is_tool_error());
+        assert_eq!(reader.call("no_such_tool", json!({})).await.error_code(), Some(-32602));
+        let foreign = reader.request(&message).header("Origin", "https://evil.example").send().await.unwrap();
+        assert_eq!(foreign.status(), 403);
+        let broken = reader.bare_post("{").send().await.unwrap();
+        assert_eq!(broken.status(), 400);
+
+        let (lines, text) = audited.finish().await;
+        let with_caller = |mut line: Value| {
+            let caller =
+                json!({ "user": "sanna", "organization": "company", "role": "Support", "client": "a client" });
+            line.as_object_mut().unwrap().extend(caller.as_object().unwrap().clone());
+            line
+        };
+        let expected = [
+            json!({ "outcome": "missing_token" }),
+            json!({ "outcome": "invalid_token" }),
+            json!({ "outcome": "malformed_token" }),
+            with_caller(json!({ "outcome": "listed", "request_id": "1", "tools": 3 })),
+            with_caller(json!({
+                "outcome": "completed", "request_id": "1", "tool": "ticket", "required": "tickets:read",
+                "arguments": { "ticket_id": "tic_1", "page": 2 },
+            })),
+            with_caller(json!({
+                "outcome": "completed", "request_id": "seven", "trace_id": TRACE, "tool": "ticket",
+                "required": "tickets:read", "arguments": { "ticket_id": "tic_2" },
+            })),
+            with_caller(json!({
+                "outcome": "insufficient_scope", "request_id": "1", "trace_id": TRACE, "tool": "ticket_close",
+                "required": "tickets:close tickets:read", "missing": "tickets:close",
+            })),
+            with_caller(json!({
+                "outcome": "denied", "request_id": "1", "tool": "ticket_close",
+                "required": "tickets:close tickets:read",
+            })),
+            with_caller(json!({
+                "outcome": "invalid_arguments", "request_id": "1", "tool": "ticket", "required": "tickets:read",
+                "arguments": { "ticket_id": 7 },
+            })),
+            with_caller(json!({
+                "outcome": "completed", "request_id": "1", "tool": "ticket_rename", "required": "tickets:read",
+                "arguments": { "newTitle": "better" },
+            })),
+            with_caller(json!({
+                "outcome": "internal_error", "request_id": "1", "tool": "ticket_fails", "required": "tickets:read",
+            })),
+            with_caller(json!({ "outcome": "unknown_tool", "request_id": "1", "tool": "no_such_tool" })),
+            json!({ "outcome": "foreign_origin" }),
+            with_caller(json!({ "outcome": "malformed_message" })),
+        ];
+        let lines: Vec<_> = lines.into_iter().map(without_times).collect();
+        for (i, (line, expected)) in lines.iter().zip(&expected).enumerate() {
+            assert_eq!(line, expected, "line {i}, fast path: {fast_path}");
+        }
+        assert_eq!(lines.len(), expected.len());
+        for secret in ["token-", "two words", "swordfish", "done", "holiday", "Bearer"] {
+            assert!(!text.contains(secret), "{secret} is in the audit log");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_record_is_lost_in_concurrent_calls_and_rotations() {
+    const CALLS: usize = 500;
+    let audited = start(10_000, |server| server).await;
+    let client = audited.client("token-reader");
+    let mut calls = JoinSet::new();
+    for i in 0..CALLS {
+        let client = client.clone();
+        calls.spawn(async move {
+            let mut message = Revision::Modern.call_message("ticket", &json!({ "ticket_id": format!("tic_{i}") }));
+            message["id"] = i.into();
+            client.send(&message).await.status
+        });
+    }
+    assert!(calls.join_all().await.iter().all(|&status| status == 200));
+    let path = audited.path.clone();
+    assert!(files(&path).len() < CALLS);
+    let (lines, _) = audited.finish().await;
+    let mut ids: Vec<usize> =
+        lines.iter().map(|line| line["request_id"].as_str().unwrap().parse().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..CALLS).collect::<Vec<_>>());
+    assert!(
+        lines.iter().all(|line| {
+            line["arguments"]["ticket_id"] == format!("tic_{}", line["request_id"].as_str().unwrap())
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_call_whose_client_disconnects_is_recorded_as_cancelled() {
+    for fast_path in [true, false] {
+        let audited = start(u64::MAX, |server| server.include(&toolgate_tests::SCOPES).direct_path(fast_path)).await;
+        let client = audited.client("token-reader");
+        let call = tokio::spawn(async move { client.call("waits", json!({})).await });
+        audited.server.bodies.wait_for_start(1).await;
+        call.abort();
+        audited.server.bodies.wait_for_end(1).await;
+        let (lines, _) = audited.finish().await;
+        let lines: Vec<_> = lines.iter().map(|line| (&line["tool"], &line["outcome"])).collect();
+        assert_eq!(lines, [(&json!("waits"), &json!("cancelled"))], "fast path: {fast_path}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_cannot_forge_records() {
+    let audited = start(u64::MAX, |server| server).await;
+    let client = audited.client("token-reader");
+    let forged = "x\n{\"outcome\":\"completed\",\"user\":\"admin\"}\u{1b}[2J\u{202e}";
+    for tool in [forged.to_owned(), "y".repeat(100_000)] {
+        let message = Revision::Legacy.call_message(&tool, &json!({}));
+        let mut request = client.bare_post(message.to_string()).header("Mcp-Method", "tools/call");
+        request = request.header("traceparent", "00-not-a-trace");
+        // The status is up to rmcp.
+        send(request).await;
+    }
+    let legacy = audited.server.client_with("token-reader", Revision::Legacy);
+    for text in [forged.to_owned(), "z".repeat(100_000)] {
+        let mut message = Revision::Legacy.call_message(&text, &json!({}));
+        message["id"] = text.clone().into();
+        assert_eq!(legacy.send(&message).await.error_code(), Some(-32602));
+        let long = json!({ "ticket_id": text });
+        assert!(legacy.call("ticket", long).await.is_success());
+    }
+    let (lines, text) = audited.finish().await;
+    assert_eq!(lines.len(), text.lines().count());
+    assert!(lines.iter().all(|line| line["user"] == "sanna" && line.to_string().len() < 2000));
+    assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("\\u001b") && !text.contains("\\n"));
+    assert_eq!(lines.iter().filter(|line| line["outcome"] == "completed").count(), 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_readable_by_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let audited = start(100, |server| server).await;
+    for _ in 0..3 {
+        assert_eq!(audited.client("token-reader").list().await.status, 200);
+    }
+    audited.server.shut_down().await;
+    drop(audited.guard);
+    let files = files(&audited.path);
+    assert_eq!(files.len(), 3);
+    for file in files {
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

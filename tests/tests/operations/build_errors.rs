@@ -1,0 +1,156 @@
+//! Problems that prevent a server from starting: each is a sentence that names the setting.
+
+use std::net::SocketAddr;
+
+use toolgate::{Error, PropelAuth, Server, auth::StaticTokens};
+use toolgate_tests::{DUPLICATE_NAME_SCOPES, SCOPES, TestServer, ToolBodies, tokens};
+
+fn server() -> Server {
+    Server::new("toolgate-tests", &SCOPES).auth(tokens()).state(ToolBodies::default())
+}
+
+fn problems(server: Server) -> Vec<String> {
+    server.build().expect_err("the server has a problem").problems().to_vec()
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn an_invalid_server_url_is_rejected_by_variable_name() {
+    for (url, word) in [
+        ("mcp.example.com", "not a URL"),
+        ("", "not a URL"),
+        ("ftp://mcp.example.com", "scheme"),
+        ("https://mcp.example.com/?a=b", "query"),
+        ("https://mcp.example.com/#a", "fragment"),
+        ("http://mcp.example.com", "plain http"),
+        ("http://192.168.1.7:8000", "plain http"),
+        ("http://127.0.0.1.example.com", "plain http"),
+        ("https://user:hunter2@mcp.example.com", "user name"),
+    ] {
+        let problems = problems(server().server_url(url));
+        assert_eq!(problems.len(), 1, "{url}: {problems:?}");
+        assert!(problems[0].starts_with("SERVER_URL ") && problems[0].contains(word), "{url}: {problems:?}");
+        assert!(!problems[0].contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
+fn an_invalid_auth_url_is_rejected_by_variable_name() {
+    for url in [
+        "auth.example.com",
+        "ftp://auth.example.com",
+        "http://auth.example.com",
+        "http://10.0.0.1",
+        "https://auth.example.com?a=b",
+        "https://auth.example.com#a",
+        "https://user:hunter2@auth.example.com",
+        "https://auth.example.com/oauth/2.1",
+    ] {
+        let error = PropelAuth::new(url, "id", "secret").expect_err(url).to_string();
+        assert!(error.starts_with("PROPELAUTH_AUTH_URL "), "{url}: {error}");
+        assert!(!error.contains("hunter2") && !error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn every_missing_propelauth_setting_is_named() {
+    let error = PropelAuth::new("", " ", "").unwrap_err().to_string();
+    for variable in
+        ["PROPELAUTH_AUTH_URL", "PROPELAUTH_INTROSPECTION_CLIENT_ID", "PROPELAUTH_INTROSPECTION_CLIENT_SECRET"]
+    {
+        assert!(error.contains(variable), "{error}");
+    }
+}
+
+#[test]
+fn a_trailing_slash_of_a_url_is_ignored() {
+    for url in ["https://mcp.example.com", "https://mcp.example.com/"] {
+        let server = server().server_url(url).build().unwrap();
+        assert_eq!(server.endpoint(), "https://mcp.example.com/mcp");
+    }
+    for url in ["https://auth.example.com", "https://auth.example.com/"] {
+        let auth = PropelAuth::new(url, "id", "secret").unwrap();
+        assert!(format!("{auth:?}").contains("\"https://auth.example.com\""), "{auth:?}");
+    }
+}
+
+#[test]
+fn h2_a_server_whose_url_is_on_loopback_binds_to_loopback_only() {
+    let bound = server().server_url("http://127.0.0.1:8000").bind(address("0.0.0.0:8000"));
+    let problems = problems(bound);
+    assert!(problems.len() == 1 && problems[0].contains("loopback"), "{problems:?}");
+    let public = server().server_url("https://mcp.example.com").bind(address("0.0.0.0:8000"));
+    assert!(public.build().is_ok());
+}
+
+#[test]
+fn h2_the_default_bind_address_is_on_loopback() {
+    let built = server().server_url("http://127.0.0.1:8000").build().unwrap();
+    assert!(built.bind_address().ip().is_loopback());
+}
+
+#[test]
+fn a_missing_validator_is_a_build_problem() {
+    let server =
+        Server::new("toolgate-tests", &SCOPES).server_url("https://mcp.example.com").state(ToolBodies::default());
+    let problems = problems(server);
+    assert!(problems.len() == 1 && problems[0].contains(".auth("), "{problems:?}");
+}
+
+#[test]
+fn every_build_problem_is_reported() {
+    let server = Server::new("duplicates", &DUPLICATE_NAME_SCOPES)
+        .server_url("https://mcp.example.com#a")
+        .path("mcp/")
+        .auth(StaticTokens::new())
+        .auth(StaticTokens::new())
+        .require_all_tools("no:such:scope");
+    let problems = problems(server).join("\n");
+    for part in [
+        "SERVER_URL",
+        "mcp/",
+        "`auth` was called twice",
+        "no:such:scope",
+        "two tools are named `duplicate`",
+        "Mutex<u8>",
+    ] {
+        assert!(problems.contains(part), "{part}: {problems}");
+    }
+}
+
+#[test]
+fn a_missing_state_is_a_build_problem_that_names_the_tool_and_the_type() {
+    let server = Server::new("toolgate-tests", &SCOPES).server_url("https://mcp.example.com").auth(tokens());
+    let problems = problems(server);
+    assert!(
+        problems.iter().any(|problem| problem.contains("`people_public`") && problem.contains("ToolBodies")),
+        "{problems:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_reported_in_one_line() {
+    let taken = TestServer::listener().await;
+    let address = taken.local_addr().unwrap();
+    let error = server().server_url(format!("http://{address}")).bind(address).serve().await.unwrap_err();
+    assert!(matches!(error, Error::Listen { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&address.to_string()) && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn requiring_and_skipping_the_preflight_exclude_each_other() {
+    let problems = problems(server().strict().skip_preflight());
+    assert!(problems[0].contains("`strict` and `skip_preflight`"), "{problems:?}");
+}
+
+#[test]
+fn the_endpoint_must_not_have_the_path_of_another_route() {
+    for path in ["/healthz", "/readyz", "/webhooks/propelauth"] {
+        let problems = problems(server().path(path));
+        assert!(problems[0].contains(path), "{problems:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Graceful shutdown.
+
+use serde_json::json;
+use tokio::net::TcpStream;
+use toolgate_tests::{CapturedLog, Revision, TestServer, eventually, within_deadline};
+
+use crate::{AnyToken, SHORT_TIMEOUT, spawn_call};
+
+async fn start() -> TestServer {
+    TestServer::with(|server| server.auth(AnyToken)).await
+}
+
+#[tokio::test]
+async fn shutdown_lets_requests_in_flight_finish() {
+    for revision in Revision::BOTH {
+        let server = start().await;
+        let client = server.client_with("ann", revision);
+        let stream = tokio::spawn(async move { client.send(&revision.progress_message("progresses")).await });
+        let client = server.client_with("ann", revision);
+        let call = tokio::spawn(async move { client.call("waits", json!({})).await });
+        server.bodies.wait_for_start(2).await;
+        let (address, bodies) = (server.address, server.bodies.clone());
+        let stopped = server.begin_shutdown();
+        eventually("new connections are rejected", async || TcpStream::connect(address).await.is_err()).await;
+        assert!(!stopped.is_finished());
+        bodies.release(2);
+        assert_eq!(call.await.unwrap().text_content(), "waited");
+        let stream = stream.await.unwrap();
+        assert_eq!((stream.messages().len(), stream.text_content()), (4, "done"));
+        within_deadline("the server stops", stopped).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn shutdown_aborts_and_counts_unfinished_requests() {
+    let log = CapturedLog::start();
+    let server = TestServer::with(|server| server.auth(AnyToken).shutdown_timeout(SHORT_TIMEOUT)).await;
+    let tools = [("ann", "waits"), ("bob", "waits"), ("carol", "progresses")];
+    let calls = tools.map(|(token, tool)| spawn_call(&server, token, tool));
+    server.bodies.wait_for_start(3).await;
+    let bodies = server.bodies.clone();
+    server.shut_down().await;
+    bodies.wait_for_end(3).await;
+    for call in calls {
+        // The client gets an error or a cancelled result.
+        assert!(!call.await.is_ok_and(|response| response.is_success()));
+    }
+    let log = log.of_this_thread();
+    assert!(log.contains("stopped before every request was answered"), "{log}");
+    assert!(log.contains("requests=3"), "{log}");
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_idle_connections() {
+    let server = start().await;
+    let client = server.client_with("ann", Revision::Modern);
+    assert!(client.call("request_info", json!({})).await.is_success());
+    let _silent = TcpStream::connect(server.address).await.unwrap();
+    server.shut_down().await;
+}

@@ -1,0 +1,14 @@
+//! Several replicas of one server that share revocations through a real Redis. Requires the feature `redis-server`, which
+//! starts the program of that name.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod outages;
+mod redis_server;
+mod replica;
+mod revocation;
+mod shared_cache;
+mod tls;
+
+pub(crate) use redis_server::{Proxy, RedisServer};
+pub(crate) use replica::{Replica, Users};
