@@ -1,4 +1,6 @@
-//! Nothing in the author's scope can stand in for what generated code means, or be hidden by it.
+//! Names of the author and names in generated code do not shadow each other. A target of its own, because it redefines
+//! names of the prelude in the crate root.
+
 #![allow(dead_code, unused_macros, missing_docs, unreachable_pub, non_camel_case_types, clippy::pedantic)]
 
 mod support;
@@ -10,7 +12,7 @@ use toolgate::prelude::{
 
 pub static SCOPES: Scopes = Scopes::new(&["names:read"]);
 
-// What generated code must not find.
+// Names that generated code must not resolve to.
 pub struct Option;
 pub struct Box;
 pub struct None;
@@ -40,23 +42,23 @@ macro_rules! concat {
     () => {};
 }
 
-// What generated code must not hide.
+// Names that generated code must not shadow.
 pub fn scope() -> &'static str {
     "mine"
 }
 pub fn start() {}
 pub fn body() {}
 
-/// The alias of the crate is what the result means.
+/// The result type is the alias of this crate.
 #[tool(scopes = "names:read")]
 async fn aliased(fail: bool) -> Result<String> {
     if fail {
-        return Result::Err(ToolError::new("as asked"));
+        return Result::Err(ToolError::new("as requested"));
     }
     Result::Ok(scope().to_owned())
 }
 
-/// Functions and parameters have the names that generated code may use inside.
+/// Functions and parameters have names that generated code may use internally.
 #[tool(scopes = "names:read")]
 async fn input(input: String, output: String, __invocation: String, __schemas: String) -> String {
     format!("{input}{output}{__invocation}{__schemas}")
@@ -82,7 +84,7 @@ pub struct __ToolgateArgument {
     name: String,
 }
 
-/// The author's type is the one that the parameter means.
+/// The type of the parameter is the one of this crate.
 #[tool(scopes = "names:read")]
 async fn own_type(
     argument: __ToolgateArgument,
@@ -92,7 +94,7 @@ async fn own_type(
     Json(__ToolgateArgument { name: format!("{} {} {:?}", argument.name, r#type, r#fn) })
 }
 
-/// A raw identifier beside derives.
+/// A raw identifier with a serde attribute.
 #[tool(scopes = "names:read")]
 async fn r#match(#[serde(default)] r#type: String) -> String {
     r#type
@@ -105,7 +107,7 @@ mod beside {
 
     mod toolgate {}
 
-    /// A module named like the crate is in the way of relative paths only.
+    /// A module with the name of the crate shadows relative paths only.
     #[tool(scopes = "names:read")]
     async fn beside_a_module_named_toolgate() {}
 
@@ -120,7 +122,7 @@ mod beside {
 async fn results_have_the_types_of_the_author() {
     let call = |tool, arguments| support::call(support::server(&SCOPES), tool, arguments);
     assert_eq!(support::text(&call("aliased", json!({ "fail": false })).await), "mine");
-    assert_eq!(support::text(&call("aliased", json!({ "fail": true })).await), "as asked");
+    assert_eq!(support::text(&call("aliased", json!({ "fail": true })).await), "as requested");
     let all = json!({ "input": "a", "output": "b", "__invocation": "c", "__schemas": "d" });
     assert_eq!(support::text(&call("input", all).await), "abcd");
     assert_eq!(support::text(&call("output", json!({ "__arguments": "a" })).await), "a");

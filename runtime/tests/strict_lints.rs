@@ -1,6 +1,6 @@
-//! What `#[tool]` writes triggers no lint, however strict the crate is that it is written in.
-//!
-//! `cargo clippy --all-targets` looks at this file too; the attributes below make its warnings errors.
+//! Generated code triggers no lint in a crate with strict lints. `cargo clippy --all-targets` checks this file, and the
+//! attributes below make its warnings errors.
+
 #![forbid(unsafe_code)]
 #![deny(
     future_incompatible,
@@ -33,32 +33,32 @@ use toolgate::{
 pub static SCOPES: Scopes =
     Scopes::new(&["reports:read:all", "reports:write:all"]).implies("reports:write:all", &["reports:read:all"]);
 
-/// What the server holds.
+/// State of the server.
 #[derive(Debug)]
 pub struct Reports;
 
 /// A report.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct Report {
-    /// What it says.
+    /// Text of the report.
     text: String,
 }
 
 /// A constant scope.
 pub const WRITE: Scope = scope!("reports:write:all");
 
-async fn within_reason(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
+async fn few_arguments(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
     if caller.has(WRITE) || arguments.as_object().len() < 3 {
         return Ok(());
     }
-    Err(Denied::new("not that many"))
+    Err(Denied::new("too many arguments"))
 }
 
-fn is_somebody(caller: &Caller) -> bool {
+fn has_user_id(caller: &Caller) -> bool {
     caller.user_id().is_some()
 }
 
-/// Needs nothing.
+/// Has no parameters.
 #[tool(authenticated)]
 async fn nothing() {}
 
@@ -74,8 +74,8 @@ async fn nothing() {}
     destructive = false,
     idempotent,
     open_world = false,
-    guard(within_reason, within_reason),
-    visible_to(require_org_role("Owner"), is_somebody),
+    guard(few_arguments, few_arguments),
+    visible_to(require_org_role("Owner"), has_user_id),
     timeout = "30s",
     meta = json!({ "example.com/cost": 3 }),
 )]
@@ -83,7 +83,7 @@ pub async fn every_argument(report: Report, caller: &Caller, context: &Context, 
     format!("{} {caller:?} {context:?} {reports:?}", report.text)
 }
 
-/// Takes arguments one by one.
+/// Takes arguments without attributes.
 #[tool(scopes = "reports:read:all")]
 pub(crate) async fn one_by_one(
     /// What to look for.
@@ -95,7 +95,7 @@ pub(crate) async fn one_by_one(
     Ok(Json(Report { text: format!("{query} {limit:?} {region} {many:?}") }))
 }
 
-/// Takes arguments through derives.
+/// Takes arguments with attributes.
 #[tool(scopes = "reports:read:all")]
 async fn derived(
     /// What to look for.
@@ -110,13 +110,13 @@ async fn derived(
     Ok(rest.join(" "))
 }
 
-/// Takes everything as it came.
+/// Takes all arguments as one object.
 #[tool(scopes = "reports:read:all")]
 async fn raw(#[serde(flatten)] arguments: JsonObject) -> Json<JsonObject> {
     Json(arguments)
 }
 
-/// Takes more than seven arguments, and a type that is better borrowed.
+/// Takes more than seven arguments, and one that Clippy would borrow.
 #[tool(scopes = "reports:read:all")]
 #[deprecated = "too many"]
 async fn many(one: u8, two: u8, three: u8, four: u8, five: u8, six: u8, seven: u8, last: String) -> Vec<Content> {
@@ -124,27 +124,26 @@ async fn many(one: u8, two: u8, three: u8, four: u8, five: u8, six: u8, seven: u
     vec![Content::text(format!("{sum} {last}"))]
 }
 
-/// Is configured away, with its registration.
+/// Is not compiled, and neither is its registration.
 #[tool(scopes = "reports:read:all")]
 #[cfg(any())]
 async fn absent(missing: NoSuchType) {}
 
-/// Asks for more inside.
+/// Requires a scope in the body.
 #[tool(scopes = "reports:read:all")]
-async fn asks(caller: &Caller) -> Result<Image, ToolError> {
+async fn requires_scope(caller: &Caller) -> Result<Image, ToolError> {
     caller.require(scope!("reports:write:all"))?;
     Ok(content::image([0], "image/png"))
 }
 
-/// Has a result whose traits are in scope by name.
-const fn is_output<T: ToolOutput>() -> usize {
-    size_of::<T>()
-}
+/// Uses the imported trait, which generated code must not need.
+const fn assert_output<T: ToolOutput>() {}
+
+const _: () = assert_output::<()>();
 
 #[test]
 fn every_compiled_tool_is_registered() {
     let table = ScopeTable::of(&SCOPES);
     let names: Vec<_> = table.tools().iter().map(|tool| tool.name).collect();
-    assert_eq!(names, ["asks", "derived", "every.argument", "many", "nothing", "one_by_one", "raw"]);
-    assert_eq!(is_output::<()>(), 0);
+    assert_eq!(names, ["derived", "every.argument", "many", "nothing", "one_by_one", "raw", "requires_scope"]);
 }

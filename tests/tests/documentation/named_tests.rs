@@ -87,13 +87,17 @@ fn assert_named_tests_exist<'a>(path: &str, document: &'a str) -> Vec<Vec<&'a st
     rows
 }
 
+fn is_rust(path: impl AsRef<Path>) -> bool {
+    path.as_ref().extension().is_some_and(|extension| extension == "rs")
+}
+
 /// Calls `visit` with every Rust source below a folder.
 fn visit_sources(folder: &Path, visit: &mut impl FnMut(&str)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             visit_sources(&path, visit);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if is_rust(&path) {
             visit(&fs::read_to_string(path).unwrap());
         }
     }
@@ -114,7 +118,7 @@ fn every_test_that_the_security_document_names_exists() {
     let rows = assert_named_tests_exist(PATH, &document);
     // A change of the format must not leave the rows unread.
     assert!(rows.len() >= 50, "{PATH} has {} rows with a test", rows.len());
-    for file in document.split('`').skip(1).step_by(2).filter(|span| span.ends_with(".rs")) {
+    for file in document.split('`').skip(1).step_by(2).filter(|span| is_rust(span)) {
         let path = if file.contains('/') { file.to_owned() } else { format!("runtime/tests/ui/fail/{file}") };
         assert!(repository().join(&path).is_file(), "{PATH} names {path}");
     }

@@ -1,11 +1,13 @@
-//! Where tools and lists can stand.
+//! Places of tools and scope lists in a crate: modules, functions, macros. A target of its own, because paths are resolved
+//! from the crate root.
+
 #![allow(missing_docs, unreachable_pub)]
 
 mod support;
 
 use toolgate::{ScopeTable, scope, tool};
 
-/// The list stands in a module below, and is found at the root.
+// The list is defined in a module and re-exported at the root, where `#[tool]` expects it.
 mod policy {
     pub mod scopes {
         use toolgate::prelude::*;
@@ -23,7 +25,9 @@ mod tools {
         use toolgate::prelude::*;
 
         #[tool(scopes = "files:read")]
-        pub async fn in_a_module() {}
+        pub async fn in_a_module() -> &'static str {
+            "the result"
+        }
     }
 
     use super::policy::scopes::AUDIT as LIST;
@@ -38,18 +42,16 @@ mod tools {
 #[tool(scopes = "files:write", crate = ::toolgate)]
 async fn at_the_root() {}
 
-fn in_here() -> &'static str {
+async fn call_tool_in_a_function() -> &'static str {
     #[tool(scopes = "files:read")]
     async fn in_a_function() -> &'static str {
-        NAME
+        RESULT
     }
-    const NAME: &str = "in_a_function";
-    let unused = in_a_function;
-    let _ = unused;
-    NAME
+    const RESULT: &str = "the result";
+    in_a_function().await
 }
 
-/// A family of tools from the author's own macro: what it passes on comes in invisible brackets.
+// Tools from a macro of the author. Fragments that a macro passes on are in groups without delimiters.
 macro_rules! reader {
     ($(#[$doc:meta])* $name:ident, $scope:literal, $list:path, $timeout:expr, $ty:ty, $given:ty) => {
         $(#[$doc])*
@@ -61,7 +63,7 @@ macro_rules! reader {
 }
 
 reader! {
-    /// Reads by number.
+    /// Read by number.
     of_a_macro, "files:read", crate::SCOPES, "5s", u32, &toolgate::Caller
 }
 
@@ -76,7 +78,7 @@ const fn generic<const N: usize>() -> toolgate::Scope {
 #[test]
 fn a_scopes_list_has_exactly_the_tools_that_are_checked_against_it() {
     let names = |list| ScopeTable::of(list).tools().iter().map(|tool| tool.name).collect::<Vec<_>>();
-    assert_eq!(names(&SCOPES), ["at_the_root", in_here(), "in_a_module", "of_a_macro"]);
+    assert_eq!(names(&SCOPES), ["at_the_root", "in_a_function", "in_a_module", "of_a_macro"]);
     assert_eq!(names(&policy::scopes::AUDIT), ["authenticated_of_another_list", "of_another_list"]);
 }
 
@@ -91,7 +93,7 @@ async fn tools_of_another_list_are_added_on_request() {
 #[tokio::test]
 async fn a_tool_from_a_macro_is_registered_like_any_other() {
     let tool = support::listing(support::server(&SCOPES), "of_a_macro").await;
-    assert_eq!(tool["description"], "Reads by number.");
+    assert_eq!(tool["description"], "Read by number.");
     assert_eq!(tool["inputSchema"]["properties"]["id"]["type"], "integer");
     let result = support::call(support::server(&SCOPES), "of_a_macro", serde_json::json!({ "id": 7 })).await;
     assert_eq!(support::text(&result), "7 tester");
@@ -104,7 +106,8 @@ fn a_scope_is_a_constant() {
     assert_eq!(generic::<3>(), BOTH[1]);
 }
 
-#[test]
-fn a_tool_can_be_called_as_a_function() {
-    assert_eq!(size_of_val(&tools::deep::in_a_module), 0);
+#[tokio::test]
+async fn a_tool_can_be_called_as_a_function() {
+    assert_eq!(tools::deep::in_a_module().await, "the result");
+    assert_eq!(call_tool_in_a_function().await, "the result");
 }

@@ -1,7 +1,9 @@
-//! What is answered without rmcp is what rmcp would have answered: a stream of requests (valid, nearly valid, hostile)
-//! goes through two servers that differ in nothing but the direct path, and status, headers and body are compared.
+//! The fast path returns the responses that rmcp returns. Random requests (valid, nearly valid and hostile) are sent to
+//! two servers that differ only in the fast path; status, headers and body are compared.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
 
 use std::sync::{
     Arc,
@@ -11,7 +13,7 @@ use std::sync::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, StatusCode},
 };
 use http_body_util::BodyExt;
 use proptest::{prelude::*, sample::select, test_runner::TestRunner};
@@ -24,19 +26,19 @@ use toolgate::{
 use tower::ServiceExt;
 use tracing_subscriber::{Layer, layer::SubscriberExt};
 
-/// The list of this test.
+/// The scopes of the server.
 pub static SCOPES: Scopes = Scopes::new(&["read", "write", "secret"]).implies("write", &["read"]);
 
-/// Say it again.
+/// Repeat a text.
 #[tool(scopes = "read", read_only)]
 async fn echo(text: String, times: Option<u8>) -> Result<String, ToolError> {
     match times {
-        Some(0) => Err(ToolError::new("zero times is nothing")),
+        Some(0) => Err(ToolError::new("`times` must be at least 1")),
         times => Ok(text.repeat(times.unwrap_or(1).into())),
     }
 }
 
-/// A structured result.
+/// A structured result that is an object.
 #[derive(Serialize, JsonSchema)]
 struct Sum {
     sum: i64,
@@ -48,25 +50,25 @@ async fn add(a: i32, b: i32) -> Json<Sum> {
     Json(Sum { sum: i64::from(a) + i64::from(b) })
 }
 
-/// A structured result that is no object, which older revisions do not have.
+/// Return any value. In revision 2025-11-25, structured content is an object.
 #[tool(scopes = "read", title = "Any value")]
 async fn any_value(value: Value) -> Json<Value> {
     Json(value)
 }
 
-/// Whoever calls.
+/// Return the ID of the caller.
 #[tool(authenticated)]
 async fn whoami(caller: &Caller) -> String {
     caller.user_id().unwrap_or("nobody").to_owned()
 }
 
-/// Only for some.
+/// Require two scopes.
 #[tool(scopes("read", "secret"))]
 async fn secret() -> &'static str {
     "the secret"
 }
 
-/// Asks for more in its body.
+/// Require one more scope in the body.
 #[tool(scopes = "read")]
 async fn deeper(deep: bool, caller: &Caller) -> Result<(), ToolError> {
     if deep {
@@ -75,32 +77,32 @@ async fn deeper(deep: bool, caller: &Caller) -> Result<(), ToolError> {
     Ok(())
 }
 
-/// Needs the request around the call, so it is rmcp's.
+/// Read the context, which the fast path does not support.
 #[tool(scopes = "read")]
 async fn tools(context: &Context) -> String {
     context.tools().collect::<Vec<_>>().join(" ")
 }
 
-/// Has an argument that a header repeats, so it is rmcp's too.
+/// Have an argument that a header repeats, which the fast path does not support.
 #[tool(scopes = "read")]
 async fn regional(#[arg(header = "Region")] region: String) -> String {
     region
 }
 
-async fn not_on_mondays(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
+async fn except_on_mondays(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
     match arguments.as_object().get("day") {
         Some(day) if day == "Monday" => Err(Denied::new("not on Mondays")),
         _ => Ok(()),
     }
 }
 
-/// Has a guard.
-#[tool(scopes = "read", guard = not_on_mondays)]
+/// Have a guard.
+#[tool(scopes = "read", guard = except_on_mondays)]
 async fn guarded(day: String) -> String {
     day
 }
 
-/// Only owners see it.
+/// Be visible to owners only.
 #[tool(authenticated, visible_to = require_org_role("Owner"))]
 async fn owners() -> Vec<String> {
     vec!["a".to_owned(), "b".to_owned()]
@@ -122,42 +124,39 @@ const TOOLS: [&str; 13] = [
     "",
 ];
 
-fn router(direct: bool, conceal: bool) -> Router {
+fn router(fast_path: bool, conceal: bool) -> Router {
     let tokens = StaticTokens::new()
         .token("reader", Claims::new().subject("reader").scopes(["read"]))
         .token("writer", Claims::new().subject("writer").scopes(["write", "secret"]).organization("o", "Owner"))
         .token("nobody", Claims::new());
     let mut server = Server::new("differential", &SCOPES)
-        .server_url("http://127.0.0.1:8000")
+        .server_url(support::URL)
         .auth(tokens)
         .deny(|tool| tool.name == "never")
-        .direct_path(direct);
+        .direct_path(fast_path);
     if conceal {
         server = server.conceal_forbidden_tools();
     }
     server.build().unwrap().into_router()
 }
 
-/// One request, as text and headers.
+/// A generated request.
 #[derive(Clone, Debug)]
-struct Sent {
+struct TestRequest {
     token: &'static str,
     headers: Vec<(&'static str, String)>,
     body: String,
 }
 
-async fn send(router: &Router, sent: &Sent) -> (StatusCode, HeaderMap, String) {
-    let mut request = Request::post("/mcp")
-        .header("host", "127.0.0.1:8000")
-        .header("authorization", format!("Bearer {}", sent.token))
-        .header("content-type", "application/json");
-    for (name, value) in &sent.headers {
+async fn send(router: &Router, test: &TestRequest) -> (StatusCode, HeaderMap, String) {
+    let mut request = support::post(test.token);
+    for (name, value) in &test.headers {
         request = request.header(*name, value);
     }
-    let request = request.body(Body::from(sent.body.clone())).unwrap();
+    let request = request.body(Body::from(test.body.clone())).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
     let (mut parts, body) = response.into_parts();
-    // Of a body whose length is known either way, one of the two says so itself, and hyper for the other.
+    // One path sets the length itself. For the other, hyper sets it.
     parts.headers.remove("content-length");
     let body = body.collect().await.unwrap().to_bytes();
     (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
@@ -186,7 +185,7 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn arguments() -> impl Strategy<Value = Option<Value>> {
     let keys = select(vec!["text", "times", "a", "b", "value", "deep", "region", "day", "extra"]);
-    let fitting = select(vec![
+    let valid = select(vec![
         json!({ "text": "hey" }),
         json!({ "text": "h\u{e9}\"\\\n", "times": 2 }),
         json!({ "text": "x", "times": 0 }),
@@ -201,7 +200,7 @@ fn arguments() -> impl Strategy<Value = Option<Value>> {
         json!({}),
     ]);
     let random = prop::collection::btree_map(keys, value(), 0..4).prop_map(|map| json!(map));
-    prop_oneof![Just(None), fitting.prop_map(Some), random.prop_map(Some), value().prop_map(Some)]
+    prop_oneof![Just(None), valid.prop_map(Some), random.prop_map(Some), value().prop_map(Some)]
 }
 
 fn id() -> impl Strategy<Value = Option<Value>> {
@@ -214,7 +213,7 @@ fn id() -> impl Strategy<Value = Option<Value>> {
 }
 
 prop_compose! {
-    /// Mostly what a client sends, with a chance of everything else in each part.
+    /// Generates requests as clients send them; each part may be something else.
     fn request()(
         token in select(vec!["reader", "writer", "nobody"]),
         id in id(),
@@ -232,7 +231,7 @@ prop_compose! {
         extra in 0..20_u8,
         jsonrpc in prop_oneof![15 => Just(json!("2.0")), 1 => value()],
         mangle in 0..40_u8,
-    ) -> Sent {
+    ) -> TestRequest {
         let mut params = serde_json::Map::new();
         if method != "tools/list" || extra == 1 {
             params.insert("name".to_owned(), name.clone());
@@ -312,7 +311,7 @@ prop_compose! {
             7 => body = body.replace("\"text\"", "\"text\":\"other\",\"text\""),
             _ => {}
         }
-        Sent { token, headers, body }
+        TestRequest { token, headers, body }
     }
 }
 
@@ -320,24 +319,24 @@ prop_compose! {
 fn the_fast_path_returns_the_responses_of_rmcp() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for conceal in [false, true] {
-        let (direct, through_rmcp) = {
+        let (fast_path, through_rmcp) = {
             let _guard = runtime.enter();
             (router(true, conceal), router(false, conceal))
         };
         let mut runner =
             TestRunner::new(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() });
         runner
-            .run(&request(), |sent| {
-                let answers =
-                    runtime.block_on(async { (send(&direct, &sent).await, send(&through_rmcp, &sent).await) });
-                prop_assert_eq!(answers.0, answers.1);
+            .run(&request(), |test| {
+                let (fast_path, through_rmcp) =
+                    runtime.block_on(async { (send(&fast_path, &test).await, send(&through_rmcp, &test).await) });
+                prop_assert_eq!(fast_path, through_rmcp);
                 Ok(())
             })
             .unwrap();
     }
 }
 
-/// Counts what rmcp says about what it does.
+/// Counts the `tracing` events of rmcp.
 #[derive(Clone, Default)]
 struct RmcpEvents(Arc<AtomicUsize>);
 
@@ -349,12 +348,12 @@ impl<S: tracing::Subscriber> Layer<S> for RmcpEvents {
     }
 }
 
-/// Without this, the comparison above could be one of rmcp with itself.
+/// Ensures that the comparison is not one of rmcp with itself.
 #[tokio::test]
 async fn canonical_requests_do_not_reach_rmcp() {
     let events = RmcpEvents::default();
     let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
-    let (direct, through_rmcp) = (router(true, false), router(false, false));
+    let (fast_path, through_rmcp) = (router(true, false), router(false, false));
     for (version, meta) in [("2025-11-25", None), ("2026-07-28", Some(meta("2026-07-28")))] {
         for method in ["tools/list", "tools/call"] {
             let mut params = json!({});
@@ -373,14 +372,14 @@ async fn canonical_requests_do_not_reach_rmcp() {
                 headers.push(("mcp-name", "echo".to_owned()));
             }
             let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-            let sent = Sent { token: "reader", headers, body };
+            let test = TestRequest { token: "reader", headers, body };
 
             events.0.store(0, Ordering::SeqCst);
-            let (status, _, answer) = send(&direct, &sent).await;
-            assert_eq!(status, StatusCode::OK, "{answer}");
+            let (status, _, response) = send(&fast_path, &test).await;
+            assert_eq!(status, StatusCode::OK, "{response}");
             assert_eq!(events.0.load(Ordering::SeqCst), 0, "{version} {method}");
-            assert_eq!(send(&through_rmcp, &sent).await.2, answer);
-            assert!(events.0.load(Ordering::SeqCst) > 0, "rmcp says something when it sees a request");
+            assert_eq!(send(&through_rmcp, &test).await.2, response);
+            assert!(events.0.load(Ordering::SeqCst) > 0, "rmcp logs the requests that reach it");
         }
     }
 }

@@ -1,0 +1,80 @@
+//! An invalid input schema is a problem of the build, not an error of the first call.
+
+use std::borrow::Cow;
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use toolgate::prelude::*;
+
+use crate::support;
+
+static INVALID_SCHEMAS: Scopes = Scopes::new(&["invalid:read"]);
+
+macro_rules! argument {
+    ($name:ident, $($schema:tt)*) => {
+        #[derive(Deserialize)]
+        struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($($schema)*)
+            }
+        }
+    };
+}
+
+argument!(Untyped, { "type": "object", "properties": { "a": { "type": 7 } } });
+argument!(Unmatched, { "type": "string", "pattern": "(" });
+argument!(Dangling, { "$ref": "#/$defs/Missing" });
+argument!(Valid, { "type": "string", "pattern": "^a" });
+
+/// The type of the argument does not exist.
+#[tool(scopes = "invalid:read", scopes_in = INVALID_SCHEMAS)]
+async fn untyped(a: Untyped) -> String {
+    let Untyped = a;
+    String::new()
+}
+
+/// The pattern of the argument is not a regular expression.
+#[tool(scopes = "invalid:read", scopes_in = INVALID_SCHEMAS)]
+async fn unmatched(a: Unmatched) -> String {
+    let Unmatched = a;
+    String::new()
+}
+
+/// The schema of the argument refers to a missing definition.
+#[tool(scopes = "invalid:read", scopes_in = INVALID_SCHEMAS)]
+async fn dangling(a: Dangling) -> String {
+    let Dangling = a;
+    String::new()
+}
+
+/// The schemas are valid.
+#[tool(scopes = "invalid:read", scopes_in = INVALID_SCHEMAS)]
+async fn valid(a: Valid, plain: Option<u8>) -> String {
+    let (Valid, _) = (a, plain);
+    String::new()
+}
+
+#[test]
+fn every_invalid_schema_is_a_build_problem() {
+    let error = support::server(&INVALID_SCHEMAS).build().expect_err("three tools have an invalid schema");
+    let problem = "the schema of its arguments is not valid";
+    assert_eq!(
+        error.problems(),
+        [
+            format!("the tool `dangling`: {problem}: Pointer '/$defs/Missing' does not exist"),
+            format!("the tool `unmatched`: {problem}: \"(\" is not a \"regex\""),
+            format!(
+                "the tool `untyped`: {problem}: 7 is not valid under any of the schemas listed in the 'anyOf' keyword"
+            ),
+        ]
+    );
+}
