@@ -2,8 +2,8 @@
 
 use std::{error::Error, fmt};
 
-use super::{Denied, InputRequired, arguments::Violation};
-use crate::{auth::InsufficientScope, scope::Shortfall};
+use super::{Denied, InputRequired, Violation};
+use crate::{auth::InsufficientScope, scope::MissingScopes};
 
 /// Why a tool did not give a result.
 ///
@@ -37,7 +37,7 @@ pub(crate) enum Failure {
     /// For the log only.
     Masked(Box<dyn Error + Send + Sync>),
     /// The body asked for one more scope: the caller can step up.
-    InsufficientScope(Shortfall),
+    InsufficientScope(MissingScopes),
     /// A guard said no.
     Denied(Denied),
     /// The arguments do not fit the schema.
@@ -92,9 +92,9 @@ impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
 }
 
 /// An error and its causes in one line, for the log.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
+pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'static));
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut source = self.0.source();
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_missing_scope_stays_a_missing_scope() {
-        let shortfall = Shortfall { required: vec!["a"], missing: vec!["a"] };
-        let error = ToolError::from(InsufficientScope(shortfall.clone()));
-        assert!(matches!(error.into_failure(), Failure::InsufficientScope(s) if s == shortfall));
+        let missing_scopes = MissingScopes { required: vec!["a"], missing: vec!["a"] };
+        let error = ToolError::from(InsufficientScope(missing_scopes.clone()));
+        assert!(matches!(error.into_failure(), Failure::InsufficientScope(s) if s == missing_scopes));
     }
 }

@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Argument, ToolError, arguments::Violation};
+use super::{Argument, ToolError, Violation};
 
 /// The schema of some parameters, under construction.
 #[doc(hidden)]
@@ -115,7 +115,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::tool::arguments::schema_generator;
+    use crate::tool::ArgumentSchema;
 
     /// Which shelf.
     #[derive(Deserialize, JsonSchema)]
@@ -142,8 +142,8 @@ mod tests {
             limit: Option<u32>,
             anything: Value,
         }
-        let derived = schema_generator().root_schema_for::<Derived>();
-        let mut generator = schema_generator();
+        let derived = ArgumentSchema::generator().root_schema_for::<Derived>();
+        let mut generator = ArgumentSchema::generator();
         let direct = ParameterSchemas::new(&mut generator)
             .add::<String>("name", "The name.")
             .add::<Shelf>("shelf", "")

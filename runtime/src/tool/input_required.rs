@@ -1,0 +1,137 @@
+//! Asking the user something in the middle of a call.
+
+use rmcp::model::{
+    ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests,
+    InputRequiredResult,
+};
+use thiserror::Error;
+
+/// The tool cannot go on before the client has answered: the multi-round-trip requests of MCP 2026-07-28.
+///
+/// The client answers and calls the tool again, with the answers: [`Context::input_response`](super::Context::input_response). Clients
+/// that did not say that they can answer ([`Context::client_capabilities`](super::Context::client_capabilities)), and
+/// those of older revisions, get an error instead.
+///
+/// ```
+/// # use toolgate::prelude::*;
+/// # use toolgate::input::InputRequired;
+/// # pub static SCOPES: Scopes = Scopes::new(&["ticket:write:update"]);
+/// /// Delete a ticket, after asking.
+/// #[tool(scopes = "ticket:write:update", destructive)]
+/// async fn ticket_delete(ticket_id: String, context: &Context) -> Result<String, ToolError> {
+///     let Some(answer) = context.input_response("confirm") else {
+///         return Err(InputRequired::ask("confirm", format!("Delete {ticket_id} for good?"))?.into());
+///     };
+///     if answer["action"] != "accept" {
+///         return Ok("Nothing was deleted.".to_owned());
+///     }
+///     Ok(format!("{ticket_id} is gone."))
+/// }
+/// # fn main() {}
+/// ```
+#[derive(Clone, Debug, Error)]
+#[error("the call needs an answer of the client first")]
+pub struct InputRequired(InputRequiredResult);
+
+impl InputRequired {
+    /// Asks for a yes or no; a question with a form of its own is [`InputRequired::request`].
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the form is empty.
+    pub fn ask(key: impl Into<String>, message: impl Into<String>) -> Result<Self, super::ToolError> {
+        let schema = ElicitationSchema::builder().build().map_err(super::ToolError::masked)?;
+        let params = ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message: message.into(),
+            requested_schema: schema,
+        };
+        Ok(Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params))))
+    }
+
+    /// Asks for one thing: a form, a sample of a model, the client's roots.
+    pub fn request(key: impl Into<String>, request: InputRequest) -> Self {
+        Self(InputRequiredResult::from_input_requests(InputRequests::from([(key.into(), request)])))
+    }
+
+    /// Asks for one thing more in the same round.
+    pub fn and(mut self, key: impl Into<String>, request: InputRequest) -> Self {
+        self.0.input_requests.get_or_insert_default().insert(key.into(), request);
+        self
+    }
+
+    /// Gives the client something to bring back with its answers: [`Context::request_state`]. The client can read it,
+    /// and bring it more than once; it cannot change it, or use it for another call or an hour later. Where several
+    /// replicas serve, they need one key: [`Server::request_state_key`](crate::Server::request_state_key).
+    ///
+    /// [`Context::request_state`]: super::Context::request_state
+    pub fn state(mut self, state: impl Into<String>) -> Self {
+        self.0.request_state = Some(state.into());
+        self
+    }
+
+    pub(crate) fn into_result(self) -> InputRequiredResult {
+        self.0
+    }
+}
+
+/// What the client would have to be capable of to answer, where it did not say that it is: it must not be asked then
+/// (MCP 2026-07-28, Multi Round-Trip Requests).
+pub(crate) fn undeclared_capabilities(
+    input: &InputRequiredResult,
+    client: &ClientCapabilities,
+) -> Option<ClientCapabilities> {
+    // An empty `elicitation` means forms.
+    let (forms, urls) = client
+        .elicitation
+        .as_ref()
+        .map_or((false, false), |can| (can.form.is_some() || can.url.is_none(), can.url.is_some()));
+    let mut missing = ClientCapabilities::default();
+    for request in input.input_requests.iter().flat_map(InputRequests::values) {
+        match request {
+            InputRequest::Elicitation(request) => match request.params {
+                ElicitRequestParams::UrlElicitationParams { .. } if !urls => {
+                    missing.elicitation.get_or_insert_default().url.get_or_insert_default();
+                }
+                ElicitRequestParams::FormElicitationParams { .. } if !forms => {
+                    missing.elicitation.get_or_insert_default().form.get_or_insert_default();
+                }
+                _ => {}
+            },
+            InputRequest::CreateMessage(_) if client.sampling.is_none() => {
+                missing.sampling.get_or_insert_default();
+            }
+            InputRequest::ListRoots(_) if client.roots.is_none() => {
+                missing.roots.get_or_insert_default();
+            }
+            _ => {}
+        }
+    }
+    (missing != ClientCapabilities::default()).then_some(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What is missing for a question to the user and one to the model.
+    fn missing(declared: Value) -> Option<Value> {
+        let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
+        let input = InputRequired::ask("user", "Sure?").ok().unwrap();
+        let input = input.and("model", serde_json::from_value(sample).unwrap()).into_result();
+        undeclared_capabilities(&input, &serde_json::from_value(declared).unwrap()).map(|missing| json!(missing))
+    }
+
+    #[test]
+    fn a_client_is_asked_only_for_what_it_said_it_can() {
+        assert_eq!(missing(json!({ "elicitation": {}, "sampling": {} })), None);
+        assert_eq!(missing(json!({ "elicitation": {} })), Some(json!({ "sampling": {} })));
+        assert_eq!(missing(json!({})), Some(json!({ "elicitation": { "form": {} }, "sampling": {} })));
+        assert_eq!(
+            missing(json!({ "elicitation": { "url": {} }, "sampling": {} })),
+            Some(json!({ "elicitation": { "form": {} } }))
+        );
+    }
+}
