@@ -129,7 +129,7 @@ mod tests {
         let json = serde_json::to_string(&entry).unwrap();
         assert_eq!(
             json,
-            r#"{"from":"me","sent":5,"revoked":[{"user":"u"},{"member":{"user":"u","org":"o"}},{"organization":"o"},"everybody"]}"#
+            r#"{"from":"me","sent":5,"revoked":[{"user":"u"},{"member":{"user":"u","org":"o"}},{"organization":"o"},"all"]}"#
         );
         let read = Entry::read(Some("1"), Some(&json)).unwrap();
         assert!(read.is_from("me"));

@@ -83,13 +83,13 @@ fn the_log_says_what_was_picked_and_why() {
 
 #[test]
 fn a_choice_is_announced_once_and_again_when_it_changes() {
-    let announcer = ChangeLogger::default();
-    let announce = |issuer| announcer.announce(choose(Advertise::Automatic, issuer));
-    assert!(announce(ROOT));
-    assert!(!announce(ROOT));
-    assert!(announce(PATH));
-    assert!(!announce(PATH));
-    assert!(announce(ROOT));
+    let change_logger = ChangeLogger::default();
+    let log = |issuer| change_logger.log(choose(Advertise::Automatic, issuer));
+    assert!(log(ROOT));
+    assert!(!log(ROOT));
+    assert!(log(PATH));
+    assert!(!log(PATH));
+    assert!(log(ROOT));
 }
 
 /// What real tenants serve; their addresses are renamed.

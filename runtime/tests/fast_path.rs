@@ -131,7 +131,7 @@ fn router(direct: bool, conceal: bool) -> Router {
         .server_url("http://127.0.0.1:8000")
         .auth(tokens)
         .deny(|tool| tool.name == "never")
-        .direct_path(direct);
+        .fast_path(direct);
     if conceal {
         server = server.conceal_forbidden_tools();
     }
