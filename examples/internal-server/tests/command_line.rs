@@ -23,6 +23,7 @@ fn program(folder: &Path) -> Command {
         "PROPELAUTH_AUTH_URL",
         "PROPELAUTH_INTROSPECTION_CLIENT_ID",
         "PROPELAUTH_INTROSPECTION_CLIENT_SECRET",
+        "PROPELAUTH_WEBHOOK_SECRET",
         "RUST_LOG",
     ] {
         command.env_remove(variable);
