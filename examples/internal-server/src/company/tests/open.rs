@@ -7,14 +7,14 @@ use super::{company, count, digest};
 use crate::domain::TicketId;
 
 #[tokio::test]
-async fn two_new_companies_are_the_same() {
-    let one = company().await;
-    let other = company().await;
-    assert_eq!(digest(&one.company).await, digest(&other.company).await);
+async fn two_new_companies_have_the_same_data() {
+    let first = company().await;
+    let second = company().await;
+    assert_eq!(digest(&first.company).await, digest(&second.company).await);
 }
 
 #[tokio::test]
-async fn the_company_has_its_promised_size() {
+async fn the_company_has_its_documented_size() {
     let fixture = company().await;
     for (statement, expected) in [
         ("SELECT count(*) FROM employees", 240),
@@ -31,20 +31,20 @@ async fn the_company_has_its_promised_size() {
 }
 
 #[tokio::test]
-async fn every_address_is_plainly_a_sample() {
+async fn every_email_address_is_below_example_com() {
     let fixture = company().await;
-    let strangers = count(
+    let other_addresses = count(
         &fixture.company,
         "SELECT count(*) FROM (SELECT email FROM employees UNION ALL SELECT personal_email FROM employees
                                UNION ALL SELECT contact_email FROM customers)
          WHERE email NOT LIKE '%@example.com' AND email NOT LIKE '%.example.com'",
     )
     .await;
-    assert_eq!(strangers, 0);
+    assert_eq!(other_addresses, 0);
 }
 
 #[tokio::test]
-async fn a_company_is_filled_once_and_keeps_its_changes() {
+async fn reopening_a_company_keeps_its_changes() {
     let fixture = company().await;
     let ticket: TicketId = "tkt_0007".parse().unwrap();
     let update = TicketUpdate {
@@ -57,22 +57,22 @@ async fn a_company_is_filled_once_and_keeps_its_changes() {
     let before = digest(&fixture.company).await;
     fixture.company.close().await;
 
-    let again = Company::open(&fixture.path).await.unwrap();
-    assert_eq!(digest(&again).await, before);
+    let reopened = Company::open(&fixture.path).await.unwrap();
+    assert_eq!(digest(&reopened).await, before);
 }
 
 #[tokio::test]
-async fn two_that_open_at_once_fill_it_once() {
+async fn two_concurrent_opens_fill_the_company_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("company.db");
-    let (one, other) = tokio::join!(Company::open(&path), Company::open(&path));
-    let (one, other) = (one.unwrap(), other.unwrap());
-    assert_eq!(count(&one, "SELECT count(*) FROM employees").await, 240);
-    assert_eq!(digest(&one).await, digest(&other).await);
+    let (first, second) = tokio::join!(Company::open(&path), Company::open(&path));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!(count(&first, "SELECT count(*) FROM employees").await, 240);
+    assert_eq!(digest(&first).await, digest(&second).await);
 }
 
 #[tokio::test]
-async fn a_fill_that_is_cut_short_leaves_nothing() {
+async fn an_interrupted_fill_leaves_an_empty_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("company.db");
     let mut connection = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
@@ -87,10 +87,10 @@ async fn a_fill_that_is_cut_short_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused_and_kept() {
+async fn rejects_a_file_that_is_not_a_database_and_does_not_change_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
-    let text = "These are notes, and no database at all.\n".repeat(40);
+    let text = "These are notes, not a database.\n".repeat(40);
     fs::write(&path, &text).unwrap();
     let error = Company::open(&path).await.unwrap_err();
     assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
@@ -99,11 +99,11 @@ async fn a_file_that_is_no_database_is_refused_and_kept() {
 }
 
 #[tokio::test]
-async fn a_damaged_company_is_refused() {
+async fn rejects_a_damaged_database() {
     let fixture = company().await;
     fixture.company.close().await;
     let mut bytes = fs::read(&fixture.path).unwrap();
-    // Keep the header, so that it still looks like ours, and lose the list of tables.
+    // Keeps the header, which identifies the file, and destroys the table of the schema.
     bytes[100..4096].fill(0xff);
     fs::write(&fixture.path, bytes).unwrap();
     let error = Company::open(&fixture.path).await.unwrap_err();
@@ -111,12 +111,12 @@ async fn a_damaged_company_is_refused() {
 }
 
 #[tokio::test]
-async fn the_database_of_another_program_is_refused_and_kept() {
+async fn rejects_the_database_of_another_program_and_does_not_change_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.db");
     let mut connection: SqliteConnection =
         SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
-    sqlx::raw_sql("CREATE TABLE theirs (id INTEGER PRIMARY KEY)").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE other (id INTEGER PRIMARY KEY)").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     let before = fs::read(&path).unwrap();
 
@@ -126,7 +126,7 @@ async fn the_database_of_another_program_is_refused_and_kept() {
 }
 
 #[tokio::test]
-async fn a_company_of_another_version_is_refused() {
+async fn rejects_a_database_with_another_schema_version() {
     let fixture = company().await;
     sqlx::raw_sql("PRAGMA user_version = 9").execute(&fixture.company.pool).await.unwrap();
     fixture.company.close().await;
@@ -135,7 +135,7 @@ async fn a_company_of_another_version_is_refused() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_gets_a_sentence() {
+async fn the_error_for_an_unwritable_path_names_the_option() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
