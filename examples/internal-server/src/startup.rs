@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use toolgate::auth::TokenValidator;
 use toolgate::propelauth::{self, Variable};
-use toolgate::{PropelAuth, Server, stop_signal};
+use toolgate::{PropelAuth, Server, shutdown_signal};
 use toolgate_dev_tenant::{BindError, DevTenant, Mint, MintError};
 
 use crate::company::{Company, OpenError};
@@ -197,7 +197,7 @@ impl App {
             server = server.server_url(url);
         }
         if cli.require_preflight {
-            server = server.strict();
+            server = server.require_preflight();
         }
         Ok(Self { listener, company, server: server.build()? })
     }
@@ -205,7 +205,7 @@ impl App {
     async fn serve(self, tokens: TokenSource) -> Result<(), StartError> {
         let welcome = Welcome { mcp_url: self.server.endpoint().to_owned(), tokens };
         print(&welcome.to_string());
-        self.server.serve_on(self.listener, stop_signal()).await?;
+        self.server.serve_on(self.listener, shutdown_signal()).await?;
         self.company.close().await;
         Ok(())
     }
