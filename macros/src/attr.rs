@@ -37,6 +37,9 @@ const NAMES: [&str; 17] = [
     "meta",
 ];
 
+/// Longest time limit of a tool. It rejects `5M`, which humantime reads as five months.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What `#[tool(..)]` says. An argument that was given is `Some`, with what it takes to point at it.
 #[derive(Default)]
 pub(crate) struct ToolAttr {
@@ -193,29 +196,14 @@ fn unknown_argument(name: &str, meant: Option<&str>) -> String {
     }
 }
 
-/// The argument that was meant by a name that is none: one that begins like it, or differs in at most a third.
+/// The argument whose name is most similar to `name`, if one is similar enough to be what the author meant.
 fn meant(name: &str) -> Option<&'static str> {
-    let begins_alike = |known: &&&str| name.len() > 2 && (known.starts_with(name) || name.starts_with(**known));
-    let near = || {
-        let distances = NAMES.iter().map(|known| (distance(name, known), known));
-        distances.min().filter(|(distance, _)| *distance <= name.len() / 3).map(|(_, known)| known)
-    };
-    NAMES.iter().find(begins_alike).or_else(near).copied()
-}
-
-/// Edit distance (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.chars().count()]
+    NAMES
+        .iter()
+        .map(|known| (strsim::jaro_winkler(name, known), *known))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, similar)| similar)
 }
 
 /// What a macro of the author's passes on comes in invisible brackets.
@@ -328,35 +316,26 @@ fn expressions(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -
     list
 }
 
-/// `250ms`, `30s`, `5m`, `1h`.
+/// A duration in the notation of [`humantime::parse_duration`].
 fn duration(name: &Ident, values: Values, errors: &mut Errors) -> Option<Duration> {
-    let usage = "write a number and a unit, such as `timeout = \"250ms\"`, `\"30s\"`, `\"5m\"` or `\"1h\"`";
+    let usage = "write a number and a unit, such as `timeout = \"30s\"` or `timeout = \"1h 30m\"`";
     let Values::One(expr) = values else {
         errors.push(name, usage);
         return None;
     };
-    let duration = match &expr {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse_duration(&text.value()),
+    let parsed = match &expr {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => humantime::parse_duration(&text.value()).ok(),
         _ => None,
     };
-    if duration.is_none() {
-        errors.push(&expr, format!("not a time limit: {usage}"));
+    match parsed {
+        Some(timeout) if !timeout.is_zero() && timeout <= MAX_TIMEOUT => return Some(timeout),
+        Some(timeout) => {
+            let timeout = humantime::format_duration(timeout);
+            errors.push(&expr, format!("`{name}` must be longer than zero and at most 24h, got {timeout}"));
+        }
+        None => errors.push(&expr, usage),
     }
-    duration
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    let total = number.parse::<u64>().ok()?.checked_mul(milliseconds)?;
-    (total > 0).then(|| Duration::from_millis(total))
+    None
 }
 
 /// How many calls run at once: 1 or more.

@@ -278,8 +278,8 @@ fn descriptor(tool: &Tool, krate: &TokenStream) -> TokenStream {
         parts.push(quote!(.visible_to(&[#(#rules),*])));
     }
     if let Some(timeout) = attr.timeout {
-        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        parts.push(quote!(.timeout(::core::time::Duration::from_millis(#milliseconds))));
+        let (seconds, nanoseconds) = (timeout.as_secs(), timeout.subsec_nanos());
+        parts.push(quote!(.timeout(::core::time::Duration::new(#seconds, #nanoseconds))));
     }
     if let Some(calls) = attr.concurrency {
         parts.push(quote!(.concurrency(#calls)));

@@ -65,7 +65,7 @@ use proc_macro::TokenStream;
 /// | `read_only`, `destructive`, `idempotent`, `open_world` | MCP's hints; `= false` says the opposite |
 /// | `guard = path`, `guard(a, b)` | policy that sees the arguments: `async fn(&Caller, &Arguments) -> Result<(), Denied>` |
 /// | `visible_to = rule`, `visible_to(a, b)` | policy that decides about the list too: `require_org_role("Owner")`, or a `fn(&Caller) -> bool` |
-/// | `timeout = "30s"` | the time limit of the body: `ms`, `s`, `m` or `h` |
+/// | `timeout = "30s"` | the time limit of the body, at most 24 h, in the notation of [humantime](https://docs.rs/humantime) |
 /// | `concurrency = 4` | how many calls run at once; one more gets a result with `isError` that says "busy" |
 /// | `audit("ticket_id")` | arguments that the audit may have, by their names in JSON; it has no others |
 /// | `meta = json!({..})` | the tool's `_meta` |
