@@ -132,7 +132,7 @@ impl ValueParser<'_> {
         value
     }
 
-    /// The values, however many there are.
+    /// All values, in any of the three forms.
     fn values(&self) -> Vec<Expr> {
         match &self.item.value {
             Value::None => Vec::new(),
