@@ -166,7 +166,8 @@ mod tests {
     fn every_argument_is_documented() {
         let documentation = include_str!("lib.rs");
         for Argument { name, .. } in ARGUMENTS {
-            assert!(documentation.contains(&format!("/// | `{name}")), "the table in lib.rs has no row for `{name}`");
+            let has_row = ["`", " =", "("].iter().any(|end| documentation.contains(&format!("/// | `{name}{end}")));
+            assert!(has_row, "the table in lib.rs has no row for `{name}`");
         }
     }
 
