@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use axum::body::Body;
@@ -21,11 +21,11 @@ use super::{
     jsonrpc::Message,
     origin::AllowedOrigins,
     rejection::{Rejection, RejectionResponder},
-    revocable_stream,
+    revocable_stream::{self, Access},
 };
 use crate::{
     audit::RequestInfo,
-    auth::{Authenticator, BearerToken, Caller, Epoch, RevocationClock},
+    auth::{Authenticator, BearerToken, Caller, RevocationClock},
     mcp::AuthenticatedRequest,
     registry::{Authorized, DecisionError, Dispatcher},
 };
@@ -49,12 +49,6 @@ struct Progress<'a> {
     info: RequestInfo<'a>,
     caller: Option<Arc<Caller>>,
     tool: Option<Cow<'a, str>>,
-}
-
-/// An authenticated caller, and the epoch before the token was validated.
-struct Session {
-    caller: Arc<Caller>,
-    since: Epoch,
 }
 
 impl Gate {
@@ -89,12 +83,12 @@ impl Gate {
         // Before the token is validated, which takes time: an overloaded server rejects immediately.
         let mut in_flight = self.in_flight.acquire()?;
         let token = BearerToken::from_headers(&parts.headers)?;
-        let mut session = self.authenticate(&token, progress).await?;
-        in_flight.assign(&session.caller, &token)?;
+        let mut access = self.authenticate(&token, progress).await?;
+        in_flight.assign(&access.caller, &token)?;
         let body = self.read_body(body).await?;
         // Reading may take long enough for the caller's access to end.
-        if !session.is_current(&self.revocation_clock) {
-            session = self.authenticate(&token, progress).await?;
+        if !access.is_current() {
+            access = self.authenticate(&token, progress).await?;
         }
         drop(token);
         let body = buffer.get_or_init(|| body);
@@ -102,11 +96,11 @@ impl Gate {
         if let Some(message) = &message {
             progress.read(message);
             message.check_call_params()?;
-            let authorized = self.authorize(progress.tool.as_deref(), &session.caller)?;
+            let authorized = self.authorize(progress.tool.as_deref(), &access.caller)?;
             if let Some(fast_path) = &self.fast_path
                 && let Some(candidate) = fast_path.recognize(&parts.headers, message, authorized)
             {
-                let response = fast_path.respond(candidate, &self.dispatcher, &session.caller, progress.info).await;
+                let response = fast_path.respond(candidate, &self.dispatcher, &access.caller, progress.info).await;
                 let response = response.unwrap_or_else(|scopes| self.responder.step_up(&scopes, progress.info.id));
                 return Ok(in_flight.hold(response));
             }
@@ -114,7 +108,7 @@ impl Gate {
         // The token must not be passed on to anything behind the server (MCP, Token Handling).
         parts.headers.remove(header::AUTHORIZATION);
         let request = Request::from_parts(parts, Body::from(body.clone()));
-        self.forward(request, &session, message.as_ref(), progress.info, in_flight, inner).await
+        self.forward(request, access, message.as_ref(), progress.info, in_flight, inner).await
     }
 
     /// Records a rejection and creates its response. The only exit for rejected requests.
@@ -131,13 +125,13 @@ impl Gate {
         self.responder.respond(rejection, progress.info.id)
     }
 
-    async fn authenticate(&self, token: &BearerToken, progress: &mut Progress<'_>) -> Result<Session, Rejection> {
+    async fn authenticate(&self, token: &BearerToken, progress: &mut Progress<'_>) -> Result<Access, Rejection> {
         progress.caller = None;
-        // Before the token is validated: a revocation from here on ends this session.
+        // Before the token is validated: a revocation from here on ends this access.
         let since = self.revocation_clock.epoch();
         let caller = self.authenticator.authenticate(token).await?;
         progress.caller = Some(Arc::clone(&caller));
-        Ok(Session { caller, since })
+        Ok(Access { caller, since, clock: Arc::clone(&self.revocation_clock) })
     }
 
     async fn read_body(&self, body: Body) -> Result<Bytes, Rejection> {
@@ -171,7 +165,7 @@ impl Gate {
     async fn forward<S>(
         &self,
         mut request: Request<Body>,
-        session: &Session,
+        access: Access,
         message: Option<&Message<'_>>,
         info: RequestInfo<'_>,
         in_flight: InFlightGuard,
@@ -180,7 +174,7 @@ impl Gate {
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
-        let authenticated = AuthenticatedRequest::new(Arc::clone(&session.caller), info.received_at);
+        let authenticated = AuthenticatedRequest::new(Arc::clone(&access.caller), info.received_at);
         request.extensions_mut().insert(authenticated.clone());
         let Ok(mut response) = inner.call(request).await;
         if message.is_some() {
@@ -195,16 +189,7 @@ impl Gate {
                 response = self.responder.step_up(scopes, info.id);
             }
         }
-        let response =
-            revocable_stream::end_with_access(response, &session.caller, session.since, &self.revocation_clock);
-        Ok(in_flight.hold(response))
-    }
-}
-
-impl Session {
-    /// Returns whether the caller's access has neither expired nor been revoked since the token was validated.
-    fn is_current(&self, clock: &RevocationClock) -> bool {
-        !self.caller.is_expired(SystemTime::now()) && clock.is_current(self.caller.owner(), self.since)
+        Ok(in_flight.hold(revocable_stream::end_with_access(response, access)))
     }
 }
 
