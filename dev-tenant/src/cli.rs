@@ -22,7 +22,7 @@ pub(crate) struct Cli {
     /// People, roles and scopes. Without it: a sample company.
     #[arg(long, value_name = "FILE")]
     tenant: Option<PathBuf>,
-    /// Keep clients, tokens and changes in this SQLite file. Without it they are forgotten at exit.
+    /// File that stores clients, tokens and changes to people, such as tenant.jsonl. Default: in memory only.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -133,7 +133,7 @@ impl Cli {
             builder = builder.webhook(WebhookEndpoint::new(&url, &secret)?);
         }
         if let Some(path) = self.data {
-            builder = builder.data(TenantData::open(path).await?);
+            builder = builder.data(TenantData::open(path)?);
         }
         Ok(builder.start().await?)
     }

@@ -54,7 +54,7 @@ impl Tenant {
         webhook: Option<WebhookEndpoint>,
     ) -> Self {
         let (stored, journal) = data.map(TenantData::into_journal).unwrap_or_default();
-        let mut state = State::restore(&stored, &journal);
+        let mut state = State::restore(stored, &journal);
         let shutdown = CancellationToken::new();
         Self {
             config,

@@ -18,7 +18,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::now;
-use crate::data::{Journal, Record};
+use crate::data::{Journal, Records};
 use crate::oauth::Client;
 use crate::secret::random_secret;
 
@@ -59,15 +59,15 @@ pub(crate) struct State {
 
 impl State {
     /// The state as it was written down, or an empty one.
-    pub(crate) fn restore(stored: &[Record], journal: &Journal) -> Self {
+    pub(crate) fn restore(mut stored: Records, journal: &Journal) -> Self {
         Self {
-            credentials: Table::restore("credentials", stored, journal),
-            people: Table::restore("person", stored, journal),
-            clients: Table::restore("client", stored, journal),
-            grants: Table::restore("grant", stored, journal),
-            codes: Table::restore("code", stored, journal),
-            access_tokens: Table::restore("access_token", stored, journal),
-            refresh_tokens: Table::restore("refresh_token", stored, journal),
+            credentials: Table::restore("credentials", &mut stored, journal),
+            people: Table::restore("person", &mut stored, journal),
+            clients: Table::restore("client", &mut stored, journal),
+            grants: Table::restore("grant", &mut stored, journal),
+            codes: Table::restore("code", &mut stored, journal),
+            access_tokens: Table::restore("access_token", &mut stored, journal),
+            refresh_tokens: Table::restore("refresh_token", &mut stored, journal),
             swept_at: 0,
         }
     }

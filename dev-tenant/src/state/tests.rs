@@ -9,7 +9,7 @@ const REDIRECT: &str = "http://127.0.0.1/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 fn empty() -> State {
-    State::restore(&[], &Journal::default())
+    State::restore(Records::new(), &Journal::default())
 }
 
 fn client() -> Client {
