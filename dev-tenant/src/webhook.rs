@@ -1,4 +1,4 @@
-//! Signing and sending webhooks, one after the other, with a few retries.
+//! Webhooks, signed and delivered in order as PropelAuth delivers them through Svix.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,16 +12,30 @@ use uuid::Uuid;
 
 use crate::clock::now;
 
-/// How many webhooks may wait; further ones are dropped and logged.
-const QUEUE: usize = 1000;
+/// Maximum number of queued webhooks. Further ones are dropped and logged.
+const QUEUE_CAPACITY: usize = 1000;
 
-/// How long an endpoint has for an answer.
+/// Timeout of one attempt to deliver a webhook.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pauses before the second and the third attempt.
-const RETRIES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
+/// Delays before the second and the third attempt.
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
 
-/// Where webhooks go, for [`DevTenantBuilder::webhook`](crate::DevTenantBuilder::webhook).
+/// The body of a webhook, with PropelAuth's names.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event_type")]
+pub(crate) enum Event {
+    #[serde(rename = "user.disabled")]
+    Disabled { user_id: String },
+    #[serde(rename = "user.enabled")]
+    Enabled { user_id: String },
+    #[serde(rename = "user.logged_out")]
+    LoggedOut { user_id: String },
+    #[serde(rename = "user.role_changed_within_org")]
+    RoleChanged { user_id: String, org_id: String, old_role: String, new_role: String },
+}
+
+/// The destination of webhooks, for [`DevTenantBuilder::webhook`](crate::DevTenantBuilder::webhook).
 #[derive(Clone)]
 pub struct WebhookEndpoint {
     url: Url,
@@ -29,11 +43,11 @@ pub struct WebhookEndpoint {
 }
 
 impl WebhookEndpoint {
-    /// Checks the address and the `whsec_...` secret that they are signed with.
+    /// Validates the URL and the `whsec_...` secret that signs the webhooks.
     ///
     /// # Errors
     ///
-    /// [`WebhookError`] says which of them is no good.
+    /// [`WebhookError`] names the invalid one.
     pub fn new(url: &str, secret: &str) -> Result<Self, WebhookError> {
         let url = Url::parse(url)
             .ok()
@@ -46,7 +60,7 @@ impl WebhookEndpoint {
         Ok(Self { url, secret: secret.to_owned() })
     }
 
-    /// The address.
+    /// Returns the URL.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
@@ -58,19 +72,22 @@ impl fmt::Debug for WebhookEndpoint {
     }
 }
 
-/// Why a webhook endpoint cannot be used.
+/// Reasons why a webhook endpoint is invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// Not an http or https address.
-    #[error("the webhook address `{0}` is no http or https URL; write one such as http://127.0.0.1:8000/webhooks")]
+    /// The URL is not http or https.
+    #[error("the webhook URL `{0}` is not an http or https URL; use one such as http://127.0.0.1:8000/webhooks")]
     Url(String),
-    /// Not a signing secret.
-    #[error("the webhook secret is not `whsec_` and base64; make one with: echo whsec_$(openssl rand -base64 24)")]
+    /// The secret is not a signing secret.
+    #[error(
+        "the webhook secret must be `whsec_` followed by base64; generate one with: \
+         echo whsec_$(openssl rand -base64 24)"
+    )]
     Secret,
 }
 
-/// The queue of webhooks.
+/// The queue of webhooks. Without an endpoint, it discards them.
 #[derive(Debug, Default)]
 pub(crate) struct Webhooks {
     endpoint: Option<WebhookEndpoint>,
@@ -84,67 +101,71 @@ struct Message {
 }
 
 impl Webhooks {
-    /// Starts the task that sends them, until it is told to stop.
-    pub(crate) fn start(endpoint: Option<WebhookEndpoint>, stop: CancellationToken) -> Self {
+    /// Starts the task that delivers the webhooks, which runs until `shutdown` is cancelled.
+    pub(crate) fn start(endpoint: Option<WebhookEndpoint>, shutdown: CancellationToken) -> Self {
         let queue = endpoint.clone().map(|endpoint| {
-            let (sender, receiver) = channel(QUEUE);
-            tokio::spawn(async move { stop.run_until_cancelled(send_all(endpoint, receiver)).await });
+            let (sender, receiver) = channel(QUEUE_CAPACITY);
+            tokio::spawn(async move { shutdown.run_until_cancelled(deliver_all(endpoint, receiver)).await });
             sender
         });
         Self { endpoint, queue }
     }
 
-    /// Where they go, if anywhere.
+    /// Returns the URL of the endpoint, if there is one.
     pub(crate) fn url(&self) -> Option<&str> {
         self.endpoint.as_ref().map(WebhookEndpoint::url)
     }
 
-    /// Queues an event; forgets it where no endpoint is set.
+    /// Queues an event.
     pub(crate) fn send(&self, event: &impl Serialize) {
         let Some(queue) = &self.queue else { return };
         let body = match serde_json::to_string(event) {
             Ok(body) => body,
-            Err(error) => return tracing::error!(%error, "a webhook cannot be written as JSON"),
+            Err(error) => return tracing::error!(%error, "a webhook cannot be serialized as JSON"),
         };
         let id = format!("msg_{}", Uuid::new_v4().simple());
         if let Err(error) = queue.try_send(Message { id, body }) {
-            tracing::warn!(%error, "a webhook was dropped");
+            tracing::warn!(%error, "dropped a webhook");
         }
     }
 }
 
-async fn send_all(endpoint: WebhookEndpoint, mut messages: Receiver<Message>) {
+async fn deliver_all(endpoint: WebhookEndpoint, mut messages: Receiver<Message>) {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
     let client = if crate::resource::is_loopback(&endpoint.url) { client.no_proxy() } else { client };
     let client = match client.build() {
         Ok(client) => client,
-        Err(error) => return tracing::error!(%error, "webhooks cannot be sent"),
+        Err(error) => return tracing::error!(%error, "cannot create the HTTP client for webhooks"),
     };
     while let Some(message) = messages.recv().await {
-        let mut pauses = RETRIES.into_iter();
-        while let Err(error) = send(&client, &endpoint, &message).await {
-            let Some(pause) = pauses.next() else {
-                tracing::warn!(%error, id = message.id, "a webhook was given up");
+        let mut delays = RETRY_DELAYS.into_iter();
+        while let Err(error) = deliver(&client, &endpoint, &message).await {
+            let Some(delay) = delays.next() else {
+                tracing::warn!(%error, id = message.id, "dropped a webhook after its last attempt");
                 break;
             };
-            tracing::info!(%error, id = message.id, "a webhook is sent again");
-            tokio::time::sleep(pause).await;
+            tracing::info!(%error, id = message.id, ?delay, "retrying a webhook");
+            tokio::time::sleep(delay).await;
         }
     }
 }
 
-/// Why one attempt failed.
+/// Reasons why an attempt to deliver a webhook failed.
 #[derive(Debug, thiserror::Error)]
-enum SendError {
+enum DeliveryError {
     #[error("the endpoint cannot be reached: {0}")]
     Http(#[from] reqwest::Error),
-    #[error("the endpoint answered {0}")]
+    #[error("the endpoint returned the status {0}")]
     Status(reqwest::StatusCode),
-    #[error("it cannot be signed: {0}")]
+    #[error("the webhook cannot be signed: {0}")]
     Sign(#[from] standardwebhooks::WebhookError),
 }
 
-async fn send(client: &reqwest::Client, endpoint: &WebhookEndpoint, message: &Message) -> Result<(), SendError> {
+async fn deliver(
+    client: &reqwest::Client,
+    endpoint: &WebhookEndpoint,
+    message: &Message,
+) -> Result<(), DeliveryError> {
     let timestamp = i64::try_from(now()).unwrap_or(i64::MAX);
     let signature = Webhook::new(&endpoint.secret)?.sign(&message.id, timestamp, message.body.as_bytes())?;
     let response = client
@@ -156,5 +177,5 @@ async fn send(client: &reqwest::Client, endpoint: &WebhookEndpoint, message: &Me
         .body(message.body.clone())
         .send()
         .await?;
-    if response.status().is_success() { Ok(()) } else { Err(SendError::Status(response.status())) }
+    if response.status().is_success() { Ok(()) } else { Err(DeliveryError::Status(response.status())) }
 }

@@ -1,4 +1,4 @@
-//! Reading a `tenant.toml` and checking it entry by entry.
+//! Parsing and validation of `tenant.toml`.
 
 use std::collections::HashSet;
 
@@ -7,10 +7,10 @@ use toml::Spanned;
 
 use super::{ConfigError, Organization, Person, Role, ScopeInfo, TenantConfig, is_scope_token};
 
-/// Reads and checks a `tenant.toml`.
-pub(super) fn read(text: &str) -> Result<TenantConfig, ConfigError> {
+/// Parses and validates a `tenant.toml`.
+pub(super) fn parse(text: &str) -> Result<TenantConfig, ConfigError> {
     let file: File = toml::from_str(text)?;
-    Checker { text }.check(file)
+    Validator { text }.validate(file)
 }
 
 #[derive(Deserialize)]
@@ -45,12 +45,13 @@ struct PersonEntry {
     role: Spanned<String>,
 }
 
-struct Checker<'a> {
+/// Validates the entries in their order. It holds the text to find the line of an entry.
+struct Validator<'a> {
     text: &'a str,
 }
 
-impl Checker<'_> {
-    fn check(&self, file: File) -> Result<TenantConfig, ConfigError> {
+impl Validator<'_> {
+    fn validate(&self, file: File) -> Result<TenantConfig, ConfigError> {
         let scopes = self.scopes(file.scopes)?;
         let roles = self.roles(file.roles, &scopes)?;
         let people = self.people(file.people, &roles)?;
@@ -67,7 +68,7 @@ impl Checker<'_> {
                     scope: entry.name.into_inner(),
                 });
             }
-            self.once(&mut seen, "scope", &entry.name)?;
+            self.require_unique(&mut seen, "scope", &entry.name)?;
             scopes.push(ScopeInfo { name: entry.name.into_inner(), description: entry.description });
         }
         Ok(scopes)
@@ -77,11 +78,11 @@ impl Checker<'_> {
         let mut seen = HashSet::new();
         let mut roles = Vec::with_capacity(entries.len());
         for entry in entries {
-            self.once(&mut seen, "role", &entry.name)?;
-            let mut held = HashSet::new();
+            self.require_unique(&mut seen, "role", &entry.name)?;
+            let mut listed = HashSet::new();
             for scope in &entry.scopes {
-                self.once(&mut held, "scope of the role", scope)?;
-                if !scopes.iter().any(|known| known.name == *scope.get_ref()) {
+                self.require_unique(&mut listed, "scope of the role", scope)?;
+                if !scopes.iter().any(|defined| defined.name == *scope.get_ref()) {
                     return Err(ConfigError::UnknownScope {
                         line: self.line(scope),
                         role: entry.name.into_inner(),
@@ -101,15 +102,15 @@ impl Checker<'_> {
         let (mut ids, mut emails) = (HashSet::new(), HashSet::new());
         let mut people = Vec::with_capacity(entries.len());
         for entry in entries {
-            self.once(&mut ids, "person id", &entry.id)?;
-            self.once(&mut emails, "e-mail address", &entry.email)?;
+            self.require_unique(&mut ids, "person id", &entry.id)?;
+            self.require_unique(&mut emails, "e-mail address", &entry.email)?;
             if !roles.iter().any(|role| role.name == *entry.role.get_ref()) {
-                let known: Vec<_> = roles.iter().map(|role| role.name.as_str()).collect();
+                let roles: Vec<_> = roles.iter().map(|role| role.name.as_str()).collect();
                 return Err(ConfigError::UnknownRole {
                     line: self.line(&entry.role),
                     person: entry.name.into_inner(),
                     role: entry.role.into_inner(),
-                    known: known.join(", "),
+                    roles: roles.join(", "),
                 });
             }
             people.push(Person {
@@ -123,8 +124,8 @@ impl Checker<'_> {
         Ok(people)
     }
 
-    /// Refuses an empty value and one that was seen before.
-    fn once(
+    /// Rejects an empty value and a duplicate.
+    fn require_unique(
         &self,
         seen: &mut HashSet<String>,
         kind: &'static str,
