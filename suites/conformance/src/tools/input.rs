@@ -45,7 +45,7 @@ fn roots() -> Result<InputRequest, ToolError> {
 
 /// Returns a field of a form that the user has accepted.
 fn field<'a>(context: &'a Context, key: &str, field: &str) -> Option<&'a Value> {
-    let response = context.answer(key)?;
+    let response = context.input_response(key)?;
     (response["action"] == "accept").then(|| &response["content"][field])
 }
 
@@ -61,7 +61,7 @@ async fn test_input_required_result_elicitation(context: &Context) -> Result<Str
 /// Ask the client's model for the capital of France.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_input_required_result_sampling(context: &Context) -> Result<String, ToolError> {
-    let Some(response) = context.answer("capital_question") else {
+    let Some(response) = context.input_response("capital_question") else {
         let question = sampling("What is the capital of France?", 100)?;
         return Err(InputRequired::request("capital_question", question).into());
     };
@@ -71,7 +71,7 @@ async fn test_input_required_result_sampling(context: &Context) -> Result<String
 /// Count the client's roots.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_input_required_result_list_roots(context: &Context) -> Result<String, ToolError> {
-    match context.answer("client_roots").and_then(|response| response["roots"].as_array()) {
+    match context.input_response("client_roots").and_then(|response| response["roots"].as_array()) {
         Some(roots) => Ok(format!("The client has {} roots.", roots.len())),
         None => Err(InputRequired::request("client_roots", roots()?).into()),
     }
@@ -98,7 +98,7 @@ async fn test_input_required_result_tampered_state(context: &Context) -> Result<
 /// Request elicitation, sampling and roots in one round.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_input_required_result_multiple_inputs(context: &Context) -> Result<String, ToolError> {
-    let responses = ["user_name", "greeting", "client_roots"].map(|key| context.answer(key));
+    let responses = ["user_name", "greeting", "client_roots"].map(|key| context.input_response(key));
     match (responses, context.request_state()) {
         ([Some(user), Some(greeting), Some(_)], Some("asked")) => {
             Ok(format!("{} {}", greeting["content"]["text"], user["content"]["name"]))
@@ -133,7 +133,7 @@ async fn test_input_required_result_multi_round(context: &Context) -> Result<Str
 /// Ask the user if the client supports elicitation, otherwise the client's model.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_input_required_result_capabilities(context: &Context) -> Result<String, ToolError> {
-    if let Some(response) = context.answer("name") {
+    if let Some(response) = context.input_response("name") {
         return Ok(format!("The response is {}.", response["content"]));
     }
     let client = context.client_capabilities().unwrap_or_default();
@@ -150,7 +150,7 @@ async fn test_input_required_result_capabilities(context: &Context) -> Result<St
 /// Request sampling, even if the client does not support it.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_missing_capability(context: &Context) -> Result<String, ToolError> {
-    match context.answer("anything") {
+    match context.input_response("anything") {
         Some(response) => Ok(format!("The model says: {}", response["content"]["text"])),
         None => Err(InputRequired::request("anything", sampling("Say something", 50)?).into()),
     }
@@ -159,7 +159,7 @@ async fn test_missing_capability(context: &Context) -> Result<String, ToolError>
 /// Ask the user in a response that may be a stream.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_streaming_elicitation(context: &Context) -> Result<&'static str, ToolError> {
-    match context.answer("confirm") {
+    match context.input_response("confirm") {
         Some(_) => Ok("The user responded."),
         None => Err(InputRequired::request("confirm", confirmation()?).into()),
     }
@@ -168,7 +168,7 @@ async fn test_streaming_elicitation(context: &Context) -> Result<&'static str, T
 /// Ask the client's model.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_sampling(prompt: String, context: &Context) -> Result<String, ToolError> {
-    match context.answer("sample") {
+    match context.input_response("sample") {
         Some(response) => Ok(format!("LLM response: {}", response["content"]["text"])),
         None => Err(InputRequired::request("sample", sampling(&prompt, 100)?).into()),
     }
@@ -177,7 +177,7 @@ async fn test_sampling(prompt: String, context: &Context) -> Result<String, Tool
 /// Ask the user.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_elicitation(message: String, context: &Context) -> Result<String, ToolError> {
-    let Some(response) = context.answer("user") else {
+    let Some(response) = context.input_response("user") else {
         let fields = json!({ "username": { "type": "string" }, "email": { "type": "string" } });
         return Err(InputRequired::request("user", form(&message, &fields)?).into());
     };
@@ -187,7 +187,7 @@ async fn test_elicitation(message: String, context: &Context) -> Result<String, 
 /// Ask the user with a default value for each kind of field (SEP-1034).
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_elicitation_sep1034_defaults(context: &Context) -> Result<String, ToolError> {
-    let Some(response) = context.answer("user") else {
+    let Some(response) = context.input_response("user") else {
         let fields = json!({
             "name": { "type": "string", "default": "John Doe" },
             "age": { "type": "integer", "default": 30 },
@@ -203,7 +203,7 @@ async fn test_elicitation_sep1034_defaults(context: &Context) -> Result<String, 
 /// Ask the user to choose, with each kind of enum field (SEP-1330).
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_elicitation_sep1330_enums(context: &Context) -> Result<String, ToolError> {
-    let Some(response) = context.answer("user") else {
+    let Some(response) = context.input_response("user") else {
         let titled = json!([
             { "const": "value1", "title": "First Option" },
             { "const": "value2", "title": "Second Option" },
