@@ -64,7 +64,7 @@ pub struct Rejection(RejectionResponder);
 impl Rejection {
     /// `resource_metadata` is the address of the protected resource metadata.
     pub fn new(resource_metadata: &str) -> Self {
-        Self(RejectionResponder::new(resource_metadata, Vec::new()))
+        Self(RejectionResponder::new(resource_metadata, &[]))
     }
 
     /// The answer to a call that needs this scope and does not have it, with its challenge.
