@@ -47,14 +47,13 @@ impl Revocations {
     ///
     /// As for [`revoke`](Self::revoke).
     pub async fn revoke_since(&self, revocations: &[Revocation], sent: SystemTime) -> Result<(), ReplicationError> {
-        let result = match &self.replicator {
-            Some(replicator) => replicator.revoke(revocations, sent).await,
-            None => {
-                for revocation in revocations {
-                    self.clock.revoke(revocation);
-                }
-                Ok(())
+        let result = if let Some(replicator) = &self.replicator {
+            replicator.revoke(revocations, sent).await
+        } else {
+            for revocation in revocations {
+                self.clock.revoke(revocation);
             }
+            Ok(())
         };
         for _ in revocations {
             metrics::revocation_applied(sent.elapsed().unwrap_or_default());
