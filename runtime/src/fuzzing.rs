@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::auth::{BearerToken, CredentialsError};
 pub use crate::{
-    gate::fuzzing::{challenge, envelope},
+    gate::fuzzing::{challenge, jsonrpc},
     propelauth::fuzzing::{introspection, webhook},
 };
 
@@ -16,7 +16,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: [Target; 5] = [
     ("bearer", bearer),
     ("challenge", challenge),
-    ("envelope", envelope),
+    ("jsonrpc", jsonrpc),
     ("introspection", introspection),
     ("webhook", webhook),
 ];

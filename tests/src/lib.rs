@@ -33,7 +33,7 @@ pub use tool_bodies::ToolBodies;
 use toolgate::Scopes;
 // `#[tool]` and `scope!` expect `SCOPES` in the crate root.
 pub use tools::{DUPLICATE_NAME_SCOPES, SCOPES};
-pub use webhook::{WEBHOOK_SECRET, WebhookDelivery};
+pub use webhook::{WEBHOOK_SECRET, WebhookDelivery, WithWebhooks};
 
 /// Maximum time for anything that a test waits for. Only a broken server takes this long.
 pub const DEADLINE: Duration = Duration::from_secs(20);

@@ -6,10 +6,50 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
+use toolgate::{
+    PropelAuth,
+    auth::{BearerToken, Claims, Revocations, Route, TokenValidator, ValidationError, async_trait},
+};
+
 use crate::{HttpResponse, http_client, send};
 
 /// Secret with which deliveries are signed unless a test says otherwise.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A validator with the webhook endpoint of PropelAuth, whose secret is [`WEBHOOK_SECRET`].
+#[derive(Debug)]
+pub struct WithWebhooks<V> {
+    validator: V,
+    webhooks: PropelAuth,
+}
+
+impl<V> WithWebhooks<V> {
+    /// Adds the endpoint to a validator.
+    ///
+    /// # Panics
+    ///
+    /// Never: the secret is valid.
+    pub fn new(validator: V) -> Self {
+        let webhooks = PropelAuth::new("http://127.0.0.1:1", "client-id", "client-secret");
+        let webhooks = webhooks.and_then(|webhooks| webhooks.webhook_secret(WEBHOOK_SECRET));
+        Self { validator, webhooks: webhooks.expect("the settings are valid") }
+    }
+}
+
+#[async_trait]
+impl<V: TokenValidator> TokenValidator for WithWebhooks<V> {
+    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        self.validator.validate(token).await
+    }
+
+    fn routes(&self, revocations: Revocations) -> Vec<Route> {
+        self.webhooks.routes(revocations)
+    }
+
+    fn reports_revocations(&self) -> bool {
+        true
+    }
+}
 
 /// A delivery of an event to a server.
 #[derive(Clone, Debug)]

@@ -53,8 +53,10 @@ async fn unknown_tokens_leave_memory_bounded_and_the_valid_token_cached() {
     let server = Server::new("toolgate-tests", &SCOPES)
         .skip_preflight()
         .auth(validator.clone())
-        .cache_ttl(Duration::from_hours(1))
-        .max_cached_tokens(MAX_CACHED_TOKENS)
+        .token_cache(|cache| {
+            cache.ttl = Some(Duration::from_hours(1));
+            cache.max_tokens = MAX_CACHED_TOKENS;
+        })
         .state(ToolBodies::default());
     let client = InProcessClient::new(server);
     assert_eq!(client.list("valid").await.status, 200);

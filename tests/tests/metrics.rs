@@ -65,7 +65,9 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     let metrics_address = free_address();
     let server = TestServer::serve(|url| {
         let server = Server::new("metrics", &SCOPES).server_url(url).auth(propel_auth(&tenant)).skip_preflight();
-        server.metrics_address(metrics_address).cache_ttl(Duration::from_mins(5))
+        server
+            .http(|http| http.metrics_address = Some(metrics_address))
+            .token_cache(|cache| cache.ttl = Some(Duration::from_mins(5)))
     })
     .await;
     eventually("the metrics are served", async || {
@@ -99,13 +101,13 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
         (r#"toolgate_decisions_total{reason="insufficient_scope"}"#, 1.0),
         (r#"toolgate_decisions_total{reason="missing_token"}"#, 1.0),
         (r#"toolgate_decisions_total{reason="invalid_token"}"#, 2.0),
-        (r#"toolgate_cache_lookups_total{result="hit"}"#, 6.0),
+        (r#"toolgate_token_cache_lookups_total{result="hit"}"#, 6.0),
         // The first request with each of the two tokens.
-        (r#"toolgate_cache_lookups_total{result="miss"}"#, 2.0),
-        (r#"toolgate_cache_lookups_total{result="inactive"}"#, 1.0),
+        (r#"toolgate_token_cache_lookups_total{result="miss"}"#, 2.0),
+        (r#"toolgate_token_cache_lookups_total{result="inactive"}"#, 1.0),
         (r#"toolgate_introspection_duration_seconds_count{outcome="active"}"#, 1.0),
         (r#"toolgate_introspection_duration_seconds_count{outcome="inactive"}"#, 1.0),
-        ("toolgate_breaker_state", 0.0),
+        ("toolgate_circuit_breaker_state", 0.0),
         ("toolgate_requests_in_flight", 0.0),
     ] {
         assert!((before.get(sample) - value).abs() < f64::EPSILON, "{sample} is not {value}:\n{}", before.text);
@@ -138,7 +140,7 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
         assert_eq!(uncached.list().await.status, 503);
     }
     let open = Metrics::scrape(metrics_address).await;
-    assert!((open.get("toolgate_breaker_state") - 2.0).abs() < f64::EPSILON, "{}", open.text);
+    assert!((open.get("toolgate_circuit_breaker_state") - 2.0).abs() < f64::EPSILON, "{}", open.text);
     assert!(open.get(r#"toolgate_introspection_duration_seconds_count{outcome="unavailable"}"#) >= 5.0);
     assert!((open.get(r#"toolgate_decisions_total{reason="tokens_unavailable"}"#) - 5.0).abs() < f64::EPSILON);
 
@@ -146,7 +148,7 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     let second = Server::new("metrics", &SCOPES)
         .server_url("http://127.0.0.1:8000")
         .auth(StaticTokens::new())
-        .metrics_address(metrics_address)
+        .http(|http| http.metrics_address = Some(metrics_address))
         .skip_preflight();
     let error = second.build().unwrap().serve_on(TestServer::listener().await, std::future::pending()).await;
     assert!(matches!(&error, Err(Error::ListenForMetrics { .. })), "{error:?}");

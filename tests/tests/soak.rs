@@ -111,10 +111,12 @@ struct Soak {
 impl Soak {
     async fn start(audit: AuditFiles) -> Self {
         let tenant = start_tenant().await;
-        let auth = propel_auth(&tenant).timeout(Duration::from_millis(250));
+        let auth = propel_auth(&tenant).timeout(Duration::from_millis(250)).webhook_secret(WEBHOOK_SECRET).unwrap();
         let server = TestServer::with(|server| {
-            let server = server.auth(auth).webhook_secret(WEBHOOK_SECRET);
-            server.cache_ttl(Duration::from_secs(2)).max_cached_tokens(MAX_CACHED_TOKENS)
+            server.auth(auth).token_cache(|cache| {
+                cache.ttl = Some(Duration::from_secs(2));
+                cache.max_tokens = MAX_CACHED_TOKENS;
+            })
         })
         .await;
         let [harriet, sanna] = ["HR", "Support"].map(|role| tenant.person_of_role(role).unwrap().id);

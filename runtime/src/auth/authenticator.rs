@@ -4,7 +4,10 @@ use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
-use super::{Audience, BearerToken, Caller, Claims, Peers, TokenCache, Upstream, ValidationError, cache::Answer};
+use super::{
+    Audience, BearerToken, Caller, Claims, GuardedValidator, Replicator, TokenCache, ValidationError,
+    token_cache::LoadedCaller,
+};
 use crate::scope::ScopeIndex;
 
 /// What a token without a matching audience is worth. The default, and the only safe answer, is nothing.
@@ -18,29 +21,29 @@ pub(crate) enum AudiencePolicy {
 
 /// Turns tokens into callers: remembered or asked about, with the checks that hold for every validator.
 pub(crate) struct Authenticator {
-    upstream: Upstream,
+    validator: GuardedValidator,
     cache: TokenCache,
     index: Arc<ScopeIndex>,
     resource: String,
     audience: AudiencePolicy,
-    peers: Option<Arc<dyn Peers>>,
+    replicator: Option<Arc<dyn Replicator>>,
 }
 
 impl Authenticator {
     pub(crate) fn new(
-        upstream: Upstream,
+        validator: GuardedValidator,
         cache: TokenCache,
         index: Arc<ScopeIndex>,
         resource: String,
         audience: AudiencePolicy,
     ) -> Self {
-        Self { upstream, cache, index, resource, audience, peers: None }
+        Self { validator, cache, index, resource, audience, replicator: None }
     }
 
     /// Hears and tells these about revocations and tokens.
-    pub(crate) fn with_peers(mut self, peers: Option<Arc<dyn Peers>>) -> Self {
-        self.cache = self.cache.with_peers(peers.clone());
-        self.peers = peers;
+    pub(crate) fn with_replicator(mut self, replicator: Option<Arc<dyn Replicator>>) -> Self {
+        self.cache = self.cache.with_replicator(replicator.clone());
+        self.replicator = replicator;
         self
     }
 
@@ -52,30 +55,30 @@ impl Authenticator {
     }
 
     /// The authorization server was found to answer.
-    pub(crate) fn answers_again(&self) {
-        self.upstream.answers_again();
+    pub(crate) fn close_circuit(&self) {
+        self.validator.close_circuit();
     }
 
-    async fn ask(&self, token: &BearerToken) -> Result<Answer, ValidationError> {
-        if let Some(answer) = self.ask_peers(token).await {
+    async fn ask(&self, token: &BearerToken) -> Result<LoadedCaller, ValidationError> {
+        if let Some(answer) = self.load_from_replicas(token).await {
             return Ok(answer);
         }
         // Before the question, as everything that its answer is measured by.
-        let place = self.peers.as_ref().and_then(|peers| peers.place());
+        let place = self.replicator.as_ref().and_then(|replicator| replicator.position());
         let asked_at = Instant::now();
-        let claims = self.upstream.validate(token).await?;
+        let claims = self.validator.validate(token).await?;
         self.check(&claims)?;
-        if let (Some(peers), Some(place)) = (&self.peers, place) {
-            peers.share(token, &place, asked_at, &claims);
+        if let (Some(replicator), Some(place)) = (&self.replicator, place) {
+            replicator.share(token, &place, asked_at, &claims);
         }
         Ok(self.caller(&claims).into())
     }
 
     /// What another replica was told, if it passes every check of this one.
-    async fn ask_peers(&self, token: &BearerToken) -> Option<Answer> {
-        let answer = self.peers.as_ref()?.answer(token).await?;
+    async fn load_from_replicas(&self, token: &BearerToken) -> Option<LoadedCaller> {
+        let answer = self.replicator.as_ref()?.shared_introspection(token).await?;
         self.check(&answer.claims).ok()?;
-        Some(Answer { caller: self.caller(&answer.claims), asked: Some((answer.since, answer.asked_at)) })
+        Some(LoadedCaller { caller: self.caller(&answer.claims), asked: Some((answer.since, answer.asked_at)) })
     }
 
     fn caller(&self, claims: &Claims) -> Arc<Caller> {
@@ -124,18 +127,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::auth::{CacheLimits, Revocations, StaticTokens, TokenValidator};
+    use crate::auth::{RevocationClock, StaticTokens, TokenCacheConfig, TokenValidator};
 
     fn authenticator(validator: impl TokenValidator, resource: &str, policy: AudiencePolicy) -> Authenticator {
-        let limits = CacheLimits {
-            ttl: Duration::ZERO,
-            inactive_ttl: Duration::ZERO,
-            grace: Duration::ZERO,
-            max_tokens: 1,
-            max_bytes: 1,
-        };
-        let cache = TokenCache::new(limits, Arc::new(Revocations::new(Duration::ZERO)));
-        let upstream = Upstream::new(Arc::new(validator), Arc::default());
+        let config = TokenCacheConfig { ttl: Some(Duration::ZERO), ..TokenCacheConfig::default() };
+        let cache = TokenCache::new(config, Arc::new(RevocationClock::new(Duration::ZERO)));
+        let upstream = GuardedValidator::new(Arc::new(validator), Arc::default());
         Authenticator::new(upstream, cache, Arc::default(), resource.to_owned(), policy)
     }
 

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Claims, kept::KeptClaims, revocation::Holder};
-use crate::scope::{Scope, ScopeIndex, ScopeSet, Shortfall};
+use super::{Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner};
+use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 
 /// The caller of a tool: what the authorization server says of the token. Never the token itself.
 ///
@@ -24,7 +24,7 @@ use crate::scope::{Scope, ScopeIndex, ScopeSet, Shortfall};
 /// ```
 #[derive(Clone)]
 pub struct Caller {
-    claims: KeptClaims,
+    claims: CompactClaims,
     granted: ScopeSet,
     index: Arc<ScopeIndex>,
 }
@@ -32,7 +32,7 @@ pub struct Caller {
 impl Caller {
     pub(crate) fn new(claims: &Claims, index: Arc<ScopeIndex>) -> Self {
         let granted = index.expand(claims.scopes.iter().map(String::as_str));
-        Self { claims: KeptClaims::new(claims), granted, index }
+        Self { claims: CompactClaims::new(claims), granted, index }
     }
 
     /// The user's ID (`sub`), if the token has one. A token that a machine got for itself may have none.
@@ -104,7 +104,7 @@ impl Caller {
         if self.has(scope) {
             return Ok(());
         }
-        Err(InsufficientScope(Shortfall { required: vec![scope.name()], missing: vec![scope.name()] }))
+        Err(InsufficientScope(MissingScopes { required: vec![scope.name()], missing: vec![scope.name()] }))
     }
 
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
@@ -112,8 +112,8 @@ impl Caller {
     }
 
     /// Whose access it is that a revocation can end.
-    pub(crate) fn holder(&self) -> Holder<'_> {
-        Holder { user: self.user_id(), org: self.org_id() }
+    pub(crate) fn owner(&self) -> TokenOwner<'_> {
+        TokenOwner { user: self.user_id(), org: self.org_id() }
     }
 
     /// About how many bytes are kept for this caller.
@@ -143,7 +143,7 @@ impl fmt::Debug for Caller {
 /// The caller's token lacks a scope that the tool's body asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the token lacks the scope {}", .0.missing.join(" "))]
-pub struct InsufficientScope(pub(crate) Shortfall);
+pub struct InsufficientScope(pub(crate) MissingScopes);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Finding, Unavailable};
+use super::{Diagnostic, Unavailable};
 
 /// What the last question to the authorization server came to, and what the start-up found.
 #[derive(Debug, Default)]
@@ -17,9 +17,9 @@ pub(crate) struct Readiness {
 #[derive(Debug, Default)]
 struct State {
     tokens: Tokens,
-    /// The fatal findings that have not been mended yet.
+    /// The fatal diagnostics that have not been mended yet.
     start_up: Vec<&'static str>,
-    stopping: bool,
+    shutting_down: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum Tokens {
     /// Nobody asked yet.
     #[default]
     Unknown,
-    Checked,
+    Succeeding,
     Failing(&'static str),
 }
 
@@ -36,16 +36,16 @@ const UNAVAILABLE: &str = "authorization_server_unavailable";
 
 impl Readiness {
     /// The authorization server answered about a token.
-    pub(crate) fn answered(&self) {
-        self.lock().checked();
+    pub(crate) fn validation_succeeded(&self) {
+        self.lock().validation_succeeded();
     }
 
     /// It did not. Says so in the log when it begins, with what to do about it; not for every call that follows.
-    pub(crate) fn failed(&self, unavailable: &Unavailable) {
-        let reason = if unavailable.is_our_fault() { CREDENTIALS_REFUSED } else { UNAVAILABLE };
+    pub(crate) fn validation_failed(&self, unavailable: &Unavailable) {
+        let reason = if unavailable.is_misconfigured() { CREDENTIALS_REFUSED } else { UNAVAILABLE };
         let mut state = self.lock();
         if state.tokens != Tokens::Failing(reason) {
-            if unavailable.is_our_fault() {
+            if unavailable.is_misconfigured() {
                 tracing::error!(
                     reason = %unavailable,
                     "this server's own credentials are refused: no token can be checked until they are right"
@@ -59,13 +59,13 @@ impl Readiness {
         self.unready.notify_waiters();
     }
 
-    /// What a preflight found. One without a fatal finding proves that tokens can be checked.
-    pub(crate) fn looked(&self, findings: &[Finding]) {
-        let mut fatal: Vec<_> = findings.iter().filter(|found| found.is_fatal()).map(Finding::code).collect();
+    /// What a preflight found. One without a fatal diagnostic proves that tokens can be checked.
+    pub(crate) fn preflight_finished(&self, diagnostics: &[Diagnostic]) {
+        let mut fatal: Vec<_> = diagnostics.iter().filter(|found| found.is_fatal()).map(Diagnostic::code).collect();
         fatal.dedup();
         let mut state = self.lock();
         if fatal.is_empty() {
-            state.checked();
+            state.validation_succeeded();
         }
         state.start_up = fatal;
         drop(state);
@@ -73,17 +73,17 @@ impl Readiness {
     }
 
     /// From here on nobody should send requests.
-    pub(crate) fn stopping(&self) {
-        self.lock().stopping = true;
+    pub(crate) fn shutting_down(&self) {
+        self.lock().shutting_down = true;
     }
 
     /// Why not to send requests here, in words for programs; none if all is well.
     pub(crate) fn reasons(&self) -> Vec<&'static str> {
         let state = self.lock();
-        let mut reasons: Vec<_> = state.stopping.then_some("shutting_down").into_iter().collect();
+        let mut reasons: Vec<_> = state.shutting_down.then_some("shutting_down").into_iter().collect();
         reasons.extend(&state.start_up);
         match state.tokens {
-            Tokens::Checked => {}
+            Tokens::Succeeding => {}
             // What was found says more.
             Tokens::Unknown if !state.start_up.is_empty() => {}
             Tokens::Unknown => reasons.push("not_checked_yet"),
@@ -96,7 +96,7 @@ impl Readiness {
     /// Whether all is well with the authorization server.
     pub(crate) fn is_healthy(&self) -> bool {
         let state = self.lock();
-        state.tokens == Tokens::Checked && state.start_up.is_empty()
+        state.tokens == Tokens::Succeeding && state.start_up.is_empty()
     }
 
     /// Waits until something is not well with it.
@@ -117,11 +117,11 @@ impl Readiness {
 }
 
 impl State {
-    fn checked(&mut self) {
+    fn validation_succeeded(&mut self) {
         if matches!(self.tokens, Tokens::Failing(_)) {
             tracing::info!("tokens can be checked again");
         }
-        self.tokens = Tokens::Checked;
+        self.tokens = Tokens::Succeeding;
     }
 }
 
@@ -133,19 +133,23 @@ mod tests {
     fn it_says_why_it_is_not_ready() {
         let readiness = Readiness::default();
         assert_eq!(readiness.reasons(), ["not_checked_yet"]);
-        readiness.looked(&[Finding::fatal("a", "…"), Finding::warning("b", "…"), Finding::fatal("a", "…")]);
+        readiness.preflight_finished(&[
+            Diagnostic::fatal("a", "…"),
+            Diagnostic::warning("b", "…"),
+            Diagnostic::fatal("a", "…"),
+        ]);
         assert_eq!(readiness.reasons(), ["a"]);
-        readiness.answered();
+        readiness.validation_succeeded();
         assert_eq!(readiness.reasons(), ["a"], "an answer about a token mends nothing else");
-        readiness.failed(&Unavailable::new("…"));
+        readiness.validation_failed(&Unavailable::new("…"));
         assert_eq!(readiness.reasons(), ["a", UNAVAILABLE]);
-        readiness.looked(&[Finding::warning("b", "…")]);
+        readiness.preflight_finished(&[Diagnostic::warning("b", "…")]);
         assert_eq!(readiness.reasons(), [""; 0]);
-        readiness.failed(&Unavailable::new("…").our_fault());
+        readiness.validation_failed(&Unavailable::new("…").misconfigured());
         assert_eq!(readiness.reasons(), [CREDENTIALS_REFUSED]);
-        readiness.answered();
+        readiness.validation_succeeded();
         assert!(readiness.is_healthy());
-        readiness.stopping();
+        readiness.shutting_down();
         assert_eq!(readiness.reasons(), ["shutting_down"]);
     }
 
@@ -153,14 +157,14 @@ mod tests {
     async fn whoever_mends_it_is_told_when_it_breaks() {
         let readiness = std::sync::Arc::new(Readiness::default());
         readiness.until_unhealthy().await;
-        readiness.answered();
+        readiness.validation_succeeded();
         let waiting = tokio::spawn({
             let readiness = readiness.clone();
             async move { readiness.until_unhealthy().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        readiness.failed(&Unavailable::new("…"));
+        readiness.validation_failed(&Unavailable::new("…"));
         waiting.await.unwrap();
     }
 }

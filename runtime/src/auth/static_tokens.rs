@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Audience, BearerToken, Claims, TokenValidator, ValidationError};
 
-/// A fixed set of tokens and their claims, for tests. Everybody who reads the test knows them: never use it in
+/// A fixed set of tokens and their claims, for tests. All who reads the test knows them: never use it in
 /// production.
 ///
 /// ```

@@ -68,7 +68,7 @@ fn every_invalid_schema_is_a_build_problem() {
     let error = support::server(&INVALID_SCHEMAS).build().expect_err("three tools have an invalid schema");
     let problem = "the schema of its arguments is not valid";
     assert_eq!(
-        error.problems(),
+        error.problems().iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
             format!("the tool `dangling`: {problem}: Pointer '/$defs/Missing' does not exist"),
             format!("the tool `unmatched`: {problem}: \"(\" is not a \"regex\""),

@@ -51,8 +51,8 @@ async fn a1_metadata_is_served_at_the_endpoint_path_and_at_the_root_and_names_th
 async fn a1_a_server_below_a_path_serves_metadata_at_the_address_of_rfc_9728() {
     let tenant = start_tenant().await;
     let server = |url| {
-        let server = Server::new("below", &SCOPES).server_url(format!("{url}/tools/")).path("/agents/mcp");
-        server.auth(propel_auth(&tenant))
+        let server = Server::new("below", &SCOPES).server_url(format!("{url}/tools/")).auth(propel_auth(&tenant));
+        server.http(|http| http.endpoint_path = "/agents/mcp".to_owned())
     };
     let server = TestServer::serve(server).await;
     assert_eq!(server.endpoint, format!("{}/tools/agents/mcp", server.url));

@@ -60,7 +60,7 @@ async fn a_response_that_is_not_json_gets_503() {
 #[tokio::test]
 async fn an_oversized_response_gets_503() {
     assert_fails_closed(Fault::oversized(), |auth| auth).await;
-    assert_fails_closed(Fault::Oversized { bytes: 2_000 }, |auth| auth.max_answer_bytes(1_000)).await;
+    assert_fails_closed(Fault::Oversized { bytes: 2_000 }, |auth| auth.max_response_bytes(1_000)).await;
 }
 
 #[tokio::test]

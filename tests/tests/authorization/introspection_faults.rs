@@ -64,7 +64,10 @@ async fn every_fault_has_its_status_and_number_of_introspections() {
 async fn no_fault_affects_a_cached_token() {
     let tenant = start_tenant().await;
     // The token stays cached for the whole test.
-    let server = TestServer::with(|server| server.auth(propel_auth(&tenant)).cache_ttl(Duration::from_mins(5))).await;
+    let server = TestServer::with(|server| {
+        server.auth(propel_auth(&tenant)).token_cache(|cache| cache.ttl = Some(Duration::from_mins(5)))
+    })
+    .await;
     let client = server.client_with(&token_for(&tenant, "HR", &server.endpoint), Revision::Modern);
     assert_eq!(status(&client).await, 200);
     for (fault, ..) in faults() {
@@ -105,8 +108,10 @@ fn in_process(tenant: &DevTenant) -> (InProcessClient, ToolBodies) {
     let server = Server::new("toolgate-tests", &SCOPES)
         .skip_preflight()
         .auth(propel_auth(tenant))
-        .max_requests_in_flight(20_000)
-        .max_requests_per_caller(20_000)
+        .limits(|limits| {
+            limits.max_requests_in_flight = 20_000;
+            limits.max_requests_per_caller = 20_000;
+        })
         .state(bodies.clone());
     (InProcessClient::new(server), bodies)
 }

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use serde_json::{Value, json};
-use toolgate::auth::{Claims, StaticTokens};
+use toolgate::{
+    auth::{Claims, StaticTokens},
+    scope,
+};
 use toolgate_tests::{HttpResponse, Revision, TestServer, send, start_tenant, tenant_server, token_for, tokens};
 
 /// Tool, token, required scopes in the challenge, missing scopes.
@@ -68,7 +71,10 @@ async fn a9_a_token_of_the_tenant_gets_the_same_challenge() {
 
 #[tokio::test]
 async fn a9_a_scope_required_for_all_tools_is_in_the_challenge() {
-    let server = TestServer::with(|server| server.auth(tokens()).require_all_tools("reports:read")).await;
+    let server = TestServer::with(|server| {
+        server.auth(tokens()).require_for_all_tools(scope!("reports:read", in toolgate_tests::SCOPES))
+    })
+    .await;
     for revision in Revision::BOTH {
         let response = server.client_with("nothing", revision).call("people_public", json!({})).await;
         let required = ["people:read:public", "reports:read"];

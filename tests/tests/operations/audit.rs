@@ -76,7 +76,7 @@ async fn start(max_bytes: u64, configure: impl FnOnce(Server) -> Server) -> Audi
         .token("token-closer", claims(&["tickets:read", "tickets:close"]));
     let server = TestServer::serve(|url| {
         let server = Server::new("audit", &TICKET_SCOPES).server_url(url).auth(tokens).skip_preflight();
-        configure(server.max_requests_per_caller(500))
+        configure(server.limits(|limits| limits.max_requests_per_caller = 500))
     });
     AuditedServer { server: server.await, path, _directory: directory, guard, subscriber }
 }
@@ -114,7 +114,7 @@ fn without_times(mut line: Value) -> Value {
 async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     for fast_path in [true, false] {
-        let audited = start(u64::MAX, |server| server.direct_path(fast_path)).await;
+        let audited = start(u64::MAX, |server| server.fast_path(fast_path)).await;
         let reader = audited.client("token-reader");
         let closer = audited.client("token-closer");
         let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
@@ -228,7 +228,8 @@ async fn no_record_is_lost_in_concurrent_calls_and_rotations() {
 #[tokio::test]
 async fn a_call_whose_client_disconnects_is_recorded_as_cancelled() {
     for fast_path in [true, false] {
-        let audited = start(u64::MAX, |server| server.include(&toolgate_tests::SCOPES).direct_path(fast_path)).await;
+        let audited =
+            start(u64::MAX, |server| server.add_tools_from(&toolgate_tests::SCOPES).fast_path(fast_path)).await;
         let client = audited.client("token-reader");
         let call = tokio::spawn(async move { client.call("waits", json!({})).await });
         audited.server.bodies.wait_for_start(1).await;

@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 
-use toolgate::{Error, PropelAuth, Server, auth::StaticTokens};
-use toolgate_tests::{DUPLICATE_NAME_SCOPES, SCOPES, TestServer, ToolBodies, tokens};
+use toolgate::{Error, PropelAuth, Server, auth::StaticTokens, scope};
+use toolgate_tests::{DUPLICATE_NAME_SCOPES, SCOPES, TestServer, ToolBodies, WithWebhooks, tokens};
 
 fn server() -> Server {
     Server::new("toolgate-tests", &SCOPES).auth(tokens()).state(ToolBodies::default())
 }
 
 fn problems(server: Server) -> Vec<String> {
-    server.build().expect_err("the server has a problem").problems().to_vec()
+    let error = server.build().expect_err("the server has a problem");
+    error.problems().iter().map(ToString::to_string).collect()
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -20,8 +21,8 @@ fn address(text: &str) -> SocketAddr {
 #[test]
 fn an_invalid_server_url_is_rejected_by_variable_name() {
     for (url, word) in [
-        ("mcp.example.com", "not a URL"),
-        ("", "not a URL"),
+        ("mcp.example.com", "must be the URL"),
+        ("", "must be the URL"),
         ("ftp://mcp.example.com", "scheme"),
         ("https://mcp.example.com/?a=b", "query"),
         ("https://mcp.example.com/#a", "fragment"),
@@ -104,16 +105,16 @@ fn a_missing_validator_is_a_build_problem() {
 fn every_build_problem_is_reported() {
     let server = Server::new("duplicates", &DUPLICATE_NAME_SCOPES)
         .server_url("https://mcp.example.com#a")
-        .path("mcp/")
+        .http(|http| http.endpoint_path = "mcp/".to_owned())
         .auth(StaticTokens::new())
         .auth(StaticTokens::new())
-        .require_all_tools("no:such:scope");
+        .require_for_all_tools(scope!("files:read", in toolgate_tests::SCOPES));
     let problems = problems(server).join("\n");
     for part in [
         "SERVER_URL",
         "mcp/",
         "`auth` was called twice",
-        "no:such:scope",
+        "files:read",
         "two tools are named `duplicate`",
         "Mutex<u8>",
     ] {
@@ -143,14 +144,18 @@ async fn a_port_in_use_is_reported_in_one_line() {
 
 #[test]
 fn requiring_and_skipping_the_preflight_exclude_each_other() {
-    let problems = problems(server().strict().skip_preflight());
-    assert!(problems[0].contains("`strict` and `skip_preflight`"), "{problems:?}");
+    let problems = problems(server().require_preflight().skip_preflight());
+    assert!(problems[0].contains("`require_preflight` and `skip_preflight`"), "{problems:?}");
 }
 
 #[test]
 fn the_endpoint_must_not_have_the_path_of_another_route() {
+    let server = || {
+        let server = Server::new("toolgate-tests", &SCOPES).auth(WithWebhooks::new(tokens()));
+        server.state(ToolBodies::default())
+    };
     for path in ["/healthz", "/readyz", "/webhooks/propelauth"] {
-        let problems = problems(server().path(path));
+        let problems = problems(server().http(|http| http.endpoint_path = path.to_owned()));
         assert!(problems[0].contains(path), "{problems:?}");
     }
 }

@@ -45,7 +45,7 @@ fn built(auth: PropelAuth) -> BuiltServer {
 
 async fn diagnostics(auth: PropelAuth) -> Vec<(Severity, &'static str, String)> {
     let preflight = built(auth).preflight().await;
-    let diagnostics = preflight.findings().iter();
+    let diagnostics = preflight.diagnostics().iter();
     diagnostics.map(|diagnostic| (diagnostic.severity(), diagnostic.code(), diagnostic.text().to_owned())).collect()
 }
 
@@ -113,7 +113,7 @@ async fn a_fatal_diagnostic_prevents_the_start_if_the_preflight_is_required() {
     tenant.set_fault(Fault::WrongCredentials);
     let server =
         Server::new("toolgate-tests", &SCOPES).server_url("http://127.0.0.1:8000").auth(propel_auth(&tenant));
-    let server = server.state(ToolBodies::default()).strict().build().unwrap();
+    let server = server.state(ToolBodies::default()).require_preflight().build().unwrap();
     let result = server.serve_on(TestServer::listener().await, std::future::pending()).await;
     let Err(error @ Error::Preflight(_)) = result else { panic!("{result:?}") };
     let text = error.to_string();
@@ -125,7 +125,7 @@ async fn a_fatal_diagnostic_prevents_the_start_if_the_preflight_is_required() {
 async fn a_server_that_requires_the_preflight_is_ready_from_its_first_request() {
     let tenant = start_tenant().await;
     let server = TestServer::serve(|url| {
-        Server::new("toolgate-tests", &SCOPES).server_url(url).auth(propel_auth(&tenant)).strict()
+        Server::new("toolgate-tests", &SCOPES).server_url(url).auth(propel_auth(&tenant)).require_preflight()
     })
     .await;
     assert_eq!(get(&server, "/readyz").await.status, 200);
@@ -184,7 +184,7 @@ async fn scopes_missing_on_either_side_are_reported() {
     let tenant = start_tenant().await;
     let preflight = built(propel_auth(&tenant)).preflight().await;
     assert!(preflight.passed());
-    let drift: Vec<_> = preflight.findings().iter().filter(|found| found.code() == "scopes").collect();
+    let drift: Vec<_> = preflight.diagnostics().iter().filter(|found| found.code() == "scopes").collect();
     assert!(drift.iter().all(|found| found.severity() == Severity::Warning));
     let reported = |words: &str, scope: &str| {
         drift.iter().any(|found| found.text().contains(words) && found.text().contains(scope))

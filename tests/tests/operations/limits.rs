@@ -47,8 +47,10 @@ async fn requests_over_the_in_flight_limit_get_429_without_introspection() {
     for fast_path in [true, false] {
         let validator = Counting::default();
         let validations = Arc::clone(&validator.0);
-        let server =
-            TestServer::with(|server| server.auth(validator).max_requests_in_flight(2).direct_path(fast_path)).await;
+        let server = TestServer::with(|server| {
+            server.auth(validator).limits(|limits| limits.max_requests_in_flight = 2).fast_path(fast_path)
+        })
+        .await;
         let calls = [spawn_call(&server, "ann", "waits"), spawn_call(&server, "bob", "waits")];
         server.bodies.wait_for_start(2).await;
         let before = validations.load(Ordering::SeqCst);
@@ -67,7 +69,7 @@ async fn requests_over_the_in_flight_limit_get_429_without_introspection() {
 
 #[tokio::test]
 async fn one_caller_cannot_exceed_its_limit_with_several_tokens() {
-    let server = start(|server| server.max_requests_per_caller(2)).await;
+    let server = start(|server| server.limits(|limits| limits.max_requests_per_caller = 2)).await;
     let calls = [spawn_call(&server, "ann-1", "waits"), spawn_call(&server, "ann-2", "waits")];
     server.bodies.wait_for_start(2).await;
     assert_too_many_requests(&client_of(&server, "ann-3").call("request_info", json!({})).await);
@@ -81,7 +83,7 @@ async fn one_caller_cannot_exceed_its_limit_with_several_tokens() {
 
 #[tokio::test]
 async fn a_stream_is_in_flight_until_the_client_disconnects() {
-    let server = start(|server| server.max_requests_in_flight(1)).await;
+    let server = start(|server| server.limits(|limits| limits.max_requests_in_flight = 1)).await;
     let request = client_of(&server, "ann").request(&Revision::Modern.progress_message("progresses"));
     let mut response = request.send().await.unwrap();
     assert!(response.chunk().await.unwrap().is_some());
@@ -96,7 +98,7 @@ async fn a_stream_is_in_flight_until_the_client_disconnects() {
 #[tokio::test]
 async fn a_tool_runs_at_most_as_many_calls_as_its_concurrency() {
     for fast_path in [true, false] {
-        let server = start(|server| server.direct_path(fast_path)).await;
+        let server = start(|server| server.fast_path(fast_path)).await;
         let first = spawn_call(&server, "ann", "waits_alone");
         server.bodies.wait_for_start(1).await;
         let other = client_of(&server, "bob");
@@ -125,7 +127,8 @@ async fn a_cancelled_call_frees_its_concurrency_slot() {
 async fn an_oversized_result_is_not_sent() {
     let log = CapturedLog::start();
     for fast_path in [true, false] {
-        let server = start(|server| server.max_answer_bytes(10_000).direct_path(fast_path)).await;
+        let server =
+            start(|server| server.limits(|limits| limits.max_result_bytes = 10_000).fast_path(fast_path)).await;
         let client = client_of(&server, "ann");
         assert!(client.call("long_text", json!({ "bytes": 9000 })).await.is_success());
         for tool in ["long_text", "long_error"] {
@@ -134,12 +137,12 @@ async fn an_oversized_result_is_not_sent() {
             assert!(response.text.len() < 1000);
         }
     }
-    assert!(log.of_this_thread().contains("Server::max_answer_bytes"), "{}", log.of_this_thread());
+    assert!(log.of_this_thread().contains("max_result_bytes"), "{}", log.of_this_thread());
 }
 
 #[tokio::test]
 async fn oversized_headers_get_431() {
-    let server = start(|server| server.max_header_bytes(4096)).await;
+    let server = start(|server| server.http(|http| http.max_header_bytes = 4096)).await;
     let request = |bytes| RawRequest::new("GET", "/healthz").header("X-Long", "x".repeat(bytes));
     assert_eq!(request(1000).send(server.address).await.status, 200);
     assert_eq!(request(5000).send(server.address).await.status, 431);
@@ -147,7 +150,7 @@ async fn oversized_headers_get_431() {
 
 #[tokio::test]
 async fn a_header_timeout_closes_the_connection() {
-    let server = start(|server| server.header_timeout(SHORT_TIMEOUT)).await;
+    let server = start(|server| server.http(|http| http.header_timeout = SHORT_TIMEOUT)).await;
     let mut partial = TcpStream::connect(server.address).await.unwrap();
     partial.write_all(b"POST /mcp HTTP/1.1\r\nHost: ").await.unwrap();
     assert!(!read_to_end(&mut partial).await.starts_with("HTTP/1.1 200 "));
@@ -157,7 +160,10 @@ async fn a_header_timeout_closes_the_connection() {
 
 #[tokio::test]
 async fn a_body_timeout_gets_408_and_frees_the_in_flight_slot() {
-    let server = start(|server| server.max_requests_in_flight(1).body_timeout(SHORT_TIMEOUT)).await;
+    let server = start(|server| {
+        server.limits(|limits| limits.max_requests_in_flight = 1).http(|http| http.body_timeout = SHORT_TIMEOUT)
+    })
+    .await;
     let partial = RawRequest::mcp(Revision::Legacy).token("ann").header("Content-Length", 100).body("{\"jsonrpc\"");
     let response = partial.header("Connection", "keep-alive").send(server.address).await;
     assert_eq!((response.status, response.header("connection")), (408, "close"), "{response:?}");
@@ -167,7 +173,7 @@ async fn a_body_timeout_gets_408_and_frees_the_in_flight_slot() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_disconnected() {
     const RESULT_BYTES: usize = 15_000_000;
-    let server = start(|server| server.write_timeout(SHORT_TIMEOUT)).await;
+    let server = start(|server| server.http(|http| http.write_timeout = SHORT_TIMEOUT)).await;
     let body = Revision::Legacy.call_message("long_text", &json!({ "bytes": RESULT_BYTES })).to_string();
     let request = RawRequest::mcp(Revision::Legacy).token("ann").body(body);
     let mut stream = request.open(server.address).await;

@@ -34,7 +34,8 @@ async fn shutdown_lets_requests_in_flight_finish() {
 #[tokio::test]
 async fn shutdown_aborts_and_counts_unfinished_requests() {
     let log = CapturedLog::start();
-    let server = TestServer::with(|server| server.auth(AnyToken).shutdown_timeout(SHORT_TIMEOUT)).await;
+    let server =
+        TestServer::with(|server| server.auth(AnyToken).http(|http| http.shutdown_timeout = SHORT_TIMEOUT)).await;
     let tools = [("ann", "waits"), ("bob", "waits"), ("carol", "progresses")];
     let calls = tools.map(|(token, tool)| spawn_call(&server, token, tool));
     server.bodies.wait_for_start(3).await;
@@ -46,7 +47,7 @@ async fn shutdown_aborts_and_counts_unfinished_requests() {
         assert!(!call.await.is_ok_and(|response| response.is_success()));
     }
     let log = log.of_this_thread();
-    assert!(log.contains("stopped before every request was answered"), "{log}");
+    assert!(log.contains("shut down before every request was finished"), "{log}");
     assert!(log.contains("requests=3"), "{log}");
 }
 

@@ -26,7 +26,7 @@ fn corpus(target: &str) -> &'static [&'static [u8]] {
             b"Bearer realm=\"a\\\"b\", error=\"c\"",
             b"\n\n",
         ],
-        "envelope" => &[
+        "jsonrpc" => &[
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"name":"b"},"_meta":{}}}"#,
             br#"{"method":"tools\/call","id":"x","params":{"na\u006de":"\u0061\ud83d\ude00"}}"#,
             br#"{"method":"tools/call","params":{"name":"public","name":"secret"}}"#,
@@ -146,7 +146,7 @@ fn every_challenge_parses_to_its_parameters() {
 
 #[test]
 fn every_parser_reads_the_same_call() {
-    run("envelope");
+    run("jsonrpc");
 }
 
 #[test]

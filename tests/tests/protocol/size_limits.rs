@@ -29,7 +29,7 @@ async fn a_body_of_10_mib_gets_413() {
 
 #[tokio::test]
 async fn a_body_of_unknown_length_over_the_limit_gets_413() {
-    let server = TestServer::with(|server| server.auth(tokens()).max_body_bytes(2000)).await;
+    let server = TestServer::with(|server| server.auth(tokens()).http(|http| http.max_body_bytes = 2000)).await;
     for revision in Revision::BOTH {
         let client = server.client_with("everything", revision);
         let small = revision.call_message("request_info", &json!({}));

@@ -96,7 +96,9 @@ async fn t1_the_list_depends_only_on_the_authorization_and_has_a_stable_order() 
 #[tokio::test]
 async fn t2_the_list_has_a_ttl_and_a_private_cache_scope() {
     let server = TestServer::start().await;
-    let cached = TestServer::with(|server| server.auth(tokens()).list_ttl(Duration::from_millis(1500))).await;
+    let cached =
+        TestServer::with(|server| server.auth(tokens()).tools(|tools| tools.list_ttl = Duration::from_millis(1500)))
+            .await;
     for (server, ttl) in [(&server, 0), (&cached, 1500)] {
         for token in ["nothing", "everything"] {
             let response = server.client_with(token, Revision::Modern).list().await;

@@ -39,7 +39,10 @@ async fn h1_a_foreign_origin_gets_403() {
 
 #[tokio::test]
 async fn h1_the_own_origin_and_configured_origins_are_accepted() {
-    let server = TestServer::with(|server| server.auth(tokens()).allow_origin("https://app.example.com")).await;
+    let server = TestServer::with(|server| {
+        server.auth(tokens()).http(|http| http.allowed_origins.push("https://app.example.com".to_owned()))
+    })
+    .await;
     for revision in Revision::BOTH {
         for origin in [&*server.url, "http://localhost:6274", "https://app.example.com"] {
             let response = send_with_header(&server, revision, "Origin", origin).await;

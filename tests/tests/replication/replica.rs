@@ -11,9 +11,9 @@ use std::{
 use serde_json::Value;
 use toolgate::{
     auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
-    replicas::Replicas,
+    replication::Replication,
 };
-use toolgate_tests::{Client, Revision, TestServer, WEBHOOK_SECRET, WebhookDelivery, eventually};
+use toolgate_tests::{Client, Revision, TestServer, WebhookDelivery, WithWebhooks, eventually};
 
 use crate::{Proxy, RedisServer};
 
@@ -66,7 +66,7 @@ impl Replica {
     pub(crate) async fn start(
         redis: &RedisServer,
         users: &Users,
-        configure: impl FnOnce(Replicas) -> Replicas,
+        configure: impl FnOnce(Replication) -> Replication,
     ) -> Self {
         Self::start_with_proxy(Proxy::to(redis).await, users, configure).await
     }
@@ -75,7 +75,7 @@ impl Replica {
     pub(crate) async fn start_with_proxy(
         proxy: Proxy,
         users: &Users,
-        configure: impl FnOnce(Replicas) -> Replicas,
+        configure: impl FnOnce(Replication) -> Replication,
     ) -> Self {
         let validator = Counting { users: users.clone(), introspections: Arc::default() };
         let introspections = Arc::clone(&validator.introspections);
@@ -83,10 +83,9 @@ impl Replica {
             // Clients see all replicas as one server.
             server
                 .server_url("https://company.example.com")
-                .allow_host("127.0.0.1")
-                .auth(validator)
-                .webhook_secret(WEBHOOK_SECRET)
-                .replicas(configure(Replicas::redis(proxy.url.clone())))
+                .http(|http| http.allowed_hosts.push("127.0.0.1".to_owned()))
+                .auth(WithWebhooks::new(validator))
+                .replication(configure(Replication::redis(proxy.url.clone())))
         })
         .await;
         Self { server, proxy, introspections, deliveries: AtomicUsize::new(0) }
@@ -102,7 +101,7 @@ impl Replica {
         count: usize,
         redis: &RedisServer,
         users: &Users,
-        configure: impl Fn(Replicas) -> Replicas,
+        configure: impl Fn(Replication) -> Replication,
     ) -> Vec<Self> {
         let mut replicas = Vec::new();
         for _ in 0..count {
