@@ -238,14 +238,14 @@ fn server_info(implementation: Implementation, instructions: Option<String>) -> 
 
 /// Adds the routes of the validator, at their paths and below the path of `SERVER_URL`, which a proxy may or may not
 /// remove.
-fn with_routes(mut router: Router, routes: Vec<Route>, base_path: &str) -> Router {
+fn with_routes(mut operations: Router, routes: Vec<Route>, base_path: &str) -> Router {
     for Route { path, handler } in routes {
-        router = router.route(path, handler.clone());
+        operations = operations.route(path, handler.clone());
         if !base_path.is_empty() {
-            router = router.route(&format!("{base_path}{path}"), handler);
+            operations = operations.route(&format!("{base_path}{path}"), handler);
         }
     }
-    router
+    operations
 }
 
 /// Parts that are valid on their own.
