@@ -83,7 +83,7 @@ async fn wrong_credentials_get_503_and_a_log_line_with_the_fix_and_the_server_re
         assert!(response.challenge().is_none());
     }
     let text = log.of_this_thread();
-    assert!(text.contains("this server's own credentials are refused"), "{text}");
+    assert!(text.contains("the authorization server rejects this server's credentials"), "{text}");
     assert!(text.contains("MCP -> Request Validation -> Create Credentials"), "{text}");
 
     tenant.clear_fault();

@@ -49,7 +49,7 @@ async fn an_untrusted_certificate_prevents_the_connection_and_is_logged() {
     let proxy = Proxy::with_tls(&redis, Authority::new("another").acceptor()).await;
     let replica = Replica::start_with_proxy(proxy, &users, |replication| replication).await;
     eventually("the reason is logged", async || {
-        log.of_this_process().contains("reason=it cannot be reached: invalid peer certificate: UnknownIssuer")
+        log.of_this_process().contains("Redis cannot be reached: invalid peer certificate: UnknownIssuer")
     })
     .await;
     assert_eq!(replica.disabled("harriet").await, 503);
