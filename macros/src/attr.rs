@@ -15,7 +15,7 @@ use syn::{Expr, LitStr, Path};
 
 use crate::{
     errors::Errors,
-    value::{MetaItem, ValueParser},
+    value::{MetaItem, ScopeList, ValueParser},
 };
 
 /// Every argument and its parser.
@@ -94,12 +94,6 @@ pub(crate) struct ToolAttr {
     pub(crate) runtime: Option<Path>,
     /// Whether something that does not parse may be the access rule. A missing rule is not reported then.
     pub(crate) access_rule_may_be_misspelled: bool,
-}
-
-/// Value of `scopes(..)` or `any_scope(..)`.
-pub(crate) struct ScopeList {
-    pub(crate) keyword: Ident,
-    pub(crate) scopes: Vec<LitStr>,
 }
 
 impl ToolAttr {

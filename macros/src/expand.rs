@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Ident, ItemFn, spanned::Spanned};
 
 use crate::{
-    ast::Tool, attr::ScopeList, errors::Errors, parameter::Parameter, runtime::RuntimePath, scope, validate,
+    ast::Tool, errors::Errors, parameter::Parameter, runtime::RuntimePath, scope, validate, value::ScopeList,
 };
 
 use arguments::ArgumentCode;

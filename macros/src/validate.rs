@@ -5,9 +5,9 @@ use syn::{GenericArgument, GenericParam, PathArguments, Safety, Type, TypeParamB
 
 use crate::{
     ast::Tool,
-    attr::ScopeList,
     errors::Errors,
     parameter::{Argument, Parameter},
+    value::ScopeList,
 };
 
 /// Maximum length of a tool name (MCP 2025-11-25, server/tools, "Tool Names").

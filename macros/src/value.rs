@@ -12,7 +12,13 @@ use syn::{
     token,
 };
 
-use crate::{attr::ScopeList, errors::Errors};
+use crate::errors::Errors;
+
+/// Value of `scopes(..)` or `any_scope(..)`.
+pub(crate) struct ScopeList {
+    pub(crate) keyword: Ident,
+    pub(crate) scopes: Vec<LitStr>,
+}
 
 /// Longest time limit of a tool. It rejects `5M`, which humantime reads as five months.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

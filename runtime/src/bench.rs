@@ -66,7 +66,7 @@ pub struct Rejection(RejectionResponder);
 impl Rejection {
     /// `resource_metadata` is the URL of the protected resource metadata.
     pub fn new(resource_metadata: &str) -> Self {
-        Self(RejectionResponder::new(resource_metadata, Vec::new()))
+        Self(RejectionResponder::new(resource_metadata, &[]))
     }
 
     /// Returns the response to a call that lacks this scope, with its challenge.

@@ -105,7 +105,7 @@ fn toolgate(address: SocketAddr, tools: usize, template: &Template) -> Result<Ro
     let server =
         Server::new("toolgate", server_toolgate::scopes(tools).ok_or("there is no variant with so many tools")?)
             .bind(address)
-            .cache_ttl(Duration::from_secs(3600))
+            .token_cache(|cache| cache.ttl = Some(Duration::from_secs(3600)))
             .auth(StaticTokens::new().token(token, claims))
             .build()?;
     Ok(server.into_router())

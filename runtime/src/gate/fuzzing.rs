@@ -18,8 +18,7 @@ pub fn challenge(input: &[u8]) {
     let mut lines = text.split('\n');
     let [url, description] = [lines.next().unwrap_or_default(), lines.next().unwrap_or_default()];
     let scopes: Vec<_> = lines.collect();
-    let header =
-        Challenge::bearer(url).error("invalid_token", description).scope(scopes.iter().copied()).into_header();
+    let header = Challenge::bearer(url).error("invalid_token", description).scope(&scopes.join(" ")).into_header();
     let header = header.to_str().expect("a challenge is ASCII");
     let legal = |value: &str| value.chars().filter(|c| (' '..='~').contains(c)).collect::<String>();
     let mut written = vec![
@@ -27,7 +26,7 @@ pub fn challenge(input: &[u8]) {
         ("error", "invalid_token".to_owned()),
         ("error_description", legal(description)),
     ];
-    if !scopes.is_empty() {
+    if !scopes.join(" ").is_empty() {
         written.push(("scope", legal(&scopes.join(" "))));
     }
     let read = parameters(header).expect("what was written can be read");

@@ -5,13 +5,13 @@ use std::{
     convert::Infallible,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::Service;
 
@@ -21,11 +21,11 @@ use super::{
     jsonrpc::Message,
     origin::AllowedOrigins,
     rejection::{Rejection, RejectionResponder},
-    revocable_stream,
+    revocable_stream::{self, Access},
 };
 use crate::{
     audit::RequestInfo,
-    auth::{Authenticator, BearerToken, Caller, Epoch, RevocationClock},
+    auth::{Authenticator, BearerToken, Caller, RevocationClock},
     mcp::AuthenticatedRequest,
     registry::{Authorized, DecisionError, Dispatcher},
 };
@@ -51,33 +51,25 @@ struct Progress<'a> {
     tool: Option<Cow<'a, str>>,
 }
 
-/// An authenticated caller, and the epoch before the token was validated.
-struct Session {
-    caller: Arc<Caller>,
-    since: Epoch,
-}
-
 impl Gate {
     /// Handles a request: passes it through the pipeline, or records the rejection and responds with it.
-    async fn handle<S>(&self, request: Request<Body>, inner: S) -> Response<Body>
+    async fn handle<S>(self: Arc<Self>, mut request: Request<Body>, inner: S) -> Result<Response<Body>, Infallible>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
-        let (parts, body) = request.into_parts();
         let buffer = OnceLock::new();
-        let info = RequestInfo::from_headers(&parts.headers);
+        let info = RequestInfo::from_headers(request.headers());
         let mut progress = Progress { info, caller: None, tool: None };
-        match self.process(parts, body, &buffer, &mut progress, inner).await {
-            Ok(response) => response,
-            Err(rejection) => self.reject(&rejection, &progress),
+        match self.process(&mut request, &buffer, &mut progress, inner).await {
+            Ok(response) => Ok(response),
+            Err(rejection) => Ok(self.reject(&rejection, &progress)),
         }
     }
 
     /// The steps, in order. `buffer` receives the body, so that `progress` can borrow from it.
     async fn process<'a, S>(
         &self,
-        mut parts: Parts,
-        body: Body,
+        request: &mut Request<Body>,
         buffer: &'a OnceLock<Bytes>,
         progress: &mut Progress<'a>,
         inner: S,
@@ -85,36 +77,37 @@ impl Gate {
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
-        self.origins.check(&parts.uri, &parts.headers)?;
+        self.origins.check(request.uri(), request.headers())?;
         // Before the token is validated, which takes time: an overloaded server rejects immediately.
         let mut in_flight = self.in_flight.acquire()?;
-        let token = BearerToken::from_headers(&parts.headers)?;
-        let mut session = self.authenticate(&token, progress).await?;
-        in_flight.assign(&session.caller, &token)?;
-        let body = self.read_body(body).await?;
+        let token = BearerToken::from_headers(request.headers())?;
+        let mut access = self.authenticate(&token, progress).await?;
+        in_flight.assign(&access.caller, &token)?;
+        let body = self.read_body(std::mem::take(request.body_mut())).await?;
         // Reading may take long enough for the caller's access to end.
-        if !session.is_current(&self.revocation_clock) {
-            session = self.authenticate(&token, progress).await?;
+        if !access.is_current() {
+            access = self.authenticate(&token, progress).await?;
         }
         drop(token);
         let body = buffer.get_or_init(|| body);
-        let message = parse_message(&parts, body)?;
+        let message = parse_message(request, body)?;
         if let Some(message) = &message {
             progress.read(message);
             message.check_call_params()?;
-            let authorized = self.authorize(progress.tool.as_deref(), &session.caller)?;
+            let authorized = self.authorize(progress.tool.as_deref(), &access.caller)?;
             if let Some(fast_path) = &self.fast_path
-                && let Some(candidate) = fast_path.recognize(&parts.headers, message, authorized)
+                && let Some(candidate) = fast_path.recognize(request.headers(), message, authorized)
             {
-                let response = fast_path.respond(candidate, &self.dispatcher, &session.caller, progress.info).await;
+                let response = fast_path.respond(candidate, &self.dispatcher, &access.caller, progress.info).await;
                 let response = response.unwrap_or_else(|scopes| self.responder.step_up(&scopes, progress.info.id));
                 return Ok(in_flight.hold(response));
             }
         }
         // The token must not be passed on to anything behind the server (MCP, Token Handling).
-        parts.headers.remove(header::AUTHORIZATION);
-        let request = Request::from_parts(parts, Body::from(body.clone()));
-        self.forward(request, &session, message.as_ref(), progress.info, in_flight, inner).await
+        request.headers_mut().remove(header::AUTHORIZATION);
+        *request.body_mut() = Body::from(body.clone());
+        let request = std::mem::take(request);
+        self.forward(request, access, message.as_ref(), progress.info, in_flight, inner).await
     }
 
     /// Records a rejection and creates its response. The only exit for rejected requests.
@@ -131,13 +124,13 @@ impl Gate {
         self.responder.respond(rejection, progress.info.id)
     }
 
-    async fn authenticate(&self, token: &BearerToken, progress: &mut Progress<'_>) -> Result<Session, Rejection> {
+    async fn authenticate(&self, token: &BearerToken, progress: &mut Progress<'_>) -> Result<Access, Rejection> {
         progress.caller = None;
-        // Before the token is validated: a revocation from here on ends this session.
+        // Before the token is validated: a revocation from here on ends this access.
         let since = self.revocation_clock.epoch();
         let caller = self.authenticator.authenticate(token).await?;
         progress.caller = Some(Arc::clone(&caller));
-        Ok(Session { caller, since })
+        Ok(Access { caller, since, clock: Arc::clone(&self.revocation_clock) })
     }
 
     async fn read_body(&self, body: Body) -> Result<Bytes, Rejection> {
@@ -171,7 +164,7 @@ impl Gate {
     async fn forward<S>(
         &self,
         mut request: Request<Body>,
-        session: &Session,
+        access: Access,
         message: Option<&Message<'_>>,
         info: RequestInfo<'_>,
         in_flight: InFlightGuard,
@@ -180,7 +173,7 @@ impl Gate {
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
-        let authenticated = AuthenticatedRequest::new(Arc::clone(&session.caller), info.received_at);
+        let authenticated = AuthenticatedRequest::new(Arc::clone(&access.caller), info.received_at);
         request.extensions_mut().insert(authenticated.clone());
         let Ok(mut response) = inner.call(request).await;
         if message.is_some() {
@@ -195,16 +188,7 @@ impl Gate {
                 response = self.responder.step_up(scopes, info.id);
             }
         }
-        let response =
-            revocable_stream::end_with_access(response, &session.caller, session.since, &self.revocation_clock);
-        Ok(in_flight.hold(response))
-    }
-}
-
-impl Session {
-    /// Returns whether the caller's access has neither expired nor been revoked since the token was validated.
-    fn is_current(&self, clock: &RevocationClock) -> bool {
-        !self.caller.is_expired(SystemTime::now()) && clock.is_current(self.caller.owner(), self.since)
+        Ok(in_flight.hold(revocable_stream::end_with_access(response, access)))
     }
 }
 
@@ -217,8 +201,8 @@ impl<'a> Progress<'a> {
 }
 
 /// Parses the body of a `POST` with JSON. Other requests are left to rmcp.
-fn parse_message<'a>(parts: &Parts, body: &'a [u8]) -> Result<Option<Message<'a>>, Rejection> {
-    if parts.method != Method::POST || !is_json(&parts.headers) {
+fn parse_message<'a>(request: &Request<Body>, body: &'a [u8]) -> Result<Option<Message<'a>>, Rejection> {
+    if request.method() != Method::POST || !is_json(request.headers()) {
         return Ok(None);
     }
     Ok(Some(Message::parse(body)?))
@@ -267,6 +251,6 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let gate = Arc::clone(&self.gate);
         let inner = self.inner.clone();
-        Box::pin(async move { Ok(gate.handle(request, inner).await) })
+        Box::pin(gate.handle(request, inner))
     }
 }

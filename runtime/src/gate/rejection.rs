@@ -126,14 +126,14 @@ impl Rejection {
 pub(crate) struct RejectionResponder {
     /// Beginning of every challenge.
     challenge: Challenge,
-    /// Scopes in the challenge for a client without a token.
-    initial_scopes: Vec<String>,
+    /// Scopes in the challenge for a client without a token, separated by spaces.
+    initial_scopes: String,
 }
 
 impl RejectionResponder {
     /// `resource_metadata` is the URL of the protected resource metadata (RFC 9728).
-    pub(crate) fn new(resource_metadata: &str, initial_scopes: Vec<String>) -> Self {
-        Self { challenge: Challenge::bearer(resource_metadata), initial_scopes }
+    pub(crate) fn new(resource_metadata: &str, initial_scopes: &[String]) -> Self {
+        Self { challenge: Challenge::bearer(resource_metadata), initial_scopes: initial_scopes.join(" ") }
     }
 
     /// Creates the response for a rejection. `request_id` is the JSON-RPC id as JSON, or empty if it is unknown.
@@ -147,7 +147,7 @@ impl RejectionResponder {
                 with_header(oauth_error(status, "too_many_requests", rejection), header::RETRY_AFTER, retry_after)
             }
             Rejection::Credentials(CredentialsError::Missing) => {
-                let challenge = challenge().scope(self.initial_scopes.iter().map(String::as_str));
+                let challenge = challenge().scope(&self.initial_scopes);
                 with_challenge(oauth_error(status, "unauthorized", rejection), challenge)
             }
             Rejection::Credentials(_) => {
@@ -181,7 +181,7 @@ impl RejectionResponder {
     pub(crate) fn step_up(&self, scopes: &MissingScopes, request_id: &str) -> Response<Body> {
         let required = scopes.required.join(" ");
         let description = ["the tool needs the scope ", &required].concat();
-        let challenge = self.challenge.clone().error("insufficient_scope", &description).scope([&*required]);
+        let challenge = self.challenge.clone().error("insufficient_scope", &description).scope(&required);
         let body = jsonrpc::error_response(request_id, INSUFFICIENT_SCOPE, "insufficient scope", Some(scopes));
         with_challenge(json(StatusCode::FORBIDDEN, body), challenge)
     }

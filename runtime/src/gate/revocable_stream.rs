@@ -1,9 +1,8 @@
-//! Response streams end when the access that opened them does.
+//! Revocable streams: SSE responses that end when the caller's access ends.
 //!
-//! A request is authenticated once, and a stream may live on for as long as its tool works. So a stream remembers the
-//! moment from before its caller was authenticated: when the caller's access is revoked after it, or their token ends,
-//! nothing more is sent, and what makes the stream is dropped, which cancels the tool. That does not wait for a client
-//! that reads slowly or not at all.
+//! A request is authenticated once, but its stream may stay open as long as the tool works. A stream therefore records the
+//! epoch before its caller was authenticated. When that access is revoked or the token expires, nothing more is sent, and
+//! the source of the stream is dropped, which cancels the tool. This does not depend on the client reading.
 
 use std::{
     pin::Pin,
@@ -19,48 +18,26 @@ use tokio::task::JoinHandle;
 
 use crate::auth::{Caller, Epoch, RevocationClock};
 
-/// What a stream is allowed by.
-struct Access {
-    caller: Arc<Caller>,
-    /// On the clock of revocations, from before the caller was authenticated.
-    since: Epoch,
-    revocations: Arc<RevocationClock>,
-}
-
-/// Whether the access of a caller who was authenticated after this moment has not ended since.
-pub(crate) fn stands(caller: &Caller, since: Epoch, revocations: &RevocationClock) -> bool {
-    !caller.is_expired(SystemTime::now()) && revocations.is_current(caller.owner(), since)
-}
-
-/// Lets the response end with the caller's access, if it is a stream. Others are complete already.
-pub(crate) fn end_with_access(
-    response: Response<Body>,
-    caller: &Arc<Caller>,
-    since: Epoch,
-    revocations: &Arc<RevocationClock>,
-) -> Response<Body> {
-    if !is_stream(response.headers()) {
-        return response;
-    }
-    let access = Arc::new(Access { caller: Arc::clone(caller), since, revocations: Arc::clone(revocations) });
-    response.map(|body| Body::from_stream(LiveStream::new(body.into_data_stream(), access)))
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    let essence = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    essence.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
+/// Access that a stream depends on.
+#[derive(Clone)]
+pub(crate) struct Access {
+    pub(crate) caller: Arc<Caller>,
+    /// Epoch before the caller was authenticated.
+    pub(crate) since: Epoch,
+    pub(crate) clock: Arc<RevocationClock>,
 }
 
 impl Access {
-    fn stands(&self) -> bool {
-        stands(&self.caller, self.since, &self.revocations)
+    /// Returns whether the access has neither expired nor been revoked.
+    pub(crate) fn is_current(&self) -> bool {
+        !self.caller.is_expired(SystemTime::now()) && self.clock.is_current(self.caller.owner(), self.since)
     }
 
-    /// Waits until it does not stand any more.
+    /// Waits until the access ends.
     async fn ended(&self) {
-        // Before looking: a revocation from here on is noticed.
-        let mut revoked = self.revocations.subscribe();
-        while self.stands() {
+        // Before the first check, so that no revocation is missed.
+        let mut revoked = self.clock.subscribe();
+        while self.is_current() {
             let expired = async {
                 match self.caller.expires_at() {
                     Some(at) => tokio::time::sleep(at.duration_since(SystemTime::now()).unwrap_or_default()).await,
@@ -75,47 +52,60 @@ impl Access {
     }
 }
 
-/// A stream that somebody else can end.
-struct LiveStream {
-    source: Arc<Source>,
-    access: Arc<Access>,
-    watch: JoinHandle<()>,
+/// Makes a response end with its caller's access if it is a stream. Other responses are complete already.
+pub(crate) fn end_with_access(response: Response<Body>, access: Access) -> Response<Body> {
+    if !is_event_stream(response.headers()) {
+        return response;
+    }
+    response.map(|body| Body::from_stream(RevocableStream::new(body.into_data_stream(), access)))
 }
 
-/// What makes the stream, and who waits for it.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let essence = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    essence.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
+}
+
+/// A stream that ends when its access ends.
+struct RevocableStream {
+    source: Arc<Source>,
+    access: Access,
+    watcher: JoinHandle<()>,
+}
+
+/// Source of a stream and the task that waits for its next item. Both are `None` once the stream has ended.
 struct Source(Mutex<(Option<BodyDataStream>, Option<Waker>)>);
 
-impl LiveStream {
-    fn new(stream: BodyDataStream, access: Arc<Access>) -> Self {
+impl RevocableStream {
+    fn new(stream: BodyDataStream, access: Access) -> Self {
         let source = Arc::new(Source(Mutex::new((Some(stream), None))));
-        let watch = tokio::spawn({
-            let (source, access) = (Arc::clone(&source), Arc::clone(&access));
+        let watcher = tokio::spawn({
+            let (source, access) = (Arc::clone(&source), access.clone());
             async move {
                 access.ended().await;
-                source.end_with(&access);
+                source.revoke(&access);
             }
         });
-        Self { source, access, watch }
+        Self { source, access, watcher }
     }
 }
 
 impl Source {
-    /// Ends it, and says so if there was something to end.
-    fn end_with(&self, access: &Access) {
+    /// Ends the stream because access ended, and logs it if the stream was open.
+    fn revoke(&self, access: &Access) {
         if self.end() {
-            tracing::info!(user = access.caller.user_id(), "a stream ended with its caller's access");
+            tracing::info!(user = access.caller.user_id(), "response stream ended with its caller's access");
         }
     }
 
-    /// Whether there was something to end.
+    /// Ends the stream. Returns whether it was open.
     fn end(&self) -> bool {
         let (stream, waker) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let ended = stream.is_some();
+        let was_open = stream.is_some();
         drop(stream);
         if let Some(waker) = waker {
             waker.wake();
         }
-        ended
+        was_open
     }
 
     fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
@@ -132,23 +122,23 @@ impl Source {
     }
 }
 
-impl Stream for LiveStream {
+impl Stream for RevocableStream {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = self.source.poll_next(context);
-        // What came after the revocation does not leave, even if the watch has not noticed yet.
-        if polled.is_ready() && !self.access.stands() {
-            self.source.end_with(&self.access);
+        // An item that was produced after the revocation is not sent, even if the watcher has not run yet.
+        if polled.is_ready() && !self.access.is_current() {
+            self.source.revoke(&self.access);
             return Poll::Ready(None);
         }
         polled
     }
 }
 
-impl Drop for LiveStream {
+impl Drop for RevocableStream {
     fn drop(&mut self) {
-        self.watch.abort();
+        self.watcher.abort();
         self.source.end();
     }
 }

@@ -129,7 +129,8 @@ impl Server {
             self.audience,
         )
         .with_replicator(replicator);
-        let initial_scopes = self.initial_scopes.into_iter().filter(|scope| scope != OFFLINE_ACCESS).collect();
+        let initial_scopes: Vec<_> =
+            self.initial_scopes.into_iter().filter(|scope| scope != OFFLINE_ACCESS).collect();
         let gate = Arc::new(Gate {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
             in_flight: Arc::new(InFlightLimit::new(
@@ -144,7 +145,7 @@ impl Server {
             fast_path: self.fast_path.then(FastPath::default),
             responder: RejectionResponder::new(
                 &well_known::protected_resource_url(&server_url, &endpoint_path),
-                initial_scopes,
+                &initial_scopes,
             ),
         });
         let metadata = ResourceMetadata {

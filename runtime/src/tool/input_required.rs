@@ -1,4 +1,4 @@
-//! Asking the user something in the middle of a call.
+//! Asking the client for input during a call.
 
 use rmcp::model::{
     ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests,
@@ -6,39 +6,40 @@ use rmcp::model::{
 };
 use thiserror::Error;
 
-/// The tool cannot go on before the client has answered: the multi-round-trip requests of MCP 2026-07-28.
+/// Request for input from the client: the multi round-trip requests of MCP 2026-07-28.
 ///
-/// The client answers and calls the tool again, with the answers: [`Context::input_response`](super::Context::input_response). Clients
-/// that did not say that they can answer ([`Context::client_capabilities`](super::Context::client_capabilities)), and
-/// those of older revisions, get an error instead.
+/// The client obtains the input and calls the tool again with it; see
+/// [`Context::input_response`](super::Context::input_response). A client that did not declare the capability
+/// ([`Context::client_capabilities`](super::Context::client_capabilities)), or that uses an earlier revision, receives an
+/// error instead.
 ///
 /// ```
 /// # use toolgate::prelude::*;
 /// # use toolgate::input::InputRequired;
 /// # pub static SCOPES: Scopes = Scopes::new(&["ticket:write:update"]);
-/// /// Delete a ticket, after asking.
+/// /// Delete a ticket after the user has confirmed it.
 /// #[tool(scopes = "ticket:write:update", destructive)]
 /// async fn ticket_delete(ticket_id: String, context: &Context) -> Result<String, ToolError> {
-///     let Some(answer) = context.input_response("confirm") else {
-///         return Err(InputRequired::ask("confirm", format!("Delete {ticket_id} for good?"))?.into());
+///     let Some(response) = context.input_response("confirm") else {
+///         return Err(InputRequired::ask("confirm", format!("Delete {ticket_id} permanently?"))?.into());
 ///     };
-///     if answer["action"] != "accept" {
+///     if response["action"] != "accept" {
 ///         return Ok("Nothing was deleted.".to_owned());
 ///     }
-///     Ok(format!("{ticket_id} is gone."))
+///     Ok(format!("{ticket_id} was deleted."))
 /// }
 /// # fn main() {}
 /// ```
 #[derive(Clone, Debug, Error)]
-#[error("the call needs an answer of the client first")]
+#[error("the call needs input from the client")]
 pub struct InputRequired(InputRequiredResult);
 
 impl InputRequired {
-    /// Asks for a yes or no; a question with a form of its own is [`InputRequired::request`].
+    /// Asks the user to confirm a message. For a form with fields, use [`InputRequired::request`].
     ///
     /// # Errors
     ///
-    /// None in practice: the form is empty.
+    /// The empty form cannot be built, which does not occur.
     pub fn ask(key: impl Into<String>, message: impl Into<String>) -> Result<Self, super::ToolError> {
         let schema = ElicitationSchema::builder().build().map_err(super::ToolError::masked)?;
         let params = ElicitRequestParams::FormElicitationParams {
@@ -49,20 +50,20 @@ impl InputRequired {
         Ok(Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params))))
     }
 
-    /// Asks for one thing: a form, a sample of a model, the client's roots.
+    /// Requests one input: a form, a sample of the client's model, or the client's roots.
     pub fn request(key: impl Into<String>, request: InputRequest) -> Self {
         Self(InputRequiredResult::from_input_requests(InputRequests::from([(key.into(), request)])))
     }
 
-    /// Asks for one thing more in the same round.
+    /// Requests another input in the same round.
     pub fn and(mut self, key: impl Into<String>, request: InputRequest) -> Self {
         self.0.input_requests.get_or_insert_default().insert(key.into(), request);
         self
     }
 
-    /// Gives the client something to bring back with its answers: [`Context::request_state`]. The client can read it,
-    /// and bring it more than once; it cannot change it, or use it for another call or an hour later. Where several
-    /// replicas serve, they need one key: [`Server::request_state_key`](crate::Server::request_state_key).
+    /// Adds state that the client sends back with the input; see [`Context::request_state`]. The client can read the state
+    /// and send it more than once. It cannot change it, use it for another call, or use it after one hour. Several
+    /// replicas need a common key: [`Server::request_state_key`](crate::Server::request_state_key).
     ///
     /// [`Context::request_state`]: super::Context::request_state
     pub fn state(mut self, state: impl Into<String>) -> Self {
@@ -75,13 +76,13 @@ impl InputRequired {
     }
 }
 
-/// What the client would have to be capable of to answer, where it did not say that it is: it must not be asked then
-/// (MCP 2026-07-28, Multi Round-Trip Requests).
+/// Returns the capabilities that the requested input needs and that the client did not declare. Such input must not be
+/// requested (MCP 2026-07-28, Multi Round-Trip Requests).
 pub(crate) fn undeclared_capabilities(
     input: &InputRequiredResult,
     client: &ClientCapabilities,
 ) -> Option<ClientCapabilities> {
-    // An empty `elicitation` means forms.
+    // An empty `elicitation` declares forms.
     let (forms, urls) = client
         .elicitation
         .as_ref()
@@ -116,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// What is missing for a question to the user and one to the model.
+    /// Returns the undeclared capabilities for one request to the user and one to the model.
     fn missing(declared: Value) -> Option<Value> {
         let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
         let input = InputRequired::ask("user", "Sure?").ok().unwrap();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_asked_only_for_what_it_said_it_can() {
+    fn undeclared_capabilities_are_found() {
         assert_eq!(missing(json!({ "elicitation": {}, "sampling": {} })), None);
         assert_eq!(missing(json!({ "elicitation": {} })), Some(json!({ "sampling": {} })));
         assert_eq!(missing(json!({})), Some(json!({ "elicitation": { "form": {} }, "sampling": {} })));

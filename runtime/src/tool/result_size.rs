@@ -1,4 +1,4 @@
-//! How large an answer is on the wire.
+//! Size of a result on the wire.
 
 use std::io::{self, Write};
 
@@ -6,52 +6,52 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What one character takes at most in JSON, for each of its bytes: a control character becomes `\u0000`.
-const WORST_ESCAPE: usize = 6;
-/// More than the names and brackets around one part of a result take.
-const AROUND: usize = 64;
+/// Maximum number of JSON bytes for one byte of a string: a control character becomes `\u0000`.
+const MAX_ESCAPE_FACTOR: usize = 6;
+/// Upper bound of the JSON syntax around one value, in bytes.
+const SYNTAX: usize = 64;
 
-/// Whether a result is larger than this, in bytes of JSON. A small one is not written to find out.
+/// Returns whether a result is larger than `limit` bytes of JSON. A result that certainly fits is not serialized.
 pub(crate) fn result_exceeds(result: &CallToolResult, limit: usize) -> bool {
-    !surely_fits(result, limit) && exceeds(result, limit)
+    !certainly_fits(result, limit) && exceeds(result, limit)
 }
 
-/// Whether anything is larger than this, in bytes of JSON.
+/// Returns whether a value is larger than `limit` bytes of JSON.
 pub(crate) fn exceeds(value: &impl Serialize, limit: usize) -> bool {
-    serde_json::to_writer(Room(limit), value).is_err()
+    serde_json::to_writer(RemainingBytes(limit), value).is_err()
 }
 
-fn surely_fits(result: &CallToolResult, limit: usize) -> bool {
+fn certainly_fits(result: &CallToolResult, limit: usize) -> bool {
     if result.meta.is_some() {
         return false;
     }
     let content = result.content.iter().map(|block| match block {
         ContentBlock::Text(text) if text.meta.is_none() && text.annotations.is_none() => {
-            text.text.len().saturating_mul(WORST_ESCAPE).saturating_add(AROUND)
+            text.text.len().saturating_mul(MAX_ESCAPE_FACTOR).saturating_add(SYNTAX)
         }
         _ => usize::MAX,
     });
-    let structured = result.structured_content.iter().map(at_most);
-    content.chain(structured).fold(2 * AROUND, usize::saturating_add) <= limit
+    let structured = result.structured_content.iter().map(upper_bound);
+    content.chain(structured).fold(2 * SYNTAX, usize::saturating_add) <= limit
 }
 
-fn at_most(value: &Value) -> usize {
+fn upper_bound(value: &Value) -> usize {
     let inside = match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) => text.len().saturating_mul(WORST_ESCAPE),
-        Value::Array(values) => values.iter().map(at_most).fold(0, usize::saturating_add),
+        Value::String(text) => text.len().saturating_mul(MAX_ESCAPE_FACTOR),
+        Value::Array(values) => values.iter().map(upper_bound).fold(0, usize::saturating_add),
         Value::Object(members) => members
             .iter()
-            .map(|(key, value)| at_most(value).saturating_add(key.len().saturating_mul(WORST_ESCAPE)))
+            .map(|(key, value)| upper_bound(value).saturating_add(key.len().saturating_mul(MAX_ESCAPE_FACTOR)))
             .fold(0, usize::saturating_add),
     };
-    inside.saturating_add(AROUND)
+    inside.saturating_add(SYNTAX)
 }
 
-/// Takes this many bytes, and no more.
-struct Room(usize);
+/// Writer that fails after this many bytes.
+struct RemainingBytes(usize);
 
-impl Write for Room {
+impl Write for RemainingBytes {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::WriteZero)?;
         Ok(bytes.len())
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    fn exactly(result: &CallToolResult) -> usize {
+    fn serialized_size(result: &CallToolResult) -> usize {
         serde_json::to_vec(result).unwrap().len()
     }
 
@@ -81,7 +81,7 @@ mod tests {
             CallToolResult::success(vec![ContentBlock::image("aGVsbG8=".repeat(20), "image/png")]),
             CallToolResult::structured(json!({ "key": ["\n".repeat(50), null, 1.5e300, true] })),
         ] {
-            let size = exactly(&result);
+            let size = serialized_size(&result);
             assert!(!result_exceeds(&result, size));
             assert!(result_exceeds(&result, size - 1));
         }
@@ -89,12 +89,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_surely_fits_does_fit(texts in prop::collection::vec(any::<String>(), 0..4), key: String, number: f64) {
+        fn a_result_that_certainly_fits_is_within_the_limit(texts in prop::collection::vec(any::<String>(), 0..4), key: String, number: f64) {
             let mut result = CallToolResult::structured(json!({ key: [texts.clone(), number, {}] }));
             result.content = texts.into_iter().map(ContentBlock::text).collect();
-            let size = exactly(&result);
-            prop_assert!(!surely_fits(&result, size - 1));
-            prop_assert!(surely_fits(&result, size * WORST_ESCAPE + 64 * AROUND));
+            let size = serialized_size(&result);
+            prop_assert!(!certainly_fits(&result, size - 1));
+            prop_assert!(certainly_fits(&result, size * MAX_ESCAPE_FACTOR + 64 * SYNTAX));
         }
     }
 }

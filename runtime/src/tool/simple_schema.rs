@@ -1,17 +1,17 @@
-//! Schemas of which it is certain, without compiling them, that they compile.
+//! Recognizing schemas that certainly compile.
 //!
-//! Compiling a validator is most of what a tool costs when a server starts, and most tools are not called in the first
-//! second. A schema that is made of nothing but the keywords below, each with a value of the right form, cannot fail to
-//! compile, so this can wait for the first call. All others are compiled when the server is built, to be refused there.
+//! Compiling validators dominates the start-up time of a server with many tools. A schema that consists only of the
+//! keywords below, each with a valid value, cannot fail to compile, so it is compiled by the tool's first call. Other
+//! schemas are compiled when the server is built, so that an invalid one is reported there.
 
 use serde_json::{Map, Value};
 
-/// The one dialect that is known here; it is also what a schema without `$schema` is read as.
+/// The only accepted dialect; a schema without `$schema` uses it too.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// How deep a schema may be: compiling descends into it, and the first call comes on a thread with a small stack.
-const DEPTH: usize = 12;
+/// Maximum depth. Compiling is recursive, and the first call may run on a thread with a small stack.
+const MAX_DEPTH: usize = 12;
 
-/// Whether a schema is certain to compile.
+/// Returns whether a schema certainly compiles.
 pub(crate) fn is_simple(root: &Map<String, Value>) -> bool {
     let none = Map::new();
     let definitions = match root.get("$defs") {
@@ -22,8 +22,8 @@ pub(crate) fn is_simple(root: &Map<String, Value>) -> bool {
     let simple = Simple { definitions };
     root.iter().all(|(keyword, value)| match keyword.as_str() {
         "$schema" => value == DIALECT,
-        "$defs" => simple.each_named(definitions, DEPTH),
-        _ => simple.keyword(keyword, value, DEPTH),
+        "$defs" => simple.each_named(definitions, MAX_DEPTH),
+        _ => simple.keyword(keyword, value, MAX_DEPTH),
     })
 }
 
@@ -67,7 +67,7 @@ impl Simple<'_> {
                 Value::Number(count),
             ) => count.as_u64().is_some(),
             ("uniqueItems" | "deprecated" | "readOnly" | "writeOnly", value) => value.is_boolean(),
-            // A format that is not known is not checked.
+            // The validator ignores unknown formats.
             ("title" | "description" | "format" | "x-mcp-header", value) => value.is_string(),
             ("default", value) => is_data(value),
             ("examples", Value::Array(values)) => values.iter().all(is_data),
@@ -79,7 +79,7 @@ impl Simple<'_> {
         schemas.iter().all(|(name, schema)| !name.starts_with('$') && self.schema(schema, depth))
     }
 
-    /// Whether a reference is to one of the definitions, by a name that needs no escapes.
+    /// Returns whether a reference names one of the definitions, without escapes.
     fn is_defined(&self, reference: &str) -> bool {
         let needs_no_escape = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
         reference
@@ -100,7 +100,7 @@ fn is_scalar(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
 }
 
-/// Whether a value holds nothing that could be taken for a keyword that identifies or refers.
+/// Returns whether a value contains no member that could be read as an identifier or a reference, such as `$ref`.
 fn is_data(value: &Value) -> bool {
     match value {
         Value::Array(values) => values.iter().all(is_data),

@@ -40,7 +40,7 @@ struct Person {
 #[serde(tag = "kind")]
 #[allow(dead_code)]
 enum Home {
-    /// One of many.
+    /// First variant.
     Flat {
         floor: i32,
     },
@@ -50,7 +50,7 @@ enum Home {
 #[derive(Deserialize, JsonSchema)]
 #[allow(dead_code)]
 enum Choice {
-    /// A.
+    /// Doc comment of a field.
     A,
     B(u64, char),
     C {
@@ -62,7 +62,7 @@ enum Choice {
 }
 
 #[test]
-fn what_parameters_usually_are_is_simple_and_compiles() {
+fn common_parameter_types_are_simple_and_compile() {
     let schemas = [
         of_parameter::<String>(),
         of_parameter::<i64>(),
@@ -90,7 +90,7 @@ fn what_parameters_usually_are_is_simple_and_compiles() {
 }
 
 #[test]
-fn what_is_simple_compiles() {
+fn simple_schemas_compile() {
     let schemas = [
         object(json!({})),
         object(json!({ "$schema": DIALECT, "type": "object" })),
@@ -102,7 +102,7 @@ fn what_is_simple_compiles() {
         with_property(&json!({ "minimum": u64::MAX, "maximum": i64::MIN, "exclusiveMinimum": 1e300 })),
         with_property(&json!({ "minLength": u64::MAX, "maxItems": 0 })),
         with_property(&json!({ "type": ["string", "null"], "required": [], "properties": { "": true, "a/~%": {} } })),
-        // A circle of references, none of which says anything.
+        // A cycle of references.
         object(json!({
             "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } },
             "properties": { "a": { "$ref": "#/$defs/a", "description": "In a circle." } },
@@ -115,9 +115,9 @@ fn what_is_simple_compiles() {
 }
 
 #[test]
-fn the_deepest_compile_on_the_stack_of_a_test() {
+fn the_deepest_simple_schema_compiles_on_a_test_stack() {
     let deep =
-        |bottom: Value| (0..DEPTH - 1).fold(bottom, |schema, _| json!({ "anyOf": [{ "type": "null" }, schema] }));
+        |bottom: Value| (0..MAX_DEPTH - 1).fold(bottom, |schema, _| json!({ "anyOf": [{ "type": "null" }, schema] }));
     let mut definitions = Map::new();
     for i in 0..100 {
         definitions.insert(format!("d{i}"), deep(json!({ "$ref": format!("#/$defs/d{}", (i + 1) % 100) })));
@@ -129,7 +129,7 @@ fn the_deepest_compile_on_the_stack_of_a_test() {
 }
 
 #[test]
-fn whatever_could_be_wrong_is_not_plain() {
+fn schemas_that_may_be_invalid_are_not_simple() {
     let bad = [
         json!({ "type": 7 }),
         json!({ "type": "text" }),
@@ -181,7 +181,7 @@ fn whatever_could_be_wrong_is_not_plain() {
     assert!(!is_simple(&object(json!({ "$defs": { "a": { "type": 7 } } }))));
 }
 
-/// Keywords, those that are not plain too, and some that mean something only elsewhere.
+/// Keywords: simple ones, other ones, and ones that have a meaning in other places only.
 const KEYWORDS: &str = "\
     $anchor $comment $defs $dynamicRef $id $ref $schema additionalProperties allOf anyOf const contains default \
     deprecated description enum examples exclusiveMaximum exclusiveMinimum format id if items maxItems maxLength \
@@ -201,17 +201,17 @@ fn some_of(words: &'static str, count: std::ops::Range<usize>) -> impl Strategy<
     prop::sample::subsequence(words.split(' ').collect::<Vec<_>>(), count).prop_map(|words| json!(words))
 }
 
-/// Schemas, most of them plain; what is wrong with the others is anywhere in them.
+/// Strategy for schemas. Most are simple; the others have a problem at any place.
 fn schema() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![any::<bool>().prop_map(Value::from), Just(json!({}))];
     leaf.prop_recursive(4, 24, 3, |inner| {
-        let keyword = prop_oneof![40 => right(inner.clone().boxed()), 1 => any_keyword(inner.boxed())];
+        let keyword = prop_oneof![40 => valid_keyword(inner.clone().boxed()), 1 => any_keyword(inner.boxed())];
         prop::collection::vec(keyword, 0..4).prop_map(|parts| parts.into_iter().collect::<Map<_, _>>().into())
     })
 }
 
-/// A keyword with a value that it may have.
-fn right(inner: BoxedStrategy<Value>) -> impl Strategy<Value = (String, Value)> {
+/// Strategy for a keyword with a valid value.
+fn valid_keyword(inner: BoxedStrategy<Value>) -> impl Strategy<Value = (String, Value)> {
     let some = prop::collection::vec(inner.clone(), 1..3).prop_map(Value::from);
     let named = prop::collection::btree_map(one_of("a b c/~%"), inner.clone(), 0..3).prop_map(|all| json!(all));
     let number = prop_oneof![(-2..5_i64).prop_map(Value::from), Just(json!(0.5)), Just(json!(-1e300))];
@@ -237,7 +237,7 @@ fn right(inner: BoxedStrategy<Value>) -> impl Strategy<Value = (String, Value)> 
     ]
 }
 
-/// Any keyword with any value.
+/// Strategy for any keyword with any value.
 fn any_keyword(inner: BoxedStrategy<Value>) -> impl Strategy<Value = (String, Value)> {
     let many = prop::collection::vec(prop_oneof![scalar(), inner.clone()], 0..3).prop_map(Value::from);
     let named = prop::collection::btree_map(one_of("a $ref $id $schema"), inner.clone(), 0..3);
@@ -254,7 +254,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn nothing_is_simple_that_does_not_compile(root in schema(), a in schema(), b in schema()) {
+    fn schemas_that_do_not_compile_are_never_simple(root in schema(), a in schema(), b in schema()) {
         let mut schema = object(json!({ "type": "object", "$defs": { "a": a, "b": b } }));
         schema.insert("allOf".to_owned(), json!([root, { "$ref": "#/$defs/a" }]));
         if is_simple(&schema) {

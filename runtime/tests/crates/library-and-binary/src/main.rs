@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn adding_a_list_twice_adds_its_tools_once() {
-        let server = server().add_tools_from(&library::SCOPES).include(&library::SCOPES).include(&SCOPES);
+        let server =
+            server().add_tools_from(&library::SCOPES).add_tools_from(&library::SCOPES).add_tools_from(&SCOPES);
         assert_eq!(names(server), ["audit_read", "library_read", "program_read"]);
     }
 }
