@@ -45,7 +45,7 @@ pub fn bearer(input: &[u8]) {
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)));
             assert_eq!(format!("{token:?}"), "BearerToken(..)");
         }
-        Err(CredentialsError::Doubled) => assert!(values.len() > 1),
+        Err(CredentialsError::Duplicate) => assert!(values.len() > 1),
         Err(CredentialsError::Missing) => {
             assert!(values.first().is_none_or(|value| !value.to_ascii_lowercase().starts_with(b"bearer ")));
         }

@@ -147,5 +147,5 @@ pub use scope::{MissingScopes, Scope, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 pub use server::{BuiltServer, Server, config, shutdown_signal};
-pub use tool::{Annotations, Argument, Context, Json, LogLevel, ToolDescriptor, ToolError, ToolOutput};
+pub use tool::{Annotations, Context, Json, LogLevel, ToolError, ToolOutput};
 pub use toolgate_macros::{scope, tool};

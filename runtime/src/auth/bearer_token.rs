@@ -1,4 +1,4 @@
-//! The bearer token of a request (RFC 6750, section 2.1).
+//! Bearer token of a request (RFC 6750, section 2.1).
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-/// Longest token that is looked at, in bytes. PropelAuth's are far shorter; a JWT with many claims still fits.
+/// Maximum length of a token, in bytes. PropelAuth's tokens are much shorter; a JWT with many claims still fits.
 const MAX_TOKEN_BYTES: usize = 8192;
 
-/// A bearer token that has the form of one: `b64token` of RFC 6750, section 2.1.
+/// Bearer token with valid syntax: a `b64token` (RFC 6750, section 2.1) of 1 to 8192 bytes.
 ///
-/// It is wiped from memory when it is dropped, and its `Debug` shows nothing of it.
+/// The token is erased from memory when it is dropped. `Debug` does not show it.
 ///
 /// ```
 /// use toolgate::auth::BearerToken;
@@ -24,48 +24,58 @@ const MAX_TOKEN_BYTES: usize = 8192;
 #[derive(Clone)]
 pub struct BearerToken(SecretString);
 
-/// Why a request has no usable bearer token.
+/// Reason why a request has no valid bearer token.
+///
+/// ```
+/// use toolgate::auth::{BearerToken, CredentialsError};
+///
+/// assert_eq!(BearerToken::parse("a b").unwrap_err(), CredentialsError::Malformed);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum CredentialsError {
-    /// No `Authorization` header, or one of another scheme: the client has not tried yet (RFC 6750, section 3.1).
+    /// The request has no `Authorization` header, or one of another scheme. The response is 401 with a challenge that
+    /// has no `error` (RFC 6750, section 3.1).
     #[error("this server needs a bearer token: send `Authorization: Bearer <token>`")]
     Missing,
-    /// More than one `Authorization` header.
+    /// The request has more than one `Authorization` header.
     #[error("send one `Authorization` header, not several")]
-    Doubled,
-    /// `Bearer` with nothing or something illegal after it.
+    Duplicate,
+    /// The text after `Bearer` is empty or not a `b64token`.
     #[error("the bearer token is malformed")]
     Malformed,
-    /// More than 8192 bytes.
+    /// The token is longer than 8192 bytes.
     #[error("the bearer token is too long")]
     TooLong,
 }
 
 impl BearerToken {
-    /// Checks the form of a token.
+    /// Checks the syntax of a token.
     ///
     /// # Errors
     ///
-    /// [`CredentialsError::Malformed`] or [`CredentialsError::TooLong`].
+    /// Returns [`CredentialsError::TooLong`] for more than 8192 bytes, and [`CredentialsError::Malformed`] for text
+    /// that is not a `b64token` (RFC 6750, section 2.1).
     pub fn parse(token: &str) -> Result<Self, CredentialsError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(CredentialsError::TooLong);
         }
         let body = token.trim_end_matches('=');
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-        if body.is_empty() || !body.bytes().all(legal) {
+        let is_legal =
+            |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        if body.is_empty() || !body.bytes().all(is_legal) {
             return Err(CredentialsError::Malformed);
         }
         Ok(Self(SecretString::from(token)))
     }
 
-    /// The token of a request. The scheme's case does not matter (RFC 9110, section 11.1); a token in the query string
-    /// or in a form is never read.
+    /// Extracts the token from the `Authorization` header. The scheme is case-insensitive (RFC 9110, section 11.1). A
+    /// token in the query string or in a form is ignored.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, CredentialsError> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let value = values.next().ok_or(CredentialsError::Missing)?;
         if values.next().is_some() {
-            return Err(CredentialsError::Doubled);
+            return Err(CredentialsError::Duplicate);
         }
         let value = value.as_bytes();
         let (scheme, credentials) = match value.iter().position(|&byte| byte == b' ') {
@@ -78,7 +88,7 @@ impl BearerToken {
         Self::parse(str::from_utf8(credentials).map_err(|_| CredentialsError::Malformed)?)
     }
 
-    /// The token itself, to be sent to the authorization server and nowhere else.
+    /// Returns the token, so that a validator can send it to the authorization server. Do not log or store it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -96,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    fn read(values: &[&str]) -> Result<String, CredentialsError> {
+    fn parse(values: &[&str]) -> Result<String, CredentialsError> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
@@ -107,35 +117,35 @@ mod tests {
     #[test]
     fn the_scheme_is_case_insensitive() {
         for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
-            assert_eq!(read(&[&format!("{scheme} abc")]).as_deref(), Ok("abc"));
+            assert_eq!(parse(&[&format!("{scheme} abc")]).as_deref(), Ok("abc"));
         }
     }
 
     #[test]
-    fn no_credentials_are_not_bad_credentials() {
-        assert_eq!(read(&[]), Err(CredentialsError::Missing));
-        assert_eq!(read(&["Basic YTpi"]), Err(CredentialsError::Missing));
-        assert_eq!(read(&["Bearerabc"]), Err(CredentialsError::Missing));
+    fn credentials_without_the_bearer_scheme_are_missing_and_not_malformed() {
+        assert_eq!(parse(&[]), Err(CredentialsError::Missing));
+        assert_eq!(parse(&["Basic YTpi"]), Err(CredentialsError::Missing));
+        assert_eq!(parse(&["Bearerabc"]), Err(CredentialsError::Missing));
     }
 
     #[test]
-    fn malformed_credentials_are_told_apart() {
+    fn malformed_duplicate_and_too_long_credentials_have_errors_of_their_own() {
         for value in
             ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer =", "Bearer a=b", "Bearer \"a\"", "Bearer a\tb"]
         {
-            assert_eq!(read(&[value]), Err(CredentialsError::Malformed), "{value}");
+            assert_eq!(parse(&[value]), Err(CredentialsError::Malformed), "{value}");
         }
-        assert_eq!(read(&["Bearer a", "Bearer a"]), Err(CredentialsError::Doubled));
-        assert_eq!(read(&[&format!("Bearer {}", "a".repeat(8193))]), Err(CredentialsError::TooLong));
+        assert_eq!(parse(&["Bearer a", "Bearer a"]), Err(CredentialsError::Duplicate));
+        assert_eq!(parse(&[&format!("Bearer {}", "a".repeat(8193))]), Err(CredentialsError::TooLong));
     }
 
     #[test]
-    fn every_character_of_b64token_is_read() {
-        assert!(read(&["Bearer azAZ09-._~+/=="]).is_ok());
+    fn every_character_of_b64token_is_accepted() {
+        assert!(parse(&["Bearer azAZ09-._~+/=="]).is_ok());
     }
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_does_not_show_the_token() {
         let token = BearerToken::parse("very-secret").unwrap();
         assert!(!format!("{token:?} {token:#?}").contains("secret"));
     }

@@ -1,122 +1,122 @@
-//! Claims as they are kept: in one text, because there may be a million of them.
+//! Compact claims: one JSON buffer plus offsets into it, because the token cache may hold a million of them.
 
-use std::{ops::Range, sync::OnceLock, time::SystemTime};
+use std::{num::NonZeroU32, ops::Range, sync::OnceLock, time::SystemTime};
 
 use serde_json::{Map, Value};
 
 use super::Claims;
 
-/// Values are nested at most so deep in a text that is read; `serde_json` reads 127 levels.
+/// Maximum nesting depth of a claim that is parsed from the buffer again. `serde_json` parses at most 127 levels.
 const MAX_DEPTH: usize = 100;
 
-/// The claims of one token. What the answer holds is there once, however many names it has.
+/// Claims of one token in compact form. A text that occurs several times is stored once.
 #[derive(Clone)]
 pub(crate) struct CompactClaims {
-    /// The answer as JSON, and after it the parts that do not stand in it word by word.
-    text: Box<str>,
-    /// How much of the text is the answer.
-    answer: u32,
-    /// About what they take, in bytes, the map included.
-    weight: u32,
-    subject: Option<Part>,
-    client_id: Option<Part>,
-    username: Option<Part>,
-    org_id: Option<Part>,
-    org_role: Option<Part>,
+    /// [`Claims::raw`] as JSON, followed by the fields that do not occur verbatim in it.
+    buffer: Box<str>,
+    /// Length of the JSON at the start of the buffer, in bytes.
+    json_len: u32,
+    /// Approximate size in bytes, including the parsed map.
+    size: u32,
+    subject: Option<Span>,
+    client_id: Option<Span>,
+    username: Option<Span>,
+    org_id: Option<Span>,
+    org_role: Option<Span>,
     expires_at: Option<SystemTime>,
-    /// The answer as a map, once somebody asked for it.
-    map: OnceLock<Box<Map<String, Value>>>,
+    /// The JSON as a map, parsed at the first use.
+    raw: OnceLock<Box<Map<String, Value>>>,
 }
 
-/// A part of the text, by where it begins and one more than where it ends; the one more makes room for `None`.
+/// Byte range in the buffer. It stores the end plus one, so that `Option<Span>` takes no extra space.
 #[derive(Clone, Copy)]
-struct Part {
+struct Span {
     start: u32,
-    after_end: std::num::NonZeroU32,
+    end_plus_one: NonZeroU32,
 }
 
 impl CompactClaims {
     pub(crate) fn new(claims: &Claims) -> Self {
-        let mut text = serde_json::to_string(&claims.raw).expect("a JSON object can be written");
-        let answer = small(text.len());
-        let mut keep = |part: &Option<String>| part.as_deref().map(|part| Part::of(part, &mut text));
-        let subject = keep(&claims.subject);
-        let client_id = keep(&claims.client_id);
-        let username = keep(&claims.username);
-        let org_id = keep(&claims.org_id);
-        let org_role = keep(&claims.org_role);
-        // What could not be read again is kept as it is.
+        let mut buffer = serde_json::to_string(&claims.raw).expect("a JSON object can be serialized");
+        let json_len = to_u32(buffer.len());
+        let mut store = |text: &Option<String>| text.as_deref().map(|text| Span::find_or_append(text, &mut buffer));
+        let subject = store(&claims.subject);
+        let client_id = store(&claims.client_id);
+        let username = store(&claims.username);
+        let org_id = store(&claims.org_id);
+        let org_role = store(&claims.org_role);
+        // JSON that is nested too deeply to be parsed again is stored as a map.
         let is_deep = claims.raw.values().any(|value| is_deeper_than(value, MAX_DEPTH));
-        let map = if is_deep { OnceLock::from(Box::new(claims.raw.clone())) } else { OnceLock::new() };
+        let raw = if is_deep { OnceLock::from(Box::new(claims.raw.clone())) } else { OnceLock::new() };
         Self {
-            weight: u32::try_from(claims.size() + text.len()).unwrap_or(u32::MAX),
-            text: text.into(),
-            answer,
+            size: u32::try_from(claims.size() + buffer.len()).unwrap_or(u32::MAX),
+            buffer: buffer.into(),
+            json_len,
             subject,
             client_id,
             username,
             org_id,
             org_role,
             expires_at: claims.expires_at,
-            map,
+            raw,
         }
     }
 
     pub(crate) fn subject(&self) -> Option<&str> {
-        self.part(self.subject)
+        self.text(self.subject)
     }
 
     pub(crate) fn client_id(&self) -> Option<&str> {
-        self.part(self.client_id)
+        self.text(self.client_id)
     }
 
     pub(crate) fn username(&self) -> Option<&str> {
-        self.part(self.username)
+        self.text(self.username)
     }
 
     pub(crate) fn org_id(&self) -> Option<&str> {
-        self.part(self.org_id)
+        self.text(self.org_id)
     }
 
     pub(crate) fn org_role(&self) -> Option<&str> {
-        self.part(self.org_role)
+        self.text(self.org_role)
     }
 
     pub(crate) fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 
-    /// The whole answer; it is read when somebody first asks.
-    pub(crate) fn map(&self) -> &Map<String, Value> {
-        self.map.get_or_init(|| {
-            let answer = &self.text[..self.answer as usize];
-            Box::new(serde_json::from_str(answer).expect("it was written from a JSON object"))
+    /// Returns [`Claims::raw`]. The first call parses the JSON.
+    pub(crate) fn raw(&self) -> &Map<String, Value> {
+        self.raw.get_or_init(|| {
+            let json = &self.buffer[..self.json_len as usize];
+            Box::new(serde_json::from_str(json).expect("the JSON was serialized from an object"))
         })
     }
 
-    /// About how many bytes these claims take, the map included.
-    pub(crate) fn weight(&self) -> u32 {
-        self.weight
+    /// Returns the approximate size in bytes, including the parsed map.
+    pub(crate) fn size(&self) -> u32 {
+        self.size
     }
 
-    fn part(&self, part: Option<Part>) -> Option<&str> {
-        part.map(|part| &self.text[part.range()])
+    fn text(&self, span: Option<Span>) -> Option<&str> {
+        span.map(|span| &self.buffer[span.range()])
     }
 }
 
-impl Part {
-    /// Where this stands in the text, which it is added to if it does not yet.
-    fn of(part: &str, text: &mut String) -> Self {
-        let start = text.find(part).unwrap_or_else(|| {
-            text.push_str(part);
-            text.len() - part.len()
+impl Span {
+    /// Returns the position of the text in the buffer, and appends the text if the buffer does not contain it.
+    fn find_or_append(text: &str, buffer: &mut String) -> Self {
+        let start = buffer.find(text).unwrap_or_else(|| {
+            buffer.push_str(text);
+            buffer.len() - text.len()
         });
-        let after_end = std::num::NonZeroU32::MIN.saturating_add(small(start + part.len()));
-        Self { start: small(start), after_end }
+        let end_plus_one = NonZeroU32::MIN.saturating_add(to_u32(start + text.len()));
+        Self { start: to_u32(start), end_plus_one }
     }
 
     fn range(self) -> Range<usize> {
-        self.start as usize..self.after_end.get() as usize - 1
+        self.start as usize..self.end_plus_one.get() as usize - 1
     }
 }
 
@@ -128,8 +128,8 @@ fn is_deeper_than(value: &Value, depth: usize) -> bool {
     }
 }
 
-fn small(number: usize) -> u32 {
-    u32::try_from(number).expect("the claims of one token are far smaller than 4 GiB")
+fn to_u32(len: usize) -> u32 {
+    u32::try_from(len).expect("the claims of one token are smaller than 4 GiB")
 }
 
 #[cfg(test)]
@@ -139,13 +139,25 @@ mod tests {
 
     use super::*;
 
-    fn raw(value: &Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
+    }
+
+    fn assert_lossless(claims: &Claims) {
+        let compact = CompactClaims::new(claims);
+        assert_eq!(compact.subject(), claims.subject.as_deref());
+        assert_eq!(compact.client_id(), claims.client_id.as_deref());
+        assert_eq!(compact.username(), claims.username.as_deref());
+        assert_eq!(compact.org_id(), claims.org_id.as_deref());
+        assert_eq!(compact.org_role(), claims.org_role.as_deref());
+        assert_eq!(compact.expires_at(), claims.expires_at);
+        assert_eq!(*compact.raw(), claims.raw);
+        assert_eq!(compact.clone().raw(), compact.raw());
     }
 
     proptest! {
         #[test]
-        fn what_is_kept_is_what_was_said(
+        fn compact_claims_return_the_original_claims(
             texts in prop::array::uniform5(prop::option::of("[a\"\\\\ é]{0,4}")),
             others in prop::collection::btree_map(".{0,4}", prop_oneof![
                 ".{0,8}".prop_map(Value::from),
@@ -161,39 +173,25 @@ mod tests {
             if let Some(subject) = &subject {
                 claims.raw.insert("sub".to_owned(), subject.as_str().into());
             }
-            Claims { subject, client_id, username, org_id, org_role, ..claims }.assert_kept();
-        }
-    }
-
-    impl Claims {
-        fn assert_kept(&self) {
-            let kept = CompactClaims::new(self);
-            assert_eq!(kept.subject(), self.subject.as_deref());
-            assert_eq!(kept.client_id(), self.client_id.as_deref());
-            assert_eq!(kept.username(), self.username.as_deref());
-            assert_eq!(kept.org_id(), self.org_id.as_deref());
-            assert_eq!(kept.org_role(), self.org_role.as_deref());
-            assert_eq!(kept.expires_at(), self.expires_at);
-            assert_eq!(*kept.map(), self.raw);
-            assert_eq!(kept.clone().map(), kept.map());
+            assert_lossless(&Claims { subject, client_id, username, org_id, org_role, ..claims });
         }
     }
 
     #[test]
-    fn claims_may_be_nested_as_deep_as_a_validator_likes() {
+    fn claims_can_be_nested_to_any_depth() {
         for depth in [MAX_DEPTH, MAX_DEPTH + 1, 1000] {
             let mut claims = Claims::new();
             claims.raw.insert("deep".to_owned(), (0..depth).fold(json!(1), |value, _| json!([value])));
-            claims.assert_kept();
+            assert_lossless(&claims);
         }
     }
 
     #[test]
-    fn what_stands_in_the_answer_is_not_kept_twice() {
+    fn a_field_that_occurs_in_the_json_is_not_stored_twice() {
         let mut claims = Claims::new().subject("31c41c16").organization("1189c444", "Member");
-        claims.raw = raw(&json!({ "sub": "31c41c16", "org_id": "1189c444", "org_role": "Member" }));
-        let kept = CompactClaims::new(&claims);
-        assert_eq!(kept.text.len(), kept.answer as usize);
+        claims.raw = object(&json!({ "sub": "31c41c16", "org_id": "1189c444", "org_role": "Member" }));
+        let compact = CompactClaims::new(&claims);
+        assert_eq!(compact.buffer.len(), compact.json_len as usize);
         let escaped = Claims { username: Some("\"".to_owned()), ..claims };
         assert_eq!(CompactClaims::new(&escaped).username(), Some("\""));
     }

@@ -31,18 +31,18 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// Creates a diagnostic that prevents the server from working. `/readyz` shows the code; the text is logged and must
-    /// not hold a token or a secret.
+    /// Creates a diagnostic that prevents the server from working. `/readyz` shows the code. The text is logged and
+    /// must not contain a token or a secret.
     pub fn fatal(code: &'static str, text: impl Into<String>) -> Self {
         Self { severity: Severity::Fatal, code, text: text.into() }
     }
 
-    /// Creates a warning.
+    /// Creates a diagnostic of severity [`Severity::Warning`].
     pub fn warning(code: &'static str, text: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, code, text: text.into() }
     }
 
-    /// Creates a note.
+    /// Creates a diagnostic of severity [`Severity::Note`].
     pub fn note(code: &'static str, text: impl Into<String>) -> Self {
         Self { severity: Severity::Note, code, text: text.into() }
     }
@@ -52,12 +52,12 @@ impl Diagnostic {
         self.severity
     }
 
-    /// Returns the code, for programs.
+    /// Returns the code, a stable identifier for programs.
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// Returns the text, for people.
+    /// Returns the text, a description for people.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -79,8 +79,8 @@ impl fmt::Debug for Diagnostic {
     }
 }
 
-/// Diagnostics of one preflight check: whether tokens can be validated, whether clients can discover the authorization
-/// server, and whether both know the same scopes. `Display` prints the fatal ones.
+/// Diagnostics of one preflight check: whether tokens can be validated, whether clients can discover the
+/// authorization server, and whether both know the same scopes. `Display` prints the fatal ones.
 ///
 /// ```no_run
 /// # use toolgate::prelude::*;

@@ -1,4 +1,4 @@
-//! Asking the validator: bounded, retried once, and not at all while it does not answer.
+//! Guarded validator: limits concurrent requests to the validator, retries once, and fails fast during an outage.
 
 use std::{
     sync::Arc,
@@ -12,18 +12,19 @@ use super::{
 };
 use crate::metrics;
 
-/// How many questions are under way at most.
-const MAX_CONCURRENT: usize = 64;
-/// How long a question waits for its turn.
+/// Maximum number of concurrent introspection requests.
+const MAX_CONCURRENT_REQUESTS: usize = 64;
+/// Maximum time that a request waits for one of these.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The retry comes after this and up to twice of it, so that callers who failed together do not return together.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// Minimum delay before the retry. A random part of up to the same length is added, so that requests which failed
+/// together do not retry together.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// The validator, and what is known about how it is doing.
+/// Token validator behind a circuit breaker. It reports the results to the readiness.
 pub(crate) struct GuardedValidator {
     validator: Arc<dyn TokenValidator>,
     circuit_breaker: CircuitBreaker,
-    permits: Semaphore,
+    concurrency: Semaphore,
     readiness: Arc<Readiness>,
 }
 
@@ -32,29 +33,29 @@ impl GuardedValidator {
         Self {
             validator,
             circuit_breaker: CircuitBreaker::default(),
-            permits: Semaphore::new(MAX_CONCURRENT),
+            concurrency: Semaphore::new(MAX_CONCURRENT_REQUESTS),
             readiness,
         }
     }
 
     pub(crate) async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        let permit = self.circuit_breaker.permit().map_err(|wait| {
-            Unavailable::new("the authorization server has not answered several times; it is asked again soon")
-                .retry_after(wait)
+        let permit = self.circuit_breaker.permit().map_err(|remaining| {
+            Unavailable::new("the circuit breaker is open: the authorization server did not respond several times")
+                .retry_after(remaining)
         })?;
-        let turn = tokio::time::timeout(QUEUE_TIMEOUT, self.permits.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(Unavailable::new("too many tokens are being checked at once").into());
+        let slot = tokio::time::timeout(QUEUE_TIMEOUT, self.concurrency.acquire()).await;
+        let Ok(Ok(_slot)) = slot else {
+            return Err(Unavailable::new("too many concurrent introspection requests").into());
         };
-        let mut result = self.ask(token).await;
-        // Asking twice does no harm (RFC 7662 has no side effects), but not where the other side asked for a pause, and
-        // not where the same question gets the same refusal.
+        let mut result = self.send_request(token).await;
+        // Introspection has no side effects (RFC 7662), so it can be retried. It is not retried if the authorization
+        // server sent `Retry-After`, or if the retry would fail in the same way.
         if let Err(ValidationError::Unavailable(unavailable)) = &result
             && unavailable.is_retryable()
         {
             let jitter = rand::random_range(1.0..2.0);
-            tokio::time::sleep(RETRY_AFTER.mul_f64(jitter)).await;
-            result = self.ask(token).await;
+            tokio::time::sleep(RETRY_DELAY.mul_f64(jitter)).await;
+            result = self.send_request(token).await;
         }
         match &result {
             Ok(_) | Err(ValidationError::Inactive) => {
@@ -69,19 +70,19 @@ impl GuardedValidator {
         result
     }
 
-    async fn ask(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        let asked = Instant::now();
-        let answer = self.validator.validate(token).await;
-        let outcome = match &answer {
+    async fn send_request(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        let started_at = Instant::now();
+        let result = self.validator.validate(token).await;
+        let outcome = match &result {
             Ok(_) => "active",
             Err(ValidationError::Inactive) => "inactive",
             Err(ValidationError::Unavailable(_)) => "unavailable",
         };
-        metrics::introspected(outcome, asked.elapsed());
-        answer
+        metrics::introspected(outcome, started_at.elapsed());
+        result
     }
 
-    /// Somebody else found out that there are answers again: nobody has to wait for the next try.
+    /// Closes the circuit breaker, because the preflight check found that the authorization server responds.
     pub(crate) fn close_circuit(&self) {
         self.circuit_breaker.close();
     }

@@ -1,4 +1,4 @@
-//! Authentication: from a bearer token to a [`Caller`].
+//! Authentication: validates bearer tokens and caches the [`Caller`] of each.
 
 mod authenticator;
 mod bearer_token;
@@ -29,9 +29,8 @@ pub use replicator::ReplicationError;
 pub(crate) use replicator::Replicator;
 #[cfg(feature = "redis")]
 pub(crate) use replicator::{SharedIntrospection, StreamPosition};
-pub use revocation_clock::Revocation;
 pub(crate) use revocation_clock::{Epoch, RevocationClock};
-pub use revocations::Revocations;
+pub use revocations::{Revocation, Revocations};
 pub use static_tokens::StaticTokens;
 pub(crate) use token_cache::TokenCache;
 pub use token_cache::TokenCacheConfig;

@@ -1,4 +1,5 @@
-//! The other replicas of this server, as far as revocations and answers about tokens go.
+//! Interface to the other replicas of this server. The module `replication` implements it; authentication depends
+//! only on this trait.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -8,50 +9,52 @@ use tokio::time::Instant;
 
 use super::{BearerToken, Claims, Epoch, Revocation};
 
-/// A place in the order of revocations that all replicas share.
+/// Position in the stream of revocations that all replicas share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StreamPosition {
-    /// Which order: places of two are not compared.
-    pub(crate) history: Arc<str>,
-    /// The last entry that was applied.
+    /// Identifies one run of the stream's server. Positions of different runs are not comparable.
+    pub(crate) run_id: Arc<str>,
+    /// ID of the last entry that was applied.
     pub(crate) entry: (u64, u64),
 }
 
-/// What another replica was told about a token.
+/// Introspection response that another replica received.
 #[derive(Debug)]
 pub(crate) struct SharedIntrospection {
     pub(crate) claims: Claims,
-    /// On the clock of revocations here, a moment from before it asked.
-    pub(crate) since: Epoch,
-    pub(crate) asked_at: Instant,
+    /// Epoch of this replica's revocation clock from before the introspection request.
+    pub(crate) epoch: Epoch,
+    /// Time of the introspection request.
+    pub(crate) requested_at: Instant,
 }
 
-/// Access has ended on this replica, but the other replicas could not be notified.
+/// The other replicas could not be notified of a revocation. Access has ended on this replica.
 #[derive(Debug, Error)]
 #[error("the other replicas could not be notified of a revocation: {0}")]
 pub struct ReplicationError(pub(crate) String);
 
-/// The other replicas.
+/// Connection to the other replicas.
 #[async_trait]
 pub(crate) trait Replicator: fmt::Debug + Send + Sync {
-    /// Whether everything that they revoked until a moment ago is in force here.
+    /// Returns whether this replica has applied all revocations of the other replicas up to a few seconds ago.
     fn is_connected(&self) -> bool;
 
-    /// Ends access here and at all others. `sent` is when somebody said so.
+    /// Ends access on this replica and on all others. `sent` is the time at which the event was sent.
     ///
     /// # Errors
     ///
-    /// It ended here only.
+    /// Returns [`ReplicationError`] if access has ended on this replica only.
     async fn revoke(&self, revocations: &[Revocation], sent: SystemTime) -> Result<(), ReplicationError>;
 
-    /// Where this replica is, to be remembered before asking about a token that is to be shared.
+    /// Returns this replica's position in the stream. Call this before an introspection request whose response is
+    /// shared.
     fn position(&self) -> Option<StreamPosition>;
 
-    /// What one of them was told about a token, if it is still worth something.
+    /// Returns the introspection response that another replica shared for a token, if it is still valid.
     async fn shared_introspection(&self, token: &BearerToken) -> Option<SharedIntrospection>;
 
-    /// Lets the others know what was said about a token that was asked about at this place and time.
-    fn share(&self, token: &BearerToken, place: &StreamPosition, asked_at: Instant, claims: &Claims);
+    /// Shares an introspection response, with the stream position and the time from before its request.
+    fn share(&self, token: &BearerToken, position: &StreamPosition, requested_at: Instant, claims: &Claims);
 }
 
 #[cfg(test)]

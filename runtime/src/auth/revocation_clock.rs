@@ -1,9 +1,9 @@
-//! Access that ended before its token did.
+//! Revocation clock: invalidates the introspection responses from before a revocation.
 //!
-//! A revocation is a mark with a number on a clock that only clock advance. Whoever learns something about a
-//! token remembers the clock from *before* asking; the answer is worth something only while no mark for its user or
-//! organization is newer. So nothing has to be found and removed for access to end, and an answer that was under way
-//! when the revocation came cannot bring the old access back.
+//! Each revocation advances a logical clock and stores the new epoch for its user or organization. Before an
+//! introspection request is sent, the current epoch is read; the response is valid only until a revocation with a
+//! later epoch exists for its user or organization. So a revocation does not need to find and remove cache entries,
+//! and a response that was in flight during a revocation cannot restore access.
 
 use std::{
     collections::HashMap,
@@ -18,32 +18,12 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-use super::Claims;
+use super::{Claims, Revocation};
 
-/// How many marks are kept; past that, everything that was learned before now counts as revoked.
-const MAX_MARKS: usize = 100_000;
+/// Maximum number of revocation entries. When more are needed, all responses from before are invalidated instead.
+const MAX_ENTRIES: usize = 100_000;
 
-/// Whose access ended. What was learned about their tokens before is worth nothing any more; a token that is still
-/// valid is asked about again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Revocation {
-    /// A user's, everywhere.
-    User(String),
-    /// A user's in one organization.
-    Member {
-        /// The user's ID.
-        user: String,
-        /// The organization's ID.
-        org: String,
-    },
-    /// All's in an organization.
-    Organization(String),
-    /// All's.
-    All,
-}
-
-/// Whose access it is, as far as an answer said.
+/// User and organization of a token, as far as the introspection response names them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenOwner<'a> {
     pub(crate) user: Option<&'a str>,
@@ -56,150 +36,158 @@ impl<'a> From<&'a Claims> for TokenOwner<'a> {
     }
 }
 
-/// A moment on the clock of clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Point in time on the revocation clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Epoch(u64);
 
-/// All clock that can still matter.
+/// Logical clock that revocations advance, with the epoch of the latest revocation of each user and organization.
 pub(crate) struct RevocationClock {
-    clock: AtomicU64,
-    marks: RwLock<Marks>,
-    /// How long a mark matters: nothing that was learned longer ago is used.
-    keep: Duration,
-    changed: watch::Sender<u64>,
+    now: AtomicU64,
+    entries: RwLock<Entries>,
+    /// Time after which an entry has no effect, because no response is used for longer.
+    retention: Duration,
+    changed: watch::Sender<Epoch>,
 }
 
 #[derive(Default)]
-struct Marks {
-    users: HashMap<String, Mark>,
-    members: HashMap<(String, String), Mark>,
-    organizations: HashMap<String, Mark>,
-    /// Everything before counts as revoked.
-    everybody: u64,
+struct Entries {
+    users: HashMap<String, Entry>,
+    members: HashMap<(String, String), Entry>,
+    organizations: HashMap<String, Entry>,
+    /// Epoch of the latest revocation of all tokens.
+    all: Epoch,
 }
 
+/// Latest revocation of a user, member or organization.
 #[derive(Clone, Copy)]
-struct Mark {
-    moment: u64,
-    at: Instant,
+struct Entry {
+    epoch: Epoch,
+    created_at: Instant,
 }
 
 impl RevocationClock {
-    pub(crate) fn new(keep: Duration) -> Self {
-        Self { clock: AtomicU64::new(0), marks: RwLock::default(), keep, changed: watch::Sender::new(0) }
+    pub(crate) fn new(retention: Duration) -> Self {
+        Self {
+            now: AtomicU64::new(0),
+            entries: RwLock::default(),
+            retention,
+            changed: watch::Sender::new(Epoch::default()),
+        }
     }
 
-    /// Now, to be remembered before asking about a token.
+    /// Returns the current epoch. Call this before an introspection request is sent.
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.clock.load(Ordering::Acquire))
+        Epoch(self.now.load(Ordering::Acquire))
     }
 
-    /// Ends access. When this returns, nothing that was learned before is used any more. Returns the revocation's moment.
+    /// Applies a revocation and returns its epoch. When this returns, no response from before is current for its
+    /// owner.
     pub(crate) fn revoke(&self, revocation: &Revocation) -> Epoch {
-        let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
-        let moment = self.clock.load(Ordering::Acquire) + 1;
-        marks.set(revocation, Mark { moment, at: Instant::now() });
-        if marks.len() > MAX_MARKS {
-            marks.forget_older_than(self.keep);
-            if marks.len() > MAX_MARKS {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let epoch = Epoch(self.now.load(Ordering::Acquire) + 1);
+        entries.insert(revocation, Entry { epoch, created_at: Instant::now() });
+        if entries.len() > MAX_ENTRIES {
+            entries.evict_older_than(self.retention);
+            if entries.len() > MAX_ENTRIES {
                 tracing::warn!(
-                    marks = marks.len(),
-                    "so many clock at once that every cached token is asked about again"
+                    revocations = entries.len(),
+                    "too many recent revocations to store: all cached tokens were invalidated"
                 );
-                *marks = Marks { everybody: moment, ..Marks::default() };
+                *entries = Entries { all: epoch, ..Entries::default() };
             }
         }
-        // Only now is the mark looked at, so a reader either has the lock after us or a moment from before.
-        self.clock.store(moment, Ordering::Release);
-        drop(marks);
-        self.changed.send_replace(moment);
-        Epoch(moment)
+        // Under the lock: a reader that sees the new epoch takes the lock next, and so sees the entry.
+        self.now.store(epoch.0, Ordering::Release);
+        drop(entries);
+        self.changed.send_replace(epoch);
+        epoch
     }
 
-    /// Whether what was learned about this access at `since` still stands.
-    pub(crate) fn is_current<'a>(&self, holder: impl Into<TokenOwner<'a>>, since: Epoch) -> bool {
-        // Nothing was revoked since: the usual case, and the only one without a lock.
-        if self.epoch() == since {
+    /// Returns whether a response whose request was sent at `epoch` is still valid for the owner of its token.
+    pub(crate) fn is_current<'a>(&self, owner: impl Into<TokenOwner<'a>>, epoch: Epoch) -> bool {
+        // No revocation since then. This is the usual case, and it takes no lock.
+        if self.epoch() == epoch {
             return true;
         }
-        let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
-        marks.newest_for(holder.into()) <= since.0
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.latest_for(owner.into()) <= epoch
     }
 
-    /// Changes with every revocation.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+    /// Returns a receiver that is notified of every revocation.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Epoch> {
         self.changed.subscribe()
     }
 }
 
-impl Marks {
-    fn set(&mut self, revocation: &Revocation, mark: Mark) {
+impl Entries {
+    fn insert(&mut self, revocation: &Revocation, entry: Entry) {
         match revocation {
             Revocation::User(user) => {
-                self.users.insert(user.clone(), mark);
+                self.users.insert(user.clone(), entry);
             }
             Revocation::Member { user, org } => {
-                self.members.insert((user.clone(), org.clone()), mark);
+                self.members.insert((user.clone(), org.clone()), entry);
             }
             Revocation::Organization(org) => {
-                self.organizations.insert(org.clone(), mark);
+                self.organizations.insert(org.clone(), entry);
             }
-            Revocation::All => self.everybody = mark.moment,
+            Revocation::All => self.all = entry.epoch,
         }
     }
 
-    /// A token that names no organization may have been granted in any of the user's, so a mark of one counts for it.
-    fn newest_for(&self, TokenOwner { user, org }: TokenOwner<'_>) -> u64 {
-        let moment = |mark: Option<&Mark>| mark.map_or(0, |mark| mark.moment);
+    /// Returns the epoch of the latest revocation that affects the owner. A token without an organization may have
+    /// been issued for any organization of its user, and a token without a user for any user.
+    fn latest_for(&self, TokenOwner { user, org }: TokenOwner<'_>) -> Epoch {
+        let epoch = |entry: Option<&Entry>| entry.map_or(Epoch::default(), |entry| entry.epoch);
         let member = match (user, org) {
-            (Some(user), Some(org)) => moment(self.members.get(&(user.to_owned(), org.to_owned()))),
-            (Some(user), None) => self
-                .members
-                .iter()
-                .filter(|((member, _), _)| member == user)
-                .map(|(_, mark)| mark.moment)
-                .max()
-                .unwrap_or(0),
-            (None, _) => 0,
+            (Some(user), Some(org)) => epoch(self.members.get(&(user.to_owned(), org.to_owned()))),
+            (Some(user), None) => {
+                latest(self.members.iter().filter(|((member, _), _)| member == user).map(|(_, entry)| entry))
+            }
+            (None, _) => Epoch::default(),
         };
         let organization = match org {
-            Some(org) => moment(self.organizations.get(org)),
-            None => self.organizations.values().map(|mark| mark.moment).max().unwrap_or(0),
+            Some(org) => epoch(self.organizations.get(org)),
+            None => latest(self.organizations.values()),
         };
-        // A token that names no user may be anybody's.
         let user = match user {
-            Some(user) => moment(self.users.get(user)),
-            None => self.users.values().chain(self.members.values()).map(|mark| mark.moment).max().unwrap_or(0),
+            Some(user) => epoch(self.users.get(user)),
+            None => latest(self.users.values().chain(self.members.values())),
         };
-        self.everybody.max(user).max(member).max(organization)
+        self.all.max(user).max(member).max(organization)
     }
 
     fn len(&self) -> usize {
         self.users.len() + self.members.len() + self.organizations.len()
     }
 
-    fn forget_older_than(&mut self, keep: Duration) {
-        let forgotten = [
-            retain_recent(&mut self.users, keep),
-            retain_recent(&mut self.members, keep),
-            retain_recent(&mut self.organizations, keep),
+    fn evict_older_than(&mut self, retention: Duration) {
+        let evicted = [
+            evict_older_than(&mut self.users, retention),
+            evict_older_than(&mut self.members, retention),
+            evict_older_than(&mut self.organizations, retention),
         ];
-        // A stream may be older than anything in a cache: for it, a mark that is gone counts as everybody's.
-        self.everybody = forgotten.into_iter().fold(self.everybody, u64::max);
+        // A response stream can be open for longer than the retention. For it, an evicted entry counts as a
+        // revocation of all tokens.
+        self.all = evicted.into_iter().fold(self.all, Epoch::max);
     }
 }
 
-/// The newest moment that was forgotten.
-fn retain_recent<K: Eq + Hash>(marks: &mut HashMap<K, Mark>, keep: Duration) -> u64 {
-    let mut forgotten = 0;
-    marks.retain(|_, mark| {
-        let recent = mark.at.elapsed() <= keep;
-        if !recent {
-            forgotten = forgotten.max(mark.moment);
+fn latest<'a>(entries: impl Iterator<Item = &'a Entry>) -> Epoch {
+    entries.map(|entry| entry.epoch).max().unwrap_or_default()
+}
+
+/// Returns the latest epoch of the evicted entries.
+fn evict_older_than<K: Eq + Hash>(entries: &mut HashMap<K, Entry>, retention: Duration) -> Epoch {
+    let mut latest = Epoch::default();
+    entries.retain(|_, entry| {
+        let is_recent = entry.created_at.elapsed() <= retention;
+        if !is_recent {
+            latest = latest.max(entry.epoch);
         }
-        recent
+        is_recent
     });
-    forgotten
+    latest
 }
 
 impl fmt::Debug for RevocationClock {
@@ -219,63 +207,64 @@ mod tests {
         claims
     }
 
-    fn ended(revocation: &Revocation, user: Option<&str>, org: Option<&str>) -> bool {
+    /// Returns whether the revocation invalidates a response from before it. One from after it must stay valid.
+    fn invalidates(revocation: &Revocation, user: Option<&str>, org: Option<&str>) -> bool {
         let clock = RevocationClock::new(Duration::from_secs(300));
         let before = clock.epoch();
         clock.revoke(revocation);
         let claims = claims(user, org);
-        assert!(clock.is_current(&claims, clock.epoch()), "what is learned afterwards stands");
+        assert!(clock.is_current(&claims, clock.epoch()), "a response from after the revocation is valid");
         !clock.is_current(&claims, before)
     }
 
     #[tokio::test]
-    async fn a_revocation_ends_what_was_learned_before_and_nothing_else() {
+    async fn a_revocation_invalidates_only_earlier_responses_of_the_tokens_that_it_names() {
         let user = Revocation::User("u".into());
-        assert!(ended(&user, Some("u"), Some("o")) && ended(&user, Some("u"), None));
-        assert!(!ended(&user, Some("v"), Some("o")));
+        assert!(invalidates(&user, Some("u"), Some("o")) && invalidates(&user, Some("u"), None));
+        assert!(!invalidates(&user, Some("v"), Some("o")));
 
         let member = Revocation::Member { user: "u".into(), org: "o".into() };
-        assert!(ended(&member, Some("u"), Some("o")));
-        assert!(!ended(&member, Some("u"), Some("p")) && !ended(&member, Some("v"), Some("o")));
+        assert!(invalidates(&member, Some("u"), Some("o")));
+        assert!(!invalidates(&member, Some("u"), Some("p")) && !invalidates(&member, Some("v"), Some("o")));
 
         let org = Revocation::Organization("o".into());
-        assert!(ended(&org, Some("u"), Some("o")) && ended(&org, Some("v"), Some("o")));
-        assert!(!ended(&org, Some("u"), Some("p")));
+        assert!(invalidates(&org, Some("u"), Some("o")) && invalidates(&org, Some("v"), Some("o")));
+        assert!(!invalidates(&org, Some("u"), Some("p")));
 
-        assert!(ended(&Revocation::All, Some("u"), Some("o")) && ended(&Revocation::All, None, None));
+        assert!(invalidates(&Revocation::All, Some("u"), Some("o")) && invalidates(&Revocation::All, None, None));
     }
 
     #[tokio::test]
-    async fn a_token_that_names_nobody_may_be_anybodys() {
-        assert!(ended(&Revocation::User("u".into()), None, Some("o")));
-        assert!(ended(&Revocation::Organization("o".into()), Some("u"), None));
-        assert!(ended(&Revocation::Member { user: "u".into(), org: "o".into() }, Some("u"), None));
+    async fn a_revocation_invalidates_tokens_without_a_user_or_organization() {
+        assert!(invalidates(&Revocation::User("u".into()), None, Some("o")));
+        assert!(invalidates(&Revocation::Organization("o".into()), Some("u"), None));
+        assert!(invalidates(&Revocation::Member { user: "u".into(), org: "o".into() }, Some("u"), None));
     }
 
     #[tokio::test]
-    async fn a_flood_of_clock_stays_bounded_and_revokes_more_rather_than_less() {
+    async fn too_many_revocations_invalidate_all_tokens_and_use_bounded_memory() {
         let clock = RevocationClock::new(Duration::from_secs(300));
         let before = clock.epoch();
-        for i in 0..=MAX_MARKS {
+        for i in 0..=MAX_ENTRIES {
             clock.revoke(&Revocation::User(i.to_string()));
         }
-        assert!(clock.marks.read().unwrap().len() <= MAX_MARKS);
+        assert!(clock.entries.read().unwrap().len() <= MAX_ENTRIES);
         assert!(!clock.is_current(&claims(Some("0"), None), before));
-        assert!(!clock.is_current(&claims(Some("somebody else"), None), before));
+        assert!(!clock.is_current(&claims(Some("not revoked"), None), before));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn marks_that_cannot_matter_any_more_are_forgotten_first() {
+    async fn entries_past_the_retention_are_evicted_first_and_still_invalidate_older_streams() {
         let clock = RevocationClock::new(Duration::from_secs(300));
         let long_ago = clock.epoch();
-        for i in 0..MAX_MARKS {
+        for i in 0..MAX_ENTRIES {
             clock.revoke(&Revocation::User(i.to_string()));
         }
         tokio::time::advance(Duration::from_secs(301)).await;
         let before = clock.epoch();
         clock.revoke(&Revocation::User("u".into()));
-        assert_eq!(clock.marks.read().unwrap().len(), 1);
+        assert_eq!(clock.entries.read().unwrap().len(), 1);
         assert!(clock.is_current(&claims(Some("v"), Some("o")), before));
-        assert!(!clock.is_current(&claims(Some("0"), Some("o")), long_ago), "nothing forgotten is forgiven");
+        assert!(!clock.is_current(&claims(Some("0"), Some("o")), long_ago));
     }
 }

@@ -1,14 +1,38 @@
-//! Handle that ends access, for validators and programs.
+//! Revocations: what ends access, and the handle that validators and programs use for it.
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{ReplicationError, Replicator, Revocation, RevocationClock};
+use super::{ReplicationError, Replicator, RevocationClock};
 use crate::metrics;
+
+/// Set of tokens whose cached introspection responses become invalid. A token that is still valid is accepted again
+/// after the validator has validated it again.
+///
+/// Pass revocations to [`Revocations::revoke`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// Tokens of a user, in all organizations. The text is the user's ID
+    /// ([`Claims::subject`](super::Claims::subject)).
+    User(String),
+    /// Tokens of a user in one organization.
+    Member {
+        /// The user's ID.
+        user: String,
+        /// The organization's ID.
+        org: String,
+    },
+    /// Tokens of all users of an organization. The text is its ID ([`Claims::org_id`](super::Claims::org_id)).
+    Organization(String),
+    /// All tokens.
+    All,
+}
 
 /// Handle that ends access on this server and on its replicas.
 ///
 /// [`BuiltServer::revocations`](crate::BuiltServer::revocations) returns it to a program, and
-/// [`TokenValidator::routes`](super::TokenValidator::routes) passes it to a validator. Clones share the same server.
+/// [`TokenValidator::routes`](super::TokenValidator::routes) passes it to a validator. All clones act on the same
+/// server.
 ///
 /// ```no_run
 /// use toolgate::auth::Revocation;
@@ -30,31 +54,30 @@ impl Revocations {
         Self { clock, replicator }
     }
 
-    /// Ends access. When this returns, no cached token of these users or organizations is accepted without asking the
-    /// validator again, and their response streams end.
+    /// Ends access. When this returns, every affected token must be validated again before it is accepted, and the
+    /// open response streams of the affected callers end.
     ///
     /// # Errors
     ///
-    /// Access has ended on this server, but the other replicas could not be notified.
+    /// Returns [`ReplicationError`] if access has ended on this server but the other replicas could not be notified.
     pub async fn revoke(&self, revocations: &[Revocation]) -> Result<(), ReplicationError> {
         self.revoke_since(revocations, SystemTime::now()).await
     }
 
-    /// Ends access as [`revoke`](Self::revoke) does. `sent` is when the authorization server sent the event; the metric
-    /// `toolgate_revocation_lag_seconds` records the time since then.
+    /// Ends access as [`revoke`](Self::revoke) does. `sent` is the time at which the authorization server sent the
+    /// event; the metric `toolgate_revocation_lag_seconds` records the time since then.
     ///
     /// # Errors
     ///
-    /// As for [`revoke`](Self::revoke).
+    /// Returns the same error as [`revoke`](Self::revoke).
     pub async fn revoke_since(&self, revocations: &[Revocation], sent: SystemTime) -> Result<(), ReplicationError> {
-        let result = match &self.replicator {
-            Some(replicator) => replicator.revoke(revocations, sent).await,
-            None => {
-                for revocation in revocations {
-                    self.clock.revoke(revocation);
-                }
-                Ok(())
+        let result = if let Some(replicator) = &self.replicator {
+            replicator.revoke(revocations, sent).await
+        } else {
+            for revocation in revocations {
+                self.clock.revoke(revocation);
             }
+            Ok(())
         };
         for _ in revocations {
             metrics::revocation_applied(sent.elapsed().unwrap_or_default());

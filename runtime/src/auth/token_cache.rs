@@ -1,4 +1,4 @@
-//! What was learned about tokens, for as long as it may be used.
+//! Token cache: caches introspection responses until their TTL, their token's expiry or a revocation.
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,20 +16,39 @@ use tokio::time::Instant;
 use super::{BearerToken, Caller, Epoch, Replicator, RevocationClock, Unavailable, ValidationError};
 use crate::metrics::{self, CounterSet, Lookup};
 
+/// Default TTL if the validator does not report revocations.
+const DEFAULT_TTL: Duration = Duration::from_secs(10);
+/// Default TTL if the validator reports revocations.
+const DEFAULT_TTL_WITH_REVOCATIONS: Duration = Duration::from_secs(5 * 60);
+/// Maximum TTL while this replica is disconnected: like a server without revocations, it does not receive those of
+/// the other replicas.
+const DISCONNECTED_TTL: Duration = DEFAULT_TTL;
+/// Number of cache shards, each with its own lock and an equal part of the capacity. With more shards, the part of
+/// each would be too small for large claims.
+const SHARDS: usize = 16;
+/// Maximum number of loads for one lookup, if a revocation invalidates each response while it is in flight.
+const MAX_LOADS: usize = 3;
+/// Time for which a stale response is used before the next introspection request, while the authorization server does
+/// not respond.
+const STALE_RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Minimum time between two evictions of unusable entries.
+const EVICTION_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Settings of the token cache.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokenCacheConfig {
     /// Time for which an introspection response is used before the token is validated again, and so the longest time
-    /// that a revoked token stays valid. It never exceeds the token's own lifetime. Zero validates every request, which
-    /// costs one introspection request each.
+    /// that a revoked token stays valid. It never exceeds the token's own lifetime. Zero validates every request,
+    /// which costs one introspection request each.
     ///
     /// Default: 10 seconds, or 5 minutes if the validator
     /// [reports revocations](super::TokenValidator::reports_revocations). The log states which at start-up.
     #[serde(with = "humantime_serde")]
     pub ttl: Option<Duration>,
-    /// Time for which a token that was reported as inactive is rejected without asking again. Default: 5 seconds.
+    /// Time for which a token that was reported as inactive is rejected without another introspection request.
+    /// Default: 5 seconds.
     #[serde(with = "humantime_serde")]
     pub inactive_ttl: Duration,
     /// Time beyond [`ttl`](Self::ttl) for which a cached response is used while the authorization server does not
@@ -58,23 +77,11 @@ impl Default for TokenCacheConfig {
 impl TokenCacheConfig {
     /// Returns `ttl`, or its default.
     pub(crate) fn effective_ttl(&self, reports_revocations: bool) -> Duration {
-        self.ttl.unwrap_or(if reports_revocations { Duration::from_secs(5 * 60) } else { Duration::from_secs(10) })
+        self.ttl.unwrap_or(if reports_revocations { DEFAULT_TTL_WITH_REVOCATIONS } else { DEFAULT_TTL })
     }
 }
 
-/// Parts that are locked on their own. Each has its part of the room, so that too many would leave no room for large
-/// claims.
-const SHARDS: usize = 16;
-/// How often an answer that was outdated on arrival is asked for again.
-const MAX_LOADS: usize = 3;
-/// How long an old answer is used when the authorization server did not answer, before it is asked again.
-const STALE_RECHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// How often what is not used any more is dropped, at most; answers that are used for longer stay for as long.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-/// How long an answer is used while other replicas are not heard: as long as where nobody tells about revocations.
-const DISCONNECTED_TTL: Duration = Duration::from_secs(10);
-
-/// The SHA-256 of a token: what the cache knows it by.
+/// SHA-256 of a token, the key of the cache. The cache does not contain tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TokenDigest([u8; 32]);
 
@@ -84,118 +91,126 @@ impl TokenDigest {
     }
 }
 
-/// Who a token stands for, and since when that is known if it was not asked just now.
+/// Result of a successful load.
 pub(crate) struct LoadedCaller {
     pub(crate) caller: Arc<Caller>,
-    /// A moment from before somebody else asked, and when they did.
-    pub(crate) asked: Option<(Epoch, Instant)>,
+    /// Epoch and time from before the introspection request, if another replica sent it. `None` if the load sent it.
+    pub(crate) requested: Option<(Epoch, Instant)>,
 }
 
 impl From<Arc<Caller>> for LoadedCaller {
     fn from(caller: Arc<Caller>) -> Self {
-        Self { caller, asked: None }
+        Self { caller, requested: None }
     }
 }
 
-/// An answer, and when it was asked for. Small, because there may be a million of them.
+/// Cached introspection response of an active token. It is small, because there may be a million of them.
 #[derive(Clone)]
-struct Entry {
+struct CacheEntry {
     caller: Arc<Caller>,
-    /// On the clock of revocations, before the question was sent.
-    since: Epoch,
-    asked_at: Instant,
-    /// If the question had no answer and this is an older one.
-    old: Option<Box<Old>>,
+    /// Epoch of the revocation clock from before the introspection request.
+    epoch: Epoch,
+    /// Time of the latest introspection request, including one that failed.
+    requested_at: Instant,
+    /// Set if the latest introspection request failed and the entry contains an older response.
+    stale: Option<Box<StaleResponse>>,
 }
 
-/// An answer that is used again because the last question had none.
+/// Introspection response that is used past its TTL ([`TokenCacheConfig::stale_if_error`]).
 #[derive(Clone)]
-struct Old {
-    learned_at: Instant,
-    /// How long it is used before the authorization server is asked again.
-    lifetime: Duration,
+struct StaleResponse {
+    /// Time of the introspection request that succeeded.
+    introspected_at: Instant,
+    /// Time from the failed request until the next one.
+    recheck_after: Duration,
 }
 
-/// What a question came to. A failure is only there for those who wait for the same question.
-type Known = Result<Entry, Arc<ValidationError>>;
+/// Result of a load. The cache contains an error only until the requests that wait for the same load have received
+/// it.
+type LoadResult = Result<CacheEntry, Arc<ValidationError>>;
 
-/// The answers about active tokens, and separately the knowledge of inactive ones: tokens that nobody issued cannot
-/// push out those that somebody uses.
+/// Cache of introspection responses with single-flight loading: concurrent requests with one token share one load.
+///
+/// Active and inactive tokens are in separate caches, so that invented tokens cannot evict valid ones.
 pub(crate) struct TokenCache {
     config: TokenCacheConfig,
     ttl: Duration,
-    active: Cache<TokenDigest, Known, Weight>,
-    /// The same answers, for the grace.
-    stale: Option<Cache<TokenDigest, Entry, Weight>>,
-    /// Since when they are known to be inactive.
+    active: Cache<TokenDigest, LoadResult, EntryWeighter>,
+    /// The entries of `active`, for use past their TTL. `None` if `stale_if_error` is zero.
+    stale: Option<Cache<TokenDigest, CacheEntry, EntryWeighter>>,
+    /// Time at which each inactive token was reported as inactive.
     inactive: Cache<TokenDigest, Instant>,
-    /// When what is not used any more was last dropped.
-    swept: Mutex<Instant>,
-    revocations: Arc<RevocationClock>,
+    last_eviction: Mutex<Instant>,
+    revocation_clock: Arc<RevocationClock>,
     replicator: Option<Arc<dyn Replicator>>,
     lookups: CounterSet<Lookup>,
 }
 
-/// One weight bounds the bytes and the number of tokens: an entry weighs its bytes, and at least its share of the number.
+/// Weight of cache entries: their size in bytes, and at least `max_bytes / max_tokens`. With this minimum, one
+/// capacity limits both the bytes and the number of tokens.
 #[derive(Clone)]
-struct Weight {
-    share: u64,
+struct EntryWeighter {
+    min_weight: u64,
 }
 
-impl Weighter<TokenDigest, Entry> for Weight {
-    fn weight(&self, _: &TokenDigest, entry: &Entry) -> u64 {
-        u64::from(entry.caller.weight()).max(self.share)
+impl Weighter<TokenDigest, CacheEntry> for EntryWeighter {
+    fn weight(&self, _: &TokenDigest, entry: &CacheEntry) -> u64 {
+        u64::from(entry.caller.size()).max(self.min_weight)
     }
 }
 
-impl Weighter<TokenDigest, Known> for Weight {
-    fn weight(&self, digest: &TokenDigest, known: &Known) -> u64 {
-        // Without a weight a failure would push out nobody, but stay for ever, should it not be removed.
-        known.as_ref().map_or(1, |entry| self.weight(digest, entry))
+impl Weighter<TokenDigest, LoadResult> for EntryWeighter {
+    fn weight(&self, digest: &TokenDigest, result: &LoadResult) -> u64 {
+        // Not zero for an error, because quick_cache never evicts an entry of weight zero.
+        result.as_ref().map_or(1, |entry| self.weight(digest, entry))
     }
 }
 
-impl Entry {
-    fn learned_at(&self) -> Instant {
-        self.old.as_ref().map_or(self.asked_at, |old| old.learned_at)
+impl CacheEntry {
+    /// Returns the time of the introspection request that the response belongs to.
+    fn introspected_at(&self) -> Instant {
+        self.stale.as_ref().map_or(self.requested_at, |stale| stale.introspected_at)
     }
 
-    /// Whether it is young enough, where an answer is used for `ttl`.
     fn is_fresh(&self, ttl: Duration) -> bool {
-        self.asked_at.elapsed() <= self.old.as_ref().map_or(ttl, |old| old.lifetime.min(ttl))
+        self.requested_at.elapsed() <= self.stale.as_ref().map_or(ttl, |stale| stale.recheck_after.min(ttl))
     }
 
-    /// Whether two are of one question.
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.caller, &other.caller) && self.since == other.since && self.asked_at == other.asked_at
+    /// Returns whether both entries are the result of the same load.
+    fn is_same_load(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.caller, &other.caller)
+            && self.epoch == other.epoch
+            && self.requested_at == other.requested_at
     }
 }
 
 impl TokenCache {
-    pub(crate) fn new(config: TokenCacheConfig, revocations: Arc<RevocationClock>) -> Self {
+    pub(crate) fn new(config: TokenCacheConfig, revocation_clock: Arc<RevocationClock>) -> Self {
         let ttl = config.effective_ttl(false);
-        let weight = Weight { share: config.max_bytes.checked_div(config.max_tokens).unwrap_or(u64::MAX).max(1) };
+        let weighter =
+            EntryWeighter { min_weight: config.max_bytes.checked_div(config.max_tokens).unwrap_or(u64::MAX).max(1) };
         Self {
-            active: cache(&config, config.max_bytes, weight.clone()),
-            stale: (!config.stale_if_error.is_zero()).then(|| cache(&config, config.max_bytes, weight)),
-            inactive: cache(&config, config.max_tokens, UnitWeighter),
-            swept: Mutex::new(Instant::now()),
+            active: new_cache(&config, config.max_bytes, weighter.clone()),
+            stale: (!config.stale_if_error.is_zero()).then(|| new_cache(&config, config.max_bytes, weighter)),
+            inactive: new_cache(&config, config.max_tokens, UnitWeighter),
+            last_eviction: Mutex::new(Instant::now()),
             config,
             ttl,
-            revocations,
+            revocation_clock,
             replicator: None,
             lookups: CounterSet::new(metrics::CACHE_LOOKUPS, "result"),
         }
     }
 
-    /// Trusts its memory for long only while these are heard.
+    /// Sets the connection to the other replicas. While it is disconnected, entries are used for [`DISCONNECTED_TTL`]
+    /// at most.
     pub(crate) fn with_replicator(mut self, replicator: Option<Arc<dyn Replicator>>) -> Self {
         self.replicator = replicator;
         self
     }
 
-    /// The caller behind a token: remembered, or loaded. However many requests come with one new token, there is one
-    /// load, and its failure is shared but not remembered.
+    /// Returns the caller of a token from the cache, or loads it. Concurrent calls with one token share one load and
+    /// its error. Errors are not cached.
     pub(crate) async fn get<F, L, A>(&self, token: &BearerToken, load: F) -> Result<Arc<Caller>, ValidationError>
     where
         F: Fn() -> L,
@@ -204,39 +219,40 @@ impl TokenCache {
     {
         let ttl = self.ttl;
         if ttl.is_zero() {
-            return self.ask(load).await;
+            return self.load_uncached(load).await;
         }
-        let begun = Instant::now();
+        let started_at = Instant::now();
         let digest = TokenDigest::of(token);
-        if self.inactive.get(&digest).is_some_and(|since| since.elapsed() <= self.config.inactive_ttl) {
+        if self.inactive.get(&digest).is_some_and(|reported_at| reported_at.elapsed() <= self.config.inactive_ttl) {
             self.lookups.increment(Lookup::Inactive);
             return Err(ValidationError::Inactive);
         }
         for _ in 0..MAX_LOADS {
-            let known = self.active.get(&digest).and_then(Result::ok);
-            self.lookups.increment(if known.is_some() { Lookup::Hit } else { Lookup::Miss });
-            let entry = match known {
+            let cached = self.active.get(&digest).and_then(Result::ok);
+            self.lookups.increment(if cached.is_some() { Lookup::Hit } else { Lookup::Miss });
+            let entry = match cached {
                 Some(entry) => entry,
-                None => self.learn(digest, &load).await?,
+                None => self.load_single_flight(digest, &load).await?,
             };
             if entry.caller.is_expired(SystemTime::now()) {
                 return Err(ValidationError::Inactive);
             }
-            // In this order: what was heard before the look at the replicator counts in the look at the revocations.
-            // An answer to a question of this very request is as new as can be, however long it took.
-            if (entry.asked_at >= begun || entry.is_fresh(ttl))
-                && self.may_use(&entry)
-                && self.revocations.is_current(entry.caller.owner(), entry.since)
+            // A response that was requested during this call is fresh, even if it took longer than the TTL.
+            // Replication is checked before revocations: what was received before the first check counts in the
+            // second.
+            if (entry.requested_at >= started_at || entry.is_fresh(ttl))
+                && self.replication_permits(&entry)
+                && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch)
             {
                 return Ok(entry.caller);
             }
-            self.forget(&digest, |known| known.as_ref().is_ok_and(|known| known.is(&entry)));
+            self.evict_if(&digest, |cached| cached.as_ref().is_ok_and(|cached| cached.is_same_load(&entry)));
         }
-        Err(revoked_again())
+        Err(revoked_during_every_load())
     }
 
-    /// Without a cache an answer that was under way when access was revoked is not used either.
-    async fn ask<F, L, A>(&self, load: F) -> Result<Arc<Caller>, ValidationError>
+    /// Loads the caller without caching it. A response that was in flight during a revocation is discarded here, too.
+    async fn load_uncached<F, L, A>(&self, load: F) -> Result<Arc<Caller>, ValidationError>
     where
         F: Fn() -> L,
         L: Future<Output = Result<A, ValidationError>>,
@@ -244,56 +260,58 @@ impl TokenCache {
     {
         for _ in 0..MAX_LOADS {
             self.lookups.increment(Lookup::Miss);
-            let since = self.revocations.epoch();
+            let epoch = self.revocation_clock.epoch();
             let LoadedCaller { caller, .. } = load().await?.into();
-            if self.revocations.is_current(caller.owner(), since) {
+            if self.revocation_clock.is_current(caller.owner(), epoch) {
                 return Ok(caller);
             }
         }
-        Err(revoked_again())
+        Err(revoked_during_every_load())
     }
 
-    /// Whether the replicator are heard, or the entry is young enough to be used without them.
-    fn may_use(&self, entry: &Entry) -> bool {
+    /// Returns whether replication permits the use of an entry: this replica is connected, or the response is recent
+    /// enough to be used without the revocations of other replicas.
+    fn replication_permits(&self, entry: &CacheEntry) -> bool {
         match &self.replicator {
-            Some(replicator) => replicator.is_connected() || entry.learned_at().elapsed() <= DISCONNECTED_TTL,
+            Some(replicator) => replicator.is_connected() || entry.introspected_at().elapsed() <= DISCONNECTED_TTL,
             None => true,
         }
     }
 
-    /// Asks, or waits for who asks already.
-    async fn learn<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<Entry, ValidationError>
+    /// Loads and inserts the entry of a token, or waits for a load that is in flight.
+    async fn load_single_flight<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<CacheEntry, ValidationError>
     where
         F: Fn() -> L,
         L: Future<Output = Result<A, ValidationError>>,
         A: Into<LoadedCaller>,
     {
         let guard = match self.active.get_value_or_guard_async(&digest).await {
-            Ok(known) => return known.map_err(|error| ValidationError::clone(&error)),
+            Ok(loaded) => return loaded.map_err(|error| ValidationError::clone(&error)),
             Err(guard) => guard,
         };
-        let known = self.load(digest, load).await.map_err(Arc::new);
-        // Whoever waits gets it; should it be too heavy to be kept, that is all.
-        let _ = guard.insert(known.clone());
-        self.sweep();
-        known.map_err(|failure| {
-            self.forget(&digest, |known| known.as_ref().is_err_and(|known| Arc::ptr_eq(known, &failure)));
-            ValidationError::clone(&failure)
+        let result = self.load_entry(digest, load).await.map_err(Arc::new);
+        // The waiting requests receive the result even if it is too large to be cached.
+        let _ = guard.insert(result.clone());
+        self.evict_unusable();
+        result.map_err(|error| {
+            self.evict_if(&digest, |cached| cached.as_ref().is_err_and(|cached| Arc::ptr_eq(cached, &error)));
+            ValidationError::clone(&error)
         })
     }
 
-    async fn load<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<Entry, ValidationError>
+    /// Loads the entry of a token, or returns a stale one if the authorization server does not respond.
+    async fn load_entry<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<CacheEntry, ValidationError>
     where
         F: Fn() -> L,
         L: Future<Output = Result<A, ValidationError>>,
         A: Into<LoadedCaller>,
     {
-        // Before the question: a revocation from here on outdates the answer.
-        let now = (self.revocations.epoch(), Instant::now());
+        // Before the request is sent: a revocation from here on invalidates the response.
+        let (epoch, requested_at) = (self.revocation_clock.epoch(), Instant::now());
         match load().await.map(A::into) {
-            Ok(LoadedCaller { caller, asked }) => {
-                let (since, asked_at) = asked.unwrap_or(now);
-                let entry = Entry { caller, since, asked_at, old: None };
+            Ok(LoadedCaller { caller, requested }) => {
+                let (epoch, requested_at) = requested.unwrap_or((epoch, requested_at));
+                let entry = CacheEntry { caller, epoch, requested_at, stale: None };
                 if let Some(stale) = &self.stale {
                     stale.insert(digest, entry.clone());
                 }
@@ -307,63 +325,65 @@ impl TokenCache {
                 Err(ValidationError::Inactive)
             }
             Err(ValidationError::Unavailable(unavailable)) => match self.stale_entry(digest) {
-                Some(stale) => {
+                Some(entry) => {
                     self.lookups.increment(Lookup::Stale);
-                    // Not beyond the grace, which began when the answer was asked for.
-                    let lifetime =
-                        STALE_RECHECK_INTERVAL.min(self.stale_for().saturating_sub(stale.asked_at.elapsed()));
-                    let old = Some(Box::new(Old { learned_at: stale.asked_at, lifetime }));
-                    Ok(Entry { asked_at: now.1, old, ..stale })
+                    // `stale_if_error` counts from the request that succeeded.
+                    let remaining = self.stale_ttl().saturating_sub(entry.requested_at.elapsed());
+                    let stale = StaleResponse {
+                        introspected_at: entry.requested_at,
+                        recheck_after: STALE_RECHECK_INTERVAL.min(remaining),
+                    };
+                    Ok(CacheEntry { requested_at, stale: Some(Box::new(stale)), ..entry })
                 }
                 None => Err(unavailable.into()),
             },
         }
     }
 
-    /// How long an answer may be used at all.
-    fn stale_for(&self) -> Duration {
+    /// Returns the time for which a response is used while the authorization server does not respond.
+    fn stale_ttl(&self) -> Duration {
         self.ttl + self.config.stale_if_error
     }
 
-    fn stale_entry(&self, digest: TokenDigest) -> Option<Entry> {
+    fn stale_entry(&self, digest: TokenDigest) -> Option<CacheEntry> {
         let entry = self.stale.as_ref()?.get(&digest)?;
-        let usable = entry.is_fresh(self.stale_for())
+        let is_usable = entry.is_fresh(self.stale_ttl())
             && !entry.caller.is_expired(SystemTime::now())
-            && self.may_use(&entry)
-            && self.revocations.is_current(entry.caller.owner(), entry.since);
-        usable.then_some(entry)
+            && self.replication_permits(&entry)
+            && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch);
+        is_usable.then_some(entry)
     }
 
-    /// Drops what is known if it is still this, and not something that somebody else has learned meanwhile.
-    fn forget(&self, digest: &TokenDigest, outdated: impl FnOnce(&Known) -> bool) {
-        self.active.remove_if(digest, outdated);
+    /// Evicts the entry of a token if it meets the condition, so that the result of a later load is not evicted.
+    fn evict_if(&self, digest: &TokenDigest, condition: impl FnOnce(&LoadResult) -> bool) {
+        self.active.remove_if(digest, condition);
     }
 
-    /// Drops what is not used any more, now and then: what was known of somebody does not stay for nothing.
-    fn sweep(&self) {
-        let Ok(mut swept) = self.swept.try_lock() else { return };
+    /// Evicts all entries that can no longer be used, at most once per TTL, so that claims do not stay in memory.
+    fn evict_unusable(&self) {
+        let Ok(mut last_eviction) = self.last_eviction.try_lock() else { return };
         let (ttl, inactive_ttl) = (self.ttl, self.config.inactive_ttl);
-        if swept.elapsed() < ttl.max(SWEEP_INTERVAL) {
+        if last_eviction.elapsed() < ttl.max(EVICTION_INTERVAL) {
             return;
         }
-        *swept = Instant::now();
-        drop(swept);
+        *last_eviction = Instant::now();
+        drop(last_eviction);
         let now = SystemTime::now();
-        let is_used = |entry: &Entry, ttl| entry.is_fresh(ttl) && !entry.caller.is_expired(now);
-        self.active.retain(|_, known| known.as_ref().is_ok_and(|entry| is_used(entry, ttl)));
-        self.inactive.retain(|_, since| since.elapsed() <= inactive_ttl);
+        let is_usable = |entry: &CacheEntry, ttl| entry.is_fresh(ttl) && !entry.caller.is_expired(now);
+        self.active.retain(|_, cached| cached.as_ref().is_ok_and(|entry| is_usable(entry, ttl)));
+        self.inactive.retain(|_, reported_at| reported_at.elapsed() <= inactive_ttl);
         if let Some(stale) = &self.stale {
-            stale.retain(|_, entry| is_used(entry, self.stale_for()));
+            stale.retain(|_, entry| is_usable(entry, self.stale_ttl()));
         }
     }
 
-    /// How many active tokens are known.
+    /// Returns the number of active tokens in the cache.
     pub(crate) fn len(&self) -> u64 {
         self.active.len() as u64
     }
 }
 
-fn cache<V: Clone, W: Weighter<TokenDigest, V> + Clone>(
+fn new_cache<V: Clone, W: Weighter<TokenDigest, V> + Clone>(
     config: &TokenCacheConfig,
     capacity: u64,
     weighter: W,
@@ -373,12 +393,12 @@ fn cache<V: Clone, W: Weighter<TokenDigest, V> + Clone>(
         .estimated_items_capacity(usize::try_from(config.max_tokens).unwrap_or(usize::MAX))
         .weight_capacity(capacity)
         .build()
-        .expect("both capacities are there");
+        .expect("both capacities are set");
     Cache::with_options(options, weighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
 
-fn revoked_again() -> ValidationError {
-    Unavailable::new("access was revoked again each time the token was checked").into()
+fn revoked_during_every_load() -> ValidationError {
+    Unavailable::new("access was revoked during every attempt to validate the token").into()
 }
 
 impl std::fmt::Debug for TokenCache {

@@ -20,7 +20,7 @@ use super::{BearerToken, Claims, Diagnostic, Revocations};
 /// #[async_trait]
 /// impl TokenValidator for Directory {
 ///     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-///         // Ask the issuer of the token; return `Unavailable` if it does not respond.
+///         // Send the token to its issuer; return `Unavailable` if the issuer does not respond.
 ///         let _ = token.expose();
 ///         Err(ValidationError::Inactive)
 ///     }
@@ -39,8 +39,8 @@ pub trait TokenValidator: Send + Sync + 'static {
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError>;
 
     /// Describes the authorization server, for the metadata by which clients discover it (RFC 9728, RFC 8414).
-    /// `base_url` is the public URL of this server. The server calls this at start-up and periodically, and serves the
-    /// metadata from memory.
+    /// `base_url` is the public URL of this server. The server calls this at start-up and periodically, and serves
+    /// the metadata from memory.
     ///
     /// # Errors
     ///
@@ -55,21 +55,22 @@ pub trait TokenValidator: Send + Sync + 'static {
         None
     }
 
-    /// Checks the validator's configuration and credentials. The server calls this at start-up, and periodically while a
-    /// diagnostic is fatal or tokens cannot be validated. No fatal diagnostic means that tokens can be validated.
+    /// Checks the validator's configuration and credentials. The server calls this at start-up, and periodically
+    /// while a diagnostic is fatal or tokens cannot be validated. No fatal diagnostic means that tokens can be
+    /// validated.
     async fn preflight(&self) -> Vec<Diagnostic> {
         Vec::new()
     }
 
-    /// Returns routes to serve next to the MCP endpoint, such as a webhook endpoint that revokes access. The server also
-    /// serves each below the path of its public URL.
+    /// Returns routes to serve next to the MCP endpoint, such as a webhook endpoint that revokes access. The server
+    /// also serves each below the path of its public URL.
     fn routes(&self, revocations: Revocations) -> Vec<Route> {
         let _ = revocations;
         Vec::new()
     }
 
-    /// Returns whether the validator reports revocations. If it does, cached tokens are used for 5 minutes by default;
-    /// otherwise for 10 seconds.
+    /// Returns whether the validator reports revocations. If it does, cached tokens are used for 5 minutes by
+    /// default; otherwise for 10 seconds.
     fn reports_revocations(&self) -> bool {
         false
     }
@@ -91,7 +92,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Creates a route.
+    /// Creates a route with a path such as `/webhooks/directory`.
     pub fn new(path: &'static str, handler: MethodRouter) -> Self {
         Self { path, handler }
     }
@@ -103,9 +104,9 @@ impl Route {
 pub struct ValidatorTexts {
     /// Name of the authorization server.
     pub name: Cow<'static, str>,
-    /// Instruction how to add a scope there.
+    /// Instruction for adding a scope there.
     pub add_scopes: Cow<'static, str>,
-    /// Instruction how to let it report revocations.
+    /// Instruction for making it report revocations.
     pub report_revocations: Cow<'static, str>,
 }
 
@@ -114,12 +115,15 @@ impl Default for ValidatorTexts {
         Self {
             name: "the authorization server".into(),
             add_scopes: "add them there".into(),
-            report_revocations: "let the validator report revocations".into(),
+            report_revocations:
+                "call `Revocations::revoke` in the validator and implement `TokenValidator::reports_revocations`"
+                    .into(),
         }
     }
 }
 
-/// Error in the configuration of a validator. Every such error converts into [`toolgate::Error`](crate::Error) with `?`.
+/// Error in the configuration of a validator. Every such error converts into [`toolgate::Error`](crate::Error) with
+/// `?`.
 pub trait SetupError: std::error::Error + Send + Sync + 'static {}
 
 /// Reason why a token has no claims.
@@ -136,7 +140,7 @@ pub enum ValidationError {
 
 /// The authorization server did not respond, or its response could not be read.
 ///
-/// The reason is for the log and must not hold a token or a secret. A client only sees that tokens cannot be validated.
+/// The reason is logged and must not contain a token or a secret. A client only sees that tokens cannot be validated.
 #[derive(Clone, Debug, Error)]
 #[error("{reason}")]
 #[non_exhaustive]

@@ -1,58 +1,61 @@
-//! How replicas find each other.
+//! Configuration of replication.
 
 use std::{sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
-use super::{Replica, encryption::Keys, redis_client::RedisClient, shared_cache::SharedCache};
+use super::{Replica, encryption::EncryptionKeys, redis_client::RedisClient, shared_cache::SharedCache};
 use crate::{auth::RevocationClock, error::BuildProblem};
 
 const DEFAULT_PREFIX: &str = "toolgate";
 /// Minimum length of the secret, in bytes.
 const MIN_SECRET_BYTES: usize = 32;
 
-/// The Redis that the replicas of a server share.
+/// Redis server that the replicas of a server share.
 ///
 /// ```
 /// use toolgate::replication::Replication;
 ///
 /// # fn secret() -> Vec<u8> { vec![7; 32] }
-/// let replicas = Replication::redis("rediss://:password@redis.internal:6379").key_prefix("company").shared_cache(secret());
-/// assert!(!format!("{replicas:?}").contains("password"));
+/// let replication =
+///     Replication::redis("rediss://:password@redis.internal:6379").key_prefix("company").shared_cache(secret());
+/// assert!(!format!("{replication:?}").contains("password"));
 /// ```
 #[must_use]
 pub struct Replication {
-    /// `None` if the address cannot be one.
+    /// `None` if the URL is invalid.
     client: Option<redis::Client>,
     prefix: String,
     secret: Option<SecretSlice<u8>>,
 }
 
 impl Replication {
-    /// By way of this Redis: `redis://[user]:[password]@host:port/database`, or `rediss://` for TLS. Redis 5 or newer;
-    /// not a cluster. An address that cannot be one is a problem of [`Server::build`](crate::Server::build).
+    /// Connects the replicas through a Redis server: `redis://[user]:[password]@host:port/database`, or `rediss://`
+    /// for TLS. It must be Redis 5 or later; Redis Cluster is not supported. [`Server::build`](crate::Server::build)
+    /// returns an error for an invalid URL.
     pub fn redis(url: impl Into<SecretString>) -> Self {
         let url = url.into();
         if url.expose_secret().starts_with("rediss:") {
-            // Where several are linked in, rustls would not know which to take. If one was chosen already, it stays.
+            // If several cryptography providers are linked, rustls does not select one. One that the program has
+            // installed is not replaced.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         let client = redis::Client::open(url.expose_secret()).ok();
         Self { client, prefix: DEFAULT_PREFIX.to_owned(), secret: None }
     }
 
-    /// What the names of all keys begin with; default: `toolgate`. Replication with the same prefix hear each other.
+    /// Sets the prefix of all keys in Redis. Replicas with the same prefix share revocations. Default: `toolgate`.
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Lets the replicas share what the authorization server said about tokens, so that each token is asked about once
-    /// and not once by every replica.
+    /// Shares introspection responses between the replicas, so that each token is introspected once and not once per
+    /// replica.
     ///
-    /// The secret is the same on all replicas and known to nobody else: at least 32 bytes that nobody can guess. With
-    /// it, Redis holds neither tokens nor anything readable about them, and whoever has access to Redis, but not to the
-    /// secret, cannot make up an answer.
+    /// The secret is the same on all replicas and has at least 32 random bytes, such as those of `openssl rand 32`.
+    /// Redis then contains neither tokens nor readable claims, and a client of Redis without the secret cannot forge
+    /// a response.
     pub fn shared_cache(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.secret = Some(secret.into().into());
         self
@@ -74,7 +77,8 @@ impl Replication {
         problems
     }
 
-    /// Creates this replica, which receives revocations once it is started. `None` if a setting is invalid.
+    /// Creates this replica. It receives revocations after [`Replica::start`]. Returns `None` if a setting is
+    /// invalid.
     pub(crate) fn connect(
         self,
         revocation_clock: Arc<RevocationClock>,
@@ -85,7 +89,7 @@ impl Replication {
         let shared_cache = match self.secret {
             None => None,
             Some(secret) => {
-                let keys = Keys::new(secret.expose_secret(), resource)?;
+                let keys = EncryptionKeys::new(secret.expose_secret(), resource)?;
                 Some(SharedCache::new(Arc::clone(&redis), keys, &self.prefix, cache_ttl))
             }
         };
@@ -93,7 +97,7 @@ impl Replication {
     }
 }
 
-/// The address, which may hold a password, stays out, and so does the secret.
+/// Omits the URL, which may contain a password, and the secret.
 impl std::fmt::Debug for Replication {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Replication")
@@ -108,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_invalid_setting_is_a_problem_that_repeats_no_secret() {
+    fn an_invalid_setting_is_a_problem_whose_text_contains_no_secret() {
         assert_eq!(Replication::redis("redis://127.0.0.1:1").shared_cache([7; 32]).problems(), []);
         for (replication, problem) in [
             (Replication::redis("hunter2://redis"), BuildProblem::RedisUrl),

@@ -1,96 +1,101 @@
-//! The stream's entries on this replica's own clock of revocations.
+//! Journal of a replica: maps stream positions to epochs of its revocation clock, and tracks unpublished revocations.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::stream_entry::EntryId;
 use crate::auth::{Epoch, Revocation, StreamPosition};
 
-/// How many entries are known by their moment.
-const KEEP: usize = 4096;
-/// How many revocations wait to be told; past that, everybody's access is.
-const MAX_UNTOLD: usize = 1000;
+/// Maximum number of applied entries whose epochs are stored.
+const MAX_APPLIED: usize = 4096;
+/// Maximum number of pending revocations. More are replaced by one revocation of all tokens.
+const MAX_PENDING: usize = 1000;
 
-/// What was read from the stream, and what it was not told yet.
+/// Entries that were read from the stream, and revocations that are not yet in it.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    /// Which Redis it is read from.
-    history: Option<Arc<str>>,
-    /// The moment right after each entry was applied. What stands behind an entry has a later one.
+    /// Run ID of the Redis server that the entries are from.
+    run_id: Option<Arc<str>>,
+    /// Applied entries, each with the epoch right after it was applied. Later entries have later epochs.
     applied: VecDeque<(EntryId, Epoch)>,
-    untold: Vec<Revocation>,
-    /// How many revocations are on their way to the stream.
-    telling: usize,
-    /// The last entry of our own.
-    told: EntryId,
+    /// Revocations whose publication failed.
+    pending: Vec<Revocation>,
+    /// Number of publications in progress.
+    publishing: usize,
+    /// Latest entry that this replica published.
+    last_published: EntryId,
 }
 
 impl Journal {
-    /// Begins anew, behind this entry. All that was learned until then counts as revoked at this moment.
-    pub(super) fn begin(&mut self, history: Arc<str>, entry: EntryId, moment: Epoch) {
-        self.history = Some(history);
+    /// Restarts the journal after an entry. At this epoch, all cached tokens were invalidated.
+    pub(super) fn restart(&mut self, run_id: Arc<str>, entry: EntryId, epoch: Epoch) {
+        self.run_id = Some(run_id);
         self.applied.clear();
-        self.applied.push_back((entry, moment));
-        self.told = EntryId::default();
+        self.applied.push_back((entry, epoch));
+        self.last_published = EntryId::default();
     }
 
-    pub(super) fn applied(&mut self, entry: EntryId, moment: Epoch) {
-        self.applied.push_back((entry, moment));
-        if self.applied.len() > KEEP {
+    pub(super) fn record_applied(&mut self, entry: EntryId, epoch: Epoch) {
+        self.applied.push_back((entry, epoch));
+        if self.applied.len() > MAX_APPLIED {
             self.applied.pop_front();
         }
     }
 
-    /// Which Redis, and the last entry that was read from it.
-    pub(super) fn position(&self) -> Option<(Arc<str>, EntryId)> {
+    /// Returns the run ID of the Redis server and the latest entry that was applied.
+    pub(super) fn last_applied(&self) -> Option<(Arc<str>, EntryId)> {
         let (entry, _) = self.applied.back()?;
-        Some((Arc::clone(self.history.as_ref()?), *entry))
+        Some((Arc::clone(self.run_id.as_ref()?), *entry))
     }
 
-    pub(super) fn place(&self) -> Option<StreamPosition> {
-        let (history, entry) = self.position()?;
-        Some(StreamPosition { history, entry: (entry.0, entry.1) })
+    pub(super) fn position(&self) -> Option<StreamPosition> {
+        let (run_id, entry) = self.last_applied()?;
+        Some(StreamPosition { run_id, entry: (entry.0, entry.1) })
     }
 
-    /// A moment before which everything is known to somebody at this place, and nothing after it.
+    /// Returns the epoch of this replica at a stream position. A replica at that position has applied all revocations
+    /// up to this epoch, and no later ones.
     ///
-    /// None while a revocation of our own is not in the stream, or has not come back from it: it has a moment already,
-    /// and no place yet.
-    pub(super) fn moment_of(&self, place: &StreamPosition) -> Option<Epoch> {
-        let (history, position) = self.position()?;
-        if self.telling > 0 || !self.untold.is_empty() || self.told > position || history != place.history {
+    /// `None` if the position is unknown, or while a revocation of this replica is not in the stream or has not been
+    /// read from it: such a revocation has an epoch, but no known position.
+    pub(super) fn epoch_at(&self, position: &StreamPosition) -> Option<Epoch> {
+        let (run_id, last_applied) = self.last_applied()?;
+        let has_unread_revocations =
+            self.publishing > 0 || !self.pending.is_empty() || self.last_published > last_applied;
+        if has_unread_revocations || run_id != position.run_id {
             return None;
         }
-        let entry = EntryId(place.entry.0, place.entry.1);
+        let entry = EntryId(position.entry.0, position.entry.1);
         let after = self.applied.partition_point(|(applied, _)| *applied <= entry);
-        self.applied.get(after.checked_sub(1)?).map(|(_, moment)| *moment)
+        self.applied.get(after.checked_sub(1)?).map(|(_, epoch)| *epoch)
     }
 
-    /// A revocation is about to be applied here and told to the others.
-    pub(super) fn telling(&mut self) {
-        self.telling += 1;
+    /// Records that a publication starts. Call this before its revocations are applied to the revocation clock.
+    pub(super) fn publication_started(&mut self) {
+        self.publishing += 1;
     }
 
-    /// It stands in the stream.
-    pub(super) fn told(&mut self, entry: EntryId) {
-        self.telling = self.telling.saturating_sub(1);
-        self.told = self.told.max(entry);
+    /// Records that the revocations of a publication are in the stream.
+    pub(super) fn published(&mut self, entry: EntryId) {
+        self.publishing = self.publishing.saturating_sub(1);
+        self.last_published = self.last_published.max(entry);
     }
 
-    /// It may or may not stand in the stream, and has to be told again.
-    pub(super) fn not_told(&mut self, revocations: &[Revocation]) {
-        self.telling = self.telling.saturating_sub(1);
-        self.untold.extend_from_slice(revocations);
-        if self.untold.len() > MAX_UNTOLD {
-            self.untold = vec![Revocation::All];
+    /// Records that a publication failed. Its revocations may be in the stream, and must be published again.
+    pub(super) fn publication_failed(&mut self, revocations: &[Revocation]) {
+        self.publishing = self.publishing.saturating_sub(1);
+        self.pending.extend_from_slice(revocations);
+        if self.pending.len() > MAX_PENDING {
+            self.pending = vec![Revocation::All];
         }
     }
 
-    /// What has to be told again; with it goes the duty to say whether it was.
-    pub(super) fn take_untold(&mut self) -> Vec<Revocation> {
-        if !self.untold.is_empty() {
-            self.telling += 1;
+    /// Returns the revocations that must be published again, and records that their publication starts if there are
+    /// any.
+    pub(super) fn take_pending(&mut self) -> Vec<Revocation> {
+        if !self.pending.is_empty() {
+            self.publishing += 1;
         }
-        std::mem::take(&mut self.untold)
+        std::mem::take(&mut self.pending)
     }
 }
 
@@ -112,66 +117,66 @@ mod tests {
     fn journal() -> (Journal, Clock, Epoch) {
         let (mut journal, clock) = (Journal::default(), Clock(RevocationClock::new(Duration::from_secs(60))));
         let start = clock.tick();
-        journal.begin("one".into(), EntryId(5, 0), start);
+        journal.restart("run".into(), EntryId(5, 0), start);
         (journal, clock, start)
     }
 
-    fn place(history: &str, time: u64) -> StreamPosition {
-        StreamPosition { history: history.into(), entry: (time, 0) }
+    fn position(run_id: &str, time: u64) -> StreamPosition {
+        StreamPosition { run_id: run_id.into(), entry: (time, 0) }
     }
 
     #[tokio::test]
-    async fn a_place_is_at_the_moment_of_its_last_entry() {
+    async fn the_epoch_at_a_position_is_that_of_its_last_applied_entry() {
         let (mut journal, clock, start) = journal();
         let six = clock.tick();
-        journal.applied(EntryId(6, 0), six);
+        journal.record_applied(EntryId(6, 0), six);
         let eight = clock.tick();
-        journal.applied(EntryId(8, 0), eight);
-        // Not of the stream: it is newer than all entries, whatever is read next.
+        journal.record_applied(EntryId(8, 0), eight);
+        // A revocation that is not in the stream: no position has its epoch.
         clock.tick();
-        let moment = |time| journal.moment_of(&place("one", time));
+        let epoch = |time| journal.epoch_at(&position("run", time));
         assert_eq!(
-            [4, 5, 6, 7, 8, 9].map(moment),
+            [4, 5, 6, 7, 8, 9].map(epoch),
             [None, Some(start), Some(six), Some(six), Some(eight), Some(eight)]
         );
-        assert_eq!(journal.moment_of(&place("another", 6)), None);
-        assert_eq!(journal.place(), Some(place("one", 8)));
+        assert_eq!(journal.epoch_at(&position("another run", 6)), None);
+        assert_eq!(journal.position(), Some(position("run", 8)));
     }
 
     #[tokio::test]
-    async fn nothing_is_placed_while_a_revocation_of_our_own_has_no_place() {
+    async fn no_position_has_an_epoch_until_own_revocations_are_read_from_the_stream() {
         let (mut journal, clock, start) = journal();
-        let here = place("one", 5);
-        journal.telling();
-        assert_eq!(journal.moment_of(&here), None);
-        journal.told(EntryId(6, 0));
-        assert_eq!(journal.moment_of(&here), None, "it has not come back yet");
-        journal.applied(EntryId(6, 0), clock.tick());
-        assert_eq!(journal.moment_of(&here), Some(start));
+        let current = position("run", 5);
+        journal.publication_started();
+        assert_eq!(journal.epoch_at(&current), None);
+        journal.published(EntryId(6, 0));
+        assert_eq!(journal.epoch_at(&current), None, "the entry has not been read");
+        journal.record_applied(EntryId(6, 0), clock.tick());
+        assert_eq!(journal.epoch_at(&current), Some(start));
 
-        journal.telling();
-        journal.not_told(&[Revocation::All]);
-        assert_eq!(journal.moment_of(&here), None, "it has to be told again");
-        assert_eq!(journal.take_untold(), [Revocation::All]);
-        assert_eq!(journal.moment_of(&here), None);
-        journal.told(EntryId(6, 0));
-        assert_eq!(journal.moment_of(&here), Some(start));
-        assert!(journal.take_untold().is_empty());
-        assert_eq!(journal.moment_of(&here), Some(start));
+        journal.publication_started();
+        journal.publication_failed(&[Revocation::All]);
+        assert_eq!(journal.epoch_at(&current), None, "the revocation must be published again");
+        assert_eq!(journal.take_pending(), [Revocation::All]);
+        assert_eq!(journal.epoch_at(&current), None);
+        journal.published(EntryId(6, 0));
+        assert_eq!(journal.epoch_at(&current), Some(start));
+        assert!(journal.take_pending().is_empty());
+        assert_eq!(journal.epoch_at(&current), Some(start));
     }
 
     #[tokio::test]
-    async fn what_is_forgotten_has_no_place_and_what_cannot_be_told_is_everybody() {
+    async fn old_entries_are_evicted_and_too_many_pending_revocations_become_one_of_all_tokens() {
         let (mut journal, clock, _) = journal();
-        for time in 0..KEEP as u64 {
-            journal.applied(EntryId(6 + time, 0), clock.tick());
+        for time in 0..MAX_APPLIED as u64 {
+            journal.record_applied(EntryId(6 + time, 0), clock.tick());
         }
-        assert_eq!(journal.moment_of(&place("one", 5)), None);
-        assert!(journal.moment_of(&place("one", 6)).is_some());
-        for _ in 0..=MAX_UNTOLD {
-            journal.telling();
-            journal.not_told(&[Revocation::User("u".into())]);
+        assert_eq!(journal.epoch_at(&position("run", 5)), None);
+        assert!(journal.epoch_at(&position("run", 6)).is_some());
+        for _ in 0..=MAX_PENDING {
+            journal.publication_started();
+            journal.publication_failed(&[Revocation::User("u".into())]);
         }
-        assert_eq!(journal.take_untold(), [Revocation::All]);
+        assert_eq!(journal.take_pending(), [Revocation::All]);
     }
 }

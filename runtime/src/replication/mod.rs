@@ -1,8 +1,9 @@
-//! Several replicas of one server: access that ends at one ends at all of them.
+//! Replication: several replicas of one server share revocations, so that access that ends on one replica ends on
+//! all.
 //!
-//! Redis carries the revocations, in a stream that all replicas write and read. A replica says that a webhook was
-//! received only when the stream has its revocations, and uses what it remembers of tokens for longer than 10 seconds
-//! only while it hears the stream. Losing Redis therefore grants nothing.
+//! A stream in Redis contains the revocations; all replicas write and read it. A replica acknowledges a webhook only
+//! after its revocations are in the stream, and uses introspection responses older than 10 seconds only while it
+//! receives the stream. Therefore an outage of Redis grants no access.
 //!
 //! ```
 //! use toolgate::{prelude::*, replication::Replication};
@@ -15,13 +16,12 @@
 //! # }
 //! ```
 //!
-//! Optionally, a token that one replica asked about need not be asked about by the others:
-//! [`Replication::shared_cache`].
+//! Replicas can also share introspection responses: see [`Replication::shared_cache`].
 
 mod config;
+mod deadline;
 mod encryption;
 mod journal;
-mod lease;
 mod reader;
 mod redis_client;
 mod replica;

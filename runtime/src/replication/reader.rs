@@ -1,10 +1,11 @@
-//! Hears what the other replicas revoke.
+//! Reader of the stream: receives the revocations of the other replicas and renews the lease.
 
 use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::{
@@ -12,34 +13,41 @@ use super::{
     redis_client::{Connection, RedisError},
 };
 
-/// How long Redis waits for an entry before it says that there is none.
-const WAIT: Duration = Duration::from_secs(1);
-/// How long after a question to the stream it counts that the others were heard. Whoever does not answer for as long is
-/// lost.
-const LEASE: Duration = Duration::from_secs(3);
-/// How long after a failure it is tried again; doubled with each, and up to a half longer, so that replicas which failed
-/// together do not return together.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Time for which Redis waits for an entry before it returns none.
+const BLOCK_TIME: Duration = Duration::from_secs(1);
+/// Time after a read for which this replica counts as connected, and maximum time of a read.
+const LEASE_TIME: Duration = Duration::from_secs(3);
+/// Delay before the reader reconnects after a failure. It doubles with each failure, plus a random part, so that
+/// replicas which failed together do not reconnect together.
+const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(100);
+const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
-/// Reads for as long as somebody needs the replica.
-pub(super) async fn read(replica: Weak<Replica>) {
+/// Reads the stream until the replica is dropped.
+pub(super) async fn run(replica: Weak<Replica>) {
     let mut reader = Reader { connection: None };
-    let mut pause = FIRST_PAUSE;
+    let mut delays = reconnect_delays();
     loop {
         let Some(replica) = replica.upgrade() else { return };
-        match reader.round(&replica).await {
-            Ok(()) => pause = FIRST_PAUSE,
+        match reader.read_batch(&replica).await {
+            Ok(()) => delays = reconnect_delays(),
             Err(reason) => {
                 reader.connection = None;
-                replica.lost(&reason);
-                replica.link.disconnect();
+                replica.end_lease(&reason);
+                replica.redis.disconnect();
                 drop(replica);
-                tokio::time::sleep(pause.mul_f64(rand::random_range(1.0..1.5))).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                tokio::time::sleep(delays.next().unwrap_or(MAX_RECONNECT_DELAY)).await;
             }
         }
     }
+}
+
+fn reconnect_delays() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(MIN_RECONNECT_DELAY)
+        .with_max_delay(MAX_RECONNECT_DELAY)
+        .with_jitter()
+        .without_max_times()
+        .build()
 }
 
 struct Reader {
@@ -47,54 +55,52 @@ struct Reader {
 }
 
 impl Reader {
-    async fn round(&mut self, replica: &Arc<Replica>) -> Result<(), RedisError> {
-        // After a loss there is a lot to read, or nothing to wait for.
-        let wait = self.connection.is_some().then_some(WAIT);
+    async fn read_batch(&mut self, replica: &Arc<Replica>) -> Result<(), RedisError> {
+        // The first read after a connection does not block, so that the lease is renewed as early as possible.
+        let block = self.connection.is_some().then_some(BLOCK_TIME);
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(connect(replica).await?),
         };
-        // There before somebody needs it.
-        replica.link.commands().await?;
-        replica.catch_up_telling().await?;
-        let Some((_, position)) = replica.position() else {
-            return replica.join(connection).await;
+        // Opened in advance, so that webhooks and requests do not wait for it.
+        replica.redis.command_connection().await?;
+        replica.publish_pending().await?;
+        let Some((_, last_applied)) = replica.last_applied() else {
+            return replica.restart_journal(connection).await;
         };
-        let asked_at = Instant::now();
-        let batch = replica.link.read(connection, position, wait).await?;
-        batch.entries.iter().for_each(|read| replica.apply(read));
-        if !replica.link.holds(connection, position).await? {
-            // Something that stood behind it may be gone with it, and what is written next may come to stand before it.
-            tracing::warn!("Redis lost the stream of revocations: everybody's access is checked again");
-            return replica.join(connection).await;
+        let read_at = Instant::now();
+        let batch = replica.redis.read(connection, last_applied, block).await?;
+        batch.entries.iter().for_each(|entry| replica.apply(entry));
+        if !replica.redis.contains(connection, last_applied).await? {
+            // Later entries may be lost, too, and the IDs of new entries may be lower.
+            tracing::warn!("Redis has lost the stream of revocations: invalidating all cached tokens");
+            return replica.restart_journal(connection).await;
         }
-        if batch.is_all {
-            // Only what was there when it was asked is known.
-            replica.heard(asked_at + LEASE);
+        if batch.is_complete {
+            // Entries that were appended after the start of the read may not be in the batch.
+            replica.renew_lease(read_at + LEASE_TIME);
         }
         Ok(())
     }
 }
 
-/// A connection to a Redis that has everything since the last entry, or everybody's access is checked again.
+/// Connects to Redis. Invalidates all cached tokens unless Redis has every entry since the last one that was applied.
 async fn connect(replica: &Arc<Replica>) -> Result<Connection, RedisError> {
-    let mut connection = replica.link.connect(LEASE).await?;
-    let known = match replica.position() {
-        Some((history, position)) if history == connection.history => {
-            replica.link.holds(&mut connection, position).await?
+    let mut connection = replica.redis.connect(LEASE_TIME).await?;
+    let is_continuous = match replica.last_applied() {
+        Some((run_id, last_applied)) if run_id == connection.run_id => {
+            replica.redis.contains(&mut connection, last_applied).await?
         }
         Some(_) => false,
         None => {
-            replica.join(&mut connection).await?;
-            tracing::info!("the other replicas are heard by way of Redis");
+            replica.restart_journal(&mut connection).await?;
+            tracing::info!("receiving the revocations of the other replicas through Redis");
             return Ok(connection);
         }
     };
-    if !known {
-        tracing::warn!(
-            "Redis was restarted, or has lost entries that were not read: everybody's access is checked again"
-        );
-        replica.join(&mut connection).await?;
+    if !is_continuous {
+        tracing::warn!("Redis was restarted or has lost entries that were not read: invalidating all cached tokens");
+        replica.restart_journal(&mut connection).await?;
     }
     Ok(connection)
 }

@@ -1,4 +1,4 @@
-//! The connections to Redis, and what is said over them.
+//! Redis client: connections, and the commands for the stream of revocations.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -8,52 +8,53 @@ use tokio::sync::Mutex;
 
 use super::stream_entry::{Entry, EntryId, VERSION};
 
-/// Past that, the oldest entries are removed from the stream.
-const MAX_ENTRIES: usize = 100_000;
-/// How many entries are read at once.
-const BATCH: usize = 512;
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// Approximate maximum length of the stream. Redis then removes the oldest entries.
+const MAX_STREAM_ENTRIES: usize = 100_000;
+/// Maximum number of entries in a batch.
+const MAX_BATCH_ENTRIES: usize = 512;
+/// Time limit for opening a connection, and for the response to a command.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum length of the reason in an error, in characters.
+const MAX_REASON_CHARS: usize = 300;
 
-/// In characters.
-const LONGEST_REASON: usize = 300;
-
-/// Why Redis did not do what it was asked. Repeats nothing that it was sent.
+/// Failure of a Redis command. The text contains nothing that was sent to Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum RedisError {
-    #[error("it cannot be reached: {0}")]
+    #[error("Redis cannot be reached: {0}")]
     Unreachable(String),
-    #[error("it does not answer in time")]
-    Silent,
-    #[error("it refused {command} ({code})")]
-    Refused { command: &'static str, code: String },
-    #[error("its answer to {0} was not understood")]
-    Unreadable(&'static str),
-    #[error("another one answers than the one that is listened to")]
-    Another,
+    #[error("Redis did not respond in time")]
+    Timeout,
+    #[error("Redis rejected {command} ({code})")]
+    Rejected { command: &'static str, code: String },
+    #[error("the response of Redis to {0} is invalid")]
+    InvalidResponse(&'static str),
+    #[error("the connection is to a different Redis server than the one that the stream is read from")]
+    DifferentServer,
 }
 
 impl RedisError {
     fn from(command: &'static str, error: &redis::RedisError) -> Self {
         if error.is_timeout() {
-            Self::Silent
+            Self::Timeout
         } else if let Some(code) = error.code() {
-            Self::Refused { command, code: code.chars().take(32).collect() }
+            Self::Rejected { command, code: code.chars().take(32).collect() }
         } else if error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
-            // What the operating system says, or TLS; what a server says may repeat what it was sent.
-            let said = if error.is_io_error() { error.to_string() } else { error.category().to_owned() };
-            Self::Unreachable(said.chars().take(LONGEST_REASON).collect())
+            // The text of an I/O error is from the operating system or from TLS. Other texts may be from the server,
+            // which may repeat what was sent.
+            let reason = if error.is_io_error() { error.to_string() } else { error.category().to_owned() };
+            Self::Unreachable(reason.chars().take(MAX_REASON_CHARS).collect())
         } else {
-            Self::Refused { command, code: error.category().to_owned() }
+            Self::Rejected { command, code: error.category().to_owned() }
         }
     }
 }
 
-/// A connection, and which Redis is at its other end.
+/// Connection to Redis, with the run ID of the server.
 #[derive(Clone)]
 pub(super) struct Connection {
     connection: MultiplexedConnection,
-    /// Another one after every restart, and another one on every server: what was written to one may be lost to another.
-    pub(super) history: Arc<str>,
+    /// ID that changes with every restart and differs between servers. Entries of one run may be missing in another.
+    pub(super) run_id: Arc<str>,
 }
 
 impl Connection {
@@ -70,110 +71,110 @@ impl Connection {
     }
 }
 
-/// An entry as it was read.
-pub(super) struct Read {
+/// Entry of the stream, for [`Entry::parse`].
+pub(super) struct UnparsedEntry {
     pub(super) id: EntryId,
     pub(super) version: Option<String>,
     pub(super) body: Option<String>,
 }
 
-/// What was read at once.
+/// Result of one read of the stream.
 pub(super) struct Batch {
-    pub(super) entries: Vec<Read>,
-    /// Whether these were all that there were.
-    pub(super) is_all: bool,
+    pub(super) entries: Vec<UnparsedEntry>,
+    /// Whether the batch extends to the end of the stream.
+    pub(super) is_complete: bool,
 }
 
-/// Redis, for one set of replicas.
+/// Redis client for the replicas of one server.
 pub(super) struct RedisClient {
     client: redis::Client,
     stream: String,
-    /// For everything but waiting for entries.
-    commands: Mutex<Option<Connection>>,
+    /// Connection for all commands except blocking reads.
+    command_connection: Mutex<Option<Connection>>,
 }
 
 impl RedisClient {
     pub(super) fn new(client: redis::Client, prefix: &str) -> Self {
-        Self { client, stream: format!("{prefix}:revocations"), commands: Mutex::default() }
+        Self { client, stream: format!("{prefix}:revocations"), command_connection: Mutex::default() }
     }
 
-    /// A connection of its own, on which no answer takes longer than this.
-    pub(super) async fn connect(&self, answers_within: Duration) -> Result<Connection, RedisError> {
+    /// Opens a connection whose commands time out after `response_timeout`.
+    pub(super) async fn connect(&self, response_timeout: Duration) -> Result<Connection, RedisError> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_WITHIN))
-            .set_response_timeout(Some(answers_within));
+            .set_connection_timeout(Some(COMMAND_TIMEOUT))
+            .set_response_timeout(Some(response_timeout));
         let connect = self.client.get_multiplexed_async_connection_with_config(&config);
-        // The name may take its time to be looked up.
-        let connection = match tokio::time::timeout(2 * CONNECT_WITHIN, connect).await {
-            Err(_) => return Err(RedisError::Silent),
+        // The connection timeout does not include name resolution.
+        let connection = match tokio::time::timeout(2 * COMMAND_TIMEOUT, connect).await {
+            Err(_) => return Err(RedisError::Timeout),
             Ok(Err(error)) => return Err(RedisError::from("the connection", &error)),
             Ok(Ok(connection)) => connection,
         };
-        let mut connection = Connection { connection, history: "".into() };
+        let mut connection = Connection { connection, run_id: "".into() };
         let info: String = connection.query("INFO", redis::cmd("INFO").arg("server")).await?;
-        let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::trim);
-        connection.history = run.filter(|run| !run.is_empty()).ok_or(RedisError::Unreadable("INFO"))?.into();
+        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::trim);
+        connection.run_id = run_id.filter(|id| !id.is_empty()).ok_or(RedisError::InvalidResponse("INFO"))?.into();
         Ok(connection)
     }
 
-    /// The connection for commands, made if there is none.
-    pub(super) async fn commands(&self) -> Result<Connection, RedisError> {
-        let mut commands = self.commands.lock().await;
-        if let Some(connection) = &*commands {
+    /// Returns the connection for commands, and opens it if there is none.
+    pub(super) async fn command_connection(&self) -> Result<Connection, RedisError> {
+        let mut command_connection = self.command_connection.lock().await;
+        if let Some(connection) = &*command_connection {
             return Ok(connection.clone());
         }
-        let connection = self.connect(CONNECT_WITHIN).await?;
-        Ok(commands.insert(connection).clone())
+        let connection = self.connect(COMMAND_TIMEOUT).await?;
+        Ok(command_connection.insert(connection).clone())
     }
 
-    /// The next command makes a new connection. If somebody is making one already, it is that.
+    /// Closes the connection for commands, so that the next command opens a new one. Does nothing while one is being
+    /// opened.
     pub(super) fn disconnect(&self) {
-        if let Ok(mut commands) = self.commands.try_lock() {
-            *commands = None;
+        if let Ok(mut command_connection) = self.command_connection.try_lock() {
+            *command_connection = None;
         }
     }
 
-    /// Appends an entry.
+    /// Appends an entry to the stream.
     pub(super) async fn append(&self, connection: &mut Connection, entry: &Entry) -> Result<EntryId, RedisError> {
-        let body = serde_json::to_string(entry).map_err(|_| RedisError::Unreadable("an entry"))?;
+        let body = serde_json::to_string(entry).map_err(|_| RedisError::InvalidResponse("an entry"))?;
         let mut command = redis::cmd("XADD");
-        command.arg(&self.stream).arg("MAXLEN").arg("~").arg(MAX_ENTRIES).arg("*");
+        command.arg(&self.stream).arg("MAXLEN").arg("~").arg(MAX_STREAM_ENTRIES).arg("*");
         command.arg("v").arg(VERSION).arg("e").arg(body);
         let id: String = connection.query("XADD", &command).await?;
-        id.parse().map_err(|_| RedisError::Unreadable("XADD"))
+        id.parse().map_err(|_| RedisError::InvalidResponse("XADD"))
     }
 
-    /// What stands behind an entry, or comes to stand there within this time.
+    /// Reads the entries after `after`. If there are none, waits for one for the time `block`.
     pub(super) async fn read(
         &self,
         connection: &mut Connection,
         after: EntryId,
-        wait: Option<Duration>,
+        block: Option<Duration>,
     ) -> Result<Batch, RedisError> {
-        const UNREADABLE: RedisError = RedisError::Unreadable("XREAD");
+        const INVALID_RESPONSE: RedisError = RedisError::InvalidResponse("XREAD");
         let mut command = redis::cmd("XREAD");
-        command.arg("COUNT").arg(BATCH);
-        if let Some(wait) = wait {
-            command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        command.arg("COUNT").arg(MAX_BATCH_ENTRIES);
+        if let Some(block) = block {
+            command.arg("BLOCK").arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX));
         }
         command.arg("STREAMS").arg(&self.stream).arg(after.to_string());
         let reply: Option<redis::streams::StreamReadReply> = connection.query("XREAD", &command).await?;
-        let found = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids);
-        let entries = found.map(|found| {
-            let id = found.id.parse().map_err(|_| UNREADABLE)?;
-            Ok(Read { id, version: found.get("v"), body: found.get("e") })
+        let entries = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).map(|entry| {
+            let id = entry.id.parse().map_err(|_| INVALID_RESPONSE)?;
+            Ok(UnparsedEntry { id, version: entry.get("v"), body: entry.get("e") })
         });
         let entries = entries.collect::<Result<Vec<_>, RedisError>>()?;
-        Ok(Batch { is_all: entries.len() < BATCH, entries })
+        Ok(Batch { is_complete: entries.len() < MAX_BATCH_ENTRIES, entries })
     }
 
-    /// Whether an entry still stands in the stream. Entries are removed from the oldest on: while this one is there,
-    /// so is everything behind it.
-    pub(super) async fn holds(&self, connection: &mut Connection, entry: EntryId) -> Result<bool, RedisError> {
+    /// Returns whether the stream contains an entry. Redis removes the oldest entries first, so a stream that
+    /// contains an entry also contains all later ones.
+    pub(super) async fn contains(&self, connection: &mut Connection, entry: EntryId) -> Result<bool, RedisError> {
         let entry = entry.to_string();
         let mut command = redis::cmd("XRANGE");
         command.arg(&self.stream).arg(&entry).arg(&entry);
-        let found: Vec<(String, HashMap<String, redis::Value>)> = connection.query("XRANGE", &command).await?;
-        Ok(!found.is_empty())
+        let entries: Vec<(String, HashMap<String, redis::Value>)> = connection.query("XRANGE", &command).await?;
+        Ok(!entries.is_empty())
     }
 }

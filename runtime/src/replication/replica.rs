@@ -1,4 +1,4 @@
-//! This replica among the others.
+//! Replica: publishes revocations to the stream, and applies those that it reads from it.
 
 use std::{
     fmt,
@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    deadline::Deadline,
     journal::Journal,
-    lease::Lease,
     reader,
-    redis_client::{Connection, Read, RedisClient, RedisError},
+    redis_client::{Connection, RedisClient, RedisError, UnparsedEntry},
     shared_cache::SharedCache,
     stream_entry::{Entry, EntryId},
 };
@@ -30,118 +30,122 @@ use crate::{
     metrics,
 };
 
-/// How long a webhook waits for its revocations to stand in the stream.
-const TELL_WITHIN: Duration = Duration::from_secs(2);
+/// Maximum time until revocations are in the stream, and so until a webhook is acknowledged.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// This process, as one of the replicas of a server.
 pub(crate) struct Replica {
-    /// What the others know it by, for as long as it runs.
+    /// Random ID, by which the replica recognizes its own entries.
     id: String,
-    pub(super) link: Arc<RedisClient>,
-    answers: Option<SharedCache>,
-    revocations: Arc<RevocationClock>,
-    lease: Lease,
+    pub(super) redis: Arc<RedisClient>,
+    shared_cache: Option<SharedCache>,
+    revocation_clock: Arc<RevocationClock>,
+    /// Time until which this replica counts as connected. If the reader does not run, the lease ends.
+    lease: Deadline,
     journal: Mutex<Journal>,
-    /// Whether the log was told that the others are not heard.
-    alone: AtomicBool,
+    /// Whether the latest log message reports that this replica is disconnected.
+    is_outage_logged: AtomicBool,
 }
 
 impl Replica {
     pub(super) fn new(
-        link: Arc<RedisClient>,
-        answers: Option<SharedCache>,
-        revocations: Arc<RevocationClock>,
+        redis: Arc<RedisClient>,
+        shared_cache: Option<SharedCache>,
+        revocation_clock: Arc<RevocationClock>,
     ) -> Self {
         Self {
             id: Uuid::new_v4().simple().to_string(),
-            link,
-            answers,
-            revocations,
-            lease: Lease::new(),
+            redis,
+            shared_cache,
+            revocation_clock,
+            lease: Deadline::passed(),
             journal: Mutex::default(),
-            alone: AtomicBool::new(false),
+            is_outage_logged: AtomicBool::new(false),
         }
     }
 
-    /// Hears the others from now on, until it is told to stop or nobody needs it any more.
+    /// Spawns the reader. It runs until `stop` is cancelled or the replica is dropped.
     pub(crate) fn start(self: &Arc<Self>, stop: CancellationToken) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             tracing::error!(
-                "the router was made outside a Tokio runtime: the other replicas are not heard, and webhooks are not \
-                 acknowledged"
+                "the router was created outside a Tokio runtime: this server does not receive the revocations of the \
+                 other replicas and does not acknowledge webhooks"
             );
             return;
         };
-        runtime.spawn(stop.run_until_cancelled_owned(reader::read(Arc::downgrade(self))));
+        runtime.spawn(stop.run_until_cancelled_owned(reader::run(Arc::downgrade(self))));
     }
 
-    /// Everything until this moment was heard and is in force.
-    pub(super) fn heard(&self, until: Instant) {
-        self.lease.renew(until);
+    /// Extends the lease, because all entries of the stream have been applied.
+    pub(super) fn renew_lease(&self, until: Instant) {
+        self.lease.set(until);
         metrics::replication_connected(true);
-        if self.alone.swap(false, Ordering::AcqRel) {
-            tracing::info!("the other replicas are heard again, and what they revoked meanwhile is in force");
+        if self.is_outage_logged.swap(false, Ordering::AcqRel) {
+            tracing::info!("receiving the revocations of the other replicas again; those of the outage are applied");
         }
     }
 
-    /// The others are not heard, for this reason.
-    pub(super) fn lost(&self, reason: &RedisError) {
-        self.lease.end();
+    /// Ends the lease, because the stream cannot be read.
+    pub(super) fn end_lease(&self, reason: &RedisError) {
+        self.lease.clear();
         metrics::replication_connected(false);
-        if !self.alone.swap(true, Ordering::AcqRel) {
+        if !self.is_outage_logged.swap(true, Ordering::AcqRel) {
             tracing::error!(
                 %reason,
-                "the other replicas are not heard: Redis fails. Until it is back, what is known of a token is used for \
-                 10 seconds at most, and webhooks are not acknowledged"
+                "not receiving the revocations of the other replicas: until Redis is available again, introspection \
+                 responses are used for at most 10 seconds, and webhooks are not acknowledged"
             );
         }
     }
 
-    /// Begins anew: whatever was revoked until now, nothing that was learned before counts.
-    pub(super) async fn join(&self, connection: &mut Connection) -> Result<(), RedisError> {
-        let hello = Entry::new(&self.id, SystemTime::now(), &[]);
-        let entry = self.link.append(connection, &hello).await?;
+    /// Invalidates all cached tokens, because revocations may have been missed, and restarts the journal after a
+    /// marker entry.
+    pub(super) async fn restart_journal(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        let marker = Entry::new(&self.id, SystemTime::now(), &[]);
+        let entry = self.redis.append(connection, &marker).await?;
         let mut journal = self.journal();
-        let moment = self.revocations.revoke(&Revocation::All);
-        journal.begin(Arc::clone(&connection.history), entry, moment);
+        let epoch = self.revocation_clock.revoke(&Revocation::All);
+        journal.restart(Arc::clone(&connection.run_id), entry, epoch);
         Ok(())
     }
 
-    pub(super) fn position(&self) -> Option<(Arc<str>, EntryId)> {
-        self.journal().position()
+    /// Returns the run ID of the Redis server and the latest entry that was applied.
+    pub(super) fn last_applied(&self) -> Option<(Arc<str>, EntryId)> {
+        self.journal().last_applied()
     }
 
-    /// Puts an entry in force.
-    pub(super) fn apply(&self, read: &Read) {
-        let entry = Entry::read(read.version.as_deref(), read.body.as_deref());
+    /// Applies the revocations of an entry.
+    pub(super) fn apply(&self, unparsed: &UnparsedEntry) {
+        let entry = Entry::parse(unparsed.version.as_deref(), unparsed.body.as_deref());
         let mut journal = self.journal();
-        let mut moment = self.revocations.epoch();
+        let mut epoch = self.revocation_clock.epoch();
         if let Ok(entry) = entry {
-            let (others, lag) = (!entry.is_from(&self.id), entry.lag());
+            let (is_from_other, lag) = (!entry.is_from(&self.id), entry.lag());
             for revocation in entry.into_revocations() {
-                moment = self.revocations.revoke(&revocation);
-                if others {
-                    tracing::info!(?revocation, "another replica heard of a revocation");
+                epoch = self.revocation_clock.revoke(&revocation);
+                if is_from_other {
+                    tracing::info!(?revocation, "applied a revocation of another replica");
                     metrics::revocation_applied(lag);
                 }
             }
         } else {
             tracing::warn!(
-                "a replica wrote what this one cannot read: everybody's access is checked again. Do all run the same \
-                 version of toolgate?"
+                "the stream of revocations contains an entry of another format: all cached tokens were invalidated; \
+                 run the same version of toolgate on all replicas"
             );
-            moment = self.revocations.revoke(&Revocation::All);
+            epoch = self.revocation_clock.revoke(&Revocation::All);
         }
-        journal.applied(read.id, moment);
+        journal.record_applied(unparsed.id, epoch);
     }
 
-    /// Tells the others what they could not be told when it came.
-    pub(super) async fn catch_up_telling(&self) -> Result<(), RedisError> {
-        let untold = self.journal().take_untold();
-        if untold.is_empty() {
+    /// Publishes the revocations whose publication has failed.
+    pub(super) async fn publish_pending(&self) -> Result<(), RedisError> {
+        let pending = self.journal().take_pending();
+        if pending.is_empty() {
             return Ok(());
         }
-        let telling = PendingEntry { replica: self, revocations: &untold, told: false };
-        telling.finish(SystemTime::now()).await
+        let publication = Publication { replica: self, revocations: &pending, is_published: false };
+        publication.publish(SystemTime::now()).await
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -149,47 +153,48 @@ impl Replica {
     }
 }
 
-/// RevocationClock on their way to the stream. If they do not arrive, they are kept.
-struct PendingEntry<'a> {
+/// Publication of revocations in progress. If it fails or is cancelled, the revocations become pending.
+struct Publication<'a> {
     replica: &'a Replica,
     revocations: &'a [Revocation],
-    told: bool,
+    is_published: bool,
 }
 
-impl PendingEntry<'_> {
-    async fn finish(mut self, sent: SystemTime) -> Result<(), RedisError> {
+impl Publication<'_> {
+    async fn publish(mut self, sent: SystemTime) -> Result<(), RedisError> {
         let entry = Entry::new(&self.replica.id, sent, self.revocations);
-        let tell = async {
-            // A connection that nobody used for long may have been closed; it may stand in the stream twice, then.
-            match self.attempt(&entry).await {
-                Err(RedisError::Unreachable(_)) => self.attempt(&entry).await,
+        let append = async {
+            // An idle connection may have been closed, so the first failure is retried. The stream may then contain
+            // the entry twice, which has no further effect.
+            match self.append(&entry).await {
+                Err(RedisError::Unreachable(_)) => self.append(&entry).await,
                 result => result,
             }
         };
-        let id = tokio::time::timeout(TELL_WITHIN, tell).await.unwrap_or(Err(RedisError::Silent))?;
-        self.told = true;
-        self.replica.journal().told(id);
+        let id = tokio::time::timeout(PUBLISH_TIMEOUT, append).await.unwrap_or(Err(RedisError::Timeout))?;
+        self.is_published = true;
+        self.replica.journal().published(id);
         Ok(())
     }
 
-    async fn attempt(&self, entry: &Entry) -> Result<EntryId, RedisError> {
-        let link = &self.replica.link;
-        let attempt = async {
-            let mut connection = link.commands().await?;
-            // Whoever listens to another Redis would not hear it.
-            if self.replica.position().is_none_or(|(history, _)| history != connection.history) {
-                return Err(RedisError::Another);
+    async fn append(&self, entry: &Entry) -> Result<EntryId, RedisError> {
+        let redis = &self.replica.redis;
+        let append = async {
+            let mut connection = redis.command_connection().await?;
+            // The reader would not read an entry in the stream of another Redis server.
+            if self.replica.last_applied().is_none_or(|(run_id, _)| run_id != connection.run_id) {
+                return Err(RedisError::DifferentServer);
             }
-            link.append(&mut connection, entry).await
+            redis.append(&mut connection, entry).await
         };
-        attempt.await.inspect_err(|_| link.disconnect())
+        append.await.inspect_err(|_| redis.disconnect())
     }
 }
 
-impl Drop for PendingEntry<'_> {
+impl Drop for Publication<'_> {
     fn drop(&mut self) {
-        if !self.told {
-            self.replica.journal().not_told(self.revocations);
+        if !self.is_published {
+            self.replica.journal().publication_failed(self.revocations);
         }
     }
 }
@@ -197,47 +202,48 @@ impl Drop for PendingEntry<'_> {
 #[async_trait]
 impl Replicator for Replica {
     fn is_connected(&self) -> bool {
-        self.lease.holds()
+        !self.lease.has_passed()
     }
 
     async fn revoke(&self, revocations: &[Revocation], sent: SystemTime) -> Result<(), ReplicationError> {
         if revocations.is_empty() {
             return Ok(());
         }
-        // First of all: from here on, no answer of another replica is taken until this has come back from the stream.
-        self.journal().telling();
-        let telling = PendingEntry { replica: self, revocations, told: false };
+        // Before the revocations are applied: from here on, no shared introspection response is used until they have
+        // been read from the stream.
+        self.journal().publication_started();
+        let publication = Publication { replica: self, revocations, is_published: false };
         for revocation in revocations {
-            self.revocations.revoke(revocation);
+            self.revocation_clock.revoke(revocation);
         }
-        telling.finish(sent).await.map_err(|error| ReplicationError(error.to_string()))
+        publication.publish(sent).await.map_err(|error| ReplicationError(error.to_string()))
     }
 
     fn position(&self) -> Option<StreamPosition> {
-        self.answers.as_ref()?;
-        if self.is_connected() { self.journal().place() } else { None }
+        self.shared_cache.as_ref()?;
+        if self.is_connected() { self.journal().position() } else { None }
     }
 
     async fn shared_introspection(&self, token: &BearerToken) -> Option<SharedIntrospection> {
-        let answers = self.answers.as_ref()?;
+        let shared_cache = self.shared_cache.as_ref()?;
         if !self.is_connected() {
             return None;
         }
-        let found = answers.find(token).await?;
-        let since = self.journal().moment_of(&found.place)?;
-        let stands = self.revocations.is_current(&found.claims, since);
-        stands.then_some(SharedIntrospection { claims: found.claims, since, asked_at: found.asked_at })
+        let cached = shared_cache.get(token).await?;
+        let epoch = self.journal().epoch_at(&cached.position)?;
+        let is_current = self.revocation_clock.is_current(&cached.claims, epoch);
+        is_current.then_some(SharedIntrospection { claims: cached.claims, epoch, requested_at: cached.requested_at })
     }
 
-    fn share(&self, token: &BearerToken, place: &StreamPosition, asked_at: Instant, claims: &Claims) {
-        if let Some(answers) = &self.answers {
-            answers.share(token, place, asked_at, claims);
+    fn share(&self, token: &BearerToken, position: &StreamPosition, requested_at: Instant, claims: &Claims) {
+        if let Some(shared_cache) = &self.shared_cache {
+            shared_cache.insert(token, position, requested_at, claims);
         }
     }
 }
 
 impl fmt::Debug for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replica").field("heard", &self.is_connected()).finish_non_exhaustive()
+        f.debug_struct("Replica").field("is_connected", &self.is_connected()).finish_non_exhaustive()
     }
 }

@@ -1,11 +1,11 @@
-//! What the authorization server said about tokens, shared.
+//! Shared token cache: introspection responses in Redis, encrypted, for all replicas.
 //!
-//! Only a help: whatever goes wrong, the replica asks by itself.
+//! It is an optimization: after any failure, the replica sends the introspection request itself.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -13,179 +13,198 @@ use std::{
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    encryption::{Keys, Name},
+    deadline::Deadline,
+    encryption::{EncryptionKeys, EntryName},
     redis_client::{RedisClient, RedisError},
     shared_entry::SharedEntry,
 };
 use crate::auth::{BearerToken, Claims, StreamPosition};
 
-/// How long a request waits for Redis before it asks by itself.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How long nobody asks Redis after it did not answer.
+/// Maximum time that a request waits for Redis.
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
+/// Time limit of a write. It is longer, because no request waits for it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time after a failure during which the cache is not used.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How many answers are being shared at most; past that, some are not.
-const IN_FLIGHT: usize = 64;
-/// In bytes.
-const LARGEST: usize = 64 * 1024;
-/// How far the clocks of two replicas may be apart.
-const SKEW: Duration = Duration::from_secs(5);
+/// Maximum number of concurrent writes. More are skipped.
+const MAX_CONCURRENT_WRITES: usize = 64;
+/// Maximum size of an entry before encryption, in bytes. Larger ones are not shared.
+const MAX_ENTRY_BYTES: usize = 64 * 1024;
+/// Maximum difference between the clocks of two replicas.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
+/// Token cache in Redis that the replicas share.
 pub(super) struct SharedCache {
-    link: Arc<RedisClient>,
-    seal: Arc<Keys>,
+    redis: Arc<RedisClient>,
+    keys: EncryptionKeys,
     prefix: String,
     ttl: Duration,
-    turns: Arc<Semaphore>,
+    writes: Arc<Semaphore>,
     health: Arc<Health>,
 }
 
-/// An answer that another replica got.
-pub(super) struct Found {
-    pub(super) place: StreamPosition,
+/// Introspection response from the cache.
+pub(super) struct CachedIntrospection {
+    /// Stream position of the other replica from before the introspection request.
+    pub(super) position: StreamPosition,
     pub(super) claims: Claims,
-    pub(super) asked_at: Instant,
+    /// Time of the introspection request.
+    pub(super) requested_at: Instant,
 }
 
-/// Whether Redis is worth waiting for.
+/// Redis value with its key.
+struct EncryptedEntry {
+    key: String,
+    value: Vec<u8>,
+    expires_at: Instant,
+}
+
+/// Availability of Redis for the cache.
 struct Health {
-    epoch: Instant,
-    /// In milliseconds after the epoch.
-    paused_until: AtomicU64,
-    failing: AtomicBool,
+    paused_until: Deadline,
+    is_failing: AtomicBool,
 }
 
 impl SharedCache {
-    pub(super) fn new(link: Arc<RedisClient>, seal: Keys, prefix: &str, ttl: Duration) -> Self {
+    pub(super) fn new(redis: Arc<RedisClient>, keys: EncryptionKeys, prefix: &str, ttl: Duration) -> Self {
         Self {
-            link,
-            seal: Arc::new(seal),
+            redis,
+            keys,
             prefix: format!("{prefix}:token:"),
             ttl,
-            turns: Arc::new(Semaphore::new(IN_FLIGHT)),
-            health: Arc::new(Health {
-                epoch: Instant::now(),
-                paused_until: AtomicU64::new(0),
-                failing: AtomicBool::new(false),
-            }),
+            writes: Arc::new(Semaphore::new(MAX_CONCURRENT_WRITES)),
+            health: Arc::new(Health { paused_until: Deadline::passed(), is_failing: AtomicBool::new(false) }),
         }
     }
 
-    pub(super) async fn find(&self, token: &BearerToken) -> Option<Found> {
+    pub(super) async fn get(&self, token: &BearerToken) -> Option<CachedIntrospection> {
         if self.ttl.is_zero() || self.health.is_paused() {
             return None;
         }
-        let name = self.seal.name(token);
-        let (value, remaining) = self.get(&name).await?;
-        let found = self.read(token, &name, &value?, remaining);
-        if found.is_none() {
-            tracing::debug!("an answer about a token in Redis is not worth anything here");
+        let name = self.keys.entry_name(token);
+        let (value, remaining_millis) = self.read(&name).await?;
+        let cached = self.decrypt(token, &name, &value?, remaining_millis);
+        if cached.is_none() {
+            tracing::debug!("ignored an invalid or expired entry of the shared token cache");
         }
-        found
+        cached
     }
 
-    async fn get(&self, name: &Name) -> Option<(Option<Vec<u8>>, i64)> {
+    /// Reads an entry and the milliseconds until it expires.
+    async fn read(&self, name: &EntryName) -> Option<(Option<Vec<u8>>, i64)> {
         let mut pipeline = redis::pipe();
         let key = self.key(name);
         pipeline.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
-        let get = async {
-            let mut connection = self.link.commands().await?;
+        let read = async {
+            let mut connection = self.redis.command_connection().await?;
             connection.pipeline("GET", &pipeline).await
         };
-        let result = tokio::time::timeout(PATIENCE, get).await;
-        self.health.noted(&self.link, result.unwrap_or(Err(RedisError::Silent)))
+        let result = tokio::time::timeout(READ_TIMEOUT, read).await;
+        self.health.record(&self.redis, result.unwrap_or(Err(RedisError::Timeout)))
     }
 
-    fn read(&self, token: &BearerToken, name: &Name, value: &[u8], remaining: i64) -> Option<Found> {
-        let plain = self.seal.open(token, name, value)?;
-        let sealed: SharedEntry = serde_json::from_slice(&plain).ok()?;
-        // Two clocks tell its age, Redis' and those of the replicas; the one that says more is believed.
-        let remaining = Duration::from_millis(u64::try_from(remaining).ok()?);
-        let by_redis = sealed.lifetime().checked_sub(remaining)?;
-        let age = match SystemTime::now().duration_since(sealed.asked_at()?) {
-            Ok(age) => age.max(by_redis),
-            Err(ahead) if ahead.duration() <= SKEW => by_redis,
+    fn decrypt(
+        &self,
+        token: &BearerToken,
+        name: &EntryName,
+        value: &[u8],
+        remaining_millis: i64,
+    ) -> Option<CachedIntrospection> {
+        let plaintext = self.keys.decrypt(token, name, value)?;
+        let entry: SharedEntry = serde_json::from_slice(&plaintext).ok()?;
+        // The age follows from Redis' clock and from the clocks of the replicas. The higher one is used.
+        let remaining = Duration::from_millis(u64::try_from(remaining_millis).ok()?);
+        let age_in_redis = entry.lifetime().checked_sub(remaining)?;
+        let age = match SystemTime::now().duration_since(entry.requested_at()?) {
+            Ok(age) => age.max(age_in_redis),
+            Err(ahead) if ahead.duration() <= MAX_CLOCK_SKEW => age_in_redis,
             Err(_) => return None,
         };
-        if age >= self.ttl.min(sealed.lifetime()) {
+        if age >= self.ttl.min(entry.lifetime()) {
             return None;
         }
-        let asked_at = Instant::now().checked_sub(age)?;
-        Some(Found { place: sealed.place(), claims: sealed.into_claims()?, asked_at })
+        let requested_at = Instant::now().checked_sub(age)?;
+        Some(CachedIntrospection { position: entry.position(), claims: entry.into_claims()?, requested_at })
     }
 
-    /// In the background: nobody waits for it.
-    pub(super) fn share(&self, token: &BearerToken, place: &StreamPosition, asked_at: Instant, claims: &Claims) {
+    /// Spawns a task that writes an introspection response to Redis.
+    pub(super) fn insert(
+        &self,
+        token: &BearerToken,
+        position: &StreamPosition,
+        requested_at: Instant,
+        claims: &Claims,
+    ) {
         if self.health.is_paused() {
             return;
         }
-        let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() else { return };
-        let Some((key, value, ends_at)) = self.sealed(token, place, asked_at, claims) else { return };
-        let (link, health) = (Arc::clone(&self.link), Arc::clone(&self.health));
+        let Ok(permit) = Arc::clone(&self.writes).try_acquire_owned() else { return };
+        let Some(entry) = self.encrypt(token, position, requested_at, claims) else { return };
+        let (redis, health) = (Arc::clone(&self.redis), Arc::clone(&self.health));
         tokio::spawn(async move {
-            let set = async {
-                let mut connection = link.commands().await?;
-                let remaining = ends_at.saturating_duration_since(Instant::now()).as_millis();
+            let write = async {
+                let mut connection = redis.command_connection().await?;
+                let remaining = entry.expires_at.saturating_duration_since(Instant::now()).as_millis();
                 let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);
                 if remaining == 0 {
                     return Ok(());
                 }
                 let mut pipeline = redis::pipe();
-                pipeline.cmd("SET").arg(key).arg(value).arg("PX").arg(remaining).ignore();
+                pipeline.cmd("SET").arg(entry.key).arg(entry.value).arg("PX").arg(remaining).ignore();
                 connection.pipeline("SET", &pipeline).await
             };
-            // Longer than a request waits: nobody does here.
-            let result = tokio::time::timeout(10 * PATIENCE, set).await;
-            health.noted(&link, result.unwrap_or(Err(RedisError::Silent)));
-            drop(turn);
+            let result = tokio::time::timeout(WRITE_TIMEOUT, write).await;
+            health.record(&redis, result.unwrap_or(Err(RedisError::Timeout)));
+            drop(permit);
         });
     }
 
-    fn sealed(
+    /// Encrypts an entry. `None` if it is too large or has expired.
+    fn encrypt(
         &self,
         token: &BearerToken,
-        place: &StreamPosition,
-        asked_at: Instant,
+        position: &StreamPosition,
+        requested_at: Instant,
         claims: &Claims,
-    ) -> Option<(String, Vec<u8>, Instant)> {
-        let asked = SystemTime::now().checked_sub(asked_at.elapsed())?;
-        let left = match claims.expires_at {
-            Some(end) => end.duration_since(asked).ok()?,
+    ) -> Option<EncryptedEntry> {
+        let request_time = SystemTime::now().checked_sub(requested_at.elapsed())?;
+        let token_lifetime = match claims.expires_at {
+            Some(expires_at) => expires_at.duration_since(request_time).ok()?,
             None => self.ttl,
         };
-        let lifetime = left.min(self.ttl);
-        let sealed = SharedEntry::new(place, asked, lifetime, claims)?;
-        let plain = serde_json::to_vec(&sealed).ok()?;
-        if plain.len() > LARGEST {
+        let lifetime = token_lifetime.min(self.ttl);
+        let entry = SharedEntry::new(position, request_time, lifetime, claims)?;
+        let plaintext = serde_json::to_vec(&entry).ok()?;
+        if plaintext.len() > MAX_ENTRY_BYTES {
             return None;
         }
-        let name = self.seal.name(token);
-        let value = self.seal.seal(token, &name, &plain)?;
-        Some((self.key(&name), value, asked_at.checked_add(lifetime)?))
+        let name = self.keys.entry_name(token);
+        let value = self.keys.encrypt(token, &name, &plaintext)?;
+        Some(EncryptedEntry { key: self.key(&name), value, expires_at: requested_at.checked_add(lifetime)? })
     }
 
-    fn key(&self, name: &Name) -> String {
+    fn key(&self, name: &EntryName) -> String {
         format!("{}{}", self.prefix, name.as_str())
     }
 }
 
 impl Health {
     fn is_paused(&self) -> bool {
-        self.epoch.elapsed() < Duration::from_millis(self.paused_until.load(Ordering::Relaxed))
+        !self.paused_until.has_passed()
     }
 
-    /// What came of asking Redis. Says in the log when it begins to fail, and not for every failure.
-    fn noted<T>(&self, link: &RedisClient, result: Result<T, RedisError>) -> Option<T> {
+    /// Records the result of a command. Logs the first of several failures in a row.
+    fn record<T>(&self, redis: &RedisClient, result: Result<T, RedisError>) -> Option<T> {
         match result {
             Ok(value) => {
-                self.failing.store(false, Ordering::Relaxed);
+                self.is_failing.store(false, Ordering::Relaxed);
                 Some(value)
             }
             Err(reason) => {
-                link.disconnect();
-                let until = u64::try_from((self.epoch.elapsed() + PAUSE).as_millis()).unwrap_or(u64::MAX);
-                self.paused_until.store(until, Ordering::Relaxed);
-                if !self.failing.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%reason, "answers about tokens are not shared with the other replicas: Redis fails");
+                redis.disconnect();
+                self.paused_until.set(Instant::now() + PAUSE);
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%reason, "introspection responses are not shared with the other replicas");
                 }
                 None
             }

@@ -1,4 +1,4 @@
-//! An answer about a token, as replicas give it to each other.
+//! Shared entry: an introspection response as replicas exchange it, before encryption.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,23 +7,25 @@ use serde_json::{Map, Value};
 
 use crate::auth::{Audience, Claims, StreamPosition};
 
-/// The plaintext of what is sealed.
+/// Plaintext of an encrypted entry, serialized as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SharedEntry {
-    /// Where the replica that asked was in the stream.
-    history: String,
+    /// Stream position from before the introspection request.
+    #[serde(rename = "history")]
+    run_id: String,
     entry: (u64, u64),
-    /// In milliseconds since 1970, by its clock.
-    asked_at: u64,
-    /// In milliseconds.
+    /// Time of the introspection request, in milliseconds since the Unix epoch.
+    #[serde(rename = "asked_at")]
+    requested_at: u64,
+    /// Time from the request until the entry expires, in milliseconds.
     lifetime: u64,
-    claims: Shared,
+    claims: SharedClaims,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Shared {
+struct SharedClaims {
     subject: Option<String>,
     client_id: Option<String>,
     username: Option<String>,
@@ -31,7 +33,7 @@ struct Shared {
     org_role: Option<String>,
     scopes: Vec<String>,
     audience: SharedAudience,
-    /// Since 1970.
+    /// Time since the Unix epoch.
     expires_at: Option<Duration>,
     raw: Map<String, Value>,
 }
@@ -45,28 +47,28 @@ enum SharedAudience {
 }
 
 impl SharedEntry {
-    /// `None` if there is a time in it from before 1970.
+    /// Creates an entry. `None` if a time is before the Unix epoch.
     pub(super) fn new(
-        place: &StreamPosition,
-        asked_at: SystemTime,
+        position: &StreamPosition,
+        requested_at: SystemTime,
         lifetime: Duration,
         claims: &Claims,
     ) -> Option<Self> {
         Some(Self {
-            history: place.history.to_string(),
-            entry: place.entry,
-            asked_at: millis(asked_at.duration_since(UNIX_EPOCH).ok()?)?,
+            run_id: position.run_id.to_string(),
+            entry: position.entry,
+            requested_at: millis(requested_at.duration_since(UNIX_EPOCH).ok()?)?,
             lifetime: millis(lifetime)?,
-            claims: Shared::of(claims.clone())?,
+            claims: SharedClaims::from_claims(claims.clone())?,
         })
     }
 
-    pub(super) fn place(&self) -> StreamPosition {
-        StreamPosition { history: self.history.as_str().into(), entry: self.entry }
+    pub(super) fn position(&self) -> StreamPosition {
+        StreamPosition { run_id: self.run_id.as_str().into(), entry: self.entry }
     }
 
-    pub(super) fn asked_at(&self) -> Option<SystemTime> {
-        UNIX_EPOCH.checked_add(Duration::from_millis(self.asked_at))
+    pub(super) fn requested_at(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.requested_at))
     }
 
     pub(super) fn lifetime(&self) -> Duration {
@@ -78,9 +80,9 @@ impl SharedEntry {
     }
 }
 
-impl Shared {
-    fn of(claims: Claims) -> Option<Self> {
-        // Whole, so that a new field cannot be forgotten here.
+impl SharedClaims {
+    fn from_claims(claims: Claims) -> Option<Self> {
+        // Destructured without `..`, so that a new field does not compile until it is added here.
         let Claims { subject, client_id, username, org_id, org_role, scopes, audience, expires_at, raw } = claims;
         let audience = match audience {
             Audience::Unknown => SharedAudience::Unknown,
@@ -109,7 +111,7 @@ impl Shared {
         };
         claims.expires_at = match self.expires_at {
             None => None,
-            Some(since) => Some(UNIX_EPOCH.checked_add(since)?),
+            Some(time) => Some(UNIX_EPOCH.checked_add(time)?),
         };
         claims.raw = self.raw;
         Some(claims)
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_comes_back_as_it_was_given() {
+    fn a_deserialized_entry_equals_the_original() {
         let mut all = Claims::new()
             .subject("u")
             .client_id("c")
@@ -137,14 +139,14 @@ mod tests {
             .expires_at(UNIX_EPOCH + Duration::from_nanos(1_234_567_890_123_456_789));
         all.username = Some("n".to_owned());
         all.raw = json!({ "email": "u@example.com", "n": [1.5, null] }).as_object().unwrap().clone();
-        let place = StreamPosition { history: "h".into(), entry: (5, 6) };
-        let asked_at = UNIX_EPOCH + Duration::from_millis(7);
+        let position = StreamPosition { run_id: "run".into(), entry: (5, 6) };
+        let requested_at = UNIX_EPOCH + Duration::from_millis(7);
         for claims in [all, Claims::new(), Claims::new().audience_verified()] {
-            let sealed = SharedEntry::new(&place, asked_at, Duration::from_secs(10), &claims).unwrap();
-            let read: SharedEntry = serde_json::from_slice(&serde_json::to_vec(&sealed).unwrap()).unwrap();
-            assert_eq!(read.place(), place);
-            assert_eq!((read.asked_at(), read.lifetime()), (Some(asked_at), Duration::from_secs(10)));
-            assert!(read.into_claims().unwrap() == claims);
+            let entry = SharedEntry::new(&position, requested_at, Duration::from_secs(10), &claims).unwrap();
+            let entry: SharedEntry = serde_json::from_slice(&serde_json::to_vec(&entry).unwrap()).unwrap();
+            assert_eq!(entry.position(), position);
+            assert_eq!((entry.requested_at(), entry.lifetime()), (Some(requested_at), Duration::from_secs(10)));
+            assert!(entry.into_claims().unwrap() == claims);
         }
     }
 }

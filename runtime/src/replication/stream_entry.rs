@@ -1,4 +1,4 @@
-//! What stands in the stream, and where.
+//! Entry of the stream of revocations, and its ID.
 
 use std::{
     fmt,
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::Revocation;
 
-/// Of the form of an entry. A replica that does not know it revokes everybody's access.
+/// Version of the format of an entry. A replica that reads another version invalidates all cached tokens.
 pub(super) const VERSION: &str = "1";
 
-/// An entry's place: milliseconds by Redis' clock, and a number.
+/// ID of an entry: milliseconds of Redis' clock, and a sequence number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryId(pub(super) u64, pub(super) u64);
 
@@ -21,8 +21,8 @@ impl FromStr for EntryId {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (time, number) = text.split_once('-').unwrap_or((text, "0"));
-        Ok(Self(time.parse()?, number.parse()?))
+        let (time, sequence) = text.split_once('-').unwrap_or((text, "0"));
+        Ok(Self(time.parse()?, sequence.parse()?))
     }
 }
 
@@ -32,18 +32,19 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// What one replica tells the others.
+/// Revocations that one replica publishes, serialized as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    /// Which replica.
+    /// ID of the replica.
     from: String,
-    /// When somebody said that access ended, in milliseconds since 1970.
+    /// Time at which the authorization server sent the event, in milliseconds since the Unix epoch.
     sent: u64,
-    /// Empty where a replica only says that it is there.
+    /// The revocations. Empty for the marker that a replica appends before it starts to read.
     revoked: Vec<Revoked>,
 }
 
+/// Serialized form of a [`Revocation`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Revoked {
@@ -52,6 +53,10 @@ enum Revoked {
     Organization(String),
     All,
 }
+
+/// The entry is not JSON of this [`VERSION`]. It may contain any revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct InvalidEntry;
 
 impl Entry {
     pub(super) fn new(from: &str, sent: SystemTime, revocations: &[Revocation]) -> Self {
@@ -63,13 +68,15 @@ impl Entry {
         }
     }
 
+    /// Parses the fields of an entry.
+    ///
     /// # Errors
     ///
-    /// Another version wrote it, or something else did. It may say that anybody's access ended.
-    pub(super) fn read(version: Option<&str>, body: Option<&str>) -> Result<Self, Unreadable> {
+    /// Returns [`InvalidEntry`] if a replica of another version, or another program, has written the entry.
+    pub(super) fn parse(version: Option<&str>, body: Option<&str>) -> Result<Self, InvalidEntry> {
         match (version, body) {
-            (Some(VERSION), Some(body)) => serde_json::from_str(body).map_err(|_| Unreadable),
-            _ => Err(Unreadable),
+            (Some(VERSION), Some(body)) => serde_json::from_str(body).map_err(|_| InvalidEntry),
+            _ => Err(InvalidEntry),
         }
     }
 
@@ -77,7 +84,7 @@ impl Entry {
         self.from == replica
     }
 
-    /// How long ago it was sent, as far as two clocks can tell.
+    /// Returns the time since the event was sent. It is inexact if the clocks differ.
     pub(super) fn lag(&self) -> Duration {
         (UNIX_EPOCH + Duration::from_millis(self.sent)).elapsed().unwrap_or_default()
     }
@@ -86,10 +93,6 @@ impl Entry {
         self.revoked.into_iter().map(Revocation::from)
     }
 }
-
-/// Nobody knows what the entry says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
 
 impl From<Revocation> for Revoked {
     fn from(revocation: Revocation) -> Self {
@@ -118,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_revocation_comes_back_as_it_was_given() {
+    fn a_parsed_entry_has_the_original_revocations() {
         let revocations = [
             Revocation::User("u".into()),
             Revocation::Member { user: "u".into(), org: "o".into() },
@@ -131,35 +134,35 @@ mod tests {
             json,
             r#"{"from":"me","sent":5,"revoked":[{"user":"u"},{"member":{"user":"u","org":"o"}},{"organization":"o"},"all"]}"#
         );
-        let read = Entry::read(Some("1"), Some(&json)).unwrap();
-        assert!(read.is_from("me"));
-        assert_eq!(read.into_revocations().collect::<Vec<_>>(), revocations);
+        let entry = Entry::parse(Some("1"), Some(&json)).unwrap();
+        assert!(entry.is_from("me"));
+        assert_eq!(entry.into_revocations().collect::<Vec<_>>(), revocations);
     }
 
     #[test]
-    fn what_is_not_known_is_not_read() {
-        let good = r#"{"from":"me","sent":5,"revoked":[]}"#;
-        assert!(Entry::read(Some("1"), Some(good)).is_ok());
-        let bad = [
-            (Some("2"), Some(good)),
-            (None, Some(good)),
+    fn entries_of_another_format_are_invalid() {
+        let valid = r#"{"from":"me","sent":5,"revoked":[]}"#;
+        assert!(Entry::parse(Some("1"), Some(valid)).is_ok());
+        let invalid = [
+            (Some("2"), Some(valid)),
+            (None, Some(valid)),
             (Some("1"), None),
             (Some("1"), Some("")),
-            (Some("1"), Some(r#"{"from":"me","sent":5,"revoked":["nobody"]}"#)),
+            (Some("1"), Some(r#"{"from":"me","sent":5,"revoked":["unknown"]}"#)),
             (Some("1"), Some(r#"{"from":"me","sent":5,"revoked":[],"until":7}"#)),
         ];
-        for (version, body) in bad {
-            assert_eq!(Entry::read(version, body).err(), Some(Unreadable), "{body:?}");
+        for (version, body) in invalid {
+            assert_eq!(Entry::parse(version, body).err(), Some(InvalidEntry), "{body:?}");
         }
     }
 
     #[test]
-    fn places_are_in_the_order_of_numbers() {
+    fn entry_ids_are_ordered_as_numbers() {
         let id = |text: &str| text.parse::<EntryId>().unwrap();
         assert!(id("9-9") < id("10-0") && id("10-9") < id("10-10") && id("10") == id("10-0"));
         assert_eq!(id("17-3").to_string(), "17-3");
-        for bad in ["", "-", "a-1", "1-", "1-2-3", "-1-2"] {
-            assert!(bad.parse::<EntryId>().is_err(), "{bad}");
+        for invalid in ["", "-", "a-1", "1-", "1-2-3", "-1-2"] {
+            assert!(invalid.parse::<EntryId>().is_err(), "{invalid}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::Router;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -156,12 +157,9 @@ impl Server {
         };
         let mut implementation = Implementation::new(self.name, self.version);
         implementation.title = self.title;
-        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
-        info.server_info = implementation;
-        info.instructions = self.instructions;
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
-            info,
+            info: server_info(implementation, self.instructions),
             max_body_bytes: config.http.max_body_bytes,
             signer: self.signer.unwrap_or_else(RequestStateSigner::random),
             shutdown: shutdown.clone(),
@@ -175,14 +173,7 @@ impl Server {
             declared_scopes: index.names().to_vec(),
             registry: Arc::clone(&registry),
         }));
-        let mut operations = health::router(Arc::clone(&probe), &shutdown);
-        for Route { path, handler } in routes {
-            operations = operations.route(path, handler.clone());
-            // A proxy may or may not remove the path of SERVER_URL.
-            if !server_url.path().is_empty() {
-                operations = operations.route(&format!("{}{path}", server_url.path()), handler);
-            }
-        }
+        let operations = with_routes(health::router(Arc::clone(&probe), &shutdown), routes, server_url.path());
         Ok(BuiltServer::new(Components {
             metadata: well_known::router(metadata, &server_url, &endpoint_path),
             operations,
@@ -212,7 +203,7 @@ impl Server {
     }
 
     fn public_url(&self, bind: SocketAddr) -> Result<ServerUrl, BuildProblem> {
-        let text = match self.server_url.clone().or_else(|| env("SERVER_URL")) {
+        let text = match self.public_url.clone().or_else(|| env("SERVER_URL")) {
             Some(text) => text,
             None if bind.ip().is_loopback() => format!("http://{bind}"),
             None => return Err(BuildProblem::MissingServerUrl(bind)),
@@ -236,6 +227,25 @@ impl Server {
         }
         Ok(Some(address))
     }
+}
+
+fn server_info(implementation: Implementation, instructions: Option<String>) -> ServerConfig {
+    let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+    info.server_info = implementation;
+    info.instructions = instructions;
+    info
+}
+
+/// Adds the routes of the validator, at their paths and below the path of `SERVER_URL`, which a proxy may or may not
+/// remove.
+fn with_routes(mut operations: Router, routes: Vec<Route>, base_path: &str) -> Router {
+    for Route { path, handler } in routes {
+        operations = operations.route(path, handler.clone());
+        if !base_path.is_empty() {
+            operations = operations.route(&format!("{base_path}{path}"), handler);
+        }
+    }
+    operations
 }
 
 /// Parts that are valid on their own.

@@ -44,7 +44,7 @@ pub struct Server {
     pub(super) scope_lists: Vec<&'static Scopes>,
     pub(super) validator: Option<Arc<dyn TokenValidator>>,
     pub(super) audience: AudiencePolicy,
-    pub(super) server_url: Option<String>,
+    pub(super) public_url: Option<String>,
     pub(super) bind: Option<SocketAddr>,
     pub(super) config: Config,
     #[cfg(feature = "redis")]
@@ -73,7 +73,7 @@ impl Server {
             scope_lists: vec![scopes],
             validator: None,
             audience: AudiencePolicy::default(),
-            server_url: None,
+            public_url: None,
             bind: None,
             config: Config::default(),
             #[cfg(feature = "redis")]
@@ -135,7 +135,7 @@ impl Server {
     /// Sets the public URL under which clients reach this server, such as `https://mcp.example.com`. Default: the
     /// environment variable `SERVER_URL`, otherwise the address that the server listens on if that is loopback.
     pub fn server_url(mut self, url: impl Into<String>) -> Self {
-        self.server_url = Some(url.into());
+        self.public_url = Some(url.into());
         self
     }
 

@@ -13,8 +13,8 @@ pub(crate) mod result_size;
 mod simple_schema;
 mod states;
 
-pub use arguments::{Argument, Arguments};
-pub(crate) use arguments::{ArgumentSchema, Violation};
+pub use arguments::Arguments;
+pub(crate) use arguments::{Argument, ArgumentSchema, Violation};
 pub(crate) use context::{ClientRequest, VisibleTools};
 pub use context::{Context, LogLevel};
 pub use descriptor::{Annotations, BodyFuture, Invocation, ToolDescriptor};

@@ -29,6 +29,7 @@ use super::ToolError;
 /// # fn main() {}
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "tools construct it")]
 pub struct Json<T>(pub T);
 
 /// Return type of a tool.

@@ -78,23 +78,23 @@ mod tests {
     #[test]
     fn a_signed_state_is_verified() {
         let (signer, call) = (RequestStateSigner::random(), call("ticket_delete", "sam", &json!({ "id": 1 })));
-        let signed = signer.sign("asked", &call);
-        assert_eq!(signer.verify(&signed, &call).unwrap(), "asked");
-        assert!(signer.verify(&format!("{signed}A"), &call).is_err());
+        let state = signer.sign("asked", &call);
+        assert_eq!(signer.verify(&state, &call).unwrap(), "asked");
+        assert!(signer.verify(&format!("{state}A"), &call).is_err());
         assert!(signer.verify("asked", &call).is_err());
-        assert!(RequestStateSigner::random().verify(&signed, &call).is_err());
+        assert!(RequestStateSigner::random().verify(&state, &call).is_err());
     }
 
     #[test]
     fn a_state_is_valid_for_its_own_call_only() {
         let signer = RequestStateSigner::random();
-        let signed = signer.sign("asked", &call("ticket_delete", "sam", &json!({ "id": 1 })));
+        let state = signer.sign("asked", &call("ticket_delete", "sam", &json!({ "id": 1 })));
         for other in [
             call("ticket_delete", "sam", &json!({ "id": 2 })),
             call("ticket_delete", "harriet", &json!({ "id": 1 })),
             call("ticket_read", "sam", &json!({ "id": 1 })),
         ] {
-            assert!(signer.verify(&signed, &other).is_err());
+            assert!(signer.verify(&state, &other).is_err());
         }
     }
 

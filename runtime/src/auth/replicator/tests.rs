@@ -6,18 +6,18 @@ use std::{
 use super::*;
 use crate::auth::{Caller, RevocationClock, TokenCache, TokenCacheConfig, Unavailable, ValidationError};
 
-/// Replicator that are heard or not, and know nothing.
+/// Replicator that shares nothing. The flag says whether it is connected.
 #[derive(Debug)]
-struct Silent(AtomicBool);
+struct FakeReplicator(AtomicBool);
 
 #[async_trait]
-impl Replicator for Silent {
+impl Replicator for FakeReplicator {
     fn is_connected(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 
     async fn revoke(&self, _: &[Revocation], _: SystemTime) -> Result<(), ReplicationError> {
-        Err(ReplicationError("nobody is there".to_owned()))
+        Err(ReplicationError("no other replicas".to_owned()))
     }
 
     fn position(&self) -> Option<StreamPosition> {
@@ -31,37 +31,39 @@ impl Replicator for Silent {
     fn share(&self, _: &BearerToken, _: &StreamPosition, _: Instant, _: &Claims) {}
 }
 
+/// Token cache of one replica, and the number of its loads.
 struct Replica {
-    replicator: Arc<Silent>,
+    replicator: Arc<FakeReplicator>,
     cache: TokenCache,
     loads: AtomicUsize,
 }
 
 impl Replica {
-    fn new(ttl: u64, grace: u64) -> Self {
+    /// Both times are in seconds.
+    fn new(ttl: u64, stale_if_error: u64) -> Self {
         let config = TokenCacheConfig {
             ttl: Some(Duration::from_secs(ttl)),
-            stale_if_error: Duration::from_secs(grace),
+            stale_if_error: Duration::from_secs(stale_if_error),
             max_tokens: 1000,
             max_bytes: 1_000_000,
             ..TokenCacheConfig::default()
         };
-        let replicator = Arc::new(Silent(AtomicBool::new(true)));
-        let revocations = Arc::new(RevocationClock::new(Duration::from_secs(1000)));
-        let cache = TokenCache::new(config, revocations)
+        let replicator = Arc::new(FakeReplicator(AtomicBool::new(true)));
+        let revocation_clock = Arc::new(RevocationClock::new(Duration::from_secs(1000)));
+        let cache = TokenCache::new(config, revocation_clock)
             .with_replicator(Some(Arc::clone(&replicator) as Arc<dyn Replicator>));
         Self { replicator, cache, loads: AtomicUsize::new(0) }
     }
 
-    fn heard(&self, heard: bool) {
-        self.replicator.0.store(heard, Ordering::SeqCst);
+    fn set_connected(&self, connected: bool) {
+        self.replicator.0.store(connected, Ordering::SeqCst);
     }
 
-    /// Whether the token is accepted, where the authorization server answers or does not.
-    async fn accepts(&self, answers: bool) -> bool {
+    /// Returns whether the token is accepted, while the authorization server is or is not available.
+    async fn accepts(&self, is_available: bool) -> bool {
         let load = || async {
             self.loads.fetch_add(1, Ordering::SeqCst);
-            if !answers {
+            if !is_available {
                 return Err(ValidationError::from(Unavailable::new("down")));
             }
             Ok(Arc::new(Caller::new(&Claims::new().subject("u"), Arc::default())))
@@ -74,44 +76,44 @@ impl Replica {
     }
 }
 
-async fn pass(seconds: u64) {
+async fn advance(seconds: u64) {
     tokio::time::advance(Duration::from_secs(seconds)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_older_than_ten_seconds_counts_only_while_the_peers_are_heard() {
+async fn responses_older_than_ten_seconds_are_used_only_while_connected() {
     let replica = Replica::new(300, 0);
     assert!(replica.accepts(true).await);
-    replica.heard(false);
-    pass(10).await;
-    assert!(replica.accepts(false).await, "ten seconds old, and no older");
-    replica.heard(true);
-    pass(200).await;
+    replica.set_connected(false);
+    advance(10).await;
+    assert!(replica.accepts(false).await, "exactly ten seconds old");
+    replica.set_connected(true);
+    advance(200).await;
     assert!(replica.accepts(false).await);
-    replica.heard(false);
+    replica.set_connected(false);
     assert!(replica.accepts(true).await);
-    assert_eq!(replica.loads(), 2, "it was asked again");
-    pass(11).await;
+    assert_eq!(replica.loads(), 2, "the token was loaded again");
+    advance(11).await;
     assert!(!replica.accepts(false).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shorter_ttl_stays_as_short_without_peers() {
+async fn a_shorter_ttl_is_not_extended_while_disconnected() {
     let replica = Replica::new(2, 0);
-    replica.heard(false);
+    replica.set_connected(false);
     assert!(replica.accepts(true).await);
-    pass(3).await;
+    advance(3).await;
     assert!(!replica.accepts(false).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_grace_is_as_short_without_peers() {
+async fn stale_responses_are_used_for_ten_seconds_at_most_while_disconnected() {
     let replica = Replica::new(5, 600);
     assert!(replica.accepts(true).await);
-    pass(7).await;
-    assert!(replica.accepts(false).await, "within the grace");
-    replica.heard(false);
-    assert!(replica.accepts(false).await, "seven seconds old, and used again just now");
-    pass(4).await;
-    assert!(!replica.accepts(false).await, "eleven seconds old, however lately it was used again");
+    advance(7).await;
+    assert!(replica.accepts(false).await, "within `stale_if_error`");
+    replica.set_connected(false);
+    assert!(replica.accepts(false).await, "seven seconds old, and used as stale before");
+    advance(4).await;
+    assert!(!replica.accepts(false).await, "eleven seconds old, regardless of the latest stale use");
 }

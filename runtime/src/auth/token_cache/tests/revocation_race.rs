@@ -1,11 +1,11 @@
-//! RevocationClock against requests, in thousands of orders.
+//! Revocations that race with requests, in thousands of interleavings.
 //!
-//! A scheduler of our own polls requests, lets questions and answers travel, changes what the authorization server
-//! says, revokes, gives requests up and lets time pass, one step at a time, in an order that follows from a seed alone.
-//! Whatever the order: no call that began after a revocation was acknowledged is allowed by what was known before it,
-//! and no token that was good all along is refused.
+//! A scheduler polls requests, delivers introspection requests and responses, changes the state at the authorization
+//! server, revokes, cancels requests and advances the time, one step at a time. A seed determines the order. In every
+//! order: no call is accepted because of a response from before a revocation that was acknowledged before the call,
+//! and no token that was always valid is rejected.
 //!
-//! `TOOLGATE_SEEDS` says how many orders, `TOOLGATE_SEED` which one alone.
+//! `TOOLGATE_SEEDS` sets the number of interleavings; `TOOLGATE_SEED` runs a single one.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,77 +16,64 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg32;
+
 use super::*;
 
 const SEEDS: u64 = 3000;
 const USERS: usize = 3;
-/// Two of each user, one of which names no organization.
+/// Each user has two tokens. One of them names no organization.
 const TOKENS: usize = 2 * USERS;
-/// Of the users, one whose tokens are good all along.
-const GOOD_USER: usize = 0;
+/// User whose tokens are always valid.
+const VALID_USER: usize = 0;
 const REQUESTS: usize = 24;
 const CHANGES: usize = 8;
 const ORG: &str = "org";
 
-/// `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.roll() % bound as u64).unwrap()
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
-
-/// Says which order it was if the test fails.
+/// Prints the seed if the test fails.
 struct Seed(u64);
 
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this order failed: TOOLGATE_SEED={}", self.0);
+            eprintln!("this interleaving failed: TOOLGATE_SEED={}", self.0);
         }
     }
 }
 
-/// What the authorization server would say of a user's tokens.
+/// State of a user at the authorization server.
 #[derive(Clone, Copy)]
-struct Truth {
-    active: bool,
+struct UserState {
+    is_active: bool,
     was_inactive: bool,
-    /// Goes up with every change.
-    generation: u64,
-    /// The generation at the latest revocation that was acknowledged: nothing older may be used by who comes now.
+    /// Number of the state. Each change increments it.
+    version: u64,
+    /// Version at the latest acknowledged revocation. A call that starts after it must not use an older version.
     acknowledged: u64,
-    /// How many revocations were acknowledged.
+    /// Number of acknowledged revocations.
     revocations: u64,
 }
 
-/// A question or an answer on its way, until it is let through.
+/// Introspection request or response that is in flight until the scheduler delivers it.
 #[derive(Clone, Default)]
-struct OnItsWay(Rc<(Cell<bool>, RefCell<Option<Waker>>)>);
+struct InFlight(Rc<(Cell<bool>, RefCell<Option<Waker>>)>);
 
-impl OnItsWay {
-    fn let_through(&self) {
+impl InFlight {
+    fn deliver(&self) {
         self.0.0.set(true);
         if let Some(waker) = self.0.1.take() {
             waker.wake();
         }
     }
+
+    /// Returns whether the request that it belongs to was cancelled.
+    fn is_abandoned(&self) -> bool {
+        Rc::strong_count(&self.0) == 1
+    }
 }
 
-impl Future for OnItsWay {
+impl Future for InFlight {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -98,30 +85,36 @@ impl Future for OnItsWay {
     }
 }
 
-struct World {
+/// Token cache, and the authorization server that its loads call.
+struct Simulation {
     cache: TokenCache,
-    revocations: Arc<RevocationClock>,
-    coalesces: bool,
-    dice: RefCell<Dice>,
-    failing: Cell<bool>,
-    truths: RefCell<[Truth; USERS]>,
-    on_their_way: RefCell<Vec<OnItsWay>>,
-    asking: RefCell<HashMap<usize, usize>>,
-    /// How often time passed, half a lifetime of an answer and a bit.
-    half_lives: Cell<u64>,
-    /// How many failures were heard of, by token.
+    revocation_clock: Arc<RevocationClock>,
+    is_single_flight: bool,
+    rng: RefCell<Pcg32>,
+    /// Whether introspection requests can fail.
+    can_fail: Cell<bool>,
+    users: RefCell<[UserState; USERS]>,
+    in_flight: RefCell<Vec<InFlight>>,
+    /// Number of concurrent loads of each token.
+    loads: RefCell<HashMap<usize, usize>>,
+    /// Number of times that the clock was advanced, each by a bit more than half a TTL.
+    half_ttls: Cell<u64>,
+    /// Number of failed introspection requests for each token.
     failures: RefCell<[u64; TOKENS]>,
-    allowed: Cell<u64>,
-    refused: Cell<u64>,
+    accepted: Cell<u64>,
+    rejected: Cell<u64>,
     unavailable: Cell<u64>,
 }
 
-/// One question about a token is under way.
-struct Asking<'a>(&'a World, usize);
+/// Load of a token that is in progress.
+struct LoadGuard<'a> {
+    simulation: &'a Simulation,
+    token: usize,
+}
 
-impl Drop for Asking<'_> {
+impl Drop for LoadGuard<'_> {
     fn drop(&mut self) {
-        *self.0.asking.borrow_mut().get_mut(&self.1).unwrap() -= 1;
+        *self.simulation.loads.borrow_mut().get_mut(&self.token).unwrap() -= 1;
     }
 }
 
@@ -129,350 +122,349 @@ fn user_of(token: usize) -> usize {
     token % USERS
 }
 
-fn claims_of(token: usize, generation: u64) -> Claims {
-    let claims = Claims::new().subject(user_of(token).to_string()).client_id(generation.to_string());
+/// The client ID is the version of the user's state.
+fn claims_of(token: usize, version: u64) -> Claims {
+    let claims = Claims::new().subject(user_of(token).to_string()).client_id(version.to_string());
     if token < USERS { claims.organization(ORG, "Member") } else { claims }
 }
 
-impl World {
+impl Simulation {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed);
-        let ttl = if dice.chance(20) { Duration::ZERO } else { TTL };
-        let grace = if dice.chance(50) { Duration::ZERO } else { 2 * TTL };
-        let revocations = Arc::new(RevocationClock::new(Duration::from_secs(300)));
-        let truth = Truth { active: true, was_inactive: false, generation: 1, acknowledged: 0, revocations: 0 };
+        let mut rng = Pcg32::seed_from_u64(seed);
+        let ttl = if rng.random_ratio(20, 100) { Duration::ZERO } else { TTL };
+        let stale_if_error = if rng.random_ratio(50, 100) { Duration::ZERO } else { 2 * TTL };
+        let revocation_clock = Arc::new(RevocationClock::new(Duration::from_secs(300)));
+        let config = TokenCacheConfig { ttl: Some(ttl), stale_if_error, ..config() };
+        let user = UserState { is_active: true, was_inactive: false, version: 1, acknowledged: 0, revocations: 0 };
         Self {
-            cache: TokenCache::new(
-                TokenCacheConfig { ttl: Some(ttl), stale_if_error: grace, ..config() },
-                Arc::clone(&revocations),
-            ),
-            revocations,
-            coalesces: !ttl.is_zero(),
-            failing: Cell::new(dice.chance(50)),
-            dice: RefCell::new(dice),
-            truths: RefCell::new([truth; USERS]),
-            on_their_way: RefCell::default(),
-            asking: RefCell::default(),
-            half_lives: Cell::default(),
+            cache: TokenCache::new(config, Arc::clone(&revocation_clock)),
+            revocation_clock,
+            is_single_flight: !ttl.is_zero(),
+            can_fail: Cell::new(rng.random_ratio(50, 100)),
+            rng: RefCell::new(rng),
+            users: RefCell::new([user; USERS]),
+            in_flight: RefCell::default(),
+            loads: RefCell::default(),
+            half_ttls: Cell::default(),
             failures: RefCell::default(),
-            allowed: Cell::default(),
-            refused: Cell::default(),
+            accepted: Cell::default(),
+            rejected: Cell::default(),
             unavailable: Cell::default(),
         }
     }
 
-    fn below(&self, bound: usize) -> usize {
-        self.dice.borrow_mut().below(bound)
+    fn random_below(&self, bound: usize) -> usize {
+        self.rng.borrow_mut().random_range(0..bound)
     }
 
-    fn chance(&self, percent: usize) -> bool {
-        self.dice.borrow_mut().chance(percent)
+    fn random_chance(&self, percent: u32) -> bool {
+        self.rng.borrow_mut().random_ratio(percent, 100)
     }
 
-    async fn travel(&self) {
-        let travelling = OnItsWay::default();
-        self.on_their_way.borrow_mut().push(travelling.clone());
-        travelling.await;
+    async fn delivery(&self) {
+        let message = InFlight::default();
+        self.in_flight.borrow_mut().push(message.clone());
+        message.await;
     }
 
-    /// Asks the authorization server.
-    async fn ask(&self, token: usize) -> Result<Arc<Caller>, ValidationError> {
-        let asking = {
-            let mut asking = self.asking.borrow_mut();
-            let count = asking.entry(token).or_default();
+    /// Sends an introspection request.
+    async fn introspect(&self, token: usize) -> Result<Arc<Caller>, ValidationError> {
+        let guard = {
+            let mut loads = self.loads.borrow_mut();
+            let count = loads.entry(token).or_default();
             *count += 1;
-            assert!(!self.coalesces || *count == 1, "two questions about one token at once");
-            Asking(self, token)
+            assert!(!self.is_single_flight || *count == 1, "two concurrent loads of token {token}");
+            LoadGuard { simulation: self, token }
         };
-        self.travel().await;
-        let truth = self.truths.borrow()[user_of(token)];
-        let fails = self.failing.get() && self.chance(20);
-        self.travel().await;
-        drop(asking);
+        self.delivery().await;
+        let user = self.users.borrow()[user_of(token)];
+        let fails = self.can_fail.get() && self.random_chance(20);
+        self.delivery().await;
+        drop(guard);
         if fails {
             self.failures.borrow_mut()[token] += 1;
             return Err(Unavailable::new("down").into());
         }
-        if truth.active { Ok(caller(&claims_of(token, truth.generation))) } else { Err(ValidationError::Inactive) }
+        if user.is_active { Ok(caller(&claims_of(token, user.version))) } else { Err(ValidationError::Inactive) }
     }
 
-    /// A call, and what must hold of its end.
+    /// Makes a call with a token and asserts the invariants.
     async fn call(&self, token: usize) {
         let bearer = BearerToken::parse(&format!("token{token}")).unwrap();
-        let before = self.truths.borrow()[user_of(token)];
+        let before = self.users.borrow()[user_of(token)];
         let failures = self.failures.borrow()[token];
-        let half_lives = self.half_lives.get();
-        let answer = self.cache.get(&bearer, || self.ask(token)).await;
-        let after = self.truths.borrow()[user_of(token)];
-        match answer {
+        let half_ttls = self.half_ttls.get();
+        let result = self.cache.get(&bearer, || self.introspect(token)).await;
+        let after = self.users.borrow()[user_of(token)];
+        match result {
             Ok(caller) => {
-                self.allowed.set(self.allowed.get() + 1);
-                let learned: u64 = caller.client_id().unwrap().parse().unwrap();
+                self.accepted.set(self.accepted.get() + 1);
+                let version: u64 = caller.client_id().unwrap().parse().unwrap();
                 let revoked = before.acknowledged;
                 assert!(
-                    learned >= revoked,
-                    "a call of token {token} was allowed by what was true at {learned}, but began after the \
-                     revocation at {revoked} was acknowledged"
+                    version >= revoked,
+                    "a call with token {token} was accepted by version {version}, but started after the revocation of \
+                     version {revoked} was acknowledged"
                 );
-                // And even a call that began before is not allowed any more.
+                // The cache also rejects calls that started before the revocation.
                 let revoked = after.acknowledged;
                 assert!(
-                    learned >= revoked,
-                    "a call of token {token} was allowed by what was true at {learned} after the revocation at \
+                    version >= revoked,
+                    "a call with token {token} was accepted by version {version} after the revocation of version \
                      {revoked} was acknowledged"
                 );
             }
             Err(ValidationError::Inactive) => {
-                self.refused.set(self.refused.get() + 1);
-                assert!(after.was_inactive, "token {token} was good all along, and was refused");
+                self.rejected.set(self.rejected.get() + 1);
+                assert!(after.was_inactive, "token {token} was always valid, but was rejected");
             }
             Err(ValidationError::Unavailable(_)) => {
                 self.unavailable.set(self.unavailable.get() + 1);
-                let failed = self.failures.borrow()[token] > failures;
+                let has_failed = self.failures.borrow()[token] > failures;
                 let revoked = after.revocations - before.revocations;
-                // An answer to somebody else's earlier question may have taken longer than it may be used: once.
-                let outlived = ((self.half_lives.get() - half_lives) / 2).min(1);
-                let outdated = revoked + outlived;
-                assert!(failed || outdated >= 2, "token {token} could not be checked, and nothing was wrong");
+                // The load of an earlier call may have taken longer than the TTL. This can happen once.
+                let expired = ((self.half_ttls.get() - half_ttls) / 2).min(1);
+                let discarded = revoked + expired;
+                assert!(has_failed || discarded >= 2, "token {token} is unavailable without a cause");
             }
         }
     }
 
-    /// Something changes at the authorization server. The revocation comes later.
+    /// Changes the state at the authorization server. Returns the revocation, which is applied later.
     fn change(&self) -> Revocation {
-        let user = self.below(USERS);
-        let mut truths = self.truths.borrow_mut();
-        let (revocation, affected) = match self.below(6) {
+        let user = self.random_below(USERS);
+        let mut users = self.users.borrow_mut();
+        let (revocation, affected) = match self.random_below(6) {
             0..3 => (Revocation::User(user.to_string()), user..user + 1),
             3 => (Revocation::Member { user: user.to_string(), org: ORG.to_owned() }, user..user + 1),
             4 => (Revocation::Organization(ORG.to_owned()), 0..USERS),
             _ => (Revocation::All, 0..USERS),
         };
-        for user in affected {
-            let truth = &mut truths[user];
-            truth.generation += 1;
-            // A change of role, or access that ends or comes back.
-            if user != GOOD_USER && self.chance(60) {
-                truth.active = !truth.active;
-                truth.was_inactive |= !truth.active;
+        for index in affected {
+            let user = &mut users[index];
+            user.version += 1;
+            // Otherwise the version alone changes, as for a change of role.
+            if index != VALID_USER && self.random_chance(60) {
+                user.is_active = !user.is_active;
+                user.was_inactive |= !user.is_active;
             }
         }
         revocation
     }
 
-    /// Whoever begins from here on must see what is true now.
+    /// Applies and acknowledges a revocation. Calls from here on must see the current version.
     fn revoke(&self, revocation: &Revocation) {
-        self.revocations.revoke(revocation);
-        for (user, truth) in self.truths.borrow_mut().iter_mut().enumerate() {
-            let affected = match revocation {
-                Revocation::User(id) | Revocation::Member { user: id, .. } => *id == user.to_string(),
+        self.revocation_clock.revoke(revocation);
+        for (index, user) in self.users.borrow_mut().iter_mut().enumerate() {
+            let is_affected = match revocation {
+                Revocation::User(id) | Revocation::Member { user: id, .. } => *id == index.to_string(),
                 _ => true,
             };
-            if affected {
-                truth.acknowledged = truth.generation;
-                truth.revocations += 1;
+            if is_affected {
+                user.acknowledged = user.version;
+                user.revocations += 1;
             }
         }
     }
 
-    fn let_one_through(&self) -> bool {
-        let mut on_their_way = self.on_their_way.borrow_mut();
-        // What was given up is not on its way any more.
-        on_their_way.retain(|travelling| Rc::strong_count(&travelling.0) > 1);
-        if on_their_way.is_empty() {
+    /// Delivers one message. Returns `false` if none is in flight.
+    fn deliver_one(&self) -> bool {
+        let mut in_flight = self.in_flight.borrow_mut();
+        in_flight.retain(|message| !message.is_abandoned());
+        if in_flight.is_empty() {
             return false;
         }
-        let count = on_their_way.len();
-        let chosen = on_their_way.swap_remove(self.below(count));
-        drop(on_their_way);
-        chosen.let_through();
+        let count = in_flight.len();
+        let message = in_flight.swap_remove(self.random_below(count));
+        drop(in_flight);
+        message.deliver();
         true
     }
 }
 
-struct Awake(AtomicBool);
+struct WokenFlag(AtomicBool);
 
-impl Wake for Awake {
+impl Wake for WokenFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
-type Task<'a> = (Pin<Box<dyn Future<Output = ()> + 'a>>, Arc<Awake>);
+type Task<'a> = (Pin<Box<dyn Future<Output = ()> + 'a>>, Arc<WokenFlag>);
 
-/// Futures that are polled when they were woken, in the order of the dice.
+/// Calls in progress. A task is polled only after it was woken, and the seed determines the order.
 #[derive(Default)]
 struct Tasks<'a>(Vec<Task<'a>>);
 
 impl<'a> Tasks<'a> {
     fn spawn(&mut self, future: impl Future<Output = ()> + 'a) {
-        self.0.push((Box::pin(future), Arc::new(Awake(AtomicBool::new(true)))));
+        self.0.push((Box::pin(future), Arc::new(WokenFlag(AtomicBool::new(true)))));
     }
 
-    /// Polls one that was woken, if there is one.
-    fn poll_one(&mut self, world: &World) -> bool {
-        let awake: Vec<_> = (0..self.0.len()).filter(|&task| self.0[task].1.0.load(Ordering::SeqCst)).collect();
-        if awake.is_empty() {
+    /// Polls one task that was woken. Returns `false` if there is none.
+    fn poll_one(&mut self, simulation: &Simulation) -> bool {
+        let woken: Vec<_> = (0..self.0.len()).filter(|&task| self.0[task].1.0.load(Ordering::SeqCst)).collect();
+        if woken.is_empty() {
             return false;
         }
-        let chosen = awake[world.below(awake.len())];
-        let (future, flag) = &mut self.0[chosen];
+        let index = woken[simulation.random_below(woken.len())];
+        let (future, flag) = &mut self.0[index];
         flag.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(flag));
         if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-            drop(self.0.swap_remove(chosen));
+            drop(self.0.swap_remove(index));
         }
         true
     }
 
-    /// A client goes away.
-    fn give_one_up(&mut self, world: &World) {
+    /// Cancels one task, as when its client disconnects.
+    fn cancel_one(&mut self, simulation: &Simulation) {
         if !self.0.is_empty() {
-            drop(self.0.swap_remove(world.below(self.0.len())));
+            drop(self.0.swap_remove(simulation.random_below(self.0.len())));
         }
     }
 
-    fn finish(&mut self, world: &World) {
-        while self.poll_one(world) || world.let_one_through() {}
-        assert!(self.0.is_empty(), "{} requests wait for nothing", self.0.len());
+    fn finish(&mut self, simulation: &Simulation) {
+        while self.poll_one(simulation) || simulation.deliver_one() {}
+        assert!(self.0.is_empty(), "{} calls are never woken", self.0.len());
     }
 }
 
-/// One order. How many calls were allowed, refused, and could not be decided.
+/// Runs one interleaving. Returns the number of calls that were accepted, rejected, and unavailable.
 async fn run(seed: u64) -> [u64; 3] {
     let _seed = Seed(seed);
-    let world = World::new(seed);
+    let simulation = Simulation::new(seed);
     let mut tasks = Tasks::default();
     let (mut requests, mut changes) = (REQUESTS, CHANGES);
     let mut pending = Vec::new();
     while requests + changes > 0 || !pending.is_empty() {
-        match world.below(100) {
+        match simulation.random_below(100) {
             0..20 if requests > 0 => {
                 requests -= 1;
-                tasks.spawn(world.call(world.below(TOKENS)));
+                tasks.spawn(simulation.call(simulation.random_below(TOKENS)));
             }
             20..30 if changes > 0 => {
                 changes -= 1;
-                pending.push(world.change());
+                pending.push(simulation.change());
             }
             30..40 if !pending.is_empty() => {
-                let revocation = pending.swap_remove(world.below(pending.len()));
-                world.revoke(&revocation);
+                let revocation = pending.swap_remove(simulation.random_below(pending.len()));
+                simulation.revoke(&revocation);
             }
-            40..42 => tasks.give_one_up(&world),
+            40..42 => tasks.cancel_one(&simulation),
             42..44 => {
                 tokio::time::advance(TTL / 2 + Duration::from_millis(1)).await;
-                world.half_lives.set(world.half_lives.get() + 1);
+                simulation.half_ttls.set(simulation.half_ttls.get() + 1);
             }
-            44..70 => drop(world.let_one_through()),
-            _ => drop(tasks.poll_one(&world)),
+            44..70 => drop(simulation.deliver_one()),
+            _ => drop(tasks.poll_one(&simulation)),
         }
     }
-    tasks.finish(&world);
-    // When all is quiet, everybody is told what is true.
-    world.failing.set(false);
+    tasks.finish(&simulation);
+    // Once all revocations are applied, every call sees the current state.
+    simulation.can_fail.set(false);
     for token in 0..TOKENS {
-        let truth = world.truths.borrow()[user_of(token)];
-        assert_eq!(truth.acknowledged.max(1), truth.generation, "every change was revoked");
-        let [allowed, refused] = [world.allowed.get(), world.refused.get()];
-        tasks.spawn(world.call(token));
-        tasks.finish(&world);
-        if !truth.active {
-            assert_eq!(world.refused.get(), refused + 1, "token {token} is no good, and was not refused");
+        let user = simulation.users.borrow()[user_of(token)];
+        assert_eq!(user.acknowledged.max(1), user.version, "every change was revoked");
+        let [accepted, rejected] = [simulation.accepted.get(), simulation.rejected.get()];
+        tasks.spawn(simulation.call(token));
+        tasks.finish(&simulation);
+        if !user.is_active {
+            assert_eq!(simulation.rejected.get(), rejected + 1, "token {token} is inactive, but was not rejected");
         }
-        if !truth.was_inactive {
-            assert_eq!(world.allowed.get(), allowed + 1, "token {token} is good, and was not allowed");
+        if !user.was_inactive {
+            assert_eq!(simulation.accepted.get(), accepted + 1, "token {token} is valid, but was not accepted");
         }
     }
-    [world.allowed.get(), world.refused.get(), world.unavailable.get()]
+    [simulation.accepted.get(), simulation.rejected.get(), simulation.unavailable.get()]
 }
 
 fn variable(name: &str) -> Option<u64> {
-    Some(std::env::var(name).ok()?.parse().expect("a number"))
+    Some(std::env::var(name).ok()?.parse().unwrap_or_else(|_| panic!("{name} must be an integer")))
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_order_of_events_allows_what_was_revoked_or_loses_what_is_good() {
+async fn no_interleaving_accepts_a_revoked_token_or_rejects_a_valid_one() {
     let seeds = match variable("TOOLGATE_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..variable("TOOLGATE_SEEDS").unwrap_or(SEEDS),
     };
     let count = seeds.end - seeds.start;
-    let mut ends = [0; 3];
+    let mut totals = [0; 3];
     for seed in seeds {
-        for (sum, calls) in ends.iter_mut().zip(run(seed).await) {
-            *sum += calls;
+        for (total, calls) in totals.iter_mut().zip(run(seed).await) {
+            *total += calls;
         }
     }
-    let [allowed, refused, unavailable] = ends;
-    println!("{count} orders: {allowed} calls allowed, {refused} refused, {unavailable} not decided");
-    assert!(count == 1 || ends.iter().all(|&calls| calls > count / 10), "every end is reached often: {ends:?}");
+    let [accepted, rejected, unavailable] = totals;
+    println!("{count} interleavings: {accepted} calls accepted, {rejected} rejected, {unavailable} unavailable");
+    assert!(count == 1 || totals.iter().all(|&calls| calls > count / 10), "a result is too rare: {totals:?}");
 }
 
-/// Says that it is over, also if it failed.
-struct Done<'a>(&'a AtomicBool);
+/// Sets the flag when it is dropped, so that the other threads stop if an assertion fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Done<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
     }
 }
 
-/// On real threads: what was learned before a revocation is not used by who comes after it, and a revocation of
-/// others ends nothing.
+/// Checks the revocation clock with several threads: a response from before a revocation is not used after it, and
+/// the revocations of other users invalidate nothing.
 #[test]
-fn on_many_threads_nothing_outlives_its_revocation() {
+fn no_response_outlives_its_revocation_with_several_threads() {
     const ROUNDS: u64 = 10_000;
-    let revocations = RevocationClock::new(Duration::from_secs(300));
-    let [truth, acknowledged, noticed] = [const { AtomicU64::new(0) }; 3];
-    let done = AtomicBool::new(false);
-    let bystander = user("bystander");
-    let begun = revocations.epoch();
-    let ended = std::thread::scope(|scope| {
+    let clock = RevocationClock::new(Duration::from_secs(300));
+    let [version, acknowledged, observed] = [const { AtomicU64::new(0) }; 3];
+    let is_done = AtomicBool::new(false);
+    let other = user("other");
+    let start = clock.epoch();
+    let invalidated = std::thread::scope(|scope| {
         scope.spawn(|| {
-            let _done = Done(&done);
+            let _is_done = SetOnDrop(&is_done);
             for round in 1..=ROUNDS {
-                truth.store(round, Ordering::Release);
-                revocations.revoke(&Revocation::User("revoked".to_owned()));
+                version.store(round, Ordering::Release);
+                clock.revoke(&Revocation::User("revoked".to_owned()));
                 acknowledged.store(round, Ordering::Release);
-                // Now and then everybody else gets to run, on a machine with few cores too.
+                // Every fourth round waits for a reader, so that the threads interleave on a machine with few cores.
                 let waiting = std::time::Instant::now();
-                while round % 4 == 0 && noticed.load(Ordering::Acquire) < round {
-                    assert!(waiting.elapsed() < Duration::from_secs(20), "nobody noticed the revocation {round}");
+                while round % 4 == 0 && observed.load(Ordering::Acquire) < round {
+                    assert!(waiting.elapsed() < Duration::from_secs(20), "no reader observed revocation {round}");
                     std::thread::yield_now();
                 }
             }
         });
         scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
-                revocations.revoke(&Revocation::User("another".to_owned()));
-                assert!(revocations.is_current(&bystander, begun));
+            while !is_done.load(Ordering::Acquire) {
+                clock.revoke(&Revocation::User("another".to_owned()));
+                assert!(clock.is_current(&other, start));
                 std::thread::yield_now();
             }
         });
         let readers = [(); 2].map(|()| {
             scope.spawn(|| {
                 let revoked = user("revoked");
-                let learn = || {
-                    let learned = (revocations.epoch(), truth.load(Ordering::Acquire));
-                    noticed.fetch_max(learned.1, Ordering::AcqRel);
-                    learned
+                let introspect = || {
+                    let response = (clock.epoch(), version.load(Ordering::Acquire));
+                    observed.fetch_max(response.1, Ordering::AcqRel);
+                    response
                 };
-                let (mut learned, mut ended) = (learn(), 0_u64);
-                while !done.load(Ordering::Acquire) {
+                let (mut response, mut invalidated) = (introspect(), 0_u64);
+                while !is_done.load(Ordering::Acquire) {
                     let acknowledged = acknowledged.load(Ordering::Acquire);
-                    if revocations.is_current(&revoked, learned.0) {
-                        assert!(learned.1 >= acknowledged, "{} was used after {acknowledged}", learned.1);
+                    if clock.is_current(&revoked, response.0) {
+                        assert!(response.1 >= acknowledged, "{} was used after {acknowledged}", response.1);
                     } else {
-                        ended += 1;
-                        learned = learn();
+                        invalidated += 1;
+                        response = introspect();
                     }
                 }
-                ended
+                invalidated
             })
         });
         readers.map(|reader| reader.join().unwrap())
     });
-    println!("{ROUNDS} revocations, noticed {ended:?} times");
-    assert!(revocations.is_current(&bystander, begun));
+    println!("{ROUNDS} revocations invalidated {invalidated:?} responses");
+    assert!(clock.is_current(&other, start));
 }
