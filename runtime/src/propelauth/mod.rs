@@ -91,7 +91,7 @@ impl PropelAuth {
     /// use toolgate::PropelAuth;
     ///
     /// let auth = PropelAuth::new("http://127.0.0.1:4000", "introspection-client", "introspection-secret")?;
-    /// assert!(!format!("{auth:?}").contains("secret"));
+    /// assert!(!format!("{auth:?}").contains("introspection-secret"));
     /// assert!(PropelAuth::new("http://auth.example.com", "introspection-client", "introspection-secret").is_err());
     /// # Ok::<(), toolgate::propelauth::ConfigError>(())
     /// ```
