@@ -4,7 +4,7 @@
 //! the toolchain or of a message, run `TRYBUILD=overwrite cargo test -p toolgate --test ui` and read the diff: does each
 //! message say what is wrong and what to write, to a reader who does not know toolgate?
 //!
-//! Code that must compile is in ordinary tests (`strict_lints`, `clashing_names`, `places`, `descriptors`, and the
+//! Code that must compile is in ordinary tests (`strict_lints`, `clashing_names`, `placement`, `descriptors`, and the
 //! packages in `crates`), so that clippy checks it and lints apply as in a user's crate.
 
 #[test]

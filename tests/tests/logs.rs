@@ -190,7 +190,7 @@ async fn the_advertised_issuer_is_logged_with_its_reason() {
     let expected = format!("{}/oauth/2.1", tenant.auth_url());
     eventually("the issuer is logged", async || {
         let text = log.of_this_thread();
-        text.lines().any(|line| line.contains("this server is the authorization server") && line.contains(&expected))
+        text.lines().any(|line| line.contains("this server is advertised") && line.contains(&expected))
     })
     .await;
 }
