@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line arguments.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,39 +9,39 @@ use toolgate_dev_tenant::{
     WebhookError,
 };
 
-/// A PropelAuth tenant on a laptop: log-in, consent and tokens for MCP servers under development.
+/// Runs an authorization server that behaves like PropelAuth, for MCP servers under development.
 ///
-/// Prints the three PROPELAUTH_* variables that a server needs, and serves until Ctrl-C. Anybody can log in as
-/// anybody, so it listens on loopback only.
+/// Prints the three PROPELAUTH_* variables that a server needs, and serves until Ctrl-C. Login asks for no password, so
+/// the tenant listens on loopback only.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Cli {
-    /// The loopback address to listen on; port 0 is any free one.
+    /// Loopback address to listen on. Port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090", env = "TENANT_BIND_ADDR")]
     bind: SocketAddr,
-    /// People, roles and scopes. Without it: a sample company.
+    /// File with people, roles and scopes (tenant.toml). Default: a sample company.
     #[arg(long, value_name = "FILE")]
     tenant: Option<PathBuf>,
-    /// Keep clients, tokens and changes in this SQLite file. Without it they are forgotten at exit.
+    /// File that stores clients, tokens and changes to people, such as tenant.jsonl. Default: in memory only.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     #[command(flatten)]
     webhook: WebhookArgs,
     #[command(flatten)]
     dashboard: DashboardArgs,
-    /// Issue tokens for resources beyond this machine. This gives up that nobody else can use them: who reaches this
-    /// tenant can log in as anybody at a server that trusts it.
+    /// Issue tokens for resources that are not on this machine. A remote server that trusts this tenant is then open to
+    /// every user of this machine.
     #[arg(long)]
     dangerously_allow_remote_resources: bool,
 }
 
-/// Webhooks need both or none.
+/// Arguments for webhooks. They require each other.
 #[derive(Debug, Args)]
 struct WebhookArgs {
-    /// Send a webhook for every change to a person to this address.
+    /// URL that receives a webhook for every change to a person.
     #[arg(long, value_name = "URL", requires = "webhook_secret")]
     webhook_url: Option<String>,
-    /// Sign webhooks with this secret (whsec_ and base64).
+    /// Secret that signs the webhooks: `whsec_` followed by base64.
     #[arg(
         long,
         value_name = "SECRET",
@@ -52,29 +52,30 @@ struct WebhookArgs {
     webhook_secret: Option<String>,
 }
 
-/// What PropelAuth's dashboard would set.
+/// Settings that PropelAuth has in its dashboard.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent flag")]
 struct DashboardArgs {
-    /// Which issuer the metadata carries; PropelAuth's tenants differ.
+    /// Issuer in the metadata. The tenants of PropelAuth differ.
     #[arg(long, value_enum, default_value_t = Variant::AtPath)]
     issuer_variant: Variant,
-    /// Applications cannot register themselves.
+    /// Disable dynamic client registration.
     #[arg(long)]
     no_registration: bool,
-    /// Put `iss` into authorization responses (RFC 9207).
+    /// Add `iss` to authorization responses (RFC 9207).
     #[arg(long, overrides_with = "no_iss_parameter")]
     iss_parameter: bool,
-    /// Leave `iss` out of authorization responses. This is the default.
+    /// Omit `iss` from authorization responses. This is the default.
     #[arg(long)]
     no_iss_parameter: bool,
-    /// Accept the https address of a client ID metadata document as a client id.
+    /// Accept the https URL of a client ID metadata document as a client id.
     #[arg(long)]
     client_id_metadata_documents: bool,
-    /// A redirect URI that clients may register; may be given several times. Without it: all that are safe.
+    /// Redirect URI that clients can register; repeatable. Default: https, http on loopback, and schemes of
+    /// applications.
     #[arg(long = "allowed-redirect-uri", value_name = "URI")]
     allowed_redirect_uris: Vec<String>,
-    /// People cannot untick scopes on the consent page.
+    /// Do not let people deselect scopes on the consent page.
     #[arg(long)]
     all_or_nothing_consent: bool,
 }
@@ -87,10 +88,10 @@ enum Variant {
     AtRoot,
 }
 
-/// Why the tenant did not start.
+/// Reasons why the tenant did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error("{path} cannot be read: {source}; check --tenant", path = path.display())]
+    #[error("cannot read {path}: {source}; check --tenant", path = path.display())]
     TenantFile { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -103,7 +104,7 @@ pub(crate) enum StartError {
 }
 
 impl Cli {
-    /// Starts the tenant that the command line describes.
+    /// Starts the tenant.
     pub(crate) async fn start(self) -> Result<DevTenant, StartError> {
         let config = match self.tenant {
             None => TenantConfig::sample(),
@@ -133,7 +134,7 @@ impl Cli {
             builder = builder.webhook(WebhookEndpoint::new(&url, &secret)?);
         }
         if let Some(path) = self.data {
-            builder = builder.data(TenantData::open(path).await?);
+            builder = builder.data(TenantData::open(path)?);
         }
         Ok(builder.start().await?)
     }

@@ -1,8 +1,8 @@
-//! The time as tokens count it.
+//! The current time, as OAuth counts it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since the Unix epoch. A clock before 1970 reads as 0, so that everything has expired.
+/// Returns the seconds since the Unix epoch, or 0 if the clock is before 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }

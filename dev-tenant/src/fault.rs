@@ -1,60 +1,59 @@
-//! Faults that the introspection endpoint shows on request.
+//! Faults of the introspection endpoint, for tests.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What goes wrong with every introspection until it is cleared.
+/// A fault that the introspection endpoint shows for every request until it is cleared.
 ///
-/// Set with [`DevTenant::set_fault`](crate::DevTenant::set_fault), so that a test can see what a resource
-/// server makes of it.
+/// [`DevTenant::set_fault`](crate::DevTenant::set_fault) sets it, so that a test can check how a resource server reacts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The right answer, but late.
+    /// The correct response after a delay.
     Delay {
-        /// How late, in milliseconds.
+        /// The delay, in milliseconds.
         milliseconds: u64,
     },
-    /// No answer; the connection stays open until the client gives up or the tenant stops.
+    /// No response. The connection stays open until the client closes it or the tenant stops.
     Hang,
     /// `500 Internal Server Error`.
     ServerError,
     /// `429 Too Many Requests`.
     TooManyRequests {
-        /// The `Retry-After` header in seconds; without it there is none.
+        /// The value of the `Retry-After` header, in seconds. `None` omits the header.
         #[serde(default)]
         retry_after_seconds: Option<u64>,
     },
-    /// `200 OK` and JSON that ends in the middle.
+    /// `200 OK` with truncated JSON.
     MalformedJson,
-    /// A right answer with padding.
+    /// The correct response with padding.
     Oversized {
-        /// The size of the padding in bytes, at most 64 MiB.
+        /// The size of the padding, in bytes. The maximum is 64 MiB.
         bytes: usize,
     },
-    /// `401 Unauthorized`, as if the introspection credentials were wrong.
+    /// `401 Unauthorized`, as for wrong introspection credentials.
     WrongCredentials,
-    /// An answer without `aud`.
+    /// A response without `aud`.
     MissingAudience,
-    /// `scope` as a JSON array instead of a string.
+    /// A response with `scope` as a JSON array instead of a string.
     ScopeAsArray,
-    /// `active: true` with an `exp` that has passed.
+    /// A response with `active: true` and an `exp` in the past.
     ExpiredButActive,
-    /// `307 Temporary Redirect` to another address of the tenant.
+    /// `307 Temporary Redirect` to another URL of the tenant.
     Redirect,
-    /// A JSON object without `active`.
+    /// A response without `active`.
     MissingActive,
 }
 
 impl Fault {
-    /// [`Fault::Delay`] by a [`Duration`].
-    pub fn delay(by: Duration) -> Self {
-        Self::Delay { milliseconds: u64::try_from(by.as_millis()).unwrap_or(u64::MAX) }
+    /// Returns [`Fault::Delay`] with this delay.
+    pub fn delay(delay: Duration) -> Self {
+        Self::Delay { milliseconds: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX) }
     }
 
-    /// [`Fault::Oversized`] with two MiB of padding.
+    /// Returns [`Fault::Oversized`] with 2 MiB of padding.
     pub fn oversized() -> Self {
         Self::Oversized { bytes: 2 << 20 }
     }

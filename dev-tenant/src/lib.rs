@@ -1,28 +1,42 @@
-//! A PropelAuth tenant on a laptop.
+//! An OAuth 2.1 authorization server on loopback that behaves like PropelAuth, for development and tests.
 //!
-//! Whoever has no PropelAuth project yet, and every test that must not need one, starts a [`DevTenant`]: an
-//! authorization server on loopback that answers as PropelAuth does, for people, roles and scopes read from a
-//! `tenant.toml`. Anybody can log in as anybody, so it binds to loopback only and issues tokens for loopback
-//! resources only.
+//! A [`DevTenant`] replaces a PropelAuth project for an MCP server under development and for tests. It reads people, roles
+//! and scopes from a `tenant.toml`. Login asks for no password, so the tenant binds to loopback only and issues tokens for
+//! loopback resources only.
 //!
-//! The binary `toolgate-dev-tenant` is the same tenant as a program of its own; see its `--help`.
+//! ```
+//! use toolgate_dev_tenant::{DevTenant, Mint, TenantConfig};
 //!
-//! | address | what |
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tenant = DevTenant::builder(TenantConfig::sample()).start().await?;
+//! let person = tenant.person_of_role("Support").ok_or("no person has the role Support")?;
+//! let token = tenant.mint(&Mint::for_person(&person.id).resource("http://127.0.0.1:8000/mcp"))?;
+//! tenant.disable_person(&person.id)?; // The token is inactive now.
+//! # assert!(!token.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The program `toolgate-dev-tenant` runs the same tenant from the command line; see its `--help`. The crate has no
+//! features.
+//!
+//! | Path | Endpoint |
 //! |---|---|
-//! | `/.well-known/oauth-authorization-server/oauth/2.1` | metadata (RFC 8414), with either [issuer](IssuerVariant) |
-//! | `/oauth/2.1/authorize` | log-in and consent: code with PKCE, `resource` required |
-//! | `/oauth/2.1/token` | codes, and refresh tokens that rotate |
+//! | `/.well-known/oauth-authorization-server/oauth/2.1` | metadata (RFC 8414), with a choice of [issuer](IssuerVariant) |
+//! | `/oauth/2.1/authorize` | login and consent; requires PKCE and `resource` |
+//! | `/oauth/2.1/token` | authorization codes and rotating refresh tokens |
 //! | `/oauth/2.1/register` | dynamic client registration (RFC 7591) |
-//! | `/oauth/2.1/revoke` | revocation (RFC 7009) |
-//! | `/oauth/2.1/introspect` | introspection (RFC 7662), with [faults](Fault) on request |
-//! | `/admin` | people, roles and the scope matrix |
-//! | `/admin/api/tenant` | the same as JSON |
-//! | `/admin/api/people/{id}/disable`, `enable`, `revoke` | `POST`; changes somebody |
-//! | `/admin/api/people/{id}/role` | `PUT {"role": ".."}` |
-//! | `/admin/api/tokens` | `POST {"person": "..", "resource": ".."}`; mints a token |
-//! | `/admin/api/fault` | `GET`, `PUT` and `DELETE` of a [`Fault`], such as `{"fault": "server_error"}` |
-//! | `/admin/api/mcp` | `PUT {"enabled": false}`; the metadata becomes 404 |
-//! | `/admin/api/webhooks` | `POST` of any event, to be signed and sent |
+//! | `/oauth/2.1/revoke` | token revocation (RFC 7009) |
+//! | `/oauth/2.1/introspect` | token introspection (RFC 7662), with optional [faults](Fault) |
+//! | `/admin` | admin page: people, roles and the scopes of each role |
+//! | `/admin/api/tenant` | `GET`: everything on the admin page as JSON |
+//! | `/admin/api/people/{id}/disable`, `enable`, `revoke` | `POST`: changes a person |
+//! | `/admin/api/people/{id}/role` | `PUT {"role": ".."}`: changes the role of a person |
+//! | `/admin/api/tokens` | `POST {"person": "..", "resource": ".."}`: mints a token |
+//! | `/admin/api/fault` | `GET`, `PUT` or `DELETE` of a [`Fault`], such as `{"fault": "server_error"}` |
+//! | `/admin/api/mcp` | `PUT {"enabled": false}`: disables MCP, so that the metadata is 404 |
+//! | `/admin/api/webhooks` | `POST` of any event: signs and sends it |
 #![forbid(unsafe_code)]
 
 mod browser;

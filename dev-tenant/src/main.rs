@@ -1,4 +1,4 @@
-//! `toolgate-dev-tenant`: a PropelAuth tenant on a laptop.
+//! `toolgate-dev-tenant`: runs a development tenant from the command line.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -27,42 +27,42 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), StartError> {
     let tenant = cli.start().await?;
-    // Whoever reads the first lines may close the pipe; the tenant serves on.
-    if let Err(error) = std::io::stdout().write_all(announcement(&tenant).as_bytes()) {
-        tracing::warn!(%error, "the first lines could not be printed");
+    // The reader may close the pipe after these lines, which must not stop the tenant.
+    if let Err(error) = std::io::stdout().write_all(startup_message(&tenant).as_bytes()) {
+        tracing::warn!(%error, "cannot print the startup message");
     }
-    stopped().await;
+    shutdown_signal().await;
     tenant.shutdown().await;
     Ok(())
 }
 
-/// What a server needs to know, in lines that a shell can read.
-fn announcement(tenant: &DevTenant) -> String {
+/// Returns the variables for a server, and hints as comments, so that a shell can source the text.
+fn startup_message(tenant: &DevTenant) -> String {
     let url = tenant.auth_url();
     let mut lines = vec![
         format!("PROPELAUTH_AUTH_URL={url}"),
         format!("PROPELAUTH_INTROSPECTION_CLIENT_ID={}", tenant.introspection_client_id()),
         format!("PROPELAUTH_INTROSPECTION_CLIENT_SECRET={}", tenant.introspection_client_secret()),
-        "# Development tenant: anybody can log in as anybody. Loopback only.".to_owned(),
+        "# Development tenant on loopback. Login asks for no password.".to_owned(),
         format!("# People, roles and scopes: {url}/admin"),
     ];
     if let Some(person) = tenant.people().into_iter().find(|person| person.enabled) {
-        let order = format!("{{\"person\": \"{}\", \"resource\": \"http://127.0.0.1:8000/mcp\"}}", person.id);
-        lines.push(format!("# A token without a browser: curl {url}/admin/api/tokens --json '{order}'"));
+        let body = format!("{{\"person\": \"{}\", \"resource\": \"http://127.0.0.1:8000/mcp\"}}", person.id);
+        lines.push(format!("# Mint a token without a browser: curl {url}/admin/api/tokens --json '{body}'"));
     }
     lines.join("\n") + "\n"
 }
 
 /// Waits for Ctrl-C, and on Unix for SIGTERM.
-async fn stopped() {
-    let interrupted = tokio::signal::ctrl_c();
+async fn shutdown_signal() {
+    let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {
-            _ = interrupted => {}
+            _ = interrupt => {}
             _ = terminate.recv() => {}
         }
         return;
     }
-    let _ = interrupted.await;
+    let _ = interrupt.await;
 }

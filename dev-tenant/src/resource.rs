@@ -1,38 +1,38 @@
-//! Which resources (RFC 8707) the tenant issues tokens for.
+//! Resources (RFC 8707) for which the tenant issues tokens.
 
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// Whether tokens may be issued for servers beyond this machine.
+/// The resources for which a tenant issues tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResourcePolicy {
     LoopbackOnly,
-    Anywhere,
+    Any,
 }
 
 impl ResourcePolicy {
-    /// Checks a `resource` and answers it as the caller wrote it.
+    /// Validates a `resource` and returns it unchanged.
     pub(crate) fn check(self, resource: &str) -> Result<String, ResourceError> {
-        let refused = |reason| ResourceError::Invalid { resource: resource.to_owned(), reason };
-        let url = Url::parse(resource).map_err(|_| refused("it is no absolute URL"))?;
+        let invalid = |reason| ResourceError::Invalid { resource: resource.to_owned(), reason };
+        let url = Url::parse(resource).map_err(|_| invalid("it is not an absolute URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused("it is neither http nor https"));
+            return Err(invalid("its scheme is neither http nor https"));
         }
         if url.fragment().is_some() {
-            return Err(refused("it has a fragment"));
+            return Err(invalid("it has a fragment"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused("it has a user name or a password"));
+            return Err(invalid("it has a user name or a password"));
         }
         if self == Self::LoopbackOnly && !is_loopback(&url) {
-            return Err(ResourceError::BeyondLoopback { resource: resource.to_owned() });
+            return Err(ResourceError::NotLoopback { resource: resource.to_owned() });
         }
         Ok(resource.to_owned())
     }
 }
 
-/// Whether the URL's host is this machine: `localhost`, `127.0.0.0/8` or `::1`.
+/// Returns whether the host of a URL is `localhost`, in `127.0.0.0/8`, or `::1`.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -42,34 +42,33 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Why no token is issued for a resource.
+/// Reasons why the tenant issues no token for a resource.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResourceError {
-    /// Not a resource indicator (RFC 8707 section 2).
+    /// The resource is not a valid resource indicator (RFC 8707 section 2).
     #[error(
-        "the resource `{resource}` is refused because {reason}; name the MCP endpoint, such as \
+        "the resource `{resource}` is invalid because {reason}; use the URL of the MCP endpoint, such as \
          http://127.0.0.1:8000/mcp"
     )]
     Invalid {
-        /// As it was written.
+        /// The resource as it was requested.
         resource: String,
-        /// What is wrong with it.
+        /// The problem, as a clause.
         reason: &'static str,
     },
-    /// A server that others can reach.
+    /// The resource is not on loopback, and the tenant issues tokens for loopback only.
     #[error(
-        "the resource `{resource}` is not on this machine; a development tenant lets anybody log in as \
-         anybody, so it issues tokens for loopback only, unless it is started with \
-         --dangerously-allow-remote-resources"
+        "the resource `{resource}` is not on this machine; a development tenant asks for no password, so it issues \
+         tokens for loopback only, unless it is started with --dangerously-allow-remote-resources"
     )]
-    BeyondLoopback {
-        /// As it was written.
+    NotLoopback {
+        /// The resource as it was requested.
         resource: String,
     },
 }
 
-/// Whether two resources are one. Trailing slashes do not matter; everything else does.
+/// Returns whether two resources are equal, apart from trailing slashes.
 pub(crate) fn same_resource(one: &str, other: &str) -> bool {
     one.trim_end_matches('/') == other.trim_end_matches('/')
 }

@@ -1,4 +1,4 @@
-//! Random secrets, their digests, and comparing them.
+//! Random secrets and their digests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// 256 random bits in the alphabet that every HTTP header, form and shell takes unescaped.
+/// Returns 256 random bits in base64url, which headers, forms and shells accept without escapes.
 pub(crate) fn random_secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
-/// The SHA-256 of a secret: what is stored and looked up in its stead.
+/// The SHA-256 digest of a secret, which is stored and looked up instead of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Digest(String);
 
@@ -24,7 +24,7 @@ impl Digest {
         &self.0
     }
 
-    /// Whether `secret` is the one behind this digest, in time that does not depend on it.
+    /// Returns whether this is the digest of `secret`. The comparison takes constant time.
     pub(crate) fn matches(&self, secret: &str) -> bool {
         let other = Self::of(secret);
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()

@@ -1,22 +1,21 @@
-//! What a tenant's operator chooses, as PropelAuth's dashboard would have it.
+//! Settings of a tenant, as PropelAuth has them in its dashboard.
 
 use crate::resource::ResourcePolicy;
 
-/// Which `issuer` the authorization server metadata carries. PropelAuth's tenants differ.
+/// Variants of `issuer` in the authorization server metadata. The tenants of PropelAuth differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssuerVariant {
-    /// `AUTH_URL/oauth/2.1`: consistent with the address that the document is served at.
+    /// `AUTH_URL/oauth/2.1`, which matches the URL of the document.
     #[default]
     AtPath,
-    /// `AUTH_URL`: strict clients refuse the document, because it was fetched for another issuer
-    /// (RFC 8414 section 3.3).
+    /// `AUTH_URL`, which does not match the URL of the document. Strict clients reject it (RFC 8414 section 3.3).
     AtRoot,
 }
 
-/// Independent switches, each documented at its builder method.
+/// The settings of a running tenant. [`DevTenantBuilder`](crate::DevTenantBuilder) documents each of them.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as in PropelAuth's dashboard")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent switch, as in PropelAuth's dashboard")]
 pub(crate) struct Settings {
     pub(crate) issuer_variant: IssuerVariant,
     pub(crate) resources: ResourcePolicy,
@@ -26,9 +25,11 @@ pub(crate) struct Settings {
     pub(crate) iss_parameter: bool,
     pub(crate) optional_scopes: bool,
     pub(crate) allowed_redirect_uris: Option<Vec<String>>,
-    /// In seconds, as the others.
+    /// Lifetime of an authorization code, in seconds.
     pub(crate) code_lifetime: u64,
+    /// Lifetime of an access token, in seconds.
     pub(crate) access_token_lifetime: u64,
+    /// Lifetime of a refresh token, in seconds.
     pub(crate) refresh_token_lifetime: u64,
 }
 

@@ -1,11 +1,11 @@
-//! The tenant behind the handle and the HTTP endpoints.
+//! The tenant that the handle and the HTTP endpoints share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::browser::{Answers, FormTokens, Sessions};
+use crate::browser::{CompletedConsents, FormTokens, Sessions};
 use crate::config::{Person, TenantConfig};
 use crate::data::{Journal, TenantData};
 use crate::fault::Fault;
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::state::{Grant, IntrospectionCredentials, State};
 use crate::webhook::{Event, WebhookEndpoint, Webhooks};
 
-/// One running tenant, shared by everything that serves it.
+/// A running tenant.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) config: TenantConfig,
@@ -28,20 +28,20 @@ pub(crate) struct Tenant {
     pub(crate) form_tokens: FormTokens,
     pub(crate) webhooks: Webhooks,
     pub(crate) journal: Journal,
-    answers: Mutex<Answers>,
+    completed_consents: Mutex<CompletedConsents>,
     state: Mutex<State>,
     fault: Mutex<Option<Fault>>,
 }
 
-/// Why a change to the tenant was refused.
+/// Reasons why a change to a person was rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TenantError {
-    /// No such person.
-    #[error("nobody has the id `{0}`; use one of the [[people]] in tenant.toml")]
+    /// No person has the id.
+    #[error("no person has the id `{0}`; use an id of [[people]] in tenant.toml")]
     UnknownPerson(String),
-    /// No such role.
-    #[error("there is no role `{0}`; use one of the [[roles]] in tenant.toml")]
+    /// The role is not defined.
+    #[error("no role has the name `{0}`; use a name of [[roles]] in tenant.toml")]
     UnknownRole(String),
 }
 
@@ -54,7 +54,7 @@ impl Tenant {
         webhook: Option<WebhookEndpoint>,
     ) -> Self {
         let (stored, journal) = data.map(TenantData::into_journal).unwrap_or_default();
-        let mut state = State::restore(&stored, &journal);
+        let mut state = State::restore(stored, &journal);
         let shutdown = CancellationToken::new();
         Self {
             config,
@@ -68,21 +68,20 @@ impl Tenant {
             sessions: Sessions::default(),
             form_tokens: FormTokens::default(),
             journal,
-            answers: Mutex::default(),
+            completed_consents: Mutex::default(),
             state: Mutex::new(state),
             fault: Mutex::default(),
         }
     }
 
-    /// The state. It is consistent between any two calls of its methods, so a panic elsewhere while it was
-    /// locked does not spoil it.
+    /// Locks the state. Each of its methods leaves it consistent, so a poisoned lock is still usable.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answered consent forms. Locked before the state, never after it.
-    pub(crate) fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the completed consents. To avoid a deadlock, lock them before the state.
+    pub(crate) fn completed_consents(&self) -> MutexGuard<'_, CompletedConsents> {
+        self.completed_consents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn fault(&self) -> Option<Fault> {
@@ -132,7 +131,7 @@ impl Tenant {
         Ok(person)
     }
 
-    /// Changes a person and answers how they were and how they are.
+    /// Changes a person. Returns the person before and after the change.
     fn change(&self, id: &str, change: impl FnOnce(&mut Person)) -> Result<(Person, Person), TenantError> {
         let mut state = self.state();
         let before = state.person(&self.config, id).ok_or_else(|| TenantError::UnknownPerson(id.to_owned()))?;
@@ -150,28 +149,28 @@ impl Tenant {
         Ok(revoked)
     }
 
-    pub(crate) fn mint(&self, order: &Mint) -> Result<String, MintError> {
-        let person = self.person(&order.person).map_err(|_| MintError::UnknownPerson(order.person.clone()))?;
+    pub(crate) fn mint(&self, mint: &Mint) -> Result<String, MintError> {
+        let person = self.person(&mint.person).map_err(|_| MintError::UnknownPerson(mint.person.clone()))?;
         if !person.enabled {
             return Err(MintError::Disabled(person.name));
         }
-        let resource = match &order.audience {
+        let resource = match &mint.audience {
             Audience::Unset => return Err(MintError::NoResource),
             Audience::None => None,
             Audience::Resource(resource) => Some(self.settings.resources.check(resource)?),
         };
-        let held = self.config.role(&person.role).map_or(&[][..], |role| &role.scopes);
-        let scopes = order.scopes.clone().unwrap_or_else(|| held.to_vec());
-        if let Some(scope) = scopes.iter().find(|scope| !held.contains(scope)) {
+        let grantable = self.config.role(&person.role).map_or(&[][..], |role| &role.scopes);
+        let scopes = mint.scopes.clone().unwrap_or_else(|| grantable.to_vec());
+        if let Some(scope) = scopes.iter().find(|scope| !grantable.contains(scope)) {
             return Err(MintError::NotGrantable { role: person.role, scope: scope.clone() });
         }
         let mut state = self.state();
         let grant = state.put_grant(Grant {
             person: person.id,
-            client_id: order.client_id.clone(),
+            client_id: mint.client_id.clone(),
             resource,
             scopes: scopes.clone(),
         });
-        Ok(state.issue_access_token(&grant, scopes, order.lifetime.as_secs()))
+        Ok(state.issue_access_token(&grant, scopes, mint.lifetime.as_secs()))
     }
 }

@@ -1,43 +1,77 @@
-//! The arguments of `#[tool(..)]`, and the attributes of parameters.
+//! Arguments of `#[tool(..)]`.
+//!
+//! To add an argument:
+//!
+//! 1. Add a field to [`ToolAttr`] and a row to [`ARGUMENTS`]. The parsers of values are the methods of [`ValueParser`].
+//! 2. Generate code from the field in `expand::descriptor`.
+//! 3. If it depends on other arguments or on the function, check that in `validate`.
+//! 4. Document it in the table in `lib.rs`.
+//! 5. Add it to `every_attribute_argument` in `expand/tests.rs`, and its errors to `runtime/tests/ui/fail`.
 
 use std::time::Duration;
 
-use proc_macro2::{Span, TokenStream};
-use syn::{
-    Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token,
-    ext::IdentExt,
-    parse::{Parse, ParseBuffer, ParseStream, Parser},
-    punctuated::Punctuated,
-    token,
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{Expr, LitStr, Path};
+
+use crate::{
+    errors::Errors,
+    value::{MetaItem, ScopeList, ValueParser},
 };
 
-use crate::errors::Errors;
-
-/// The arguments that say who may call a tool.
-const ACCESS: [&str; 3] = ["scopes", "any_scope", "authenticated"];
-
-/// The arguments that there are, for the message about one that is not among them. `crate` is for macros.
-const NAMES: [&str; 17] = [
-    "scopes",
-    "any_scope",
-    "authenticated",
-    "scopes_in",
-    "name",
-    "title",
-    "description",
-    "read_only",
-    "destructive",
-    "idempotent",
-    "open_world",
-    "guard",
-    "visible_to",
-    "timeout",
-    "concurrency",
-    "audit",
-    "meta",
+/// Every argument and its parser.
+#[rustfmt::skip]
+const ARGUMENTS: &[Argument] = &[
+    Argument { name: "scopes", takes: "string literals, which are checked at compile time",
+        example: r#"scopes = "a"` or `scopes("a", "b")"#, parse: |attr, value| attr.scopes = Some(value.scopes()) },
+    Argument { name: "any_scope", takes: "string literals, which are checked at compile time",
+        example: r#"any_scope("a", "b")"#, parse: |attr, value| attr.any_scope = Some(value.scopes()) },
+    Argument { name: "authenticated", takes: "no value",
+        example: "authenticated", parse: |attr, value| attr.authenticated = Some(value.keyword()) },
+    Argument { name: "scopes_in", takes: "the path of a list of scopes",
+        example: "scopes_in = policy::SCOPES", parse: |attr, value| attr.scopes_in = value.path() },
+    Argument { name: "name", takes: "a string literal",
+        example: r#"name = "employees.get""#, parse: |attr, value| attr.name = value.string() },
+    Argument { name: "title", takes: "a string literal",
+        example: r#"title = "Get an employee""#, parse: |attr, value| attr.title = value.string() },
+    Argument { name: "description", takes: "a string literal",
+        example: r#"description = "Return an employee's profile.""#, parse: |attr, value| attr.description = value.string() },
+    Argument { name: "read_only", takes: "`true`, `false` or no value",
+        example: "read_only = false", parse: |attr, value| attr.read_only = value.flag() },
+    Argument { name: "destructive", takes: "`true`, `false` or no value",
+        example: "destructive = false", parse: |attr, value| attr.destructive = value.flag() },
+    Argument { name: "idempotent", takes: "`true`, `false` or no value",
+        example: "idempotent = false", parse: |attr, value| attr.idempotent = value.flag() },
+    Argument { name: "open_world", takes: "`true`, `false` or no value",
+        example: "open_world = false", parse: |attr, value| attr.open_world = value.flag() },
+    Argument { name: "guard", takes: "one or more guards",
+        example: "guard = own_department", parse: |attr, value| attr.guards = value.expressions() },
+    Argument { name: "visible_to", takes: "one or more visibility rules",
+        example: r#"visible_to = require_org_role("Owner")"#, parse: |attr, value| attr.visible_to = value.expressions() },
+    Argument { name: "timeout", takes: "a string with a number and a unit",
+        example: r#"timeout = "30s"` or `timeout = "1h 30m""#, parse: |attr, value| attr.timeout = value.timeout() },
+    Argument { name: "concurrency", takes: "a positive 32-bit integer",
+        example: "concurrency = 4", parse: |attr, value| attr.concurrency = value.positive_integer() },
+    Argument { name: "audit", takes: "names of the tool's arguments as string literals",
+        example: r#"audit("ticket_id")"#, parse: |attr, value| attr.audit = value.strings() },
+    Argument { name: "meta", takes: "a `serde_json::Value`",
+        example: r#"meta = json!({ "team": "payroll" })"#, parse: |attr, value| attr.meta = value.expression() },
+    Argument { name: "crate", takes: "a path",
+        example: "crate = my_crate::toolgate", parse: |attr, value| attr.runtime = value.path() },
 ];
 
-/// What `#[tool(..)]` says. An argument that was given is `Some`, with what it takes to point at it.
+struct Argument {
+    name: &'static str,
+    /// What the argument takes, for error messages.
+    takes: &'static str,
+    /// A valid use, for error messages, which put backticks around it.
+    example: &'static str,
+    parse: fn(&mut ToolAttr, ValueParser<'_>),
+}
+
+/// Arguments that declare who may call a tool.
+const ACCESS_RULES: [&str; 3] = ["scopes", "any_scope", "authenticated"];
+
+/// Parsed arguments. A field holds syntax nodes where later errors point at them.
 #[derive(Default)]
 pub(crate) struct ToolAttr {
     pub(crate) scopes: Option<ScopeList>,
@@ -55,358 +89,99 @@ pub(crate) struct ToolAttr {
     pub(crate) visible_to: Vec<Expr>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<u32>,
-    /// The arguments that the audit may have.
     pub(crate) audit: Vec<LitStr>,
     pub(crate) meta: Option<Expr>,
-    pub(crate) krate: Option<Path>,
-    /// Something could not be read that may have been meant to say who may call the tool.
-    pub(crate) access_is_unclear: bool,
-}
-
-/// `scopes(..)` or `any_scope(..)`.
-pub(crate) struct ScopeList {
-    pub(crate) keyword: Ident,
-    pub(crate) scopes: Vec<LitStr>,
-}
-
-/// One argument: a name, and `= value`, `(values)` or nothing.
-struct Argument {
-    name: Ident,
-    values: Values,
-}
-
-enum Values {
-    None,
-    One(Expr),
-    List(Vec<Expr>),
-}
-
-impl Parse for Argument {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        // `parse_any`, because `crate` is a keyword.
-        let name = input.call(Ident::parse_any).map_err(|error| {
-            syn::Error::new(error.span(), "an argument of `#[tool]` starts with its name: write `scopes = \"..\"`")
-        })?;
-        let values = if input.peek(Token![=]) {
-            input.parse::<Token![=]>()?;
-            if input.is_empty() || input.peek(Token![,]) {
-                return Err(syn::Error::new_spanned(&name, format!("`{name} =` lacks its value")));
-            }
-            Values::One(ungroup(input.parse()?))
-        } else if input.peek(token::Paren) {
-            let list;
-            syn::parenthesized!(list in input);
-            Values::List(Punctuated::<Expr, Token![,]>::parse_terminated(&list)?.into_iter().map(ungroup).collect())
-        } else {
-            Values::None
-        };
-        Ok(Self { name, values })
-    }
+    pub(crate) runtime: Option<Path>,
+    /// Whether something that does not parse may be the access rule. A missing rule is not reported then.
+    pub(crate) access_rule_may_be_misspelled: bool,
 }
 
 impl ToolAttr {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut attr = Self::default();
         let mut seen: Vec<Ident> = Vec::new();
-        let parser = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                let argument: Argument = input.parse()?;
-                if !input.is_empty() {
-                    input.parse::<Token![,]>().map_err(|error| {
-                        let message = "arguments are written `name`, `name = value` or `name(values)`, with commas \
-                                       between them";
-                        syn::Error::new(error.span(), message)
-                    })?;
-                }
-                if seen.contains(&argument.name) {
-                    errors.push(&argument.name, format!("`{}` is given twice: remove one", argument.name));
-                } else {
-                    seen.push(argument.name.clone());
-                    attr.take(argument, errors);
-                }
+        let (items, syntax_error) = MetaItem::parse_all(tokens);
+        for item in items {
+            let name = item.name.clone();
+            if seen.contains(&name) {
+                errors.push(&name, format!("duplicate argument `{name}`: remove one"));
+            } else if let Some(argument) = ARGUMENTS.iter().find(|argument| name == argument.name) {
+                let value = ValueParser { item, takes: argument.takes, example: argument.example, errors };
+                (argument.parse)(&mut attr, value);
+            } else {
+                attr.reject_unknown(&name, errors);
             }
-            Ok(())
-        };
-        if let Err(error) = parser.parse2(tokens) {
+            seen.push(name);
+        }
+        if let Some(error) = syntax_error {
             errors.add(error);
-            attr.access_is_unclear = true;
+            attr.access_rule_may_be_misspelled = true;
         }
         attr
     }
 
-    /// Where it is said who may call the tool.
+    fn reject_unknown(&mut self, name: &Ident, errors: &mut Errors) {
+        if let Some(similar) = most_similar(&name.to_string()) {
+            self.access_rule_may_be_misspelled |= ACCESS_RULES.contains(&similar);
+            errors.push(name, format!("unknown argument `{name}`: did you mean `{similar}`?"));
+        } else {
+            let names: Vec<_> = ARGUMENTS.iter().map(|argument| format!("`{}`", argument.name)).collect();
+            errors.push(name, format!("unknown argument `{name}`: expected one of {}", names.join(", ")));
+        }
+    }
+
+    /// Span of the access rule.
     pub(crate) fn access_span(&self) -> Span {
         let list = self.scopes.as_ref().or(self.any_scope.as_ref()).map(|list| &list.keyword);
         list.or(self.authenticated.as_ref()).map_or_else(Span::call_site, Ident::span)
     }
 
-    /// Every scope that is named.
+    /// The scopes of `scopes` and `any_scope`.
     pub(crate) fn all_scopes(&self) -> impl Iterator<Item = &LitStr> {
         self.scopes.iter().chain(&self.any_scope).flat_map(|list| &list.scopes)
     }
+}
 
-    fn take(&mut self, Argument { name, values }: Argument, errors: &mut Errors) {
-        match name.to_string().as_str() {
-            "scopes" => self.scopes = Some(scope_list(name, values, errors)),
-            "any_scope" => self.any_scope = Some(scope_list(name, values, errors)),
-            "authenticated" => {
-                if !matches!(values, Values::None) {
-                    errors.push(&name, "`authenticated` stands alone: it means any caller with a valid token");
-                }
-                self.authenticated = Some(name);
-            }
-            "scopes_in" => self.scopes_in = path(&name, values, "scopes_in = path::TO_LIST", errors),
-            "crate" => self.krate = path(&name, values, "crate = path::to::toolgate", errors),
-            "name" => self.name = string(&name, values, errors),
-            "title" => self.title = string(&name, values, errors),
-            "description" => self.description = string(&name, values, errors),
-            "read_only" => self.read_only = flag(&name, &values, errors),
-            "destructive" => self.destructive = flag(&name, &values, errors),
-            "idempotent" => self.idempotent = flag(&name, &values, errors),
-            "open_world" => self.open_world = flag(&name, &values, errors),
-            "guard" => self.guards = expressions(&name, values, "guard = path::to::check", errors),
-            "visible_to" => {
-                self.visible_to = expressions(&name, values, "visible_to = require_org_role(\"Owner\")", errors);
-            }
-            "timeout" => self.timeout = duration(&name, values, errors),
-            "concurrency" => self.concurrency = concurrency(&name, values, errors),
-            "audit" => self.audit = strings(&name, values, "audit(\"ticket_id\")", errors),
-            "meta" => match values {
-                Values::One(expr) => self.meta = Some(expr),
-                _ => errors.push(&name, "write `meta = json!({..})`"),
-            },
-            unknown => {
-                let meant = meant(unknown);
-                self.access_is_unclear |= meant.is_some_and(|name| ACCESS.contains(&name));
-                errors.push(&name, unknown_argument(unknown, meant));
-            }
+/// The argument whose name is most similar to `name`, if one is similar enough to be what the author meant.
+fn most_similar(name: &str) -> Option<&'static str> {
+    ARGUMENTS
+        .iter()
+        .map(|argument| (strsim::jaro_winkler(name, argument.name), argument.name))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, similar)| similar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_argument_is_documented() {
+        let documentation = include_str!("lib.rs");
+        for Argument { name, .. } in ARGUMENTS {
+            let has_row = ["`", " =", "("].iter().any(|end| documentation.contains(&format!("/// | `{name}{end}")));
+            assert!(has_row, "the table in lib.rs has no row for `{name}`");
         }
     }
-}
 
-fn unknown_argument(name: &str, meant: Option<&str>) -> String {
-    match meant {
-        Some(meant) => format!("there is no argument `{name}`: did you mean `{meant}`?"),
-        None => {
-            format!("there is no argument `{name}`: there are {}", NAMES.map(|name| format!("`{name}`")).join(", "))
+    #[test]
+    fn similar_names_are_suggested() {
+        for (name, expected) in [
+            ("scope", "scopes"),
+            ("readonly", "read_only"),
+            ("tiemout", "timeout"),
+            ("auth", "authenticated"),
+            ("any", "any_scope"),
+            ("desc", "description"),
+            ("guards", "guard"),
+            ("visible", "visible_to"),
+            ("max_concurrency", "concurrency"),
+        ] {
+            assert_eq!(most_similar(name), Some(expected), "{name}");
+        }
+        for name in ["colour", "id", "rate_limit", "cost"] {
+            assert_eq!(most_similar(name), None, "{name}");
         }
     }
-}
-
-/// The argument that was meant by a name that is none: one that begins like it, or differs in at most a third.
-fn meant(name: &str) -> Option<&'static str> {
-    let begins_alike = |known: &&&str| name.len() > 2 && (known.starts_with(name) || name.starts_with(**known));
-    let near = || {
-        let distances = NAMES.iter().map(|known| (distance(name, known), known));
-        distances.min().filter(|(distance, _)| *distance <= name.len() / 3).map(|(_, known)| known)
-    };
-    NAMES.iter().find(begins_alike).or_else(near).copied()
-}
-
-/// Edit distance (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.chars().count()]
-}
-
-/// What a macro of the author's passes on comes in invisible brackets.
-pub(crate) fn ungroup(mut expr: Expr) -> Expr {
-    while let Expr::Group(group) = expr {
-        expr = *group.expr;
-    }
-    expr
-}
-
-fn scope_list(keyword: Ident, values: Values, errors: &mut Errors) -> ScopeList {
-    let usage = if keyword == "scopes" {
-        "write `scopes = \"employees:read:public\"`, or `scopes(\"a\", \"b\")` for several"
-    } else {
-        "write `any_scope(\"a\", \"b\")`"
-    };
-    let expressions = match values {
-        Values::None => {
-            errors.push(&keyword, format!("`{keyword}` needs scopes: {usage}"));
-            Vec::new()
-        }
-        Values::One(expr) => vec![expr],
-        Values::List(list) => {
-            if list.is_empty() {
-                errors.push(
-                    &keyword,
-                    format!("`{keyword}()` names no scope: {usage}; a tool for everybody with a valid token says `authenticated`"),
-                );
-            }
-            list
-        }
-    };
-    let mut scopes: Vec<LitStr> = Vec::new();
-    for expr in expressions {
-        let Expr::Lit(ExprLit { lit: Lit::Str(scope), .. }) = &expr else {
-            errors.push(&expr, format!("scopes are string literals, so that the compiler can check them: {usage}"));
-            continue;
-        };
-        if scope.value().is_empty() {
-            errors.push(scope, format!("this scope is empty: {usage}"));
-        } else if scope.value().contains(char::is_whitespace) {
-            errors.push(scope, "one literal holds one scope: write `scopes(\"a\", \"b\")`");
-        } else if scopes.iter().any(|other| other.value() == scope.value()) {
-            errors.push(scope, format!("the scope `{}` is named twice: remove one", scope.value()));
-        } else {
-            scopes.push(scope.clone());
-        }
-    }
-    ScopeList { keyword, scopes }
-}
-
-fn path(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -> Option<Path> {
-    if let Values::One(Expr::Path(path)) = values {
-        return Some(path.path);
-    }
-    errors.push(name, format!("write `{usage}`"));
-    None
-}
-
-fn string(name: &Ident, values: Values, errors: &mut Errors) -> Option<LitStr> {
-    if let Values::One(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = values {
-        return Some(text);
-    }
-    errors.push(name, format!("write `{name} = \"..\"`"));
-    None
-}
-
-fn strings(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -> Vec<LitStr> {
-    let list = match values {
-        Values::One(expr) => vec![expr],
-        Values::List(list) => list,
-        Values::None => Vec::new(),
-    };
-    if list.is_empty() {
-        errors.push(name, format!("write `{usage}`"));
-    }
-    let mut strings = Vec::new();
-    for expr in list {
-        match expr {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => strings.push(text),
-            other => errors.push(&other, format!("write `{usage}`")),
-        }
-    }
-    strings
-}
-
-fn flag(name: &Ident, values: &Values, errors: &mut Errors) -> Option<bool> {
-    match values {
-        Values::None => Some(true),
-        Values::One(Expr::Lit(ExprLit { lit: Lit::Bool(LitBool { value, .. }), .. })) => Some(*value),
-        _ => {
-            errors.push(name, format!("write `{name}` or `{name} = false`"));
-            None
-        }
-    }
-}
-
-fn expressions(name: &Ident, values: Values, usage: &str, errors: &mut Errors) -> Vec<Expr> {
-    let list = match values {
-        Values::One(expr) => vec![expr],
-        Values::List(list) => list,
-        Values::None => Vec::new(),
-    };
-    if list.is_empty() {
-        errors.push(name, format!("write `{usage}`"));
-    }
-    for literal in list.iter().filter(|expr| matches!(expr, Expr::Lit(_))) {
-        errors.push(literal, format!("write `{usage}`"));
-    }
-    list
-}
-
-/// `250ms`, `30s`, `5m`, `1h`.
-fn duration(name: &Ident, values: Values, errors: &mut Errors) -> Option<Duration> {
-    let usage = "write a number and a unit, such as `timeout = \"250ms\"`, `\"30s\"`, `\"5m\"` or `\"1h\"`";
-    let Values::One(expr) = values else {
-        errors.push(name, usage);
-        return None;
-    };
-    let duration = match &expr {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse_duration(&text.value()),
-        _ => None,
-    };
-    if duration.is_none() {
-        errors.push(&expr, format!("not a time limit: {usage}"));
-    }
-    duration
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    let total = number.parse::<u64>().ok()?.checked_mul(milliseconds)?;
-    (total > 0).then(|| Duration::from_millis(total))
-}
-
-/// How many calls run at once: 1 or more.
-fn concurrency(name: &Ident, values: Values, errors: &mut Errors) -> Option<u32> {
-    let usage = "write how many calls run at once, such as `concurrency = 4`";
-    let Values::One(expr) = values else {
-        errors.push(name, usage);
-        return None;
-    };
-    let calls = match &expr {
-        Expr::Lit(ExprLit { lit: Lit::Int(calls), .. }) => calls.base10_parse().ok().filter(|&calls: &u32| calls > 0),
-        _ => None,
-    };
-    if calls.is_none() {
-        errors.push(&expr, format!("not a number from 1: {usage}"));
-    }
-    calls
-}
-
-/// The `header` of `#[arg(header = "Region")]`.
-pub(crate) fn argument_header(attribute: &Attribute, errors: &mut Errors) -> Option<LitStr> {
-    let usage = "write `#[arg(header = \"Region\")]`";
-    let mut headers = Vec::new();
-    let parsed = match &attribute.meta {
-        Meta::List(list) => list.parse_nested_meta(|meta| {
-            let value = if meta.path.is_ident("header") {
-                meta.value().and_then(ParseBuffer::parse::<LitStr>)
-            } else {
-                Err(meta.error(usage))
-            };
-            headers.push(value.map_err(|error| syn::Error::new(error.span(), usage))?);
-            Ok(())
-        }),
-        _ => Ok(()),
-    };
-    if let Err(error) = parsed {
-        errors.add(error);
-        return None;
-    }
-    let Some(header) = headers.pop() else {
-        errors.push(attribute, usage);
-        return None;
-    };
-    if !headers.is_empty() {
-        errors.push(&header, "an argument has one header: remove one");
-    }
-    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if header.value().is_empty() || !header.value().chars().all(is_token) {
-        errors.push(&header, "not a header name: write letters, digits and `-` (RFC 9110, section 5.6.2)");
-        return None;
-    }
-    Some(header)
 }

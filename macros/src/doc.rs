@@ -1,12 +1,14 @@
-//! Doc comments as descriptions.
+//! Doc comments as descriptions for a model.
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-use crate::attr::ungroup;
+use crate::value::ungroup;
 
-/// The text of the doc comments among some attributes, as a model reads it best: the one space after `///` taken off, and
-/// the lines of a paragraph joined, because where they broke says nothing.
-pub(crate) fn text(attributes: &[Attribute]) -> Option<String> {
+/// Text of the doc comments among `attributes`, or `None` if it is empty.
+///
+/// The space after `///` is removed. The lines of a Markdown paragraph are joined, because their breaks depend on the
+/// width of the source code.
+pub(crate) fn description(attributes: &[Attribute]) -> Option<String> {
     let lines = attributes
         .iter()
         .filter_map(|attribute| match &attribute.meta {
@@ -32,7 +34,7 @@ fn join_paragraphs(lines: impl Iterator<Item = String>) -> String {
     let mut after_text = false;
     for line in lines {
         let fence = line.trim_start().starts_with("```");
-        if fenced || fence || line.is_empty() || begins_a_block(&line) {
+        if fenced || fence || line.is_empty() || starts_block(&line) {
             text.push('\n');
         } else {
             text.push(if after_text { ' ' } else { '\n' });
@@ -44,9 +46,8 @@ fn join_paragraphs(lines: impl Iterator<Item = String>) -> String {
     text
 }
 
-/// Whether a line of Markdown starts something of its own: an item of a list, a heading, a row of a table, a quotation,
-/// or code.
-fn begins_a_block(line: &str) -> bool {
+/// Whether a line of Markdown starts a list item, a heading, a table row, a quotation or indented code.
+fn starts_block(line: &str) -> bool {
     let start = line.trim_start();
     let item = start.trim_start_matches(|c: char| c.is_ascii_digit());
     start.starts_with(['#', '|', '>'])
@@ -64,16 +65,16 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_a_paragraph_are_joined() {
+    fn joins_the_lines_of_a_paragraph() {
         assert_eq!(joined("One\ntwo.\n\nThree\nfour."), "One two.\n\nThree four.");
     }
 
     #[test]
-    fn what_markdown_keeps_apart_stays_apart() {
-        let list = "Takes:\n- one\n  and its rest\n- two\n1. three\n\n| a | b |\n|---|---|\n| c | d |";
-        assert_eq!(joined(list), "Takes:\n- one and its rest\n- two\n1. three\n\n| a | b |\n|---|---|\n| c | d |");
-        let code = "Like this:\n```json\n{\n  \"a\": 1\n}\n```\nand\nso on";
-        assert_eq!(joined(code), "Like this:\n```json\n{\n  \"a\": 1\n}\n```\nand so on");
+    fn keeps_the_line_breaks_of_lists_tables_headings_and_code() {
+        let list = "Takes:\n- one\n  continued\n- two\n1. three\n\n| a | b |\n|---|---|\n| c | d |";
+        assert_eq!(joined(list), "Takes:\n- one continued\n- two\n1. three\n\n| a | b |\n|---|---|\n| c | d |");
+        let code = "Like this:\n```json\n{\n  \"a\": 1\n}\n```\nand\nmore";
+        assert_eq!(joined(code), "Like this:\n```json\n{\n  \"a\": 1\n}\n```\nand more");
         assert_eq!(joined("# Title\ntext\ntext"), "# Title\ntext text");
     }
 }

@@ -1,22 +1,26 @@
-//! The macros of [toolgate](https://docs.rs/toolgate): use them from there.
+//! Procedural macros of [toolgate](https://docs.rs/toolgate). Use them through that crate.
 //!
-//! One road: `attr` parses the arguments, `ast` the function, `validate` refuses, `expand` writes the tokens;
-//! `fallback` leaves the function as it is beside the errors, so that one mistake stays one error.
+//! `#[tool]` passes through these modules:
+//!
+//! 1. `attr` parses the arguments of the attribute, and `ast` the function with its parameters. **To add an argument,
+//!    start in `attr`.**
+//! 2. `validate` checks the tool as a whole.
+//! 3. `expand` generates code, or emits the collected errors beside the unchanged function.
 
 mod ast;
 mod attr;
-mod audit;
 mod doc;
 mod errors;
 mod expand;
-mod fallback;
-mod krate;
+mod parameter;
+mod runtime;
 mod scope;
 mod validate;
+mod value;
 
 use proc_macro::TokenStream;
 
-/// Turns an async function into an MCP tool with declared scopes.
+/// Registers an async function as an MCP tool with declared scopes.
 ///
 /// ```
 /// use toolgate::prelude::*;
@@ -43,53 +47,65 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// # Who may call it
+/// The function is a free `async fn`, without generics. Other code can still call it.
 ///
-/// Exactly one of these has to be there; a tool without does not compile. `scopes` and `any_scope` can stand together.
+/// # Arguments of the attribute
 ///
-/// | argument | who may call |
-/// |---|---|
-/// | `scopes = "a"`, `scopes("a", "b")` | who has all of these scopes |
-/// | `any_scope("a", "b")` | who has at least one of these |
-/// | `authenticated` | everybody with a valid token |
+/// A tool needs an access rule: `authenticated`, or `scopes`, `any_scope` or both. A tool without one does not compile.
 ///
-/// Every scope is checked when the crate compiles, against `crate::SCOPES`, or the list that `scopes_in = path::TO_LIST`
-/// names.
-///
-/// # What else can be said
-///
-/// | argument | meaning |
-/// |---|---|
-/// | `name = ".."` | the name on the wire, `[A-Za-z0-9_.-]{1,128}`; default: the function's name |
-/// | `title = ".."`, `description = ".."` | for people and models; default: none, and the doc comment |
-/// | `read_only`, `destructive`, `idempotent`, `open_world` | MCP's hints; `= false` says the opposite |
-/// | `guard = path`, `guard(a, b)` | policy that sees the arguments: `async fn(&Caller, &Arguments) -> Result<(), Denied>` |
-/// | `visible_to = rule`, `visible_to(a, b)` | policy that decides about the list too: `require_org_role("Owner")`, or a `fn(&Caller) -> bool` |
-/// | `timeout = "30s"` | the time limit of the body: `ms`, `s`, `m` or `h` |
-/// | `concurrency = 4` | how many calls run at once; one more gets a result with `isError` that says "busy" |
-/// | `audit("ticket_id")` | arguments that the audit may have, by their names in JSON; it has no others |
-/// | `meta = json!({..})` | the tool's `_meta` |
+/// | argument | effect | default |
+/// |---|---|---|
+/// | `scopes = "a"`, `scopes("a", "b")` | The caller needs all of these scopes. | |
+/// | `any_scope("a", "b")` | The caller needs at least one of these scopes. | |
+/// | `authenticated` | Every caller with a valid token may call the tool. | |
+/// | `scopes_in = policy::SCOPES` | The list that the scopes are checked against at compile time. | `crate::SCOPES` |
+/// | `name = "employees.get"` | Tool name in MCP: 1 to 128 characters from `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`. | the function's name |
+/// | `title = "Get an employee"` | Name that clients show to users. | none |
+/// | `description = ".."` | Description for the model. | the doc comment |
+/// | `read_only`, `read_only = false` | MCP hint: the tool changes nothing. | not sent |
+/// | `destructive`, `destructive = false` | MCP hint: the tool may delete or overwrite data. | not sent |
+/// | `idempotent`, `idempotent = false` | MCP hint: a second call with the same arguments has no further effect. | not sent |
+/// | `open_world`, `open_world = false` | MCP hint: the tool reaches systems outside the server's own. | not sent |
+/// | `guard = own_department`, `guard(a, b)` | Checks that run before the body and see the arguments: each is an `async fn(&Caller, &Arguments) -> Result<(), Denied>` or a type that implements `Guard`. | none |
+/// | `visible_to = require_org_role("Owner")`, `visible_to(a, b)` | Rules that hide the tool from a caller, in the list and in calls: each is a `fn(&Caller) -> bool` or a type that implements `Visibility`. | none |
+/// | `timeout = "30s"` | Time limit of a call, at most 24 h, in [humantime](https://docs.rs/humantime)'s notation: `500ms`, `5m`, `1h 30m`. | the server's `timeout` for tools |
+/// | `concurrency = 4` | Maximum number of concurrent calls. A further call gets a result with `isError` that says that the tool is busy. | unlimited |
+/// | `audit("ticket_id")` | Arguments whose values go into the audit record, by their names in JSON. | none |
+/// | `meta = json!({ "team": "payroll" })` | The tool's `_meta`, a JSON object. | none |
+/// | `crate = my_crate::toolgate` | Path of this crate, for macros that generate tools in other crates. | found in `Cargo.toml` |
 ///
 /// # Parameters
 ///
-/// Owned types are arguments: they come from JSON (`Deserialize + JsonSchema`). Their doc comments and their
-/// `#[schemars(..)]` and `#[serde(..)]` attributes go into the schema; `Option<T>` may be left out; arguments that no
-/// parameter names are refused. A parameter with `#[serde(flatten)]` of the type `JsonObject` takes the rest, or all,
-/// as it came; a struct that is the only parameter is all arguments at once, and refuses unknown ones if it says
-/// `deny_unknown_fields`. `#[arg(header = "Region")]` mirrors an argument into the HTTP header `Mcp-Param-Region` (SEP-2243).
+/// **Owned types are arguments.** They are deserialized from the JSON of the call, and need `Deserialize` and
+/// `JsonSchema`.
 ///
-/// References are given by the server: `&Caller`, `&Context`, or `&T` for a `T` that was handed to `Server::state`.
+/// - The doc comment of a parameter becomes its description. `#[serde(..)]` and `#[schemars(..)]` attributes work as on
+///   the field of a struct.
+/// - `Option<T>` is an optional argument.
+/// - A call with an argument that no parameter names is rejected.
+/// - A `#[serde(flatten)]` parameter of type `JsonObject` takes all arguments that no other parameter names. If a struct
+///   is flattened and is the only parameter, its fields are the arguments; `#[serde(deny_unknown_fields)]` on the struct
+///   rejects unknown ones.
+/// - `#[arg(header = "Region")]` declares that clients repeat the argument in the HTTP header `Mcp-Param-Region`
+///   (SEP-2243). The argument must be a string, an integer or a boolean.
+///
+/// **References are provided by the server:** `&Caller`, `&Context`, or `&T` for a `T` that was passed to
+/// `Server::state`.
 ///
 /// # Results
 ///
-/// `Json<T>`, `String`, `()`, content or a list of content, or a `Result` of these. See `ToolOutput`.
+/// A tool returns `Json<T>`, `String`, `&'static str`, `()`, content such as an image, a `Vec` of content, or a `Result`
+/// of one of these. The error of a `Result` must convert into `ToolError`: a `ToolError` is shown to the model, and any
+/// other error is masked and logged. See the trait `ToolOutput` of toolgate.
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::tool(arguments.into(), item.into()).into()
 }
 
-/// A scope of this crate's list, checked when the crate compiles: `scope!("employees:read:private")`, or
-/// `scope!("a", in path::TO_LIST)` for another list. The value is a constant of the type `Scope`.
+/// A constant of type `Scope`, checked at compile time against a list of scopes.
+///
+/// `scope!("employees:read:private")` is checked against `crate::SCOPES`, and
+/// `scope!("employees:read:private", in policy::SCOPES)` against the list at that path.
 #[proc_macro]
 pub fn scope(input: TokenStream) -> TokenStream {
     scope::expand(input.into()).into()

@@ -1,6 +1,6 @@
-//! `scope!("..")`.
+//! `scope!(..)`, and the compile-time checks of scopes that `#[tool]` shares with it.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{
     LitStr, Path, Token,
@@ -8,68 +8,93 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::krate;
+use crate::runtime::RuntimePath;
 
-struct Input {
+/// Arguments of `scope!`.
+struct ScopeMacro {
     name: LitStr,
     list: Option<Path>,
 }
 
-/// How `scope!` is written.
-const USAGE: &str =
-    "write `scope!(\"employees:read:public\")`, or `scope!(\"..\", in path::TO_LIST)` for another list";
-
-impl Parse for Input {
+impl Parse for ScopeMacro {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let usage = |message: &str| {
-            let message = format!("{message}: {USAGE}");
-            move |error: syn::Error| syn::Error::new(error.span(), message)
-        };
-        let name = input.parse().map_err(usage("a scope is a string literal, so that the compiler can check it"))?;
+        let expected = |what: &'static str| move |error: syn::Error| syn::Error::new(error.span(), what);
+        let name = input.parse().map_err(expected(
+            "expected a string literal, which is checked at compile time: write `scope!(\"employees:read:public\")`",
+        ))?;
         let list = match input.parse::<Option<Token![,]>>()? {
             Some(_) if !input.is_empty() => {
-                input.parse::<Token![in]>().map_err(usage("another list stands after `in`"))?;
-                Some(input.parse().map_err(usage("a list is named by its path"))?)
+                let in_list =
+                    "expected `in` and the path of a list of scopes: write `scope!(\"..\", in policy::SCOPES)`";
+                input.parse::<Token![in]>().map_err(expected(in_list))?;
+                Some(input.parse().map_err(expected(in_list))?)
             }
             _ => None,
         };
         input.parse::<Option<Token![,]>>()?;
         if !input.is_empty() {
-            return Err(input.error(format!("`scope!` makes one scope: {USAGE}")));
+            return Err(input.error("unexpected token: `scope!` takes one scope"));
         }
         Ok(Self { name, list })
     }
 }
 
+/// Expands `scope!`.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    let krate = krate::path();
-    match syn::parse2::<Input>(input) {
-        Ok(Input { name, list }) => {
-            let checks = checks(&krate, &quote!(__LIST), list.as_ref(), name.span(), [&name]);
-            let list = self::list(&krate, list.as_ref(), name.span());
-            let value = value(&krate, &name);
-            quote!({
-                static __LIST: &#krate::Scopes = #list;
-                #checks
-                #value
-            })
-        }
-        Err(error) => error.to_compile_error(),
+    let ScopeMacro { name, list } = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let runtime = RuntimePath::find();
+    let checks = checks(&runtime, list.as_ref(), name.span(), [&name]);
+    let scope = checked_scope(&runtime, &name);
+    quote!({
+        #checks
+        #scope
+    })
+}
+
+/// The static `__TOOLGATE_SCOPES`, a reference to the list of scopes, and constants that fail to compile if there is no
+/// list (at `span`) or if it lacks one of `scopes` (at its literal).
+///
+/// No other generated code uses the constants, so each failure is one error.
+pub(crate) fn checks<'a>(
+    runtime: &RuntimePath,
+    named_list: Option<&Path>,
+    span: Span,
+    scopes: impl IntoIterator<Item = &'a LitStr>,
+) -> TokenStream {
+    let list = list(runtime, named_list, span);
+    let list_check = named_list.is_none().then(|| {
+        let (runtime, list) = (runtime.with_span(span), Ident::new("__TOOLGATE_SCOPES", span));
+        let check = quote_spanned!(span=> #runtime::__private::check_list(#list));
+        quote!(const _: () = #check;)
+    });
+    let scope_checks = scopes.into_iter().map(|name| {
+        let span = name.span();
+        let (spanned, list) = (runtime.with_span(span), Ident::new("__TOOLGATE_SCOPES", span));
+        let check = quote_spanned!(span=> #spanned::__private::scope(#list, #name));
+        quote!(const _: #runtime::Scope = #check;)
+    });
+    quote! {
+        static __TOOLGATE_SCOPES: &#runtime::Scopes = #list;
+        #list_check
+        #(#scope_checks)*
     }
 }
 
-/// A reference to the list that scopes are checked against.
+/// A reference to the list that scopes are checked against: the one that `scopes_in` names, or `crate::SCOPES`.
 ///
-/// A glob of an inner scope comes before one of an outer scope, so this is the crate's `SCOPES` where there is one, and
-/// otherwise the stand-in whose check says what is missing.
-pub(crate) fn list(krate: &TokenStream, named: Option<&Path>, span: Span) -> TokenStream {
+/// A glob import in an inner block shadows one in an outer block. So `SCOPES` is that of the crate if it exists, and
+/// otherwise the placeholder in `missing`, which `check_list` rejects with an explanation.
+fn list(runtime: &RuntimePath, named: Option<&Path>, span: Span) -> TokenStream {
     if let Some(path) = named {
         return quote_spanned!(path.span()=> &#path);
     }
     let found = quote_spanned!(span=> &SCOPES);
     quote!({
         #[allow(unused_imports)]
-        use #krate::__private::missing::*;
+        use #runtime::__private::missing::*;
         {
             #[allow(unused_imports)]
             use crate::*;
@@ -78,42 +103,7 @@ pub(crate) fn list(krate: &TokenStream, named: Option<&Path>, span: Span) -> Tok
     })
 }
 
-/// The constants that fail to compile: where there is no list, an error at `span`, and for each scope that is not in
-/// it, an error on its literal. Nothing else depends on them, so each error stands alone.
-pub(crate) fn checks<'a>(
-    krate: &TokenStream,
-    list: &TokenStream,
-    named: Option<&Path>,
-    span: Span,
-    scopes: impl IntoIterator<Item = &'a LitStr>,
-) -> TokenStream {
-    let found = named.is_none().then(|| {
-        let (path, list) = (respan(krate, span), respan(list, span));
-        let check = quote_spanned!(span=> #path::__private::check_list(#list));
-        quote!(const _: () = #check;)
-    });
-    let checks = scopes.into_iter().map(|name| {
-        let span = name.span();
-        let (path, list) = (respan(krate, span), respan(list, span));
-        let check = quote_spanned!(span=> #path::__private::scope(#list, #name));
-        quote!(const _: #krate::Scope = #check;)
-    });
-    quote!(#found #(#checks)*)
-}
-
-/// A scope whose check stands beside it.
-pub(crate) fn value(krate: &TokenStream, name: &LitStr) -> TokenStream {
-    quote!(#krate::__private::checked_beside(#name))
-}
-
-/// The same tokens, with errors about them standing elsewhere.
-pub(crate) fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
-    tokens
-        .clone()
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(span);
-            token
-        })
-        .collect()
+/// The value of a scope that [`checks`] checks.
+pub(crate) fn checked_scope(runtime: &RuntimePath, name: &LitStr) -> TokenStream {
+    quote!(#runtime::__private::checked_beside(#name))
 }

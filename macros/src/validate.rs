@@ -1,161 +1,187 @@
-//! What a tool cannot be, with what to write instead.
+//! Checks of a tool as a whole. Every error says what to write instead.
 
 use quote::ToTokens;
-use syn::{GenericArgument, GenericParam, PathArguments, Type, TypeParamBound, TypeReference, visit::Visit};
+use syn::{GenericArgument, GenericParam, PathArguments, Safety, Type, TypeParamBound, TypeReference, visit::Visit};
 
 use crate::{
-    ast::{Parameter, Tool},
-    audit,
+    ast::Tool,
     errors::Errors,
+    parameter::{Argument, Parameter},
+    value::ScopeList,
 };
 
-/// `[A-Za-z0-9_.-]{1,128}`, as MCP recommends for names.
+/// Maximum length of a tool name (MCP 2025-11-25, server/tools, "Tool Names").
 const MAX_NAME_LENGTH: usize = 128;
 
 pub(crate) fn tool(tool: &Tool, errors: &mut Errors) {
-    access(tool, errors);
+    access_rule(tool, errors);
     name(tool, errors);
     signature(tool, errors);
-    audit::arguments(tool, errors);
+    audit(tool, errors);
     for parameter in &tool.parameters {
         match parameter {
             Parameter::Argument(argument) => argument_type(&argument.ty, errors),
-            Parameter::Given(reference) => given(reference, errors),
+            Parameter::ServerProvided(reference) => server_provided(reference, errors),
         }
     }
-    let mut headers: Vec<String> = Vec::new();
-    for header in tool.arguments().filter_map(|argument| argument.header.as_ref()) {
-        let name = header.value().to_ascii_lowercase();
-        if headers.contains(&name) {
-            errors.push(
-                header,
-                format!(
-                    "another argument has the header `{}`, where case does not matter: rename one",
-                    header.value()
-                ),
-            );
-        }
-        headers.push(name);
-    }
+    headers(tool, errors);
 }
 
-/// Who may call it has to be said, and said once.
-fn access(tool: &Tool, errors: &mut Errors) {
+/// Exactly one access rule: `authenticated`, or `scopes` and `any_scope`.
+fn access_rule(tool: &Tool, errors: &mut Errors) {
     let attr = &tool.attr;
     match (&attr.authenticated, attr.scopes.as_ref().or(attr.any_scope.as_ref())) {
-        (None, None) if attr.access_is_unclear => {}
+        (None, None) if attr.access_rule_may_be_misspelled => {}
         (None, None) => errors.push(
             &tool.function.sig.ident,
-            "this tool does not say who may call it: write `#[tool(scopes = \"..\")]` with a scope of your list, or \
-             `#[tool(authenticated)]` if every caller with a valid token may",
+            "this tool does not declare who may call it: write `#[tool(scopes = \"..\")]` with a scope from your list, \
+             or `#[tool(authenticated)]` to allow every caller with a valid token",
         ),
-        (Some(authenticated), Some(list)) => errors.push(
+        (Some(authenticated), Some(ScopeList { keyword, .. })) => errors.push(
             authenticated,
-            format!("`authenticated` means that no scope is needed, `{}` that some is: remove one", list.keyword),
+            format!(
+                "`authenticated` allows every caller with a valid token, but `{keyword}` requires scopes: remove one"
+            ),
         ),
         _ => {}
     }
 }
 
 fn name(tool: &Tool, errors: &mut Errors) {
-    let name = tool.wire_name();
-    let legal = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.chars().all(legal) {
+    let name = tool.name();
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.chars().all(is_allowed) {
         return;
     }
-    let rule = "a tool's name is 1 to 128 of the characters A-Z, a-z, 0-9, `_`, `.` and `-`";
+    let rule = "a tool name has 1 to 128 characters from `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`";
     match &tool.attr.name {
         Some(literal) => errors.push(literal, rule),
-        None => errors.push(&tool.function.sig.ident, format!("{rule}: write `#[tool(name = \"..\")]`")),
+        None => errors.push(&tool.function.sig.ident, format!("{rule}: set one with `#[tool(name = \"..\")]`")),
     }
 }
 
 fn signature(tool: &Tool, errors: &mut Errors) {
     let signature = &tool.function.sig;
     if signature.asyncness.is_none() {
-        errors.push(signature.fn_token, "a tool is an `async fn`: write `async` here");
+        errors.push(signature.fn_token, "a tool must be an `async fn`: add `async`");
     }
     for parameter in &signature.generics.params {
         let message = match parameter {
             GenericParam::Lifetime(_) => {
-                "a tool needs no lifetimes: arguments are owned, and what the server gives is borrowed for the call"
+                "a tool cannot have lifetime parameters: arguments are owned, and references are borrowed for the call"
             }
-            _ => "a tool cannot be generic: its schema needs types that are known here",
+            _ => "a tool cannot be generic: its JSON schema needs concrete types",
         };
         errors.push(parameter, message);
     }
     if let Some(clause) = &signature.generics.where_clause {
-        errors.push(clause.where_token, "a tool is not generic, so it has no bounds: remove the `where`");
+        errors
+            .push(clause.where_token, "a tool cannot have a `where` clause, because it cannot be generic: remove it");
     }
-    if let syn::Safety::Unsafe(unsafety) = &signature.safety {
-        errors.push(unsafety, "a tool cannot be `unsafe`: nobody is there to uphold its contract");
+    if let Safety::Unsafe(unsafety) = &signature.safety {
+        errors.push(unsafety, "a tool cannot be `unsafe`, because generated code calls it: remove `unsafe`");
     }
     if let Some(variadic) = &signature.variadic {
-        errors.push(variadic, "a tool has a fixed number of parameters");
+        errors.push(variadic, "a tool cannot be variadic: declare each parameter");
     }
     if let Some(constness) = &signature.constness {
-        errors.push(constness, "a tool is an `async fn`, which cannot be `const`");
+        errors.push(constness, "a tool must be an `async fn`, which cannot be `const`: remove `const`");
     }
     if let Some(abi) = &signature.abi {
-        errors.push(abi, "a tool is an ordinary `async fn`, without an ABI of its own");
+        errors.push(abi, "a tool cannot have an ABI: remove `extern`");
     }
-    let mut finder = ImplTrait(false);
-    finder.visit_type(&tool.output);
-    if finder.0 {
-        errors.push(&tool.output, "a tool's result needs a type that is written out: its schema comes from it");
+    if contains_impl_trait(&tool.output) {
+        errors.push(&tool.output, "a tool cannot return `impl Trait`: its output schema needs a concrete type");
+    }
+}
+
+/// `audit` names arguments of the tool, each once.
+fn audit(tool: &Tool, errors: &mut Errors) {
+    // The names in a flattened parameter are unknown here. They are checked when the server is built.
+    let all_known = tool.arguments().all(|argument| !argument.is_flattened);
+    let known: Vec<&str> = tool.arguments().map(|argument: &Argument| argument.name.as_str()).collect();
+    for (i, literal) in tool.attr.audit.iter().enumerate() {
+        let name = literal.value();
+        if tool.attr.audit[..i].iter().any(|earlier| earlier.value() == name) {
+            errors.push(literal, format!("duplicate argument `{name}` in `audit`: remove one"));
+        } else if all_known && known.is_empty() {
+            errors.push(literal, format!("the tool has no argument `{name}`, because it has no arguments"));
+        } else if all_known && !known.contains(&name.as_str()) {
+            let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+            let expected = if known.len() == 1 { "expected" } else { "expected one of" };
+            errors
+                .push(literal, format!("the tool has no argument `{name}` in JSON: {expected} {}", known.join(", ")));
+        }
+    }
+}
+
+/// Each header belongs to one argument. Header names are case-insensitive (RFC 9110, section 5.1).
+fn headers(tool: &Tool, errors: &mut Errors) {
+    let mut seen: Vec<String> = Vec::new();
+    for header in tool.arguments().filter_map(|argument| argument.header.as_ref()) {
+        let name = header.value().to_ascii_lowercase();
+        if seen.contains(&name) {
+            errors.push(
+                header,
+                format!(
+                    "another argument has the header `{}` (header names are case-insensitive): use another name",
+                    header.value()
+                ),
+            );
+        }
+        seen.push(name);
     }
 }
 
 fn argument_type(ty: &Type, errors: &mut Errors) {
-    let mut finder = ImplTrait(false);
-    finder.visit_type(ty);
-    if finder.0 {
-        errors.push(ty, "a tool cannot be generic: write the type of the argument");
+    if contains_impl_trait(ty) {
+        errors.push(ty, "an argument cannot be `impl Trait`: its JSON schema needs a concrete type");
     }
-    Borrows(errors).visit_type(ty);
+    RejectReferences(errors).visit_type(ty);
 }
 
-/// A reference is what the server gives, so it has to be to something that a server can hold.
-fn given(reference: &TypeReference, errors: &mut Errors) {
+fn server_provided(reference: &TypeReference, errors: &mut Errors) {
     if reference.mutability.is_some() {
         errors.push(
             reference,
-            "calls run at the same time, so what the server gives is shared: take `&T`, with a lock inside it if it changes",
+            format!(
+                "the server provides shared references: take `&{}`, and put what changes in it behind a lock",
+                without_spaces(&reference.elem)
+            ),
         );
     } else if let Some(owned) = owned_form(&reference.elem) {
         errors.push(
             reference,
-            format!("arguments are owned: write `{owned}`; a reference is for what the server gives"),
+            format!("arguments are owned: write `{owned}` (references are for what the server provides)"),
         );
     } else if let Some(lifetime) = &reference.lifetime {
-        errors
-            .push(lifetime, "what the server gives is borrowed for the call: write the reference without a lifetime");
+        errors.push(lifetime, "a reference is borrowed for the call: remove the lifetime");
     } else if matches!(&*reference.elem, Type::TraitObject(_) | Type::ImplTrait(_)) {
-        errors.push(reference, "the server finds what it gives by its type: take a reference to a struct or an enum");
+        errors.push(reference, "state is looked up by its type: take a reference to a struct or an enum");
     }
 }
 
-/// What was meant by a reference to a type that is plainly an argument.
+/// The owned type that the author of `&ty` meant, if `ty` is a type of arguments and not of state.
 fn owned_form(ty: &Type) -> Option<String> {
     match ty {
-        Type::Slice(slice) => Some(format!("Vec<{}>", tight(&slice.elem))),
+        Type::Slice(slice) => Some(format!("Vec<{}>", without_spaces(&slice.elem))),
         Type::Path(path) => {
             let segment = path.path.segments.last()?;
             match segment.ident.to_string().as_str() {
                 "str" => Some("String".to_owned()),
                 "String" | "Vec" | "Option" | "Box" | "HashMap" | "BTreeMap" | "bool" | "char" | "u8" | "u16"
                 | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "f32"
-                | "f64" => Some(tight(ty)),
+                | "f64" => Some(without_spaces(ty)),
                 _ => None,
             }
         }
-        Type::Tuple(_) | Type::Array(_) => Some(tight(ty)),
+        Type::Tuple(_) | Type::Array(_) => Some(without_spaces(ty)),
         _ => None,
     }
 }
 
-/// A type as one writes it, without the spaces between tokens.
-fn tight(ty: &Type) -> String {
+/// A type as text, such as `Vec<String>`. `TokenStream::to_string` writes `Vec < String >`.
+fn without_spaces(ty: &Type) -> String {
     if let Type::Path(path) = ty
         && let Some(segment) = path.path.segments.last()
         && let PathArguments::AngleBracketed(arguments) = &segment.arguments
@@ -164,7 +190,7 @@ fn tight(ty: &Type) -> String {
             .args
             .iter()
             .map(|argument| match argument {
-                GenericArgument::Type(ty) => tight(ty),
+                GenericArgument::Type(ty) => without_spaces(ty),
                 other => other.to_token_stream().to_string(),
             })
             .collect();
@@ -173,9 +199,15 @@ fn tight(ty: &Type) -> String {
     ty.to_token_stream().to_string()
 }
 
-struct ImplTrait(bool);
+fn contains_impl_trait(ty: &Type) -> bool {
+    let mut finder = FindImplTrait(false);
+    finder.visit_type(ty);
+    finder.0
+}
 
-impl<'ast> Visit<'ast> for ImplTrait {
+struct FindImplTrait(bool);
+
+impl<'ast> Visit<'ast> for FindImplTrait {
     fn visit_type(&mut self, ty: &'ast Type) {
         self.0 |= matches!(ty, Type::ImplTrait(_));
         syn::visit::visit_type(self, ty);
@@ -184,14 +216,15 @@ impl<'ast> Visit<'ast> for ImplTrait {
     fn visit_type_param_bound(&mut self, _: &'ast TypeParamBound) {}
 }
 
-/// Finds references inside the types of arguments: nothing that a call brings can be borrowed.
-struct Borrows<'a>(&'a mut Errors);
+/// Reports references inside the type of an argument, such as `Option<&str>`.
+struct RejectReferences<'a>(&'a mut Errors);
 
-impl<'ast> Visit<'ast> for Borrows<'_> {
+impl<'ast> Visit<'ast> for RejectReferences<'_> {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        let ty = without_spaces(&reference.elem);
         let message = match owned_form(&reference.elem) {
             Some(owned) => format!("arguments are owned: write `{owned}`"),
-            None => "arguments are owned; what the server gives is taken as it is: write `&T` alone".to_owned(),
+            None => format!("arguments are owned: write `{ty}`, or take a plain `&{ty}` if the server provides it"),
         };
         self.0.push(reference, message);
     }

@@ -7,17 +7,19 @@ use http::{HeaderMap, Response};
 
 use crate::{
     auth::{
-        AudiencePolicy, Authenticator, BearerToken, CacheLimits, Caller, Claims, Revocations, TokenCache,
-        TokenValidator, Upstream,
+        AudiencePolicy, Authenticator, BearerToken, Caller, Claims, GuardedValidator, RevocationClock, TokenCache,
+        TokenCacheConfig, TokenValidator,
     },
-    gate::Refusals,
-    scope::{ScopeIndex, Scopes, Shortfall},
-    tool::{Parts, Registry, States},
+    error::BuildProblem,
+    gate::RejectionResponder,
+    registry::{RegistryConfig, ToolRegistry},
+    scope::{MissingScopes, ScopeIndex, Scopes},
+    tool::States,
 };
 
 /// The tools of a list, and one caller.
 pub struct Decision {
-    registry: Registry,
+    registry: ToolRegistry,
     caller: Arc<Caller>,
 }
 
@@ -25,16 +27,16 @@ impl Decision {
     /// # Errors
     ///
     /// What a server of these tools would not be built for.
-    pub fn new(scopes: &'static Scopes, granted: &[&str]) -> Result<Self, Vec<String>> {
+    pub fn new(scopes: &'static Scopes, granted: &[&str]) -> Result<Self, Vec<BuildProblem>> {
         let index = Arc::new(ScopeIndex::new([scopes]));
-        let registry = Registry::new(Parts {
+        let registry = ToolRegistry::new(RegistryConfig {
             lists: &[scopes],
             index: &index,
-            required_by_all: &[],
+            required_for_all: &[],
             states: States::default(),
             deny: Vec::new(),
             default_timeout: None,
-            max_answer: usize::MAX,
+            max_result_bytes: usize::MAX,
         })?;
         let claims = Claims::new().scopes(granted.iter().copied());
         Ok(Self { registry, caller: Arc::new(Caller::new(&claims, index)) })
@@ -57,18 +59,18 @@ pub fn bearer(headers: &HeaderMap) -> Option<BearerToken> {
 }
 
 /// The refusals of a server.
-pub struct Refusal(Refusals);
+pub struct Rejection(RejectionResponder);
 
-impl Refusal {
+impl Rejection {
     /// `resource_metadata` is the address of the protected resource metadata.
     pub fn new(resource_metadata: &str) -> Self {
-        Self(Refusals::new(resource_metadata, Vec::new()))
+        Self(RejectionResponder::new(resource_metadata, &[]))
     }
 
     /// The answer to a call that needs this scope and does not have it, with its challenge.
     pub fn insufficient_scope(&self, scope: &'static str) -> Response<Body> {
-        let shortfall = Shortfall { required: vec![scope], missing: vec![scope] };
-        self.0.insufficient_scope(&shortfall, "1")
+        let missing_scopes = MissingScopes { required: vec![scope], missing: vec![scope] };
+        self.0.step_up(&missing_scopes, "1")
     }
 }
 
@@ -78,16 +80,15 @@ pub struct Tokens(Authenticator);
 impl Tokens {
     /// Remembers up to so many tokens, whatever they weigh.
     pub fn new(validator: impl TokenValidator, scopes: &'static Scopes, max_tokens: u64) -> Self {
-        let limits = CacheLimits {
-            ttl: Duration::from_secs(86_400),
-            inactive_ttl: Duration::from_secs(5),
-            grace: Duration::ZERO,
+        let config = TokenCacheConfig {
+            ttl: Some(Duration::from_secs(86_400)),
             max_tokens,
             max_bytes: max_tokens.saturating_mul(1 << 20),
+            ..TokenCacheConfig::default()
         };
         Self(Authenticator::new(
-            Upstream::new(Arc::new(validator), Arc::default()),
-            TokenCache::new(limits, Arc::new(Revocations::new(Duration::from_secs(60)))),
+            GuardedValidator::new(Arc::new(validator), Arc::default()),
+            TokenCache::new(config, Arc::new(RevocationClock::new(Duration::from_secs(60)))),
             Arc::new(ScopeIndex::new([scopes])),
             String::new(),
             AudiencePolicy::Any,

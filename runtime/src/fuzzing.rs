@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::auth::{BearerToken, CredentialsError};
 pub use crate::{
-    gate::fuzzing::{challenge, envelope},
+    gate::fuzzing::{challenge, jsonrpc},
     propelauth::fuzzing::{introspection, webhook},
 };
 
@@ -16,7 +16,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: [Target; 5] = [
     ("bearer", bearer),
     ("challenge", challenge),
-    ("envelope", envelope),
+    ("jsonrpc", jsonrpc),
     ("introspection", introspection),
     ("webhook", webhook),
 ];
@@ -44,7 +44,7 @@ pub fn bearer(input: &[u8]) {
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)));
             assert_eq!(format!("{token:?}"), "BearerToken(..)");
         }
-        Err(CredentialsError::Doubled) => assert!(values.len() > 1),
+        Err(CredentialsError::Duplicate) => assert!(values.len() > 1),
         Err(CredentialsError::Missing) => {
             assert!(values.first().is_none_or(|value| !value.to_ascii_lowercase().starts_with(b"bearer ")));
         }

@@ -1,8 +1,8 @@
 //! An authorization gate for internal MCP servers.
 //!
-//! MCP lets a model call tools and has no authorization of its own: whoever connects reaches everything. With toolgate
-//! every tool says which scopes it needs, a misspelt scope does not compile, and a caller sees and calls only what
-//! their token allows. [PropelAuth](https://www.propelauth.com) is the authorization server.
+//! MCP lets a model call tools and has no authorization of its own: a client that can connect can call every tool. With
+//! toolgate, every tool declares the scopes that it requires, a misspelt scope does not compile, and a caller sees and
+//! calls only the tools that their token allows. [PropelAuth](https://www.propelauth.com) is the authorization server.
 //!
 //! ```no_run
 //! use toolgate::prelude::*;
@@ -10,7 +10,7 @@
 //! /// Every scope of this server, as configured in PropelAuth under MCP -> Org Scopes.
 //! pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
 //!
-//! /// What everybody may know of an employee.
+//! /// Public information about an employee.
 //! #[derive(Serialize, JsonSchema)]
 //! struct PublicProfile {
 //!     name: String,
@@ -37,11 +37,34 @@
 //! }
 //! ```
 //!
-//! - [`#[tool]`](macro@tool) is the language; [`Scopes`] the list it is checked against.
-//! - [`Server`] puts everything together; [`PropelAuth`] checks tokens, or another [`TokenValidator`].
-//! - [`Caller`] is who calls, [`Context`] the request around the call, [`ToolError`] how a tool fails.
+//! # Where to start
+//!
+//! - [`#[tool]`](macro@tool) declares a tool; [`Scopes`] is the list that its scopes are checked against.
+//! - [`Server`] builds a server from a validator, states and [settings](config). [`PropelAuth`] validates tokens;
+//!   implement [`TokenValidator`] for another authorization server.
+//! - A tool takes its arguments as owned parameters, and [`Caller`], [`Context`] and states by reference. It fails with
+//!   [`ToolError`].
+//! - [`guard`] has policies beyond scopes, [`guides`] explain how to write them.
+//! - [`audit`] and [`metrics`] describe the records and the numbers of a server.
+//!
+//! # Features
+//!
+//! No feature is enabled by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
+//! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
+//! | `redis` | `replication`, which shares revocations between replicas through Redis |
+//! | `chrono`, `uuid`, `url` | types of these crates as arguments and in results |
+//!
+//! # The prelude
+//!
+//! `use toolgate::prelude::*` imports what a server is written with, the derives of serde and schemars included. Three of
+//! its names are also used by other crates: `Json` and `Json`'s neighbours in axum's extractors, `Context` in anyhow and
+//! `scope` in crossbeam. An explicit `use` takes precedence over the glob, so `use axum::Json;` after it is enough.
 
-// Generated code says `::toolgate`, in this crate too.
+// Generated code refers to `::toolgate`, in this crate too.
 #[allow(unused_extern_crates)]
 extern crate self as toolgate;
 
@@ -58,17 +81,21 @@ pub mod __fuzzing;
 pub mod __private;
 pub mod audit;
 pub mod auth;
+mod error;
 mod gate;
 pub mod guides;
+mod mcp;
 pub mod metrics;
 pub mod propelauth;
+mod registry;
 #[cfg(feature = "redis")]
-pub mod replicas;
+pub mod replication;
 mod scope;
 mod server;
 mod tool;
+mod url;
 
-/// Content that is not structured: text, images, audio, resources and links to them.
+/// Unstructured content of results: text, images, audio, resources and resource links.
 pub mod content {
     pub use rmcp::model::{
         AudioContent as Audio, ContentBlock as Content, EmbeddedResource, ImageContent as Image,
@@ -78,15 +105,15 @@ pub mod content {
     pub use crate::tool::{ToolContent, audio, image};
 }
 
-/// Policies beyond scopes: [`Guard`](guard::Guard)s see the arguments, [`Visibility`](guard::Visibility) rules decide
-/// about the list too.
+/// Policies beyond scopes: a [`Guard`](guard::Guard) decides a call by its arguments, a [`Visibility`](guard::Visibility)
+/// rule decides lists and calls by the caller.
 pub mod guard {
     pub use crate::tool::{
         Arguments, Denied, Guard, GuardFuture, Org, OrgRole, Visibility, require_org, require_org_role,
     };
 }
 
-/// Asking the user something in the middle of a call.
+/// Asking the user for input during a call.
 pub mod input {
     pub use rmcp::model::{
         ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests, InputResponses,
@@ -95,7 +122,7 @@ pub mod input {
     pub use crate::tool::InputRequired;
 }
 
-/// What a server is written with.
+/// Everything that a server is written with.
 pub mod prelude {
     #[doc(no_inline)]
     pub use schemars::{self, JsonSchema};
@@ -109,16 +136,16 @@ pub mod prelude {
     };
 }
 
-pub use auth::{Caller, TokenValidator};
+pub use auth::{Caller, Preflight, TokenValidator};
+pub use error::{BuildError, BuildProblem, Error, ServerUrlError, ToolProblem};
 pub use propelauth::PropelAuth;
+pub use registry::{ScopeTable, ToolInfo};
 pub use rmcp;
 #[doc(no_inline)]
 pub use rmcp::model::CallToolResult;
-pub use scope::{Scope, ScopeSet, Scopes, Shortfall};
-/// A JSON object; as the type of a `#[serde(flatten)]` parameter it takes all arguments as they came.
+pub use scope::{MissingScopes, Scope, Scopes};
+/// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
-pub use server::{BuildError, BuiltServer, Error, Preflight, Server, stop_signal};
-pub use tool::{
-    Annotations, Argument, Context, Json, LogLevel, ScopeTable, ToolDescriptor, ToolError, ToolInfo, ToolOutput,
-};
+pub use server::{BuiltServer, Server, config, shutdown_signal};
+pub use tool::{Annotations, Context, Json, LogLevel, ToolError, ToolOutput};
 pub use toolgate_macros::{scope, tool};

@@ -1,13 +1,13 @@
-//! What does not compile, and what the compiler says about it.
+//! Code that must not compile, and the compiler's message for each mistake.
 //!
-//! The `.stderr` files are what rustc 1.95 says; another version words some of it in another way. After a change of the
-//! toolchain or of a message, `TRYBUILD=overwrite cargo test -p toolgate --test ui` writes them again: read the diff
-//! as somebody who has never seen toolgate, because that is who will.
+//! The `.stderr` files hold the messages of rustc 1.95; other versions word some of them differently. After a change of
+//! the toolchain or of a message, run `TRYBUILD=overwrite cargo test -p toolgate --test ui` and read the diff: does each
+//! message say what is wrong and what to write, to a reader who does not know toolgate?
 //!
-//! What does compile stands beside this file as ordinary tests (`strict_lints`, `clashing_names`, `places`,
-//! `descriptors`, and the packages in `crates`), so that its lints are those of a user's crate and clippy sees it.
+//! Code that must compile is in ordinary tests (`strict_lints`, `clashing_names`, `places`, `descriptors`, and the
+//! packages in `crates`), so that clippy checks it and lints apply as in a user's crate.
 
 #[test]
-fn refusals() {
+fn invalid_code_is_rejected_with_an_explanation() {
     trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");
 }

@@ -109,7 +109,7 @@ fn toolgate(address: SocketAddr, tools: usize, template: &Template) -> Result<Ro
     let claims = Claims::new().subject("user").client_id("bench").scopes(scopes);
     let server = Server::new("toolgate", server_toolgate::scopes(tools).ok_or("TOOLS must be 20, 100 or 500")?)
         .bind(address)
-        .cache_ttl(Duration::from_secs(3600))
+        .token_cache(|cache| cache.ttl = Some(Duration::from_secs(3600)))
         .auth(StaticTokens::new().token(token, claims))
         .build()?;
     Ok(server.into_router())

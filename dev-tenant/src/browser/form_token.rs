@@ -1,4 +1,4 @@
-//! Form tokens, against cross-site request forgery.
+//! Form tokens, which prevent cross-site request forgery.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -11,19 +11,20 @@ use crate::secret::random_secret;
 
 use super::session::SessionId;
 
-/// How long a form can be sent after it was shown, in seconds.
+/// Lifetime of a form token, in seconds.
 const LIFETIME: u64 = 60 * 60;
 
-/// What a token is good for: one form, about one thing, in one browser.
+/// The form that a token is valid for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form<'a> {
     pub(crate) session: &'a SessionId,
-    pub(crate) purpose: &'static str,
-    /// What the form is about; a token for one authorization request is worth nothing for another.
-    pub(crate) about: &'a str,
+    /// Name of the form.
+    pub(crate) name: &'static str,
+    /// Subject of the form, such as the authorization request that it is for.
+    pub(crate) subject: &'a str,
 }
 
-/// Makes and checks form tokens: random, signed, bound to a browser's cookie.
+/// Issues and validates form tokens, which are random, signed and bound to a session cookie.
 #[derive(Debug)]
 pub(crate) struct FormTokens {
     keyed: Hmac<Sha256>,
@@ -43,7 +44,7 @@ impl FormTokens {
         format!("{claims}.{signature}")
     }
 
-    /// Whether the token was issued for this form, and not too long ago.
+    /// Returns whether a token was issued for this form and has not expired.
     pub(crate) fn accepts(&self, form: Form<'_>, token: &str) -> bool {
         let Some((claims, signature)) = token.rsplit_once('.') else {
             return false;
@@ -51,17 +52,17 @@ impl FormTokens {
         let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else {
             return false;
         };
-        let in_time = claims
+        let unexpired = claims
             .rsplit_once('.')
             .and_then(|(_, expires_at)| expires_at.parse::<u64>().ok())
             .is_some_and(|expires_at| expires_at > now());
-        // `verify_slice` takes the same time for every signature.
-        in_time && self.mac(form, claims).verify_slice(&signature).is_ok()
+        // `verify_slice` takes constant time.
+        unexpired && self.mac(form, claims).verify_slice(&signature).is_ok()
     }
 
     fn mac(&self, form: Form<'_>, claims: &str) -> Hmac<Sha256> {
         let mut mac = self.keyed.clone();
-        for part in [form.session.as_str(), form.purpose, form.about, claims] {
+        for part in [form.session.as_str(), form.name, form.subject, claims] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -74,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_good_for_its_own_form_only() {
+    fn a_token_is_valid_for_its_own_form_only() {
         let tokens = FormTokens::default();
-        let (mine, other) = (SessionId::random(), SessionId::random());
-        let form = Form { session: &mine, purpose: "consent", about: "a=b" };
+        let (session, other) = (SessionId::random(), SessionId::random());
+        let form = Form { session: &session, name: "consent", subject: "a=b" };
         let token = tokens.issue(form);
         assert!(tokens.accepts(form, &token));
         for wrong in
-            [Form { session: &other, ..form }, Form { purpose: "login", ..form }, Form { about: "a=c", ..form }]
+            [Form { session: &other, ..form }, Form { name: "login", ..form }, Form { subject: "a=c", ..form }]
         {
             assert!(!tokens.accepts(wrong, &token));
         }

@@ -1,11 +1,11 @@
-//! What the tenant remembers about browsers: who is logged in, which forms are its own, what was answered.
+//! State of browsers: sessions, form tokens and completed consents.
 //!
-//! All of it is in memory: after a restart people choose again who they are.
+//! It is in memory only, so people log in again after a restart.
 
-mod answers;
+mod completed_consents;
 mod form_token;
 mod session;
 
-pub(crate) use answers::{Answer, Answers};
+pub(crate) use completed_consents::{CompletedConsent, CompletedConsents};
 pub(crate) use form_token::{Form, FormTokens};
 pub(crate) use session::{SessionId, Sessions};

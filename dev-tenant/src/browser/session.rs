@@ -1,4 +1,4 @@
-//! Login sessions, bound to a cookie.
+//! Login sessions, identified by a cookie.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use axum::http::header::COOKIE;
 use crate::clock::now;
 use crate::secret::{Digest, random_secret};
 
-/// How long somebody stays logged in, in seconds.
+/// Lifetime of a session, in seconds.
 const LIFETIME: u64 = 8 * 60 * 60;
 
-/// How many sessions are kept; the one that ends first makes room.
+/// Maximum number of sessions. At the maximum, the one that expires first is evicted.
 const MAX_SESSIONS: usize = 1000;
 
 /// The value of a browser's session cookie.
@@ -24,7 +24,7 @@ impl SessionId {
         Self(random_secret())
     }
 
-    /// Reads the cookie.
+    /// Reads the cookie with this name.
     pub(crate) fn from_headers(headers: &HeaderMap, cookie: &str) -> Option<Self> {
         headers
             .get_all(COOKIE)
@@ -36,7 +36,7 @@ impl SessionId {
             .map(|(_, value)| Self(value.to_owned()))
     }
 
-    /// The `Set-Cookie` header. It has no `Secure`: the tenant is plain http on loopback.
+    /// Returns the `Set-Cookie` header. It has no `Secure` attribute, because the tenant serves plain http on loopback.
     pub(crate) fn set_cookie(&self, cookie: &str) -> String {
         format!("{cookie}={}; Path=/; HttpOnly; SameSite=Lax", self.0)
     }
@@ -46,7 +46,7 @@ impl SessionId {
     }
 }
 
-/// Who is logged in where.
+/// The login sessions of all browsers.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     sessions: Mutex<HashMap<Digest, Session>>,
@@ -59,7 +59,7 @@ struct Session {
 }
 
 impl Sessions {
-    /// Logs a person in under a new cookie, so that one that somebody planted before is worth nothing.
+    /// Logs a person in under a new session id, which prevents session fixation.
     pub(crate) fn log_in(&self, person: &str) -> SessionId {
         let mut sessions = self.lock();
         let now = now();
@@ -76,7 +76,7 @@ impl Sessions {
         id
     }
 
-    /// The id of the person who is logged in.
+    /// Returns the id of the person who is logged in.
     pub(crate) fn person(&self, id: &SessionId) -> Option<String> {
         self.lock()
             .get(&Digest::of(&id.0))

@@ -1,20 +1,17 @@
 //! `tenant.toml`: the organization, its scopes, its roles and its people.
 
-mod error;
-mod file;
-
-pub use error::ConfigError;
+mod parse;
 
 use serde::{Deserialize, Serialize};
 
-/// The organization that all people of the tenant belong to.
+/// The organization of the tenant. All people belong to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Organization {
-    /// What introspection answers as `org_id`.
+    /// The `org_id` of introspection responses.
     pub id: String,
-    /// What people see.
+    /// The name on the pages.
     pub name: String,
 }
 
@@ -24,44 +21,44 @@ pub struct Organization {
 pub struct ScopeInfo {
     /// The scope token, such as `employees:read:public`.
     pub name: String,
-    /// One sentence for the consent page.
+    /// The sentence that the consent page shows.
     pub description: String,
 }
 
-/// A role of the organization, and the scopes that somebody who holds it can grant.
+/// A role of the organization, with the scopes that it can grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Role {
-    /// What introspection answers as `org_role`.
+    /// The `org_role` of introspection responses.
     pub name: String,
     /// The scopes, in the order of `tenant.toml`.
     pub scopes: Vec<String>,
 }
 
 impl Role {
-    /// Whether somebody with this role can grant `scope`.
+    /// Returns whether a person with this role can grant `scope`.
     pub fn grants(&self, scope: &str) -> bool {
         self.scopes.iter().any(|held| held == scope)
     }
 }
 
-/// Somebody who can log in.
+/// A person of the organization, who can log in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Person {
-    /// What introspection answers as `sub`.
+    /// The `sub` of introspection responses.
     pub id: String,
-    /// What people see.
+    /// The name on the pages.
     pub name: String,
-    /// What introspection answers as `username`.
+    /// The `username` of introspection responses.
     pub email: String,
     /// The name of the person's role.
     pub role: String,
-    /// `false` once an administrator disabled the person.
+    /// `false` after an administrator disabled the person.
     pub enabled: bool,
 }
 
-/// A checked `tenant.toml`.
+/// A validated `tenant.toml`.
 ///
 /// ```
 /// use toolgate_dev_tenant::TenantConfig;
@@ -99,48 +96,114 @@ pub struct TenantConfig {
 }
 
 impl TenantConfig {
-    /// Reads and checks a `tenant.toml`.
+    /// Parses and validates a `tenant.toml`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the line and the first thing that does not fit.
+    /// [`ConfigError`] names the first problem and its line.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        file::read(text)
+        parse::parse(text)
     }
 
-    /// The sample company: ten scopes, four roles, two people in each.
-    #[expect(clippy::missing_panics_doc, reason = "the embedded file is checked by a test")]
+    /// Returns the sample company, with ten scopes, four roles and two people in each role.
+    #[expect(clippy::missing_panics_doc, reason = "a test validates the embedded file")]
     pub fn sample() -> Self {
-        Self::from_toml(include_str!("../../tenant.toml")).expect("the embedded tenant.toml is checked by a test")
+        Self::from_toml(include_str!("../../tenant.toml")).expect("the embedded tenant.toml is valid")
     }
 
-    /// The organization.
+    /// Returns the organization.
     pub fn organization(&self) -> &Organization {
         &self.organization
     }
 
-    /// All scopes, in the order of the file.
+    /// Returns all scopes, in the order of the file.
     pub fn scopes(&self) -> &[ScopeInfo] {
         &self.scopes
     }
 
-    /// All roles, in the order of the file.
+    /// Returns all roles, in the order of the file.
     pub fn roles(&self) -> &[Role] {
         &self.roles
     }
 
-    /// The role called `name`.
+    /// Returns the role with this name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name == name)
     }
 
-    /// All people as the file has them, in its order.
+    /// Returns all people, in the order of the file and with the roles of the file.
     pub fn people(&self) -> &[Person] {
         &self.people
     }
 }
 
-/// RFC 6749 section 3.3: `1*( %x21 / %x23-5B / %x5D-7E )`.
+/// Reasons why a `tenant.toml` is invalid.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The text is not TOML, or a table is missing, misspelled or of the wrong type.
+    #[error("tenant.toml cannot be parsed: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A scope is not a scope token of RFC 6749 section 3.3.
+    #[error(
+        "tenant.toml line {line}: `{scope}` is not a scope token; use visible ASCII characters except quotes and \
+         backslashes (RFC 6749 section 3.3)"
+    )]
+    InvalidScope {
+        /// Number of the line, counted from 1.
+        line: usize,
+        /// The scope as written.
+        scope: String,
+    },
+    /// Two entries have the same name or id.
+    #[error("tenant.toml line {line}: duplicate {kind} `{name}`; rename or remove one of them")]
+    Duplicate {
+        /// Number of the line of the second entry, counted from 1.
+        line: usize,
+        /// Kind of the entry, such as `scope` or `person id`.
+        kind: &'static str,
+        /// The duplicate name.
+        name: String,
+    },
+    /// A role lists a scope that the file does not define.
+    #[error(
+        "tenant.toml line {line}: the role `{role}` lists the scope `{scope}`, which no [[scopes]] \
+         entry defines; define it or remove it here"
+    )]
+    UnknownScope {
+        /// Number of the line, counted from 1.
+        line: usize,
+        /// The role that lists the scope.
+        role: String,
+        /// The unknown scope.
+        scope: String,
+    },
+    /// A person has a role that the file does not define.
+    #[error(
+        "tenant.toml line {line}: {person} has the role `{role}`, which no [[roles]] entry defines; \
+         define it or use one of {roles}"
+    )]
+    UnknownRole {
+        /// Number of the line, counted from 1.
+        line: usize,
+        /// The person's name.
+        person: String,
+        /// The unknown role.
+        role: String,
+        /// The defined roles, separated by commas.
+        roles: String,
+    },
+    /// A required value is empty.
+    #[error("tenant.toml line {line}: the {kind} is empty; enter one")]
+    Empty {
+        /// Number of the line, counted from 1.
+        line: usize,
+        /// Kind of the value, such as `person id`.
+        kind: &'static str,
+    },
+}
+
+/// Returns whether a text is a scope token, `1*( %x21 / %x23-5B / %x5D-7E )` in RFC 6749 section 3.3.
 pub(crate) fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

@@ -1,4 +1,4 @@
-//! The authorization endpoint: from a client's request to the login or the consent page.
+//! The authorization endpoint, which shows the login page or the consent page.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::browser::SessionId;
 use crate::oauth::Params;
 use crate::tenant::Tenant;
 
-use super::request::{already_answered, checked, logged_in};
+use super::authorization_request::{already_completed, logged_in_person, validate};
 use super::{consent, login};
 
 /// `GET /oauth/2.1/authorize`
@@ -20,17 +20,17 @@ pub(super) async fn authorize(
     RawQuery(query): RawQuery,
 ) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
-    let request = match checked(&tenant, &params).await {
+    let request = match validate(&tenant, &params).await {
         Ok(request) => request,
-        Err(response) => return *response,
+        Err(response) => return response,
     };
-    let session = SessionId::from_headers(&headers, &tenant.cookie());
-    let person = session.as_ref().and_then(|session| logged_in(&tenant, session));
+    let session = SessionId::from_headers(&headers, &tenant.cookie_name());
+    let person = session.as_ref().and_then(|session| logged_in_person(&tenant, session));
     match (session, person) {
         (Some(session), Some(person)) if !request.prompts_login => {
-            let answered = tenant.answers().has_request(&session, &request.query);
-            if answered && !request.prompts_consent {
-                already_answered(&request.query)
+            let completed = tenant.completed_consents().contains_request(&session, &request.query);
+            if completed && !request.prompts_consent {
+                already_completed(&request.query)
             } else {
                 consent::show(&tenant, &session, &person, &request)
             }

@@ -1,4 +1,4 @@
-//! Allowing or denying what an application asks for.
+//! The consent page, on which a person allows or denies an authorization request.
 
 use std::sync::Arc;
 
@@ -8,18 +8,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::browser::{Answer, Form, SessionId};
+use crate::browser::{CompletedConsent, Form, SessionId};
 use crate::config::Person;
-use crate::oauth::{AuthorizationRequest, Params, origin_of};
+use crate::oauth::{AuthorizationRequest, Params, form_action_source};
 use crate::resource::is_loopback;
 use crate::tenant::Tenant;
 
-use super::login::stale_form;
-use super::page::{page_with_form_target, see_other};
-use super::request::{already_answered, checked, logged_in};
-use super::same_origin::is_cross_site;
-
-const PURPOSE: &str = "consent";
+use super::authorization_request::{already_completed, logged_in_person, validate};
+use super::origin::is_cross_site;
+use super::page::{page_with_form_target, see_other, stale_form};
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -30,57 +27,62 @@ struct Consent<'a> {
     redirect_host: String,
     on_this_machine: bool,
     resource: &'a str,
-    grantable: &'a [AskedScope],
-    refused: &'a [AskedScope],
+    grantable: &'a [RequestedScope],
+    not_grantable: &'a [RequestedScope],
     optional: bool,
     form_token: String,
     request: &'a str,
 }
 
-/// A scope as the page shows it.
-struct AskedScope {
+/// A requested scope, as the page shows it.
+struct RequestedScope {
     name: String,
     description: String,
 }
 
-/// What a request asks for, by whether the person can grant it.
-struct Asked {
-    grantable: Vec<AskedScope>,
-    refused: Vec<AskedScope>,
+/// The requested scopes, split by whether the person's role can grant them.
+struct RequestedScopes {
+    grantable: Vec<RequestedScope>,
+    not_grantable: Vec<RequestedScope>,
 }
 
-impl Asked {
+impl RequestedScopes {
     fn new(tenant: &Tenant, person: &Person, request: &AuthorizationRequest) -> Self {
         let role = tenant.config.role(&person.role);
-        let held = role.map_or(&[][..], |role| &role.scopes);
+        let role_scopes = role.map_or(&[][..], |role| &role.scopes);
         let describe = |name: &String| {
-            let mut known = tenant.config.scopes().iter();
-            let known = known.find(|scope| scope.name == *name);
-            AskedScope {
+            let scope = tenant.config.scopes().iter().find(|scope| scope.name == *name);
+            RequestedScope {
                 name: name.clone(),
-                description: known.map_or_else(
+                description: scope.map_or_else(
                     || "A scope that this organization does not define.".to_owned(),
                     |scope| scope.description.clone(),
                 ),
             }
         };
-        let (grantable, refused): (Vec<_>, Vec<_>) =
-            request.scopes.as_deref().unwrap_or(held).iter().partition(|scope| held.contains(scope));
+        let requested = request.scopes.as_deref().unwrap_or(role_scopes);
+        let (grantable, not_grantable): (Vec<_>, Vec<_>) =
+            requested.iter().partition(|scope| role_scopes.contains(scope));
         Self {
             grantable: grantable.into_iter().map(describe).collect(),
-            refused: refused.into_iter().map(describe).collect(),
+            not_grantable: not_grantable.into_iter().map(describe).collect(),
         }
+    }
+
+    /// Returns whether scopes were requested and the person can grant none of them.
+    fn none_grantable(&self) -> bool {
+        self.grantable.is_empty() && !self.not_grantable.is_empty()
     }
 }
 
-/// The consent page.
+/// Renders the consent page.
 pub(super) fn show(
     tenant: &Tenant,
     session: &SessionId,
     person: &Person,
     request: &AuthorizationRequest,
 ) -> Response {
-    let asked = Asked::new(tenant, person, request);
+    let scopes = RequestedScopes::new(tenant, person, request);
     let url = &request.redirection.url;
     let consent = Consent {
         organization: &tenant.config.organization().name,
@@ -93,86 +95,85 @@ pub(super) fn show(
         },
         on_this_machine: is_loopback(url) || !matches!(url.scheme(), "http" | "https"),
         resource: &request.resource,
-        grantable: &asked.grantable,
-        refused: &asked.refused,
+        grantable: &scopes.grantable,
+        not_grantable: &scopes.not_grantable,
         optional: tenant.settings.optional_scopes,
-        form_token: tenant.form_tokens.issue(form(session, &about(person, &request.query))),
+        form_token: tenant.form_tokens.issue(form(session, &form_subject(person, &request.query))),
         request: &request.query,
     };
-    page_with_form_target(StatusCode::OK, &consent, &origin_of(url))
+    page_with_form_target(StatusCode::OK, &consent, &form_action_source(url))
 }
 
 /// `POST /oauth/2.1/consent`
 pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
     let params = Params::parse(&body);
-    let query = params.all("request").next().unwrap_or_default();
-    let token = params.all("form_token").next().unwrap_or_default();
-    let session = SessionId::from_headers(&headers, &tenant.cookie());
-    let person = session.as_ref().and_then(|session| logged_in(&tenant, session));
+    let (query, token) = (params.first("request"), params.first("form_token"));
+    let session = SessionId::from_headers(&headers, &tenant.cookie_name());
+    let person = session.as_ref().and_then(|session| logged_in_person(&tenant, session));
     let (Some(session), Some(person)) = (session, person) else {
         return stale_form(query);
     };
-    let expected = about(&person, query);
-    if is_cross_site(&headers) || !tenant.form_tokens.accepts(form(&session, &expected), token) {
+    let subject = form_subject(&person, query);
+    if is_cross_site(&headers) || !tenant.form_tokens.accepts(form(&session, &subject), token) {
         return stale_form(query);
     }
-    let request = match checked(&tenant, &Params::parse(query.as_bytes())).await {
+    let request = match validate(&tenant, &Params::parse(query.as_bytes())).await {
         Ok(request) => request,
-        Err(response) => return *response,
+        Err(response) => return response,
     };
 
-    // Held until the answer is remembered: of two submits at once, the second finds the first's answer.
-    let mut answers = tenant.answers();
-    if let Some(answer) = answers.of_form(token) {
-        return repeated(&tenant, answer, &request);
+    // The lock is held until the consent is stored, so that of two concurrent submits the second finds the first.
+    let mut completed = tenant.completed_consents();
+    if let Some(consent) = completed.of_form(token) {
+        return repeat(&tenant, consent, &request);
     }
-    let answer = decide(&tenant, &person, &request, &params);
-    let response = see_other(answer.redirect.as_str());
-    answers.remember(&session, &request.query, token, answer);
+    let consent = complete(&tenant, &person, &request, &params);
+    let response = see_other(consent.redirect.as_str());
+    completed.insert(&session, &request.query, token, consent);
     response
 }
 
-/// A form that was sent before. As long as nobody redeemed the code, the browser is sent on once more: of a double
-/// click, it shows only the second answer.
-fn repeated(tenant: &Tenant, answer: &Answer, request: &AuthorizationRequest) -> Response {
-    let still_good = answer.code.as_deref().is_none_or(|code| tenant.state().code_is_fresh(code));
-    if still_good { see_other(answer.redirect.as_str()) } else { already_answered(&request.query) }
+/// Responds to a form that was sent before. While the code can be redeemed, this is the same redirect, because after a
+/// double click the browser shows only the second response.
+fn repeat(tenant: &Tenant, consent: &CompletedConsent, request: &AuthorizationRequest) -> Response {
+    let repeatable = consent.code.as_deref().is_none_or(|code| tenant.state().is_code_redeemable(code));
+    if repeatable { see_other(consent.redirect.as_str()) } else { already_completed(&request.query) }
 }
 
-/// What the person's answer leads to.
-fn decide(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, params: &Params) -> Answer {
-    let asked = Asked::new(tenant, person, request);
-    if asked.grantable.is_empty() && !asked.refused.is_empty() {
-        return denied(request, "the person's role can grant nothing of what was asked for");
+/// Completes a consent: issues a code, or denies access.
+fn complete(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, params: &Params) -> CompletedConsent {
+    let requested = RequestedScopes::new(tenant, person, request);
+    if requested.none_grantable() {
+        return deny(request, "the person's role can grant none of the requested scopes");
     }
-    if params.all("decision").next() != Some("allow") {
-        return denied(request, "the person denied the request");
+    if params.first("decision") != "allow" {
+        return deny(request, "the person denied the request");
     }
-    let ticked = |name: &str| params.all("scope").any(|scope| scope == name);
-    let scopes: Vec<String> = asked
+    let selected = |name: &str| params.all("scope").any(|scope| scope == name);
+    let scopes: Vec<String> = requested
         .grantable
         .into_iter()
         .map(|scope| scope.name)
-        .filter(|name| !tenant.settings.optional_scopes || ticked(name))
+        .filter(|name| !tenant.settings.optional_scopes || selected(name))
         .collect();
     if scopes.is_empty() && request.scopes.is_some() {
-        return denied(request, "nothing of what was asked for was granted");
+        return deny(request, "the person granted none of the requested scopes");
     }
     let lifetime = tenant.settings.code_lifetime;
     let code = tenant.state().issue_code(request, &person.id, scopes, lifetime);
-    Answer { redirect: request.redirection.with_code(&code), code: Some(code) }
+    CompletedConsent { redirect: request.redirection.with_code(&code), code: Some(code) }
 }
 
-fn denied(request: &AuthorizationRequest, reason: &str) -> Answer {
-    Answer { redirect: request.redirection.with_error("access_denied", reason), code: None }
+fn deny(request: &AuthorizationRequest, reason: &str) -> CompletedConsent {
+    CompletedConsent { redirect: request.redirection.with_error("access_denied", reason), code: None }
 }
 
-/// A consent form is about one request and one person: who logs in as somebody else in another window does not
-/// answer for them.
-fn about(person: &Person, query: &str) -> String {
+/// Returns the subject of the consent form: one request and one person. After a login as another person in another
+/// window, the form of the first person is therefore rejected.
+fn form_subject(person: &Person, query: &str) -> String {
     format!("{} {query}", person.id)
 }
 
-fn form<'a>(session: &'a SessionId, about: &'a str) -> Form<'a> {
-    Form { session, purpose: PURPOSE, about }
+fn form<'a>(session: &'a SessionId, subject: &'a str) -> Form<'a> {
+    Form { session, name: "consent", subject }
 }

@@ -1,4 +1,4 @@
-//! Token introspection (RFC 7662), as PropelAuth answers it.
+//! Token introspection (RFC 7662), with the responses of PropelAuth.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::{Form, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,10 +19,10 @@ use crate::fault::Fault;
 use crate::secret::Digest;
 use crate::tenant::Tenant;
 
-use super::basic::BasicCredentials;
+use super::client_auth::BasicCredentials;
 
-/// The largest padding of [`Fault::Oversized`].
-const MAX_PADDING: usize = 64 << 20;
+/// Maximum padding of [`Fault::Oversized`], in bytes.
+const MAX_PADDING_BYTES: usize = 64 << 20;
 
 #[derive(Deserialize)]
 pub(super) struct Request {
@@ -47,7 +47,7 @@ pub(super) async fn introspect(
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
         Some(fault) => {
-            if let Some(response) = instead_of_answering(fault) {
+            if let Some(response) = response_to_fault(fault) {
                 return response;
             }
         }
@@ -59,19 +59,19 @@ pub(super) async fn introspect(
     let Ok(Form(Request { token })) = form else {
         let error = json!({
             "error": "invalid_request",
-            "error_description": "send a form with one `token`",
+            "error_description": "the body must be a form with one `token`",
         });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
-    let answer = answer(&tenant, &token);
+    let claims = claims(&tenant, &token);
     match fault {
-        Some(fault) => with_fault(&fault, answer),
-        None => ok(&answer),
+        Some(fault) => with_fault(&fault, claims),
+        None => ok(&claims),
     }
 }
 
-/// The faults that never get as far as an answer.
-fn instead_of_answering(fault: &Fault) -> Option<Response> {
+/// Returns the response of a fault that does not depend on the token.
+fn response_to_fault(fault: &Fault) -> Option<Response> {
     match fault {
         Fault::ServerError => Some(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
         Fault::TooManyRequests { retry_after_seconds } => {
@@ -82,49 +82,46 @@ fn instead_of_answering(fault: &Fault) -> Option<Response> {
             Some(response)
         }
         Fault::WrongCredentials => Some(wrong_credentials()),
-        Fault::Redirect => {
-            let elsewhere = [(LOCATION, "/oauth/2.1/introspect?moved")];
-            Some((StatusCode::TEMPORARY_REDIRECT, elsewhere).into_response())
-        }
+        Fault::Redirect => Some(Redirect::temporary("/oauth/2.1/introspect?moved").into_response()),
         _ => None,
     }
 }
 
-/// The faults that spoil the answer.
-fn with_fault(fault: &Fault, mut answer: Map<String, Value>) -> Response {
+/// Applies a fault that changes the introspection response.
+fn with_fault(fault: &Fault, mut claims: Map<String, Value>) -> Response {
     match fault {
         Fault::MalformedJson => {
-            let mut text = Value::Object(answer).to_string();
+            let mut text = Value::Object(claims).to_string();
             text.pop();
             return ([(CONTENT_TYPE, "application/json")], text).into_response();
         }
         Fault::Oversized { bytes } => {
-            let padding = "x".repeat((*bytes).min(MAX_PADDING));
-            answer.insert("padding".to_owned(), padding.into());
+            let padding = "x".repeat((*bytes).min(MAX_PADDING_BYTES));
+            claims.insert("padding".to_owned(), padding.into());
         }
         Fault::MissingAudience => {
-            answer.remove("aud");
+            claims.remove("aud");
         }
         Fault::ScopeAsArray => {
-            if let Some(Value::String(scope)) = answer.get("scope") {
+            if let Some(Value::String(scope)) = claims.get("scope") {
                 let scopes: Vec<_> = scope.split_ascii_whitespace().map(Value::from).collect();
-                answer.insert("scope".to_owned(), scopes.into());
+                claims.insert("scope".to_owned(), scopes.into());
             }
         }
         Fault::ExpiredButActive => {
-            answer.insert("active".to_owned(), true.into());
-            answer.insert("exp".to_owned(), now().saturating_sub(60).into());
+            claims.insert("active".to_owned(), true.into());
+            claims.insert("exp".to_owned(), now().saturating_sub(60).into());
         }
         Fault::MissingActive => {
-            answer.remove("active");
+            claims.remove("active");
         }
         _ => {}
     }
-    ok(&answer)
+    ok(&claims)
 }
 
-fn ok(answer: &Map<String, Value>) -> Response {
-    ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+fn ok(claims: &Map<String, Value>) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(claims)).into_response()
 }
 
 fn wrong_credentials() -> Response {
@@ -134,34 +131,35 @@ fn wrong_credentials() -> Response {
 }
 
 fn is_authenticated(tenant: &Tenant, headers: &HeaderMap) -> bool {
-    let Some(given) = BasicCredentials::from_headers(headers) else {
+    let Some(credentials) = BasicCredentials::from_headers(headers) else {
         return false;
     };
-    let id = given.client_id.as_bytes().ct_eq(tenant.credentials.client_id.as_bytes());
-    let secret = Digest::of(&tenant.credentials.client_secret).matches(&given.client_secret);
+    let id = credentials.client_id.as_bytes().ct_eq(tenant.credentials.client_id.as_bytes());
+    let secret = Digest::of(&tenant.credentials.client_secret).matches(&credentials.client_secret);
     bool::from(id) & secret
 }
 
-fn answer(tenant: &Tenant, token: &str) -> Map<String, Value> {
-    let mut answer = Map::new();
+/// Returns the members of the introspection response for a token.
+fn claims(tenant: &Tenant, token: &str) -> Map<String, Value> {
+    let mut claims = Map::new();
     let state = tenant.state();
-    let Some(live) = state.live_token(&tenant.config, token) else {
-        answer.insert("active".to_owned(), false.into());
-        return answer;
+    let Some(active) = state.active_token(&tenant.config, token) else {
+        claims.insert("active".to_owned(), false.into());
+        return claims;
     };
-    let mut set = |name: &str, value: Value| answer.insert(name.to_owned(), value);
+    let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     set("active", true.into());
-    set("scope", live.scopes().join(" ").into());
-    set("client_id", live.grant.client_id.clone().into());
-    set("username", live.person.email.clone().into());
-    set("sub", live.person.id.clone().into());
-    set("exp", live.token.expires_at.into());
-    set("iat", live.token.issued_at.into());
-    if let Some(resource) = &live.grant.resource {
+    set("scope", active.scopes().join(" ").into());
+    set("client_id", active.grant.client_id.clone().into());
+    set("username", active.person.email.clone().into());
+    set("sub", active.person.id.clone().into());
+    set("exp", active.token.expires_at.into());
+    set("iat", active.token.issued_at.into());
+    if let Some(resource) = &active.grant.resource {
         set("aud", resource.clone().into());
     }
     let organization = tenant.config.organization();
     set("org_id", organization.id.clone().into());
-    set("org_role", live.role.name.clone().into());
-    answer
+    set("org_role", active.role.name.clone().into());
+    claims
 }

@@ -1,4 +1,4 @@
-//! Authorization server metadata (RFC 8414), shaped as PropelAuth's.
+//! Authorization server metadata (RFC 8414), with the fields of PropelAuth.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,7 +32,7 @@ struct Metadata<'a> {
     token_endpoint_auth_methods_supported: [&'static str; 3],
 }
 
-/// Members that PropelAuth's documents do not have stay away until their switch is on.
+/// Omits fields that PropelAuth's metadata does not have unless their setting is enabled.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_false(value: &bool) -> bool {
     !value
@@ -65,7 +65,7 @@ pub(super) async fn document(State(tenant): State<Arc<Tenant>>) -> Response {
 }
 
 impl Tenant {
-    /// The `issuer` of the metadata.
+    /// Returns the `issuer` of the metadata.
     pub(crate) fn issuer(&self) -> String {
         match self.settings.issuer_variant {
             IssuerVariant::AtPath => format!("{}/oauth/2.1", self.auth_url),

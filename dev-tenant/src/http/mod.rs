@@ -1,47 +1,44 @@
-//! The HTTP surface.
+//! The HTTP endpoints.
 
 mod admin;
+mod authorization_request;
 mod authorize;
-mod basic;
 mod client_auth;
 mod consent;
-mod host;
 mod introspect;
 mod login;
 mod metadata;
-mod oauth_error;
+mod origin;
 mod page;
 mod register;
-mod request;
-mod revoke;
-mod same_origin;
-mod saved;
 mod token;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use crate::tenant::Tenant;
 
-/// No request of OAuth's is anywhere near this many bytes.
-const BODY_LIMIT: usize = 64 << 10;
+/// Maximum size of a request body, in bytes.
+const MAX_BODY_BYTES: usize = 64 << 10;
 
-/// Where PropelAuth serves RFC 8414 metadata; the root address is 404.
-const METADATA: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
+/// Path of the authorization server metadata. PropelAuth serves it here and not at the root.
+const METADATA_PATH: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
 
 pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
-    // Browser-based clients read and post these from another origin, without cookies.
+    // Clients in a browser call these endpoints from another origin, without cookies.
     let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(AllowHeaders::mirror_request());
     let public = Router::new()
-        .route(METADATA, get(metadata::document))
+        .route(METADATA_PATH, get(metadata::document))
         .route("/oauth/2.1/token", post(token::token))
         .route("/oauth/2.1/register", post(register::register))
-        .route("/oauth/2.1/revoke", post(revoke::revoke))
+        .route("/oauth/2.1/revoke", post(token::revoke))
         .layer(cors);
     Router::new()
         .merge(public)
@@ -49,10 +46,22 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
         .route("/oauth/2.1/login", post(login::submit))
         .route("/oauth/2.1/consent", post(consent::submit))
         .merge(admin::router())
-        .route(page::STYLE_SHEET, get(page::style_sheet))
+        .route(page::STYLE_SHEET_PATH, get(page::style_sheet))
         .route("/oauth/2.1/introspect", post(introspect::introspect))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn_with_state(Arc::clone(&tenant), saved::before_answering))
-        .layer(from_fn(host::require_loopback))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&tenant), flush_changes))
+        .layer(from_fn(origin::require_loopback_host))
         .with_state(tenant)
+}
+
+/// Delays the response until the changes of the request are in the data file.
+async fn flush_changes(State(tenant): State<Arc<Tenant>>, request: Request, next: Next) -> Response {
+    let is_read_only = request.method().is_safe();
+    let response = next.run(request).await;
+    if is_read_only || tenant.journal.flush().await {
+        response
+    } else {
+        let text = "The change could not be written to the data file; see the log of the development tenant.\n";
+        (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+    }
 }

@@ -16,28 +16,16 @@ use crate::tenant::Tenant;
 pub(super) async fn register(
     State(tenant): State<Arc<Tenant>>,
     metadata: Result<Json<ClientMetadata>, JsonRejection>,
-) -> Response {
+) -> Result<Response, OAuthError> {
     if !tenant.settings.registration {
-        // As at a PropelAuth project without Dynamic Client Registration.
-        return StatusCode::NOT_FOUND.into_response();
+        // A PropelAuth project without Dynamic Client Registration has no such endpoint.
+        return Ok(StatusCode::NOT_FOUND.into_response());
     }
-    let Json(metadata) = match metadata {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            let text = format!("the body is no client metadata in JSON: {error}");
-            return OAuthError::InvalidClientMetadata(text).into_response();
-        }
-    };
+    let Json(metadata) = metadata.map_err(|error| {
+        OAuthError::InvalidClientMetadata(format!("the body must be client metadata as JSON: {error}"))
+    })?;
     let allowed = tenant.settings.allowed_redirect_uris.as_deref();
-    let registered = metadata.register(allowed).and_then(|(client, registration)| {
-        tenant.state().put_client(client)?;
-        Ok(registration)
-    });
-    match registered {
-        Ok(registration) => {
-            let headers = [(CACHE_CONTROL, "no-store")];
-            (StatusCode::CREATED, headers, Json(registration)).into_response()
-        }
-        Err(error) => error.into_response(),
-    }
+    let (client, registration) = metadata.register(allowed)?;
+    tenant.state().put_client(client)?;
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(registration)).into_response())
 }

@@ -1,4 +1,4 @@
-//! The token endpoint (OAuth 2.1 section 3.2).
+//! The token endpoint (OAuth 2.1 section 3.2) and the revocation endpoint (RFC 7009).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse;
 use serde::Serialize;
 
 use crate::oauth::{Client, CodeVerifier, OAuthError, Params, parse_scopes};
@@ -27,21 +27,32 @@ struct TokenResponse {
 }
 
 /// `POST /oauth/2.1/token`
-pub(super) async fn token(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
-    match issue(&tenant, &headers, &body) {
-        Ok(tokens) => ([(CACHE_CONTROL, "no-store")], Json(tokens)).into_response(),
-        Err(error) => error.into_response(),
-    }
+pub(super) async fn token(
+    State(tenant): State<Arc<Tenant>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<impl IntoResponse, OAuthError> {
+    let params = form_params(&headers, &body)?;
+    let client = authenticate(&tenant, &headers, &params)?;
+    let tokens = match params.require("grant_type")? {
+        "authorization_code" => redeem_code(&tenant, &client, &params),
+        "refresh_token" => refresh(&tenant, &client, &params),
+        _ => Err(OAuthError::UnsupportedGrantType),
+    }?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(tokens)))
 }
 
-fn issue(tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> Result<TokenResponse, OAuthError> {
-    let params = form_params(headers, body)?;
-    let client = authenticate(tenant, headers, &params)?;
-    match params.require("grant_type")? {
-        "authorization_code" => redeem_code(tenant, &client, &params),
-        "refresh_token" => refresh(tenant, &client, &params),
-        _ => Err(OAuthError::UnsupportedGrantType),
-    }
+/// `POST /oauth/2.1/revoke`
+pub(super) async fn revoke(
+    State(tenant): State<Arc<Tenant>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(), OAuthError> {
+    let params = form_params(&headers, &body)?;
+    let client = authenticate(&tenant, &headers, &params)?;
+    let token = params.require("token")?;
+    tenant.state().revoke_token(&client, token);
+    Ok(())
 }
 
 fn redeem_code(tenant: &Tenant, client: &Client, params: &Params) -> Result<TokenResponse, OAuthError> {
@@ -54,46 +65,46 @@ fn redeem_code(tenant: &Tenant, client: &Client, params: &Params) -> Result<Toke
     };
     let mut state = tenant.state();
     let grant = state.redeem_code(client, &redemption)?;
-    let scopes = grantable_now(tenant, &state, &grant)?;
-    Ok(tokens(tenant, &mut state, client, &grant, scopes))
+    let scopes = grantable_scopes(tenant, &state, &grant)?;
+    Ok(issue_tokens(tenant, &mut state, client, &grant, scopes))
 }
 
 fn refresh(tenant: &Tenant, client: &Client, params: &Params) -> Result<TokenResponse, OAuthError> {
     let token = params.require("refresh_token")?;
     let resource = params.get("resource")?;
-    let asked = params.get("scope")?.map(parse_scopes).transpose()?;
+    let requested = params.get("scope")?.map(parse_scopes).transpose()?;
     let mut state = tenant.state();
     let grant = state.check_refresh_token(client, token, resource)?;
-    let mut scopes = grantable_now(tenant, &state, &grant)?;
-    if let Some(asked) = asked {
+    let mut scopes = grantable_scopes(tenant, &state, &grant)?;
+    if let Some(requested) = requested {
         let granted = state.grant(&grant).map_or(&[][..], |grant| &grant.scopes);
-        if let Some(scope) = asked.iter().find(|scope| !granted.contains(scope)) {
+        if let Some(scope) = requested.iter().find(|scope| !granted.contains(scope)) {
             return Err(OAuthError::InvalidScope(format!(
-                "`{scope}` was not granted; ask for it at the authorization endpoint"
+                "`{scope}` was not granted; request it at the authorization endpoint"
             )));
         }
-        scopes.retain(|scope| asked.contains(scope));
+        scopes.retain(|scope| requested.contains(scope));
     }
     state.spend_refresh_token(token);
-    Ok(tokens(tenant, &mut state, client, &grant, scopes))
+    Ok(issue_tokens(tenant, &mut state, client, &grant, scopes))
 }
 
-/// The granted scopes that the person's role still holds.
-fn grantable_now(tenant: &Tenant, state: &TenantState, grant: &GrantId) -> Result<Vec<String>, OAuthError> {
-    let gone = OAuthError::InvalidGrant("the person is disabled or gone");
+/// Returns the granted scopes that the person's current role can grant.
+fn grantable_scopes(tenant: &Tenant, state: &TenantState, grant: &GrantId) -> Result<Vec<String>, OAuthError> {
+    let unavailable = OAuthError::InvalidGrant("the person is disabled or was removed");
     let Some(grant) = state.grant(grant) else {
-        return Err(gone);
+        return Err(unavailable);
     };
     let person = state.person(&tenant.config, &grant.person).filter(|person| person.enabled);
     let role = person.and_then(|person| tenant.config.role(&person.role));
     let Some(role) = role else {
-        return Err(gone);
+        return Err(unavailable);
     };
     let scopes = grant.scopes.iter().filter(|scope| role.grants(scope));
     Ok(scopes.cloned().collect())
 }
 
-fn tokens(
+fn issue_tokens(
     tenant: &Tenant,
     state: &mut TenantState,
     client: &Client,

@@ -1,4 +1,4 @@
-//! The authorization request and its answers (OAuth 2.1 section 4.1).
+//! The authorization request and its response (OAuth 2.1 section 4.1).
 
 use url::Url;
 
@@ -9,99 +9,99 @@ use super::client::Client;
 use super::error::OAuthError;
 use super::params::Params;
 use super::pkce::CodeChallenge;
-use super::redirect_uri::find_redirect_uri;
+use super::redirect_uri::is_registered;
 
-/// No `state` of a client is anywhere near this many bytes.
-const MAX_STATE: usize = 4096;
+/// Maximum length of `state`, in bytes.
+const MAX_STATE_BYTES: usize = 4096;
 
-/// A checked authorization request.
+/// A validated authorization request.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthorizationRequest {
     pub(crate) client: Client,
     pub(crate) redirection: Redirection,
     pub(crate) challenge: CodeChallenge,
     pub(crate) resource: String,
-    /// The scopes asked for, each once. `None`: whatever the person can grant.
+    /// The requested scopes without duplicates. `None` requests everything that the person can grant.
     pub(crate) scopes: Option<Vec<String>>,
-    /// `prompt=login`: asks who it is although somebody is logged in.
+    /// `prompt=login`: show the login page even if a person is logged in.
     pub(crate) prompts_login: bool,
-    /// `prompt=consent`: asks although the very same request was answered already.
+    /// `prompt=consent`: show the consent page even if the same request was completed before.
     pub(crate) prompts_consent: bool,
-    /// The request without `prompt`, to come back to.
+    /// The query of the request without `prompt`.
     pub(crate) query: String,
 }
 
-/// Where the answer goes.
+/// The destination of the authorization response.
 #[derive(Clone, Debug)]
 pub(crate) struct Redirection {
-    /// As the client wrote it.
+    /// The redirect URI as the client wrote it.
     pub(crate) redirect_uri: String,
     pub(crate) url: Url,
     state: Option<String>,
-    /// RFC 9207, if switched on.
+    /// The `iss` parameter (RFC 9207), if enabled.
     issuer: Option<String>,
 }
 
-/// What becomes of a request that cannot be answered.
+/// A rejected authorization request.
 #[derive(Debug)]
 pub(crate) enum AuthorizationError {
-    /// The client or its redirect URI is not known to be good, so the person is told and sent nowhere.
+    /// The redirect URI is not validated. The error is shown to the person, and the browser is not redirected.
     Page(OAuthError),
-    /// The client is told.
+    /// The error is sent to the client in a redirect.
     Redirect(Box<Redirection>, OAuthError),
 }
 
 impl Redirection {
-    /// Finds where the answer goes, before anything else of the request is looked at.
+    /// Validates the redirect URI. This comes first, because it decides where all other errors go.
     pub(crate) fn find(client: &Client, params: &Params, issuer: Option<String>) -> Result<Self, OAuthError> {
         let redirect_uri = match (params.get("redirect_uri")?, &client.redirect_uris[..]) {
-            (Some(uri), registered) if find_redirect_uri(registered, uri) => uri,
+            (Some(uri), registered) if is_registered(registered, uri) => uri,
             (Some(_), _) => {
                 return Err(OAuthError::InvalidRequest(
-                    "the application's `redirect_uri` is none of those that it registered; it must be the \
-                     same character by character, but for the port on loopback"
+                    "`redirect_uri` must equal one that the application registered; only the port of a loopback \
+                     address may differ"
                         .to_owned(),
                 ));
             }
             (None, [only]) => only,
             (None, _) => {
                 return Err(OAuthError::InvalidRequest(
-                    "`redirect_uri` is missing, and the application registered several".to_owned(),
+                    "missing parameter `redirect_uri`; the application registered more than one".to_owned(),
                 ));
             }
         };
         let url = Url::parse(redirect_uri)
-            .map_err(|_| OAuthError::InvalidRequest("the `redirect_uri` is no absolute URI".to_owned()))?;
+            .map_err(|_| OAuthError::InvalidRequest("`redirect_uri` must be an absolute URI".to_owned()))?;
         Ok(Self {
             redirect_uri: redirect_uri.to_owned(),
             url,
-            // A doubled state is reported by the checks that follow.
+            // Later checks reject a duplicate `state`.
             state: params.all("state").next().map(str::to_owned),
             issuer,
         })
     }
 
-    /// The address that carries a code to the client.
+    /// Returns the URL that sends a code to the client.
     pub(crate) fn with_code(&self, code: &str) -> Url {
         self.with(&[("code", code)])
     }
 
-    /// The address that carries an error to the client.
+    /// Returns the URL that sends an error to the client.
     pub(crate) fn with_error(&self, error: &str, description: &str) -> Url {
         self.with(&[("error", error), ("error_description", description)])
     }
 
-    fn with(&self, answer: &[(&str, &str)]) -> Url {
+    fn with(&self, params: &[(&str, &str)]) -> Url {
         let mut url = self.url.clone();
         let state = self.state.as_deref().map(|state| ("state", state));
         let issuer = self.issuer.as_deref().map(|issuer| ("iss", issuer));
-        url.query_pairs_mut().extend_pairs(answer).extend_pairs(state).extend_pairs(issuer);
+        url.query_pairs_mut().extend_pairs(params).extend_pairs(state).extend_pairs(issuer);
         url
     }
 }
 
 impl AuthorizationRequest {
-    /// Checks a request of a client that is known.
+    /// Validates a request of a known client.
     pub(crate) fn check(
         settings: &Settings,
         issuer: &str,
@@ -126,7 +126,7 @@ impl AuthorizationRequest {
     }
 }
 
-/// The parameters whose errors the client is told about.
+/// The parameters whose errors are sent to the client.
 struct Checked {
     challenge: CodeChallenge,
     resource: String,
@@ -136,18 +136,18 @@ struct Checked {
 
 impl Checked {
     fn from_params(settings: &Settings, params: &Params) -> Result<Self, OAuthError> {
-        let refused = |text: &str| OAuthError::InvalidRequest(text.to_owned());
-        if params.get("state")?.is_some_and(|state| state.len() > MAX_STATE) {
-            return Err(refused("`state` is longer than 4096 bytes"));
+        let invalid = |text: &str| OAuthError::InvalidRequest(text.to_owned());
+        if params.get("state")?.is_some_and(|state| state.len() > MAX_STATE_BYTES) {
+            return Err(invalid("`state` must have at most 4096 bytes"));
         }
         if params.require("response_type")? != "code" {
             return Err(OAuthError::UnsupportedResponseType);
         }
         if !matches!(params.get("response_mode")?, None | Some("query")) {
-            return Err(refused("`response_mode` must be query or left out"));
+            return Err(invalid("`response_mode` must be query or omitted"));
         }
         if params.get("request")?.is_some() || params.get("request_uri")?.is_some() {
-            return Err(refused("request objects are not supported; send parameters"));
+            return Err(invalid("request objects are not supported; send parameters"));
         }
         let prompt = params.get("prompt")?.unwrap_or_default();
         Ok(Self {
@@ -159,24 +159,26 @@ impl Checked {
     }
 }
 
-/// RFC 8707 section 2: `invalid_target` for a resource that is missing, malformed or unacceptable.
+/// Reads `resource`. It is `invalid_target` if missing, malformed or unacceptable (RFC 8707 section 2).
 fn resource(settings: &Settings, params: &Params) -> Result<String, OAuthError> {
-    let target = |text: String| OAuthError::InvalidTarget(text);
+    let invalid = |text: &str| Err(OAuthError::InvalidTarget(text.to_owned()));
     let mut resources = params.all("resource");
     match (resources.next(), resources.next()) {
-        (None, _) => Err(target("`resource` is missing; name the MCP endpoint that the token is for".to_owned())),
-        (Some(_), Some(_)) => Err(target("more than one `resource`; ask for one token each".to_owned())),
-        (Some(resource), None) => settings.resources.check(resource).map_err(|error| target(error.to_string())),
+        (None, _) => invalid("missing parameter `resource`; send the URL of the MCP endpoint that the token is for"),
+        (Some(_), Some(_)) => invalid("duplicate parameter `resource`; request one token for each resource"),
+        (Some(resource), None) => {
+            settings.resources.check(resource).map_err(|error| OAuthError::InvalidTarget(error.to_string()))
+        }
     }
 }
 
-/// Scope tokens separated by spaces, each once, in their order.
+/// Splits `scope` into its tokens, in their order and without duplicates.
 pub(crate) fn parse_scopes(text: &str) -> Result<Vec<String>, OAuthError> {
     let mut scopes: Vec<String> = Vec::new();
     for token in text.split(' ').filter(|token| !token.is_empty()) {
         if !is_scope_token(token) {
             return Err(OAuthError::InvalidScope(
-                "`scope` is no list of scope tokens separated by spaces".to_owned(),
+                "`scope` must be a list of scope tokens separated by spaces".to_owned(),
             ));
         }
         if !scopes.iter().any(|scope| scope == token) {

@@ -1,4 +1,4 @@
-//! Clients, and what they say about themselves (RFC 7591).
+//! Clients and their metadata (RFC 7591).
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,11 @@ use crate::secret::{Digest, random_secret};
 use super::error::OAuthError;
 use super::redirect_uri::{RedirectUriError, check_redirect_uri};
 
+/// Maximum number of redirect URIs of a client.
 const MAX_REDIRECT_URIS: usize = 20;
-const MAX_NAME: usize = 200;
+
+/// Maximum length of a client's name, in characters.
+const MAX_NAME_CHARS: usize = 200;
 
 /// A registered client, or one described by its client ID metadata document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,13 +24,13 @@ pub(crate) struct Client {
     pub(crate) auth_method: AuthMethod,
     pub(crate) secret: Option<Digest>,
     pub(crate) scope: Option<String>,
-    /// Whether it registered for the refresh token grant.
+    /// Whether the client registered for the refresh token grant.
     pub(crate) refreshes: bool,
-    /// When it was registered, or its document fetched.
+    /// Time of the registration, or of the fetch of the metadata document, in seconds since the Unix epoch.
     pub(crate) issued_at: u64,
 }
 
-/// How a client authenticates at the token endpoint.
+/// Client authentication method at the token endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AuthMethod {
@@ -37,7 +40,7 @@ pub(crate) enum AuthMethod {
     ClientSecretPost,
 }
 
-/// Client metadata as a client sends it; what this server has no use for is ignored.
+/// Client metadata as a client sends it. Fields that this server does not use are ignored.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ClientMetadata {
     #[serde(default)]
@@ -49,7 +52,7 @@ pub(crate) struct ClientMetadata {
     scope: Option<String>,
 }
 
-/// What a client learns about its registration (RFC 7591 section 3.2.1).
+/// The registration response (RFC 7591 section 3.2.1).
 #[derive(Debug, Serialize)]
 pub(crate) struct Registration {
     client_id: String,
@@ -69,7 +72,7 @@ pub(crate) struct Registration {
 }
 
 impl ClientMetadata {
-    /// Makes a client of it, with a new id and, unless it is public, a new secret.
+    /// Creates a client with a new id and, unless it is public, a new secret.
     pub(crate) fn register(self, allowed_redirects: Option<&[String]>) -> Result<(Client, Registration), OAuthError> {
         let auth_method = self.token_endpoint_auth_method.unwrap_or_default();
         let mut client = self.into_client(random_secret(), auth_method, allowed_redirects)?;
@@ -79,12 +82,16 @@ impl ClientMetadata {
         Ok((client, registration))
     }
 
-    /// Makes a public client of a client ID metadata document.
-    pub(crate) fn document(self, id: &str, allowed_redirects: Option<&[String]>) -> Result<Client, OAuthError> {
-        // Nobody could share a secret with a public document.
+    /// Creates a public client from a client ID metadata document.
+    pub(crate) fn into_document_client(
+        self,
+        id: &str,
+        allowed_redirects: Option<&[String]>,
+    ) -> Result<Client, OAuthError> {
+        // The document is public, so it cannot establish a shared secret.
         if !matches!(self.token_endpoint_auth_method, None | Some(AuthMethod::None)) {
             return Err(OAuthError::InvalidClientMetadata(
-                "a client ID metadata document cannot use a client secret; use the method none".to_owned(),
+                "`token_endpoint_auth_method` of a client ID metadata document must be none".to_owned(),
             ));
         }
         self.into_client(id.to_owned(), AuthMethod::None, allowed_redirects)
@@ -96,7 +103,7 @@ impl ClientMetadata {
         auth_method: AuthMethod,
         allowed_redirects: Option<&[String]>,
     ) -> Result<Client, OAuthError> {
-        let refused = |text: &str| Err(OAuthError::InvalidClientMetadata(text.to_owned()));
+        let invalid = |text: &str| Err(OAuthError::InvalidClientMetadata(text.to_owned()));
         if self.redirect_uris.is_empty() || self.redirect_uris.len() > MAX_REDIRECT_URIS {
             return Err(RedirectUriError::Count(MAX_REDIRECT_URIS).into());
         }
@@ -104,26 +111,26 @@ impl ClientMetadata {
             check_redirect_uri(uri, allowed_redirects)?;
         }
         if let Some(name) = &self.client_name
-            && (name.chars().count() > MAX_NAME || name.chars().any(char::is_control))
+            && (name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control))
         {
-            return refused("the `client_name` is longer than 200 characters or not printable");
+            return invalid("`client_name` must be at most 200 printable characters");
         }
         if let Some(scope) = &self.scope
             && !scope.split(' ').all(|token| token.is_empty() || is_scope_token(token))
         {
-            return refused("the `scope` is no list of scope tokens separated by spaces");
+            return invalid("`scope` must be a list of scope tokens separated by spaces");
         }
-        // RFC 7591 section 2: left out means authorization_code and code.
+        // RFC 7591 section 2: the defaults are authorization_code and code.
         let grants = |name: &str| match &self.grant_types {
-            Some(types) => types.iter().any(|known| known == name),
+            Some(types) => types.iter().any(|registered| registered == name),
             None => name == "authorization_code",
         };
         let responds_with_code = match &self.response_types {
-            Some(types) => types.iter().any(|known| known == "code"),
+            Some(types) => types.iter().any(|registered| registered == "code"),
             None => true,
         };
         if !grants("authorization_code") || !responds_with_code {
-            return refused("this server has only the authorization_code grant with code");
+            return invalid("this server requires the grant type authorization_code and the response type code");
         }
         Ok(Client {
             id,
@@ -147,7 +154,7 @@ impl Client {
         Registration {
             client_id: self.id.clone(),
             client_id_issued_at: self.issued_at,
-            // Zero: it never expires.
+            // Zero means that it does not expire.
             client_secret_expires_at: secret.is_some().then_some(0),
             client_secret: secret,
             client_name: self.name.clone(),
@@ -159,7 +166,7 @@ impl Client {
         }
     }
 
-    /// What people see: the name that the client gave itself, or its id.
+    /// Returns the name for people: the name that the client registered, or its id.
     pub(crate) fn display_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
     }

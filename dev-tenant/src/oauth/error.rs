@@ -1,9 +1,15 @@
-//! The errors of the token, registration and revocation endpoints.
+//! Errors of the OAuth endpoints and their JSON responses.
+
+use axum::Json;
+use axum::http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::redirect_uri::RedirectUriError;
 
-/// An error with its code from RFC 6749 section 5.2, RFC 7591 section 3.2.2 or RFC 8707 section 2. Its text is
-/// the `error_description`.
+/// An error with a code of RFC 6749 section 5.2, RFC 7591 section 3.2.2 or RFC 8707 section 2. Its text is the
+/// `error_description`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OAuthError {
     #[error("{0}")]
@@ -24,12 +30,12 @@ pub(crate) enum OAuthError {
     UnsupportedGrantType,
     #[error("the response type is not supported; use code")]
     UnsupportedResponseType,
-    #[error("too many clients hold tokens here; revoke some on the admin page")]
+    #[error("the maximum number of clients is registered and all of them hold tokens; revoke some on the admin page")]
     TooManyClients,
 }
 
 impl OAuthError {
-    /// The `error` code.
+    /// Returns the `error` code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "invalid_request",
@@ -45,7 +51,7 @@ impl OAuthError {
         }
     }
 
-    /// The `error_description`, in the characters that RFC 6749 allows there.
+    /// Returns the `error_description`, in the characters that RFC 6749 section 5.2 allows there.
     pub(crate) fn description(&self) -> String {
         self.to_string()
             .chars()
@@ -56,5 +62,25 @@ impl OAuthError {
                 _ => '?',
             })
             .collect()
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::InvalidClient(_) => StatusCode::UNAUTHORIZED,
+            Self::TooManyClients => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let body = json!({
+            "error": self.code(),
+            "error_description": self.description(),
+        });
+        let mut response = (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"token\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }

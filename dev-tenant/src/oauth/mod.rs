@@ -1,4 +1,4 @@
-//! The rules of OAuth 2.1, without HTTP.
+//! The rules of OAuth 2.1.
 
 mod authorization;
 mod client;
@@ -12,4 +12,4 @@ pub(crate) use client::{Client, ClientMetadata};
 pub(crate) use error::OAuthError;
 pub(crate) use params::Params;
 pub(crate) use pkce::{CodeChallenge, CodeVerifier};
-pub(crate) use redirect_uri::origin_of;
+pub(crate) use redirect_uri::form_action_source;

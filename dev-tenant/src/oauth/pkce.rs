@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange (RFC 7636), `S256` only.
+//! Proof Key for Code Exchange (RFC 7636) with the method `S256`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,25 +14,26 @@ use super::params::Params;
 pub(crate) struct CodeChallenge(String);
 
 impl CodeChallenge {
-    /// Reads the challenge and its method, which must be `S256`.
+    /// Reads the challenge. Its method must be `S256`.
     pub(crate) fn from_params(params: &Params) -> Result<Self, OAuthError> {
-        let refused = |text: &str| OAuthError::InvalidRequest(text.to_owned());
-        let challenge =
-            params.get("code_challenge")?.ok_or_else(|| refused("`code_challenge` is missing; PKCE is required"))?;
+        let invalid = |text: &str| OAuthError::InvalidRequest(text.to_owned());
+        let challenge = params
+            .get("code_challenge")?
+            .ok_or_else(|| invalid("missing parameter `code_challenge`; PKCE is required"))?;
         if params.get("code_challenge_method")? != Some("S256") {
-            return Err(refused("`code_challenge_method` must be S256"));
+            return Err(invalid("`code_challenge_method` must be S256"));
         }
-        // 256 bits in base64url.
+        // 256 bits are 43 characters in base64url.
         if challenge.len() != 43 || !challenge.bytes().all(is_unreserved) {
-            return Err(refused("`code_challenge` is no SHA-256 digest in base64url without padding"));
+            return Err(invalid("`code_challenge` must be a SHA-256 digest in base64url without padding"));
         }
         Ok(Self(challenge.to_owned()))
     }
 
-    /// Whether `verifier` is the one that this was made from.
+    /// Returns whether this is the challenge of `verifier`. The comparison takes constant time.
     pub(crate) fn matches(&self, verifier: &CodeVerifier) -> bool {
-        let made = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.0.as_bytes()));
-        self.0.as_bytes().ct_eq(made.as_bytes()).into()
+        let expected = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.0.as_bytes()));
+        self.0.as_bytes().ct_eq(expected.as_bytes()).into()
     }
 }
 
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_of_rfc_7636_appendix_b_matches() {
+    fn accepts_the_example_of_rfc_7636_appendix_b() {
         let params =
             Params::parse(b"code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256");
         let challenge = CodeChallenge::from_params(&params).unwrap();
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_or_odd_verifier_is_refused() {
+    fn rejects_a_verifier_of_wrong_length_or_characters() {
         assert!(CodeVerifier::parse(&"a".repeat(42)).is_err());
         assert!(CodeVerifier::parse(&"a".repeat(129)).is_err());
         assert!(CodeVerifier::parse(&"ä".repeat(43)).is_err());

@@ -1,10 +1,10 @@
-//! Where a browser may be sent back to.
+//! Redirect URIs of clients.
 
 use url::{Host, Url};
 
 use crate::resource::is_loopback;
 
-/// Schemes that a browser runs or opens itself instead of handing them to an application.
+/// Schemes that a browser opens itself instead of passing the URI to an application.
 const FORBIDDEN_SCHEMES: [&str; 12] = [
     "about",
     "blob",
@@ -20,36 +20,39 @@ const FORBIDDEN_SCHEMES: [&str; 12] = [
     "wss",
 ];
 
-/// No redirect URI in use is anywhere near this many bytes.
+/// Maximum length of a redirect URI, in bytes.
 const MAX_LENGTH: usize = 2048;
 
-/// Why a redirect URI cannot be registered.
+/// Reasons why a redirect URI cannot be registered.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RedirectUriError {
-    #[error("a client registers at least one redirect URI, and at most {0}")]
+    #[error("`redirect_uris` must have 1 to {0} entries")]
     Count(usize),
-    #[error("the redirect URI `{0}` is no absolute URI without a fragment")]
-    NoUri(String),
-    #[error("the redirect URI `{0}` is plain http beyond loopback; use https")]
+    #[error("the redirect URI `{0}` must be an absolute URI without a fragment")]
+    NotAbsolute(String),
+    #[error("the redirect URI `{0}` uses http with a host that is not loopback; use https")]
     PlainHttp(String),
-    #[error("the redirect URI `{0}` has a scheme that no application is reached by")]
+    #[error(
+        "the redirect URI `{0}` has a scheme that browsers open themselves; use https or a scheme of the application"
+    )]
     Scheme(String),
-    #[error("a redirect URI may have {MAX_LENGTH} bytes at most")]
+    #[error("a redirect URI must have at most {MAX_LENGTH} bytes")]
     TooLong,
-    #[error("the redirect URI `{0}` is not among those that this tenant allows (MCP -> Allowed MCP Clients)")]
+    #[error(
+        "the redirect URI `{0}` is not on the tenant's list of allowed redirect URIs (MCP -> Allowed MCP Clients)"
+    )]
     NotAllowed(String),
 }
 
-/// Checks a redirect URI that a client wants to register: https, http on loopback, or an application's own
-/// scheme (RFC 8252 section 7).
+/// Checks a redirect URI for registration: https, http on loopback, or an application's own scheme (RFC 8252 section 7).
 pub(crate) fn check_redirect_uri(uri: &str, allowed: Option<&[String]>) -> Result<(), RedirectUriError> {
     if uri.len() > MAX_LENGTH {
         return Err(RedirectUriError::TooLong);
     }
-    let no_uri = || RedirectUriError::NoUri(uri.to_owned());
-    let url = Url::parse(uri).map_err(|_| no_uri())?;
+    let not_absolute = || RedirectUriError::NotAbsolute(uri.to_owned());
+    let url = Url::parse(uri).map_err(|_| not_absolute())?;
     if uri.contains('#') || uri.chars().any(|char| !char.is_ascii_graphic()) {
-        return Err(no_uri());
+        return Err(not_absolute());
     }
     match url.scheme() {
         "https" => {}
@@ -61,18 +64,18 @@ pub(crate) fn check_redirect_uri(uri: &str, allowed: Option<&[String]>) -> Resul
         _ => {}
     }
     match allowed {
-        Some(allowed) if !find_redirect_uri(allowed, uri) => Err(RedirectUriError::NotAllowed(uri.to_owned())),
+        Some(allowed) if !is_registered(allowed, uri) => Err(RedirectUriError::NotAllowed(uri.to_owned())),
         _ => Ok(()),
     }
 }
 
-/// Whether `uri` is registered: character by character, but for the port of a loopback address
-/// (RFC 8252 section 7.3).
-pub(crate) fn find_redirect_uri(registered: &[String], uri: &str) -> bool {
-    registered.iter().any(|known| {
-        known == uri
-            || Loopback::parse(known).is_some_and(|known| Loopback::parse(uri).is_some_and(|uri| known == uri))
-    })
+/// Returns whether `uri` is one of the registered URIs. The comparison is exact, except that the port of a loopback
+/// address may differ (RFC 8252 section 7.3).
+pub(crate) fn is_registered(registered: &[String], uri: &str) -> bool {
+    let loopback = Loopback::parse(uri);
+    registered
+        .iter()
+        .any(|registered| registered == uri || (loopback.is_some() && Loopback::parse(registered) == loopback))
 }
 
 /// A loopback redirect URI without its port.
@@ -96,8 +99,8 @@ impl<'a> Loopback<'a> {
     }
 }
 
-/// What a `form-action` of a Content-Security-Policy must name so that a form may end at `uri`.
-pub(crate) fn origin_of(uri: &Url) -> String {
+/// Returns the source expression with which `form-action` of a Content-Security-Policy allows a redirect to `uri`.
+pub(crate) fn form_action_source(uri: &Url) -> String {
     match (uri.scheme(), uri.host()) {
         // A source expression cannot name an IPv6 address.
         ("http" | "https", Some(Host::Ipv4(_) | Host::Domain(_))) => uri.origin().ascii_serialization(),
@@ -110,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registration_takes_what_applications_use() {
+    fn accepts_https_loopback_and_application_schemes() {
         for uri in [
             "https://app.example.com/callback",
             "http://127.0.0.1/callback",
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn registration_refuses_what_would_leak_or_run() {
+    fn rejects_uris_that_leak_a_code_or_run_in_the_browser() {
         for uri in [
             "http://app.example.com/callback",
             "https://app.example.com/callback#fragment",
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_allowed_clients_is_kept_to() {
+    fn rejects_a_uri_that_is_not_on_the_list_of_allowed_uris() {
         let allowed = ["http://localhost/callback".to_owned()];
         let check = |uri| check_redirect_uri(uri, Some(&allowed));
         assert_eq!(check("http://localhost:5000/callback"), Ok(()));
@@ -149,9 +152,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_loopback_port_may_differ() {
+    fn only_the_port_of_a_loopback_uri_may_differ() {
         let registered = ["http://127.0.0.1:3000/cb".to_owned(), "https://app.example.com/cb".to_owned()];
-        for (uri, found) in [
+        for (uri, expected) in [
             ("http://127.0.0.1:3000/cb", true),
             ("http://127.0.0.1:4000/cb", true),
             ("http://127.0.0.1/cb", true),
@@ -165,19 +168,19 @@ mod tests {
             ("https://app.example.com:444/cb", false),
             ("https://APP.example.com/cb", false),
         ] {
-            assert_eq!(find_redirect_uri(&registered, uri), found, "{uri}");
+            assert_eq!(is_registered(&registered, uri), expected, "{uri}");
         }
     }
 
     #[test]
-    fn a_policy_can_name_every_kind_of_redirect() {
+    fn every_kind_of_redirect_uri_has_a_source_expression() {
         for (uri, source) in [
             ("http://127.0.0.1:3000/cb", "http://127.0.0.1:3000"),
             ("https://app.example.com/cb", "https://app.example.com"),
             ("http://[::1]:3000/cb", "http:"),
             ("cursor://anysphere/cb", "cursor:"),
         ] {
-            assert_eq!(origin_of(&Url::parse(uri).unwrap()), source);
+            assert_eq!(form_action_source(&Url::parse(uri).unwrap()), source);
         }
     }
 }

@@ -1,24 +1,35 @@
-//! Authorization codes: one use, one client, one verifier.
+//! Authorization codes, each for one use by one client with one verifier.
+
+use serde::{Deserialize, Serialize};
 
 use crate::clock::now;
-use crate::oauth::{AuthorizationRequest, Client, CodeVerifier, OAuthError};
-use crate::resource::same_resource;
+use crate::oauth::{AuthorizationRequest, Client, CodeChallenge, CodeVerifier, OAuthError};
 use crate::secret::{Digest, random_secret};
 
 use super::State;
-use super::grant::{Code, Grant, GrantId};
+use super::grants::{Grant, GrantId};
 
-/// What a client presents to redeem a code.
+/// An authorization code, stored under its digest. A spent code stays stored, so that a replay is detected.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Code {
+    pub(super) grant: GrantId,
+    pub(super) redirect_uri: String,
+    pub(super) challenge: CodeChallenge,
+    pub(super) expires_at: u64,
+    pub(super) spent: bool,
+}
+
+/// The parameters with which a client redeems a code.
 pub(crate) struct Redemption<'a> {
     pub(crate) code: &'a str,
     pub(crate) verifier: &'a CodeVerifier,
-    /// OAuth 2.0 clients repeat it; OAuth 2.1 clients leave it out.
+    /// OAuth 2.0 clients repeat it; OAuth 2.1 clients omit it.
     pub(crate) redirect_uri: Option<&'a str>,
     pub(crate) resource: Option<&'a str>,
 }
 
 impl State {
-    /// Issues a code for a consent.
+    /// Stores a consent as a grant and issues a code for it.
     pub(crate) fn issue_code(
         &mut self,
         request: &AuthorizationRequest,
@@ -44,14 +55,13 @@ impl State {
         code
     }
 
-    /// Whether the code could still be redeemed.
-    pub(crate) fn code_is_fresh(&self, code: &str) -> bool {
+    /// Returns whether a code can still be redeemed.
+    pub(crate) fn is_code_redeemable(&self, code: &str) -> bool {
         let code = self.codes.get(Digest::of(code).as_str());
         code.is_some_and(|code| !code.spent && code.expires_at > now())
     }
 
-    /// Redeems a code. One that was redeemed before revokes everything that came of it
-    /// (OAuth 2.1 section 4.1.3).
+    /// Redeems a code. A second redemption revokes the grant of the code (OAuth 2.1 section 4.1.3).
     pub(crate) fn redeem_code(
         &mut self,
         client: &Client,
@@ -60,13 +70,14 @@ impl State {
         self.sweep();
         let key = Digest::of(redemption.code);
         let code = self.codes.get(key.as_str()).ok_or(OAuthError::InvalidGrant(
-            "the code is unknown, or was revoked; start again at the authorization endpoint",
+            "the code is unknown or was revoked; start again at the authorization endpoint",
         ))?;
         let grant_id = code.grant.clone();
         if code.spent {
             self.revoke_grant(&grant_id);
             return Err(OAuthError::InvalidGrant(
-                "the code was used before, so all tokens that came of it are revoked",
+                "the code was redeemed before, so all tokens of its grant are revoked; start again at the \
+                 authorization endpoint",
             ));
         }
         let grant = self
@@ -79,27 +90,14 @@ impl State {
             return Err(OAuthError::InvalidGrant("the code has expired; start again at the authorization endpoint"));
         }
         if redemption.redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
-            return Err(OAuthError::InvalidGrant("the redirect_uri is not the one of the authorization request"));
+            return Err(OAuthError::InvalidGrant("`redirect_uri` must be the one of the authorization request"));
         }
         if !code.challenge.matches(redemption.verifier) {
-            return Err(OAuthError::InvalidGrant("the code_verifier does not fit the code_challenge"));
+            return Err(OAuthError::InvalidGrant("`code_verifier` does not match the `code_challenge`"));
         }
         grant.check_resource(redemption.resource)?;
         let spent = Code { spent: true, ..code.clone() };
         self.codes.put(key.as_str(), spent);
         Ok(grant_id)
-    }
-}
-
-impl Grant {
-    /// Refuses a `resource` of a token request other than the one that was granted (RFC 8707 section 2.2).
-    pub(super) fn check_resource(&self, asked: Option<&str>) -> Result<(), OAuthError> {
-        match (asked, &self.resource) {
-            (None, _) => Ok(()),
-            (Some(asked), Some(granted)) if same_resource(asked, granted) => Ok(()),
-            _ => {
-                Err(OAuthError::InvalidTarget("the resource is not the one of the authorization request".to_owned()))
-            }
-        }
     }
 }

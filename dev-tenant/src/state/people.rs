@@ -1,4 +1,4 @@
-//! People, as an administrator left them.
+//! People of `tenant.toml` with the changes of an administrator.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,41 +6,41 @@ use crate::config::{Person, TenantConfig};
 
 use super::State;
 
-/// What an administrator changed about a person.
+/// Changes of an administrator to a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PersonState {
+pub(super) struct PersonChanges {
     role: String,
     enabled: bool,
 }
 
 impl State {
-    /// The person as they are now.
+    /// Returns a person with their current role and status.
     pub(crate) fn person(&self, config: &TenantConfig, id: &str) -> Option<Person> {
         let person = config.people().iter().find(|person| person.id == id)?;
-        Some(self.as_now(config, person))
+        Some(self.with_changes(config, person))
     }
 
-    /// All people as they are now, in the order of `tenant.toml`.
+    /// Returns all people with their current role and status, in the order of `tenant.toml`.
     pub(crate) fn people(&self, config: &TenantConfig) -> Vec<Person> {
         let people = config.people().iter();
-        people.map(|person| self.as_now(config, person)).collect()
+        people.map(|person| self.with_changes(config, person)).collect()
     }
 
-    fn as_now(&self, config: &TenantConfig, person: &Person) -> Person {
+    fn with_changes(&self, config: &TenantConfig, person: &Person) -> Person {
         let mut person = person.clone();
-        if let Some(state) = self.people.get(&person.id) {
-            person.enabled = state.enabled;
-            // A role that left tenant.toml since it was given counts for nothing.
-            if config.role(&state.role).is_some() {
-                person.role.clone_from(&state.role);
+        if let Some(changes) = self.people.get(&person.id) {
+            person.enabled = changes.enabled;
+            // The role may have been removed from tenant.toml since.
+            if config.role(&changes.role).is_some() {
+                person.role.clone_from(&changes.role);
             }
         }
         person
     }
 
-    /// Keeps what was changed about a person.
+    /// Stores the role and status of a person.
     pub(crate) fn put_person(&mut self, person: &Person) {
-        let state = PersonState { role: person.role.clone(), enabled: person.enabled };
-        self.people.put(&person.id, state);
+        let changes = PersonChanges { role: person.role.clone(), enabled: person.enabled };
+        self.people.put(&person.id, changes);
     }
 }

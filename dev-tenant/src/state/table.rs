@@ -1,13 +1,13 @@
-//! A table of records by key.
+//! A table of records of one kind, by key.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::data::{Journal, Record};
+use crate::data::{Journal, Records};
 
-/// Records of one kind. All changes go through its methods, which write them down.
+/// Records of one kind, by key. Each method that changes them also sends the change to the journal.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     kind: &'static str,
@@ -16,13 +16,13 @@ pub(crate) struct Table<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Table<T> {
-    /// The table of a kind, with what was written down before. A record that cannot be read any more is left out.
-    pub(crate) fn restore(kind: &'static str, stored: &[Record], journal: &Journal) -> Self {
-        let stored = stored.iter().filter(|record| record.kind == kind);
-        let records = stored.filter_map(|stored| match serde_json::from_str(&stored.body) {
-            Ok(record) => Some((stored.key.clone(), record)),
+    /// Takes the table of a kind from the stored records. Records that this version cannot read are skipped.
+    pub(crate) fn restore(kind: &'static str, stored: &mut Records, journal: &Journal) -> Self {
+        let stored = stored.remove(kind).unwrap_or_default().into_iter();
+        let records = stored.filter_map(|(key, record)| match serde_json::from_value(record) {
+            Ok(record) => Some((key, record)),
             Err(error) => {
-                tracing::warn!(%error, kind, "a stored record is unreadable and left out");
+                tracing::warn!(%error, kind, "skipped a stored record that this version cannot read");
                 None
             }
         });
@@ -53,15 +53,15 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         }
     }
 
-    /// Removes every record for which `goes` holds and answers how many went.
-    pub(crate) fn remove_where(&mut self, mut goes: impl FnMut(&str, &T) -> bool) -> usize {
+    /// Removes every record that the predicate selects. Returns their number.
+    pub(crate) fn remove_where(&mut self, mut selects: impl FnMut(&str, &T) -> bool) -> usize {
         let before = self.records.len();
         self.records.retain(|key, record| {
-            let gone = goes(key, record);
-            if gone {
+            let selected = selects(key, record);
+            if selected {
                 self.journal.delete(self.kind, key);
             }
-            !gone
+            !selected
         });
         before - self.records.len()
     }

@@ -1,4 +1,4 @@
-//! What sweeping leaves and takes.
+//! Tests of the sweep of expired records.
 
 use super::*;
 use crate::config::TenantConfig;
@@ -9,7 +9,7 @@ const REDIRECT: &str = "http://127.0.0.1/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 fn empty() -> State {
-    State::restore(&[], &Journal::default())
+    State::restore(Records::new(), &Journal::default())
 }
 
 fn client() -> Client {
@@ -27,7 +27,7 @@ fn request(client: Client) -> AuthorizationRequest {
 }
 
 #[test]
-fn a_sweep_never_takes_what_is_being_redeemed() {
+fn a_sweep_keeps_the_grant_of_a_code_that_is_being_redeemed() {
     let config = TenantConfig::sample();
     let person = &config.people()[0].id;
     let (mut state, client) = (empty(), client());
@@ -38,14 +38,14 @@ fn a_sweep_never_takes_what_is_being_redeemed() {
     let grant = state.redeem_code(&client, &redemption).unwrap();
     state.swept_at = 0;
     let token = state.issue_access_token(&grant, Vec::new(), 60);
-    assert!(state.live_token(&config, &token).is_some());
+    assert!(state.active_token(&config, &token).is_some());
     state.swept_at = 0;
     state.sweep();
-    assert!(state.live_token(&config, &token).is_some());
+    assert!(state.active_token(&config, &token).is_some());
 }
 
 #[test]
-fn a_sweep_takes_everything_that_expired() {
+fn a_sweep_removes_everything_that_expired() {
     let config = TenantConfig::sample();
     let person = &config.people()[0].id;
     let mut state = empty();

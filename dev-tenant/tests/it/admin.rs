@@ -1,10 +1,10 @@
-//! The admin API and page.
+//! Tests of the admin API and the admin page.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use toolgate_dev_tenant::DevTenant;
 
-use crate::browser::{Browser, hidden, location};
+use crate::browser::{Browser, hidden_field, location};
 use crate::support::{RESOURCE, http, introspect, start, token_of};
 
 async fn call(tenant: &DevTenant, method: Method, path: &str, body: Option<Value>) -> reqwest::Response {
@@ -16,13 +16,13 @@ async fn call(tenant: &DevTenant, method: Method, path: &str, body: Option<Value
 }
 
 #[tokio::test]
-async fn the_api_shows_people_roles_scopes_and_grants() {
+async fn the_api_returns_people_roles_scopes_and_grants() {
     let tenant = start().await;
     token_of(&tenant, "HR");
     let view: Value = call(&tenant, Method::GET, "tenant", None).await.json().await.unwrap();
     assert_eq!(view["scopes"].as_array().unwrap().len(), 10);
     assert_eq!(view["roles"][1]["name"], "HR");
-    let hr = view["people"].as_array().unwrap().iter().find(|who| who["role"] == "HR");
+    let hr = view["people"].as_array().unwrap().iter().find(|person| person["role"] == "HR");
     assert_eq!(hr.unwrap()["grants"], 1);
     assert!(!view.to_string().contains(tenant.introspection_client_secret()));
 }
@@ -45,7 +45,7 @@ async fn the_api_changes_people() {
     assert_eq!(revoked["revoked_grants"], 1);
     assert_eq!(introspect(&tenant, &token).await["active"], false);
 
-    let unknown = call(&tenant, Method::POST, "people/nobody/disable", None).await;
+    let unknown = call(&tenant, Method::POST, "people/unknown/disable", None).await;
     assert_eq!(unknown.status(), 404);
     let role = Some(json!({"role": "Chief"}));
     let unknown = call(&tenant, Method::PUT, &path("role"), role).await;
@@ -54,23 +54,23 @@ async fn the_api_changes_people() {
 }
 
 #[tokio::test]
-async fn the_api_mints_and_sets_faults_and_switches_mcp() {
+async fn the_api_mints_tokens_sets_faults_and_disables_mcp() {
     let tenant = start().await;
     let id = tenant.person_of_role("HR").unwrap().id;
-    let order = json!({"person": id, "resource": RESOURCE, "scopes": ["payroll:read:all"], "expires_in": 60});
-    let minted: Value = call(&tenant, Method::POST, "tokens", Some(order)).await.json().await.unwrap();
+    let body = json!({"person": id, "resource": RESOURCE, "scopes": ["payroll:read:all"], "expires_in": 60});
+    let minted: Value = call(&tenant, Method::POST, "tokens", Some(body)).await.json().await.unwrap();
     let token = minted["access_token"].as_str().unwrap();
     assert_eq!(introspect(&tenant, token).await["scope"], "payroll:read:all");
-    let order = json!({"person": id, "resource": "https://mcp.example.com/mcp"});
-    assert_eq!(call(&tenant, Method::POST, "tokens", Some(order)).await.status(), 422);
+    let body = json!({"person": id, "resource": "https://mcp.example.com/mcp"});
+    assert_eq!(call(&tenant, Method::POST, "tokens", Some(body)).await.status(), 422);
 
     let fault = json!({"fault": "delay", "milliseconds": 1});
     assert_eq!(call(&tenant, Method::PUT, "fault", Some(fault.clone())).await.status(), 204);
-    let told: Value = call(&tenant, Method::GET, "fault", None).await.json().await.unwrap();
-    assert_eq!(told, fault);
+    let current: Value = call(&tenant, Method::GET, "fault", None).await.json().await.unwrap();
+    assert_eq!(current, fault);
     call(&tenant, Method::DELETE, "fault", None).await;
-    let told: Value = call(&tenant, Method::GET, "fault", None).await.json().await.unwrap();
-    assert_eq!(told, Value::Null);
+    let current: Value = call(&tenant, Method::GET, "fault", None).await.json().await.unwrap();
+    assert_eq!(current, Value::Null);
 
     call(&tenant, Method::PUT, "mcp", Some(json!({"enabled": false}))).await;
     let url = format!("{}/.well-known/oauth-authorization-server/oauth/2.1", tenant.auth_url());
@@ -78,7 +78,7 @@ async fn the_api_mints_and_sets_faults_and_switches_mcp() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_cannot_use_the_api() {
+async fn the_api_rejects_requests_from_pages_of_other_origins() {
     let tenant = start().await;
     let id = tenant.person_of_role("HR").unwrap().id;
     let url = format!("{}/admin/api/people/{id}/disable", tenant.auth_url());
@@ -99,22 +99,22 @@ async fn pages_of_other_origins_cannot_use_the_api() {
 }
 
 #[tokio::test]
-async fn the_page_changes_people_and_says_so() {
+async fn the_page_changes_people_and_confirms_it() {
     let tenant = start().await;
     let token = token_of(&tenant, "HR");
     let person = tenant.person_of_role("HR").unwrap();
     let url = format!("{}/admin", tenant.auth_url());
     let mut browser = Browser::default();
     let page = browser.get(&url).await.text().await.unwrap();
-    assert!(page.contains("1 grant") && page.contains("What each role may grant"));
-    for (action, said) in [
+    assert!(page.contains("1 grant") && page.contains("What each role can grant"));
+    for (action, confirmation) in [
         ("disable", "is disabled"),
         ("enable", "is enabled"),
         ("role", "now has the role Support"),
         ("revoke", "All tokens of"),
     ] {
         let form = [
-            ("form_token", hidden(&page, "form_token")),
+            ("form_token", hidden_field(&page, "form_token")),
             ("person", person.id.clone()),
             ("action", action.to_owned()),
             ("role", "Support".to_owned()),
@@ -124,19 +124,19 @@ async fn the_page_changes_people_and_says_so() {
         assert_eq!(response.status(), 303);
         let next = format!("{}{}", tenant.auth_url(), location(&response));
         let page = browser.get(&next).await.text().await.unwrap();
-        assert!(page.contains(said), "{page}");
+        assert!(page.contains(confirmation), "{page}");
     }
     assert_eq!(introspect(&tenant, &token).await["active"], false);
 }
 
 #[tokio::test]
-async fn a_form_of_the_page_needs_its_token_and_a_known_action() {
+async fn a_form_of_the_page_requires_its_token_and_a_known_action() {
     let tenant = start().await;
     let id = tenant.person_of_role("HR").unwrap().id;
     let url = format!("{}/admin", tenant.auth_url());
     let mut browser = Browser::default();
     let page = browser.get(&url).await.text().await.unwrap();
-    let token = hidden(&page, "form_token");
+    let token = hidden_field(&page, "form_token");
     let form = [("person", id.as_str()), ("action", "disable")];
     assert_eq!(browser.post(&url, &form).await.status(), 403);
     let form = [("form_token", token.as_str()), ("person", &id), ("action", "disable")];

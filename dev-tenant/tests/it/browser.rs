@@ -1,4 +1,4 @@
-//! A browser without scripts, and a client that sends it places.
+//! A browser without JavaScript, and the requests of an OAuth client.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:41999/callback";
 
-/// Keeps the session cookie and follows no redirect by itself.
+/// A browser that stores the session cookie and follows no redirects.
 #[derive(Clone, Default)]
 pub(crate) struct Browser {
     cookie: Option<String>,
@@ -42,7 +42,7 @@ impl Browser {
         response
     }
 
-    /// Opens the authorization page and logs a person of `role` in. Answers the consent page.
+    /// Opens the authorization page, logs in as the first person of a role, and returns the consent page.
     pub(crate) async fn log_in(&mut self, tenant: &DevTenant, query: &str, role: &str) -> String {
         let url = format!("{}/oauth/2.1/authorize?{query}", tenant.auth_url());
         let page = self.get(&url).await.text().await.unwrap();
@@ -51,26 +51,26 @@ impl Browser {
             .post(
                 &format!("{}/oauth/2.1/login", tenant.auth_url()),
                 &[
-                    ("form_token", &hidden(&page, "form_token")),
-                    ("request", &hidden(&page, "request")),
+                    ("form_token", &hidden_field(&page, "form_token")),
+                    ("request", &hidden_field(&page, "request")),
                     ("person", &person.id),
                 ],
             )
             .await;
-        assert_eq!(response.status(), 303, "logging in goes back to the request");
+        assert_eq!(response.status(), 303, "a login redirects to the authorization request");
         let next = format!("{}{}", tenant.auth_url(), location(&response));
         let response = self.get(&next).await;
         assert_eq!(response.status(), 200);
         response.text().await.unwrap()
     }
 
-    /// Sends the consent form of a page, with everything ticked that can be.
+    /// Sends the consent form of a page with all scopes selected.
     pub(crate) async fn decide(&mut self, tenant: &DevTenant, page: &str, decision: &str) -> Response {
-        let scopes = ticked(page);
+        let scopes = selected_scopes(page);
         self.decide_with(tenant, page, decision, &scopes).await
     }
 
-    /// Sends the consent form of a page with these scopes ticked.
+    /// Sends the consent form of a page with these scopes selected.
     pub(crate) async fn decide_with(
         &mut self,
         tenant: &DevTenant,
@@ -78,21 +78,21 @@ impl Browser {
         decision: &str,
         scopes: &[String],
     ) -> Response {
-        let (token, request) = (hidden(page, "form_token"), hidden(page, "request"));
+        let (token, request) = (hidden_field(page, "form_token"), hidden_field(page, "request"));
         let mut form = vec![("form_token", token.as_str()), ("request", request.as_str()), ("decision", decision)];
         form.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
         let url = format!("{}/oauth/2.1/consent", tenant.auth_url());
         self.post(&url, &form).await
     }
 
-    /// The whole way, to the parameters that the client gets.
+    /// Logs in and allows a request. Returns the parameters of the redirect to the client.
     pub(crate) async fn allow(&mut self, tenant: &DevTenant, query: &str, role: &str) -> HashMap<String, String> {
         let page = self.log_in(tenant, query, role).await;
-        answer(&self.decide(tenant, &page, "allow").await)
+        redirect_params(&self.decide(tenant, &page, "allow").await)
     }
 }
 
-/// Registers a public client with refresh tokens and answers its id.
+/// Registers a public client with refresh tokens and returns its id.
 pub(crate) async fn register(tenant: &DevTenant) -> String {
     let registration = register_as(
         tenant,
@@ -114,7 +114,7 @@ pub(crate) async fn register_as(tenant: &DevTenant, metadata: &Value) -> Respons
     http().post(url).json(metadata).send().await.unwrap()
 }
 
-/// A good authorization request, with some parameters changed, or left out where empty.
+/// Returns the query of a valid authorization request with changed parameters. An empty value omits the parameter.
 pub(crate) fn request(client_id: &str, changes: &[(&str, &str)]) -> String {
     let mut params = vec![
         ("response_type", "code"),
@@ -127,7 +127,7 @@ pub(crate) fn request(client_id: &str, changes: &[(&str, &str)]) -> String {
         ("scope", "employees:read:public payroll:read:all"),
     ];
     for (name, value) in changes {
-        params.retain(|(known, _)| known != name);
+        params.retain(|(existing, _)| existing != name);
         if !value.is_empty() {
             params.push((name, value));
         }
@@ -160,23 +160,23 @@ pub(crate) fn location(response: &Response) -> String {
     response.headers()[LOCATION].to_str().unwrap().to_owned()
 }
 
-/// The parameters that a redirect to the client carries.
-pub(crate) fn answer(response: &Response) -> HashMap<String, String> {
+/// Returns the parameters of a redirect to the client.
+pub(crate) fn redirect_params(response: &Response) -> HashMap<String, String> {
     assert_eq!(response.status(), 303);
     let url = Url::parse(&location(response)).unwrap();
     assert!(url.as_str().starts_with(REDIRECT), "{url}");
     url.query_pairs().into_owned().collect()
 }
 
-/// The value of a hidden field.
-pub(crate) fn hidden(page: &str, name: &str) -> String {
+/// Returns the value of a hidden field.
+pub(crate) fn hidden_field(page: &str, name: &str) -> String {
     let field = format!("name=\"{name}\" value=\"");
     let value = page.split(&field).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
     unescape(value.split('"').next().unwrap())
 }
 
-/// The scopes whose boxes are ticked, or that are sent along anyway.
-pub(crate) fn ticked(page: &str) -> Vec<String> {
+/// Returns the scopes that are selected on a consent page, or that it has as hidden fields.
+pub(crate) fn selected_scopes(page: &str) -> Vec<String> {
     let values = page.split("name=\"scope\" value=\"").skip(1);
     values.map(|rest| unescape(rest.split('"').next().unwrap())).collect()
 }

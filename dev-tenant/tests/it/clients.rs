@@ -1,4 +1,4 @@
-//! Registration, and client ID metadata documents.
+//! Tests of client registration and client ID metadata documents.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,7 +9,7 @@ use crate::browser::{Browser, REDIRECT, redeem, register, register_as, request};
 use crate::support::{http, start};
 
 #[tokio::test]
-async fn a_registration_says_what_was_registered() {
+async fn a_registration_response_contains_what_was_registered() {
     let tenant = start().await;
     let response = register_as(
         &tenant,
@@ -25,16 +25,16 @@ async fn a_registration_says_what_was_registered() {
     .await;
     assert_eq!(response.status(), 201);
     assert_eq!(response.headers()["cache-control"], "no-store");
-    let told: Value = response.json().await.unwrap();
-    assert_eq!(told["client_name"], "Inspector");
-    assert_eq!(told["grant_types"], json!(["authorization_code", "refresh_token"]));
-    assert_eq!(told["client_secret_expires_at"], 0);
-    assert!(told["client_secret"].as_str().unwrap().len() >= 43);
-    assert!(told.get("software_id").is_none());
+    let registration: Value = response.json().await.unwrap();
+    assert_eq!(registration["client_name"], "Inspector");
+    assert_eq!(registration["grant_types"], json!(["authorization_code", "refresh_token"]));
+    assert_eq!(registration["client_secret_expires_at"], 0);
+    assert!(registration["client_secret"].as_str().unwrap().len() >= 43);
+    assert!(registration.get("software_id").is_none());
 }
 
 #[tokio::test]
-async fn a_registration_that_would_leak_is_refused() {
+async fn rejects_invalid_or_unsafe_client_metadata() {
     let tenant = start().await;
     for (metadata, error) in [
         (json!({}), "invalid_redirect_uri"),
@@ -52,15 +52,15 @@ async fn a_registration_that_would_leak_is_refused() {
     ] {
         let response = register_as(&tenant, &metadata).await;
         assert_eq!(response.status(), 400, "{metadata}");
-        let told: Value = response.json().await.unwrap();
-        assert_eq!(told["error"], error, "{metadata}");
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["error"], error, "{metadata}");
     }
     let huge = json!({"redirect_uris": [REDIRECT], "x": "x".repeat(100_000)});
     assert!(register_as(&tenant, &huge).await.status().is_client_error());
 }
 
 #[tokio::test]
-async fn registration_can_be_switched_off() {
+async fn registration_can_be_disabled() {
     let tenant = DevTenant::builder(TenantConfig::sample()).registration(false).start().await.unwrap();
     let response = register_as(&tenant, &json!({"redirect_uris": [REDIRECT]})).await;
     assert_eq!(response.status(), 404);
@@ -83,20 +83,20 @@ async fn only_allowed_redirect_uris_can_be_registered() {
 }
 
 #[tokio::test]
-async fn many_registrations_push_out_clients_without_tokens_only() {
+async fn many_registrations_evict_only_clients_without_tokens() {
     let tenant = start().await;
     let client = register(&tenant).await;
-    let answer = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
+    let redirect = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
     let http = http();
     let url = format!("{}/oauth/2.1/register", tenant.auth_url());
     for _ in 0..1010 {
         let metadata = json!({"redirect_uris": [REDIRECT]});
         assert_eq!(http.post(&url).json(&metadata).send().await.unwrap().status(), 201);
     }
-    assert_eq!(redeem(&tenant, &client, &answer["code"]).await.0, 200);
+    assert_eq!(redeem(&tenant, &client, &redirect["code"]).await.0, 200);
 }
 
-/// Serves one document at `/client.json` until it is dropped; answers its address.
+/// Serves a document at `/client.json` until the runtime stops. Returns its URL.
 async fn serve_document(status: &'static str, document: impl FnOnce(&str) -> String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/client.json", listener.local_addr().unwrap());
@@ -120,7 +120,7 @@ async fn with_documents() -> DevTenant {
     DevTenant::builder(TenantConfig::sample()).client_id_metadata_documents(true).start().await.unwrap()
 }
 
-fn good_document(address: &str) -> String {
+fn valid_document(address: &str) -> String {
     json!({
         "client_id": address,
         "client_name": "Documented client",
@@ -132,37 +132,37 @@ fn good_document(address: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_metadata_document_is_a_client_where_switched_on() {
-    let address = serve_document("200 OK", good_document).await;
-    let off = start().await;
+async fn a_metadata_document_is_a_client_if_enabled() {
+    let address = serve_document("200 OK", valid_document).await;
+    let disabled = start().await;
     let url = |tenant: &DevTenant| format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&address, &[]));
-    assert_eq!(http().get(url(&off)).send().await.unwrap().status(), 400);
+    assert_eq!(http().get(url(&disabled)).send().await.unwrap().status(), 400);
 
-    let on = with_documents().await;
-    let page = http().get(url(&on)).send().await.unwrap().text().await.unwrap();
+    let enabled = with_documents().await;
+    let page = http().get(url(&enabled)).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Documented client"), "{page}");
-    let answer = Browser::default().allow(&on, &request(&address, &[]), "HR").await;
-    let (status, tokens) = redeem(&on, &address, &answer["code"]).await;
+    let redirect = Browser::default().allow(&enabled, &request(&address, &[]), "HR").await;
+    let (status, tokens) = redeem(&enabled, &address, &redirect["code"]).await;
     assert_eq!(status, 200, "{tokens}");
     assert!(tokens.get("refresh_token").is_some());
-    let metadata = format!("{}/.well-known/oauth-authorization-server/oauth/2.1", on.auth_url());
+    let metadata = format!("{}/.well-known/oauth-authorization-server/oauth/2.1", enabled.auth_url());
     let metadata: Value = http().get(metadata).send().await.unwrap().json().await.unwrap();
     assert_eq!(metadata["client_id_metadata_document_supported"], true);
 }
 
 #[tokio::test]
-async fn a_bad_metadata_document_is_told_to_the_person() {
+async fn an_invalid_metadata_document_is_shown_to_the_person() {
     let tenant = with_documents().await;
-    let other_client = |_: &str| good_document("https://other.example.com/client.json");
-    let with_secret = |address: &str| good_document(address).replace("none", "client_secret_post");
-    let too_large = |address: &str| format!("{}{}", good_document(address), " ".repeat(20_000));
+    let other_client = |_: &str| valid_document("https://other.example.com/client.json");
+    let with_secret = |address: &str| valid_document(address).replace("none", "client_secret_post");
+    let too_large = |address: &str| format!("{}{}", valid_document(address), " ".repeat(20_000));
     let addresses = [
         serve_document("200 OK", other_client).await,
         serve_document("200 OK", with_secret).await,
         serve_document("200 OK", too_large).await,
         serve_document("200 OK", |_| "{".to_owned()).await,
-        serve_document("302 Found", good_document).await,
-        serve_document("404 Not Found", good_document).await,
+        serve_document("302 Found", valid_document).await,
+        serve_document("404 Not Found", valid_document).await,
         "http://client.example.com/client.json".to_owned(),
     ];
     for address in addresses {

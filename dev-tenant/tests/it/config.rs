@@ -1,8 +1,8 @@
-//! What a `tenant.toml` may hold, and what its errors say.
+//! Tests of the validation of `tenant.toml`.
 
 use toolgate_dev_tenant::TenantConfig;
 
-const GOOD: &str = r#"
+const VALID: &str = r#"
 [organization]
 id = "org"
 name = "Org"
@@ -23,59 +23,59 @@ role = "Reader"
 "#;
 
 fn error(from: &str, to: &str) -> String {
-    assert!(GOOD.contains(from));
-    let text = GOOD.replacen(from, to, 1);
+    assert!(VALID.contains(from));
+    let text = VALID.replacen(from, to, 1);
     TenantConfig::from_toml(&text).unwrap_err().to_string()
 }
 
 #[test]
-fn the_sample_has_the_companys_matrix() {
+fn the_sample_has_ten_scopes_and_four_roles_of_two_people() {
     let config = TenantConfig::sample();
     assert_eq!(config.scopes().len(), 10);
     let roles: Vec<_> = config.roles().iter().map(|role| (role.name.as_str(), role.scopes.len())).collect();
     assert_eq!(roles, [("Management", 5), ("HR", 3), ("Engineering", 4), ("Support", 5)]);
     for role in config.roles() {
-        let staff = config.people().iter().filter(|who| who.role == role.name);
-        assert!(staff.count() >= 2, "{}", role.name);
+        let people = config.people().iter().filter(|person| person.role == role.name);
+        assert!(people.count() >= 2, "{}", role.name);
     }
 }
 
 #[test]
-fn a_role_with_an_unknown_scope_is_named_with_its_line() {
+fn rejects_a_role_with_an_unknown_scope_and_names_its_line() {
     let message = error(r#"scopes = ["a:read"]"#, r#"scopes = ["a:reed"]"#);
     assert!(message.contains("line 12"), "{message}");
     assert!(message.contains("Reader") && message.contains("a:reed"), "{message}");
 }
 
 #[test]
-fn a_person_with_an_unknown_role_is_told_the_roles() {
+fn rejects_a_person_with_an_unknown_role_and_lists_the_roles() {
     let message = error(r#"role = "Reader""#, r#"role = "Writer""#);
     assert!(message.contains("line 18"), "{message}");
     assert!(message.contains("Writer") && message.contains("Reader"), "{message}");
 }
 
 #[test]
-fn doubled_names_are_refused() {
+fn rejects_duplicate_names() {
     let scope = "[[scopes]]\nname = \"a:read\"\ndescription = \"Read a.\"\n";
     let message = error(scope, &scope.repeat(2));
-    assert!(message.contains("scope `a:read` stands twice"), "{message}");
+    assert!(message.contains("duplicate scope `a:read`"), "{message}");
     let message = error(r#"["a:read"]"#, r#"["a:read", "a:read"]"#);
-    assert!(message.contains("stands twice"), "{message}");
+    assert!(message.contains("duplicate scope of the role"), "{message}");
     let second = "[[people]]\nid = \"p1\"\nname = \"B\"\nemail = \"b@example.com\"\nrole = \"Reader\"\n[[people]]";
     let message = error("[[people]]", second);
-    assert!(message.contains("person id `p1` stands twice"), "{message}");
+    assert!(message.contains("duplicate person id `p1`"), "{message}");
 }
 
 #[test]
-fn illegal_and_empty_values_are_refused() {
+fn rejects_invalid_scope_tokens_and_empty_values() {
     let message = error(r#"name = "a:read""#, r#"name = "a read""#);
-    assert!(message.contains("no scope token"), "{message}");
+    assert!(message.contains("not a scope token"), "{message}");
     let message = error(r#"id = "p1""#, r#"id = """#);
     assert!(message.contains("person id is empty"), "{message}");
 }
 
 #[test]
-fn unknown_keys_and_broken_toml_name_their_line() {
+fn rejects_unknown_keys_and_invalid_toml_and_names_the_line() {
     let message = error("name = \"Org\"", "title = \"Org\"");
     assert!(message.contains("line 4"), "{message}");
     let message = error("[[roles]]", "[[roles]");

@@ -1,24 +1,41 @@
-//! State in a file outlives the tenant.
+//! Tests of the data file.
 
-use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use toolgate_dev_tenant::{DataError, DevTenant, TenantConfig, TenantData};
 
 use crate::browser::{Browser, redeem, register, request, token};
-use crate::support::{introspect, token_of};
+use crate::support::{http, introspect, token_of};
 
-async fn start_with(folder: &TempDir) -> DevTenant {
-    let data = TenantData::open(folder.path().join("tenant.db")).await.unwrap();
+const HEADER: &str = "{\"format\":\"toolgate-dev-tenant\",\"version\":1}\n";
+
+fn path_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("tenant.jsonl")
+}
+
+async fn start_with(path: &Path) -> DevTenant {
+    let data = TenantData::open(path).unwrap();
     DevTenant::builder(TenantConfig::sample()).data(data).start().await.unwrap()
 }
 
+/// Returns the changes in a data file: all lines but the header.
+fn changes(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.strip_prefix(HEADER).unwrap().lines();
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 #[tokio::test]
-async fn clients_tokens_people_and_credentials_outlive_a_restart() {
+async fn clients_tokens_people_and_credentials_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let first = start_with(&folder).await;
+    let path = path_in(&folder);
+    let first = start_with(&path).await;
     let client = register(&first).await;
-    let answer = Browser::default().allow(&first, &request(&client, &[]), "HR").await;
-    let (_, tokens) = redeem(&first, &client, &answer["code"]).await;
+    let redirect = Browser::default().allow(&first, &request(&client, &[]), "HR").await;
+    let (_, tokens) = redeem(&first, &client, &redirect["code"]).await;
     let (revoked, minted) = (token_of(&first, "Support"), token_of(&first, "Engineering"));
     first.revoke_all(&first.person_of_role("Support").unwrap().id).unwrap();
     let promoted = first.person_of_role("Engineering").unwrap().id;
@@ -26,7 +43,7 @@ async fn clients_tokens_people_and_credentials_outlive_a_restart() {
     let secret = first.introspection_client_secret().to_owned();
     first.shutdown().await;
 
-    let second = start_with(&folder).await;
+    let second = start_with(&path).await;
     assert_eq!(second.introspection_client_secret(), secret);
     assert_eq!(introspect(&second, &revoked).await, json!({"active": false}));
     assert_eq!(introspect(&second, &minted).await["org_role"], "Management");
@@ -36,68 +53,175 @@ async fn clients_tokens_people_and_credentials_outlive_a_restart() {
         ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
     ];
     assert_eq!(token(&second, &refresh).await.0, 200);
-    let (status, _) = redeem(&second, &client, &answer["code"]).await;
+    let (status, _) = redeem(&second, &client, &redirect["code"]).await;
     assert_eq!(status, 400, "a code stays spent");
     second.shutdown().await;
 
-    let third = start_with(&folder).await;
+    let third = start_with(&path).await;
     let access = tokens["access_token"].as_str().unwrap();
-    let told = introspect(&third, access).await;
-    assert_eq!(told, json!({"active": false}), "the replay's revocation was kept");
+    let introspection = introspect(&third, access).await;
+    assert_eq!(introspection, json!({"active": false}), "the replay in the second run revoked the grant");
 }
 
 #[tokio::test]
-async fn no_token_is_in_the_file() {
+async fn a_change_is_on_disk_before_its_response() {
     let folder = tempfile::tempdir().unwrap();
-    let tenant = start_with(&folder).await;
+    let path = path_in(&folder);
+    let running = start_with(&path).await;
+    let client = register(&running).await;
+    // The copy is what a crash would leave.
+    let copy = folder.path().join("copy.jsonl");
+    fs::copy(&path, &copy).unwrap();
+
+    let restarted = start_with(&copy).await;
+    let url = format!("{}/oauth/2.1/authorize?{}", restarted.auth_url(), request(&client, &[]));
+    assert_eq!(http().get(url).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn no_token_is_stored_in_plain_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let tenant = start_with(&path_in(&folder)).await;
     let token = token_of(&tenant, "HR");
     tenant.shutdown().await;
-    for file in std::fs::read_dir(folder.path()).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+    for file in fs::read_dir(folder.path()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
         let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
         assert!(!found);
     }
 }
 
 #[tokio::test]
-async fn a_file_serves_one_tenant_at_a_time() {
+async fn a_file_is_locked_while_a_tenant_uses_it() {
     let folder = tempfile::tempdir().unwrap();
-    let first = start_with(&folder).await;
-    let path = folder.path().join("tenant.db");
-    let error = TenantData::open(&path).await.unwrap_err();
-    assert!(error.to_string().contains("no other tenant"), "{error}");
+    let path = path_in(&folder);
+    let first = start_with(&path).await;
+    let error = TenantData::open(&path).unwrap_err();
+    assert!(matches!(error, DataError::InUse(_)), "{error}");
     first.shutdown().await;
-    TenantData::open(&path).await.unwrap();
+    let second = TenantData::open(&path).unwrap();
+    assert!(matches!(TenantData::open(&path), Err(DataError::InUse(_))));
+    drop(second);
+    TenantData::open(&path).unwrap();
 }
 
 #[tokio::test]
-async fn other_files_are_left_as_they_are() {
+async fn opening_a_file_compacts_it() {
     let folder = tempfile::tempdir().unwrap();
-    let text = folder.path().join("notes.txt");
-    std::fs::write(&text, "not a database, but long enough to be mistaken for a header of one".repeat(20)).unwrap();
-    let before = std::fs::read(&text).unwrap();
-    assert!(TenantData::open(&text).await.is_err());
-    assert_eq!(std::fs::read(&text).unwrap(), before);
+    let path = path_in(&folder);
+    let tenant = start_with(&path).await;
+    let person = tenant.person_of_role("HR").unwrap().id;
+    for role in ["Support", "HR", "Engineering", "Management"] {
+        tenant.set_role(&person, role).unwrap();
+    }
+    let (kept, revoked) = (token_of(&tenant, "HR"), token_of(&tenant, "Support"));
+    tenant.revoke_all(&tenant.person_of_role("Support").unwrap().id).unwrap();
+    tenant.shutdown().await;
+    let before = changes(&path);
+    assert!(before.iter().any(|change| change.get("delete").is_some()), "{before:?}");
+    drop(TenantData::open(&path).unwrap());
 
-    let foreign = folder.path().join("company.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&foreign).create_if_missing(true);
-    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::raw_sql("CREATE TABLE employee (id)").execute(&pool).await.unwrap();
-    pool.close().await;
-    assert!(matches!(TenantData::open(&foreign).await, Err(DataError::NotATenants(_))));
-    let missing = TenantData::open(folder.path().join("no/such/folder.db")).await;
+    let after = changes(&path);
+    let kinds: Vec<_> = after.iter().map(|change| change["put"]["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["access_token", "credentials", "grant", "person"]);
+    let files = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 1, "the temporary file was renamed");
+    let tenant = start_with(&path).await;
+    assert_eq!(introspect(&tenant, &kept).await["active"], true);
+    assert_eq!(introspect(&tenant, &revoked).await["active"], false);
+    assert_eq!(tenant.people().iter().find(|found| found.id == person).unwrap().role, "Management");
+}
+
+#[tokio::test]
+async fn an_incomplete_last_line_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(&folder);
+    let tenant = start_with(&path).await;
+    let token = token_of(&tenant, "HR");
+    tenant.shutdown().await;
+    let mut text = fs::read_to_string(&path).unwrap();
+    let lines = text.lines().count();
+    text.push_str("{\"delete\":{\"kind\":\"acc");
+    fs::write(&path, text).unwrap();
+
+    let tenant = start_with(&path).await;
+    assert_eq!(introspect(&tenant, &token).await["active"], true);
+    token_of(&tenant, "HR");
+    tenant.shutdown().await;
+    assert_eq!(changes(&path).len() + 1, lines + 2, "further changes follow the last complete line");
+}
+
+#[test]
+fn a_corrupt_line_is_an_error_that_names_the_file_and_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(&folder);
+    let valid = "{\"put\":{\"kind\":\"person\",\"key\":\"1\",\"record\":{}}}\n";
+    for corrupt in ["not JSON\n", "\n", "{\"rename\":{}}\n", "{\"put\":{\"kind\":\"person\"}}\n"] {
+        let text = format!("{HEADER}{valid}{corrupt}{valid}");
+        fs::write(&path, &text).unwrap();
+        let error = TenantData::open(&path).unwrap_err();
+        assert!(matches!(error, DataError::Corrupt { line: 3, .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("tenant.jsonl") && message.contains("line 3"), "{message}");
+        assert!(message.contains("remove this line"), "{message}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "the file is unchanged");
+        // The last line, too, if it is complete.
+        fs::write(&path, format!("{HEADER}{valid}{corrupt}")).unwrap();
+        assert!(matches!(TenantData::open(&path), Err(DataError::Corrupt { line: 3, .. })));
+    }
+}
+
+#[test]
+fn files_of_other_programs_and_newer_versions_are_rejected_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    for text in [
+        "notes\n".repeat(200).as_str(),
+        "x".repeat(2000).as_str(),
+        "SQLite format 3\0",
+        "{\"format\":\"other\",\"version\":1}\n",
+        "{}\n",
+    ] {
+        fs::write(&path, text).unwrap();
+        let error = TenantData::open(&path).unwrap_err();
+        assert!(matches!(error, DataError::NotTenantData(_)), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    let newer = HEADER.replace('1', "2");
+    fs::write(&path, &newer).unwrap();
+    assert!(matches!(TenantData::open(&path), Err(DataError::Newer { version: 2, .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no other file was created");
+    let missing = TenantData::open(folder.path().join("no/such/folder.jsonl"));
     assert!(matches!(missing, Err(DataError::Open { .. })));
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_file_is_its_owners_only() {
+async fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
-    let _tenant = start_with(&folder).await;
-    for file in std::fs::read_dir(folder.path()).unwrap() {
+    let path = path_in(&folder);
+    // Compaction also restricts a file that was created with other permissions.
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let _existing = start_with(&path).await;
+    let _new = start_with(&folder.path().join("new.jsonl")).await;
+    for file in fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{:?}", file.file_name());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_stays_a_link_to_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (path_in(&folder), folder.path().join("link.jsonl"));
+    fs::write(&path, "").unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    drop(TenantData::open(&link).unwrap());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&path).unwrap(), HEADER);
 }

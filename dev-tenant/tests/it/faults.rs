@@ -1,4 +1,4 @@
-//! Every fault shows on the wire, and is gone once cleared.
+//! Tests of the faults of the introspection endpoint.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toolgate_dev_tenant::Fault;
 
 #[tokio::test]
-async fn server_errors_and_rate_limits_have_their_status() {
+async fn status_faults_return_their_status_until_cleared() {
     let tenant = start().await;
     let token = token_of(&tenant, "HR");
     tenant.set_fault(Fault::ServerError);
@@ -23,7 +23,7 @@ async fn server_errors_and_rate_limits_have_their_status() {
 }
 
 #[tokio::test]
-async fn a_redirect_points_elsewhere() {
+async fn the_redirect_fault_returns_a_location() {
     let tenant = start().await;
     tenant.set_fault(Fault::Redirect);
     let response = introspect_response(&tenant, "x").await;
@@ -32,7 +32,7 @@ async fn a_redirect_points_elsewhere() {
 }
 
 #[tokio::test]
-async fn malformed_json_is_no_json() {
+async fn the_malformed_json_fault_returns_invalid_json() {
     let tenant = start().await;
     tenant.set_fault(Fault::MalformedJson);
     let text = introspect_response(&tenant, &token_of(&tenant, "HR")).await.text().await.unwrap();
@@ -41,7 +41,7 @@ async fn malformed_json_is_no_json() {
 }
 
 #[tokio::test]
-async fn an_oversized_answer_is_as_large_as_asked() {
+async fn the_oversized_fault_adds_the_padding() {
     let tenant = start().await;
     tenant.set_fault(Fault::oversized());
     let body = introspect_response(&tenant, &token_of(&tenant, "HR")).await.bytes().await.unwrap();
@@ -49,13 +49,13 @@ async fn an_oversized_answer_is_as_large_as_asked() {
 }
 
 #[tokio::test]
-async fn answers_are_spoilt_in_one_member() {
+async fn member_faults_change_one_member() {
     let tenant = start().await;
     let token = token_of(&tenant, "HR");
     tenant.set_fault(Fault::MissingAudience);
-    let answer = introspect(&tenant, &token).await;
-    assert!(answer.get("aud").is_none());
-    assert_eq!(answer["active"], true);
+    let response = introspect(&tenant, &token).await;
+    assert!(response.get("aud").is_none());
+    assert_eq!(response["active"], true);
 
     tenant.set_fault(Fault::ScopeAsArray);
     assert_eq!(
@@ -64,26 +64,26 @@ async fn answers_are_spoilt_in_one_member() {
     );
 
     tenant.set_fault(Fault::ExpiredButActive);
-    let answer = introspect(&tenant, &token).await;
-    assert_eq!(answer["active"], true);
-    assert!(answer["exp"].as_u64() < answer["iat"].as_u64());
+    let response = introspect(&tenant, &token).await;
+    assert_eq!(response["active"], true);
+    assert!(response["exp"].as_u64() < response["iat"].as_u64());
 
     tenant.set_fault(Fault::MissingActive);
     assert!(introspect(&tenant, &token).await.get("active").is_none());
 }
 
 #[tokio::test]
-async fn a_delayed_answer_is_right() {
+async fn a_delayed_response_is_correct() {
     let tenant = start().await;
     tenant.set_fault(Fault::delay(Duration::from_millis(60)));
     let before = Instant::now();
-    let answer = introspect(&tenant, &token_of(&tenant, "HR")).await;
-    assert_eq!(answer["active"], true);
+    let response = introspect(&tenant, &token_of(&tenant, "HR")).await;
+    assert_eq!(response["active"], true);
     assert!(before.elapsed() >= Duration::from_millis(60));
 }
 
 #[tokio::test]
-async fn a_hanging_request_ends_with_the_tenant() {
+async fn a_hanging_request_ends_when_the_tenant_stops() {
     let tenant = start().await;
     tenant.set_fault(Fault::Hang);
     let url = format!("{}/oauth/2.1/introspect", tenant.auth_url());
@@ -95,5 +95,5 @@ async fn a_hanging_request_ends_with_the_tenant() {
     assert!(!hanging.is_finished());
     tenant.shutdown().await;
     let ended = tokio::time::timeout(Duration::from_secs(10), hanging).await;
-    assert!(ended.is_ok(), "the request was cut off");
+    assert!(ended.is_ok(), "the request was aborted");
 }

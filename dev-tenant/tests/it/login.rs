@@ -1,88 +1,89 @@
-//! Logging in, consenting, and getting tokens for it.
+//! Tests of login, consent and the token endpoint.
 
 use serde_json::{Value, json};
 use toolgate_dev_tenant::{DevTenant, IssuerVariant, TenantConfig};
 
 use crate::browser::{
-    Browser, CHALLENGE, REDIRECT, VERIFIER, answer, redeem, register, register_as, request, ticked, token,
+    Browser, CHALLENGE, REDIRECT, VERIFIER, redeem, redirect_params, register, register_as, request, selected_scopes,
+    token,
 };
 use crate::support::{RESOURCE, http, introspect, start};
 
 #[tokio::test]
-async fn hr_logs_in_and_gets_what_hr_may_grant() {
+async fn a_login_grants_the_requested_scopes_of_the_role() {
     let tenant = start().await;
     let client = register(&tenant).await;
-    let answer = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
-    assert_eq!(answer["state"], "st&te");
-    assert!(!answer.contains_key("iss"));
-    let (status, tokens) = redeem(&tenant, &client, &answer["code"]).await;
+    let redirect = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
+    assert_eq!(redirect["state"], "st&te");
+    assert!(!redirect.contains_key("iss"));
+    let (status, tokens) = redeem(&tenant, &client, &redirect["code"]).await;
     assert_eq!(status, 200, "{tokens}");
     assert_eq!(tokens["token_type"], "Bearer");
     assert_eq!(tokens["expires_in"], 3600);
     assert_eq!(tokens["scope"], "employees:read:public payroll:read:all");
-    let told = introspect(&tenant, tokens["access_token"].as_str().unwrap()).await;
-    assert_eq!(told["active"], true);
-    assert_eq!(told["aud"], RESOURCE);
-    assert_eq!(told["client_id"], client);
-    assert_eq!(told["org_role"], "HR");
+    let introspection = introspect(&tenant, tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!(introspection["active"], true);
+    assert_eq!(introspection["aud"], RESOURCE);
+    assert_eq!(introspection["client_id"], client);
+    assert_eq!(introspection["org_role"], "HR");
 }
 
 #[tokio::test]
-async fn a_scope_that_the_role_lacks_is_shown_and_not_granted() {
+async fn a_scope_that_the_role_lacks_is_shown_but_not_granted() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "Engineering").await;
     assert!(page.contains("not yours to allow") && page.contains("payroll:read:all"), "{page}");
-    assert_eq!(ticked(&page), ["employees:read:public"]);
-    // Who sends it nevertheless gets no more.
+    assert_eq!(selected_scopes(&page), ["employees:read:public"]);
+    // Sending the scope in the form does not grant it.
     let sent = ["employees:read:public", "payroll:read:all"].map(str::to_owned);
-    let answer = answer(&browser.decide_with(&tenant, &page, "allow", &sent).await);
-    let (_, tokens) = redeem(&tenant, &client, &answer["code"]).await;
+    let redirect = redirect_params(&browser.decide_with(&tenant, &page, "allow", &sent).await);
+    let (_, tokens) = redeem(&tenant, &client, &redirect["code"]).await;
     assert_eq!(tokens["scope"], "employees:read:public");
 }
 
 #[tokio::test]
-async fn an_unticked_scope_is_not_granted() {
+async fn a_deselected_scope_is_not_granted() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
-    let kept = ["payroll:read:all".to_owned()];
-    let granted = answer(&browser.decide_with(&tenant, &page, "allow", &kept).await);
+    let selected = ["payroll:read:all".to_owned()];
+    let granted = redirect_params(&browser.decide_with(&tenant, &page, "allow", &selected).await);
     let (_, tokens) = redeem(&tenant, &client, &granted["code"]).await;
     assert_eq!(tokens["scope"], "payroll:read:all");
 }
 
 #[tokio::test]
-async fn where_scopes_are_not_optional_they_cannot_be_unticked() {
+async fn scopes_that_are_not_optional_cannot_be_deselected() {
     let tenant = DevTenant::builder(TenantConfig::sample()).optional_scopes(false).start().await.unwrap();
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
     assert!(!page.contains("checkbox"));
-    let granted = answer(&browser.decide_with(&tenant, &page, "allow", &[]).await);
+    let granted = redirect_params(&browser.decide_with(&tenant, &page, "allow", &[]).await);
     let (_, tokens) = redeem(&tenant, &client, &granted["code"]).await;
     assert_eq!(tokens["scope"], "employees:read:public payroll:read:all");
 }
 
 #[tokio::test]
-async fn without_scopes_the_role_decides() {
+async fn a_request_without_scopes_grants_all_scopes_of_the_role() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let query = request(&client, &[("scope", "")]);
-    let answer = Browser::default().allow(&tenant, &query, "HR").await;
-    let (_, tokens) = redeem(&tenant, &client, &answer["code"]).await;
+    let redirect = Browser::default().allow(&tenant, &query, "HR").await;
+    let (_, tokens) = redeem(&tenant, &client, &redirect["code"]).await;
     assert_eq!(tokens["scope"], "employees:read:private employees:read:public payroll:read:all");
 }
 
 #[tokio::test]
-async fn denying_and_granting_nothing_are_access_denied() {
+async fn denying_or_granting_nothing_is_access_denied() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
-    let denied = answer(&browser.decide(&tenant, &page, "deny").await);
+    let denied = redirect_params(&browser.decide(&tenant, &page, "deny").await);
     assert_eq!(denied["error"], "access_denied");
     assert_eq!(denied["error_description"], "the person denied the request");
     assert_eq!(denied["state"], "st&te");
@@ -93,14 +94,14 @@ async fn denying_and_granting_nothing_are_access_denied() {
         let mut browser = Browser::default();
         let page = browser.log_in(&tenant, &query, "Support").await;
         assert!(page.contains("nothing to allow") && !page.contains("value=\"allow\""));
-        let denied = answer(&browser.decide(&tenant, &page, decision).await);
+        let denied = redirect_params(&browser.decide(&tenant, &page, decision).await);
         assert_eq!(denied["error"], "access_denied");
-        assert_eq!(denied["error_description"], "the person's role can grant nothing of what was asked for");
+        assert_eq!(denied["error_description"], "the person's role can grant none of the requested scopes");
     }
 }
 
 #[tokio::test]
-async fn the_issuer_is_in_the_answer_where_switched_on() {
+async fn the_response_contains_the_issuer_if_enabled() {
     for (variant, path) in [(IssuerVariant::AtPath, "/oauth/2.1"), (IssuerVariant::AtRoot, "")] {
         let tenant = DevTenant::builder(TenantConfig::sample())
             .issuer_variant(variant)
@@ -109,13 +110,13 @@ async fn the_issuer_is_in_the_answer_where_switched_on() {
             .await
             .unwrap();
         let client = register(&tenant).await;
-        let answer = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
-        assert_eq!(answer["iss"], format!("{}{path}", tenant.auth_url()));
+        let redirect = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
+        assert_eq!(redirect["iss"], format!("{}{path}", tenant.auth_url()));
     }
 }
 
 #[tokio::test]
-async fn a_loopback_port_may_differ_and_nothing_else() {
+async fn only_the_port_of_a_loopback_redirect_uri_may_differ() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let other_port = "http://127.0.0.1:5/callback";
@@ -128,21 +129,21 @@ async fn a_loopback_port_may_differ_and_nothing_else() {
         let url =
             format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[("redirect_uri", wrong)]));
         let response = http().get(url).send().await.unwrap();
-        assert_eq!(response.status(), 400, "{wrong}: told to the person, sent nowhere");
+        assert_eq!(response.status(), 400, "{wrong}: shown to the person without a redirect");
     }
 }
 
 #[tokio::test]
-async fn an_unknown_client_is_told_to_the_person_only() {
+async fn an_unknown_client_is_shown_to_the_person_without_a_redirect() {
     let tenant = start().await;
-    let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request("nobody", &[]));
+    let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request("unknown", &[]));
     let response = http().get(url).send().await.unwrap();
     assert_eq!(response.status(), 400);
     assert!(response.text().await.unwrap().contains("not registered here"));
 }
 
 #[tokio::test]
-async fn errors_of_a_request_go_to_the_client() {
+async fn other_errors_are_sent_to_the_client() {
     let tenant = start().await;
     let client = register(&tenant).await;
     for (changes, error) in [
@@ -161,28 +162,28 @@ async fn errors_of_a_request_go_to_the_client() {
         (&[("scope", "a\"b")], "invalid_scope"),
     ] {
         let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, changes));
-        let answer = answer(&http().get(url).send().await.unwrap());
-        assert_eq!(answer["error"], error, "{changes:?}");
-        assert_eq!(answer["state"], "st&te");
-        assert!(!answer["error_description"].is_empty());
+        let redirect = redirect_params(&http().get(url).send().await.unwrap());
+        assert_eq!(redirect["error"], error, "{changes:?}");
+        assert_eq!(redirect["state"], "st&te");
+        assert!(!redirect["error_description"].is_empty());
     }
-    for doubled in ["scope=x", "state=x", "resource=http://localhost/"] {
-        let query = format!("{}&{doubled}", request(&client, &[]));
+    for duplicate in ["scope=x", "state=x", "resource=http://localhost/"] {
+        let query = format!("{}&{duplicate}", request(&client, &[]));
         let url = format!("{}/oauth/2.1/authorize?{query}", tenant.auth_url());
-        let answer = answer(&http().get(url).send().await.unwrap());
-        assert!(answer["error"].starts_with("invalid_"), "{doubled}");
+        let redirect = redirect_params(&http().get(url).send().await.unwrap());
+        assert!(redirect["error"].starts_with("invalid_"), "{duplicate}");
     }
 }
 
 #[tokio::test]
-async fn a_code_needs_its_verifier_client_redirect_and_resource() {
+async fn a_code_requires_its_verifier_client_redirect_uri_and_resource() {
     let tenant = start().await;
     let (client, other) = (register(&tenant).await, register(&tenant).await);
-    let answer = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
-    let good = [
+    let redirect = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
+    let valid = [
         ("grant_type", "authorization_code"),
         ("client_id", &client),
-        ("code", &answer["code"]),
+        ("code", &redirect["code"]),
         ("redirect_uri", REDIRECT),
         ("code_verifier", VERIFIER),
         ("resource", RESOURCE),
@@ -191,30 +192,30 @@ async fn a_code_needs_its_verifier_client_redirect_and_resource() {
         ("code_verifier", CHALLENGE, "invalid_grant"),
         ("code_verifier", "", "invalid_request"),
         ("client_id", other.as_str(), "invalid_grant"),
-        ("client_id", "nobody", "invalid_client"),
+        ("client_id", "unknown", "invalid_client"),
         ("redirect_uri", "http://127.0.0.1:1/callback", "invalid_grant"),
         ("resource", "http://127.0.0.1:9000/mcp", "invalid_target"),
         ("code", "wrong", "invalid_grant"),
         ("grant_type", "password", "unsupported_grant_type"),
     ] {
-        let form = good.map(|(known, was)| (known, if known == name { value } else { was }));
+        let form = valid.map(|(field, valid)| (field, if field == name { value } else { valid }));
         let (status, body) = token(&tenant, &form).await;
         assert_eq!(body["error"], error, "{name}={value}");
         assert_eq!(status, if error == "invalid_client" { 401 } else { 400 });
     }
-    let without_redirect = good.map(|(name, was)| (name, if name == "redirect_uri" { "" } else { was }));
-    assert_eq!(token(&tenant, &without_redirect).await.0, 200, "as OAuth 2.1 has it");
+    let without_redirect = valid.map(|(field, valid)| (field, if field == "redirect_uri" { "" } else { valid }));
+    assert_eq!(token(&tenant, &without_redirect).await.0, 200, "OAuth 2.1 clients omit it");
 }
 
 #[tokio::test]
-async fn a_code_used_twice_revokes_what_came_of_it() {
+async fn a_replayed_code_revokes_the_tokens_of_its_grant() {
     let tenant = start().await;
     let client = register(&tenant).await;
-    let answer = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
-    let (_, tokens) = redeem(&tenant, &client, &answer["code"]).await;
+    let redirect = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
+    let (_, tokens) = redeem(&tenant, &client, &redirect["code"]).await;
     let access = tokens["access_token"].as_str().unwrap();
     assert_eq!(introspect(&tenant, access).await["active"], true);
-    let (status, again) = redeem(&tenant, &client, &answer["code"]).await;
+    let (status, again) = redeem(&tenant, &client, &redirect["code"]).await;
     assert_eq!((status, &again["error"]), (400, &json!("invalid_grant")));
     assert_eq!(introspect(&tenant, access).await, json!({"active": false}));
     let refresh = tokens["refresh_token"].as_str().unwrap();
@@ -223,12 +224,12 @@ async fn a_code_used_twice_revokes_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn an_expired_code_is_worth_nothing() {
+async fn rejects_an_expired_code() {
     let tenant =
         DevTenant::builder(TenantConfig::sample()).code_lifetime(std::time::Duration::ZERO).start().await.unwrap();
     let client = register(&tenant).await;
-    let answer = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
-    let (status, body) = redeem(&tenant, &client, &answer["code"]).await;
+    let redirect = Browser::default().allow(&tenant, &request(&client, &[]), "HR").await;
+    let (status, body) = redeem(&tenant, &client, &redirect["code"]).await;
     assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")));
 }
 
@@ -239,12 +240,12 @@ async fn refreshed(tenant: &DevTenant, client: &str, refresh: &str, more: &[(&st
 }
 
 async fn tokens_of_hr(tenant: &DevTenant, client: &str) -> Value {
-    let answer = Browser::default().allow(tenant, &request(client, &[]), "HR").await;
-    redeem(tenant, client, &answer["code"]).await.1
+    let redirect = Browser::default().allow(tenant, &request(client, &[]), "HR").await;
+    redeem(tenant, client, &redirect["code"]).await.1
 }
 
 #[tokio::test]
-async fn a_refresh_token_rotates_and_its_reuse_revokes_the_family() {
+async fn a_refresh_token_rotates_and_a_replay_revokes_its_grant() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let first = tokens_of_hr(&tenant, &client).await;
@@ -263,7 +264,7 @@ async fn a_refresh_token_rotates_and_its_reuse_revokes_the_family() {
 }
 
 #[tokio::test]
-async fn a_refresh_can_ask_for_less_but_not_for_more() {
+async fn a_refresh_can_request_fewer_scopes_but_not_more() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let tokens = tokens_of_hr(&tenant, &client).await;
@@ -274,12 +275,12 @@ async fn a_refresh_can_ask_for_less_but_not_for_more() {
     assert_eq!(refreshed(&tenant, &client, refresh, &other).await.1["error"], "invalid_target");
     let less = [("scope", "payroll:read:all")];
     let (status, tokens) = refreshed(&tenant, &client, refresh, &less).await;
-    assert_eq!(status, 200, "a refused refresh uses nothing up: {tokens}");
+    assert_eq!(status, 200, "a rejected refresh does not spend the token: {tokens}");
     assert_eq!(tokens["scope"], "payroll:read:all");
 }
 
 #[tokio::test]
-async fn a_refresh_follows_the_person() {
+async fn a_refresh_applies_changes_to_the_person() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let person = tenant.person_of_role("HR").unwrap().id;
@@ -289,16 +290,16 @@ async fn a_refresh_follows_the_person() {
     assert_eq!(tokens["scope"], "employees:read:public");
     tenant.disable_person(&person).unwrap();
     let refresh = tokens["refresh_token"].as_str().unwrap();
-    let (_, refused) = refreshed(&tenant, &client, refresh, &[]).await;
-    assert_eq!(refused["error"], "invalid_grant");
+    let (_, rejection) = refreshed(&tenant, &client, refresh, &[]).await;
+    assert_eq!(rejection["error"], "invalid_grant");
     tenant.enable_person(&person).unwrap();
     tenant.revoke_all(&person).unwrap();
-    let (_, refused) = refreshed(&tenant, &client, refresh, &[]).await;
-    assert_eq!(refused["error"], "invalid_grant");
+    let (_, rejection) = refreshed(&tenant, &client, refresh, &[]).await;
+    assert_eq!(rejection["error"], "invalid_grant");
 }
 
 #[tokio::test]
-async fn an_expired_refresh_token_is_worth_nothing() {
+async fn rejects_an_expired_refresh_token() {
     let tenant = DevTenant::builder(TenantConfig::sample())
         .refresh_token_lifetime(std::time::Duration::ZERO)
         .start()
@@ -311,7 +312,7 @@ async fn an_expired_refresh_token_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn a_confidential_client_proves_itself_in_either_way_but_in_one() {
+async fn a_confidential_client_authenticates_with_the_header_or_the_form() {
     let tenant = start().await;
     let registration: Value = register_as(&tenant, &json!({"redirect_uris": [REDIRECT]})).await.json().await.unwrap();
     assert_eq!(registration["token_endpoint_auth_method"], "client_secret_basic");
@@ -319,16 +320,16 @@ async fn a_confidential_client_proves_itself_in_either_way_but_in_one() {
     let secret = registration["client_secret"].as_str().unwrap();
     let url = format!("{}/oauth/2.1/token", tenant.auth_url());
     let mut browser = Browser::default();
-    for way in ["none", "wrong", "both", "post", "basic"] {
-        let answer = browser.clone().allow(&tenant, &request(id, &[]), "HR").await;
+    for method in ["none", "wrong", "both", "post", "basic"] {
+        let redirect = browser.clone().allow(&tenant, &request(id, &[]), "HR").await;
         let mut form = vec![
             ("grant_type", "authorization_code"),
             ("client_id", id),
-            ("code", &answer["code"]),
+            ("code", &redirect["code"]),
             ("code_verifier", VERIFIER),
         ];
         let mut call = http().post(&url);
-        match way {
+        match method {
             "wrong" => form.push(("client_secret", "wrong")),
             "post" => form.push(("client_secret", secret)),
             "basic" => call = call.basic_auth(id, Some(secret)),
@@ -341,11 +342,11 @@ async fn a_confidential_client_proves_itself_in_either_way_but_in_one() {
         let response = call.form(&form).send().await.unwrap();
         let status = response.status().as_u16();
         let tokens: Value = response.json().await.unwrap();
-        match way {
+        match method {
             "post" | "basic" => {
                 assert_eq!(status, 200, "{tokens}");
                 let refresh = tokens.get("refresh_token");
-                assert!(refresh.is_none(), "it did not register for refresh tokens");
+                assert!(refresh.is_none(), "the client did not register for refresh tokens");
             }
             "both" => assert_eq!(status, 400),
             _ => assert_eq!((status, &tokens["error"]), (401, &json!("invalid_client"))),
@@ -355,7 +356,7 @@ async fn a_confidential_client_proves_itself_in_either_way_but_in_one() {
 }
 
 #[tokio::test]
-async fn a_client_revokes_its_own_tokens_only() {
+async fn a_client_can_revoke_only_its_own_tokens() {
     let tenant = start().await;
     let (client, other) = (register(&tenant).await, register(&tenant).await);
     let url = format!("{}/oauth/2.1/revoke", tenant.auth_url());
@@ -373,11 +374,11 @@ async fn a_client_revokes_its_own_tokens_only() {
     assert_eq!(revoke(&client, &tokens["refresh_token"]).await, 200);
     let access = tokens["access_token"].as_str().unwrap();
     assert_eq!(introspect(&tenant, access).await["active"], false);
-    assert_eq!(revoke("nobody", &tokens["access_token"]).await, 401);
+    assert_eq!(revoke("unknown", &tokens["access_token"]).await, 401);
 }
 
 #[tokio::test]
-async fn the_token_endpoint_takes_forms_only() {
+async fn the_token_endpoint_accepts_only_forms() {
     let tenant = start().await;
     let url = format!("{}/oauth/2.1/token", tenant.auth_url());
     let response = http().post(url).json(&json!({"grant_type": "x"})).send().await.unwrap();

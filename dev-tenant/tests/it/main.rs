@@ -1,5 +1,5 @@
-//! The tenant over real sockets; one binary, so that it is linked once.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+//! Tests of the tenant over real sockets, in one binary to link once.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admin;
 mod browser;

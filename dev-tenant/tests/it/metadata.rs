@@ -1,4 +1,4 @@
-//! The metadata document, where and how PropelAuth serves it; and where the tenant listens.
+//! Tests of the metadata document and of the address that the tenant listens on.
 
 use crate::support::{http, start};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn get(tenant: &DevTenant, path: &str) -> reqwest::Response {
 }
 
 #[tokio::test]
-async fn the_document_has_the_members_of_a_real_tenants() {
+async fn the_document_has_the_fields_of_propelauth() {
     let tenant = start().await;
     let document: Value = get(&tenant, AT_PATH).await.json().await.unwrap();
     let base = tenant.auth_url();
@@ -51,7 +51,7 @@ async fn the_root_address_is_404() {
 }
 
 #[tokio::test]
-async fn without_mcp_enabled_the_document_is_404() {
+async fn the_document_is_404_while_mcp_is_disabled() {
     let tenant = start().await;
     tenant.set_mcp_enabled(false);
     assert_eq!(get(&tenant, AT_PATH).await.status(), 404);
@@ -60,7 +60,7 @@ async fn without_mcp_enabled_the_document_is_404() {
 }
 
 #[tokio::test]
-async fn browsers_of_any_origin_may_read_the_document_without_cookies() {
+async fn pages_of_any_origin_can_read_the_document_without_cookies() {
     let tenant = start().await;
     let response = http()
         .get(format!("{}{AT_PATH}", tenant.auth_url()))
@@ -73,7 +73,7 @@ async fn browsers_of_any_origin_may_read_the_document_without_cookies() {
 }
 
 #[tokio::test]
-async fn browsers_may_send_credentials_of_a_client_from_any_origin() {
+async fn pages_of_any_origin_can_send_client_credentials() {
     let tenant = start().await;
     for endpoint in ["token", "register", "revoke"] {
         let response = http()
@@ -98,7 +98,7 @@ async fn browsers_may_send_credentials_of_a_client_from_any_origin() {
 }
 
 #[tokio::test]
-async fn a_foreign_host_name_is_refused() {
+async fn rejects_a_host_that_is_not_loopback() {
     let tenant = start().await;
     for (host, status) in [
         ("rebound.example.com", 421),
@@ -114,23 +114,23 @@ async fn a_foreign_host_name_is_refused() {
 }
 
 #[tokio::test]
-async fn an_address_beyond_loopback_is_refused() {
+async fn rejects_an_address_that_is_not_loopback() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let error =
             DevTenant::builder(TenantConfig::sample()).bind(address.parse().unwrap()).start().await.unwrap_err();
-        assert!(matches!(error, BindError::BeyondLoopback(_)), "{error}");
+        assert!(matches!(error, BindError::NotLoopback(_)), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_an_error_that_names_it() {
+async fn a_port_in_use_is_an_error_that_names_the_address() {
     let first = start().await;
     let error = DevTenant::builder(TenantConfig::sample()).bind(first.address()).start().await.unwrap_err();
     assert!(error.to_string().contains(&first.address().to_string()));
 }
 
 #[tokio::test]
-async fn dropping_the_handle_frees_the_port() {
+async fn a_shutdown_frees_the_port() {
     let first = start().await;
     let address = first.address();
     first.shutdown().await;

@@ -1,13 +1,15 @@
-//! What people see, and what other sites cannot do to them.
+//! Tests of the pages and of their protection against other sites.
 
 use reqwest::header::ORIGIN;
 
-use crate::browser::{Browser, REDIRECT, answer, hidden, location, redeem, register, register_as, request};
+use crate::browser::{
+    Browser, REDIRECT, hidden_field, location, redeem, redirect_params, register, register_as, request,
+};
 use crate::support::{http, start};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn every_page_is_sealed_and_says_what_it_is() {
+async fn every_page_has_security_headers_and_names_the_development_tenant() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
@@ -36,7 +38,7 @@ async fn every_page_is_sealed_and_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn the_consent_form_may_end_at_the_redirect_and_nowhere_else() {
+async fn the_consent_form_can_redirect_only_to_the_redirect_uri() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
@@ -48,7 +50,7 @@ async fn the_consent_form_may_end_at_the_redirect_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn what_a_client_says_about_itself_is_text() {
+async fn client_metadata_is_escaped() {
     let tenant = start().await;
     let metadata = json!({
         "client_name": "<img src=x onerror=alert(1)>\"'&",
@@ -64,13 +66,13 @@ async fn what_a_client_says_about_itself_is_text() {
 }
 
 #[tokio::test]
-async fn a_form_without_its_cookie_or_from_another_browser_is_refused() {
+async fn rejects_a_form_without_its_cookie_or_from_another_browser() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut victim = Browser::default();
     let page = victim.log_in(&tenant, &request(&client, &[]), "HR").await;
-    let mut nobody = Browser::default();
-    assert_eq!(nobody.decide(&tenant, &page, "allow").await.status(), 403);
+    let mut without_cookie = Browser::default();
+    assert_eq!(without_cookie.decide(&tenant, &page, "allow").await.status(), 403);
     let mut other = Browser::default();
     let others_page = other.log_in(&tenant, &request(&client, &[]), "HR").await;
     assert_eq!(victim.decide(&tenant, &others_page, "allow").await.status(), 403);
@@ -78,25 +80,26 @@ async fn a_form_without_its_cookie_or_from_another_browser_is_refused() {
 }
 
 #[tokio::test]
-async fn a_form_for_another_request_or_person_is_refused() {
+async fn rejects_a_form_for_another_request_or_person() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
     let more = request(&client, &[("scope", "employees:read:private")]);
     let url = format!("{}/oauth/2.1/consent", tenant.auth_url());
-    let form = [("form_token", hidden(&page, "form_token")), ("request", more), ("decision", "allow".to_owned())];
+    let form =
+        [("form_token", hidden_field(&page, "form_token")), ("request", more), ("decision", "allow".to_owned())];
     let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
     assert_eq!(browser.post(&url, &form).await.status(), 403);
 
-    // Another window logs in as somebody else before the first answers.
+    // Another window logs in as another person before the first form is sent.
     let mut window = browser.clone();
     window.log_in(&tenant, &request(&client, &[("prompt", "login")]), "Support").await;
     assert_eq!(window.decide(&tenant, &page, "allow").await.status(), 403);
 }
 
 #[tokio::test]
-async fn a_form_that_another_site_sends_is_refused() {
+async fn rejects_a_form_from_another_site() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
@@ -105,8 +108,8 @@ async fn a_form_that_another_site_sends_is_refused() {
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
     let page = shown.text().await.unwrap();
     let form = [
-        ("form_token", hidden(&page, "form_token")),
-        ("request", hidden(&page, "request")),
+        ("form_token", hidden_field(&page, "form_token")),
+        ("request", hidden_field(&page, "request")),
         ("person", tenant.person_of_role("HR").unwrap().id),
     ];
     let post = |name: &'static str, value: &'static str| {
@@ -129,7 +132,7 @@ async fn a_form_that_another_site_sends_is_refused() {
 }
 
 #[tokio::test]
-async fn a_doubled_submit_goes_to_the_same_place_until_the_code_is_redeemed() {
+async fn a_repeated_submit_redirects_to_the_same_url_until_the_code_is_redeemed() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
@@ -137,10 +140,10 @@ async fn a_doubled_submit_goes_to_the_same_place_until_the_code_is_redeemed() {
     let first = browser.decide(&tenant, &page, "allow").await;
     let second = browser.decide(&tenant, &page, "allow").await;
     assert_eq!(location(&first), location(&second));
-    // A second thought does not undo the first answer.
+    // Another decision does not change the first one.
     assert_eq!(location(&first), location(&browser.decide(&tenant, &page, "deny").await));
 
-    let code = answer(&first)["code"].clone();
+    let code = redirect_params(&first)["code"].clone();
     let (_, tokens) = redeem(&tenant, &client, &code).await;
     let late = browser.decide(&tenant, &page, "allow").await;
     assert_eq!(late.status(), 200);
@@ -150,7 +153,7 @@ async fn a_doubled_submit_goes_to_the_same_place_until_the_code_is_redeemed() {
 }
 
 #[tokio::test]
-async fn the_back_button_explains_itself_and_can_go_on() {
+async fn navigating_back_explains_the_completed_consent_and_offers_another() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
@@ -167,7 +170,7 @@ async fn the_back_button_explains_itself_and_can_go_on() {
 }
 
 #[tokio::test]
-async fn revoking_logs_a_person_out() {
+async fn revoking_a_person_ends_their_sessions() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
@@ -177,7 +180,7 @@ async fn revoking_logs_a_person_out() {
 }
 
 #[tokio::test]
-async fn a_disabled_person_cannot_log_in_or_answer() {
+async fn a_disabled_person_cannot_log_in_or_consent() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
@@ -188,8 +191,11 @@ async fn a_disabled_person_cannot_log_in_or_answer() {
     let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
     let login = browser.get(&url).await.text().await.unwrap();
     assert!(login.contains("disabled by an administrator"), "{login}");
-    let form =
-        [("form_token", hidden(&login, "form_token")), ("request", hidden(&login, "request")), ("person", person.id)];
+    let form = [
+        ("form_token", hidden_field(&login, "form_token")),
+        ("request", hidden_field(&login, "request")),
+        ("person", person.id),
+    ];
     let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
     let url = format!("{}/oauth/2.1/login", tenant.auth_url());
     assert_eq!(browser.post(&url, &form).await.status(), 400);

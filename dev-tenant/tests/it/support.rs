@@ -1,28 +1,28 @@
-//! What the tests of several files need.
+//! Helpers for the tests.
 
 use serde_json::Value;
 use toolgate_dev_tenant::{DevTenant, Mint, TenantConfig};
 
 pub(crate) const RESOURCE: &str = "http://127.0.0.1:8000/mcp";
 
-/// A tenant of the sample company on a free port.
+/// Starts a tenant of the sample company on a free port.
 pub(crate) async fn start() -> DevTenant {
     DevTenant::builder(TenantConfig::sample()).start().await.unwrap()
 }
 
-/// A token of the first person of a role, with everything that the role holds.
+/// Mints a token for the first person of a role, with all scopes of the role.
 pub(crate) fn token_of(tenant: &DevTenant, role: &str) -> String {
     let person = tenant.person_of_role(role).unwrap();
-    let order = Mint::for_person(person.id).resource(RESOURCE);
-    tenant.mint(&order).unwrap()
+    let mint = Mint::for_person(person.id).resource(RESOURCE);
+    tenant.mint(&mint).unwrap()
 }
 
-/// A client that follows no redirect and uses no proxy.
+/// Returns an HTTP client that follows no redirects and uses no proxy.
 pub(crate) fn http() -> reqwest::Client {
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
 }
 
-/// Sends an introspection with the right credentials.
+/// Sends an introspection request with valid credentials.
 pub(crate) async fn introspect_response(tenant: &DevTenant, token: &str) -> reqwest::Response {
     http()
         .post(format!("{}/oauth/2.1/introspect", tenant.auth_url()))
@@ -33,7 +33,7 @@ pub(crate) async fn introspect_response(tenant: &DevTenant, token: &str) -> reqw
         .unwrap()
 }
 
-/// What introspection says about a token.
+/// Returns the introspection response for a token.
 pub(crate) async fn introspect(tenant: &DevTenant, token: &str) -> Value {
     let response = introspect_response(tenant, token).await;
     assert_eq!(response.status(), 200);

@@ -1,4 +1,4 @@
-//! Changes are sent as PropelAuth sends them.
+//! Tests of webhooks.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{http, start};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// An endpoint that answers each request with the next status, and hands them on.
+/// Starts an endpoint that responds to each request with the next status. Returns its URL and the requests.
 async fn endpoint(statuses: &'static [&'static str]) -> (String, UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhooks", listener.local_addr().unwrap());
@@ -52,8 +52,8 @@ fn header<'a>(request: &'a str, name: &str) -> &'a str {
     request.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap()
 }
 
-/// Checks the signature and answers the body.
-fn verified(request: &str) -> Value {
+/// Checks the signature and returns the body.
+fn verified_body(request: &str) -> Value {
     let body = request.split("\r\n\r\n").nth(1).unwrap();
     let timestamp: i64 = header(request, "svix-timestamp").parse().unwrap();
     let expected =
@@ -63,7 +63,7 @@ fn verified(request: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_change_is_sent_signed_and_with_its_ids() {
+async fn every_change_is_sent_with_a_signature_and_its_ids() {
     let (url, mut requests) = endpoint(&[]).await;
     let tenant = start_with(&url).await;
     let id = tenant.person_of_role("HR").unwrap().id;
@@ -84,40 +84,40 @@ async fn every_change_is_sent_signed_and_with_its_ids() {
         }),
         json!({"event_type": "user.logged_out", "user_id": id}),
     ] {
-        assert_eq!(verified(&next(&mut requests).await), expected);
+        assert_eq!(verified_body(&next(&mut requests).await), expected);
     }
 }
 
 #[tokio::test]
-async fn what_changes_nothing_is_not_sent() {
+async fn an_action_that_changes_nothing_is_not_sent() {
     let (url, mut requests) = endpoint(&[]).await;
     let tenant = start_with(&url).await;
     let id = tenant.person_of_role("HR").unwrap().id;
     tenant.enable_person(&id).unwrap();
     tenant.set_role(&id, "HR").unwrap();
     tenant.disable_person(&id).unwrap();
-    assert_eq!(verified(&next(&mut requests).await)["event_type"], "user.disabled");
+    assert_eq!(verified_body(&next(&mut requests).await)["event_type"], "user.disabled");
 }
 
 #[tokio::test]
-async fn a_failed_delivery_is_sent_again_under_the_same_id() {
+async fn a_failed_delivery_is_retried_with_the_same_id() {
     let (url, mut requests) = endpoint(&["500 Internal Server Error"]).await;
     let tenant = start_with(&url).await;
     tenant.disable_person(&tenant.person_of_role("HR").unwrap().id).unwrap();
     let (first, second) = (next(&mut requests).await, next(&mut requests).await);
-    assert_eq!(verified(&first), verified(&second));
+    assert_eq!(verified_body(&first), verified_body(&second));
     assert_eq!(header(&first, "svix-id"), header(&second, "svix-id"));
 }
 
 #[tokio::test]
-async fn any_event_can_be_sent_through_the_api() {
+async fn the_api_sends_any_event() {
     let (url, mut requests) = endpoint(&[]).await;
     let tenant = start_with(&url).await;
     let api = format!("{}/admin/api/webhooks", tenant.auth_url());
     let event = json!({"event_type": "org.deleted", "org_id": "x"});
     let sent = http().post(&api).json(&event).send().await.unwrap();
     assert_eq!(sent.status(), 202);
-    assert_eq!(verified(&next(&mut requests).await), event);
+    assert_eq!(verified_body(&next(&mut requests).await), event);
     let nameless = http().post(&api).json(&json!({"org_id": "x"})).send().await.unwrap();
     assert_eq!(nameless.status(), 422);
 
@@ -127,7 +127,7 @@ async fn any_event_can_be_sent_through_the_api() {
 }
 
 #[test]
-fn an_endpoint_is_checked_and_its_secret_not_shown() {
+fn rejects_an_invalid_endpoint_and_hides_its_secret() {
     assert!(matches!(WebhookEndpoint::new("ftp://x", SECRET), Err(WebhookError::Url(_))));
     for secret in ["", "whsec_", "whsec_%%%", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
         assert!(matches!(WebhookEndpoint::new("http://localhost/x", secret), Err(WebhookError::Secret)));

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line arguments.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,43 +8,45 @@ use clap::{Parser, ValueEnum};
 const LONG_ABOUT: &str = "\
 The sample company's internal MCP server.
 
-It puts the company's data (a SQLite file) and its source code (a folder) behind MCP tools, and \
-shows each caller only the tools that their token's scopes open. The company is made up: everybody \
-in it is sample data.
+It exposes the company's data (a SQLite file) and source code (a folder) as MCP tools. Each caller \
+sees only the tools that the scopes of their token allow. The company is fictional: all data is \
+sample data.
 
-Tokens come from PropelAuth when the three PROPELAUTH_* variables are set. When none of them is, the \
-server starts a development tenant on this machine, which stands in for PropelAuth, and prints a \
-token for each role.";
+If the variables below configure PropelAuth, PropelAuth issues the tokens. Otherwise the server starts \
+a development tenant on this machine, which replaces PropelAuth, and prints a token for each role.";
 
 const AFTER_LONG_HELP: &str = "\
 Environment:
   PROPELAUTH_AUTH_URL
-          The Auth URL, from the dashboard's page Backend Integration
+          The Auth URL, from the page Backend Integration of the dashboard
   PROPELAUTH_INTROSPECTION_CLIENT_ID, PROPELAUTH_INTROSPECTION_CLIENT_SECRET
           The introspection credentials, from MCP -> Request Validation -> Create Credentials.
-          Set all three variables, or none to use the development tenant
+          Set these and PROPELAUTH_AUTH_URL, or none of the three to use the development tenant
   PROPELAUTH_WEBHOOK_SECRET
-          The signing secret of PropelAuth's webhooks (whsec_...): access then ends when PropelAuth says so
+          The signing secret of PropelAuth's webhooks (whsec_...), which end access immediately
   RUST_LOG
-          What is logged to standard error, such as `debug` or `toolgate=debug,info` [default: info,rmcp=warn]
+          The log filter, such as `debug` or `toolgate=debug,info`; logs go to standard error
+          [default: info,rmcp=warn]
 
 Examples:
-  Try it, with the development tenant:
+  Run with the development tenant:
       internal-server
 
-  See who may call what:
+  Show which role may call which tool:
       internal-server --scope-table
 
-  Let people of a PropelAuth project in, behind a proxy that serves https://mcp.example.com:
+  Run with PropelAuth, behind a proxy that serves https://mcp.example.com:
       export PROPELAUTH_AUTH_URL=https://auth.example.com
       export PROPELAUTH_INTROSPECTION_CLIENT_ID=...
       export PROPELAUTH_INTROSPECTION_CLIENT_SECRET=...
       SERVER_URL=https://mcp.example.com internal-server --bind 0.0.0.0:8000 --repo /srv/code
 
-It exits with 0 when it was stopped by Ctrl-C, with 1 when it cannot start, and with 2 when the command \
-line is wrong.";
+Exit status:
+  0  stopped by Ctrl-C or SIGTERM
+  1  the server could not start
+  2  the command line is invalid";
 
-/// What the command line and the environment say.
+/// The arguments, from the command line and the environment.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "internal-server",
@@ -52,7 +54,7 @@ line is wrong.";
     max_term_width = 100,
     about = "The sample company's internal MCP server",
     long_about = LONG_ABOUT,
-    after_help = "`--help` says more, with examples.",
+    after_help = "Use `--help` for details and examples.",
     after_long_help = AFTER_LONG_HELP,
 )]
 pub struct Cli {
@@ -62,35 +64,35 @@ pub struct Cli {
 
     /// The SQLite file with the company's data
     ///
-    /// It is created and filled with a sample company when there is none yet, and so are the folders
-    /// above it. A relative path starts in the current folder.
+    /// If the file does not exist, the server creates it, including its parent folders, and fills it with
+    /// sample data. A relative path starts in the current folder.
     #[arg(long, value_name = "FILE", default_value = "data/company.db")]
     pub data: PathBuf,
 
     /// The folder that the repository tools read
     ///
-    /// Nothing outside of it can be reached: neither by `..` nor by a symbolic link. Git's own files
-    /// are left out.
+    /// The tools cannot read files outside this folder: they reject `..` and do not follow symbolic
+    /// links. They also do not read Git's own files.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub repo: PathBuf,
 
     /// The public URL of the server, without the path `/mcp`
     ///
-    /// It is what clients are told, and what tokens have to be issued for. When the server listens on
-    /// loopback, the default is `http://` and the address that it listens on. Otherwise there is none.
+    /// Clients connect to this URL, and tokens must be issued for it. On a loopback address it defaults
+    /// to `http://` and that address. On any other address it is required.
     #[arg(long, env = "SERVER_URL", value_name = "URL")]
     pub server_url: Option<String>,
 
-    /// Do not start while something is wrong that keeps tokens from being checked
+    /// Exit if tokens cannot be validated at startup
     ///
-    /// Without it the server starts all the same, says so at `/readyz` and in its log, goes on trying, and
-    /// becomes ready by itself.
+    /// Without this option, the server starts anyway. It reports the problem at `/readyz` and in its log,
+    /// retries, and becomes ready when the check passes.
     #[arg(long)]
-    pub strict: bool,
+    pub require_preflight: bool,
 
-    /// Print every tool with its scopes and hints, and which role sees it, and exit
+    /// Print every tool with its hints, required scopes and roles, and exit
     ///
-    /// `--scope-table=json` prints the same for programs.
+    /// Use `--scope-table=json` for machine-readable output.
     #[arg(
         long,
         value_enum,
@@ -102,12 +104,12 @@ pub struct Cli {
     pub scope_table: Option<TableFormat>,
 }
 
-/// How `--scope-table` prints.
+/// Output format of `--scope-table`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {
-    /// For people
+    /// A table
     Text,
-    /// For programs
+    /// A JSON object
     Json,
 }
 
@@ -122,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_consistent() {
+    fn the_command_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn the_scope_table_is_text_unless_it_says_otherwise() {
+    fn the_scope_table_defaults_to_text() {
         assert_eq!(parse(&[]).unwrap().scope_table, None);
         assert_eq!(parse(&["--scope-table"]).unwrap().scope_table, Some(TableFormat::Text));
         assert_eq!(parse(&["--scope-table=json"]).unwrap().scope_table, Some(TableFormat::Json));
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_variable() {
+    fn the_help_lists_every_environment_variable() {
         let help = Cli::command().render_long_help().to_string();
         for variable in [
             "BIND_ADDR",

@@ -1,4 +1,4 @@
-//! The sample company's internal server: what the README's `cargo run` starts.
+//! The sample company's internal MCP server, which `cargo run` starts at the root of the repository.
 
 mod cli;
 pub mod company;

@@ -1,4 +1,4 @@
-//! The sample company's internal server.
+//! The sample company's internal MCP server.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // rmcp tells of every request three times; the audit record of each call is toolgate's own.
+    // At `info`, rmcp logs every request three times, and toolgate's audit records already cover every call.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,4 +1,4 @@
-//! What `--scope-table` prints: every tool, what it requires, and who of `tenant.toml` sees it.
+//! The table that `--scope-table` prints: every tool, its required scopes, and the roles that may call it.
 
 use std::fmt;
 
@@ -8,27 +8,27 @@ use toolgate_dev_tenant::{Role, TenantConfig};
 
 use crate::SCOPES;
 
-/// The tools of this server, each with the roles that it is open to.
+/// The tools of this server and the roles that may call each of them.
 #[derive(Debug, Clone, Serialize)]
 pub struct RoleTable {
-    /// The roles, in the order of `tenant.toml`.
+    /// Role names, in the order of `tenant.toml`.
     pub roles: Vec<String>,
-    /// The tools, in the order of their names.
+    /// The tools, sorted by name.
     pub tools: Vec<RoleTableRow>,
 }
 
-/// A tool, and who sees it.
+/// A tool and the roles that may call it.
 #[derive(Debug, Clone, Serialize)]
 pub struct RoleTableRow {
-    /// The tool: its name, its scopes, its annotations.
+    /// The tool's name, scopes and annotations.
     #[serde(flatten)]
     pub tool: ToolInfo,
-    /// The roles whose scopes open the tool.
+    /// The roles that hold the scopes that the tool requires.
     pub roles: Vec<String>,
 }
 
 impl RoleTable {
-    /// The table for the roles of a tenant.
+    /// Builds the table for the roles of a tenant.
     pub fn new(tenant: &TenantConfig) -> Self {
         let roles = tenant.roles();
         let tools = ScopeTable::of(&SCOPES)
@@ -36,15 +36,15 @@ impl RoleTable {
             .iter()
             .map(|tool| RoleTableRow {
                 tool: tool.clone(),
-                roles: roles.iter().filter(|role| opens(role, tool)).map(|role| role.name.clone()).collect(),
+                roles: roles.iter().filter(|role| may_call(role, tool)).map(|role| role.name.clone()).collect(),
             })
             .collect();
         Self { roles: roles.iter().map(|role| role.name.clone()).collect(), tools }
     }
 }
 
-/// Whether somebody with this role can get a token that may call the tool.
-fn opens(role: &Role, tool: &ToolInfo) -> bool {
+/// Returns whether a user with this role can get a token that may call the tool.
+fn may_call(role: &Role, tool: &ToolInfo) -> bool {
     tool.scopes.iter().all(|scope| role.grants(scope))
         && (tool.any_scope.is_empty() || tool.any_scope.iter().any(|scope| role.grants(scope)))
 }
@@ -55,8 +55,7 @@ impl fmt::Display for RoleTable {
         lines[0].extend(self.roles.iter().cloned());
         for row in &self.tools {
             let mut line = vec![row.tool.name.to_owned(), row.tool.annotations.to_string(), row.tool.requirement()];
-            let mark = |role: &String| if row.roles.contains(role) { "x" } else { "" };
-            line.extend(self.roles.iter().map(|role| mark(role).to_owned()));
+            line.extend(self.roles.iter().map(|role| if row.roles.contains(role) { "x" } else { "" }.to_owned()));
             lines.push(line);
         }
         let widths: Vec<usize> = (0..lines[0].len())
@@ -79,14 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn every_role_sees_the_tools_of_its_scopes() {
-        let seen = |role: &str| -> Vec<&str> {
+    fn each_role_may_call_the_tools_of_its_scopes() {
+        let tools_of = |role: &str| -> Vec<&str> {
             let table = table();
             let rows = table.tools.iter().filter(|row| row.roles.iter().any(|name| name == role));
             rows.map(|row| row.tool.name).collect()
         };
         assert_eq!(
-            seen("Management"),
+            tools_of("Management"),
             [
                 "analytics_query",
                 "customer_summary",
@@ -98,7 +97,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            seen("HR"),
+            tools_of("HR"),
             [
                 "employee_information_private",
                 "employee_information_public",
@@ -108,7 +107,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            seen("Engineering"),
+            tools_of("Engineering"),
             [
                 "analytics_query",
                 "employee_information_public",
@@ -120,7 +119,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            seen("Support"),
+            tools_of("Support"),
             [
                 "customer_contact",
                 "customer_summary",
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_ticket_update_changes_something() {
+    fn only_ticket_update_is_not_read_only() {
         for row in table().tools {
             let annotations = row.tool.annotations;
             if row.tool.name == "ticket_update" {
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_names_requirements_and_marks_roles() {
+    fn the_text_shows_required_scopes_and_roles() {
         let text = table().to_string();
         let line = |tool: &str| text.lines().find(|line| line.starts_with(tool)).unwrap();
         assert!(line("customer_contact").contains("customers:read:summary and customers:read:contact"));
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_holds_the_same() {
+    fn the_json_shows_required_scopes_and_roles() {
         let json = serde_json::to_value(table()).unwrap();
         assert_eq!(json["roles"], serde_json::json!(["Management", "HR", "Engineering", "Support"]));
         let tools = json["tools"].as_array().unwrap();
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_shows_the_same() {
+    fn the_readme_shows_the_same_table() {
         let readme = include_str!("../README.md");
         let table = table();
         for row in &table.tools {
@@ -176,7 +175,7 @@ mod tests {
             let scopes = if scopes.is_empty() { "any valid token".to_owned() } else { scopes.join(" and ") };
             let marks = table.roles.iter().map(|role| if row.roles.contains(role) { "| x " } else { "| " });
             let line = format!("| `{}` | {scopes} {}|", row.tool.name, marks.collect::<String>());
-            assert!(readme.contains(&line), "the table of README.md has no line {line}");
+            assert!(readme.contains(&line), "README.md lacks the table row {line}");
         }
     }
 }

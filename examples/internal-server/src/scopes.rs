@@ -1,7 +1,7 @@
 use toolgate::Scopes;
 
-/// Every scope of this server, as configured in PropelAuth under MCP -> Org Scopes, and for the
-/// development tenant in `tenant.toml`.
+/// Every scope of this server, as configured in PropelAuth under MCP -> Org Scopes and, for the development tenant,
+/// in `tenant.toml`.
 pub static SCOPES: Scopes = Scopes::new(&[
     "analytics:read:all",
     "code:read:repositories",

@@ -1,8 +1,8 @@
-//! What the server says when it starts.
+//! The welcome banner: the MCP URL, how to connect a client, and the development tenant's tokens.
 
 use std::fmt;
 
-/// Where the tokens come from.
+/// The authorization server that issues the tokens.
 #[derive(Debug, Clone)]
 pub enum TokenSource {
     /// A PropelAuth project.
@@ -14,19 +14,19 @@ pub enum TokenSource {
     DevTenant {
         /// Its Auth URL.
         auth_url: String,
-        /// A token for somebody of each role.
+        /// One token for each role.
         tokens: Vec<RoleToken>,
     },
 }
 
-/// A token for somebody of a role of the development tenant.
+/// A token that the development tenant issued to a person with a role.
 #[derive(Clone)]
 pub struct RoleToken {
-    /// The role.
+    /// The role's name.
     pub role: String,
     /// The person's name.
     pub person: String,
-    /// The token. It is worth something on this machine only, and only while the server runs.
+    /// The token, which is valid only for this process.
     pub token: String,
 }
 
@@ -36,12 +36,12 @@ impl fmt::Debug for RoleToken {
     }
 }
 
-/// The first lines of the server's output.
+/// The banner that the server prints when it starts.
 #[derive(Debug, Clone)]
 pub struct Welcome {
     /// The URL that clients connect to.
     pub mcp_url: String,
-    /// Where the tokens come from.
+    /// The authorization server that issues the tokens.
     pub tokens: TokenSource,
 }
 
@@ -50,11 +50,11 @@ impl fmt::Display for Welcome {
         let url = &self.mcp_url;
         match &self.tokens {
             TokenSource::PropelAuth { auth_url } => {
-                writeln!(f, "Tokens are checked with PropelAuth at {auth_url}.")?;
+                writeln!(f, "Tokens are validated with PropelAuth at {auth_url}.")?;
             }
             TokenSource::DevTenant { auth_url, .. } => {
-                writeln!(f, "No PROPELAUTH_* variable is set: a development tenant stands in for PropelAuth.")?;
-                writeln!(f, "It runs at {auth_url}, on this machine only, and lets anybody in as anybody.")?;
+                writeln!(f, "No PROPELAUTH_* variable is set: using a development tenant instead of PropelAuth.")?;
+                writeln!(f, "It runs at {auth_url}, on this machine only. Any user can log in as any person.")?;
             }
         }
         writeln!(f, "\nMCP URL: {url}\n")?;
@@ -67,7 +67,7 @@ impl fmt::Display for Welcome {
         writeln!(f, r#"  Cursor         in .cursor/mcp.json: {{"mcpServers": {{"company": {{"url": "{url}"}}}}}}"#)?;
         writeln!(f, "  MCP Inspector  npx @modelcontextprotocol/inspector, then Streamable HTTP and the URL")?;
         if let TokenSource::DevTenant { tokens, .. } = &self.tokens {
-            writeln!(f, "\nOr send one of these, as `Authorization: Bearer <token>`, while this server runs:")?;
+            writeln!(f, "\nOr send one of these tokens as `Authorization: Bearer <token>` while this server runs:")?;
             let width =
                 |cell: fn(&RoleToken) -> &str| tokens.iter().map(|token| cell(token).len()).max().unwrap_or(0);
             let (role, person) = (width(|token| &token.role), width(|token| &token.person));
@@ -84,35 +84,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_says_that_a_development_tenant_runs() {
+    fn with_the_development_tenant_the_banner_shows_its_tokens() {
         let token = |role: &str, token: &str| RoleToken {
             role: role.to_owned(),
-            person: format!("Somebody ({role})"),
+            person: format!("Sample ({role})"),
             token: token.to_owned(),
         };
         let welcome = Welcome {
             mcp_url: "http://127.0.0.1:8000/mcp".to_owned(),
             tokens: TokenSource::DevTenant {
                 auth_url: "http://127.0.0.1:9000".to_owned(),
-                tokens: vec![token("HR", "one"), token("Support", "other")],
+                tokens: vec![token("HR", "token-of-hr"), token("Support", "token-of-support")],
             },
         };
         let text = welcome.to_string();
         assert!(text.lines().next().unwrap().contains("development tenant"));
         assert!(text.contains("claude mcp add --transport http company http://127.0.0.1:8000/mcp"));
         assert!(text.contains(r#"{"mcpServers": {"company": {"url": "http://127.0.0.1:8000/mcp"}}}"#));
-        assert!(text.contains("  HR       Somebody (HR)       one\n"));
-        assert!(!format!("{welcome:?}").contains("other"));
+        assert!(text.contains("  HR       Sample (HR)       token-of-hr\n"));
+        assert!(!format!("{welcome:?}").contains("token-of-"));
     }
 
     #[test]
-    fn with_propelauth_there_is_no_token_to_print() {
+    fn with_propelauth_the_banner_shows_no_tokens() {
         let welcome = Welcome {
             mcp_url: "https://mcp.example.com/mcp".to_owned(),
             tokens: TokenSource::PropelAuth { auth_url: "https://auth.example.com".to_owned() },
         };
         let text = welcome.to_string();
-        assert!(text.starts_with("Tokens are checked with PropelAuth at https://auth.example.com."));
+        assert!(text.starts_with("Tokens are validated with PropelAuth at https://auth.example.com."));
         assert!(!text.contains("Bearer"));
     }
 }

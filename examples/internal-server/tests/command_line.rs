@@ -1,5 +1,5 @@
-//! The program as people start it.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The program, started as a process.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod support;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use support::Client;
 
-/// The program, with nothing from the environment of the test.
+/// Returns the command for the program, without the variables that it reads.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_internal-server"));
     command.current_dir(folder);
@@ -23,6 +23,7 @@ fn program(folder: &Path) -> Command {
         "PROPELAUTH_AUTH_URL",
         "PROPELAUTH_INTROSPECTION_CLIENT_ID",
         "PROPELAUTH_INTROSPECTION_CLIENT_SECRET",
+        "PROPELAUTH_WEBHOOK_SECRET",
         "RUST_LOG",
     ] {
         command.env_remove(variable);
@@ -30,8 +31,8 @@ fn program(folder: &Path) -> Command {
     command
 }
 
-/// Runs the program with these variables; for when it cannot start.
-fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+/// Runs the program, which must not start, and returns its error message.
+fn start_error(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let output = program(folder.path()).args(arguments).envs(variables.iter().copied()).output().unwrap();
     let error = stderr(&output);
@@ -46,17 +47,17 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A started program; it ends with the test.
+/// A running program, which is killed on drop.
 struct Running {
     child: Child,
     first_line: String,
     url: String,
-    /// Role and token.
+    /// Tokens by role.
     tokens: BTreeMap<String, String>,
 }
 
 impl Running {
-    /// Starts the program with the development tenant and reads what it prints.
+    /// Starts the program with the development tenant and parses its banner.
     fn start(folder: &Path) -> Self {
         let mut child = program(folder)
             .args(["--bind", "127.0.0.1:0"])
@@ -88,7 +89,7 @@ impl Drop for Running {
 }
 
 #[tokio::test]
-async fn without_propelauth_every_role_gets_a_working_token() {
+async fn the_development_tenant_issues_a_valid_token_for_each_role() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::start(folder.path());
     assert!(running.first_line.contains("development tenant"), "{}", running.first_line);
@@ -107,10 +108,10 @@ async fn without_propelauth_every_role_gets_a_working_token() {
         let client = Client::new(&running.url, &running.tokens[role.as_str().unwrap()]);
         assert_eq!(client.tools().await, expected, "{role}");
 
-        let (_, answer) = client.call("whoami", json!({})).await;
-        let identity = &answer["result"]["structuredContent"];
-        assert_eq!(identity["role"], *role, "{answer}");
-        assert_eq!(identity["tools"], json!(expected), "{answer}");
+        let (_, response) = client.call("whoami", json!({})).await;
+        let identity = &response["result"]["structuredContent"];
+        assert_eq!(identity["role"], *role, "{response}");
+        assert_eq!(identity["tools"], json!(expected), "{response}");
     }
     let (status, _) = Client::new(&running.url, &running.tokens["HR"]).call("ticket_list", json!({})).await;
     assert_eq!(status, 403);
@@ -118,10 +119,10 @@ async fn without_propelauth_every_role_gets_a_working_token() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_stop_signal_ends_it_with_success() {
+async fn sigterm_stops_the_server_with_exit_status_0() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(folder.path());
-    // It answers, so it waits for signals too.
+    // The signal handlers are installed before the first response.
     Client::new(&running.url, &running.tokens["HR"]).tools().await;
     let id = running.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -129,7 +130,7 @@ async fn a_stop_signal_ends_it_with_success() {
 }
 
 #[test]
-fn the_scope_table_is_printed_without_starting_anything() {
+fn the_scope_table_is_printed_without_starting_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let output = program(folder.path())
         .arg("--scope-table")
@@ -145,8 +146,8 @@ fn the_scope_table_is_printed_without_starting_anything() {
 }
 
 #[test]
-fn some_propelauth_variables_are_an_error_that_names_the_missing_ones() {
-    let error = refusal(
+fn the_error_for_incomplete_propelauth_variables_names_the_missing_ones() {
+    let error = start_error(
         &["--bind", "127.0.0.1:0"],
         &[("PROPELAUTH_AUTH_URL", "https://auth.example.com"), ("PROPELAUTH_INTROSPECTION_CLIENT_ID", "")],
     );
@@ -156,12 +157,12 @@ fn some_propelauth_variables_are_an_error_that_names_the_missing_ones() {
 }
 
 #[test]
-fn a_wrong_url_is_an_error_that_names_its_variable() {
+fn the_error_for_an_invalid_url_names_its_variable() {
     for url in ["not a URL", "https://mcp.example.com?x=y", "https://mcp.example.com#x", "http://mcp.example.com"] {
-        let error = refusal(&["--bind", "127.0.0.1:0"], &[("SERVER_URL", url)]);
+        let error = start_error(&["--bind", "127.0.0.1:0"], &[("SERVER_URL", url)]);
         assert!(error.contains("SERVER_URL"), "{error}");
     }
-    let error = refusal(
+    let error = start_error(
         &["--bind", "127.0.0.1:0"],
         &[
             ("PROPELAUTH_AUTH_URL", "http://auth.example.com"),
@@ -173,31 +174,31 @@ fn a_wrong_url_is_an_error_that_names_its_variable() {
 }
 
 #[test]
-fn the_development_tenant_is_for_this_machine_only() {
-    let error = refusal(&["--bind", "0.0.0.0:0"], &[]);
+fn the_development_tenant_requires_a_loopback_address() {
+    let error = start_error(&["--bind", "0.0.0.0:0"], &[]);
     assert!(error.contains("0.0.0.0:0") && error.contains("PROPELAUTH_AUTH_URL"), "{error}");
-    let error = refusal(&["--bind", "127.0.0.1:0"], &[("SERVER_URL", "https://mcp.example.com")]);
+    let error = start_error(&["--bind", "127.0.0.1:0"], &[("SERVER_URL", "https://mcp.example.com")]);
     assert!(error.contains("SERVER_URL") && error.contains("PROPELAUTH_AUTH_URL"), "{error}");
 }
 
 #[test]
-fn a_port_in_use_is_one_sentence() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let error = refusal(&[], &[("BIND_ADDR", &address)]);
+fn the_error_for_a_port_in_use_names_the_address_and_the_option() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let error = start_error(&[], &[("BIND_ADDR", &address)]);
     assert!(error.contains(&address) && error.contains("--bind"), "{error}");
 }
 
 #[test]
-fn data_or_a_repository_that_cannot_be_opened_is_one_sentence() {
-    let error = refusal(&["--bind", "127.0.0.1:0", "--repo", "nowhere"], &[]);
+fn the_error_for_a_path_that_cannot_be_opened_names_the_option() {
+    let error = start_error(&["--bind", "127.0.0.1:0", "--repo", "nowhere"], &[]);
     assert!(error.contains("--repo"), "{error}");
-    let error = refusal(&["--bind", "127.0.0.1:0", "--data", "."], &[]);
+    let error = start_error(&["--bind", "127.0.0.1:0", "--data", "."], &[]);
     assert!(error.contains("--data"), "{error}");
 }
 
 #[test]
-fn a_wrong_command_line_exits_with_2() {
+fn an_invalid_command_line_has_exit_status_2() {
     let folder = tempfile::tempdir().unwrap();
     let output = program(folder.path()).args(["--bind", "somewhere"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -205,23 +206,19 @@ fn a_wrong_command_line_exits_with_2() {
 }
 
 #[test]
-fn a_strict_start_stops_where_propelauth_cannot_be_asked() {
-    let data = tempfile::tempdir().unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    // Nobody listens there once this is dropped.
-    let nobody = format!("http://{}", free.local_addr().unwrap());
-    drop(free);
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_internal-server"))
-        .args(["--bind", "127.0.0.1:0", "--strict", "--data"])
-        .arg(data.path().join("company.db"))
-        .env("PROPELAUTH_AUTH_URL", nobody)
+fn require_preflight_exits_if_propelauth_cannot_be_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    // No server listens on this port after the listener is dropped.
+    let unreachable = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let output = program(folder.path())
+        .args(["--bind", "127.0.0.1:0", "--require-preflight"])
+        .env("PROPELAUTH_AUTH_URL", unreachable)
         .env("PROPELAUTH_INTROSPECTION_CLIENT_ID", "client")
         .env("PROPELAUTH_INTROSPECTION_CLIENT_SECRET", "secret")
-        .env_remove("SERVER_URL")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let stderr = stderr(&output);
     assert!(stderr.contains("error: ") && stderr.contains("PROPELAUTH_AUTH_URL"), "{stderr}");
     assert!(!stderr.contains("secret\n"), "{stderr}");
 }

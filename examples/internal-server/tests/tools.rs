@@ -1,5 +1,5 @@
-//! Every tool, called over HTTP by somebody with all scopes.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Every tool, called over HTTP with a token that has all scopes.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod support;
 
@@ -17,7 +17,7 @@ use toolgate::auth::{Claims, StaticTokens};
 
 use support::Client;
 
-/// A running server with its own company and repository.
+/// A running server with its own database and repository.
 struct Fixture {
     client: Client,
     server: JoinHandle<Result<(), toolgate::Error>>,
@@ -45,20 +45,20 @@ impl Fixture {
         Self { client, server, _folder: folder }
     }
 
-    /// The structured content of a call that succeeds.
-    async fn result(&self, tool: &str, arguments: Value) -> Value {
-        let (status, answer) = self.client.call(tool, arguments).await;
-        assert_eq!(status, 200, "{tool}: {answer}");
-        assert_eq!(answer["result"]["isError"], false, "{tool}: {answer}");
-        answer["result"]["structuredContent"].clone()
+    /// Calls a tool and returns the structured content of its successful result.
+    async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let (status, response) = self.client.call(tool, arguments).await;
+        assert_eq!(status, 200, "{tool}: {response}");
+        assert_eq!(response["result"]["isError"], false, "{tool}: {response}");
+        response["result"]["structuredContent"].clone()
     }
 
-    /// The text of a call that fails.
-    async fn failure(&self, tool: &str, arguments: Value) -> String {
-        let (status, answer) = self.client.call(tool, arguments).await;
-        assert_eq!(status, 200, "{tool}: {answer}");
-        assert_eq!(answer["result"]["isError"], true, "{tool}: {answer}");
-        answer["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+    /// Calls a tool and returns the text of its error result.
+    async fn call_error(&self, tool: &str, arguments: Value) -> String {
+        let (status, response) = self.client.call(tool, arguments).await;
+        assert_eq!(status, 200, "{tool}: {response}");
+        assert_eq!(response["result"]["isError"], true, "{tool}: {response}");
+        response["result"]["content"][0]["text"].as_str().unwrap().to_owned()
     }
 }
 
@@ -69,7 +69,7 @@ impl Drop for Fixture {
 }
 
 #[tokio::test]
-async fn every_tool_gives_structured_content() {
+async fn every_tool_returns_structured_content() {
     let fixture = Fixture::start().await;
     let mut called = Vec::new();
     for (tool, arguments, pointer, expected) in [
@@ -97,7 +97,7 @@ async fn every_tool_gives_structured_content() {
         ),
         ("whoami", json!({}), "/user_id", json!("user_1")),
     ] {
-        let result = fixture.result(tool, arguments).await;
+        let result = fixture.call(tool, arguments).await;
         assert_eq!(result.pointer(pointer), Some(&expected), "{tool}: {result}");
         called.push(tool.to_owned());
     }
@@ -105,10 +105,10 @@ async fn every_tool_gives_structured_content() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_with_a_way_on() {
+async fn an_error_for_missing_data_says_what_to_request_instead() {
     let fixture = Fixture::start().await;
     for (tool, arguments, expected) in [
-        ("analytics_query", json!({"metric": "signups", "from": "2026-09-02", "to": "2026-09-01"}), "exchange them"),
+        ("analytics_query", json!({"metric": "signups", "from": "2026-09-02", "to": "2026-09-01"}), "swap them"),
         ("analytics_query", json!({"metric": "signups", "from": "2025-01-01", "to": "2026-09-01"}), "at most 366"),
         (
             "analytics_query",
@@ -138,13 +138,13 @@ async fn what_is_not_there_is_said_with_a_way_on() {
             "use ticket_list",
         ),
     ] {
-        let text = fixture.failure(tool, arguments).await;
+        let text = fixture.call_error(tool, arguments).await;
         assert!(text.contains(expected), "{tool}: {text}");
     }
 }
 
 #[tokio::test]
-async fn arguments_out_of_format_or_range_reach_no_tool() {
+async fn rejects_arguments_with_an_invalid_format_or_range() {
     let fixture = Fixture::start().await;
     for (tool, arguments, argument) in [
         ("analytics_query", json!({"metric": "secrets", "from": "2026-09-01", "to": "2026-09-01"}), "/metric"),
@@ -161,22 +161,22 @@ async fn arguments_out_of_format_or_range_reach_no_tool() {
         ("repository_search", json!({"query": ""}), "/query"),
         ("revenue_report", json!({"quarter": "2026-Q5"}), "/quarter"),
         ("ticket_update", json!({"ticket_id": "tkt_0001", "status": "closed", "comment": ""}), "/comment"),
-        ("whoami", json!({"as": "somebody"}), "as"),
+        ("whoami", json!({"as": "user_2"}), "as"),
     ] {
-        let text = fixture.failure(tool, arguments).await;
+        let text = fixture.call_error(tool, arguments).await;
         assert!(text.contains("input schema") && text.contains(argument), "{tool}: {text}");
     }
 }
 
 #[tokio::test]
-async fn an_update_shows_in_the_list_and_names_its_author() {
+async fn an_update_records_its_author_and_changes_the_list() {
     let fixture = Fixture::start().await;
     let arguments = json!({"ticket_id": "tkt_0005", "status": "waiting", "comment": "Which browser is it?"});
-    let update = fixture.result("ticket_update", arguments).await;
+    let update = fixture.call("ticket_update", arguments).await;
     assert_eq!(update["history"][0]["author"], "user_1");
     assert_eq!(update["history"][0]["comment"], "Which browser is it?");
 
-    let list = fixture.result("ticket_list", json!({"status": "waiting"})).await;
+    let list = fixture.call("ticket_list", json!({"status": "waiting"})).await;
     let tickets = list["tickets"].as_array().unwrap();
     let ticket = tickets.iter().find(|ticket| ticket["ticket_id"] == "tkt_0005").unwrap();
     assert_eq!(ticket["comments"], 1);

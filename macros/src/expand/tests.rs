@@ -1,58 +1,53 @@
-//! What the macros write, for shapes of tools that differ. A change of generated code is a change of these snapshots:
-//! `cargo insta review`, or `INSTA_UPDATE=always cargo test -p toolgate-macros`, and read the diff.
+//! Snapshots of the generated code, one for each kind of tool.
+//!
+//! After a change of the generated code, run `INSTA_UPDATE=always cargo test -p toolgate-macros` and read the diff.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Expr, File, Item, Stmt, parse_quote};
 
-/// The expansion as rustfmt would print it.
-fn expand(arguments: TokenStream, function: TokenStream) -> String {
-    print(super::tool(arguments, function))
-}
-
-fn print(expansion: TokenStream) -> String {
+/// Formats an expansion like rustfmt.
+fn format(expansion: TokenStream) -> String {
     let mut file: File = syn::parse2(expansion).expect("the expansion is a list of items");
-    file.items.iter_mut().for_each(show_descriptor);
+    file.items.iter_mut().for_each(unwrap_submit);
     prettyplease::unparse(&file)
 }
 
-/// A printer leaves what is inside a macro's braces as it is, so the descriptor is taken out of them.
-fn show_descriptor(item: &mut Item) {
+/// Replaces `submit! { descriptor }` by a constant, because prettyplease does not format the input of a macro.
+fn unwrap_submit(item: &mut Item) {
     let Item::Const(constant) = item else { return };
     let Expr::Block(block) = &mut *constant.expr else { return };
     for statement in &mut block.block.stmts {
         if let Stmt::Macro(submit) = statement {
             let descriptor: Expr = submit.mac.parse_body().expect("`submit!` has an expression");
-            *statement = parse_quote!(const SUBMITTED: ::toolgate::ToolDescriptor = #descriptor;);
+            *statement = parse_quote!(const SUBMITTED: ::toolgate::__private::ToolDescriptor = #descriptor;);
         }
     }
 }
 
-fn assert(name: &str, expansion: &str) {
-    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!(name, expansion);
-    });
-}
-
+/// Compares an expansion with the snapshot that is named like the test.
 macro_rules! assert_expansion {
-    ($name:literal, #[tool($($argument:tt)*)] $($function:tt)*) => {
-        assert($name, &expand(quote!($($argument)*), quote!($($function)*)))
+    (#[tool($($argument:tt)*)] $($function:tt)*) => {
+        assert_expansion!(super::tool(quote!($($argument)*), quote!($($function)*)))
+    };
+    ($expansion:expr) => {
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format($expansion));
+        })
     };
 }
 
 #[test]
-fn the_smallest_tool() {
+fn minimal_tool() {
     assert_expansion!(
-        "the_smallest_tool",
         #[tool(authenticated)]
         async fn ping() {}
     );
 }
 
 #[test]
-fn arguments_and_states() {
+fn arguments_and_state() {
     assert_expansion!(
-        "arguments_and_states",
         #[tool(scopes = "employees:read:public", read_only)]
         /// Return an employee's public information.
         pub async fn employee_information_public(
@@ -69,37 +64,39 @@ fn arguments_and_states() {
 }
 
 #[test]
-fn every_argument_of_the_attribute() {
+fn every_attribute_argument() {
     assert_expansion!(
-        "every_argument_of_the_attribute",
         #[tool(
             scopes("a:read", "b:read"),
             any_scope("c:read", "d:read"),
             scopes_in = policy::SCOPES,
             name = "every.argument",
             title = "Every argument",
-            description = "Takes all of them.",
+            description = "Has every argument of the attribute.",
+            read_only = false,
             destructive,
+            idempotent = true,
             open_world = false,
             guard(office_hours, own_department),
-            visible_to = is_somebody,
-            timeout = "30s",
+            visible_to = is_employee,
+            timeout = "1m 30s 250ms",
+            concurrency = 4,
+            audit("ticket_id"),
             meta = json!({ "cost": 3 }),
             crate = gate::toolgate,
         )]
-        async fn every_argument() -> String {
+        async fn every_argument(ticket_id: String) -> String {
             body()
         }
     );
 }
 
 #[test]
-fn arguments_through_derives() {
+fn derived_arguments() {
     assert_expansion!(
-        "arguments_through_derives",
         #[tool(scopes = "employees:read:public")]
         async fn employee_search(
-            /// What to look for.
+            /// Text to search for.
             query: String,
             #[serde(default = "ten")]
             #[schemars(range(min = 1, max = 50))]
@@ -113,9 +110,8 @@ fn arguments_through_derives() {
 }
 
 #[test]
-fn all_arguments_in_one() {
+fn flattened_argument() {
     assert_expansion!(
-        "all_arguments_in_one",
         #[tool(scopes = "employees:read:public")]
         #[cfg(feature = "raw")]
         async fn raw(#[serde(flatten)] arguments: JsonObject) {}
@@ -123,9 +119,8 @@ fn all_arguments_in_one() {
 }
 
 #[test]
-fn a_refused_tool_is_errors_and_the_function() {
+fn invalid_tool_expands_to_its_errors_and_the_function() {
     assert_expansion!(
-        "a_refused_tool",
         #[tool(name = "look up", read_only = 7)]
         async fn profile(#[arg(header = "Region")] region: String, name: &str) -> String {
             body()
@@ -134,14 +129,11 @@ fn a_refused_tool_is_errors_and_the_function() {
 }
 
 #[test]
-fn a_checked_scope() {
-    let here = crate::scope::expand(quote!("employees:read:private"));
-    let elsewhere = crate::scope::expand(quote!("employees:read:private", in policy::SCOPES));
-    assert(
-        "a_checked_scope",
-        &print(quote!(
-            const HERE: Scope = #here;
-            const ELSEWHERE: Scope = #elsewhere;
-        )),
-    );
+fn scope_macro() {
+    let crate_list = crate::scope::expand(quote!("employees:read:private"));
+    let named_list = crate::scope::expand(quote!("employees:read:private", in policy::SCOPES));
+    assert_expansion!(quote!(
+        const CRATE_LIST: Scope = #crate_list;
+        const NAMED_LIST: Scope = #named_list;
+    ));
 }

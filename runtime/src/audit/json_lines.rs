@@ -12,8 +12,8 @@ use tracing_subscriber::{Layer, layer::Context};
 
 use super::{
     TARGET,
-    file::{RotatingFile, Rotation},
     queue::Queue,
+    rotating_file::{RotatingFile, Rotation},
 };
 
 thread_local! {
@@ -212,7 +212,7 @@ mod tests {
     use serde_json::{Value, json};
     use tracing_subscriber::{layer::SubscriberExt, registry};
 
-    use super::{super::file::rotated_files, *};
+    use super::{super::rotating_file::rotated_files, *};
 
     fn lines(path: &Path) -> Vec<Value> {
         let mut files = rotated_files(path).unwrap();

@@ -1,35 +1,41 @@
-//! The record of every decision: who asked for what, and what came of it.
+//! The audit log: one record for every decision.
 //!
 //! Each decision is one [`tracing`] event with the target [`TARGET`] and the level `INFO`: every call of a tool, every
-//! list, and every request that was refused at the gate. The fields are plain, so any subscriber can take them; those
-//! that do not apply are left out.
+//! list, and every rejected request except the 429 responses that any client can cause without a token. Any subscriber
+//! can consume the fields. A field that does not apply is absent.
 //!
-//! | field | what |
+//! | field | value |
 //! |---|---|
-//! | `outcome` | `completed`, `listed`, `insufficient_scope`, ...: how it ended |
-//! | `request_id` | the JSON-RPC id |
-//! | `trace_id` | of the W3C trace context, from `_meta` or the header `traceparent` |
-//! | `user`, `organization`, `role`, `client` | the caller, as the authorization server names them |
-//! | `tool` | the tool that was called |
+//! | `outcome` | how the request ended: `completed`, `listed`, `insufficient_scope`, ... |
+//! | `request_id` | JSON-RPC id |
+//! | `trace_id` | id of the W3C trace context, from `_meta` or from the header `traceparent` |
+//! | `user`, `organization`, `role`, `client` | the caller, as named by the authorization server |
+//! | `tool` | name of the tool |
 //! | `required`, `missing` | scopes, separated by spaces |
-//! | `tools` | how many tools a list had |
-//! | `arguments` | JSON: the arguments that the tool opted in by name, `#[tool(.., audit("ticket_id"))]` |
-//! | `latency_us` | from the request's arrival, in microseconds |
+//! | `tools` | number of tools in a list |
+//! | `arguments` | JSON object of the arguments that the tool opted in to record, `#[tool(.., audit("ticket_id"))]` |
+//! | `latency_us` | time since the request was received, in microseconds |
 //!
-//! There is never a token in it, and no argument that was not opted in. What a caller can choose is cut to 256 bytes, and
-//! control characters and those that change how a line reads are replaced, so nobody can write records of their own.
+//! A record never holds a token, nor an argument that was not opted in. Text that a caller controls is cut to 256 bytes,
+//! and control characters and characters that change the direction of a line are replaced, so a caller cannot forge
+//! records.
 //!
-//! With the feature `audit-file`, `JsonLines` writes the events to a file.
+//! With the feature `audit-file`, `JsonLines` writes the records to a file.
 
-#[cfg(feature = "audit-file")]
-mod file;
 #[cfg(feature = "audit-file")]
 mod json_lines;
 #[cfg(feature = "audit-file")]
 mod queue;
+mod reason;
+mod record;
+#[cfg(feature = "audit-file")]
+mod rotating_file;
+mod sanitize;
 
 #[cfg(feature = "audit-file")]
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
+pub(crate) use reason::{CallOutcome, Reason};
+pub(crate) use record::{AuditLog, CallRecord, RequestInfo, TraceId, audited_arguments};
 
-/// The target of the events.
+/// Target of the audit events.
 pub const TARGET: &str = "toolgate::audit";

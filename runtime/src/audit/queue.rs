@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::file::{Pending, RotatingFile};
+use super::rotating_file::{Pending, RotatingFile};
 use crate::metrics;
 
 /// How much waits for the disk, in bytes. Who records more than that waits too: what cannot be recorded is not done.
@@ -143,7 +143,7 @@ fn lost(lines: usize, error: &io::Error) {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::{super::file::Rotation, *};
+    use super::{super::rotating_file::Rotation, *};
 
     #[test]
     fn a_full_disk_makes_those_who_record_wait_and_the_end_comes_nevertheless() {

@@ -1,121 +1,131 @@
-//! From a token to a caller.
+//! Authenticator: from a bearer token to the caller, through the token cache, the other replicas and the validator.
 
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
-use super::{Audience, BearerToken, Caller, Claims, Peers, TokenCache, Upstream, ValidationError, cache::Answer};
+use super::{
+    Audience, BearerToken, Caller, Claims, GuardedValidator, Replicator, TokenCache, ValidationError,
+    token_cache::LoadedCaller,
+};
 use crate::scope::ScopeIndex;
 
-/// What a token without a matching audience is worth. The default, and the only safe answer, is nothing.
+/// Policy for tokens that were not issued for this server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum AudiencePolicy {
+    /// Rejects every token that was not issued for this server.
     #[default]
     ThisServer,
+    /// Accepts also tokens with an unknown audience.
     ThisServerOrUnknown,
+    /// Accepts tokens with any audience.
     Any,
 }
 
-/// Turns tokens into callers: remembered or asked about, with the checks that hold for every validator.
+/// Returns the callers of tokens, and applies the checks that do not depend on the validator.
 pub(crate) struct Authenticator {
-    upstream: Upstream,
+    validator: GuardedValidator,
     cache: TokenCache,
     index: Arc<ScopeIndex>,
     resource: String,
-    audience: AudiencePolicy,
-    peers: Option<Arc<dyn Peers>>,
+    audience_policy: AudiencePolicy,
+    replicator: Option<Arc<dyn Replicator>>,
 }
 
 impl Authenticator {
     pub(crate) fn new(
-        upstream: Upstream,
+        validator: GuardedValidator,
         cache: TokenCache,
         index: Arc<ScopeIndex>,
         resource: String,
-        audience: AudiencePolicy,
+        audience_policy: AudiencePolicy,
     ) -> Self {
-        Self { upstream, cache, index, resource, audience, peers: None }
+        Self { validator, cache, index, resource, audience_policy, replicator: None }
     }
 
-    /// Hears and tells these about revocations and tokens.
-    pub(crate) fn with_peers(mut self, peers: Option<Arc<dyn Peers>>) -> Self {
-        self.cache = self.cache.with_peers(peers.clone());
-        self.peers = peers;
+    /// Shares revocations and introspection responses with the other replicas.
+    pub(crate) fn with_replicator(mut self, replicator: Option<Arc<dyn Replicator>>) -> Self {
+        self.cache = self.cache.with_replicator(replicator.clone());
+        self.replicator = replicator;
         self
     }
 
+    /// Returns the caller of a token.
+    ///
     /// # Errors
     ///
-    /// Whatever is unexpected ends in one of the two refusals, never in a caller.
+    /// Returns [`ValidationError::Inactive`] if the token is not valid for this server, and
+    /// [`ValidationError::Unavailable`] if this could not be determined.
     pub(crate) async fn authenticate(&self, token: &BearerToken) -> Result<Arc<Caller>, ValidationError> {
-        self.cache.get(token, || self.ask(token)).await
+        self.cache.get(token, || self.load(token)).await
     }
 
-    /// The authorization server was found to answer.
-    pub(crate) fn answers_again(&self) {
-        self.upstream.answers_again();
+    /// Closes the circuit breaker. Call this if the authorization server responds again.
+    pub(crate) fn close_circuit(&self) {
+        self.validator.close_circuit();
     }
 
-    async fn ask(&self, token: &BearerToken) -> Result<Answer, ValidationError> {
-        if let Some(answer) = self.ask_peers(token).await {
-            return Ok(answer);
+    async fn load(&self, token: &BearerToken) -> Result<LoadedCaller, ValidationError> {
+        if let Some(loaded) = self.load_from_replicas(token).await {
+            return Ok(loaded);
         }
-        // Before the question, as everything that its answer is measured by.
-        let place = self.peers.as_ref().and_then(|peers| peers.place());
-        let asked_at = Instant::now();
-        let claims = self.upstream.validate(token).await?;
-        self.check(&claims)?;
-        if let (Some(peers), Some(place)) = (&self.peers, place) {
-            peers.share(token, &place, asked_at, &claims);
+        // Before the introspection request is sent: the response does not reflect later revocations.
+        let position = self.replicator.as_ref().and_then(|replicator| replicator.position());
+        let requested_at = Instant::now();
+        let claims = self.validator.validate(token).await?;
+        self.check_claims(&claims)?;
+        if let (Some(replicator), Some(position)) = (&self.replicator, position) {
+            replicator.share(token, &position, requested_at, &claims);
         }
-        Ok(self.caller(&claims).into())
+        Ok(self.new_caller(&claims).into())
     }
 
-    /// What another replica was told, if it passes every check of this one.
-    async fn ask_peers(&self, token: &BearerToken) -> Option<Answer> {
-        let answer = self.peers.as_ref()?.answer(token).await?;
-        self.check(&answer.claims).ok()?;
-        Some(Answer { caller: self.caller(&answer.claims), asked: Some((answer.since, answer.asked_at)) })
+    /// Loads the introspection response of another replica, if it passes the checks of this one.
+    async fn load_from_replicas(&self, token: &BearerToken) -> Option<LoadedCaller> {
+        let shared = self.replicator.as_ref()?.shared_introspection(token).await?;
+        self.check_claims(&shared.claims).ok()?;
+        let caller = self.new_caller(&shared.claims);
+        Some(LoadedCaller { caller, requested: Some((shared.epoch, shared.requested_at)) })
     }
 
-    fn caller(&self, claims: &Claims) -> Arc<Caller> {
+    fn new_caller(&self, claims: &Claims) -> Arc<Caller> {
         Arc::new(Caller::new(claims, Arc::clone(&self.index)))
     }
 
-    fn check(&self, claims: &Claims) -> Result<(), ValidationError> {
+    fn check_claims(&self, claims: &Claims) -> Result<(), ValidationError> {
         if claims.is_expired(SystemTime::now()) {
-            tracing::debug!(user = claims.subject, "refused a token that has expired");
+            tracing::debug!(user = claims.subject, "rejected a token that has expired");
             return Err(ValidationError::Inactive);
         }
         self.check_audience(claims)
     }
 
-    /// RFC 8707 and MCP: a token that was issued for another resource is refused.
+    /// Rejects a token that was issued for another resource (RFC 8707; MCP, Token Audience Binding and Validation).
     fn check_audience(&self, claims: &Claims) -> Result<(), ValidationError> {
-        let accepted = match &claims.audience {
+        let is_accepted = match &claims.audience {
             Audience::Verified => true,
-            Audience::Unknown => self.audience != AudiencePolicy::ThisServer,
+            Audience::Unknown => self.audience_policy != AudiencePolicy::ThisServer,
             Audience::Resources(resources) => {
-                self.audience == AudiencePolicy::Any
-                    || resources.iter().any(|resource| same_resource(resource, &self.resource))
+                self.audience_policy == AudiencePolicy::Any
+                    || resources.iter().any(|resource| is_same_resource(resource, &self.resource))
             }
         };
-        if accepted {
+        if is_accepted {
             return Ok(());
         }
         tracing::warn!(
             user = claims.subject,
             audience = ?claims.audience,
             resource = self.resource,
-            "refused a token that was not issued for this server; if clients do reach this server under another \
-             address, set SERVER_URL to the address that they use"
+            "rejected a token that was not issued for this server; if clients use another URL for this server, set \
+             SERVER_URL to that URL"
         );
         Err(ValidationError::Inactive)
     }
 }
 
-/// A trailing slash does not matter; everything else does.
-fn same_resource(a: &str, b: &str) -> bool {
+/// Compares two resource URLs, ignoring one trailing slash.
+fn is_same_resource(a: &str, b: &str) -> bool {
     a.strip_suffix('/').unwrap_or(a) == b.strip_suffix('/').unwrap_or(b)
 }
 
@@ -124,36 +134,30 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::auth::{CacheLimits, Revocations, StaticTokens, TokenValidator};
+    use crate::auth::{RevocationClock, StaticTokens, TokenCacheConfig, TokenValidator};
 
     fn authenticator(validator: impl TokenValidator, resource: &str, policy: AudiencePolicy) -> Authenticator {
-        let limits = CacheLimits {
-            ttl: Duration::ZERO,
-            inactive_ttl: Duration::ZERO,
-            grace: Duration::ZERO,
-            max_tokens: 1,
-            max_bytes: 1,
-        };
-        let cache = TokenCache::new(limits, Arc::new(Revocations::new(Duration::ZERO)));
-        let upstream = Upstream::new(Arc::new(validator), Arc::default());
-        Authenticator::new(upstream, cache, Arc::default(), resource.to_owned(), policy)
+        let config = TokenCacheConfig { ttl: Some(Duration::ZERO), ..TokenCacheConfig::default() };
+        let cache = TokenCache::new(config, Arc::new(RevocationClock::new(Duration::ZERO)));
+        let validator = GuardedValidator::new(Arc::new(validator), Arc::default());
+        Authenticator::new(validator, cache, Arc::default(), resource.to_owned(), policy)
     }
 
     async fn authenticate(claims: Claims, policy: AudiencePolicy) -> Result<Arc<Caller>, ValidationError> {
-        struct One(Claims);
+        struct FixedClaims(Claims);
         #[async_trait::async_trait]
-        impl TokenValidator for One {
+        impl TokenValidator for FixedClaims {
             async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
                 Ok(self.0.clone())
             }
         }
-        authenticator(One(claims), "https://mcp.example.com/mcp", policy)
+        authenticator(FixedClaims(claims), "https://mcp.example.com/mcp", policy)
             .authenticate(&BearerToken::parse("token").unwrap())
             .await
     }
 
     #[tokio::test]
-    async fn a5_a_token_for_another_resource_is_refused() {
+    async fn a5_a_token_for_another_resource_is_rejected() {
         for resource in [
             "https://other.example.com/mcp",
             "https://mcp.example.com",
@@ -168,13 +172,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_trailing_slash_of_the_audience_does_not_matter() {
+    async fn a_trailing_slash_of_the_audience_is_ignored() {
         let claims = Claims::new().audience(["https://other.example.com/mcp", "https://mcp.example.com/mcp/"]);
         assert!(authenticate(claims, AudiencePolicy::ThisServer).await.is_ok());
     }
 
     #[tokio::test]
-    async fn the_opt_outs_give_up_what_their_names_say() {
+    async fn each_audience_policy_accepts_only_what_its_name_says() {
         let other = || Claims::new().audience(["https://other.example.com/mcp"]);
         assert!(authenticate(Claims::new(), AudiencePolicy::ThisServerOrUnknown).await.is_ok());
         assert!(authenticate(other(), AudiencePolicy::ThisServerOrUnknown).await.is_err());
@@ -182,13 +186,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_has_expired_is_inactive_whatever_the_validator_says() {
+    async fn an_expired_token_is_inactive_even_if_the_validator_returns_claims() {
         let claims = Claims::new().audience_verified().expires_at(SystemTime::now() - Duration::from_secs(1));
         assert!(matches!(authenticate(claims, AudiencePolicy::Any).await, Err(ValidationError::Inactive)));
     }
 
     #[tokio::test]
-    async fn static_tokens_are_for_the_server_they_are_given_to() {
+    async fn static_tokens_without_an_audience_are_accepted() {
         let tokens = StaticTokens::new().token("known", Claims::new().subject("harriet"));
         let authenticator = authenticator(tokens, "", AudiencePolicy::ThisServer);
         let caller = authenticator.authenticate(&BearerToken::parse("known").unwrap()).await.unwrap();

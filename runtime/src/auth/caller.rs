@@ -1,30 +1,30 @@
-//! Who calls, and with which scopes.
+//! Authenticated caller of a request.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Claims, kept::KeptClaims, revocation::Holder};
-use crate::scope::{Scope, ScopeIndex, ScopeSet, Shortfall};
+use super::{Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner};
+use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 
-/// The caller of a tool: what the authorization server says of the token. Never the token itself.
+/// Authenticated identity of a request: the claims of its token, without the token.
 ///
-/// A tool takes it as `&Caller`:
+/// A tool receives it as a parameter of type `&Caller`:
 ///
 /// ```
 /// # use toolgate::prelude::*;
 /// # pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
-/// /// Say who is calling.
+/// /// Return the ID of the caller.
 /// #[tool(authenticated, read_only)]
 /// async fn whoami(caller: &Caller) -> String {
-///     format!("You are {}.", caller.user_id().unwrap_or("nobody that the token names"))
+///     format!("You are {}.", caller.user_id().unwrap_or("a service account"))
 /// }
 /// # fn main() {}
 /// ```
 #[derive(Clone)]
 pub struct Caller {
-    claims: KeptClaims,
+    claims: CompactClaims,
     granted: ScopeSet,
     index: Arc<ScopeIndex>,
 }
@@ -32,56 +32,57 @@ pub struct Caller {
 impl Caller {
     pub(crate) fn new(claims: &Claims, index: Arc<ScopeIndex>) -> Self {
         let granted = index.expand(claims.scopes.iter().map(String::as_str));
-        Self { claims: KeptClaims::new(claims), granted, index }
+        Self { claims: CompactClaims::new(claims), granted, index }
     }
 
-    /// The user's ID (`sub`), if the token has one. A token that a machine got for itself may have none.
+    /// Returns the user's ID (`sub`). `None` if the token acts for no user, as with the client credentials grant.
     pub fn user_id(&self) -> Option<&str> {
         self.claims.subject()
     }
 
-    /// The OAuth client that holds the token, if the answer named it.
+    /// Returns the ID of the OAuth client that the token was issued to, if the introspection response has one.
     pub fn client_id(&self) -> Option<&str> {
         self.claims.client_id()
     }
 
-    /// A name for people to read, such as an e-mail address, if the answer had one.
+    /// Returns the human-readable name of the user, such as an e-mail address, if the introspection response has one.
     pub fn username(&self) -> Option<&str> {
         self.claims.username()
     }
 
-    /// The organization that the user acted for when they consented.
+    /// Returns the ID of the organization that the user selected when they authorized the client.
     pub fn org_id(&self) -> Option<&str> {
         self.claims.org_id()
     }
 
-    /// The user's role in that organization.
+    /// Returns the user's role in that organization.
     pub fn org_role(&self) -> Option<&str> {
         self.claims.org_role()
     }
 
-    /// When the token ends.
+    /// Returns the time at which the token expires.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.claims.expires_at()
     }
 
-    /// Everything that the authorization server answered.
+    /// Returns the complete introspection response.
     pub fn claims(&self) -> &Map<String, Value> {
-        self.claims.map()
+        self.claims.raw()
     }
 
-    /// The scopes of this caller that the server knows, implied ones included, in the order of the server's list.
+    /// Returns the caller's scopes that are in the server's list, including implied scopes, in the order of the list.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.granted.bits().filter_map(|bit| self.index.names().get(bit).copied())
     }
 
-    /// Whether the caller has a scope, itself or by another that implies it.
+    /// Returns whether the caller has a scope, directly or through a scope that implies it.
     pub fn has(&self, scope: Scope) -> bool {
         self.index.bit(scope.name()).is_some_and(|bit| self.granted.contains(bit))
     }
 
-    /// Asks for one more scope, for what depends on the arguments or the data. A refusal, passed on with `?`, is
-    /// answered like one at the gate: 403 with a challenge that names the scope, so a client can step up.
+    /// Requires a scope in the body of a tool, for access that depends on arguments or data. Return the error with
+    /// `?`: the response is then 403 with a challenge that names the scope, as for the scopes of `#[tool]`, so that
+    /// the client can step up.
     ///
     /// ```
     /// # use toolgate::prelude::*;
@@ -92,33 +93,33 @@ impl Caller {
     ///     if with_salary {
     ///         caller.require(scope!("employees:read:private"))?;
     ///     }
-    ///     Ok(format!("nobody is called {query}"))
+    ///     Ok(format!("no employees match {query}"))
     /// }
     /// # fn main() {}
     /// ```
     ///
     /// # Errors
     ///
-    /// [`InsufficientScope`] if the caller does not have it.
+    /// Returns [`InsufficientScope`] if the caller does not have the scope.
     pub fn require(&self, scope: Scope) -> Result<(), InsufficientScope> {
         if self.has(scope) {
             return Ok(());
         }
-        Err(InsufficientScope(Shortfall { required: vec![scope.name()], missing: vec![scope.name()] }))
+        Err(InsufficientScope(MissingScopes { required: vec![scope.name()], missing: vec![scope.name()] }))
     }
 
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
-        self.expires_at().is_some_and(|end| end <= now)
+        self.expires_at().is_some_and(|expires_at| expires_at <= now)
     }
 
-    /// Whose access it is that a revocation can end.
-    pub(crate) fn holder(&self) -> Holder<'_> {
-        Holder { user: self.user_id(), org: self.org_id() }
+    /// Returns the user and organization by which a revocation can end this caller's access.
+    pub(crate) fn owner(&self) -> TokenOwner<'_> {
+        TokenOwner { user: self.user_id(), org: self.org_id() }
     }
 
-    /// About how many bytes are kept for this caller.
-    pub(crate) fn weight(&self) -> u32 {
-        self.claims.weight()
+    /// Returns the approximate size in bytes.
+    pub(crate) fn size(&self) -> u32 {
+        self.claims.size()
     }
 
     pub(crate) fn granted(&self) -> &ScopeSet {
@@ -126,7 +127,8 @@ impl Caller {
     }
 }
 
-/// The raw answer stays out: who logs a caller wants to know who it was, not everything that is known of them.
+/// Omits `username` and the introspection response, so that a log of callers contains no personal data beyond the
+/// IDs.
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
@@ -140,10 +142,10 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// The caller's token lacks a scope that the tool's body asked for.
+/// The caller's token lacks a scope that the body of a tool requires; see [`Caller::require`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the token lacks the scope {}", .0.missing.join(" "))]
-pub struct InsufficientScope(pub(crate) Shortfall);
+pub struct InsufficientScope(pub(crate) MissingScopes);
 
 #[cfg(test)]
 mod tests {
@@ -160,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn has_and_require_see_implied_scopes() {
-        let caller = caller(&["all", "of another server"]);
+    fn has_and_require_include_implied_scopes() {
+        let caller = caller(&["all", "scope of another server"]);
         assert!(caller.has(READ));
         assert_eq!(caller.require(READ), Ok(()));
         assert_eq!(caller.scopes().collect::<Vec<_>>(), ["all", "read"]);

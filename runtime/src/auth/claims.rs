@@ -1,13 +1,14 @@
-//! What an authorization server says about a token.
+//! Claims of a validated token.
 
 use std::{fmt, time::SystemTime};
 
 use serde_json::{Map, Value};
 
-/// What a [`TokenValidator`](super::TokenValidator) learned about a valid token.
+/// Claims that a [`TokenValidator`](super::TokenValidator) returns for a valid token.
 ///
-/// Every part may be missing: nothing is made up in its place. Scopes and audience decide about access; the rest is
-/// for policies, for the audit and for the author's code.
+/// All claims are optional. The server decides about access by [`scopes`](Self::scopes), [`audience`](Self::audience)
+/// and [`expires_at`](Self::expires_at); the other claims identify the caller for policies, the audit log and tools.
+/// The names in parentheses are those of the introspection response (RFC 7662, section 2.2) and of PropelAuth.
 ///
 /// ```
 /// use toolgate::auth::Claims;
@@ -17,62 +18,70 @@ use serde_json::{Map, Value};
 ///     .organization("1d2e…", "HR")
 ///     .scopes(["employees:read:public"])
 ///     .audience(["https://mcp.example.com/mcp"]);
-/// # let _ = claims;
+/// assert_eq!(claims.org_role.as_deref(), Some("HR"));
 /// ```
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// Whom the token acts for: `sub`, PropelAuth's user ID.
+    /// ID of the user that the token acts for (`sub`).
     pub subject: Option<String>,
-    /// The OAuth client that holds the token: `client_id`.
+    /// ID of the OAuth client that the token was issued to (`client_id`).
     pub client_id: Option<String>,
-    /// A name for people to read: `username`.
+    /// Human-readable name of the user, such as an e-mail address (`username`).
     pub username: Option<String>,
-    /// The organization: `org_id`.
+    /// ID of the organization that the token was issued for (`org_id`).
     pub org_id: Option<String>,
-    /// The role in that organization: `org_role`.
+    /// Role of the user in that organization (`org_role`).
     pub org_role: Option<String>,
-    /// The scopes that the token carries: `scope`.
+    /// Scopes of the token (`scope`).
     pub scopes: Vec<String>,
-    /// Which resources the token is for: `aud`.
+    /// Resources that the token was issued for (`aud`).
     pub audience: Audience,
-    /// When the token ends: `exp`.
+    /// Time at which the token expires (`exp`).
     pub expires_at: Option<SystemTime>,
-    /// The whole answer, for claims that have no field here.
+    /// Complete introspection response, including the claims without a field here.
     pub raw: Map<String, Value>,
 }
 
-/// Which resources a token is for (RFC 8707).
+/// Resources that a token was issued for (RFC 8707).
+///
+/// ```
+/// use toolgate::auth::{Audience, Claims};
+///
+/// let claims = Claims::new().audience(["https://mcp.example.com/mcp"]);
+/// assert_eq!(claims.audience, Audience::Resources(vec!["https://mcp.example.com/mcp".to_owned()]));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Audience {
-    /// The authorization server did not say.
+    /// The authorization server does not report the resources.
     #[default]
     Unknown,
-    /// These; the server refuses the token unless it is among them.
+    /// URLs of the resources. The server rejects the token unless its own URL is one of them.
     Resources(Vec<String>),
-    /// The validator checked by itself that the token is for this server.
+    /// The validator has verified that the token was issued for this server.
     Verified,
 }
 
 impl Claims {
-    /// Claims that say nothing: a token of nobody, with no scopes, for no known resource.
+    /// Creates claims without a user, without scopes and with an unknown audience.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets whom the token acts for.
+    /// Sets the ID of the user.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
     }
 
-    /// Sets which client holds the token.
+    /// Sets the ID of the OAuth client.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = Some(client_id.into());
         self
     }
 
-    /// Sets the organization and the role in it.
+    /// Sets the ID of the organization and the user's role in it.
     pub fn organization(mut self, org_id: impl Into<String>, role: impl Into<String>) -> Self {
         self.org_id = Some(org_id.into());
         self.org_role = Some(role.into());
@@ -85,25 +94,25 @@ impl Claims {
         self
     }
 
-    /// Sets which resources the token is for.
+    /// Sets the URLs of the resources that the token was issued for.
     pub fn audience(mut self, resources: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.audience = Audience::Resources(resources.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Says that the token was checked to be for this server.
+    /// Sets the audience to [`Audience::Verified`].
     pub fn audience_verified(mut self) -> Self {
         self.audience = Audience::Verified;
         self
     }
 
-    /// Sets when the token ends.
+    /// Sets the time at which the token expires.
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.expires_at = Some(at);
         self
     }
 
-    /// About how many bytes these claims take.
+    /// Returns the approximate size in bytes.
     pub(crate) fn size(&self) -> usize {
         let texts = [&self.subject, &self.client_id, &self.username, &self.org_id, &self.org_role];
         size_of::<Self>()
@@ -113,21 +122,21 @@ impl Claims {
     }
 
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
-        self.expires_at.is_some_and(|end| end <= now)
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 }
 
 fn value_size(value: &Value) -> usize {
-    let inside = match value {
+    let content = match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text.len(),
         Value::Array(values) => values.iter().map(value_size).sum(),
         Value::Object(object) => object.iter().map(|(key, value)| key.len() + value_size(value)).sum(),
     };
-    size_of::<Value>() + inside
+    size_of::<Value>() + content
 }
 
-/// The raw answer stays out: who logs claims wants to know who it was, not everything that is known of them.
+/// Omits `username` and `raw`, so that a log of claims contains no personal data beyond the IDs.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims")

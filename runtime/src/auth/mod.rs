@@ -1,34 +1,39 @@
-//! Authentication: from a bearer token to a [`Caller`].
+//! Authentication: validates bearer tokens and caches the [`Caller`] of each.
 
 mod authenticator;
-mod bearer;
-mod breaker;
-mod cache;
+mod bearer_token;
 mod caller;
+mod circuit_breaker;
 mod claims;
-mod finding;
-mod kept;
-mod peers;
+mod compact_claims;
+mod diagnostic;
+mod guarded_validator;
 mod readiness;
-mod revocation;
+mod replicator;
+mod revocation_clock;
+mod revocations;
 mod static_tokens;
-mod upstream;
+mod token_cache;
 mod validator;
 
 pub use async_trait::async_trait;
 
 pub(crate) use authenticator::{AudiencePolicy, Authenticator};
-pub use bearer::{BearerToken, CredentialsError};
-pub(crate) use cache::{CacheLimits, TokenCache};
+pub use bearer_token::{BearerToken, CredentialsError};
 pub use caller::{Caller, InsufficientScope};
 pub use claims::{Audience, Claims};
-pub use finding::{Finding, Severity};
-#[cfg(feature = "redis")]
-pub(crate) use peers::{PeerAnswer, Place};
-pub(crate) use peers::{Peers, Untold};
+pub use diagnostic::{Diagnostic, Preflight, Severity};
+pub(crate) use guarded_validator::GuardedValidator;
 pub(crate) use readiness::Readiness;
-pub use revocation::Revocation;
-pub(crate) use revocation::{Moment, Revocations};
+pub use replicator::ReplicationError;
+pub(crate) use replicator::Replicator;
+#[cfg(feature = "redis")]
+pub(crate) use replicator::{SharedIntrospection, StreamPosition};
+pub(crate) use revocation_clock::{Epoch, RevocationClock};
+pub use revocations::{Revocation, Revocations};
 pub use static_tokens::StaticTokens;
-pub(crate) use upstream::Upstream;
-pub use validator::{AuthorizationServer, TokenValidator, Unavailable, ValidationError};
+pub(crate) use token_cache::TokenCache;
+pub use token_cache::TokenCacheConfig;
+pub use validator::{
+    AuthorizationServer, Route, SetupError, TokenValidator, Unavailable, ValidationError, ValidatorTexts,
+};

@@ -1,113 +1,122 @@
-//! Whether tokens can be checked, for `/readyz` and the log.
+//! Readiness: whether tokens can be validated, for `/readyz` and the log.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Finding, Unavailable};
+use super::{Diagnostic, Unavailable};
 
-/// What the last question to the authorization server came to, and what the start-up found.
+/// Readiness code if the authorization server rejects this server's credentials. The preflight check of PropelAuth
+/// reports the same code.
+const CREDENTIALS_REJECTED: &str = "credentials_refused";
+/// Readiness code if the authorization server does not respond.
+const UNAVAILABLE: &str = "authorization_server_unavailable";
+
+/// Readiness of the server, from the latest preflight check and the latest validation of a token.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
     state: Mutex<State>,
-    /// Told when it becomes unready.
-    unready: Notify,
+    /// Wakes [`until_unhealthy`](Self::until_unhealthy) to check the state again.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    tokens: Tokens,
-    /// The fatal findings that have not been mended yet.
-    start_up: Vec<&'static str>,
-    stopping: bool,
+    validation: Validation,
+    /// Codes of the fatal diagnostics of the latest preflight check.
+    fatal_diagnostics: Vec<&'static str>,
+    is_shutting_down: bool,
 }
 
+/// Result of the latest validation of a token.
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Tokens {
-    /// Nobody asked yet.
+enum Validation {
+    /// No token has been validated.
     #[default]
     Unknown,
-    Checked,
+    /// The authorization server responded.
+    Succeeding,
+    /// The authorization server did not respond, with the readiness code.
     Failing(&'static str),
 }
 
-const CREDENTIALS_REFUSED: &str = "credentials_refused";
-const UNAVAILABLE: &str = "authorization_server_unavailable";
-
 impl Readiness {
-    /// The authorization server answered about a token.
-    pub(crate) fn answered(&self) {
-        self.lock().checked();
+    /// Records that the authorization server responded to an introspection request.
+    pub(crate) fn validation_succeeded(&self) {
+        self.lock().validation_succeeded();
     }
 
-    /// It did not. Says so in the log when it begins, with what to do about it; not for every call that follows.
-    pub(crate) fn failed(&self, unavailable: &Unavailable) {
-        let reason = if unavailable.is_our_fault() { CREDENTIALS_REFUSED } else { UNAVAILABLE };
+    /// Records that a token could not be validated. Logs the first failure of an outage.
+    pub(crate) fn validation_failed(&self, unavailable: &Unavailable) {
+        let code = if unavailable.is_misconfigured() { CREDENTIALS_REJECTED } else { UNAVAILABLE };
         let mut state = self.lock();
-        if state.tokens != Tokens::Failing(reason) {
-            if unavailable.is_our_fault() {
+        if state.validation != Validation::Failing(code) {
+            if unavailable.is_misconfigured() {
                 tracing::error!(
                     reason = %unavailable,
-                    "this server's own credentials are refused: no token can be checked until they are right"
+                    "the authorization server rejects this server's credentials: no token can be validated until they \
+                     are corrected"
                 );
             } else {
-                tracing::error!(reason = %unavailable, "tokens cannot be checked");
+                tracing::error!(reason = %unavailable, "tokens cannot be validated");
             }
         }
-        state.tokens = Tokens::Failing(reason);
+        state.validation = Validation::Failing(code);
         drop(state);
-        self.unready.notify_waiters();
+        self.changed.notify_waiters();
     }
 
-    /// What a preflight found. One without a fatal finding proves that tokens can be checked.
-    pub(crate) fn looked(&self, findings: &[Finding]) {
-        let mut fatal: Vec<_> = findings.iter().filter(|found| found.is_fatal()).map(Finding::code).collect();
-        fatal.dedup();
+    /// Records the result of a preflight check. A result without a fatal diagnostic means that tokens can be
+    /// validated.
+    pub(crate) fn preflight_finished(&self, diagnostics: &[Diagnostic]) {
+        let mut codes: Vec<_> =
+            diagnostics.iter().filter(|diagnostic| diagnostic.is_fatal()).map(Diagnostic::code).collect();
+        codes.dedup();
         let mut state = self.lock();
-        if fatal.is_empty() {
-            state.checked();
+        if codes.is_empty() {
+            state.validation_succeeded();
         }
-        state.start_up = fatal;
+        state.fatal_diagnostics = codes;
         drop(state);
-        self.unready.notify_waiters();
+        self.changed.notify_waiters();
     }
 
-    /// From here on nobody should send requests.
-    pub(crate) fn stopping(&self) {
-        self.lock().stopping = true;
+    /// Records that the server is shutting down and must not receive new requests.
+    pub(crate) fn shutting_down(&self) {
+        self.lock().is_shutting_down = true;
     }
 
-    /// Why not to send requests here, in words for programs; none if all is well.
+    /// Returns the codes of the reasons why this server must not receive requests. Empty if it is ready.
     pub(crate) fn reasons(&self) -> Vec<&'static str> {
         let state = self.lock();
-        let mut reasons: Vec<_> = state.stopping.then_some("shutting_down").into_iter().collect();
-        reasons.extend(&state.start_up);
-        match state.tokens {
-            Tokens::Checked => {}
-            // What was found says more.
-            Tokens::Unknown if !state.start_up.is_empty() => {}
-            Tokens::Unknown => reasons.push("not_checked_yet"),
-            Tokens::Failing(reason) if state.start_up.contains(&reason) => {}
-            Tokens::Failing(reason) => reasons.push(reason),
+        let mut reasons: Vec<_> = state.is_shutting_down.then_some("shutting_down").into_iter().collect();
+        reasons.extend(&state.fatal_diagnostics);
+        match state.validation {
+            Validation::Succeeding => {}
+            // The diagnostics are more specific.
+            Validation::Unknown if !state.fatal_diagnostics.is_empty() => {}
+            Validation::Unknown => reasons.push("not_checked_yet"),
+            Validation::Failing(code) if state.fatal_diagnostics.contains(&code) => {}
+            Validation::Failing(code) => reasons.push(code),
         }
         reasons
     }
 
-    /// Whether all is well with the authorization server.
+    /// Returns whether tokens can be validated and no diagnostic is fatal.
     pub(crate) fn is_healthy(&self) -> bool {
         let state = self.lock();
-        state.tokens == Tokens::Checked && state.start_up.is_empty()
+        state.validation == Validation::Succeeding && state.fatal_diagnostics.is_empty()
     }
 
-    /// Waits until something is not well with it.
+    /// Waits until [`is_healthy`](Self::is_healthy) returns `false`.
     pub(crate) async fn until_unhealthy(&self) {
         loop {
-            // Before looking: what happens in between is not missed.
-            let unready = self.unready.notified();
+            // Before the check, so that a change after the check wakes this.
+            let changed = self.changed.notified();
             if !self.is_healthy() {
                 return;
             }
-            unready.await;
+            changed.await;
         }
     }
 
@@ -117,11 +126,11 @@ impl Readiness {
 }
 
 impl State {
-    fn checked(&mut self) {
-        if matches!(self.tokens, Tokens::Failing(_)) {
-            tracing::info!("tokens can be checked again");
+    fn validation_succeeded(&mut self) {
+        if matches!(self.validation, Validation::Failing(_)) {
+            tracing::info!("tokens can be validated again");
         }
-        self.tokens = Tokens::Checked;
+        self.validation = Validation::Succeeding;
     }
 }
 
@@ -130,37 +139,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_why_it_is_not_ready() {
+    fn reports_every_reason_why_it_is_not_ready() {
         let readiness = Readiness::default();
         assert_eq!(readiness.reasons(), ["not_checked_yet"]);
-        readiness.looked(&[Finding::fatal("a", "…"), Finding::warning("b", "…"), Finding::fatal("a", "…")]);
+        readiness.preflight_finished(&[
+            Diagnostic::fatal("a", "…"),
+            Diagnostic::warning("b", "…"),
+            Diagnostic::fatal("a", "…"),
+        ]);
         assert_eq!(readiness.reasons(), ["a"]);
-        readiness.answered();
-        assert_eq!(readiness.reasons(), ["a"], "an answer about a token mends nothing else");
-        readiness.failed(&Unavailable::new("…"));
+        readiness.validation_succeeded();
+        assert_eq!(readiness.reasons(), ["a"], "an introspection response does not clear a diagnostic");
+        readiness.validation_failed(&Unavailable::new("…"));
         assert_eq!(readiness.reasons(), ["a", UNAVAILABLE]);
-        readiness.looked(&[Finding::warning("b", "…")]);
+        readiness.preflight_finished(&[Diagnostic::warning("b", "…")]);
         assert_eq!(readiness.reasons(), [""; 0]);
-        readiness.failed(&Unavailable::new("…").our_fault());
-        assert_eq!(readiness.reasons(), [CREDENTIALS_REFUSED]);
-        readiness.answered();
+        readiness.validation_failed(&Unavailable::new("…").misconfigured());
+        assert_eq!(readiness.reasons(), [CREDENTIALS_REJECTED]);
+        readiness.validation_succeeded();
         assert!(readiness.is_healthy());
-        readiness.stopping();
+        readiness.shutting_down();
         assert_eq!(readiness.reasons(), ["shutting_down"]);
     }
 
     #[tokio::test]
-    async fn whoever_mends_it_is_told_when_it_breaks() {
+    async fn until_unhealthy_returns_when_validation_fails() {
         let readiness = std::sync::Arc::new(Readiness::default());
         readiness.until_unhealthy().await;
-        readiness.answered();
+        readiness.validation_succeeded();
         let waiting = tokio::spawn({
             let readiness = readiness.clone();
             async move { readiness.until_unhealthy().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        readiness.failed(&Unavailable::new("…"));
+        readiness.validation_failed(&Unavailable::new("…"));
         waiting.await.unwrap();
     }
 }

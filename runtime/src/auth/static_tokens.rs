@@ -1,4 +1,4 @@
-//! Tokens that are known beforehand, for tests.
+//! Validator with a fixed set of tokens, for tests.
 
 use std::{collections::HashMap, fmt};
 
@@ -6,30 +6,40 @@ use async_trait::async_trait;
 
 use super::{Audience, BearerToken, Claims, TokenValidator, ValidationError};
 
-/// A fixed set of tokens and their claims, for tests. Everybody who reads the test knows them: never use it in
-/// production.
+/// Validator that accepts a fixed set of tokens, for tests. Do not use it in production: the tokens are in the source
+/// code, and the time of the lookup depends on them.
+///
+/// It rejects all other tokens as [inactive](ValidationError::Inactive). A token that is not in `b64token` form (RFC
+/// 6750, section 2.1) never matches, because [`BearerToken`] cannot represent it.
 ///
 /// ```
-/// use toolgate::auth::{Claims, StaticTokens};
+/// use toolgate::auth::{BearerToken, Claims, StaticTokens, TokenValidator};
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tokens = StaticTokens::new()
 ///     .token("hr-token", Claims::new().subject("harriet").scopes(["employees:read:private"]))
 ///     .token("support-token", Claims::new().subject("sam").scopes(["ticket:read:all"]));
-/// # let _ = tokens;
+///
+/// let claims = tokens.validate(&BearerToken::parse("hr-token")?).await?;
+/// assert_eq!(claims.subject.as_deref(), Some("harriet"));
+/// assert!(tokens.validate(&BearerToken::parse("other-token")?).await.is_err());
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Default)]
 pub struct StaticTokens {
-    /// A plain map: the lookup time tells about the tokens, which is why this is for tests.
     tokens: HashMap<String, Claims>,
 }
 
 impl StaticTokens {
-    /// No tokens: every caller is refused.
+    /// Creates a validator that rejects all tokens.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a token. Unless the claims say which resources it is for, it is for the server it is given to.
+    /// Adds a token with its claims. Claims without an audience get [`Audience::Verified`], so that the server
+    /// accepts the token.
     pub fn token(mut self, token: impl Into<String>, mut claims: Claims) -> Self {
         if claims.audience == Audience::Unknown {
             claims.audience = Audience::Verified;
@@ -39,6 +49,7 @@ impl StaticTokens {
     }
 }
 
+/// Shows the claims without their tokens.
 impl fmt::Debug for StaticTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.tokens.values()).finish()

@@ -1,15 +1,16 @@
-//! Who says whether a token is valid.
+//! Token validators: the interface between the server and an authorization server.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use axum::routing::MethodRouter;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{BearerToken, Claims, Finding};
+use super::{BearerToken, Claims, Diagnostic, Revocations};
 
-/// Checks tokens. [`PropelAuth`](crate::PropelAuth) is one, [`StaticTokens`](super::StaticTokens) another; write a
-/// third for another authorization server.
+/// Validates tokens. [`PropelAuth`](crate::PropelAuth) and [`StaticTokens`](super::StaticTokens) are validators;
+/// implement this trait for another authorization server.
 ///
 /// ```
 /// use toolgate::auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait};
@@ -19,7 +20,7 @@ use super::{BearerToken, Claims, Finding};
 /// #[async_trait]
 /// impl TokenValidator for Directory {
 ///     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-///         // Ask whoever issued the token; say `Unavailable` if they do not answer.
+///         // Send the token to its issuer; return `Unavailable` if the issuer does not respond.
 ///         let _ = token.expose();
 ///         Err(ValidationError::Inactive)
 ///     }
@@ -27,108 +28,183 @@ use super::{BearerToken, Claims, Finding};
 /// ```
 #[async_trait]
 pub trait TokenValidator: Send + Sync + 'static {
-    /// What the token's issuer says of it.
+    /// Validates a token and returns its claims.
     ///
-    /// The server itself checks the expiry and the audience that are in the claims, so a validator only has to report
-    /// them.
+    /// The server checks the expiry and the audience in the claims, so a validator only reports them.
     ///
     /// # Errors
     ///
-    /// [`ValidationError::Inactive`] if the token is not valid, [`ValidationError::Unavailable`] if that could not be
-    /// found out. The difference matters: clients throw a token away when they are told that it is invalid.
+    /// [`ValidationError::Inactive`] if the token is not valid, [`ValidationError::Unavailable`] if this could not be
+    /// determined. The difference matters: a client discards a token that is reported as invalid.
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError>;
 
-    /// Who issues the tokens, for the metadata by which clients find their way (RFC 9728, RFC 8414). `base_url` is the
-    /// server's own public address. The server asks at start-up and now and then, and answers clients from memory.
+    /// Describes the authorization server, for the metadata by which clients discover it (RFC 9728, RFC 8414).
+    /// `base_url` is the public URL of this server. The server calls this at start-up and periodically, and serves
+    /// the metadata from memory.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] if it could not be found out; the server asks again.
+    /// [`Unavailable`] if the authorization server does not respond; the server retries.
     async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
         let _ = base_url;
         Ok(AuthorizationServer::default())
     }
 
-    /// The issuer to name while [`authorization_server`](Self::authorization_server) has not answered yet.
+    /// Returns the issuer to advertise until [`authorization_server`](Self::authorization_server) succeeds.
     fn default_issuer(&self) -> Option<String> {
         None
     }
 
-    /// Looks for what would keep tokens from being checked, before the first one comes: settings that are wrong,
-    /// credentials that are refused. The server asks at start-up, and again now and then while something is fatal or
-    /// tokens cannot be checked; an answer with nothing fatal in it says that they can.
-    async fn preflight(&self) -> Vec<Finding> {
+    /// Checks the validator's configuration and credentials. The server calls this at start-up, and periodically
+    /// while a diagnostic is fatal or tokens cannot be validated. No fatal diagnostic means that tokens can be
+    /// validated.
+    async fn preflight(&self) -> Vec<Diagnostic> {
         Vec::new()
+    }
+
+    /// Returns routes to serve next to the MCP endpoint, such as a webhook endpoint that revokes access. The server
+    /// also serves each below the path of its public URL.
+    fn routes(&self, revocations: Revocations) -> Vec<Route> {
+        let _ = revocations;
+        Vec::new()
+    }
+
+    /// Returns whether the validator reports revocations. If it does, cached tokens are used for 5 minutes by
+    /// default; otherwise for 10 seconds.
+    fn reports_revocations(&self) -> bool {
+        false
+    }
+
+    /// Returns the texts that log messages of the server use for the authorization server.
+    fn texts(&self) -> ValidatorTexts {
+        ValidatorTexts::default()
     }
 }
 
-/// Why a token did not lead to claims.
+/// Route of a validator; see [`TokenValidator::routes`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Route {
+    /// Path, such as `/webhooks/directory`.
+    pub path: &'static str,
+    /// Handler of the path.
+    pub handler: MethodRouter,
+}
+
+impl Route {
+    /// Creates a route with a path such as `/webhooks/directory`.
+    pub fn new(path: &'static str, handler: MethodRouter) -> Self {
+        Self { path, handler }
+    }
+}
+
+/// Texts about an authorization server for log messages; see [`TokenValidator::texts`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ValidatorTexts {
+    /// Name of the authorization server.
+    pub name: Cow<'static, str>,
+    /// Instruction for adding a scope there.
+    pub add_scopes: Cow<'static, str>,
+    /// Instruction for making it report revocations.
+    pub report_revocations: Cow<'static, str>,
+}
+
+impl Default for ValidatorTexts {
+    fn default() -> Self {
+        Self {
+            name: "the authorization server".into(),
+            add_scopes: "add them there".into(),
+            report_revocations:
+                "call `Revocations::revoke` in the validator and implement `TokenValidator::reports_revocations`"
+                    .into(),
+        }
+    }
+}
+
+/// Error in the configuration of a validator. Every such error converts into [`toolgate::Error`](crate::Error) with
+/// `?`.
+pub trait SetupError: std::error::Error + Send + Sync + 'static {}
+
+/// Reason why a token has no claims.
 #[derive(Clone, Debug, Error)]
+#[non_exhaustive]
 pub enum ValidationError {
-    /// The token is unknown, revoked or expired: the client should get another one. The response is 401.
+    /// The token is unknown, revoked or expired. The response is 401, and the client should obtain another token.
     #[error("the token is not active")]
     Inactive,
-    /// Whether the token is valid could not be found out. The response is 503.
+    /// The token could not be validated. The response is 503.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// The authorization server could not be asked, or its answer could not be read.
+/// The authorization server did not respond, or its response could not be read.
 ///
-/// The reason is for the log; a caller sees only that tokens cannot be checked just now. It never holds a token or a
-/// secret.
+/// The reason is logged and must not contain a token or a secret. A client only sees that tokens cannot be validated.
 #[derive(Clone, Debug, Error)]
 #[error("{reason}")]
+#[non_exhaustive]
 pub struct Unavailable {
-    /// What went wrong and what to do about it, for the log.
+    /// What went wrong and what to do about it.
     pub reason: Arc<str>,
-    /// When to try again, if the authorization server said so.
+    /// Time after which to retry, if the authorization server gave one.
     pub retry_after: Option<Duration>,
-    our_fault: bool,
-    lasting: bool,
+    misconfigured: bool,
+    permanent: bool,
 }
 
 impl Unavailable {
-    /// Unavailable for this reason.
+    /// Creates an error with this reason.
     pub fn new(reason: impl Into<Arc<str>>) -> Self {
-        Self { reason: reason.into(), retry_after: None, our_fault: false, lasting: false }
+        Self { reason: reason.into(), retry_after: None, misconfigured: false, permanent: false }
     }
 
-    /// Says that it is this server's own settings that are wrong, such as its credentials: waiting does not help.
-    pub fn our_fault(mut self) -> Self {
-        self.our_fault = true;
+    /// Marks the cause as this server's own configuration, such as its credentials: retrying does not help.
+    #[must_use]
+    pub fn misconfigured(mut self) -> Self {
+        self.misconfigured = true;
         self
     }
 
-    /// Says that the same question will get the same answer: it is not asked again at once.
-    pub fn lasting(mut self) -> Self {
-        self.lasting = true;
+    /// Marks the error as permanent: an immediate retry would fail in the same way.
+    #[must_use]
+    pub fn permanent(mut self) -> Self {
+        self.permanent = true;
         self
     }
 
-    pub(crate) fn is_our_fault(&self) -> bool {
-        self.our_fault
-    }
-
-    /// Whether asking at once may help.
-    pub(crate) fn is_worth_a_retry(&self) -> bool {
-        !self.our_fault && !self.lasting && self.retry_after.is_none()
-    }
-
-    /// Says when to try again.
+    /// Sets the time after which to retry.
+    #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
     }
+
+    pub(crate) fn is_misconfigured(&self) -> bool {
+        self.misconfigured
+    }
+
+    /// Returns whether an immediate retry may succeed.
+    pub(crate) fn is_retryable(&self) -> bool {
+        !self.misconfigured && !self.permanent && self.retry_after.is_none()
+    }
 }
 
-/// What clients are told about who issues the tokens.
+/// Description of an authorization server for clients.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct AuthorizationServer {
-    /// The issuer identifier that the protected resource metadata names (RFC 9728, `authorization_servers`).
+    /// Issuer identifier in the protected resource metadata (RFC 9728, `authorization_servers`).
     pub issuer: Option<String>,
-    /// The authorization server metadata that this server passes on (RFC 8414), if it does.
+    /// Authorization server metadata that this server passes on (RFC 8414).
     pub document: Option<Map<String, Value>>,
-    /// The scopes that the authorization server advertises, if it does: compared with the server's list.
+    /// Scopes that the authorization server advertises; the preflight check compares them with the server's lists.
     pub scopes_supported: Option<Vec<String>>,
+}
+
+impl AuthorizationServer {
+    /// Creates a description with an issuer only.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self { issuer: Some(issuer.into()), ..Self::default() }
+    }
 }

@@ -2,29 +2,28 @@
 
 use http::HeaderValue;
 
-/// A challenge under construction.
+/// Builder of a challenge.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenge(String);
 
 impl Challenge {
-    /// A challenge that tells where the protected resource metadata is.
+    /// Creates a challenge with the URL of the protected resource metadata.
     pub(crate) fn bearer(resource_metadata: &str) -> Self {
         Self("Bearer".to_owned()).first("resource_metadata", resource_metadata)
     }
 
-    /// Why the request was refused, by one of the codes of RFC 6750, section 3.1.
+    /// Adds an error code (RFC 6750, section 3.1) and its description.
     pub(crate) fn error(self, code: &'static str, description: &str) -> Self {
         self.parameter("error", code).parameter("error_description", description)
     }
 
-    /// The scopes that would do.
-    pub(crate) fn scope<'a>(self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
-        let scopes: Vec<_> = scopes.into_iter().collect();
-        if scopes.is_empty() { self } else { self.parameter("scope", &scopes.join(" ")) }
+    /// Adds the scopes to request, separated by spaces. An empty string adds nothing.
+    pub(crate) fn scope(self, scopes: &str) -> Self {
+        if scopes.is_empty() { self } else { self.parameter("scope", scopes) }
     }
 
-    /// The header. What is put into a challenge is ours and is quoted besides, so it always is one; should it ever not
-    /// be, the scheme alone is still a challenge.
+    /// Returns the header value. All parameters are quoted, so the value is always valid; the scheme alone would still be a
+    /// challenge.
     pub(crate) fn into_header(self) -> HeaderValue {
         HeaderValue::try_from(self.0).unwrap_or(HeaderValue::from_static("Bearer"))
     }
@@ -41,7 +40,8 @@ impl Challenge {
         self
     }
 
-    /// `name="value"`, a quoted string of RFC 9110, section 5.6.4. What cannot stand in a header at all is left out.
+    /// Appends `name="value"` with a quoted string (RFC 9110, section 5.6.4). Characters that a header cannot hold are
+    /// omitted.
     fn push(&mut self, name: &str, value: &str) {
         self.0.reserve(name.len() + value.len() + 3);
         self.0.push_str(name);
@@ -60,7 +60,7 @@ impl Challenge {
     }
 }
 
-/// Whether this stands in a quoted string as it is.
+/// Returns whether a byte needs no escape in a quoted string.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
@@ -72,10 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_challenge_reads_like_the_one_in_the_specification() {
+    fn a_challenge_equals_the_example_of_the_specification() {
         let challenge = Challenge::bearer("https://mcp.example.com/.well-known/oauth-protected-resource/mcp")
             .error("insufficient_scope", "more scopes are needed")
-            .scope(["a:read", "b:read"]);
+            .scope("a:read b:read");
         assert_eq!(
             challenge.into_header(),
             "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", \
@@ -83,7 +83,7 @@ mod tests {
         );
     }
 
-    /// Reads a challenge back, as a client does.
+    /// Parses the parameters of a challenge.
     fn parameters(header: &str) -> Vec<(String, String)> {
         let mut found = Vec::new();
         let mut rest = header.strip_prefix("Bearer ").unwrap();
@@ -95,7 +95,7 @@ mod tests {
                     Some((_, '\\')) => value.extend(characters.next().map(|(_, c)| c)),
                     Some((at, '"')) => break at,
                     Some((_, c)) => value.push(c),
-                    None => panic!("the string is not closed: {header}"),
+                    None => panic!("unterminated string: {header}"),
                 }
             };
             found.push((name.to_owned(), value));
@@ -106,8 +106,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a14_no_value_breaks_out_of_its_quotes(url in ".*", description in ".*", scope in "[ -~]{1,40}") {
-            let header = Challenge::bearer(&url).error("invalid_token", &description).scope([&*scope]).into_header();
+        fn a14_no_value_escapes_its_quotes(url in ".*", description in ".*", scope in "[ -~]{1,40}") {
+            let header = Challenge::bearer(&url).error("invalid_token", &description).scope(&scope).into_header();
             let header = header.to_str().unwrap();
             let found = parameters(header);
             let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();

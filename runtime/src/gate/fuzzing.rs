@@ -1,25 +1,24 @@
-//! What the gate reads and writes, for `crate::__fuzzing`.
+//! Fuzz targets of the gate, for `crate::__fuzzing`.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{
     challenge::Challenge,
-    envelope::{Envelope, INVALID_REQUEST, PARSE_ERROR},
+    jsonrpc::{INVALID_REQUEST, Message, PARSE_ERROR},
 };
 
-/// A challenge with a line each for the address of the metadata and the description, and one for every scope.
+/// Writes a challenge. The first line is the URL of the metadata, the second the description; each further line a scope.
 ///
 /// # Panics
 ///
-/// When a client would not read what was written.
+/// A parser of challenges reads other parameters than were written.
 pub fn challenge(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.split('\n');
     let [url, description] = [lines.next().unwrap_or_default(), lines.next().unwrap_or_default()];
     let scopes: Vec<_> = lines.collect();
-    let header =
-        Challenge::bearer(url).error("invalid_token", description).scope(scopes.iter().copied()).into_header();
+    let header = Challenge::bearer(url).error("invalid_token", description).scope(&scopes.join(" ")).into_header();
     let header = header.to_str().expect("a challenge is ASCII");
     let legal = |value: &str| value.chars().filter(|c| (' '..='~').contains(c)).collect::<String>();
     let mut written = vec![
@@ -27,16 +26,16 @@ pub fn challenge(input: &[u8]) {
         ("error", "invalid_token".to_owned()),
         ("error_description", legal(description)),
     ];
-    if !scopes.is_empty() {
+    if !scopes.join(" ").is_empty() {
         written.push(("scope", legal(&scopes.join(" "))));
     }
     let read = parameters(header).expect("what was written can be read");
     assert!(read.iter().map(|(name, value)| (*name, value)).eq(written.iter().map(|(name, value)| (*name, value))));
-    // And the reader itself, with what nobody wrote.
+    // The parser of this target must not panic on any input.
     let _ = parameters(&text);
 }
 
-/// Reads a challenge as RFC 9110 has it: parameters with quoted strings.
+/// Parses a challenge: parameters with quoted strings (RFC 9110, section 11.2).
 fn parameters(header: &str) -> Option<Vec<(&str, String)>> {
     let mut found = Vec::new();
     let mut rest = header.strip_prefix("Bearer ")?;
@@ -63,35 +62,35 @@ fn parameters(header: &str) -> Option<Vec<(&str, String)>> {
     }
 }
 
-/// The body of a request.
+/// Parses a request body.
 ///
 /// # Panics
 ///
-/// When another parser would read another call out of it.
-pub fn envelope(input: &[u8]) {
-    let other: Result<Value, _> = serde_json::from_slice(input);
-    let envelope = match Envelope::parse(input) {
-        Ok(envelope) => envelope,
-        Err(malformed) => {
-            assert!([PARSE_ERROR, INVALID_REQUEST].contains(&malformed.code));
-            assert!(malformed.code == INVALID_REQUEST || other.is_err(), "it is JSON");
+/// Another JSON parser reads another method, tool or id.
+pub fn jsonrpc(input: &[u8]) {
+    let reference: Result<Value, _> = serde_json::from_slice(input);
+    let message = match Message::parse(input) {
+        Ok(message) => message,
+        Err(error) => {
+            assert!([PARSE_ERROR, INVALID_REQUEST].contains(&error.code));
+            assert!(error.code == INVALID_REQUEST || reference.is_err(), "the body is JSON");
             return;
         }
     };
-    let tool = envelope.called_tool();
-    let bad = envelope.bad_call();
-    let id = envelope.request_id();
-    assert!(serde_json::from_str::<IgnoredAny>(id).is_ok(), "an id that would break the answer");
-    // A parser that gives up where this one does not (nesting, numbers) reads nothing else, at least.
-    let Ok(other) = other else { return };
-    assert!(other.is_object());
-    let method = other["method"].as_str();
-    assert_eq!(envelope.method.as_deref(), method);
-    let named = if method == Some("tools/call") { other["params"]["name"].as_str() } else { None };
-    assert_eq!(tool.as_deref(), named);
-    assert!(bad.is_some() || method != Some("tools/call") || envelope.id.is_none() || named.is_some());
+    let tool = message.called_tool();
+    let is_invalid_call = message.check_call_params().is_err();
+    let id = message.request_id();
+    assert!(serde_json::from_str::<IgnoredAny>(id).is_ok(), "the id is not JSON");
+    // The reference parser rejects deep nesting and large numbers that this one skips.
+    let Ok(reference) = reference else { return };
+    assert!(reference.is_object());
+    let method = reference["method"].as_str();
+    assert_eq!(message.method.as_deref(), method);
+    let name = if method == Some("tools/call") { reference["params"]["name"].as_str() } else { None };
+    assert_eq!(tool.as_deref(), name);
+    assert!(is_invalid_call || method != Some("tools/call") || message.id.is_none() || name.is_some());
     assert!(
-        !(other["id"].is_string() || other["id"].is_number())
-            || serde_json::from_str(id).ok() == Some(other["id"].clone())
+        !(reference["id"].is_string() || reference["id"].is_number())
+            || serde_json::from_str(id).ok() == Some(reference["id"].clone())
     );
 }

@@ -1,28 +1,18 @@
-//! The gate: every request to the MCP endpoint is authenticated and decided here, on its own.
+//! The gate: authenticates and decides every request to the MCP endpoint before anything behind it sees the request.
 
-mod admission;
-mod audit;
-mod canonical;
 mod challenge;
-mod direct;
-mod dispatch;
-mod envelope;
+mod fast_path;
 #[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
-mod limits;
-mod listing;
-mod live;
+mod in_flight;
+mod jsonrpc;
 mod origin;
-mod refusal;
-mod service;
-mod spliced;
+mod pipeline;
+mod rejection;
+mod revocable_stream;
 
-pub(crate) use admission::Admission;
-pub(crate) use audit::{Asked, Reason};
-pub(crate) use canonical::Recognizer;
-pub(crate) use dispatch::{Call, Dispatched, Dispatcher};
-pub(crate) use limits::Limits;
-pub(crate) use listing::Listings;
-pub(crate) use origin::{AllowedOrigins, is_loopback};
-pub(crate) use refusal::{INSUFFICIENT_SCOPE, Refusals};
-pub(crate) use service::{Gate, GateService};
+pub(crate) use fast_path::FastPath;
+pub(crate) use in_flight::InFlightLimit;
+pub(crate) use origin::AllowedOrigins;
+pub(crate) use pipeline::{Gate, GateService};
+pub(crate) use rejection::RejectionResponder;

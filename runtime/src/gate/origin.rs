@@ -1,28 +1,43 @@
-//! Which hosts and origins a request may name: the defence against DNS rebinding (MCP, Streamable HTTP).
-
-use std::net::IpAddr;
+//! Validation of `Host` and `Origin` against DNS rebinding (MCP, Streamable HTTP).
 
 use http::{HeaderMap, HeaderValue, Uri, header};
-use url::{Host, Url};
+use thiserror::Error;
+use url::Url;
 
-/// The hosts and origins of a server.
+use crate::url::{is_loopback, is_loopback_host};
+
+/// Hosts and origins that requests may name.
 #[derive(Clone, Debug)]
 pub(crate) struct AllowedOrigins {
-    /// `host[:port]` of the server's own URL: what nearly every request has.
+    /// `host[:port]` of the server's own URL, which most requests name.
     authority: String,
     hosts: Vec<String>,
     origins: Vec<String>,
-    /// A server on loopback is reached under any of the machine's own names.
+    /// Whether the server's own URL is a loopback URL, so that every loopback name is accepted.
     loopback: bool,
 }
 
+/// A request that names a host or an origin of another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum OriginError {
+    #[error("the Host header is missing or malformed")]
+    MalformedHost,
+    #[error(
+        "this server is not known under the host that the request names; if it should be, add the host to \
+         `http.allowed_hosts`"
+    )]
+    ForeignHost,
+    #[error("requests from this origin are not allowed; if they should be, add the origin to `http.allowed_origins`")]
+    ForeignOrigin,
+}
+
 impl AllowedOrigins {
-    /// Those of the server's own URL, and the extra ones.
+    /// Allows the host and origin of the server's own URL and the additional ones.
     pub(crate) fn new(server_url: &Url, extra_hosts: &[String], extra_origins: &[String]) -> Self {
         let own = server_url.host_str().map(str::to_owned);
         Self {
             authority: server_url.authority().to_owned(),
-            hosts: own.into_iter().chain(extra_hosts.iter().cloned()).map(|host| normal(&host)).collect(),
+            hosts: own.into_iter().chain(extra_hosts.iter().cloned()).map(|host| normalized(&host)).collect(),
             origins: std::iter::once(server_url.origin().ascii_serialization())
                 .chain(extra_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()))
                 .collect(),
@@ -30,33 +45,24 @@ impl AllowedOrigins {
         }
     }
 
-    /// # Errors
-    ///
-    /// A sentence for the client and the log.
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
+    /// Checks `Host` and, if the request has one, `Origin`.
+    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), OriginError> {
         self.check_host(uri, headers)?;
         match headers.get(header::ORIGIN) {
-            Some(origin) if !self.allows_origin(origin) => {
-                Err("requests from this origin are not allowed; if they should be, add it with `allow_origin`")
-            }
+            Some(origin) if !self.allows_origin(origin) => Err(OriginError::ForeignOrigin),
             _ => Ok(()),
         }
     }
 
-    fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
+    fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), OriginError> {
         let host = match headers.get(header::HOST) {
             Some(value) if value == self.authority.as_str() => return Ok(()),
             Some(value) => value.to_str().ok().and_then(host_of),
-            // HTTP/2 has the authority in the URI.
+            // HTTP/2 carries the authority in the URI.
             None => uri.authority().map(|authority| authority.host().to_owned()),
         };
-        let host = host.ok_or("the Host header is missing or malformed")?;
-        if !self.allows_host(&host) {
-            return Err(
-                "this server is not known under the host that the request names; if it is, add it with `allow_host`",
-            );
-        }
-        Ok(())
+        let host = host.ok_or(OriginError::MalformedHost)?;
+        if self.allows_host(&host) { Ok(()) } else { Err(OriginError::ForeignHost) }
     }
 
     pub(crate) fn allows_origin(&self, origin: &HeaderValue) -> bool {
@@ -69,34 +75,20 @@ impl AllowedOrigins {
     }
 
     fn allows_host(&self, host: &str) -> bool {
-        let host = normal(host);
+        let host = normalized(host);
         self.hosts.contains(&host) || self.loopback && is_loopback_host(&host)
     }
 }
 
-/// The host of `host[:port]`.
+/// Returns the host of `host[:port]`.
 fn host_of(value: &str) -> Option<String> {
     let authority: http::uri::Authority = value.parse().ok()?;
-    // `user@host` is no Host header.
+    // An authority with user information is not a valid `Host`.
     (!value.contains('@')).then(|| authority.host().to_owned())
 }
 
-fn normal(host: &str) -> String {
+fn normalized(host: &str) -> String {
     host.trim_end_matches('.').trim_matches(['[', ']']).to_ascii_lowercase()
-}
-
-fn is_loopback_host(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Whether a URL leads to this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(domain)) => is_loopback_host(&normal(domain)),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -118,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn h1_a_foreign_origin_is_refused() {
+    fn h1_a_foreign_origin_is_rejected() {
         let server = "https://mcp.example.com";
         assert!(check(server, "mcp.example.com", None));
         assert!(check(server, "mcp.example.com", Some("https://mcp.example.com")));
@@ -135,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_not_ours_is_refused() {
+    fn a_foreign_host_is_rejected() {
         let server = "https://mcp.example.com";
         for host in ["mcp.example.com", "MCP.Example.com:443", "mcp.example.com.", "internal.example.com"] {
             assert!(check(server, host, None), "{host}");
@@ -146,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_allowed_only_where_the_server_is_loopback() {
+    fn loopback_names_are_accepted_only_by_a_loopback_server() {
         let server = "http://127.0.0.1:8000";
         for host in ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "127.0.0.2"] {
             assert!(check(server, host, None), "{host}");

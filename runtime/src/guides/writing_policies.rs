@@ -1,23 +1,23 @@
 //! # Writing policies
 //!
-//! Who may call a tool is said where the tool is written. What this page shows, from the plainest rule to the last
-//! resort: [all of some scopes](#all-of), [one of several](#one-of), [hierarchies](#hierarchies), [what depends on the
-//! arguments](#what-depends-on-the-arguments), [organizations](#organizations), [roles](#roles),
-//! [a rule for every tool](#a-rule-for-every-tool) and [the kill switch](#the-kill-switch).
+//! A tool declares who may call it. This guide covers [several scopes](#all-of), [alternatives](#one-of),
+//! [hierarchies](#hierarchies), [policies that depend on arguments](#policies-that-depend-on-arguments),
+//! [organizations](#organizations), [roles](#roles), [a scope for every tool](#a-scope-for-every-tool) and
+//! [disabling tools](#disabling-tools).
 //!
-//! Two kinds of rule are told apart throughout:
+//! Some rules decide lists and calls, others decide calls only:
 //!
-//! | rule | sees | decides about the list | a refusal is |
+//! | rule | decides by | lists | rejection |
 //! |---|---|---|---|
-//! | `scopes`, `any_scope`, `authenticated` | the token's scopes | yes | 403 with a challenge: the client can step up |
-//! | `visible_to` | the caller | yes | as for a tool that does not exist |
-//! | `Server::deny` | the tool | yes | as for a tool that does not exist |
-//! | `guard` | the caller and the arguments | no | a result that says so; scopes are never named |
-//! | `caller.require(..)?` in the body | whatever the body sees | no | 403 with a challenge |
+//! | `scopes`, `any_scope`, `authenticated` | the token's scopes | yes | 403 with a challenge, so that the client can step up |
+//! | `visible_to` | the caller | yes | the same response as for a tool that does not exist |
+//! | `Server::deny` | the tool | yes | the same response as for a tool that does not exist |
+//! | `guard` | the caller and the arguments | no | a result with `isError`, which names no scopes |
+//! | `caller.require(..)?` in the body | anything that the body can read | no | 403 with a challenge |
 //!
-//! A tool that is listed can be called as far as the rules with a "yes" go; a guard can still refuse certain arguments.
+//! A tool is listed exactly if the rules that decide lists allow the call. A guard can still deny certain arguments.
 //!
-//! The examples below share this beginning, which also shows how to try a policy out in a test:
+//! Test a policy by sending requests to the router:
 //!
 //! ```
 //! # use toolgate::{auth::{Claims, StaticTokens}, prelude::*};
@@ -56,12 +56,12 @@
 //!
 //! # All of
 //!
-//! Several scopes in `scopes(..)` are all needed. One challenge names them all, so the client asks its user once.
+//! Every scope in `scopes(..)` is required. One challenge names all of them, so the client asks its user once.
 //!
 //! ```
 //! # use toolgate::prelude::*;
 //! # pub static SCOPES: Scopes = Scopes::new(&["customers:read:summary", "customers:read:contact"]);
-//! /// Return how to reach a customer.
+//! /// Return the contact details of a customer.
 //! #[tool(scopes("customers:read:summary", "customers:read:contact"), read_only)]
 //! async fn customer_contact(customer_id: String) -> String {
 //!     format!("{customer_id}@customers.example.com")
@@ -73,8 +73,8 @@
 //!
 //! # One of
 //!
-//! `any_scope(..)` needs one, and can stand beside `scopes(..)`. The challenge names the alternative that the caller is
-//! nearest to.
+//! `any_scope(..)` requires one of its scopes, and can be combined with `scopes(..)`. The challenge names one alternative:
+//! a scope that the caller has, otherwise the first.
 //!
 //! ```
 //! # use toolgate::prelude::*;
@@ -82,7 +82,7 @@
 //! /// Return a ticket with its internal notes.
 //! #[tool(scopes = "tickets:read", any_scope("support:agent", "support:lead"), read_only)]
 //! async fn ticket_notes(ticket_id: String) -> String {
-//!     format!("nobody wrote anything about {ticket_id}")
+//!     format!("no notes about {ticket_id}")
 //! }
 //! # fn main() {
 //! assert_eq!(ScopeTable::of(&SCOPES).tools()[0].requirement(), "tickets:read and one of support:agent, support:lead");
@@ -91,83 +91,84 @@
 //!
 //! # Hierarchies
 //!
-//! Where one scope includes another, say so in the list, once. Everything sees it: lists, calls, `has`, `require`.
+//! Declare in the list that one scope includes another. The hierarchy applies to lists, calls, `has` and `require`.
 //!
 //! ```
 //! # use toolgate::prelude::*;
 //! pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"])
 //!     .implies("employees:read:private", &["employees:read:public"]);
 //!
-//! /// Return the name of an employee: open to whoever may read the private record, too.
+//! /// Return the name of an employee. `employees:read:private` is sufficient, too.
 //! #[tool(scopes = "employees:read:public", read_only)]
 //! async fn employee_name(employee_id: String) -> String {
-//!     format!("the one with the ID {employee_id}")
+//!     format!("employee {employee_id}")
 //! }
 //! # fn main() {}
 //! ```
 //!
-//! # What depends on the arguments
+//! # Policies that depend on arguments
 //!
-//! If more is needed for some arguments, ask for it in the body. The scope is checked when the crate compiles, and a
-//! refusal is the same challenge as at the gate.
+//! If some arguments require another scope, require it in the body. The scope is checked when the crate compiles, and a
+//! caller without it receives the same challenge as from the gate.
 //!
 //! ```
 //! # use toolgate::prelude::*;
 //! # pub static SCOPES: Scopes = Scopes::new(&["finance:read", "finance:read:unpublished"]);
-//! /// Report the revenue of a quarter, such as `2026-Q3`.
+//! /// Return the revenue of a quarter, such as `2026-Q3`.
 //! #[tool(scopes = "finance:read", read_only)]
 //! async fn revenue(quarter: String, caller: &Caller) -> Result<String, ToolError> {
 //!     if quarter.as_str() >= "2026-Q4" {
 //!         caller.require(scope!("finance:read:unpublished"))?;
 //!     }
-//!     Ok("plenty".to_owned())
+//!     Ok(format!("the revenue of {quarter}"))
 //! }
 //! # fn main() {}
 //! ```
 //!
-//! If no scope would help, write a guard. It runs before the body, for every call, so nobody can forget it in one branch.
+//! If the decision does not depend on a scope, write a guard. It runs before the body for every call, so no branch of the
+//! body can omit it.
 //!
 //! ```
 //! use toolgate::{guard::{Arguments, Denied}, prelude::*};
 //! # pub static SCOPES: Scopes = Scopes::new(&["payroll:read"]);
 //!
-//! async fn not_their_own(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-//!     let employee: Option<String> = arguments.get("employee_id").map_err(|_| Denied::new("unreadable"))?;
+//! async fn not_own_salary(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
+//!     let employee: Option<String> = arguments.get("employee_id").map_err(|_| Denied::new("`employee_id` must be a string"))?;
 //!     match employee.as_deref() == caller.user_id() {
-//!         true => Err(Denied::new("your own salary is in the letter from HR")),
+//!         true => Err(Denied::new("ask HR for your own salary")),
 //!         false => Ok(()),
 //!     }
 //! }
 //!
 //! /// Return an employee's salary.
-//! #[tool(scopes = "payroll:read", guard = not_their_own, read_only)]
+//! #[tool(scopes = "payroll:read", guard = not_own_salary, read_only)]
 //! async fn salary(employee_id: String) -> String {
-//!     format!("{employee_id} earns enough")
+//!     format!("the salary of {employee_id}")
 //! }
 //! # fn main() {}
 //! ```
 //!
 //! # Organizations
 //!
-//! A token is for one organization. `visible_to` hides a tool from all others: it is not in their list, and a call is
-//! answered as for a tool that does not exist.
+//! A token belongs to one organization. `visible_to` hides a tool from the callers of all others: their list does not
+//! contain it, and a call receives the same response as for a tool that does not exist.
 //!
 //! ```
 //! use toolgate::{guard::require_org, prelude::*};
 //! # pub static SCOPES: Scopes = Scopes::new(&["reports:read"]);
 //!
-//! /// Return the report for our own people.
+//! /// Return the internal report.
 //! #[tool(scopes = "reports:read", visible_to = require_org("1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11"), read_only)]
 //! async fn internal_report() -> &'static str {
-//!     "all is well"
+//!     "no incidents"
 //! }
 //! # fn main() {}
 //! ```
 //!
 //! # Roles
 //!
-//! Scopes belong to roles in PropelAuth, and that is where the mapping should stay. Where a tool really is a matter of the
-//! role itself:
+//! The authorization server maps roles to scopes; keep the mapping there. If a tool depends on the role itself, name the
+//! role:
 //!
 //! ```
 //! use toolgate::{guard::require_org_role, prelude::*};
@@ -176,14 +177,14 @@
 //! /// Close the organization's account.
 //! #[tool(scopes = "org:admin", visible_to = require_org_role("Owner"), destructive)]
 //! async fn close_account() -> Result<String, ToolError> {
-//!     Err(ToolError::new("ask a person"))
+//!     Err(ToolError::new("closing an account needs a support request"))
 //! }
 //!
 //! fn on_duty(caller: &Caller) -> bool {
 //!     caller.claims().get("on_duty").is_some_and(|claim| claim == true)
 //! }
 //!
-//! /// Restart the machine: for whoever has the rule's own blessing.
+//! /// Restart the machine. Only callers on duty see this tool.
 //! #[tool(scopes = "org:admin", visible_to = on_duty, destructive)]
 //! async fn restart() -> &'static str {
 //!     "restarting"
@@ -191,7 +192,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! # A rule for every tool
+//! # A scope for every tool
 //!
 //! ```
 //! # use toolgate::{auth::StaticTokens, prelude::*};
@@ -204,15 +205,16 @@
 //! }
 //!
 //! # fn main() -> Result<(), toolgate::BuildError> {
-//! let server = Server::new("tickets", &SCOPES).auth(StaticTokens::new()).require_all_tools("mcp:connect").build()?;
+//! let server = Server::new("tickets", &SCOPES).auth(StaticTokens::new()).require_for_all_tools(scope!("mcp:connect")).build()?;
 //! assert_eq!(server.scope_table().tools()[0].requirement(), "tickets:read and mcp:connect");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # The kill switch
+//! # Disabling tools
 //!
-//! An operator's rule over all tools, asked for every list and every call: what it looks at can change at any time.
+//! A deny rule applies to all tools and is evaluated for every list and every call, so it can depend on state that changes
+//! while the server runs.
 //!
 //! ```
 //! use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
@@ -222,7 +224,7 @@
 //! /// Delete a ticket.
 //! #[tool(scopes = "tickets:write", destructive)]
 //! async fn ticket_delete(ticket_id: String) -> String {
-//!     format!("{ticket_id} is gone")
+//!     format!("{ticket_id} was deleted")
 //! }
 //!
 //! # fn main() -> Result<(), toolgate::BuildError> {
@@ -233,7 +235,7 @@
 //!     .deny(move |tool| switch.load(Ordering::Relaxed) && tool.annotations.destructive == Some(true))
 //!     .build()?;
 //!
-//! incident.store(true, Ordering::Relaxed); // nothing destructive from now on
+//! incident.store(true, Ordering::Relaxed); // disables all destructive tools
 //! # let _ = server;
 //! # Ok(())
 //! # }

@@ -22,7 +22,7 @@ pub(crate) struct CounterSet<L> {
     metric: &'static str,
     label: &'static str,
     /// One more label, the same for all of them.
-    beside: Option<(&'static str, &'static str)>,
+    second_label: Option<(&'static str, &'static str)>,
     counters: Box<[OnceLock<Counter>]>,
     values: PhantomData<fn(L)>,
 }
@@ -30,23 +30,23 @@ pub(crate) struct CounterSet<L> {
 impl<L: Label> CounterSet<L> {
     pub(crate) fn new(metric: &'static str, label: &'static str) -> Self {
         let counters = std::iter::repeat_with(OnceLock::new).take(L::COUNT).collect();
-        Self { metric, label, beside: None, counters, values: PhantomData }
+        Self { metric, label, second_label: None, counters, values: PhantomData }
     }
 
-    pub(crate) fn beside(mut self, label: &'static str, value: &'static str) -> Self {
-        self.beside = Some((label, value));
+    pub(crate) fn with_label(mut self, label: &'static str, value: &'static str) -> Self {
+        self.second_label = Some((label, value));
         self
     }
 
     pub(crate) fn increment(&self, value: L) {
         let Some(counter) = self.counters.get(value.index()) else { return };
-        counter.get_or_init(|| self.look_up(value)).increment(1);
+        counter.get_or_init(|| self.register(value)).increment(1);
     }
 
-    fn look_up(&self, value: L) -> Counter {
+    fn register(&self, value: L) -> Counter {
         let own = Pair::from_static_parts(self.label, value.name());
-        let beside = self.beside.map(|(label, value)| Pair::from_static_parts(label, value));
-        let labels: Vec<_> = beside.into_iter().chain([own]).collect();
+        let second = self.second_label.map(|(label, value)| Pair::from_static_parts(label, value));
+        let labels: Vec<_> = second.into_iter().chain([own]).collect();
         counter!(self.metric, labels)
     }
 }
@@ -95,7 +95,7 @@ impl HistogramHandle {
 
     pub(crate) fn record(&self, took: Duration) {
         let (label, value) = self.label;
-        let look_up = || histogram!(self.metric, vec![Pair::from_static_parts(label, value)]);
-        self.histogram.get_or_init(look_up).record(took);
+        let register = || histogram!(self.metric, vec![Pair::from_static_parts(label, value)]);
+        self.histogram.get_or_init(register).record(took);
     }
 }

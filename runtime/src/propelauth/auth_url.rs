@@ -1,7 +1,9 @@
 //! The Auth URL of a PropelAuth environment, and the addresses under it.
 
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
+
+use crate::url::is_loopback;
 
 /// An Auth URL that was checked: `https`, or `http` on loopback; no user, query or fragment; no slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,15 +110,6 @@ pub(super) fn is_https_or_loopback(url: &Url) -> bool {
         "https" => url.has_host(),
         "http" => is_loopback(url),
         _ => false,
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use super::auth_url::{AuthUrl, AuthUrlError};
+use crate::auth::SetupError;
 
 /// A setting of PropelAuth: the environment variable that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl fmt::Display for Variable {
 
 /// Why there is no [`PropelAuth`](super::PropelAuth). Each text names the variable and says what to do; none holds a
 /// secret.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Settings that are not there, or empty: all of them.
@@ -60,6 +61,12 @@ pub enum ConfigError {
     /// ID with a colon, which HTTP Basic cannot carry (RFC 7617, section 2).
     #[error("{} has characters that no such value has: copy it again from {}", .0.name(), .0.in_dashboard())]
     Illegal(Variable),
+    /// A webhook secret that is not a signing secret.
+    #[error(
+        "PROPELAUTH_WEBHOOK_SECRET must be the signing secret of a webhook, `whsec_` and base64: copy it again from the \
+         webhook's page in PropelAuth's dashboard"
+    )]
+    WebhookSecret,
     /// An Auth URL that cannot be used.
     #[error("PROPELAUTH_AUTH_URL {0}")]
     AuthUrl(#[from] AuthUrlError),
@@ -67,6 +74,14 @@ pub enum ConfigError {
     #[error("PropelAuth cannot be asked: {0}")]
     Https(String),
 }
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl SetupError for ConfigError {}
 
 struct Listed<'a>(&'a [Variable]);
 
@@ -80,6 +95,21 @@ impl fmt::Display for Listed<'_> {
         }
         Ok(())
     }
+}
+
+/// Environment variable with the signing secrets of webhooks.
+const WEBHOOK_SECRET: &str = "PROPELAUTH_WEBHOOK_SECRET";
+
+/// Reads the signing secrets of webhooks, which are separated by commas or white space.
+pub(super) fn webhook_secrets_from_env() -> Vec<SecretString> {
+    // A value that is not UTF-8 must be reported as an invalid secret, so it is not treated as missing.
+    let value = env::var_os(WEBHOOK_SECRET).unwrap_or_default();
+    split_secrets(&value.to_string_lossy())
+}
+
+fn split_secrets(value: &str) -> Vec<SecretString> {
+    let is_separator = |c: char| c == ',' || c.is_whitespace();
+    value.split(is_separator).filter(|secret| !secret.is_empty()).map(SecretString::from).collect()
 }
 
 /// Settings that were checked.
@@ -141,6 +171,30 @@ mod tests {
 
     fn refusal(values: [Option<&str>; 3]) -> ConfigError {
         read(values).err().unwrap()
+    }
+
+    #[test]
+    fn the_variable_holds_any_number_of_webhook_secrets() {
+        for value in ["a", " a\n", "a,", ", a"] {
+            assert_eq!(split_secrets(value).len(), 1, "{value:?}");
+        }
+        for value in ["a,b", "a b", "a, b,", "a\nb"] {
+            assert_eq!(split_secrets(value).len(), 2, "{value:?}");
+        }
+        for value in ["", " ", ","] {
+            assert!(split_secrets(value).is_empty(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_webhook_secret_is_an_error_that_does_not_repeat_it() {
+        for value in ["hunter2", "whsec_hunter2", "whsec_\u{fffd}"] {
+            let auth = crate::PropelAuth::new("http://127.0.0.1:1", "client", "secret").unwrap();
+            let error = auth.webhook_secret(value).unwrap_err();
+            assert!(matches!(error, ConfigError::WebhookSecret));
+            let text = error.to_string();
+            assert!(text.starts_with("PROPELAUTH_WEBHOOK_SECRET must") && !text.contains("hunter2"), "{text}");
+        }
     }
 
     const URL: Option<&str> = Some("https://auth.example.com");

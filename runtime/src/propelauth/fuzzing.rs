@@ -7,8 +7,8 @@ use serde_json::Value;
 use standardwebhooks::Webhook;
 
 use super::{
-    answer::Answer,
-    webhook::{Stamp, Webhooks},
+    introspection_response::IntrospectionResponse,
+    webhook::{DeliveryHeaders, Webhooks},
 };
 
 const SECRETS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
@@ -20,10 +20,10 @@ const SECRETS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2F
 /// When a token is taken for active that is not.
 pub fn introspection(input: &[u8]) {
     let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    let Ok(answer) = Answer::read(input, now) else { return };
+    let Ok(answer) = IntrospectionResponse::read(input, now) else { return };
     let other: Value = serde_json::from_slice(input).expect("what was read is JSON");
     match answer {
-        Answer::Active(claims) => {
+        IntrospectionResponse::Active(claims) => {
             assert_eq!(other["active"], true);
             assert!(!claims.is_expired(now) && claims.expires_at.is_none_or(|at| at > now));
             assert!(other["exp"].is_null() == claims.expires_at.is_none(), "an end that got lost");
@@ -32,7 +32,7 @@ pub fn introspection(input: &[u8]) {
             assert_eq!(claims.org_id.as_deref(), other["org_id"].as_str());
             assert_eq!(claims.org_role.as_deref(), other["org_role"].as_str());
         }
-        Answer::Inactive => assert!(other["active"] == false || !other["exp"].is_null()),
+        IntrospectionResponse::Inactive => assert!(other["active"] == false || !other["exp"].is_null()),
     }
 }
 
@@ -60,12 +60,12 @@ pub fn webhook(input: &[u8]) {
         }
     }
     let webhooks = Webhooks::new(&SECRETS.map(Into::into)).expect("the secrets above are some");
-    let Ok(stamp) = Stamp::of(&headers) else { return };
+    let Ok(stamp) = DeliveryHeaders::read(&headers) else { return };
     let signed = expected
         .iter()
         .flatten()
         .any(|expected| signatures.split(|&byte| byte == b' ').any(|signature| signature == expected.as_bytes()));
-    let Ok(delivery) = webhooks.open(&stamp, body) else {
+    let Ok(delivery) = webhooks.verify(&stamp, body) else {
         assert!(!signed, "a good delivery was refused");
         return;
     };
@@ -75,6 +75,6 @@ pub fn webhook(input: &[u8]) {
     assert!(!webhooks.is_replay(&delivery));
     let revocations = webhooks.revocations(&delivery);
     assert!(serde_json::from_slice::<Value>(body).is_ok() || !revocations.is_empty(), "unreadable ends nothing");
-    webhooks.applied(&delivery);
+    webhooks.mark_applied(&delivery);
     assert!(webhooks.is_replay(&delivery));
 }

@@ -1,81 +1,91 @@
-//! PropelAuth: asks it about every token (RFC 7662) and passes its metadata on (RFC 8414).
+//! PropelAuth: token validation by introspection (RFC 7662), authorization server metadata (RFC 8414), and webhooks.
 
-mod advertise;
-mod answer;
 mod auth_url;
-mod client;
 mod config;
 mod endpoints;
-mod failure;
 #[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
+mod http_client;
+mod introspection_response;
+mod issuer;
 mod metadata;
 mod preflight;
+mod request_error;
 mod retry_after;
-pub(crate) mod webhook;
+mod webhook;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use self::{
+    auth_url::AuthUrl,
+    config::{Config, Credentials},
+    http_client::{HttpClient, HttpLimits},
+    introspection_response::IntrospectionResponse,
+    issuer::{ChangeLogger, Choice},
+    webhook::Webhooks,
+};
 pub use self::{
-    advertise::Advertise,
     auth_url::AuthUrlError,
     config::{ConfigError, Variable},
+    issuer::Advertise,
 };
-use self::{
-    advertise::{Announcer, Choice},
-    answer::Answer,
-    auth_url::AuthUrl,
-    client::{Http, Limits},
-    config::{Config, Credentials},
+use crate::auth::{
+    AuthorizationServer, BearerToken, Claims, Diagnostic, Revocations, Route, TokenValidator, Unavailable,
+    ValidationError, ValidatorTexts,
 };
-use crate::auth::{AuthorizationServer, BearerToken, Claims, Finding, TokenValidator, Unavailable, ValidationError};
 
-/// Validates tokens by asking PropelAuth about each of them.
+/// Token validator that asks PropelAuth about each token.
 ///
 /// ```no_run
 /// use std::time::Duration;
 /// use toolgate::PropelAuth;
 ///
-/// // Reads PROPELAUTH_AUTH_URL, PROPELAUTH_INTROSPECTION_CLIENT_ID and PROPELAUTH_INTROSPECTION_CLIENT_SECRET.
+/// // Reads PROPELAUTH_AUTH_URL, PROPELAUTH_INTROSPECTION_CLIENT_ID, PROPELAUTH_INTROSPECTION_CLIENT_SECRET and, if it is
+/// // set, PROPELAUTH_WEBHOOK_SECRET.
 /// let auth = PropelAuth::from_env()?.timeout(Duration::from_secs(3));
 /// # let _ = auth;
 /// # Ok::<(), toolgate::propelauth::ConfigError>(())
 /// ```
 ///
-/// A call goes out over one pool of connections, `https` only except to this machine, through the proxy of the
-/// environment (`HTTPS_PROXY`) except to this machine, follows no redirect, and is bounded in time and in size.
-/// Whatever is not a well-formed answer means that the token could not be checked ([`Unavailable`], 503), never that
-/// it is inactive (401).
+/// Requests share one connection pool. They use `https` except on loopback, use the proxy of the environment
+/// (`HTTPS_PROXY`) except on loopback, follow no redirect, and are limited in time and size. A response that is not a
+/// well-formed introspection response means that the token could not be validated ([`Unavailable`], 503), never that it
+/// is inactive (401).
 ///
-/// In an answer, `scope` and `aud` may be a string or an array of strings, and `exp` an integer, a float or a string
-/// that holds either. Everything but `active` may be missing or `null`; `resource` is read when `aud` is. A field of
-/// another type, a key that stands twice and an `exp` after the year 9999 make the answer unreadable. A token whose
-/// `exp` has passed is inactive whatever `active` says.
+/// In an introspection response, `scope` and `aud` may be a string or an array of strings, and `exp` an integer, a float
+/// or a string that holds either. Every field but `active` may be absent or `null`; `resource` is read if `aud` is
+/// absent. A field of another type, a duplicate key, or an `exp` after the year 9999 makes the response unreadable. A
+/// token whose `exp` has passed is inactive, whatever `active` says.
 pub struct PropelAuth {
     auth_url: AuthUrl,
     credentials: Credentials,
-    http: Http,
+    http: HttpClient,
     advertise: Advertise,
-    announcer: Announcer,
+    issuer_log: ChangeLogger,
+    webhook_secrets: Vec<SecretString>,
+    webhooks: Option<Arc<Webhooks>>,
 }
 
 impl PropelAuth {
-    /// Reads the settings from `PROPELAUTH_AUTH_URL`, `PROPELAUTH_INTROSPECTION_CLIENT_ID` and
-    /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET`. A variable that is empty is missing; white space around a value is
-    /// not part of it.
+    /// Reads the settings from `PROPELAUTH_AUTH_URL`, `PROPELAUTH_INTROSPECTION_CLIENT_ID`,
+    /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET` and, if it is set, `PROPELAUTH_WEBHOOK_SECRET`, which may hold several
+    /// secrets separated by commas or white space. An empty variable counts as missing. White space around a value is
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] with a text that names the variables, where the dashboard shows their values, and what to write.
+    /// [`ConfigError`], whose text names the variables, where the dashboard shows their values, and what to write.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::with_config(Config::from_env()?)
+        let mut auth = Self::with_config(Config::from_env()?)?;
+        auth.set_webhook_secrets(config::webhook_secrets_from_env())?;
+        Ok(auth)
     }
 
-    /// Takes the settings from elsewhere than the environment. A slash at the end of the Auth URL does not matter;
-    /// `http` is for loopback only.
+    /// Creates a validator from settings that do not come from the environment. A slash at the end of the Auth URL is
+    /// ignored; `http` is accepted on loopback only.
     ///
     /// ```
     /// use toolgate::PropelAuth;
@@ -98,38 +108,79 @@ impl PropelAuth {
     }
 
     fn with_config(config: Config) -> Result<Self, ConfigError> {
-        let http = Http::new(&config.auth_url).map_err(|error| ConfigError::Https(error.to_string()))?;
+        let http = HttpClient::new(&config.auth_url).map_err(|error| ConfigError::Https(error.to_string()))?;
         Ok(Self {
             auth_url: config.auth_url,
             credentials: config.credentials,
             http,
             advertise: Advertise::default(),
-            announcer: Announcer::default(),
+            issuer_log: ChangeLogger::default(),
+            webhook_secrets: Vec::new(),
+            webhooks: None,
         })
     }
 
-    /// How long a connection may take to come about, TLS included. Two seconds unless set.
+    /// Adds a signing secret of PropelAuth's webhooks (`whsec_...`). With a secret, the server has the route
+    /// `POST /webhooks/propelauth`, and access ends when PropelAuth reports it, before the webhook is acknowledged: cached
+    /// introspection responses are invalidated and response streams end.
+    ///
+    /// Call it again while one secret replaces another: a webhook signed with either is accepted.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), toolgate::propelauth::ConfigError> {
+    /// use toolgate::PropelAuth;
+    ///
+    /// let auth = PropelAuth::new("http://127.0.0.1:4000", "client", "secret")?
+    ///     .webhook_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?
+    ///     .webhook_secret("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")?;
+    /// assert!(!format!("{auth:?}").contains("whsec_"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::WebhookSecret`] if it is not a signing secret.
+    pub fn webhook_secret(mut self, secret: impl Into<SecretString>) -> Result<Self, ConfigError> {
+        self.set_webhook_secrets([secret.into()])?;
+        Ok(self)
+    }
+
+    fn set_webhook_secrets(&mut self, secrets: impl IntoIterator<Item = SecretString>) -> Result<(), ConfigError> {
+        self.webhook_secrets.extend(secrets);
+        if !self.webhook_secrets.is_empty() {
+            let webhooks = Webhooks::new(&self.webhook_secrets).map_err(|_| ConfigError::WebhookSecret)?;
+            self.webhooks = Some(Arc::new(webhooks));
+        }
+        Ok(())
+    }
+
+    /// Sets the time limit for establishing a connection, TLS included. Default: 2 seconds.
+    #[must_use]
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
         self.limit(|limits| limits.connect_timeout = connect_timeout)
     }
 
-    /// How long a call may take in all, from connecting to the last byte of the answer. Five seconds unless set.
+    /// Sets the time limit for a request, from connecting to the last byte of the response. Default: 5 seconds.
+    #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         self.limit(|limits| limits.timeout = timeout)
     }
 
-    /// Largest introspection answer that is read, in bytes. 65,536 unless set. (The metadata may have 1 MiB.)
-    pub fn max_answer_bytes(self, bytes: usize) -> Self {
-        self.limit(|limits| limits.max_answer_bytes = bytes)
+    /// Sets the maximum size of an introspection response, in bytes. Default: 64 KiB. (Metadata may have 1 MiB.)
+    #[must_use]
+    pub fn max_response_bytes(self, bytes: usize) -> Self {
+        self.limit(|limits| limits.max_response_bytes = bytes)
     }
 
-    /// Says which authorization server clients are told about, whatever PropelAuth's metadata looks like.
+    /// Sets which authorization server clients are told about, regardless of PropelAuth's metadata.
+    #[must_use]
     pub fn advertise(mut self, advertise: Advertise) -> Self {
         self.advertise = advertise;
         self
     }
 
-    fn limit(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+    fn limit(mut self, change: impl FnOnce(&mut HttpLimits)) -> Self {
         let mut limits = self.http.limits();
         change(&mut limits);
         self.http.set_limits(limits);
@@ -137,13 +188,14 @@ impl PropelAuth {
     }
 }
 
-/// Shows neither credential: the two are easily swapped.
+/// Omits both credentials, because their values are easily swapped.
 impl fmt::Debug for PropelAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PropelAuth")
             .field("auth_url", &self.auth_url.as_str())
             .field("limits", &self.http.limits())
             .field("advertise", &self.advertise)
+            .field("webhook_secrets", &self.webhook_secrets.len())
             .finish_non_exhaustive()
     }
 }
@@ -151,20 +203,20 @@ impl fmt::Debug for PropelAuth {
 #[async_trait]
 impl TokenValidator for PropelAuth {
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        let address = self.auth_url.introspection();
-        match endpoints::introspect(&self.http, &address, &self.credentials, token).await {
-            Ok(Answer::Active(claims)) => Ok(*claims),
-            Ok(Answer::Inactive) => Err(ValidationError::Inactive),
-            Err(error) => Err(error.at(&address).into()),
+        let url = self.auth_url.introspection();
+        match endpoints::introspect(&self.http, &url, &self.credentials, token).await {
+            Ok(IntrospectionResponse::Active(claims)) => Ok(*claims),
+            Ok(IntrospectionResponse::Inactive) => Err(ValidationError::Inactive),
+            Err(error) => Err(error.at(&url).into()),
         }
     }
 
     async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
-        let address = self.auth_url.metadata();
-        let metadata = endpoints::fetch_metadata(&self.http, &address).await.map_err(|error| error.at(&address))?;
+        let url = self.auth_url.metadata();
+        let metadata = endpoints::fetch_metadata(&self.http, &url).await.map_err(|error| error.at(&url))?;
         let choice = Choice::new(self.advertise, &self.auth_url, &metadata);
         let server = choice.apply(metadata, base_url);
-        self.announcer.announce(choice);
+        self.issuer_log.log(choice);
         Ok(server)
     }
 
@@ -172,8 +224,24 @@ impl TokenValidator for PropelAuth {
         Some(self.auth_url.issuer())
     }
 
-    async fn preflight(&self) -> Vec<Finding> {
-        preflight::findings(self).await
+    async fn preflight(&self) -> Vec<Diagnostic> {
+        preflight::diagnostics(self).await
+    }
+
+    fn routes(&self, revocations: Revocations) -> Vec<Route> {
+        self.webhooks.iter().map(|webhooks| webhook::route(Arc::clone(webhooks), revocations.clone())).collect()
+    }
+
+    fn reports_revocations(&self) -> bool {
+        self.webhooks.is_some()
+    }
+
+    fn texts(&self) -> ValidatorTexts {
+        let mut texts = ValidatorTexts::default();
+        texts.name = "PropelAuth".into();
+        texts.add_scopes = "add them in the dashboard under MCP -> Org Scopes".into();
+        texts.report_revocations = "add a webhook in PropelAuth's dashboard and set PROPELAUTH_WEBHOOK_SECRET".into();
+        texts
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod event;
 mod replay;
+mod route;
 mod signature;
 
 use std::{
@@ -14,7 +15,8 @@ use std::{
 
 use secrecy::SecretString;
 
-pub(crate) use self::signature::{BadSecret, Rejected, Stamp};
+pub(super) use self::route::route;
+pub(crate) use self::signature::{DeliveryHeaders, InvalidSecret, RejectedDelivery};
 use self::{
     event::{Event, UnknownTypes},
     replay::SeenIds,
@@ -39,14 +41,14 @@ pub(crate) struct Delivery {
 
 impl Webhooks {
     /// Deliveries signed with any of these secrets are good, so that one can be replaced by the next without a gap.
-    pub(crate) fn new(secrets: &[SecretString]) -> Result<Self, BadSecret> {
+    pub(crate) fn new(secrets: &[SecretString]) -> Result<Self, InvalidSecret> {
         Ok(Self { keys: Keys::new(secrets)?, seen: Mutex::default(), unknown: Mutex::default() })
     }
 
     /// # Errors
     ///
     /// Nobody who knows a secret sent it. What it says is worth nothing.
-    pub(crate) fn open(&self, stamp: &Stamp<'_>, body: &[u8]) -> Result<Delivery, Rejected> {
+    pub(crate) fn verify(&self, stamp: &DeliveryHeaders<'_>, body: &[u8]) -> Result<Delivery, RejectedDelivery> {
         self.keys.verify(stamp, body)?;
         Ok(Delivery { id: replay::IdDigest::of(stamp.id()), sent: stamp.time(), event: Event::read(body) })
     }
@@ -78,7 +80,7 @@ impl Webhooks {
     }
 
     /// Says that the delivery was applied: the next one with its ID is not.
-    pub(crate) fn applied(&self, delivery: &Delivery) {
+    pub(crate) fn mark_applied(&self, delivery: &Delivery) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.id);
     }
 }
@@ -90,7 +92,7 @@ impl Delivery {
     }
 
     /// When it was sent, by the sender's clock.
-    pub(crate) fn sent(&self) -> SystemTime {
+    pub(crate) fn sent_at(&self) -> SystemTime {
         self.sent
     }
 

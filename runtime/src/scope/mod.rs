@@ -2,19 +2,19 @@
 //!
 //! The lowest floor: nothing here knows about tools, tokens or HTTP.
 
-mod checked;
-mod index;
-mod list;
-mod message;
+mod checked_scope;
+mod const_message;
+mod const_str;
 mod requirement;
-mod set;
-mod text;
+mod scope_index;
+mod scope_set;
+mod scopes;
 
-pub use checked::Scope;
+pub use checked_scope::Scope;
 #[doc(hidden)]
-pub use checked::{check_list, missing, scope};
-pub(crate) use index::ScopeIndex;
-pub use list::Scopes;
+pub use checked_scope::{check_list, missing, scope};
+pub use requirement::MissingScopes;
 pub(crate) use requirement::Requirement;
-pub use requirement::Shortfall;
-pub use set::ScopeSet;
+pub(crate) use scope_index::ScopeIndex;
+pub(crate) use scope_set::ScopeSet;
+pub use scopes::Scopes;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ScopeIndex, ScopeSet, set::Mask};
+use super::{ScopeIndex, ScopeSet, scope_set::Mask};
 
 /// All of some scopes, and at least one of others where there are others. Without either: any caller with a valid
 /// token.
@@ -23,7 +23,7 @@ struct Needed {
 
 /// Why a set of scopes does not meet a requirement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Shortfall {
+pub struct MissingScopes {
     /// Those of `required` that the token does not have.
     pub missing: Vec<&'static str>,
     /// Every scope that a token needs to be allowed, those it has already included: what a challenge names.
@@ -61,12 +61,12 @@ impl Requirement {
 
     /// What to name in a challenge when [`is_met_by`](Self::is_met_by) said no. Of several alternatives it is the one
     /// that the caller is nearest to, and among equals the one that was declared first.
-    pub(crate) fn shortfall(&self, granted: &ScopeSet) -> Shortfall {
+    pub(crate) fn missing_scopes(&self, granted: &ScopeSet) -> MissingScopes {
         let has = |needed: &Needed| granted.contains(needed.bit);
         // Every alternative adds one scope to the same others, so "nearest" is one that the caller has, or the first.
         let nearest = self.any.iter().find(|needed| has(needed)).or(self.any.first());
         let required = || self.all.iter().chain(nearest.filter(|nearest| !self.all.contains(nearest)));
-        Shortfall {
+        MissingScopes {
             missing: required().filter(|needed| !has(needed)).map(|needed| needed.name).collect(),
             required: required().map(|needed| needed.name).collect(),
         }
@@ -87,19 +87,19 @@ mod tests {
 
     static SCOPES: Scopes = Scopes::new(&["a", "b", "c", "d", "top"]).implies("top", &["a", "c"]);
 
-    fn decide(all: &[&'static str], any: &[&'static str], granted: &[&str]) -> Result<(), Shortfall> {
+    fn decide(all: &[&'static str], any: &[&'static str], granted: &[&str]) -> Result<(), MissingScopes> {
         let index = ScopeIndex::new([&SCOPES]);
         let requirement = Requirement::new(&index, all.iter().copied(), any.iter().copied());
         let granted = index.expand(granted.iter().copied());
-        if requirement.is_met_by(&granted) { Ok(()) } else { Err(requirement.shortfall(&granted)) }
+        if requirement.is_met_by(&granted) { Ok(()) } else { Err(requirement.missing_scopes(&granted)) }
     }
 
     #[test]
     fn all_of_means_every_one() {
         assert!(decide(&["a", "b"], &[], &["a", "b"]).is_ok());
-        let shortfall = decide(&["a", "b"], &[], &["a"]).unwrap_err();
-        assert_eq!(shortfall.required, ["a", "b"]);
-        assert_eq!(shortfall.missing, ["b"]);
+        let missing_scopes = decide(&["a", "b"], &[], &["a"]).unwrap_err();
+        assert_eq!(missing_scopes.required, ["a", "b"]);
+        assert_eq!(missing_scopes.missing, ["b"]);
     }
 
     #[test]
@@ -117,9 +117,9 @@ mod tests {
 
     #[test]
     fn the_challenge_names_the_alternative_that_the_caller_has() {
-        let shortfall = decide(&["a"], &["c", "d"], &["d"]).unwrap_err();
-        assert_eq!(shortfall.required, ["a", "d"]);
-        assert_eq!(shortfall.missing, ["a"]);
+        let missing_scopes = decide(&["a"], &["c", "d"], &["d"]).unwrap_err();
+        assert_eq!(missing_scopes.required, ["a", "d"]);
+        assert_eq!(missing_scopes.missing, ["a"]);
     }
 
     #[test]

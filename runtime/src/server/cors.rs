@@ -1,4 +1,4 @@
-//! CORS (Fetch, section 3.2) for requests that name an origin: those of browsers. Everybody else's go past it.
+//! CORS (Fetch, section 3.2) for requests with an `Origin`, which browsers send. Other requests bypass it.
 
 use std::{
     convert::Infallible,
@@ -14,15 +14,15 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 
 use crate::gate::Gate;
 
-/// A service for browsers and for others.
+/// A service with CORS for browsers and without it for other clients.
 #[derive(Clone)]
-pub(crate) struct CorsForBrowsers<S> {
+pub(crate) struct BrowserCors<S> {
     browsers: Cors<S>,
-    others: S,
+    direct: S,
 }
 
-impl<S: Clone> CorsForBrowsers<S> {
-    /// Lets the origins in that the gate does. Browser clients read the challenge, and send the headers of MCP.
+impl<S: Clone> BrowserCors<S> {
+    /// Allows the origins that the gate allows. Browser clients need to read the challenge and to send the headers of MCP.
     pub(crate) fn new(gate: Arc<Gate>, service: S) -> Self {
         let cors = CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, _| gate.origins.allows_origin(origin)))
@@ -33,11 +33,11 @@ impl<S: Clone> CorsForBrowsers<S> {
                 header::RETRY_AFTER,
                 HeaderName::from_static("mcp-session-id"),
             ]);
-        Self { browsers: cors.layer(service.clone()), others: service }
+        Self { browsers: cors.layer(service.clone()), direct: service }
     }
 }
 
-impl<S> Service<Request<Body>> for CorsForBrowsers<S>
+impl<S> Service<Request<Body>> for BrowserCors<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
@@ -46,15 +46,15 @@ where
     type Future = Either<<Cors<S> as Service<Request<Body>>>::Future, S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Both ways lead to it.
-        self.others.poll_ready(context)
+        // Both variants call the same service.
+        self.direct.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.headers().contains_key(header::ORIGIN) {
             Either::Left(self.browsers.call(request))
         } else {
-            Either::Right(self.others.call(request))
+            Either::Right(self.direct.call(request))
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What clients are told about who issues the tokens: fetched from the authorization server now and then, answered
-//! from memory.
+//! Metadata of the authorization server, refreshed periodically and served from memory.
 
 use std::{
     sync::Arc,
@@ -11,12 +10,12 @@ use tokio::sync::Mutex;
 
 use crate::auth::{AuthorizationServer, TokenValidator, Unavailable};
 
-/// How long a document is taken for current.
-const FRESH: Duration = Duration::from_secs(600);
-/// How long nobody asks again after a failure.
-const BACKOFF: Duration = Duration::from_secs(5);
+/// Age at which the metadata is refreshed.
+const REFRESH_AFTER: Duration = Duration::from_secs(600);
+/// Minimum time between two attempts.
+const MIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The authorization server's metadata.
+/// Cached metadata of the authorization server.
 pub(crate) struct Discovery {
     validator: Arc<dyn TokenValidator>,
     base_url: String,
@@ -34,14 +33,14 @@ impl Discovery {
         Self { validator, base_url, current: ArcSwapOption::empty(), last_attempt: Mutex::new(None) }
     }
 
-    /// The metadata. An old document is given while a new one is fetched; only the very first request waits.
+    /// Returns the metadata. An outdated document is returned while a new one is fetched; only the first request waits.
     ///
     /// # Errors
     ///
-    /// There is no document yet, and none could be fetched.
+    /// No document is cached and none could be fetched.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<AuthorizationServer>, Unavailable> {
         if let Some(fetched) = self.current.load_full() {
-            if fetched.at.elapsed() > FRESH {
+            if fetched.at.elapsed() > REFRESH_AFTER {
                 let discovery = Arc::clone(self);
                 tokio::spawn(async move { discovery.refresh().await });
             }
@@ -49,10 +48,12 @@ impl Discovery {
         }
         self.refresh().await?;
         let fetched = self.current.load_full();
-        fetched.map(|fetched| Arc::clone(&fetched.server)).ok_or_else(|| Unavailable::new("no metadata yet"))
+        fetched
+            .map(|fetched| Arc::clone(&fetched.server))
+            .ok_or_else(|| Unavailable::new("the metadata was not fetched"))
     }
 
-    /// The issuer to advertise, whether or not the document is there.
+    /// Returns the issuer to advertise, or the default issuer while no document is cached.
     pub(crate) async fn issuer(self: &Arc<Self>) -> Option<String> {
         match self.get().await {
             Ok(server) => server.issuer.clone(),
@@ -60,13 +61,13 @@ impl Discovery {
         }
     }
 
-    /// Asks the authorization server; whoever comes meanwhile waits for the same answer.
+    /// Fetches the metadata. Concurrent calls wait for the same attempt.
     pub(crate) async fn refresh(&self) -> Result<(), Unavailable> {
         let called = Instant::now();
         let mut last = self.last_attempt.lock().await;
         if let Some((at, result)) = &*last {
-            let settled_meanwhile = *at >= called;
-            if settled_meanwhile || at.elapsed() < BACKOFF {
+            let settled_since = *at >= called;
+            if settled_since || at.elapsed() < MIN_INTERVAL {
                 return result.clone();
             }
         }
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
     use crate::auth::{BearerToken, Claims, ValidationError};
 
-    /// Answers from the second time on.
+    /// Validator whose metadata is available from the second attempt on.
     #[derive(Default)]
     struct Slow(AtomicUsize);
 
@@ -105,10 +106,10 @@ mod tests {
         }
 
         async fn authorization_server(&self, _: &str) -> Result<AuthorizationServer, Unavailable> {
-            let asked = self.0.fetch_add(1, Ordering::SeqCst);
+            let attempt = self.0.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
-            match asked {
-                0 => Err(Unavailable::new("not yet")),
+            match attempt {
+                0 => Err(Unavailable::new("unavailable")),
                 _ => Ok(AuthorizationServer {
                     issuer: Some("https://issuer.example".to_owned()),
                     ..Default::default()
@@ -122,11 +123,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_that_come_together_share_one_question_and_its_failure() {
+    async fn concurrent_requests_share_one_attempt_and_its_failure() {
         let validator = Arc::new(Slow::default());
         let discovery = Arc::new(Discovery::new(validator.clone(), String::new()));
-        let answers = futures_util::future::join_all((0..20).map(|_| discovery.get())).await;
-        assert!(answers.iter().all(Result::is_err));
+        let results = futures_util::future::join_all((0..20).map(|_| discovery.get())).await;
+        assert!(results.iter().all(Result::is_err));
         assert_eq!(validator.0.load(Ordering::SeqCst), 1);
         assert_eq!(discovery.issuer().await.as_deref(), Some("https://default.example"));
     }

@@ -1,28 +1,20 @@
-//! The server: everything put together, and served.
+//! The server: its builder, its configuration, and everything that it serves.
 
-mod address;
-mod assemble;
+mod accept;
+mod build;
 mod builder;
-mod built;
+pub mod config;
 mod cors;
 mod discovery;
-mod drift;
-mod error;
-mod handler;
 mod health;
-mod limits;
-mod listen;
-mod mcp;
-mod metadata;
 mod preflight;
-#[cfg(feature = "redis")]
-mod replicas;
-mod start_up;
-mod stop;
-mod webhooks;
+mod scope_drift;
+mod serve;
+mod server_url;
+mod shutdown;
+mod startup;
+mod well_known;
 
 pub use builder::Server;
-pub use built::BuiltServer;
-pub use error::{BuildError, Error};
-pub use preflight::Preflight;
-pub use stop::stop_signal;
+pub use serve::BuiltServer;
+pub use shutdown::shutdown_signal;

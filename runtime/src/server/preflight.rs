@@ -1,7 +1,6 @@
-//! What is found out before the first caller comes, and again until all is well.
+//! The preflight check: runs before the first request, and again while something is wrong.
 
 use std::{
-    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,145 +8,119 @@ use std::{
     time::Duration,
 };
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
-use super::{discovery::Discovery, drift};
+use super::{discovery::Discovery, scope_drift};
 use crate::{
-    auth::{Finding, Readiness, Severity, TokenValidator},
+    auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator},
     gate::Gate,
-    tool::ScopeTable,
+    registry::ToolRegistry,
 };
 
-/// How long a preflight may take.
-const LIMIT: Duration = Duration::from_secs(30);
-/// How long after one that failed the next is made; doubled with each, and up to a half longer, so that servers which
-/// failed together do not ask together.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Time limit of one check.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Delay before the check is repeated after a failure. It doubles with each failure, plus a random part, so that servers
+/// which failed together do not retry together.
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(500);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// What a server found before it served: whether tokens can be checked, clients can find their way, and the scopes are
-/// those of PropelAuth.
-///
-/// ```no_run
-/// # use toolgate::prelude::*;
-/// # pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), toolgate::Error> {
-/// let server = Server::new("My MCP server", &SCOPES).auth(PropelAuth::from_env()?).build()?;
-/// let preflight = server.preflight().await;
-/// for finding in preflight.findings() {
-///     println!("{:?}: {finding}", finding.severity());
-/// }
-/// if preflight.passed() {
-///     server.serve().await?;
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preflight {
-    findings: Vec<Finding>,
-}
-
-impl Preflight {
-    /// Everything that was found, the worst first.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-
-    /// Whether nothing keeps the server from its work.
-    pub fn passed(&self) -> bool {
-        !self.findings.iter().any(Finding::is_fatal)
-    }
-
-    fn new(mut findings: Vec<Finding>) -> Self {
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity()));
-        Self { findings }
-    }
-}
-
-/// What is fatal, a sentence each.
-impl fmt::Display for Preflight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fatal = self.findings.iter().filter(|finding| finding.is_fatal());
-        let Some(first) = fatal.next() else { return f.write_str("nothing is wrong") };
-        fatal.try_fold(write!(f, "{first}")?, |(), finding| write!(f, "\n- {finding}"))
-    }
-}
-
-/// Finds out how things are, and keeps readiness up to date.
-pub(crate) struct Probe {
+/// Input of [`Probe::new`].
+pub(crate) struct ProbeConfig {
     pub(crate) validator: Arc<dyn TokenValidator>,
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) declared: Vec<&'static str>,
-    pub(crate) table: ScopeTable,
-    /// What was found last, so that the log does not say it again and again.
-    pub(crate) last: Mutex<Option<Preflight>>,
-    pub(crate) watching: AtomicBool,
+    pub(crate) declared_scopes: Vec<&'static str>,
+    pub(crate) registry: Arc<ToolRegistry>,
+}
+
+/// Runs the preflight check and keeps the readiness up to date.
+pub(crate) struct Probe {
+    config: ProbeConfig,
+    /// Latest result, so that the log does not repeat it.
+    last: Mutex<Option<Preflight>>,
+    is_watching: AtomicBool,
 }
 
 impl Probe {
+    pub(crate) fn new(config: ProbeConfig) -> Self {
+        Self { config, last: Mutex::default(), is_watching: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn readiness(&self) -> &Arc<Readiness> {
+        &self.config.readiness
+    }
+
+    /// Runs one check.
     pub(crate) async fn run(&self) -> Preflight {
-        let asked = tokio::time::timeout(LIMIT, self.validator.preflight()).await;
-        let mut findings = asked.unwrap_or_else(|_| {
-            vec![Finding::fatal(
+        let check = tokio::time::timeout(CHECK_TIMEOUT, self.config.validator.preflight()).await;
+        let mut diagnostics = check.unwrap_or_else(|_| {
+            vec![Diagnostic::fatal(
                 "authorization_server_unavailable",
-                format!("whether tokens can be checked was not found out within {LIMIT:?}"),
+                format!("the preflight check did not finish within {CHECK_TIMEOUT:?}"),
             )]
         });
-        // Where nothing can be asked there is nothing to compare.
-        if !findings.iter().any(Finding::is_fatal) {
-            match self.discovery.get().await {
-                Ok(server) => findings.extend(self.differences(server.scopes_supported.as_deref())),
-                Err(unavailable) => findings.push(Finding::fatal("metadata_unavailable", unavailable.to_string())),
+        if !diagnostics.iter().any(Diagnostic::is_fatal) {
+            match self.config.discovery.get().await {
+                Ok(server) => diagnostics.extend(self.scope_drift(server.scopes_supported.as_deref())),
+                Err(unavailable) => {
+                    diagnostics.push(Diagnostic::fatal("metadata_unavailable", unavailable.to_string()));
+                }
             }
         }
-        let preflight = Preflight::new(findings);
+        let preflight = Preflight::new(diagnostics);
         if preflight.passed() {
-            // Before saying so: whoever hears that the server is ready does not wait for the circuit breaker.
-            self.gate.authenticator.answers_again();
+            // Before readiness is reported: a request that follows must not meet an open circuit breaker.
+            self.config.gate.authenticator.close_circuit();
         }
-        self.readiness.looked(preflight.findings());
+        self.config.readiness.preflight_finished(preflight.diagnostics());
         self.log(&preflight);
         preflight
     }
 
-    /// Fetches the metadata, so that the first client does not wait for it, and compares the scopes.
-    pub(crate) async fn compare(&self) {
-        let server = self.discovery.get().await.ok();
+    /// Fetches the metadata, so that the first client does not wait for it, and logs differences between the scopes.
+    pub(crate) async fn compare_scopes(&self) {
+        let server = self.config.discovery.get().await.ok();
         let advertised = server.as_ref().and_then(|server| server.scopes_supported.as_deref());
-        self.differences(advertised).iter().for_each(log);
+        self.scope_drift(advertised).iter().for_each(log);
     }
 
-    /// Scopes compared both ways.
-    fn differences(&self, advertised: Option<&[String]>) -> Vec<Finding> {
-        let differences = drift::findings(&self.declared, advertised, &self.table);
-        differences.into_iter().map(|text| Finding::warning("scopes", format!("scopes {text}"))).collect()
+    fn scope_drift(&self, advertised: Option<&[String]>) -> Vec<Diagnostic> {
+        let ProbeConfig { validator, declared_scopes, registry, .. } = &self.config;
+        scope_drift::diagnostics(declared_scopes, advertised, registry, &validator.texts())
     }
 
-    /// Repeats the probe whenever something is wrong, until it is not.
+    /// Repeats the check while something is wrong, until `stop` is cancelled.
     pub(crate) async fn watch(&self, stop: CancellationToken) {
-        if self.watching.swap(true, Ordering::AcqRel) {
+        if self.is_watching.swap(true, Ordering::AcqRel) {
             return;
         }
-        let watching = async {
-            let mut pause = FIRST_PAUSE;
+        let new_delays = || {
+            ExponentialBuilder::default()
+                .with_min_delay(MIN_RETRY_DELAY)
+                .with_max_delay(MAX_RETRY_DELAY)
+                .with_jitter()
+                .without_max_times()
+                .build()
+        };
+        let watch = async {
+            let mut delays = new_delays();
             loop {
-                self.readiness.until_unhealthy().await;
-                let passed = self.run().await.passed();
-                // After one that passed too: tokens may fail all the same, and are asked about by their callers anyway.
-                tokio::time::sleep(pause.mul_f64(rand::random_range(1.0..1.5))).await;
-                pause = if passed { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+                self.config.readiness.until_unhealthy().await;
+                if self.run().await.passed() {
+                    delays = new_delays();
+                }
+                // Also after a success: tokens may still fail, and their requests test the authorization server anyway.
+                tokio::time::sleep(delays.next().unwrap_or(MAX_RETRY_DELAY)).await;
             }
         };
-        stop.run_until_cancelled(watching).await;
-        self.watching.store(false, Ordering::Release);
+        stop.run_until_cancelled(watch).await;
+        self.is_watching.store(false, Ordering::Release);
     }
 
-    pub(crate) fn is_watched(&self) -> bool {
-        self.watching.load(Ordering::Acquire)
+    pub(crate) fn is_watching(&self) -> bool {
+        self.is_watching.load(Ordering::Acquire)
     }
 
     fn log(&self, preflight: &Preflight) {
@@ -155,18 +128,18 @@ impl Probe {
         if last.as_ref() == Some(preflight) {
             return;
         }
-        preflight.findings().iter().for_each(log);
+        preflight.diagnostics().iter().for_each(log);
         if last.as_ref().is_some_and(|last| !last.passed()) && preflight.passed() {
-            tracing::info!("what was wrong at the start is mended: the server is ready");
+            tracing::info!("the preflight check passes: the server is ready");
         }
         *last = Some(preflight.clone());
     }
 }
 
-fn log(finding: &Finding) {
-    match finding.severity() {
-        Severity::Fatal => tracing::error!("{finding}"),
-        Severity::Warning => tracing::warn!("{finding}"),
-        Severity::Note => tracing::debug!("{finding}"),
+fn log(diagnostic: &Diagnostic) {
+    match diagnostic.severity() {
+        Severity::Fatal => tracing::error!("{diagnostic}"),
+        Severity::Warning => tracing::warn!("{diagnostic}"),
+        Severity::Note => tracing::debug!("{diagnostic}"),
     }
 }

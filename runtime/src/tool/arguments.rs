@@ -1,4 +1,4 @@
-//! The arguments of a tool: their schema, and holding a call's arguments against it.
+//! The arguments of a tool: their JSON Schema, and the validation of a call's arguments.
 
 use std::{
     fmt,
@@ -10,28 +10,29 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{ToolError, plain_schema};
+use super::{ToolError, simple_schema};
+use crate::error::ToolProblem;
 
-/// How many violations are reported at most: a model mends some at a time, and a caller cannot ask for a large answer.
+/// Maximum number of violations in a result, which bounds the size of the result.
 const MAX_VIOLATIONS: usize = 20;
 
-/// What one parameter of a tool can be.
+/// Type of a tool's argument.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a tool",
-    label = "arguments come from JSON",
-    note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`; what the server hands in is taken by \
+    label = "arguments are deserialized from JSON",
+    note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`; take a server-provided value by \
             reference: `&{Self}`"
 )]
 pub trait Argument: DeserializeOwned + JsonSchema {}
 
 impl<T: DeserializeOwned + JsonSchema> Argument for T {}
 
-/// The arguments of a call, as a guard sees them: they fit the tool's schema.
+/// Arguments of a call that fit the tool's schema, as a guard sees them.
 #[derive(Debug)]
 pub struct Arguments(Map<String, Value>);
 
 impl Arguments {
-    /// One argument, if it was given.
+    /// Returns one argument, if the call has it.
     ///
     /// # Errors
     ///
@@ -40,7 +41,7 @@ impl Arguments {
         self.0.get(name).map(T::deserialize).transpose().map_err(Into::into)
     }
 
-    /// All of them, as JSON.
+    /// Returns all arguments as a JSON object.
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.0
     }
@@ -58,29 +59,30 @@ impl Arguments {
     }
 }
 
-/// A tool's input schema, and the validator made from it: what is shown is what is enforced.
+/// Input schema of a tool and the validator compiled from it: the published schema is the enforced one.
 pub(crate) struct ArgumentSchema {
     schema: Arc<Map<String, Value>>,
-    /// Compiled by the first call, if it is certain to succeed: it is most of what a tool costs at the start.
-    validator: OnceLock<Result<Validator, String>>,
+    /// Compiled by the first call if the schema is certain to compile, because compiling dominates the cost of a tool at
+    /// start-up.
+    validator: OnceLock<Result<Validator, ToolProblem>>,
 }
 
 impl ArgumentSchema {
     /// # Errors
     ///
-    /// A sentence, if the schema is not one of an object or cannot be compiled.
-    pub(crate) fn new(schema: schemars::Schema) -> Result<Self, String> {
+    /// The schema does not describe an object or cannot be compiled.
+    pub(crate) fn new(schema: schemars::Schema) -> Result<Self, ToolProblem> {
         let Value::Object(mut schema) = schema.to_value() else {
-            return Err("its arguments have the schema `true`; they must be an object".to_owned());
+            return Err(ToolProblem::ArgumentsNotAnObject);
         };
         schema.remove("title");
         schema.remove("description");
         if schema.get("type").and_then(Value::as_str) != Some("object") {
-            return Err("the schema of its arguments is not of `\"type\": \"object\"`".to_owned());
+            return Err(ToolProblem::ArgumentsNotAnObject);
         }
         schema.entry("properties").or_insert_with(|| json!({}));
-        let validator = if plain_schema::is_plain(&schema) {
-            debug_assert!(compile(&schema).is_ok(), "it does not compile: {schema:?}");
+        let validator = if simple_schema::is_simple(&schema) {
+            debug_assert!(compile(&schema).is_ok(), "the schema does not compile: {schema:?}");
             OnceLock::new()
         } else {
             OnceLock::from(Ok(compile(&schema)?))
@@ -88,17 +90,25 @@ impl ArgumentSchema {
         Ok(Self { schema: Arc::new(schema), validator })
     }
 
+    /// Returns a generator for the schemas of deserialized types. It inlines a type that is used once, which models read
+    /// best.
+    pub(crate) fn generator() -> SchemaGenerator {
+        SchemaSettings::draft2020_12().into_generator()
+    }
+
     pub(crate) fn schema(&self) -> &Arc<Map<String, Value>> {
         &self.schema
     }
 
+    /// Validates the arguments of a call.
+    ///
     /// # Errors
     ///
-    /// Everything that does not fit, each with where it is.
+    /// Every violation with its JSON pointer, up to a maximum.
     pub(crate) fn check(&self, arguments: Map<String, Value>) -> Result<Arguments, ToolError> {
         let validator = self.validator.get_or_init(|| compile(&self.schema)).as_ref();
-        // Arguments that cannot be checked are not let through.
-        let validator = validator.map_err(|problem| ToolError::masked(problem.clone()))?;
+        // Fail closed: arguments that cannot be validated are rejected.
+        let validator = validator.map_err(|problem| ToolError::masked(problem.to_string()))?;
         let value = Value::Object(arguments);
         if !validator.is_valid(&value) {
             let violations = validator.iter_errors(&value).take(MAX_VIOLATIONS);
@@ -109,37 +119,33 @@ impl ArgumentSchema {
     }
 }
 
+/// Compiles a schema.
+///
 /// # Errors
 ///
-/// A sentence that says why the schema is not valid.
-pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
+/// The schema is not valid.
+pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, ToolProblem> {
     jsonschema::options()
         .should_validate_formats(true)
         .offline()
         .build(&Value::Object(schema.clone()))
-        .map_err(|error| format!("the schema of its arguments is not valid: {error}"))
+        .map_err(|error| ToolProblem::InvalidInputSchema(error.to_string()))
 }
 
-/// The generator that describes what is *read*. Schemas of types that are used once stand where they are used, which is
-/// what models read best.
-pub(crate) fn schema_generator() -> SchemaGenerator {
-    SchemaSettings::draft2020_12().into_generator()
-}
-
-/// One way in which arguments do not fit.
+/// A violation of the input schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
-    /// JSON pointer (RFC 6901) to the value that is wrong; empty for the arguments as a whole.
+    /// JSON pointer (RFC 6901) to the invalid value; empty for the arguments as a whole.
     pub(crate) pointer: String,
-    /// What is wrong with it.
+    /// Description of the violation.
     pub(crate) message: String,
 }
 
 impl Violation {
-    /// The offending value is left out of the sentence: the caller has it, and a log should not.
+    /// Converts an error of the validator. The message omits the invalid value, which must not reach a log.
     fn new(error: &jsonschema::ValidationError<'_>) -> Self {
         let message = match error.kind() {
-            // Every choice, where the usual sentence cuts them short: the model needs the one it did not think of.
+            // The default message shortens the list of choices; a model needs all of them.
             ValidationErrorKind::Enum { options } => format!("the value is not one of {options}"),
             _ => error.masked_with("the value").to_string(),
         };
@@ -164,7 +170,7 @@ impl fmt::Display for Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::error::Failure;
+    use crate::tool::Failure;
 
     fn schema() -> ArgumentSchema {
         let schema = json!({
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_choice_of_an_enumeration_is_named() {
+    fn a_violation_names_every_choice_of_an_enumeration() {
         let schema =
             json!({ "type": "object", "properties": { "day": { "enum": ["Mon", "Tue", "Wed", "Thu", "Fri"] } } });
         let schema = ArgumentSchema::new(schema.try_into().unwrap()).ok().unwrap();
@@ -214,22 +220,22 @@ mod tests {
     }
 
     #[test]
-    fn the_offending_value_is_not_repeated() {
+    fn a_violation_omits_the_invalid_value() {
         assert!(!violations(json!({ "id": "swordfish" }))[0].contains("swordfish"));
     }
 
     #[test]
-    fn a_schema_that_is_not_of_an_object_is_refused() {
+    fn a_schema_that_does_not_describe_an_object_is_rejected() {
         assert!(ArgumentSchema::new(json!({ "type": "string" }).try_into().unwrap()).is_err());
         assert!(ArgumentSchema::new(json!(true).try_into().unwrap()).is_err());
     }
 
-    fn new(schema: Value) -> Result<ArgumentSchema, String> {
+    fn new(schema: Value) -> Result<ArgumentSchema, ToolProblem> {
         ArgumentSchema::new(schema.try_into().unwrap())
     }
 
     #[test]
-    fn a_plain_schema_is_compiled_by_the_first_call() {
+    fn a_simple_schema_is_compiled_by_the_first_call() {
         let schema = new(json!({ "type": "object", "properties": { "limit": { "maximum": 50 } } })).ok().unwrap();
         assert!(schema.validator.get().is_none());
         let Value::Object(arguments) = json!({ "limit": 99 }) else { unreachable!() };
@@ -238,25 +244,25 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_could_be_wrong_is_compiled_at_once() {
+    fn a_schema_that_may_be_invalid_is_compiled_at_registration() {
         let schema = new(json!({ "type": "object", "properties": { "id": { "pattern": "^emp_" } } })).ok().unwrap();
         assert!(schema.validator.get().is_some());
     }
 
     #[test]
-    fn a_schema_that_is_not_valid_is_refused_at_once() {
+    fn an_invalid_schema_is_rejected_at_registration() {
         for (schema, why) in [
             (json!({ "type": 7 }), "7 is not valid under any of the schemas listed in the 'anyOf' keyword"),
             (json!({ "pattern": "(" }), "\"(\" is not a \"regex\""),
             (json!({ "$ref": "#/$defs/nobody" }), "Pointer '/$defs/nobody' does not exist"),
         ] {
             let problem = new(json!({ "type": "object", "properties": { "a": schema } })).err().unwrap();
-            assert_eq!(problem, format!("the schema of its arguments is not valid: {why}"));
+            assert_eq!(problem, ToolProblem::InvalidInputSchema(why.to_owned()));
         }
     }
 
     #[test]
-    fn arguments_that_cannot_be_checked_are_not_let_through() {
+    fn arguments_that_cannot_be_validated_are_rejected() {
         let Value::Object(schema) = json!({ "type": 7 }) else { unreachable!() };
         let schema = ArgumentSchema { schema: Arc::new(schema), validator: OnceLock::new() };
         for _ in 0..2 {

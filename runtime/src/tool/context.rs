@@ -1,22 +1,16 @@
-//! The request around a tool's call.
+//! The MCP request of a call, as a tool sees it.
 
 use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
 use http::HeaderMap;
-use rmcp::{
-    RoleServer,
-    model::{ClientCapabilities, Implementation, InputResponses, ProgressNotificationParam, ProtocolVersion},
-    service::RequestContext,
-};
+use rmcp::model::{ClientCapabilities, Implementation, InputResponses, ProtocolVersion};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
-use super::{
-    RegisteredTool, Registry,
-    log::{self, LogLevel},
-};
 use crate::auth::Caller;
 
-/// The request that a tool answers: progress, logging, cancellation, metadata.
+/// The MCP request of a call: progress, log messages, cancellation, headers and metadata.
 ///
 /// A tool takes it as `&Context`:
 ///
@@ -35,119 +29,147 @@ use crate::auth::Caller;
 /// ```
 pub struct Context {
     caller: Arc<Caller>,
-    registry: Arc<Registry>,
-    request: RequestContext<RoleServer>,
+    tools: Arc<dyn VisibleTools>,
+    request: Box<dyn ClientRequest>,
     headers: HeaderMap,
-    answers: InputResponses,
+    input_responses: InputResponses,
     request_state: Option<String>,
+}
+
+/// The MCP request behind a [`Context`]; implemented by the rmcp handler.
+#[async_trait]
+pub(crate) trait ClientRequest: Send + Sync {
+    fn id(&self) -> String;
+    fn protocol_version(&self) -> Option<ProtocolVersion>;
+    fn client_info(&self) -> Option<Implementation>;
+    fn client_capabilities(&self) -> Option<ClientCapabilities>;
+    fn meta(&self) -> &Map<String, Value>;
+
+    /// Token that is cancelled when the client cancels the request or closes the response stream.
+    fn cancellation(&self) -> &CancellationToken;
+
+    /// Sends progress, if the client asked for it.
+    async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>);
+
+    /// Sends a log message, if the client asked for this level or a lower one.
+    async fn log(&self, level: LogLevel, data: Value);
+}
+
+/// Source of the names of the tools that a caller may call; implemented by the registry.
+pub(crate) trait VisibleTools: Send + Sync {
+    fn names(&self, caller: &Caller) -> Vec<&'static str>;
+}
+
+/// Severity of a log message for the client (RFC 5424, section 6.2.1), from the least to the most urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the variants are the severities of the RFC")]
+#[allow(clippy::exhaustive_enums, reason = "RFC 5424 defines eight severities")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
 }
 
 impl Context {
     pub(crate) fn new(
         caller: Arc<Caller>,
-        registry: Arc<Registry>,
-        mut request: RequestContext<RoleServer>,
-        answers: Option<InputResponses>,
-        request_state: Option<String>,
+        tools: Arc<dyn VisibleTools>,
+        request: Box<dyn ClientRequest>,
+        headers: HeaderMap,
     ) -> Self {
-        // The gate has taken the credentials out before rmcp saw the request.
-        let headers = request.extensions.remove::<http::request::Parts>().map(|parts| parts.headers);
-        Self {
-            caller,
-            registry,
-            request,
-            headers: headers.unwrap_or_default(),
-            answers: answers.unwrap_or_default(),
-            request_state,
-        }
+        Self { caller, tools, request, headers, input_responses: InputResponses::default(), request_state: None }
     }
 
-    /// Who calls; the same as a parameter `&Caller`.
+    /// Adds what the client sent back from an earlier round.
+    pub(crate) fn with_input(mut self, responses: Option<InputResponses>, state: Option<String>) -> Self {
+        self.input_responses = responses.unwrap_or_default();
+        self.request_state = state;
+        self
+    }
+
+    /// Returns the caller, as a parameter `&Caller` does.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// The names of the tools that this caller may call: those that `tools/list` shows.
-    pub fn tools(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.registry.visible_to(&self.caller).map(RegisteredTool::name)
+    /// Returns the names of the tools that `tools/list` shows to this caller.
+    pub fn tools(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.tools.names(&self.caller).into_iter()
     }
 
-    /// The JSON-RPC id of the request.
+    /// Returns the JSON-RPC id of the request.
     pub fn request_id(&self) -> String {
-        self.request.id.to_string()
+        self.request.id()
     }
 
-    /// The MCP revision of the request, such as `2026-07-28`.
+    /// Returns the MCP revision of the request, such as `2026-07-28`.
     pub fn protocol_version(&self) -> Option<ProtocolVersion> {
         self.request.protocol_version()
     }
 
-    /// The client's name and version, if it said. Anybody can say anything here: it is for logs, not for policies.
+    /// Returns the client's name and version, if it sent them. A client can send any text, so use it for logs and not
+    /// for policies.
     pub fn client_info(&self) -> Option<Implementation> {
         self.request.client_info()
     }
 
-    /// What the client can do, such as asking its user.
+    /// Returns the capabilities that the client declared, such as elicitation.
     pub fn client_capabilities(&self) -> Option<ClientCapabilities> {
         self.request.client_capabilities()
     }
 
-    /// The `_meta` of the request.
+    /// Returns the `_meta` of the request.
     pub fn meta(&self) -> &Map<String, Value> {
-        &self.request.meta.0
+        self.request.meta()
     }
 
-    /// The HTTP headers of the request, without its credentials.
+    /// Returns the HTTP headers of the request, without its credentials.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The W3C trace context of the request (`traceparent`), from its `_meta` or else from its headers, to be passed
-    /// on to whatever the tool calls.
+    /// Returns the W3C trace context (`traceparent`) from the request's `_meta` or from its headers. Pass it on to the
+    /// services that the tool calls.
     pub fn traceparent(&self) -> Option<&str> {
-        self.request
-            .meta
-            .get_traceparent()
-            .or_else(|| self.headers.get("traceparent").and_then(|value| value.to_str().ok()))
+        let header = || self.headers.get("traceparent").and_then(|value| value.to_str().ok());
+        self.meta().get("traceparent").and_then(Value::as_str).or_else(header)
     }
 
-    /// Tells the client how far the call is, if the client asked for it. `progress` has to grow from call to call.
+    /// Reports progress to the client, if it asked for progress. `progress` must increase with each report.
     pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token) = self.request.meta.get_progress_token() else {
-            return;
-        };
-        let mut notification = ProgressNotificationParam::new(token, progress);
-        notification.total = total;
-        notification.message = message.map(str::to_owned);
-        if let Err(error) = self.request.peer.notify_progress(notification).await {
-            tracing::debug!(%error, "the client did not hear of the progress");
-        }
+        self.request.progress(progress, total, message).await;
     }
 
-    /// Sends the client a log message, if the client asked for this level or a lower one with this request
-    /// (`io.modelcontextprotocol/logLevel`). The server's own log is `tracing`'s business.
+    /// Sends a log message to the client, if the request asks for this level or a lower one
+    /// (`io.modelcontextprotocol/logLevel`). For the server's own log, use `tracing`.
     pub async fn log(&self, level: LogLevel, data: impl Into<Value>) {
-        log::send(&self.request, level, data.into()).await;
+        self.request.log(level, data.into()).await;
     }
 
-    /// Waits until the client has given up: it cancelled the request, or closed the stream of the response. The body
-    /// is dropped then anyway; this is for work that has to be told.
+    /// Waits until the client cancels the request or closes the response stream. The tool's future is dropped then; use
+    /// this for work that must be stopped explicitly.
     pub async fn cancelled(&self) {
-        self.request.ct.cancelled().await;
+        self.request.cancellation().cancelled().await;
     }
 
-    /// Whether the client has given up.
+    /// Returns whether the client has cancelled the request or closed the response stream.
     pub fn is_cancelled(&self) -> bool {
-        self.request.ct.is_cancelled()
+        self.request.cancellation().is_cancelled()
     }
 
-    /// The client's answer to a question of an earlier round; see [`InputRequired`](super::InputRequired).
-    pub fn answer(&self, key: &str) -> Option<&Value> {
-        self.answers.get(key)
+    /// Returns the client's response to a request for input of an earlier round; see
+    /// [`InputRequired`](super::InputRequired).
+    pub fn input_response(&self, key: &str) -> Option<&Value> {
+        self.input_responses.get(key)
     }
 
-    /// What [`InputRequired::state`](super::InputRequired::state) gave the client, brought back unchanged, by the same
-    /// caller and with the same arguments.
+    /// Returns the state given to [`InputRequired::state`](super::InputRequired::state) in an earlier round, unchanged
+    /// and from the same caller, tool and arguments.
     pub fn request_state(&self) -> Option<&str> {
         self.request_state.as_deref()
     }
@@ -156,7 +178,7 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("request_id", &self.request.id)
+            .field("request_id", &self.request_id())
             .field("caller", &self.caller)
             .finish_non_exhaustive()
     }

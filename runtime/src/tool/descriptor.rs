@@ -1,4 +1,4 @@
-//! What `#[tool]` makes of a function.
+//! The descriptor that `#[tool]` generates for a function.
 
 use std::{any::Any, fmt, future::Future, pin::Pin, time::Duration};
 
@@ -6,13 +6,13 @@ use rmcp::model::CallToolResult;
 use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 
-use super::{Arguments, Context, Guard, StateType, ToolError, Visibility, state::States};
+use super::{Argument, Arguments, Context, Guard, StateType, States, ToolError, Violation, Visibility, parameters};
 use crate::{
     auth::Caller,
     scope::{Scope, Scopes},
 };
 
-/// A tool as its author declared it. `#[tool]` makes these, and registers them by itself.
+/// A tool as its author declared it. `#[tool]` creates descriptors and registers them.
 pub struct ToolDescriptor {
     pub(crate) name: &'static str,
     pub(crate) title: Option<&'static str>,
@@ -27,40 +27,58 @@ pub struct ToolDescriptor {
     pub(crate) guards: &'static [&'static dyn Guard],
     pub(crate) visible_to: &'static [&'static dyn Visibility],
     pub(crate) timeout: Option<Duration>,
-    /// How many calls can run at once.
+    /// Maximum number of concurrent calls.
     pub(crate) concurrency: Option<u32>,
-    /// The arguments that the audit may have.
+    /// Names of the arguments that audit records may contain.
     pub(crate) audit: &'static [&'static str],
     pub(crate) meta: Option<fn() -> serde_json::Value>,
-    /// Only [`Authorized`](super::Authorized) calls it.
+    /// The generated wrapper of the author's function. Only a call that consumed an `Authorized` runs it.
     pub(crate) body: Body,
     pub(crate) defined_at: &'static str,
 }
 
 inventory::collect!(ToolDescriptor);
 
-/// The generated function around the author's.
+/// Generated function that reads the arguments and calls the author's function.
 pub(crate) type Body = for<'a> fn(Invocation<'a>) -> BodyFuture<'a>;
 
-/// What a [`Body`] returns.
+/// Future that a [`Body`] returns.
 #[doc(hidden)]
 pub type BodyFuture<'a> = Pin<Box<dyn Future<Output = Result<CallToolResult, ToolError>> + Send + 'a>>;
 
-/// What the author said of a tool's behaviour; hints for clients, never a part of the decision.
+/// MCP's hints about a tool's behaviour. Clients may use them; the decision never does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(clippy::exhaustive_structs, reason = "generated code constructs it")]
 pub struct Annotations {
-    /// `readOnlyHint`: it changes nothing.
+    /// `readOnlyHint`: the tool modifies nothing.
     pub read_only: Option<bool>,
-    /// `destructiveHint`: what it changes may be lost.
+    /// `destructiveHint`: the tool may delete or overwrite data.
     pub destructive: Option<bool>,
-    /// `idempotentHint`: twice is the same as once.
+    /// `idempotentHint`: calling the tool twice has the same effect as calling it once.
     pub idempotent: Option<bool>,
-    /// `openWorldHint`: it reaches beyond a closed set of things.
+    /// `openWorldHint`: the tool interacts with systems outside a closed domain.
     pub open_world: Option<bool>,
 }
 
+impl fmt::Display for Annotations {
+    /// Lists the hints that are set, or `-` if none is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hints = [
+            ("read-only", self.read_only),
+            ("destructive", self.destructive),
+            ("idempotent", self.idempotent),
+            ("open-world", self.open_world),
+        ];
+        let words: Vec<_> = hints
+            .iter()
+            .filter_map(|(word, hint)| hint.map(|yes| if yes { (*word).to_owned() } else { format!("not {word}") }))
+            .collect();
+        f.write_str(&if words.is_empty() { "-".to_owned() } else { words.join(", ") })
+    }
+}
+
 impl ToolDescriptor {
-    /// The parts that every tool has; generated code adds the others with the methods below.
+    /// Creates a descriptor from the parts that every tool has. Generated code adds the others.
     #[doc(hidden)]
     pub const fn new(
         name: &'static str,
@@ -164,14 +182,35 @@ impl ToolDescriptor {
         self
     }
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 }
 
 impl ToolDescriptor {
-    /// Whether the body takes the request around the call.
+    /// Returns every tool of this program, whichever scope list it was checked against.
+    pub(crate) fn all_registered() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Returns the tools that were checked against one of these lists.
+    pub(crate) fn registered(lists: &[&'static Scopes]) -> impl Iterator<Item = &'static Self> {
+        Self::all_registered().filter(move |tool| lists.iter().any(|&list| std::ptr::eq(list, tool.list)))
+    }
+
+    /// Returns the scopes that are all required: those of the tool, then those that the server requires for all tools.
+    pub(crate) fn required_scopes(&self, required_for_all: &[&'static str]) -> Vec<&'static str> {
+        let mut scopes: Vec<_> = self.all.iter().map(|scope| scope.name()).collect();
+        for &scope in required_for_all {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        scopes
+    }
+
+    /// Returns whether the function takes a `&Context`.
     pub(crate) fn takes_context(&self) -> bool {
         self.states.iter().any(|state| state.id() == StateType::of::<Context>().id())
     }
@@ -186,7 +225,7 @@ impl fmt::Debug for ToolDescriptor {
     }
 }
 
-/// One call on its way into the body.
+/// Input of a tool's body: the arguments and everything that its parameters can refer to.
 #[doc(hidden)]
 pub struct Invocation<'a> {
     pub(crate) arguments: Arguments,
@@ -196,21 +235,20 @@ pub struct Invocation<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// The arguments as the tool's parameters. They fit the schema, so an error here is a finer point that the schema
-    /// cannot say, and the model is told.
+    /// Deserializes all arguments into one type. They fit the schema already, so an error is about a rule that the schema
+    /// cannot express; the model sees it.
     pub fn arguments<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ToolError> {
         let arguments = std::mem::replace(&mut self.arguments, Arguments::new(serde_json::Map::new()));
-        T::deserialize(serde_json::Value::Object(arguments.into_object())).map_err(|error| {
-            ToolError::invalid_arguments(vec![super::arguments::Violation::of_all(error.to_string())])
-        })
+        T::deserialize(serde_json::Value::Object(arguments.into_object()))
+            .map_err(|error| ToolError::invalid_arguments(vec![Violation::of_all(error.to_string())]))
     }
 
-    /// One argument, as a parameter.
-    pub fn argument<T: super::Argument>(&mut self, name: &str) -> Result<T, ToolError> {
-        super::parameters::take(self.arguments.as_object_mut(), name)
+    /// Removes one argument and deserializes it.
+    pub fn argument<T: Argument>(&mut self, name: &str) -> Result<T, ToolError> {
+        parameters::take(self.arguments.as_object_mut(), name)
     }
 
-    /// What a parameter of type `&T` gets.
+    /// Returns the value for a parameter of type `&T`: the caller, the context, or a state of the server.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<&'a T, ToolError> {
         let caller: &'a (dyn Any + Send + Sync) = self.caller;
         let context = self.context.map(|context| -> &'a (dyn Any + Send + Sync) { context });
@@ -220,9 +258,4 @@ impl<'a> Invocation<'a> {
             .or_else(|| self.states.get())
             .ok_or_else(|| ToolError::masked(format!("no state of the type {}", std::any::type_name::<T>())))
     }
-}
-
-/// Whether a parameter of this type is provided by the call itself, not by `Server::state`.
-pub(crate) fn is_given_by_the_call(state: StateType) -> bool {
-    [StateType::of::<Caller>(), StateType::of::<Context>()].iter().any(|given| given.id() == state.id())
 }

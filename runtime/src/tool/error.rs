@@ -1,15 +1,15 @@
-//! How a tool fails.
+//! Errors of tools.
 
 use std::{error::Error, fmt};
 
-use super::{Denied, InputRequired, arguments::Violation};
-use crate::{auth::InsufficientScope, scope::Shortfall};
+use super::{Denied, InputRequired, Violation};
+use crate::{auth::InsufficientScope, scope::MissingScopes};
 
-/// Why a tool did not give a result.
+/// Error of a tool.
 ///
-/// [`ToolError::new`] is a message for the model: it is shown as it is. Every other error converts with `?` and is
-/// **masked**: the caller sees "internal error" and a reference number, the log has the number and the cause. So a
-/// database error cannot tell a caller what the database looks like.
+/// [`ToolError::new`] creates a message for the model, which is shown unchanged. Every other error converts with `?` and
+/// is masked: the caller sees "internal error" and a reference, and the log has the reference and the cause. So a database
+/// error does not reveal the database to a caller.
 ///
 /// ```
 /// # use toolgate::prelude::*;
@@ -25,36 +25,36 @@ use crate::{auth::InsufficientScope, scope::Shortfall};
 /// # fn main() {}
 /// ```
 ///
-/// It is deliberately no [`std::error::Error`]: that is what lets every error convert into it.
+/// It does not implement [`std::error::Error`], so that every error can convert into it.
 #[derive(Debug)]
 pub struct ToolError(Failure);
 
-/// The ways to fail, told apart by whoever answers the caller.
+/// Kinds of failure.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// For the model, word for word.
+    /// A message that the model sees unchanged.
     Shown(String),
-    /// For the log only.
+    /// An error that only the log shows.
     Masked(Box<dyn Error + Send + Sync>),
-    /// The body asked for one more scope: the caller can step up.
-    InsufficientScope(Shortfall),
-    /// A guard said no.
+    /// The body required a scope that the token lacks; the client can step up.
+    InsufficientScope(MissingScopes),
+    /// A guard denied the call.
     Denied(Denied),
-    /// The arguments do not fit the schema.
+    /// The arguments violate the input schema.
     InvalidArguments(Vec<Violation>),
-    /// As many calls as the tool allows are running.
+    /// The tool's concurrency limit is reached.
     Busy,
-    /// The body needs an answer from the user first.
+    /// The body needs input from the client.
     InputRequired(Box<InputRequired>),
 }
 
 impl ToolError {
-    /// A message that the model sees, so that it can do better: say what was wrong and what would work.
+    /// Creates an error whose message the model sees. State what is wrong and what would work.
     pub fn new(message: impl Into<String>) -> Self {
         Self(Failure::Shown(message.into()))
     }
 
-    /// An error that only the log sees, for what does not convert by itself.
+    /// Creates an error that only the log shows, from a cause that does not convert with `?`.
     pub fn masked(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Failure::Masked(cause.into()))
     }
@@ -75,9 +75,9 @@ impl ToolError {
 impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
     fn from(error: E) -> Self {
         let mut error: Box<dyn Error + Send + Sync> = Box::new(error);
-        // The errors of ours that mean something to the gate; all others are the author's business.
+        // Errors of this crate that the gate or the client handles; all others are masked.
         error = match error.downcast::<InsufficientScope>() {
-            Ok(refusal) => return Self(Failure::InsufficientScope(refusal.0)),
+            Ok(error) => return Self(Failure::InsufficientScope(error.0)),
             Err(error) => error,
         };
         error = match error.downcast::<Denied>() {
@@ -91,10 +91,10 @@ impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
     }
 }
 
-/// An error and its causes in one line, for the log.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
+/// Formats an error and its causes on one line.
+pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'static));
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut source = self.0.source();
@@ -111,21 +111,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_is_not_large_for_its_error() {
-        // clippy's `result_large_err` speaks of 128 bytes, in the author's crate.
+    fn the_error_is_small_enough_for_results() {
+        // clippy's `result_large_err` would warn in the crates of authors from 128 bytes on.
         assert!(size_of::<ToolError>() <= 64);
     }
 
     #[test]
-    fn an_error_of_somebody_else_is_masked() {
+    fn foreign_errors_are_masked() {
         let error = ToolError::from(std::io::Error::other("the password is swordfish"));
         assert!(matches!(error.into_failure(), Failure::Masked(_)));
     }
 
     #[test]
-    fn a_missing_scope_stays_a_missing_scope() {
-        let shortfall = Shortfall { required: vec!["a"], missing: vec!["a"] };
-        let error = ToolError::from(InsufficientScope(shortfall.clone()));
-        assert!(matches!(error.into_failure(), Failure::InsufficientScope(s) if s == shortfall));
+    fn insufficient_scope_is_preserved() {
+        let missing_scopes = MissingScopes { required: vec!["a"], missing: vec!["a"] };
+        let error = ToolError::from(InsufficientScope(missing_scopes.clone()));
+        assert!(matches!(error.into_failure(), Failure::InsufficientScope(s) if s == missing_scopes));
     }
 }

@@ -1,4 +1,4 @@
-//! Policy beyond scopes: guards, which see the arguments, and visibility rules, which decide about the list too.
+//! Policies beyond scopes: guards decide a call by its arguments, visibility rules decide lists and calls.
 
 use std::{fmt, pin::Pin};
 
@@ -7,26 +7,26 @@ use thiserror::Error;
 use super::Arguments;
 use crate::auth::Caller;
 
-/// A guard said no.
+/// Denial of a call by a guard.
 ///
-/// The message is shown to the model; it never names scopes, because no scope would help.
+/// The model sees the message. It should not name scopes, because no scope would help.
 ///
 /// ```
 /// # use toolgate::prelude::*;
 /// # use toolgate::guard::{Arguments, Denied};
 /// # pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all"]);
 /// async fn own_department(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-///     let department: Option<String> = arguments.get("department").map_err(|_| Denied::new("unreadable"))?;
+///     let department: Option<String> = arguments.get("department").map_err(|_| Denied::new("`department` must be a string"))?;
 ///     match caller.org_role() == department.as_deref() {
 ///         true => Ok(()),
-///         false => Err(Denied::new("you can ask about your own department only")),
+///         false => Err(Denied::new("payroll is available for your own department only")),
 ///     }
 /// }
 ///
-/// /// Sum up the payroll of a department.
+/// /// Return the payroll of a department.
 /// #[tool(scopes = "payroll:read:all", guard = own_department, read_only)]
 /// async fn payroll(department: String) -> String {
-///     format!("{department} earns enough")
+///     format!("the payroll of {department}")
 /// }
 /// # fn main() {}
 /// ```
@@ -37,30 +37,30 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// Denied, with a sentence for the model.
+    /// Creates a denial with a message for the model.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
     }
 }
 
-/// What `#[tool(guard = ..)]` takes: an `async fn(&Caller, &Arguments) -> Result<(), Denied>`.
+/// Policy for `#[tool(guard = ..)]`: an `async fn(&Caller, &Arguments) -> Result<(), Denied>`.
 ///
-/// Guards run in order, after the scopes were found sufficient and the arguments fit the schema, and before the body.
-/// A guard that panics or overruns the tool's time limit denies.
+/// Guards run in order, after the scopes and the arguments have been checked and before the tool's body. A guard that
+/// panics or exceeds the tool's time limit denies the call.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no guard",
+    message = "`{Self}` is not a guard",
     label = "not a guard",
     note = "a guard is an `async fn(&Caller, &Arguments) -> Result<(), Denied>`, or a type with `impl Guard`"
 )]
 pub trait Guard: Send + Sync + 'static {
-    /// Whether this call may go on.
+    /// Decides whether the call may run.
     fn check<'a>(&'a self, caller: &'a Caller, arguments: &'a Arguments) -> GuardFuture<'a>;
 }
 
-/// What a [`Guard`] answers with.
+/// Future of a [`Guard`]'s decision.
 pub type GuardFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Denied>> + Send + 'a>>;
 
-/// What an `async fn` with two references is, in terms that a trait bound can say.
+/// An `async fn` with two references, in a form that a trait bound can express.
 #[doc(hidden)]
 pub trait GuardFn<'a>: Send + Sync + 'static {
     type Future: Future<Output = Result<(), Denied>> + Send + 'a;
@@ -88,17 +88,17 @@ where
     }
 }
 
-/// What `#[tool(visible_to = ..)]` takes: who may see and call the tool at all, beyond scopes.
+/// Rule for `#[tool(visible_to = ..)]`: which callers may see and call the tool.
 ///
-/// It is asked for `tools/list` and again for each call, without arguments, so a tool that it hides is answered like
-/// one that does not exist. A `fn(&Caller) -> bool` is one; [`require_org_role`] and [`require_org`] make others.
+/// It is evaluated for each list and for each call. A hidden tool is reported as if it did not exist. A
+/// `fn(&Caller) -> bool` is a rule; [`require_org_role`] and [`require_org`] create others.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no rule about who sees a tool",
+    message = "`{Self}` is not a visibility rule",
     label = "not a visibility rule",
     note = "write `require_org_role(\"Owner\")`, `require_org(\"..\")`, a `fn(&Caller) -> bool`, or a type with `impl Visibility`"
 )]
 pub trait Visibility: Send + Sync + 'static {
-    /// Whether this caller may see and call the tool.
+    /// Decides whether the caller may see and call the tool.
     fn allows(&self, caller: &Caller) -> bool;
 }
 
@@ -108,17 +108,19 @@ impl<F: Fn(&Caller) -> bool + Send + Sync + 'static> Visibility for F {
     }
 }
 
-/// Only callers with this role in their organization, word for word: `#[tool(.., visible_to = require_org_role("Owner"))]`.
+/// Creates a rule that allows callers with exactly this role in their organization:
+/// `#[tool(.., visible_to = require_org_role("Owner"))]`.
 pub const fn require_org_role(role: &'static str) -> OrgRole {
     OrgRole(role)
 }
 
-/// Only callers who act for the organization with this ID (a UUID): `#[tool(.., visible_to = require_org("1d2e…"))]`.
+/// Creates a rule that allows callers who act for the organization with this id (a UUID):
+/// `#[tool(.., visible_to = require_org("1d2e…"))]`.
 pub const fn require_org(id: &'static str) -> Org {
     Org(id)
 }
 
-/// Made by [`require_org_role`].
+/// Rule created by [`require_org_role`].
 #[derive(Clone, Copy, Debug)]
 pub struct OrgRole(&'static str);
 
@@ -128,12 +130,12 @@ impl Visibility for OrgRole {
     }
 }
 
-/// Made by [`require_org`].
+/// Rule created by [`require_org`].
 #[derive(Clone, Copy, Debug)]
 pub struct Org(&'static str);
 
 impl Visibility for Org {
-    /// The case of a UUID's digits does not matter (RFC 9562, section 4).
+    /// Compares without regard to case, as RFC 9562, section 4 requires for UUIDs.
     fn allows(&self, caller: &Caller) -> bool {
         caller.org_id().is_some_and(|id| id.eq_ignore_ascii_case(self.0))
     }

@@ -1,37 +1,30 @@
-//! Tools: what `#[tool]` makes, the decision about it, and the call.
+//! Tools: descriptors, arguments, results, errors, guards, and the context of a call.
 
-mod answer_size;
 mod arguments;
-mod call;
 mod context;
-mod decision;
 mod descriptor;
 mod error;
 mod guard;
-mod input;
-mod log;
-mod output;
+mod input_required;
+pub(crate) mod output;
 mod parameters;
-mod plain_schema;
-mod registry;
 mod request_state;
-mod state;
-mod table;
+pub(crate) mod result_size;
+mod simple_schema;
+mod states;
 
-pub use arguments::{Argument, Arguments};
-pub(crate) use call::{Answer, Called, Outcome};
-pub use context::Context;
-pub(crate) use decision::{Authorized, Refusal};
+pub use arguments::Arguments;
+pub(crate) use arguments::{Argument, ArgumentSchema, Violation};
+pub(crate) use context::{ClientRequest, VisibleTools};
+pub use context::{Context, LogLevel};
 pub use descriptor::{Annotations, BodyFuture, Invocation, ToolDescriptor};
 pub use error::ToolError;
+pub(crate) use error::{ErrorChain, Failure};
 pub use guard::{Denied, Guard, GuardFuture, Org, OrgRole, Visibility, require_org, require_org_role};
-pub use input::InputRequired;
-pub(crate) use input::undeclared;
-pub use log::LogLevel;
+pub use input_required::InputRequired;
+pub(crate) use input_required::undeclared_capabilities;
 pub use output::{Json, ToolContent, ToolOutput, audio, image};
 pub use parameters::ParameterSchemas;
-pub(crate) use registry::{DenyRule, Parts, RegisteredTool, Registry};
-pub(crate) use request_state::{Belonging, StateSeal};
-pub use state::StateType;
-pub(crate) use state::States;
-pub use table::{ScopeTable, ToolInfo};
+pub(crate) use request_state::{CallBinding, RequestStateSigner};
+pub use states::StateType;
+pub(crate) use states::States;

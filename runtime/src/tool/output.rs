@@ -1,4 +1,4 @@
-//! What a tool returns, and what becomes of it on the wire.
+//! Return types of tools and their conversion into MCP results.
 
 use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, Resource, TextContent,
@@ -9,42 +9,43 @@ use serde_json::Value;
 
 use super::ToolError;
 
-/// Structured content: `T` as JSON, together with the same as text for clients that read only text. The tool's output
-/// schema comes from `T`.
+/// Structured content: `T` as JSON, and the same JSON as text for clients that read only text. `T` determines the tool's
+/// output schema.
 ///
 /// ```
 /// # use toolgate::prelude::*;
 /// # pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
 /// #[derive(Serialize, JsonSchema)]
 /// struct Profile {
-///     /// The name as it stands on the badge.
+///     /// Full name.
 ///     name: String,
 /// }
 ///
 /// /// Return an employee's public profile.
 /// #[tool(scopes = "employees:read:public", read_only)]
 /// async fn profile(employee_id: String) -> Json<Profile> {
-///     Json(Profile { name: format!("the one with the ID {employee_id}") })
+///     Json(Profile { name: format!("employee {employee_id}") })
 /// }
 /// # fn main() {}
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "tools construct it")]
 pub struct Json<T>(pub T);
 
-/// What a tool can return.
+/// Return type of a tool.
 ///
-/// [`Json<T>`](Json) for structured content; text as [`String`] or `&'static str`; `()`; one piece of
-/// [content](crate::content) or a `Vec` of them; a whole [`CallToolResult`] for what none of these can say; and a
-/// `Result` of any of them whose error converts into a [`ToolError`].
+/// A tool returns [`Json<T>`](Json) for structured content, [`String`] or `&'static str` for text, `()`, one item of
+/// [content](crate::content) or a `Vec` of them, a [`CallToolResult`] for full control, or a `Result` of any of these
+/// whose error converts into a [`ToolError`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not something that a tool can return",
+    message = "`{Self}` cannot be returned by a tool",
     label = "not a tool result",
     note = "structured data is returned as `Json<{Self}>`, with `#[derive(Serialize, JsonSchema)]` on its type",
     note = "a tool returns `Json<T>`, `String`, `()`, content, or a `Result` of these with an error that converts into \
             `ToolError`"
 )]
 pub trait ToolOutput {
-    /// The schema of the structured content, if there is any.
+    /// Returns the schema of the structured content, if there is any.
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema>
     where
         Self: Sized,
@@ -53,15 +54,15 @@ pub trait ToolOutput {
         None
     }
 
-    /// The result as MCP has it.
+    /// Converts the value into an MCP result.
     ///
     /// # Errors
     ///
-    /// The tool's own error, or one of serializing.
+    /// The tool's error, or an error of serialization.
     fn into_result(self) -> Result<CallToolResult, ToolError>;
 }
 
-/// The generator that describes what is *written* (a `#[serde(default)]` field is always there).
+/// Returns a generator for the schemas of serialized types, in which a `#[serde(default)]` field is always present.
 pub(crate) fn schema_generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().for_serialize().into_generator()
 }
@@ -106,16 +107,16 @@ impl<T: ToolContent> ToolOutput for Vec<T> {
     }
 }
 
-/// One piece of content: text, an image, audio, an embedded resource or a link to one.
+/// Item of content: text, an image, audio, an embedded resource, or a resource link.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no content of a tool's result",
+    message = "`{Self}` is not content of a tool's result",
     label = "not content",
     note = "structured data is returned as `Json<Vec<{Self}>>`, with `#[derive(Serialize, JsonSchema)]` on its type",
     note = "a list of content holds `String`s, or what `toolgate::content` has: `Content`, `Text`, `Image`, `Audio`, \
             `EmbeddedResource`, `ResourceLink`"
 )]
 pub trait ToolContent {
-    /// The content as MCP has it.
+    /// Converts the value into MCP content.
     fn into_content(self) -> ContentBlock;
 }
 
@@ -147,7 +148,7 @@ content! {
     Resource => |link| ContentBlock::ResourceLink(link);
 }
 
-/// Bytes that MCP carries as base64, such as the data of an image.
+/// Creates an image from its bytes, which are encoded as base64.
 ///
 /// ```
 /// use toolgate::content::{self, Image};
@@ -159,7 +160,7 @@ pub fn image(data: impl AsRef<[u8]>, mime_type: impl Into<String>) -> ImageConte
     ImageContent::new(encode(data), mime_type)
 }
 
-/// Audio from its bytes.
+/// Creates audio from its bytes, which are encoded as base64.
 pub fn audio(data: impl AsRef<[u8]>, mime_type: impl Into<String>) -> AudioContent {
     AudioContent::new(encode(data), mime_type)
 }
@@ -169,14 +170,14 @@ fn encode(data: impl AsRef<[u8]>) -> String {
     STANDARD.encode(data)
 }
 
-/// The output schema of a tool as MCP shows it: without the title, which is only the type's name.
+/// Converts a schema into the form that MCP shows: without the title, which is the name of the type.
 pub(crate) fn output_schema(schema: Schema) -> Option<serde_json::Map<String, Value>> {
     match schema.to_value() {
         Value::Object(mut object) => {
             object.remove("title");
             Some(object)
         }
-        // `true`: any JSON value.
+        // The schema `true` accepts any JSON value.
         _ => None,
     }
 }

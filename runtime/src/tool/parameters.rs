@@ -1,6 +1,7 @@
-//! A tool's parameters without a struct of their own: generated code reads them one by one, which compiles in a
-//! fraction of the time that derives take, and an error about a type stands alone. The schema is the one that the
-//! derives would make; a test holds the two together.
+//! Parameters that are deserialized one by one, without a generated struct.
+//!
+//! Generic functions compile faster than derives, and the compiler reports an unsuitable type once. The schema equals the
+//! one that the derives would generate; a test compares the two.
 
 use std::fmt;
 
@@ -11,9 +12,9 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Argument, ToolError, arguments::Violation};
+use super::{Argument, ToolError, Violation};
 
-/// The schema of some parameters, under construction.
+/// Builder of an input schema.
 #[doc(hidden)]
 pub struct ParameterSchemas<'a> {
     generator: &'a mut SchemaGenerator,
@@ -26,7 +27,7 @@ impl<'a> ParameterSchemas<'a> {
         Self { generator, properties: Map::new(), required: Vec::new() }
     }
 
-    /// One parameter; an empty `description` is none.
+    /// Adds a parameter. An empty `description` is omitted.
     pub fn add<T: Argument>(mut self, name: &str, description: &str) -> Self {
         let mut schema = self.generator.subschema_for::<T>();
         if !description.is_empty() {
@@ -39,7 +40,7 @@ impl<'a> ParameterSchemas<'a> {
         self
     }
 
-    /// Says that the client mirrors the last parameter into a header (SEP-2243).
+    /// Declares that clients mirror a parameter into a header (SEP-2243).
     pub fn header(mut self, name: &str, header: &str) -> Self {
         if let Some(Value::Object(schema)) = self.properties.get_mut(name) {
             schema.insert("x-mcp-header".to_owned(), header.into());
@@ -66,22 +67,22 @@ impl<'a> ParameterSchemas<'a> {
     }
 }
 
-/// Reads one parameter and takes it out of the arguments.
+/// Removes one argument and deserializes it.
 pub(crate) fn take<T: Argument>(arguments: &mut Map<String, Value>, name: &str) -> Result<T, ToolError> {
     let violation =
         |message: String| ToolError::invalid_arguments(vec![Violation { pointer: format!("/{name}"), message }]);
     match arguments.remove(name) {
         Some(value) => T::deserialize(value).map_err(|error| violation(error.to_string())),
-        None => absent::<T>().ok_or_else(|| violation("it is required".to_owned())),
+        None => absent::<T>().ok_or_else(|| violation("the argument is required".to_owned())),
     }
 }
 
-/// What a parameter is when the caller leaves it out: `None` for an `Option`, and nothing for all others.
+/// Returns the value of an argument that is absent: `None` for an `Option`; no value for other types.
 fn absent<T: Argument>() -> Option<T> {
     T::deserialize(Absent).ok()
 }
 
-/// Deserializes only what may be absent, the way serde's derive does for a missing field.
+/// Deserializer of an absent value, which behaves as serde's derive does for a missing field.
 struct Absent;
 
 impl<'de> Deserializer<'de> for Absent {
@@ -115,20 +116,20 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::tool::arguments::schema_generator;
+    use crate::tool::ArgumentSchema;
 
-    /// Which shelf.
+    /// Shelf in a store.
     #[derive(Deserialize, JsonSchema)]
     #[allow(dead_code)]
     enum Shelf {
-        /// Within reach.
+        /// Reachable without a ladder.
         Low,
-        /// Bring a ladder.
+        /// Reachable with a ladder.
         High { ladder: bool },
     }
 
     #[test]
-    fn the_schema_is_the_one_that_derives_would_make() {
+    fn the_schema_equals_the_derived_one() {
         #[derive(Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code)]
@@ -142,8 +143,8 @@ mod tests {
             limit: Option<u32>,
             anything: Value,
         }
-        let derived = schema_generator().root_schema_for::<Derived>();
-        let mut generator = schema_generator();
+        let derived = ArgumentSchema::generator().root_schema_for::<Derived>();
+        let mut generator = ArgumentSchema::generator();
         let direct = ParameterSchemas::new(&mut generator)
             .add::<String>("name", "The name.")
             .add::<Shelf>("shelf", "")
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_option_may_be_left_out() {
+    fn only_an_option_may_be_absent() {
         let mut none = Map::new();
         assert!(matches!(take::<Option<u8>>(&mut none, "a"), Ok(None)));
         assert!(take::<u8>(&mut none, "a").is_err());

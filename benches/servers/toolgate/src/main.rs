@@ -17,7 +17,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .server_url(format!("http://{address}"))
         .auth(PropelAuth::new(&auth_url, "bench", "bench")?);
     if let Some(seconds) = arguments.next() {
-        server = server.cache_ttl(Duration::from_secs(seconds.parse()?));
+        let ttl = Duration::from_secs(seconds.parse()?);
+        server = server.token_cache(|cache| cache.ttl = Some(ttl));
     }
     server.serve().await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The JSON API of the admin page, for scripts and tests.
+//! The admin API: JSON for scripts and tests.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,27 +15,54 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Organization, Person, Role, ScopeInfo};
 use crate::fault::Fault;
-use crate::http::same_origin::{is_cross_site, is_own_origin};
+use crate::http::origin::{is_cross_site, is_own_origin};
 use crate::mint::{Mint, MintError};
 use crate::tenant::{Tenant, TenantError};
 
-type Shared = State<Arc<Tenant>>;
+type SharedTenant = State<Arc<Tenant>>;
 
-/// Refuses what a page of another origin sends. Browsers put `Origin` on every such request that could change
-/// something; programs send none. There is no CORS here, so no other page can read an answer either.
-pub(super) async fn require_own_origin(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let foreign = headers.get(ORIGIN).is_some_and(|origin| !is_own_origin(headers, origin.as_bytes()));
-    if foreign || is_cross_site(headers) {
-        let text = "the admin API answers programs and its own page, not pages of other origins";
-        problem(StatusCode::FORBIDDEN, text)
-    } else {
-        next.run(request).await
+/// Reasons why a request to the admin API was rejected.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("the admin API is not available to pages of other origins")]
+    ForeignOrigin,
+    #[error("the event has no `event_type`; add one")]
+    NoEventType,
+    #[error("no webhook endpoint is configured; start the tenant with --webhook-url and --webhook-secret")]
+    NoWebhookEndpoint,
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    #[error(transparent)]
+    Mint(#[from] MintError),
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::NoWebhookEndpoint => StatusCode::CONFLICT,
+            Self::Tenant(TenantError::UnknownPerson(_)) | Self::Mint(MintError::UnknownPerson(_)) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::NoEventType | Self::Tenant(TenantError::UnknownRole(_)) | Self::Mint(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+        };
+        (status, Json(json!({"error": self.to_string()}))).into_response()
     }
 }
 
-fn problem(status: StatusCode, text: impl std::fmt::Display) -> Response {
-    (status, Json(json!({"error": text.to_string()}))).into_response()
+/// Rejects requests from pages of other origins.
+///
+/// Browsers send `Origin` with every such request that could change something; other clients do not. The API has no CORS
+/// headers, so pages of other origins cannot read its responses either.
+pub(super) async fn require_own_origin(request: Request, next: Next) -> Result<Response, ApiError> {
+    let headers = request.headers();
+    let foreign = headers.get(ORIGIN).is_some_and(|origin| !is_own_origin(headers, origin.as_bytes()));
+    if foreign || is_cross_site(headers) {
+        return Err(ApiError::ForeignOrigin);
+    }
+    Ok(next.run(request).await)
 }
 
 #[derive(Serialize)]
@@ -56,12 +83,12 @@ struct TenantView<'a> {
 struct PersonView {
     #[serde(flatten)]
     person: Person,
-    /// How many grants, each with its tokens, the person has given.
+    /// Number of grants that the person has given.
     grants: usize,
 }
 
 /// `GET /admin/api/tenant`
-pub(super) async fn tenant(State(tenant): Shared) -> Response {
+pub(super) async fn tenant(State(tenant): SharedTenant) -> Response {
     let people = tenant.people();
     let state = tenant.state();
     let people = people.into_iter().map(|person| PersonView { grants: state.grants_of(&person.id), person });
@@ -81,58 +108,39 @@ pub(super) async fn tenant(State(tenant): Shared) -> Response {
 }
 
 /// `POST /admin/api/people/{id}/disable`
-pub(super) async fn disable(State(tenant): Shared, Path(id): Path<String>) -> Response {
-    person(tenant.set_enabled(&id, false))
+pub(super) async fn disable(State(tenant): SharedTenant, Path(id): Path<String>) -> Result<Json<Person>, ApiError> {
+    Ok(Json(tenant.set_enabled(&id, false)?))
 }
 
 /// `POST /admin/api/people/{id}/enable`
-pub(super) async fn enable(State(tenant): Shared, Path(id): Path<String>) -> Response {
-    person(tenant.set_enabled(&id, true))
+pub(super) async fn enable(State(tenant): SharedTenant, Path(id): Path<String>) -> Result<Json<Person>, ApiError> {
+    Ok(Json(tenant.set_enabled(&id, true)?))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RoleOrder {
+pub(super) struct SetRole {
     role: String,
 }
 
 /// `PUT /admin/api/people/{id}/role`
 pub(super) async fn set_role(
-    State(tenant): Shared,
+    State(tenant): SharedTenant,
     Path(id): Path<String>,
-    Json(order): Json<RoleOrder>,
-) -> Response {
-    person(tenant.set_role(&id, &order.role))
+    Json(body): Json<SetRole>,
+) -> Result<Json<Person>, ApiError> {
+    Ok(Json(tenant.set_role(&id, &body.role)?))
 }
 
 /// `POST /admin/api/people/{id}/revoke`
-pub(super) async fn revoke(State(tenant): Shared, Path(id): Path<String>) -> Response {
-    match tenant.revoke_all(&id) {
-        Ok(revoked) => Json(json!({"revoked_grants": revoked})).into_response(),
-        Err(error) => error.into_response(),
-    }
-}
-
-fn person(changed: Result<Person, TenantError>) -> Response {
-    match changed {
-        Ok(person) => Json(person).into_response(),
-        Err(error) => error.into_response(),
-    }
-}
-
-impl IntoResponse for TenantError {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::UnknownPerson(_) => StatusCode::NOT_FOUND,
-            Self::UnknownRole(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        problem(status, self)
-    }
+pub(super) async fn revoke(State(tenant): SharedTenant, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let revoked = tenant.revoke_all(&id)?;
+    Ok(Json(json!({"revoked_grants": revoked})))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct MintOrder {
+pub(super) struct MintToken {
     person: String,
     resource: String,
     scopes: Option<Vec<String>>,
@@ -140,59 +148,58 @@ pub(super) struct MintOrder {
 }
 
 /// `POST /admin/api/tokens`
-pub(super) async fn mint(State(tenant): Shared, Json(order): Json<MintOrder>) -> Response {
-    let mut mint = Mint::for_person(order.person).resource(order.resource);
-    if let Some(scopes) = order.scopes {
+pub(super) async fn mint(State(tenant): SharedTenant, Json(body): Json<MintToken>) -> Result<Json<Value>, ApiError> {
+    let mut mint = Mint::for_person(body.person).resource(body.resource);
+    if let Some(scopes) = body.scopes {
         mint = mint.scopes(scopes);
     }
-    if let Some(seconds) = order.expires_in {
+    if let Some(seconds) = body.expires_in {
         mint = mint.expires_in(Duration::from_secs(seconds));
     }
-    match tenant.mint(&mint) {
-        Ok(token) => Json(json!({"access_token": token})).into_response(),
-        Err(error @ MintError::UnknownPerson(_)) => problem(StatusCode::NOT_FOUND, error),
-        Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, error),
-    }
+    let token = tenant.mint(&mint)?;
+    Ok(Json(json!({"access_token": token})))
 }
 
-/// `POST /admin/api/webhooks`: sends any event, such as one that this tenant has no button for.
-pub(super) async fn send_webhook(State(tenant): Shared, Json(event): Json<Map<String, Value>>) -> Response {
+/// `POST /admin/api/webhooks`: signs and sends any event
+pub(super) async fn send_webhook(
+    State(tenant): SharedTenant,
+    Json(event): Json<Map<String, Value>>,
+) -> Result<StatusCode, ApiError> {
     if !event.get("event_type").is_some_and(Value::is_string) {
-        return problem(StatusCode::UNPROCESSABLE_ENTITY, "the event has no `event_type`; write one");
+        return Err(ApiError::NoEventType);
     }
     if tenant.webhooks.url().is_none() {
-        let text = "there is no webhook address; start the tenant with --webhook-url and --webhook-secret";
-        return problem(StatusCode::CONFLICT, text);
+        return Err(ApiError::NoWebhookEndpoint);
     }
     tenant.webhooks.send(&event);
-    StatusCode::ACCEPTED.into_response()
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// `GET /admin/api/fault`
-pub(super) async fn fault(State(tenant): Shared) -> Json<Option<Fault>> {
+pub(super) async fn fault(State(tenant): SharedTenant) -> Json<Option<Fault>> {
     Json(tenant.fault())
 }
 
-/// `PUT /admin/api/fault`, such as `{"fault": "delay", "milliseconds": 500}`
-pub(super) async fn set_fault(State(tenant): Shared, Json(fault): Json<Fault>) -> StatusCode {
+/// `PUT /admin/api/fault`, for example with `{"fault": "delay", "milliseconds": 500}`
+pub(super) async fn set_fault(State(tenant): SharedTenant, Json(fault): Json<Fault>) -> StatusCode {
     tenant.set_fault(Some(fault));
     StatusCode::NO_CONTENT
 }
 
 /// `DELETE /admin/api/fault`
-pub(super) async fn clear_fault(State(tenant): Shared) -> StatusCode {
+pub(super) async fn clear_fault(State(tenant): SharedTenant) -> StatusCode {
     tenant.set_fault(None);
     StatusCode::NO_CONTENT
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct McpOrder {
+pub(super) struct SetMcp {
     enabled: bool,
 }
 
 /// `PUT /admin/api/mcp`
-pub(super) async fn set_mcp(State(tenant): Shared, Json(order): Json<McpOrder>) -> StatusCode {
-    tenant.mcp_enabled.store(order.enabled, Ordering::Relaxed);
+pub(super) async fn set_mcp(State(tenant): SharedTenant, Json(body): Json<SetMcp>) -> StatusCode {
+    tenant.mcp_enabled.store(body.enabled, Ordering::Relaxed);
     StatusCode::NO_CONTENT
 }

@@ -1,4 +1,4 @@
-//! Administration: who may grant what, and what goes wrong on request.
+//! The admin page and API.
 
 mod api;
 mod page;
@@ -23,5 +23,5 @@ pub(super) fn router() -> Router<Arc<Tenant>> {
         .route("/admin/api/fault", get(api::fault).put(api::set_fault).delete(api::clear_fault))
         .route("/admin/api/mcp", put(api::set_mcp))
         .layer(from_fn(api::require_own_origin));
-    Router::new().route("/", get(page::to_admin)).route("/admin", get(page::show).post(page::submit)).merge(api)
+    Router::new().route("/", get(page::redirect)).route("/admin", get(page::show).post(page::submit)).merge(api)
 }

@@ -10,9 +10,8 @@ use axum::response::Response;
 
 use crate::browser::{Form, SessionId};
 use crate::config::{Person, Role, ScopeInfo};
-use crate::http::login::stale_form;
-use crate::http::page::{Link, Message, page, see_other};
-use crate::http::same_origin::is_cross_site;
+use crate::http::origin::is_cross_site;
+use crate::http::page::{Link, Message, page, see_other, stale_form};
 use crate::oauth::Params;
 use crate::tenant::{Tenant, TenantError};
 
@@ -22,6 +21,7 @@ struct Admin<'a> {
     organization: &'a str,
     auth_url: &'a str,
     issuer: String,
+    /// Confirmation of the last action.
     changed: Option<String>,
     people: Vec<Row>,
     roles: &'a [Role],
@@ -37,7 +37,7 @@ struct Row {
 }
 
 /// `GET /`
-pub(super) async fn to_admin() -> Response {
+pub(super) async fn redirect() -> Response {
     see_other("/admin")
 }
 
@@ -47,8 +47,8 @@ pub(super) async fn show(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let known = SessionId::from_headers(&headers, &tenant.cookie());
-    let session = known.clone().unwrap_or_else(SessionId::random);
+    let existing_session = SessionId::from_headers(&headers, &tenant.cookie_name());
+    let session = existing_session.clone().unwrap_or_else(SessionId::random);
     let people = tenant.people();
     let rows = {
         let state = tenant.state();
@@ -59,7 +59,7 @@ pub(super) async fn show(
         organization: &tenant.config.organization().name,
         auth_url: &tenant.auth_url,
         issuer: tenant.issuer(),
-        changed: changed(&tenant, &Params::parse(query.unwrap_or_default().as_bytes())),
+        changed: confirmation(&tenant, &Params::parse(query.unwrap_or_default().as_bytes())),
         people: rows,
         roles: tenant.config.roles(),
         scopes: tenant.config.scopes(),
@@ -68,21 +68,22 @@ pub(super) async fn show(
         form_token: tenant.form_tokens.issue(form(&session)),
     };
     let response = page(StatusCode::OK, &admin);
-    match known {
+    match existing_session {
         Some(_) => response,
         None => tenant.with_cookie(&session, response),
     }
 }
 
-/// What the last form did, from the address that it led to.
-fn changed(tenant: &Tenant, params: &Params) -> Option<String> {
-    if params.all("done").any(|done| done == "clear-fault") {
+/// Returns the confirmation of the last action, which is in the query after its redirect.
+fn confirmation(tenant: &Tenant, params: &Params) -> Option<String> {
+    let done = params.first("done");
+    if done == "clear-fault" {
         return Some("Introspection works again.".to_owned());
     }
-    let person = tenant.person(params.all("person").next()?).ok()?;
+    let person = tenant.person(params.first("person")).ok()?;
     let name = &person.name;
-    match params.all("done").next()? {
-        "disable" => Some(format!("{name} is disabled; none of their tokens is active.")),
+    match done {
+        "disable" => Some(format!("{name} is disabled, and all their tokens are inactive.")),
         "enable" => Some(format!("{name} is enabled.")),
         "role" => Some(format!("{name} now has the role {}.", person.role)),
         "revoke" => Some(format!("All tokens of {name} are revoked.")),
@@ -93,14 +94,13 @@ fn changed(tenant: &Tenant, params: &Params) -> Option<String> {
 /// `POST /admin`
 pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
     let params = Params::parse(&body);
-    let field = |name| params.all(name).next().unwrap_or_default();
-    let trusted = SessionId::from_headers(&headers, &tenant.cookie())
-        .is_some_and(|session| tenant.form_tokens.accepts(form(&session), field("form_token")));
+    let trusted = SessionId::from_headers(&headers, &tenant.cookie_name())
+        .is_some_and(|session| tenant.form_tokens.accepts(form(&session), params.first("form_token")));
     if !trusted || is_cross_site(&headers) {
         return stale_form("");
     }
-    let (action, id) = (field("action"), field("person"));
-    match act(&tenant, action, id, field("role")) {
+    let (action, id) = (params.first("action"), params.first("person"));
+    match run(&tenant, action, id, params.first("role")) {
         Ok(()) => {
             let encoded: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
             see_other(&format!("/admin?done={action}&person={encoded}"))
@@ -116,16 +116,16 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
     }
 }
 
-/// Why a form of the page did nothing.
+/// Reasons why an action was rejected.
 #[derive(Debug, thiserror::Error)]
 enum ActionError {
     #[error(transparent)]
     Tenant(#[from] TenantError),
-    #[error("the form names no action of this page; load the page again")]
+    #[error("the form has an unknown action; reload the page")]
     Unknown,
 }
 
-fn act(tenant: &Tenant, action: &str, person: &str, role: &str) -> Result<(), ActionError> {
+fn run(tenant: &Tenant, action: &str, person: &str, role: &str) -> Result<(), ActionError> {
     match action {
         "disable" => drop(tenant.set_enabled(person, false)?),
         "enable" => drop(tenant.set_enabled(person, true)?),
@@ -140,5 +140,5 @@ fn act(tenant: &Tenant, action: &str, person: &str, role: &str) -> Result<(), Ac
 }
 
 fn form(session: &SessionId) -> Form<'_> {
-    Form { session, purpose: "admin", about: "" }
+    Form { session, name: "admin", subject: "" }
 }

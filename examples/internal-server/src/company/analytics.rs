@@ -1,4 +1,4 @@
-//! How the product is used, day by day.
+//! Daily product metrics.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,45 +6,45 @@ use serde::{Deserialize, Serialize};
 use super::Company;
 use crate::domain::Day;
 
-/// What is measured every day.
+/// A metric that is measured daily.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Metric {
-    /// Users who did something on the day.
+    /// Number of users who were active on the day.
     DailyActiveUsers,
-    /// New accounts.
+    /// Number of new accounts.
     Signups,
-    /// Requests to the public API.
+    /// Number of requests to the public API.
     ApiRequests,
-    /// API requests that ended in a server error, in percent.
+    /// Share of API requests that ended in a server error, in percent.
     ErrorRatePercent,
-    /// The time within which 95 of 100 API requests were answered, in milliseconds.
+    /// 95th percentile of the API's response time, in milliseconds.
     LatencyP95Ms,
-    /// Tickets that customers opened.
+    /// Number of tickets that customers opened.
     TicketsOpened,
 }
 
-/// A metric over a range of days.
+/// The values of a metric over a range of days.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AnalyticsReport {
-    /// What was measured.
+    /// The metric.
     pub metric: Metric,
     /// The first day of the range.
     pub from: Day,
-    /// The last day of the range; it is part of it.
+    /// The last day of the range (inclusive).
     pub to: Day,
-    /// The smallest value; absent when the range holds no data.
+    /// The smallest value. Absent if the range has no data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum: Option<f64>,
-    /// The largest value; absent when the range holds no data.
+    /// The largest value. Absent if the range has no data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum: Option<f64>,
-    /// The mean of the values, with two decimals; absent when the range holds no data.
+    /// The mean, with two decimals. Absent if the range has no data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
-    /// The values in the order of the days. A day without data is left out.
+    /// The values, sorted by day. Days without data are omitted.
     pub points: Vec<DataPoint>,
 }
 
@@ -54,12 +54,12 @@ pub struct AnalyticsReport {
 pub struct DataPoint {
     /// The day.
     pub day: Day,
-    /// The value, in the unit that the metric's name says.
+    /// The value, in the unit of the metric.
     pub value: f64,
 }
 
 impl Company {
-    /// The values of a metric from one day to another, both included.
+    /// Returns the values of a metric from one day to another (inclusive).
     pub async fn analytics(&self, metric: Metric, from: Day, to: Day) -> Result<AnalyticsReport, sqlx::Error> {
         let points: Vec<DataPoint> = sqlx::query_as(
             "SELECT day, value FROM metrics
@@ -82,7 +82,7 @@ impl Company {
         Ok(AnalyticsReport { metric, from, to, minimum, maximum, mean, points })
     }
 
-    /// The first and the last day that there is data for.
+    /// Returns the first and the last day with data.
     pub async fn analytics_days(&self) -> Result<(Day, Day), sqlx::Error> {
         sqlx::query_as("SELECT min(day), max(day) FROM metrics").fetch_one(&self.pool).await
     }

@@ -1,4 +1,4 @@
-//! Who buys from the company: the business side and the people to reach.
+//! Customers: their accounts and their contacts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,84 +6,84 @@ use serde::{Deserialize, Serialize};
 use super::Company;
 use crate::domain::{CustomerId, Day, EmployeeId};
 
-/// What a customer pays for.
+/// A customer's plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(rename_all = "snake_case")]
 #[schemars(inline)]
-#[expect(missing_docs, reason = "a plan's name says it all")]
+#[expect(missing_docs, reason = "the variants are the plans' names")]
 pub enum Plan {
     Starter,
     Business,
     Enterprise,
 }
 
-/// How things stand with a customer.
+/// The status of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum CustomerStatus {
-    /// Trying the product out; nothing is paid yet.
+    /// In a trial, without a contract.
     Trial,
     /// Under contract.
     Active,
-    /// Under contract, and likely to leave.
+    /// Under contract, but likely to cancel.
     AtRisk,
-    /// The contract has ended.
+    /// No longer under contract.
     Churned,
 }
 
-/// The business with a customer, without the people behind it.
+/// A customer's account, without contact data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct CustomerSummary {
     /// The customer's ID.
     pub customer_id: CustomerId,
     /// The customer's name.
     pub name: String,
-    /// The line of business that the customer is in.
+    /// The customer's industry.
     pub industry: String,
     /// The sales region.
     pub region: String,
-    /// What the customer pays for.
+    /// The plan.
     pub plan: Plan,
-    /// How things stand.
+    /// The status.
     pub status: CustomerStatus,
     /// The first day of the first contract.
     pub customer_since: Day,
-    /// How many seats are licensed.
+    /// The number of licensed seats.
     pub seats: i64,
-    /// What the customer pays for a year, in whole US dollars.
+    /// The annual value of the contract, in whole US dollars.
     pub annual_contract_usd: i64,
-    /// How well the customer does with the product, from 0 to 100.
+    /// The customer's success with the product, from 0 to 100.
     pub health_score: i64,
-    /// Tickets of this customer that are not closed.
+    /// The number of this customer's tickets that are not closed.
     pub open_tickets: i64,
-    /// The employee who looks after the customer.
+    /// The ID of the employee who manages the account.
     pub account_manager_id: EmployeeId,
 }
 
-/// How to reach a customer.
+/// A customer's contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct CustomerContact {
     /// The customer's ID.
     pub customer_id: CustomerId,
     /// The customer's name.
     pub customer_name: String,
-    /// The person to speak to.
+    /// The name of the contact.
     pub contact_name: String,
-    /// That person's job title.
+    /// The contact's job title.
     pub contact_title: String,
-    /// That person's e-mail address.
+    /// The contact's e-mail address.
     pub contact_email: String,
-    /// That person's telephone number.
+    /// The contact's telephone number.
     pub contact_phone: String,
-    /// Where invoices go.
+    /// The address for invoices.
     pub billing_address: String,
 }
 
 impl Company {
-    /// The business with a customer; `None` when there is no such customer.
+    /// Returns a customer's account, or `None` if the ID does not exist.
     pub async fn customer_summary(&self, id: &CustomerId) -> Result<Option<CustomerSummary>, sqlx::Error> {
         sqlx::query_as(
             "SELECT id AS customer_id, name, industry, region, plan, status, customer_since, seats,
@@ -98,7 +98,7 @@ impl Company {
         .await
     }
 
-    /// How to reach a customer; `None` when there is no such customer.
+    /// Returns a customer's contact, or `None` if the ID does not exist.
     pub async fn customer_contact(&self, id: &CustomerId) -> Result<Option<CustomerContact>, sqlx::Error> {
         sqlx::query_as(
             "SELECT id AS customer_id, name AS customer_name, contact_name, contact_title,
@@ -110,7 +110,7 @@ impl Company {
         .await
     }
 
-    /// The first and the last customer ID.
+    /// Returns the first and the last customer ID.
     pub async fn customer_ids(&self) -> Result<(CustomerId, CustomerId), sqlx::Error> {
         sqlx::query_as("SELECT min(id), max(id) FROM customers").fetch_one(&self.pool).await
     }

@@ -1,4 +1,4 @@
-//! Who works here: the public directory and the private record.
+//! Employees: the public directory and the private records.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::domain::{Day, EmployeeId};
 /// A department of the company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[schemars(inline)]
-#[expect(missing_docs, reason = "a department's name says it all")]
+#[expect(missing_docs, reason = "the variants are the departments' names")]
 pub enum Department {
     Engineering,
     Finance,
@@ -22,59 +22,59 @@ pub enum Department {
     Support,
 }
 
-/// What everybody in the company may know about an employee.
+/// The public profile of an employee.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 #[schemars(inline)]
 pub struct PublicProfile {
     /// The employee's ID.
     pub employee_id: EmployeeId,
-    /// First and last name.
+    /// The employee's first and last name.
     pub name: String,
-    /// Job title.
+    /// The job title.
     pub title: String,
-    /// The department that the employee works in.
+    /// The department.
     pub department: Department,
-    /// The office, or where a remote employee works from.
+    /// The city of the office, or `Remote`.
     pub location: String,
-    /// E-mail address at work.
+    /// The work e-mail address.
     pub email: String,
-    /// The manager's employee ID; absent for the head of the company.
+    /// The manager's employee ID. Absent for the head of the company.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager_id: Option<EmployeeId>,
     /// The first day of employment.
     pub started_on: Day,
 }
 
-/// What only HR may know about an employee, beside the public profile.
+/// The private record of an employee, including the public profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct PrivateProfile {
-    /// The public part.
+    /// The public profile.
     #[serde(flatten)]
     #[sqlx(flatten)]
     pub public: PublicProfile,
-    /// Date of birth.
+    /// The date of birth.
     pub date_of_birth: Day,
-    /// Gross salary for a year, in US dollars.
+    /// The gross annual salary, in whole US dollars.
     pub annual_salary_usd: i64,
-    /// Private e-mail address.
+    /// The private e-mail address.
     pub personal_email: String,
-    /// Private telephone number.
+    /// The private telephone number.
     pub personal_phone: String,
-    /// Home address.
+    /// The home address.
     pub home_address: String,
 }
 
-/// The employees that a search found.
+/// The result of an employee search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EmployeeSearch {
-    /// How many employees match, including those beyond the limit.
+    /// The number of matching employees, including those beyond the limit.
     pub total: i64,
-    /// The first of them, in the order of their IDs.
+    /// The matching employees up to the limit, sorted by ID.
     pub employees: Vec<PublicProfile>,
 }
 
 impl Company {
-    /// The public profile of an employee; `None` when nobody has this ID.
+    /// Returns the public profile of an employee, or `None` if the ID does not exist.
     pub async fn public_profile(&self, id: &EmployeeId) -> Result<Option<PublicProfile>, sqlx::Error> {
         sqlx::query_as(
             "SELECT id AS employee_id, name, title, department, location, email, manager_id, started_on
@@ -85,7 +85,7 @@ impl Company {
         .await
     }
 
-    /// The whole record of an employee; `None` when nobody has this ID.
+    /// Returns the private record of an employee, or `None` if the ID does not exist.
     pub async fn private_profile(&self, id: &EmployeeId) -> Result<Option<PrivateProfile>, sqlx::Error> {
         sqlx::query_as("SELECT id AS employee_id, * FROM employees WHERE id = ?1")
             .bind(id)
@@ -93,15 +93,15 @@ impl Company {
             .await
     }
 
-    /// Employees whose name, title, location or e-mail address contains `query`, in whatever case.
-    /// An empty query matches everybody.
+    /// Finds employees whose name, title, location or e-mail address contains `query`, ignoring case. An empty query
+    /// matches every employee.
     pub async fn search_employees(
         &self,
         query: &str,
         department: Option<Department>,
         limit: u32,
     ) -> Result<EmployeeSearch, sqlx::Error> {
-        // instr instead of LIKE: `%` and `_` in a query are just characters.
+        // `instr` instead of `LIKE`, because `%` and `_` in a query are not wildcards.
         let total = sqlx::query_scalar(
             "SELECT count(*) FROM employees
              WHERE instr(lower(name || char(10) || title || char(10) || location || char(10) || email), lower(?1)) > 0

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why the company's file could not be opened.
+/// An error that occurs when the company's database is opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder for the file cannot be created.
@@ -12,96 +12,106 @@ pub enum OpenError {
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file cannot be opened or written.
     #[error(
-        "cannot open `{}` for reading and writing; check that it is a file, that it and its folder \
-         are writable and that the disk is not full, or choose another file with --data",
+        "cannot open `{}` for reading and writing; check that it is a file, that the file and its folder are \
+         writable and that the disk is not full, or choose another file with --data",
         path.display()
     )]
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: sqlx::Error,
     },
-    /// The file is no SQLite database, or a damaged one.
+    /// The file is not a SQLite database, or the database is damaged.
     #[error(
-        "`{}` is not a SQLite database, or it is damaged; move it away to have a new sample company \
-         made in its place, or choose another file with --data",
+        "`{}` is not a SQLite database, or it is damaged; move the file away to create a new sample company, or \
+         choose another file with --data",
         path.display()
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: sqlx::Error,
     },
     /// The file is a SQLite database of another program.
-    #[error(
-        "`{}` is a SQLite database, but not a sample company; it is left as it is: choose another \
-         file with --data",
-        .0.display()
-    )]
+    #[error("`{}` is the SQLite database of another program; choose another file with --data", .0.display())]
     Foreign(PathBuf),
-    /// The file was made by another version of this program.
+    /// The file was created by another version of this program.
     #[error(
-        "`{}` holds version {found} of the sample company and this program needs version {expected}; \
-         delete the file to have it made again, or choose another one with --data",
+        "`{}` has version {found} of the schema, but this program needs version {expected}; delete the file to \
+         create a new sample company, or choose another file with --data",
         path.display()
     )]
     OtherVersion {
         /// The file.
         path: PathBuf,
-        /// The version in the file.
+        /// The version of the file.
         found: i32,
-        /// The version that this program reads and writes.
+        /// The version that this program needs.
         expected: i32,
     },
-    /// Another process keeps the file locked.
+    /// Another process has locked the file.
     #[error(
-        "`{}` is locked by another program; stop that one, or choose another file with --data",
+        "`{}` is locked by another program; stop that program, or choose another file with --data",
         path.display()
     )]
     Locked {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: sqlx::Error,
     },
-    /// Anything else that SQLite refuses.
+    /// Any other error of SQLite.
     #[error("cannot read the company's data from `{}`: {source}", path.display())]
     Database {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: sqlx::Error,
     },
 }
 
 impl OpenError {
-    /// Turns SQLite's result code into what the reader can do about it.
-    pub(super) fn explain(path: &Path, source: sqlx::Error) -> Self {
+    /// Converts an error of SQLite to one that says what to do.
+    pub(super) fn from_sqlite(path: &Path, source: sqlx::Error) -> Self {
+        use sqlite_code::{BUSY, CANTOPEN, CORRUPT, FULL, IOERR, LOCKED, NOTADB, PERM, READONLY};
+
         let path = path.to_owned();
         match result_code(&source) {
-            // PERM, READONLY, IOERR, FULL, CANTOPEN
-            Some(3 | 8 | 10 | 13 | 14) => Self::Unwritable { path, source },
-            // BUSY, LOCKED
-            Some(SQLITE_BUSY | 6) => Self::Locked { path, source },
-            // CORRUPT, NOTADB
-            Some(11 | 26) => Self::Damaged { path, source },
+            Some(PERM | READONLY | IOERR | FULL | CANTOPEN) => Self::Unwritable { path, source },
+            Some(BUSY | LOCKED) => Self::Locked { path, source },
+            Some(CORRUPT | NOTADB) => Self::Damaged { path, source },
             _ => Self::Database { path, source },
         }
     }
 }
 
-/// `SQLITE_BUSY`: another process holds a lock.
-pub(super) const SQLITE_BUSY: u32 = 5;
+/// SQLite's primary result codes (<https://sqlite.org/rescode.html>).
+mod sqlite_code {
+    pub(super) const PERM: u32 = 3;
+    pub(super) const BUSY: u32 = 5;
+    pub(super) const LOCKED: u32 = 6;
+    pub(super) const READONLY: u32 = 8;
+    pub(super) const IOERR: u32 = 10;
+    pub(super) const CORRUPT: u32 = 11;
+    pub(super) const FULL: u32 = 13;
+    pub(super) const CANTOPEN: u32 = 14;
+    pub(super) const NOTADB: u32 = 26;
+}
 
-/// SQLite's primary result code: the low byte of the extended one (sqlite.org/rescode.html).
-pub(super) fn result_code(error: &sqlx::Error) -> Option<u32> {
+/// Returns whether another process holds a lock on the file.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    result_code(error) == Some(sqlite_code::BUSY)
+}
+
+/// Returns the primary result code: the low byte of the extended result code.
+fn result_code(error: &sqlx::Error) -> Option<u32> {
     let code = error.as_database_error()?.code()?;
     code.parse::<u32>().ok().map(|code| code & 0xff)
 }

@@ -1,4 +1,4 @@
-//! What the company earns, quarter by quarter.
+//! Quarterly revenue.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,12 +11,12 @@ use crate::domain::Quarter;
 pub struct RevenueReport {
     /// The quarter.
     pub quarter: Quarter,
-    /// The whole revenue of the quarter.
+    /// The total revenue of the quarter.
     pub total_usd: i64,
-    /// The whole revenue of the quarter before; absent when there are no figures for it.
+    /// The total revenue of the previous quarter. Absent if that quarter has no data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_total_usd: Option<i64>,
-    /// The change against the quarter before, in percent; absent when there are no figures for it.
+    /// The change from the previous quarter, in percent. Absent if that quarter has no data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub growth_percent: Option<f64>,
     /// The revenue by product, the largest first.
@@ -25,18 +25,18 @@ pub struct RevenueReport {
     pub by_region: Vec<RevenueShare>,
 }
 
-/// One product's or region's part of a quarter's revenue.
+/// The revenue of one product or region in a quarter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 #[schemars(inline)]
 pub struct RevenueShare {
-    /// The product or the region.
+    /// The name of the product or region.
     pub name: String,
-    /// Its revenue, in whole US dollars.
+    /// The revenue, in whole US dollars.
     pub amount_usd: i64,
 }
 
 impl Company {
-    /// The revenue of a quarter; `None` when there are no figures for it.
+    /// Returns the revenue of a quarter, or `None` if the quarter has no data.
     pub async fn revenue_report(&self, quarter: Quarter) -> Result<Option<RevenueReport>, sqlx::Error> {
         let Some(total_usd) = self.revenue(quarter).await? else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl Company {
         }))
     }
 
-    /// The first and the last quarter, as text, that there are figures for.
+    /// Returns the first and the last quarter with data, as text.
     pub async fn revenue_quarters(&self) -> Result<(String, String), sqlx::Error> {
         sqlx::query_as("SELECT min(quarter), max(quarter) FROM revenue").fetch_one(&self.pool).await
     }
@@ -82,7 +82,7 @@ impl Company {
     }
 }
 
-/// The change from `before` to `after` in percent, with two decimals.
+/// Returns the change from `before` to `after` in percent, with two decimals.
 #[expect(clippy::cast_precision_loss, reason = "hundredths of a percent stay far below 2^52")]
 fn growth(before: i64, after: i64) -> Option<f64> {
     let hundredths = (after - before).checked_mul(10_000)?.checked_div(before)?;
@@ -94,7 +94,7 @@ mod tests {
     use super::growth;
 
     #[test]
-    fn growth_is_in_percent_of_the_earlier_quarter() {
+    fn growth_is_relative_to_the_earlier_quarter() {
         assert_eq!(growth(200, 250), Some(25.0));
         assert_eq!(growth(300, 200), Some(-33.33));
         assert_eq!(growth(0, 200), None);

@@ -1,8 +1,7 @@
-//! The sample company: a SQLite file, made and filled on first start.
+//! The sample company's data: a SQLite file that is created and filled on first start.
 //!
-//! Everything in it is composed by `sample/` from small lists of words; nobody in it exists. Each
-//! subject has its file with its queries and the types that they return, and every query passes its
-//! values as parameters.
+//! All data is fictional: `sample/` composes it from small lists of words. Each subject has one file with its queries
+//! and their result types. Queries pass every value as a parameter.
 
 mod analytics;
 mod customers;
@@ -23,36 +22,37 @@ pub use analytics::{AnalyticsReport, DataPoint, Metric};
 pub use customers::{CustomerContact, CustomerStatus, CustomerSummary, Plan};
 pub use employees::{Department, EmployeeSearch, PrivateProfile, PublicProfile};
 pub use error::OpenError;
-use error::{SQLITE_BUSY, result_code};
+use error::is_busy;
 pub use finance::{RevenueReport, RevenueShare};
 pub use payroll::{DepartmentPayroll, PayrollSummary};
 pub use tickets::{Priority, Ticket, TicketComment, TicketDetails, TicketList, TicketStatus, TicketUpdate};
 
-/// `PRAGMA application_id` of a file that holds a sample company: "tgcs" in ASCII.
+/// `PRAGMA application_id` of a sample company's file: "tgcs" in ASCII.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"tgcs");
-/// `PRAGMA user_version` of the schema that this program reads and writes.
+/// `PRAGMA user_version` of the schema in `schema.sql`.
 const SCHEMA_VERSION: i32 = 1;
 
-/// How long a statement waits for another one that is writing.
+/// Maximum time that a statement waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_CONNECTIONS: u32 = 4;
 
-/// The company's data. Cloning it is cheap, and all clones share one pool of connections.
+/// The company's database. Clones share one pool of connections.
 #[derive(Debug, Clone)]
 pub struct Company {
     pool: SqlitePool,
 }
 
 impl Company {
-    /// Opens the company at `path`, and makes it first when there is nothing yet.
+    /// Opens the database at `path`. If the file does not exist, creates it, including its parent folders, and fills
+    /// it with sample data.
     ///
-    /// Missing folders are created. The sample data is written in one transaction, so a crash or a
-    /// second process starting at the same moment leaves either all of it or none.
+    /// The sample data is written in one transaction. A crash leaves the file empty, and of two processes that start
+    /// at the same time only one fills it.
     ///
     /// # Errors
     ///
-    /// When the folder or the file cannot be written, or the file holds something else than a
-    /// sample company; the file is then left as it is.
+    /// Returns an error if the folder or the file cannot be written, or if the file is not a sample company's
+    /// database. In the latter case the file is not changed.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         if let Some(folder) = path.parent() {
@@ -64,15 +64,15 @@ impl Company {
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let explain = |source| OpenError::explain(path, source);
+        let error = |source| OpenError::from_sqlite(path, source);
 
-        let mut connection = options.connect().await.map_err(explain)?;
-        let found = prepare(&mut connection).await.map_err(explain)?;
-        if matches!(found, Contents::Company) {
-            prefer_write_ahead_logging(&mut connection).await.map_err(explain)?;
+        let mut connection = options.connect().await.map_err(error)?;
+        let contents = initialize(&mut connection).await.map_err(error)?;
+        if matches!(contents, Contents::Company) {
+            enable_write_ahead_log(&mut connection).await.map_err(error)?;
         }
-        connection.close().await.map_err(explain)?;
-        match found {
+        connection.close().await.map_err(error)?;
+        match contents {
             Contents::Company => {}
             Contents::Foreign => return Err(OpenError::Foreign(path.to_owned())),
             Contents::OtherVersion(found) => {
@@ -81,26 +81,26 @@ impl Company {
         }
 
         let pool =
-            SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await.map_err(explain)?;
+            SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await.map_err(error)?;
         Ok(Self { pool })
     }
 
-    /// Waits for running queries and closes the file.
+    /// Waits for running queries to finish, then closes the file.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// What a database file turned out to hold.
+/// The contents of a database file.
 enum Contents {
     Company,
     Foreign,
     OtherVersion(i32),
 }
 
-/// Looks at the file and fills it when it is empty, in one transaction.
-async fn prepare(connection: &mut SqliteConnection) -> Result<Contents, sqlx::Error> {
-    // Immediate: of two processes that find an empty file, the second waits and then finds it full.
+/// Identifies the contents of the file, and fills an empty file, in one transaction.
+async fn initialize(connection: &mut SqliteConnection) -> Result<Contents, sqlx::Error> {
+    // `IMMEDIATE` takes the write lock first: a second process waits here and then finds the file filled.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let application: i32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await?;
     let version: i32 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
@@ -118,13 +118,13 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<Contents, sqlx::Er
     }
 }
 
-/// Lets readers and a writer work side by side. The file remembers it.
+/// Enables the write-ahead log, which allows reads during a write. The setting is stored in the file.
 ///
-/// SQLite does not wait for a lock here. Who holds one is another process that opens the company too,
-/// and which asks for the same in a moment; until then the file works as it is, only slower.
-async fn prefer_write_ahead_logging(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// SQLite does not wait for locks when it changes the journal mode. If the file is locked, another process is opening
+/// it and will change the mode, so `SQLITE_BUSY` is not an error.
+async fn enable_write_ahead_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     match sqlx::query("PRAGMA journal_mode = WAL").execute(connection).await {
-        Err(error) if result_code(&error) == Some(SQLITE_BUSY) => Ok(()),
+        Err(error) if is_busy(&error) => Ok(()),
         other => other.map(drop),
     }
 }

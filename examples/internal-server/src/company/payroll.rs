@@ -1,47 +1,47 @@
-//! What the company pays its staff, month by month.
+//! Monthly payroll.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Company, Department};
 
-/// What the company paid its staff in one month. All amounts are whole US dollars.
+/// The payroll of one month. All amounts are whole US dollars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PayrollSummary {
-    /// The month, written `YYYY-MM`.
+    /// The month, in the form `YYYY-MM`.
     pub month: String,
-    /// How many employees were paid.
+    /// The number of paid employees.
     pub employees: i64,
-    /// Gross salaries.
+    /// The gross salaries.
     pub salaries_usd: i64,
-    /// Bonuses.
+    /// The bonuses.
     pub bonuses_usd: i64,
     /// The employer's share of payroll taxes.
     pub employer_taxes_usd: i64,
-    /// Salaries, bonuses and the employer's taxes together.
+    /// The sum of salaries, bonuses and the employer's share of payroll taxes.
     pub total_usd: i64,
-    /// The same, department by department.
+    /// The payroll of each department.
     pub departments: Vec<DepartmentPayroll>,
 }
 
-/// One department's part of a month's payroll. All amounts are whole US dollars.
+/// The payroll of one department in a month. All amounts are whole US dollars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 #[schemars(inline)]
 pub struct DepartmentPayroll {
     /// The department.
     pub department: Department,
-    /// How many employees were paid.
+    /// The number of paid employees.
     pub employees: i64,
-    /// Gross salaries.
+    /// The gross salaries.
     pub salaries_usd: i64,
-    /// Bonuses.
+    /// The bonuses.
     pub bonuses_usd: i64,
     /// The employer's share of payroll taxes.
     pub employer_taxes_usd: i64,
 }
 
 impl Company {
-    /// The payroll of a month; `None` when nobody was paid in it.
+    /// Returns the payroll of a month, or `None` if the month has no data.
     pub async fn payroll_summary(&self, year: u16, month: u8) -> Result<Option<PayrollSummary>, sqlx::Error> {
         let month = format!("{year:04}-{month:02}");
         let departments: Vec<DepartmentPayroll> = sqlx::query_as(
@@ -75,7 +75,7 @@ impl Company {
         }))
     }
 
-    /// The first and the last month, written `YYYY-MM`, that somebody was paid in.
+    /// Returns the first and the last month with data, in the form `YYYY-MM`.
     pub async fn payroll_months(&self) -> Result<(String, String), sqlx::Error> {
         sqlx::query_as("SELECT min(month), max(month) FROM payroll").fetch_one(&self.pool).await
     }

@@ -1,5 +1,5 @@
--- The sample company. Run once, in the transaction that also fills it.
--- The two pragmas are how a later start knows the file; company/mod.rs holds the same numbers.
+-- The sample company's tables, created in the transaction that also fills them.
+-- The two pragmas identify the file. Keep them equal to APPLICATION_ID and SCHEMA_VERSION in mod.rs.
 PRAGMA application_id = 1952932723; -- "tgcs"
 PRAGMA user_version = 1;
 

@@ -1,4 +1,4 @@
-//! What customers ask for help with.
+//! Customer tickets and their comments.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,35 +6,35 @@ use serde::{Deserialize, Serialize};
 use super::Company;
 use crate::domain::{CustomerId, EmployeeId, TicketId};
 
-/// Where a ticket stands.
+/// The status of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum TicketStatus {
-    /// Nobody has answered yet.
+    /// New, without an answer.
     Open,
-    /// Somebody is working on it.
+    /// In progress.
     InProgress,
-    /// The customer has to answer.
+    /// Waiting for the customer.
     Waiting,
-    /// Done.
+    /// Finished.
     Closed,
 }
 
-/// How much a ticket hurts the customer.
+/// The priority of a ticket, by its effect on the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Priority {
-    /// A question, or a wish.
+    /// A question or a feature request.
     Low,
-    /// Something is wrong, and there is a way around it.
+    /// A problem with a workaround.
     Normal,
-    /// The customer cannot work as usual.
+    /// A problem that limits the customer's work.
     High,
-    /// The customer cannot work at all.
+    /// A problem that stops the customer's work.
     Urgent,
 }
 
@@ -46,28 +46,28 @@ pub struct Ticket {
     pub ticket_id: TicketId,
     /// The customer who opened it.
     pub customer_id: CustomerId,
-    /// The employee who works on it.
+    /// The employee who is assigned to it.
     pub assignee_id: EmployeeId,
-    /// What it is about, in one line.
+    /// The subject, in one line.
     pub subject: String,
-    /// What the customer wrote.
+    /// The customer's description.
     pub description: String,
-    /// How much it hurts the customer.
+    /// The priority.
     pub priority: Priority,
-    /// Where it stands.
+    /// The status.
     pub status: TicketStatus,
-    /// When it was opened, in UTC (RFC 3339).
+    /// The time of creation, in UTC (RFC 3339).
     pub opened_at: String,
-    /// When it was last changed, in UTC (RFC 3339).
+    /// The time of the last change, in UTC (RFC 3339).
     pub updated_at: String,
-    /// How many comments were written on it.
+    /// The number of comments.
     pub comments: i64,
 }
 
-/// Tickets in the order to work on them.
+/// A list of tickets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TicketList {
-    /// The most urgent first, and of equally urgent ones the oldest first.
+    /// The tickets, sorted by priority and age: the most urgent first, then the oldest.
     pub tickets: Vec<Ticket>,
 }
 
@@ -75,41 +75,41 @@ pub struct TicketList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 #[schemars(inline)]
 pub struct TicketComment {
-    /// The ID of the user who wrote it; absent when the token belonged to no user.
+    /// The ID of the user who wrote the comment. Absent if the token belonged to no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
-    /// The status that the ticket was given with it.
+    /// The ticket's status after the comment.
     pub status: TicketStatus,
-    /// The comment.
+    /// The text of the comment.
     pub comment: String,
-    /// When it was written, in UTC (RFC 3339).
+    /// The time of the comment, in UTC (RFC 3339).
     pub written_at: String,
 }
 
-/// A ticket with what was written on it.
+/// A ticket and its comments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TicketDetails {
-    /// The ticket as it stands now.
+    /// The ticket after the update.
     pub ticket: Ticket,
-    /// Everything that was written on it, the oldest first.
+    /// All comments, the oldest first.
     pub history: Vec<TicketComment>,
 }
 
-/// A change of a ticket.
+/// An update of a ticket.
 #[derive(Debug, Clone, Copy)]
 pub struct TicketUpdate<'a> {
-    /// The ticket.
+    /// The ticket's ID.
     pub ticket: &'a TicketId,
-    /// The status that it gets.
+    /// The new status.
     pub status: TicketStatus,
-    /// What is written on it.
+    /// The text of the comment.
     pub comment: &'a str,
-    /// The ID of the user who writes it, if it is one.
+    /// The ID of the user who writes the comment, if the token belongs to a user.
     pub author: Option<&'a str>,
 }
 
 impl Company {
-    /// All tickets, or those with one status.
+    /// Returns all tickets, or the tickets with one status.
     pub async fn tickets(&self, status: Option<TicketStatus>) -> Result<TicketList, sqlx::Error> {
         let tickets = sqlx::query_as(
             "SELECT id AS ticket_id, customer_id, assignee_id, subject, description, priority, status,
@@ -126,7 +126,7 @@ impl Company {
         Ok(TicketList { tickets })
     }
 
-    /// Gives a ticket a status and a comment, both or neither; `None` when there is no such ticket.
+    /// Sets a ticket's status and adds a comment in one transaction. Returns `None` if the ticket does not exist.
     pub async fn update_ticket(&self, update: TicketUpdate<'_>) -> Result<Option<TicketDetails>, sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let changed = sqlx::query(

@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use super::FormatError;
 
-const EXPECTED: &str = "a day of the calendar written `YYYY-MM-DD`, such as `2026-07-31`";
+const EXPECTED: &str = "a calendar day in the form `YYYY-MM-DD`, such as `2026-07-31`";
 
-/// A day of the calendar, written `YYYY-MM-DD`.
+/// A calendar day in the form `YYYY-MM-DD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
 #[serde(try_from = "String")]
 #[sqlx(transparent)]
 pub struct Day(NaiveDate);
 
 impl Day {
-    /// The number of days from `self` to `later`; negative when `later` is earlier.
+    /// Returns the number of days from `self` to `later`, negative if `later` is earlier.
     pub fn days_until(self, later: Self) -> i64 {
         (later.0 - self.0).num_days()
     }
@@ -33,7 +33,7 @@ impl TryFrom<String> for Day {
     type Error = FormatError;
 
     fn try_from(text: String) -> Result<Self, FormatError> {
-        // chrono alone would also take `2026-7-1` and `+2026-07-01`.
+        // chrono also accepts `2026-7-1` and `+2026-07-01`, which the schema rejects.
         match NaiveDate::parse_from_str(&text, "%Y-%m-%d") {
             Ok(date) if date.to_string() == text => Ok(Self(date)),
             _ => Err(FormatError::new(text, EXPECTED)),
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_a_real_one_with_all_its_digits() {
+    fn a_day_is_a_calendar_day_with_all_digits() {
         assert_eq!("2024-02-29".parse::<Day>().unwrap().to_string(), "2024-02-29");
         for bad in ["2026-02-29", "2026-7-1", "+2026-07-01", "01.07.2026", "2026-07-01T00:00:00Z", ""] {
             assert!(bad.parse::<Day>().is_err(), "{bad}");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FormatError;
 
-/// Whether `text` is `prefix`, an underscore and four to eight digits.
+/// Returns whether `text` is `prefix`, an underscore and four to eight digits.
 fn is_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix)
         .and_then(|rest| rest.strip_prefix('_'))
@@ -16,7 +16,7 @@ fn is_id(text: &str, prefix: &str) -> bool {
 
 macro_rules! id {
     ($name:ident, $prefix:literal, $expected:literal) => {
-        #[doc = concat!("An ID of the form `", $prefix, "_0042`: the prefix and four to eight digits.")]
+        #[doc = concat!("An ID in the form `", $prefix, "_0042`: the prefix, `_` and four to eight digits.")]
         #[derive(
             Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type,
         )]
@@ -25,12 +25,12 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The ID with this number.
+            /// Returns the ID with this number.
             pub fn numbered(number: usize) -> Self {
                 Self(format!("{}_{number:04}", $prefix))
             }
 
-            /// The ID as text.
+            /// Returns the ID as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_its_prefix_and_four_to_eight_digits() {
+    fn an_id_is_a_prefix_and_four_to_eight_digits() {
         for good in ["emp_0001", "emp_12345678"] {
             assert_eq!(good.parse::<EmployeeId>().unwrap().as_str(), good);
         }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_id_shows_one_that_would_do() {
+    fn the_error_for_an_invalid_id_shows_a_valid_one() {
         let error = serde_json::from_str::<TicketId>("\"42\"").unwrap_err();
         assert_eq!(error.to_string(), "`42` is not a ticket ID such as `tkt_0042`");
     }

@@ -1,5 +1,4 @@
-//! The formats that the company's data is spoken of in. A value of one of these types has been
-//! checked, and its JSON Schema says to a client what the check is.
+//! IDs, days and quarters. A value of one of these types is well-formed, and its JSON Schema describes the format.
 
 mod day;
 mod id;
@@ -9,13 +8,13 @@ pub use day::Day;
 pub use id::{CustomerId, EmployeeId, TicketId};
 pub use quarter::Quarter;
 
-/// A text that is not in the format that it should have.
+/// A text that does not have the expected format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 pub struct FormatError {
-    /// The text that was given.
+    /// The rejected text.
     pub text: String,
-    /// What would have been right, with an example.
+    /// The expected format, with an example.
     pub expected: &'static str,
 }
 

@@ -9,7 +9,7 @@ use super::FormatError;
 
 const EXPECTED: &str = "a quarter such as `2026-Q3`";
 
-/// A quarter of a year, written `2026-Q3`.
+/// A quarter of a year in the form `2026-Q3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Quarter {
@@ -18,7 +18,7 @@ pub struct Quarter {
 }
 
 impl Quarter {
-    /// The quarter before this one; `None` before the first quarter of year 0.
+    /// Returns the previous quarter, or `None` for the first quarter of year 0.
     pub fn previous(self) -> Option<Self> {
         if self.number > 1 {
             Some(Self { number: self.number - 1, ..self })
@@ -27,7 +27,7 @@ impl Quarter {
         }
     }
 
-    /// The quarter after this one; `None` after the last one that four digits can write.
+    /// Returns the next quarter, or `None` for the last quarter of year 9999.
     pub fn next(self) -> Option<Self> {
         if self.number < 4 {
             Some(Self { number: self.number + 1, ..self })
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_reads_as_it_is_written() {
+    fn a_quarter_parses_and_prints_the_same_text() {
         assert_eq!(quarter("2026-Q3").to_string(), "2026-Q3");
         for bad in ["2026-Q5", "2026-Q0", "2026-Q12", "26-Q1", "2026Q1", "2026-q1", "+026-Q1", ""] {
             assert!(bad.parse::<Quarter>().is_err(), "{bad}");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_cross_the_turn_of_the_year() {
+    fn previous_and_next_cross_year_boundaries() {
         assert_eq!(quarter("2026-Q1").previous(), Some(quarter("2025-Q4")));
         assert_eq!(quarter("2025-Q4").next(), Some(quarter("2026-Q1")));
         assert_eq!(quarter("0000-Q1").previous(), None);

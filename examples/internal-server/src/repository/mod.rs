@@ -1,12 +1,9 @@
-//! A folder of files that can be searched and read, and that nothing can be reached from but what is
-//! in it.
+//! Search and read access to a folder of files, confined to that folder.
 //!
-//! Three things together see to that. A path is a list of plain names ([`RepositoryPath`]), so it has
-//! no `..` and no root. Every folder on the way is opened by its name in the folder before it, so
-//! nothing can be swapped between looking and opening. And no symbolic link is followed, wherever it
-//! leads (`open.rs`).
+//! Three rules confine it. A path is a list of plain names ([`RepositoryPath`]), so it has no `..` and no root. Each
+//! folder on the path is opened by name in its parent's handle, so a folder that is swapped between check and use
+//! cannot redirect the access. Symbolic links inside the folder are never followed (`open.rs`).
 
-mod error;
 mod open;
 mod path;
 mod read;
@@ -14,31 +11,77 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
-pub use error::RepositoryError;
 pub use path::RepositoryPath;
 pub use read::{FileText, MAX_READ_BYTES};
 pub use search::{MAX_SEARCHED_BYTES, SearchMatch, SearchResult};
 
-/// A folder of files. Cloning it is cheap.
+/// An error of the repository.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// The repository's root folder cannot be opened.
+    #[error(
+        "cannot open the folder `{}` as the repository ({source}); choose another folder with --repo",
+        folder.display()
+    )]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The path is absolute, contains `..` or a NUL character, or is not Unicode.
+    #[error(
+        "`{0}` is not a path inside the repository; use a path relative to the repository's root without `..`, such \
+         as `src/main.rs`"
+    )]
+    Outside(String),
+    /// The path names Git's own files.
+    #[error("`{0}` belongs to Git's own files, which cannot be read")]
+    Git(String),
+    /// The path does not exist.
+    #[error("`{0}` does not exist in the repository; use repository_search to find files")]
+    Missing(String),
+    /// The path, or a part of it, is a symbolic link.
+    #[error("`{0}` is a symbolic link, and links are not followed; use the path that it points to")]
+    Link(String),
+    /// The path is a folder, but a file is required.
+    #[error("`{0}` is a folder; use the path of a file in it, or pass the folder to repository_search")]
+    IsFolder(String),
+    /// A parent of the path is not a folder.
+    #[error("`{0}` is not a folder")]
+    NotAFolder(String),
+    /// The path is not a regular file, or the file is not UTF-8 text.
+    #[error("`{0}` is not a text file")]
+    NotText(String),
+    /// The file is larger than [`MAX_SEARCHED_BYTES`].
+    #[error("`{0}` is larger than 1 MiB, the limit for searches; use repository_read")]
+    TooLarge(String),
+    /// An error of the operating system. Its message may contain paths of the machine, so it must not be shown to
+    /// callers.
+    #[error("cannot read the repository: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A folder of files. Clones share one handle to the folder.
 #[derive(Debug, Clone)]
 pub struct Repository {
     root: Arc<Dir>,
 }
 
 impl Repository {
-    /// Opens the folder. Links are followed here, and only here: the path comes from whoever starts
-    /// the server.
+    /// Opens the folder. Symbolic links in `folder` are followed, because the operator of the server chooses it.
     ///
     /// # Errors
     ///
-    /// When there is no such folder, or it may not be read.
+    /// Returns [`RepositoryError::Folder`] if the folder does not exist or cannot be opened.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, RepositoryError> {
         let folder = folder.as_ref();
         let root = Dir::open_ambient_dir(folder, ambient_authority())
@@ -46,14 +89,14 @@ impl Repository {
         Ok(Self { root: Arc::new(root) })
     }
 
-    /// The lines that contain `query`, in whatever case, in the text files below `path` (or in all).
+    /// Finds up to `limit` lines that contain `query`, ignoring case, in the text files below `path`.
     ///
-    /// `.git`, `target` and `node_modules` are passed over, as are files that are no text or larger
-    /// than [`MAX_SEARCHED_BYTES`]. Dropping the future stops the search.
+    /// The search skips `.git`, `target` and `node_modules`, files that are not text, and files larger than
+    /// [`MAX_SEARCHED_BYTES`]. Dropping the future stops the search.
     ///
     /// # Errors
     ///
-    /// When `path` is not in the repository.
+    /// Returns an error if `path` does not exist in the repository, or is a file that cannot be searched.
     pub async fn search(
         &self,
         query: &str,
@@ -66,18 +109,18 @@ impl Repository {
         blocking(move || search::search(&root, &query, &path, limit, &cancelled)).await
     }
 
-    /// The text of a file, or its first [`MAX_READ_BYTES`].
+    /// Reads the text of a file, up to [`MAX_READ_BYTES`].
     ///
     /// # Errors
     ///
-    /// When there is no such file in the repository, or it is no text.
+    /// Returns an error if `path` does not exist in the repository, or is not a text file.
     pub async fn read(&self, path: &RepositoryPath) -> Result<FileText, RepositoryError> {
         let (root, path) = (Arc::clone(&self.root), path.clone());
         blocking(move || read::read(&root, &path)).await
     }
 }
 
-/// Runs file work on a thread that may block.
+/// Runs file operations on tokio's pool of blocking threads.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RepositoryError> + Send + 'static,
 ) -> Result<T, RepositoryError> {

@@ -3,17 +3,17 @@ use std::path::{Component, Path};
 
 use super::RepositoryError;
 
-/// A path inside the repository: plain names, from its root down, none of them Git's own. The path
-/// without any name is the root itself.
+/// A path inside the repository: plain names from the root down, none of them `.git`. The empty path is the root.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RepositoryPath(Vec<String>);
 
 impl RepositoryPath {
-    /// Takes a path apart.
+    /// Parses a relative path.
     ///
     /// # Errors
     ///
-    /// When it is absolute, has a `..`, or leads into `.git`.
+    /// Returns [`RepositoryError::Outside`] if the path is absolute or contains `..`, and [`RepositoryError::Git`] if
+    /// it contains `.git`.
     pub fn parse(text: &str) -> Result<Self, RepositoryError> {
         let outside = || RepositoryError::Outside(text.to_owned());
         if text.contains('\0') {
@@ -38,26 +38,27 @@ impl RepositoryPath {
         Ok(Self(names))
     }
 
-    /// The names from the root down.
+    /// Returns the names from the root down.
     pub(super) fn names(&self) -> &[String] {
         &self.0
     }
 
-    /// The path of `name` in the folder that this is the path of.
+    /// Returns the path of `name` in this folder.
     pub(super) fn join(&self, name: &str) -> Self {
         let mut names = self.0.clone();
         names.push(name.to_owned());
         Self(names)
     }
 
-    /// The path down to the name with this index.
-    pub(super) fn until(&self, index: usize) -> String {
+    /// Returns the path up to and including the name at `index`.
+    pub(super) fn prefix(&self, index: usize) -> String {
         self.0[..=index].join("/")
     }
 }
 
-/// Whether a name is Git's own folder, or the file that stands for it in a worktree or a submodule.
-/// Some file systems ignore case, and Windows ignores dots and spaces at the end.
+/// Returns whether a name is `.git`: Git's folder, or the file of that name in a worktree or a submodule.
+///
+/// Some file systems ignore case, and Windows ignores trailing dots and spaces.
 pub(super) fn is_git(name: &str) -> bool {
     name.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git")
 }
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_plain_names() {
+    fn a_path_is_parsed_into_plain_names() {
         for (text, shown) in [
             ("src/main.rs", "src/main.rs"),
             ("./src//main.rs", "src/main.rs"),
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_could_lead_out_is_refused() {
+    fn rejects_a_path_that_could_leave_the_repository() {
         for text in ["..", "../secret", "src/../../secret", "src/..", "/etc/passwd", "//etc", "a\0b"] {
             let error = RepositoryPath::parse(text).unwrap_err();
             assert!(matches!(error, RepositoryError::Outside(_)), "{text:?}");
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_into_git_is_refused_in_any_spelling() {
+    fn rejects_a_path_into_git_in_any_spelling() {
         for text in [".git", ".git/config", "sub/.GIT/HEAD", "./.Git", ".git./config"] {
             let error = RepositoryPath::parse(text).unwrap_err();
             assert!(matches!(error, RepositoryError::Git(_)), "{text:?}");

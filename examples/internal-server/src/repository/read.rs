@@ -7,17 +7,17 @@ use serde::Serialize;
 use super::open::{Entry, open};
 use super::{RepositoryError, RepositoryPath};
 
-/// The most of a file that is read, in bytes.
+/// Maximum number of bytes that are read of a file.
 pub const MAX_READ_BYTES: usize = 128 * 1024;
 
 /// The text of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FileText {
-    /// The file's path from the root of the repository.
+    /// The file's path relative to the root of the repository.
     pub path: String,
-    /// The text, or its beginning when the file is larger than 128 KiB.
+    /// The text. For a file larger than 128 KiB, only the beginning.
     pub text: String,
-    /// Whether the text goes on.
+    /// Whether the text was truncated.
     pub truncated: bool,
     /// The size of the whole file, in bytes.
     pub bytes: u64,
@@ -29,7 +29,7 @@ pub(super) fn read(root: &Dir, path: &RepositoryPath) -> Result<FileText, Reposi
     };
     let bytes = file.metadata()?.len();
     let mut content = Vec::new();
-    // One more than is given out tells whether the text goes on.
+    // One extra byte shows whether the file is larger than the limit.
     file.take(MAX_READ_BYTES as u64 + 1).read_to_end(&mut content)?;
     let truncated = content.len() > MAX_READ_BYTES;
     content.truncate(MAX_READ_BYTES);
@@ -37,7 +37,8 @@ pub(super) fn read(root: &Dir, path: &RepositoryPath) -> Result<FileText, Reposi
     Ok(FileText { path: path.to_string(), text, truncated, bytes })
 }
 
-/// The bytes as text; `None` when they are none. The last character may have been cut by truncation.
+/// Converts the bytes to text, without a last character that was cut by truncation. Returns `None` if the bytes are
+/// not text: not UTF-8, or with a NUL byte.
 fn text(mut content: Vec<u8>, truncated: bool) -> Option<String> {
     if content.contains(&0) {
         return None;
@@ -56,7 +57,7 @@ mod tests {
     use super::text;
 
     #[test]
-    fn only_truncation_excuses_a_cut_character() {
+    fn an_incomplete_character_is_dropped_only_after_truncation() {
         let cut = "aé".as_bytes()[..2].to_vec();
         assert_eq!(text(cut.clone(), true).as_deref(), Some("a"));
         assert_eq!(text(cut, false), None);

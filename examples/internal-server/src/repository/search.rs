@@ -11,44 +11,43 @@ use super::open::{Entry, open, open_file};
 use super::path::is_git;
 use super::{RepositoryError, RepositoryPath};
 
-/// The largest file that is searched, in bytes.
+/// Maximum size of a file that is searched, in bytes.
 pub const MAX_SEARCHED_BYTES: u64 = 1024 * 1024;
 
-/// The most characters of a line that are shown.
+/// Maximum number of characters of a line in a result.
 const MAX_LINE_CHARS: usize = 200;
-/// How many characters of a long line are shown before the match.
+/// Number of characters before the match in the excerpt of a long line.
 const CHARS_BEFORE_MATCH: usize = 60;
-/// How deep folders are entered.
+/// Maximum depth of folders that are searched.
 const MAX_DEPTH: usize = 64;
-/// How long a search may take.
+/// Time limit of a search.
 const MAX_DURATION: Duration = Duration::from_secs(10);
-/// What others wrote or a build made.
-const PASSED_OVER: [&str; 2] = ["node_modules", "target"];
+/// Folders that are skipped: dependencies and build output.
+const SKIPPED_FOLDERS: [&str; 2] = ["node_modules", "target"];
 
-/// The lines that a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SearchResult {
-    /// The lines, in the order of their files' paths.
+    /// The matching lines, sorted by path and line number.
     pub matches: Vec<SearchMatch>,
-    /// Whether the search ended before everything was searched, because the limit was reached or the
-    /// time was over. Search for something more particular, or below a path.
+    /// Whether the search stopped early because it reached the limit of lines or of time. Use a more specific query,
+    /// or set `path`.
     pub truncated: bool,
-    /// How many files were searched.
+    /// The number of searched files.
     pub files_searched: u64,
-    /// How many files and folders were passed over, because they are no text, larger than 1 MiB, or
-    /// cannot be read.
+    /// The number of files and folders that were skipped because they are not text, larger than 1 MiB, or unreadable.
     pub files_skipped: u64,
 }
 
-/// A line that a search found.
+/// A line that contains the query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub struct SearchMatch {
-    /// The file's path from the root of the repository.
+    /// The file's path relative to the root of the repository.
     pub path: String,
-    /// The number of the line, from 1.
+    /// The line number, starting at 1.
     pub line: u64,
-    /// The line, or up to 200 characters of it around the match.
+    /// The line, shortened to 200 characters around the match.
     pub text: String,
 }
 
@@ -81,7 +80,7 @@ pub(super) fn search(
 }
 
 struct Search<'a> {
-    /// In lower case.
+    /// The query in lower case.
     query: String,
     limit: usize,
     cancelled: &'a CancellationToken,
@@ -95,24 +94,24 @@ impl Search<'_> {
         for entry in folder.entries()? {
             let entry = entry?;
             let kind = entry.file_type()?;
-            // A name that is no Unicode cannot be asked for, so it is not shown either.
+            // A name that is not Unicode cannot be passed to `repository_read`.
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            let passed_over = is_git(&name) || kind.is_dir() && PASSED_OVER.contains(&name.as_str());
-            if !passed_over {
+            let is_skipped = is_git(&name) || kind.is_dir() && SKIPPED_FOLDERS.contains(&name.as_str());
+            if !is_skipped {
                 entries.push((name, kind));
             }
         }
         entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
 
         for (name, kind) in entries {
-            if self.is_over() {
+            if self.is_finished() {
                 self.result.truncated = true;
                 break;
             }
             let path = path.join(&name);
-            // What vanishes or may not be read ends nothing but its own search.
+            // A file or folder that disappears or cannot be read is skipped.
             let searched = if kind.is_dir() && path.names().len() < MAX_DEPTH {
                 folder.open_dir_nofollow(&name).and_then(|folder| self.folder(&folder, &path)).is_ok()
             } else if kind.is_file() {
@@ -129,7 +128,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Searches a file, if it is text of a size to search.
+    /// Searches a file. Returns `false` if the file is not text or is too large.
     fn file(&mut self, file: File, path: &RepositoryPath) -> io::Result<bool> {
         let mut content = Vec::new();
         file.take(MAX_SEARCHED_BYTES + 1).read_to_end(&mut content)?;
@@ -158,12 +157,12 @@ impl Search<'_> {
         Ok(true)
     }
 
-    fn is_over(&self) -> bool {
+    fn is_finished(&self) -> bool {
         self.result.truncated || self.cancelled.is_cancelled() || self.started.elapsed() > MAX_DURATION
     }
 }
 
-/// The line, or the part of a long one around the character with this index.
+/// Returns the line, or the part of a long line around the character at `position`.
 fn excerpt(line: &str, position: usize) -> String {
     let line = line.trim_end();
     if line.chars().count() <= MAX_LINE_CHARS {
@@ -178,7 +177,7 @@ mod tests {
     use super::{MAX_LINE_CHARS, excerpt};
 
     #[test]
-    fn a_long_line_is_shown_around_its_match() {
+    fn a_long_line_is_shortened_around_the_match() {
         let line = format!("{}needle{}", "a".repeat(500), "é".repeat(500));
         let excerpt = excerpt(&line, 500);
         assert_eq!(excerpt.chars().count(), MAX_LINE_CHARS);

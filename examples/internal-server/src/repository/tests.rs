@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A repository with a secret beside it.
+/// A repository, and a secret file next to its folder.
 struct Fixture {
     repository: Repository,
     folder: TempDir,
@@ -25,7 +25,7 @@ impl Fixture {
         ] {
             write(&root.join(path), content);
         }
-        write(&folder.path().join("secret/secret.txt"), "needle of somebody else\n");
+        write(&folder.path().join("secret/secret.txt"), "needle outside the repository\n");
         Self { repository: Repository::open(&root).unwrap(), folder }
     }
 
@@ -41,9 +41,9 @@ impl Fixture {
         self.repository.search(query, &RepositoryPath::parse(path)?, limit).await
     }
 
-    async fn found(&self, query: &str, path: &str) -> Vec<String> {
+    async fn matching_paths(&self, query: &str, path: &str) -> Vec<String> {
         let result = self.search(query, path, 100).await.unwrap();
-        result.matches.into_iter().map(|found| found.path).collect()
+        result.matches.into_iter().map(|line| line.path).collect()
     }
 }
 
@@ -53,7 +53,7 @@ fn write(path: &Path, content: impl AsRef<[u8]>) {
 }
 
 #[tokio::test]
-async fn a_file_is_read_as_it_is() {
+async fn reads_a_file_unchanged() {
     let fixture = Fixture::new();
     let file = fixture.read("src/main.rs").await.unwrap();
     assert_eq!(file.text, "fn main() {\n    // a needle\n}\n");
@@ -61,7 +61,7 @@ async fn a_file_is_read_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_large_file_is_cut_between_characters() {
+async fn a_large_file_is_truncated_between_characters() {
     let fixture = Fixture::new();
     write(&fixture.root().join("large.txt"), format!("a{}", "é".repeat(MAX_READ_BYTES)));
     let file = fixture.read("large.txt").await.unwrap();
@@ -71,14 +71,14 @@ async fn a_large_file_is_cut_between_characters() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_file_is_refused() {
+async fn rejects_paths_that_are_not_text_files() {
     let fixture = Fixture::new();
     write(&fixture.root().join("image.png"), b"\x89PNG\0\x01");
     for (path, expected) in [
         ("image.png", "is not a text file"),
         ("src", "is a folder"),
         (".", "is a folder"),
-        ("src/nothing.rs", "has no `src/nothing.rs`"),
+        ("src/nothing.rs", "`src/nothing.rs` does not exist"),
         ("README.md/more", "is not a folder"),
         (".git/config", "Git's own"),
         ("../secret/secret.txt", "not a path inside"),
@@ -91,7 +91,7 @@ async fn what_is_no_text_file_is_refused() {
 }
 
 #[tokio::test]
-async fn a_database_in_the_repository_cannot_be_read_around_its_scopes() {
+async fn the_database_cannot_be_read_through_the_repository_tools() {
     let fixture = Fixture::new();
     let path = fixture.root().join("data/company.db");
     let company = crate::company::Company::open(&path).await.unwrap();
@@ -103,12 +103,12 @@ async fn a_database_in_the_repository_cannot_be_read_around_its_scopes() {
             assert!(matches!(error, RepositoryError::NotText(_)), "{name}: {error:?}");
         }
     }
-    assert_eq!(fixture.found("emp_0001", "data").await, Vec::<String>::new());
+    assert_eq!(fixture.matching_paths("emp_0001", "data").await, Vec::<String>::new());
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn no_link_is_followed_wherever_it_leads() {
+async fn symbolic_links_are_not_followed() {
     use std::os::unix::fs::symlink;
 
     let fixture = Fixture::new();
@@ -136,12 +136,15 @@ async fn no_link_is_followed_wherever_it_leads() {
         let error = fixture.search("needle", path, 10).await.unwrap_err();
         assert!(matches!(error, RepositoryError::Link(_)), "{path}: {error:?}");
     }
-    assert_eq!(fixture.found("needle", "").await, [".hidden", "README.md", "src/deep/er/lib.rs", "src/main.rs"]);
+    assert_eq!(
+        fixture.matching_paths("needle", "").await,
+        [".hidden", "README.md", "src/deep/er/lib.rs", "src/main.rs"]
+    );
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere() {
+async fn a_folder_replaced_by_a_link_during_a_read_is_not_followed() {
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -153,10 +156,10 @@ async fn a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere() {
         let (root, done) = (root.clone(), Arc::clone(&done));
         move || {
             while !done.load(Ordering::Relaxed) {
-                fs::rename(root.join("swap"), root.join("kept")).unwrap();
+                fs::rename(root.join("swap"), root.join("renamed")).unwrap();
                 symlink(&secret, root.join("swap")).unwrap();
                 fs::remove_file(root.join("swap")).unwrap();
-                fs::rename(root.join("kept"), root.join("swap")).unwrap();
+                fs::rename(root.join("renamed"), root.join("swap")).unwrap();
             }
         }
     });
@@ -173,21 +176,21 @@ async fn a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_named_pipe_keeps_nobody_waiting() {
+async fn a_named_pipe_does_not_block() {
     let fixture = Fixture::new();
     let made = std::process::Command::new("mkfifo").arg(fixture.root().join("pipe")).status().unwrap();
     assert!(made.success());
     let error = fixture.read("pipe").await.unwrap_err();
     assert!(matches!(error, RepositoryError::NotText(_)), "{error:?}");
-    assert_eq!(fixture.found("needle", "").await.len(), 4);
+    assert_eq!(fixture.matching_paths("needle", "").await.len(), 4);
 }
 
 #[tokio::test]
-async fn a_search_finds_lines_in_any_case_in_a_fixed_order() {
+async fn a_search_ignores_case_and_sorts_its_matches() {
     let fixture = Fixture::new();
     let result = fixture.search("nEEdle", "", 100).await.unwrap();
     let found: Vec<_> =
-        result.matches.iter().map(|found| (found.path.as_str(), found.line, found.text.as_str())).collect();
+        result.matches.iter().map(|line| (line.path.as_str(), line.line, line.text.as_str())).collect();
     assert_eq!(
         found,
         [
@@ -202,17 +205,17 @@ async fn a_search_finds_lines_in_any_case_in_a_fixed_order() {
 }
 
 #[tokio::test]
-async fn a_search_stays_below_its_path() {
+async fn a_search_is_limited_to_its_path() {
     let fixture = Fixture::new();
-    assert_eq!(fixture.found("needle", "src/deep").await, ["src/deep/er/lib.rs"]);
-    assert_eq!(fixture.found("needle", "README.md").await, ["README.md"]);
+    assert_eq!(fixture.matching_paths("needle", "src/deep").await, ["src/deep/er/lib.rs"]);
+    assert_eq!(fixture.matching_paths("needle", "README.md").await, ["README.md"]);
     for path in ["..", "/etc", ".git"] {
         fixture.search("needle", path, 10).await.unwrap_err();
     }
 }
 
 #[tokio::test]
-async fn a_search_says_when_its_limit_left_something_out() {
+async fn a_search_reports_that_it_reached_its_limit() {
     let fixture = Fixture::new();
     let some = fixture.search("needle", "", 3).await.unwrap();
     assert_eq!((some.matches.len(), some.truncated), (3, true));
@@ -221,7 +224,7 @@ async fn a_search_says_when_its_limit_left_something_out() {
 }
 
 #[tokio::test]
-async fn a_search_passes_over_what_is_no_text_or_too_large() {
+async fn a_search_skips_binary_and_large_files() {
     let fixture = Fixture::new();
     write(&fixture.root().join("binary"), b"needle\0");
     write(&fixture.root().join("latin1"), b"needle \xe9");
@@ -236,7 +239,7 @@ async fn a_search_passes_over_what_is_no_text_or_too_large() {
 }
 
 #[test]
-fn a_search_that_nobody_waits_for_ends() {
+fn a_cancelled_search_stops() {
     let fixture = Fixture::new();
     let cancelled = CancellationToken::new();
     cancelled.cancel();
@@ -246,7 +249,7 @@ fn a_search_that_nobody_waits_for_ends() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_gets_a_sentence() {
+fn the_error_for_a_missing_folder_names_the_folder_and_the_option() {
     let error = Repository::open("/nowhere/at/all").unwrap_err().to_string();
     assert!(error.contains("/nowhere/at/all") && error.contains("--repo"), "{error}");
 }

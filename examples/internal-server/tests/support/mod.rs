@@ -1,9 +1,9 @@
-//! A client that says exactly what it is told to.
+//! A minimal MCP client.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// Somebody with a token.
+/// An MCP client with a fixed token.
 pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
@@ -15,15 +15,15 @@ impl Client {
         Self { http: reqwest::Client::builder().no_proxy().build().unwrap(), url: url.into(), token: token.into() }
     }
 
-    /// The names of the tools that are listed.
+    /// Returns the names of the listed tools.
     pub(crate) async fn tools(&self) -> Vec<String> {
-        let (status, answer) = self.request("tools/list", json!({})).await;
-        assert_eq!(status, StatusCode::OK, "{answer}");
-        let tools = answer["result"]["tools"].as_array().unwrap().iter();
+        let (status, response) = self.request("tools/list", json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{response}");
+        let tools = response["result"]["tools"].as_array().unwrap().iter();
         tools.map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Status and JSON-RPC answer of a call.
+    /// Calls a tool and returns the HTTP status and the JSON-RPC response.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> (StatusCode, Value) {
         self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
     }

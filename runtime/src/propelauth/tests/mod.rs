@@ -24,10 +24,13 @@ fn debug_shows_no_credentials() {
 #[test]
 fn limits_are_what_they_were_set_to() {
     let auth = propel_auth("http://127.0.0.1:1");
-    assert_eq!(auth.http.limits(), Limits::default());
-    let auth = auth.connect_timeout(Duration::from_millis(1)).timeout(Duration::from_millis(2)).max_answer_bytes(3);
-    let limits =
-        Limits { connect_timeout: Duration::from_millis(1), timeout: Duration::from_millis(2), max_answer_bytes: 3 };
+    assert_eq!(auth.http.limits(), HttpLimits::default());
+    let auth = auth.connect_timeout(Duration::from_millis(1)).timeout(Duration::from_millis(2)).max_response_bytes(3);
+    let limits = HttpLimits {
+        connect_timeout: Duration::from_millis(1),
+        timeout: Duration::from_millis(2),
+        max_response_bytes: 3,
+    };
     assert_eq!(auth.http.limits(), limits);
 }
 

@@ -157,9 +157,9 @@ async fn a_redirect_is_not_followed_so_neither_credentials_nor_tokens_travel_on(
 async fn an_answer_is_read_up_to_the_bound_and_no_further() {
     let answer = r#"{"active": true}"#;
     let stub = Stub::answering(200, answer).await;
-    let exact = propel_auth(&stub.url).max_answer_bytes(answer.len());
+    let exact = propel_auth(&stub.url).max_response_bytes(answer.len());
     assert!(ask(&exact).await.is_ok());
-    let (reason, _) = failure(&stub, &propel_auth(&stub.url).max_answer_bytes(answer.len() - 1)).await;
+    let (reason, _) = failure(&stub, &propel_auth(&stub.url).max_response_bytes(answer.len() - 1)).await;
     assert!(reason.ends_with("the answer is larger than 15 bytes"), "{reason}");
 }
 

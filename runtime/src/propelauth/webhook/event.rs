@@ -73,7 +73,7 @@ impl Event {
     /// Whose access ends. Where the event does not say enough, more people's rather than fewer.
     pub(super) fn revocations(&self) -> Vec<Revocation> {
         if !self.readable {
-            return vec![Revocation::Everybody];
+            return vec![Revocation::All];
         }
         let users = || self.users.iter().cloned().map(Revocation::User).collect();
         match (self.reach, &self.org, self.users.is_empty()) {
@@ -87,7 +87,7 @@ impl Event {
                 vec![Revocation::Organization(org.clone())]
             }
             (Reach::User, _, true) | (Reach::Member, None, true) | (Reach::Organization, None, _) => {
-                vec![Revocation::Everybody]
+                vec![Revocation::All]
             }
         }
     }

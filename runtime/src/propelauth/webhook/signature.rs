@@ -27,11 +27,11 @@ const NAMES: [[&str; 3]; 2] =
     "is not a webhook's signing secret, `whsec_` and base64: copy it again from the webhook's page in PropelAuth's \
      dashboard"
 )]
-pub(crate) struct BadSecret;
+pub(crate) struct InvalidSecret;
 
 /// Why a delivery is not believed. For the log only: whoever sent it is told nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Rejected {
+pub(crate) enum RejectedDelivery {
     #[error("the header `{0}` is missing")]
     Missing(&'static str),
     #[error("the header `{0}` is not what such a header holds")]
@@ -47,38 +47,38 @@ pub(crate) enum Rejected {
 
 /// The headers of a delivery that came in time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp<'a> {
+pub(crate) struct DeliveryHeaders<'a> {
     id: &'a str,
     /// In seconds since 1970.
     time: i64,
     signatures: &'a str,
 }
 
-impl<'a> Stamp<'a> {
+impl<'a> DeliveryHeaders<'a> {
     /// Reads the headers of a delivery that just came, before its body.
-    pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, Rejected> {
-        Self::read(headers, SystemTime::now())
+    pub(crate) fn read(headers: &'a HeaderMap) -> Result<Self, RejectedDelivery> {
+        Self::read_at(headers, SystemTime::now())
     }
 
-    fn read(headers: &'a HeaderMap, now: SystemTime) -> Result<Self, Rejected> {
+    fn read_at(headers: &'a HeaderMap, now: SystemTime) -> Result<Self, RejectedDelivery> {
         // All three under the same kind of name.
         let [svix, standard] = NAMES;
         let names = if NAMES[0].iter().any(|name| headers.contains_key(*name)) { svix } else { standard };
         let text = |name| {
-            let value: &HeaderValue = headers.get(name).ok_or(Rejected::Missing(name))?;
-            value.to_str().map_err(|_| Rejected::Malformed(name))
+            let value: &HeaderValue = headers.get(name).ok_or(RejectedDelivery::Missing(name))?;
+            value.to_str().map_err(|_| RejectedDelivery::Malformed(name))
         };
         let [id, time, signatures] = [text(names[0])?, text(names[1])?, text(names[2])?];
         // What is signed is `id.time.body`: with a dot in the ID there would be two ways to part it.
         let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
         if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(legal) {
-            return Err(Rejected::Malformed(names[0]));
+            return Err(RejectedDelivery::Malformed(names[0]));
         }
-        let time: i64 = time.parse().map_err(|_| Rejected::Malformed(names[1]))?;
+        let time: i64 = time.parse().map_err(|_| RejectedDelivery::Malformed(names[1]))?;
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let apart = u64::try_from(time).map_err(|_| Rejected::Time)?.abs_diff(now);
+        let apart = u64::try_from(time).map_err(|_| RejectedDelivery::Time)?.abs_diff(now);
         if apart > TOLERANCE.as_secs() {
-            return Err(Rejected::Time);
+            return Err(RejectedDelivery::Time);
         }
         Ok(Self { id, time, signatures })
     }
@@ -97,15 +97,15 @@ impl<'a> Stamp<'a> {
 pub(super) struct Keys(Vec<Webhook>);
 
 impl Keys {
-    pub(super) fn new(secrets: &[SecretString]) -> Result<Self, BadSecret> {
+    pub(super) fn new(secrets: &[SecretString]) -> Result<Self, InvalidSecret> {
         let key = |secret: &SecretString| {
-            let text = secret.expose_secret().strip_prefix(SECRET_PREFIX).ok_or(BadSecret)?;
+            let text = secret.expose_secret().strip_prefix(SECRET_PREFIX).ok_or(InvalidSecret)?;
             // Base64: four characters for three bytes, of which the padding stands for none.
             let bytes = text.trim_end_matches('=').len() * 3 / 4;
             if bytes < SHORTEST_KEY {
-                return Err(BadSecret);
+                return Err(InvalidSecret);
             }
-            Webhook::new(text).map_err(|_| BadSecret)
+            Webhook::new(text).map_err(|_| InvalidSecret)
         };
         secrets.iter().map(key).collect::<Result<_, _>>().map(Self)
     }
@@ -116,14 +116,14 @@ impl Keys {
 
     /// The crate makes the signature; comparing it is done here, by a function that promises to take the same time
     /// whatever differs, and so is the check of the time, where the crate's arithmetic can overflow.
-    pub(super) fn verify(&self, stamp: &Stamp<'_>, body: &[u8]) -> Result<(), Rejected> {
+    pub(super) fn verify(&self, stamp: &DeliveryHeaders<'_>, body: &[u8]) -> Result<(), RejectedDelivery> {
         let signed_with = |key: &Webhook| {
             let Ok(expected) = key.sign(stamp.id, stamp.time, body) else { return false };
             let signatures = stamp.signatures.split(' ').filter(|signature| signature.starts_with(VERSION));
             let equal = |signature: &str| bool::from(signature.as_bytes().ct_eq(expected.as_bytes()));
             signatures.fold(false, |found, signature| found | equal(signature))
         };
-        if self.0.iter().any(signed_with) { Ok(()) } else { Err(Rejected::Signature) }
+        if self.0.iter().any(signed_with) { Ok(()) } else { Err(RejectedDelivery::Signature) }
     }
 }
 
@@ -149,9 +149,9 @@ mod tests {
         names.into_iter().zip(values).map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
-    fn verify(secrets: &[&str], headers: &HeaderMap, body: &[u8], now: SystemTime) -> Result<(), Rejected> {
+    fn verify(secrets: &[&str], headers: &HeaderMap, body: &[u8], now: SystemTime) -> Result<(), RejectedDelivery> {
         let secrets: Vec<SecretString> = secrets.iter().map(|&secret| secret.into()).collect();
-        Keys::new(&secrets).unwrap().verify(&Stamp::read(headers, now)?, body)
+        Keys::new(&secrets).unwrap().verify(&DeliveryHeaders::read_at(headers, now)?, body)
     }
 
     #[test]
@@ -168,8 +168,8 @@ mod tests {
             assert_eq!(verify(&[OLD, NEW], &headers, BODY, at(TIME)), Ok(()));
             assert_eq!(verify(&[NEW, OLD], &headers, BODY, at(TIME)), Ok(()));
         }
-        assert_eq!(verify(&[OLD], &signed(NEW, NAMES[0]), BODY, at(TIME)), Err(Rejected::Signature));
-        assert_eq!(verify(&[], &signed(NEW, NAMES[0]), BODY, at(TIME)), Err(Rejected::Signature));
+        assert_eq!(verify(&[OLD], &signed(NEW, NAMES[0]), BODY, at(TIME)), Err(RejectedDelivery::Signature));
+        assert_eq!(verify(&[], &signed(NEW, NAMES[0]), BODY, at(TIME)), Err(RejectedDelivery::Signature));
     }
 
     #[test]
@@ -184,8 +184,8 @@ mod tests {
     #[test]
     fn whatever_is_changed_breaks_the_signature() {
         let good = signed(OLD, NAMES[0]);
-        assert_eq!(verify(&[OLD], &good, b"{}", at(TIME)), Err(Rejected::Signature));
-        assert_eq!(verify(&[OLD], &good, b"\xff", at(TIME)), Err(Rejected::Signature));
+        assert_eq!(verify(&[OLD], &good, b"{}", at(TIME)), Err(RejectedDelivery::Signature));
+        assert_eq!(verify(&[OLD], &good, b"\xff", at(TIME)), Err(RejectedDelivery::Signature));
         let signature = good["svix-signature"].to_str().unwrap().to_owned();
         let (time, cut) = (TIME.to_string(), signature[..signature.len() - 1].to_owned());
         let later = (TIME + 1).to_string();
@@ -199,14 +199,15 @@ mod tests {
             ["msg_1", &time, signature.trim_start_matches("v1,")],
             ["msg_1", &time, &signature.replace("v1,", "v2,")],
         ] {
-            assert_eq!(verify(&[OLD], &headers(NAMES[0], values), BODY, at(TIME)), Err(Rejected::Signature));
+            assert_eq!(verify(&[OLD], &headers(NAMES[0], values), BODY, at(TIME)), Err(RejectedDelivery::Signature));
         }
     }
 
     #[test]
     fn five_minutes_is_the_tolerance_in_both_directions() {
         let headers = signed(OLD, NAMES[0]);
-        for (now, verdict) in [(300, Ok(())), (-300, Ok(())), (301, Err(Rejected::Time)), (-301, Err(Rejected::Time))]
+        for (now, verdict) in
+            [(300, Ok(())), (-300, Ok(())), (301, Err(RejectedDelivery::Time)), (-301, Err(RejectedDelivery::Time))]
         {
             assert_eq!(verify(&[OLD], &headers, BODY, at(TIME + now)), verdict, "{now}");
         }
@@ -216,23 +217,29 @@ mod tests {
     fn headers_that_are_none_are_refused_before_the_body_is_read() {
         let refused = |id: &str, time: &str| {
             let headers = headers(NAMES[0], [id, time, "v1,x"]);
-            Stamp::read(&headers, at(TIME)).unwrap_err()
+            DeliveryHeaders::read_at(&headers, at(TIME)).unwrap_err()
         };
         let time = TIME.to_string();
         for id in ["", "a.1", "a b", &"x".repeat(LONGEST_ID + 1)] {
-            assert_eq!(refused(id, &time), Rejected::Malformed("svix-id"), "{id}");
+            assert_eq!(refused(id, &time), RejectedDelivery::Malformed("svix-id"), "{id}");
         }
         for time in ["", "now", "1.7e9", "99999999999999999999"] {
-            assert_eq!(refused("a", time), Rejected::Malformed("svix-timestamp"), "{time}");
+            assert_eq!(refused("a", time), RejectedDelivery::Malformed("svix-timestamp"), "{time}");
         }
         for time in [i64::MIN.to_string(), i64::MAX.to_string(), "-1".to_owned(), "0".to_owned()] {
-            assert_eq!(refused("a", &time), Rejected::Time, "{time}");
+            assert_eq!(refused("a", &time), RejectedDelivery::Time, "{time}");
         }
-        assert_eq!(Stamp::read(&HeaderMap::new(), at(TIME)).unwrap_err(), Rejected::Missing("webhook-id"));
+        assert_eq!(
+            DeliveryHeaders::read_at(&HeaderMap::new(), at(TIME)).unwrap_err(),
+            RejectedDelivery::Missing("webhook-id")
+        );
         let mut mixed = signed(OLD, NAMES[0]);
         let signature = mixed.remove("svix-signature").unwrap();
         mixed.insert("webhook-signature", signature);
-        assert_eq!(Stamp::read(&mixed, at(TIME)).unwrap_err(), Rejected::Missing("svix-signature"));
+        assert_eq!(
+            DeliveryHeaders::read_at(&mixed, at(TIME)).unwrap_err(),
+            RejectedDelivery::Missing("svix-signature")
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ async fn profile() -> String {
 }
 
 #[tool(any_scope("employees:read:public"), authenticated)]
-async fn any() {}
+async fn any_scope() {}
 
 #[tool(authenticated = true)]
 async fn with_value() {}

@@ -8,7 +8,7 @@ async fn pause() {}
 
 #[tool(scopes = "employees:read:public")]
 async fn profile() -> String {
-    let name = Rc::new("somebody".to_owned());
+    let name = Rc::new("name".to_owned());
     pause().await;
     name.to_string()
 }

@@ -7,9 +7,9 @@ pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:r
 struct Directory;
 
 #[tool(scopes = "employees:read:public")]
-async fn declared<'a>(directory: &'a Directory) {}
+async fn lifetime_parameter<'a>(directory: &'a Directory) {}
 
 #[tool(scopes = "employees:read:public")]
-async fn fixed(directory: &'static Directory) {}
+async fn static_lifetime(directory: &'static Directory) {}
 
 fn main() {}

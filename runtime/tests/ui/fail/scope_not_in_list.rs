@@ -11,9 +11,9 @@ async fn profile() -> String {
 async fn several() {}
 
 #[tool(scopes = "tickets")]
-async fn far() {}
+async fn dissimilar() {}
 
 #[tool(any_scope("employees:read:public", "employee:read:private"))]
-async fn any() {}
+async fn any_scope() {}
 
 fn main() {}

@@ -3,13 +3,13 @@ use toolgate::prelude::*;
 pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
 
 #[tool(scopes)]
-async fn none() {}
+async fn no_value() {}
 
 #[tool(scopes())]
-async fn empty() {}
+async fn empty_list() {}
 
 #[tool(any_scope())]
-async fn empty_any() {}
+async fn empty_any_scope() {}
 
 #[tool(scopes = "")]
 async fn empty_literal() {}

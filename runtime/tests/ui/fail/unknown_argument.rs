@@ -3,10 +3,10 @@ use toolgate::prelude::*;
 pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
 
 #[tool(scope = "employees:read:public")]
-async fn singular() {}
+async fn scope() {}
 
 #[tool(scopes = "employees:read:public", readonly)]
-async fn spelling() {}
+async fn readonly() {}
 
 #[tool(scopes = "employees:read:public", tiemout = "30s")]
 async fn transposed() {}
@@ -15,6 +15,6 @@ async fn transposed() {}
 async fn abbreviated() {}
 
 #[tool(scopes = "employees:read:public", colour = "red")]
-async fn far() {}
+async fn dissimilar() {}
 
 fn main() {}

@@ -1,11 +1,11 @@
 use chrono::{Datelike, Weekday};
 use serde::Serialize;
 
-use super::{Dice, days};
+use super::{SampleRng, days};
 use crate::company::Metric;
 use crate::domain::Day;
 
-/// A row of `metrics`.
+/// A row of the table `metrics`.
 #[derive(Serialize)]
 pub(super) struct Measurement {
     metric: Metric,
@@ -13,22 +13,23 @@ pub(super) struct Measurement {
     value: f64,
 }
 
-/// How a metric moves.
-struct Course {
+/// The model that a metric's values follow.
+struct MetricModel {
     metric: Metric,
-    /// The value on the first day, in the unit of the metric divided by `scale`.
+    /// Value on the first day. Like `weekly_growth` and `noise`, a multiple of 1/`scale` of the metric's unit.
     start: u32,
-    /// What a week adds.
+    /// Growth per week.
     weekly_growth: u32,
-    /// The largest deviation upwards.
+    /// Maximum random addition per day.
     noise: u32,
-    /// What is left of it on a Saturday or Sunday, in percent.
+    /// Values on Saturdays and Sundays, in percent of the values on weekdays.
     weekend_percent: u32,
+    /// Divisor that converts `start`, `weekly_growth` and `noise` to the metric's unit.
     scale: u32,
 }
 
-const COURSES: [Course; 6] = [
-    Course {
+const METRIC_MODELS: [MetricModel; 6] = [
+    MetricModel {
         metric: Metric::DailyActiveUsers,
         start: 8200,
         weekly_growth: 45,
@@ -36,8 +37,8 @@ const COURSES: [Course; 6] = [
         weekend_percent: 40,
         scale: 1,
     },
-    Course { metric: Metric::Signups, start: 60, weekly_growth: 1, noise: 30, weekend_percent: 50, scale: 1 },
-    Course {
+    MetricModel { metric: Metric::Signups, start: 60, weekly_growth: 1, noise: 30, weekend_percent: 50, scale: 1 },
+    MetricModel {
         metric: Metric::ApiRequests,
         start: 1_900_000,
         weekly_growth: 14_000,
@@ -45,7 +46,7 @@ const COURSES: [Course; 6] = [
         weekend_percent: 60,
         scale: 1,
     },
-    Course {
+    MetricModel {
         metric: Metric::ErrorRatePercent,
         start: 8,
         weekly_growth: 0,
@@ -53,7 +54,7 @@ const COURSES: [Course; 6] = [
         weekend_percent: 100,
         scale: 100,
     },
-    Course {
+    MetricModel {
         metric: Metric::LatencyP95Ms,
         start: 1600,
         weekly_growth: 1,
@@ -61,24 +62,31 @@ const COURSES: [Course; 6] = [
         weekend_percent: 90,
         scale: 10,
     },
-    Course { metric: Metric::TicketsOpened, start: 2, weekly_growth: 0, noise: 6, weekend_percent: 50, scale: 1 },
+    MetricModel {
+        metric: Metric::TicketsOpened,
+        start: 2,
+        weekly_growth: 0,
+        noise: 6,
+        weekend_percent: 50,
+        scale: 1,
+    },
 ];
 
-/// Every metric on every day.
+/// Returns the value of every metric on every day.
 pub(super) fn all() -> Vec<Measurement> {
-    let mut dice = Dice::new(4);
+    let mut rng = SampleRng::new(4);
     let mut rows = Vec::new();
-    for course in &COURSES {
+    for model in &METRIC_MODELS {
         for (age, day) in (0..).zip(days()) {
-            let weekday = course.start + course.weekly_growth * age / 7 + dice.between(0, course.noise);
+            let weekday = model.start + model.weekly_growth * age / 7 + rng.between(0, model.noise);
             let amount = match day.weekday() {
-                Weekday::Sat | Weekday::Sun => weekday * course.weekend_percent / 100,
+                Weekday::Sat | Weekday::Sun => weekday * model.weekend_percent / 100,
                 _ => weekday,
             };
             rows.push(Measurement {
-                metric: course.metric,
+                metric: model.metric,
                 day: Day::from(day),
-                value: f64::from(amount) / f64::from(course.scale),
+                value: f64::from(amount) / f64::from(model.scale),
             });
         }
     }

@@ -1,11 +1,11 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::{Dice, LAST_DAY, date, days_after, people};
+use super::{LAST_DAY, SampleRng, date, days_after, people};
 use crate::company::Department;
 use crate::domain::{Day, EmployeeId};
 
-/// A row of `employees`.
+/// A row of the table `employees`.
 #[derive(Serialize)]
 pub(super) struct Employee {
     pub(super) id: EmployeeId,
@@ -23,22 +23,22 @@ pub(super) struct Employee {
     home_address: String,
 }
 
-/// A department with its size, its titles from the head down, and the range of its salaries.
-struct Plan {
+/// The size, titles and salaries of a department.
+struct DepartmentModel {
     department: Department,
     size: usize,
-    head: &'static str,
+    head_title: &'static str,
     titles: &'static [&'static str],
-    /// In thousands of US dollars a year.
+    /// Lowest and highest annual salary, in thousands of US dollars.
     salaries: (u32, u32),
 }
 
-/// 240 employees in all. Management comes first, so `emp_0001` heads the company.
-const PLANS: [Plan; 7] = [
-    Plan {
+/// The departments, with 240 employees in total. Management comes first, so `emp_0001` is the head of the company.
+const DEPARTMENTS: [DepartmentModel; 7] = [
+    DepartmentModel {
         department: Department::Management,
         size: 6,
-        head: "Chief Executive Officer",
+        head_title: "Chief Executive Officer",
         titles: &[
             "Chief Operating Officer",
             "Chief Technology Officer",
@@ -47,10 +47,10 @@ const PLANS: [Plan; 7] = [
         ],
         salaries: (228, 300),
     },
-    Plan {
+    DepartmentModel {
         department: Department::Engineering,
         size: 92,
-        head: "Vice President of Engineering",
+        head_title: "Vice President of Engineering",
         titles: &[
             "Software Engineer",
             "Senior Software Engineer",
@@ -60,38 +60,38 @@ const PLANS: [Plan; 7] = [
         ],
         salaries: (96, 204),
     },
-    Plan {
+    DepartmentModel {
         department: Department::Support,
         size: 42,
-        head: "Director of Support",
+        head_title: "Director of Support",
         titles: &["Support Engineer", "Senior Support Engineer", "Support Specialist"],
         salaries: (54, 102),
     },
-    Plan {
+    DepartmentModel {
         department: Department::Sales,
         size: 46,
-        head: "Director of Sales",
+        head_title: "Director of Sales",
         titles: &["Account Manager", "Account Executive", "Sales Engineer"],
         salaries: (60, 138),
     },
-    Plan {
+    DepartmentModel {
         department: Department::Marketing,
         size: 24,
-        head: "Director of Marketing",
+        head_title: "Director of Marketing",
         titles: &["Content Editor", "Campaign Manager", "Developer Advocate"],
         salaries: (60, 120),
     },
-    Plan {
+    DepartmentModel {
         department: Department::Finance,
         size: 16,
-        head: "Director of Finance",
+        head_title: "Director of Finance",
         titles: &["Accountant", "Financial Analyst", "Controller"],
         salaries: (66, 132),
     },
-    Plan {
+    DepartmentModel {
         department: Department::Hr,
         size: 14,
-        head: "Director of People",
+        head_title: "Director of People",
         titles: &["Recruiter", "People Partner", "Payroll Specialist"],
         salaries: (60, 114),
     },
@@ -100,50 +100,52 @@ const PLANS: [Plan; 7] = [
 const LOCATIONS: [&str; 5] = ["Amsterdam", "Boston", "Lisbon", "Seattle", "Remote"];
 const CITIES: [&str; 4] = ["Amsterdam", "Boston", "Lisbon", "Seattle"];
 
-/// The company was founded on this day.
+/// Day on which the company was founded and the heads of departments started.
 const FOUNDED: NaiveDate = date(2015, 3, 2);
 
-/// Every employee, in the order of their IDs.
+/// Returns every employee, sorted by ID.
 pub(super) fn all() -> Vec<Employee> {
-    let mut dice = Dice::new(1);
+    let mut rng = SampleRng::new(1);
     let mut employees = Vec::new();
-    for plan in &PLANS {
+    for department in &DEPARTMENTS {
         let head = employees.len() + 1;
-        for place in 0..plan.size {
-            employees.push(employee(plan, head, place, &mut dice));
+        for index in 0..department.size {
+            employees.push(employee(department, head, index, &mut rng));
         }
     }
     employees
 }
 
-/// The employee at this place of a department whose head has the number `head`.
-fn employee(plan: &Plan, head: usize, place: usize, dice: &mut Dice) -> Employee {
-    let number = head + place;
+/// Returns the employee at `index` of a department whose head is the employee number `head`.
+fn employee(department: &DepartmentModel, head: usize, index: usize, rng: &mut SampleRng) -> Employee {
+    let number = head + index;
+    let is_head = index == 0;
     let (first, last) = people::name(number);
     let address = format!("{first}.{last}").to_lowercase();
-    let title = if place == 0 { plan.head } else { plan.titles[(place - 1) % plan.titles.len()] };
-    let manager = match (place, number) {
+    let title =
+        if is_head { department.head_title } else { department.titles[(index - 1) % department.titles.len()] };
+    let manager = match (is_head, number) {
         (_, 1) => None,
-        (0, _) => Some(1),
-        _ => Some(head),
+        (true, _) => Some(1),
+        (false, _) => Some(head),
     };
-    let tenure = u32::try_from(FOUNDED.signed_duration_since(LAST_DAY).num_days().abs()).unwrap_or_default();
-    let (low, high) = plan.salaries;
-    // A multiple of six thousand pays a whole number of dollars a month.
-    let thousands = if place == 0 { high + 12 } else { dice.between(low / 6, high / 6) * 6 };
+    let company_age = u32::try_from(LAST_DAY.signed_duration_since(FOUNDED).num_days()).unwrap_or_default();
+    let (low, high) = department.salaries;
+    // A multiple of 6,000 dollars a year is a whole number of dollars a month, also after the December bonus.
+    let thousands = if is_head { high + 12 } else { rng.between(low / 6, high / 6) * 6 };
     Employee {
         id: EmployeeId::numbered(number),
         name: format!("{first} {last}"),
         title,
-        department: plan.department,
-        location: dice.pick(&LOCATIONS),
+        department: department.department,
+        location: rng.choose(&LOCATIONS),
         email: format!("{address}@example.com"),
         manager_id: manager.map(EmployeeId::numbered),
-        started_on: days_after(FOUNDED, if place == 0 { 0 } else { dice.between(0, tenure) }),
-        date_of_birth: days_after(date(1962, 1, 1), dice.between(0, 14_600)),
+        started_on: days_after(FOUNDED, if is_head { 0 } else { rng.between(0, company_age) }),
+        date_of_birth: days_after(date(1962, 1, 1), rng.between(0, 14_600)),
         annual_salary_usd: thousands * 1000,
         personal_email: format!("{address}.home@example.com"),
         personal_phone: people::phone(number),
-        home_address: format!("{}, {}", people::street(number), dice.pick(&CITIES)),
+        home_address: format!("{}, {}", people::street(number), rng.choose(&CITIES)),
     }
 }

@@ -1,11 +1,11 @@
+use chrono::Datelike;
 use serde::Serialize;
 
 use super::customers::REGIONS;
-use super::{Dice, months};
+use super::{SampleRng, months};
 use crate::domain::Quarter;
-use chrono::Datelike;
 
-/// A row of `revenue`.
+/// A row of the table `revenue`.
 #[derive(Serialize)]
 pub(super) struct Revenue {
     quarter: Quarter,
@@ -14,23 +14,23 @@ pub(super) struct Revenue {
     amount_usd: u32,
 }
 
-/// A product and what it earns in a region in the first quarter, in thousands of US dollars.
+/// Products, and their base revenue per region and quarter, in thousands of US dollars.
 const PRODUCTS: [(&str, u32); 3] = [("Platform", 640), ("Integrations", 210), ("Services", 120)];
 
-/// The revenue of every quarter, product and region.
+/// Returns the revenue of every quarter, product and region.
 pub(super) fn all() -> Vec<Revenue> {
-    let mut dice = Dice::new(3);
+    let mut rng = SampleRng::new(3);
     let mut rows = Vec::new();
     for (age, quarter) in (0..).zip(quarters()) {
         for (product, base) in PRODUCTS {
-            for (distance, region) in (0..).zip(REGIONS) {
-                // Three percent a quarter, less in the smaller regions, and a little luck.
-                let percent = 100 + 3 * age + dice.between(0, 6) - 15 * distance;
+            for (rank, region) in (0..).zip(REGIONS) {
+                // Grows by 3 % of the base per quarter, is lower in later regions, and varies randomly.
+                let percent = 100 + 3 * age + rng.between(0, 6) - 15 * rank;
                 rows.push(Revenue {
                     quarter,
                     product,
                     region,
-                    amount_usd: base * 10 * percent + dice.between(0, 999),
+                    amount_usd: base * 10 * percent + rng.between(0, 999),
                 });
             }
         }
@@ -38,7 +38,7 @@ pub(super) fn all() -> Vec<Revenue> {
     rows
 }
 
-/// Every quarter with figures.
+/// Returns every quarter with data.
 fn quarters() -> impl Iterator<Item = Quarter> {
     months()
         .filter(|month| month.month0() % 3 == 0)

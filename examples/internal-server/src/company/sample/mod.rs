@@ -1,16 +1,16 @@
-//! The sample company's data, composed from small lists of words.
+//! The sample company's fictional data, composed from small lists of words.
 //!
-//! It is the same on every machine and for every version of every dependency: nothing in it comes
-//! from a clock, from the system's randomness or from a library's generator. Every subject draws from
-//! a [`Dice`] of its own, so a change in one leaves the others as they are.
+//! The data is the same on every machine and with every version of every dependency: it does not depend on a clock,
+//! on the system's randomness or on a library's generator. Each subject has its own [`SampleRng`], so a change to one
+//! subject does not change the other subjects.
 
 mod analytics;
 mod customers;
-mod dice;
 mod employees;
 mod finance;
 mod payroll;
 mod people;
+mod rng;
 mod tickets;
 
 use chrono::{Datelike, NaiveDate};
@@ -18,37 +18,37 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use crate::domain::Day;
-use dice::Dice;
+use rng::SampleRng;
 
-/// The first day that the company has figures for: eight quarters before [`LAST_DAY`].
+/// First day of the data, at the start of eight full quarters.
 const FIRST_DAY: NaiveDate = date(2024, 10, 1);
-/// The last day that the company has figures for.
+/// Last day of the data.
 const LAST_DAY: NaiveDate = date(2026, 9, 30);
 
-/// A day that is known to be in the calendar when the program is compiled.
+/// Returns a date that is validated at compile time when it is used in a constant.
 const fn date(year: i32, month: u32, day: u32) -> NaiveDate {
     match NaiveDate::from_ymd_opt(year, month, day) {
         Some(date) => date,
-        None => panic!("this day is not in the calendar"),
+        None => panic!("not a calendar day"),
     }
 }
 
-/// Every day with figures.
+/// Returns every day from [`FIRST_DAY`] to [`LAST_DAY`].
 fn days() -> impl Iterator<Item = NaiveDate> {
     FIRST_DAY.iter_days().take_while(|day| *day <= LAST_DAY)
 }
 
-/// The first day of every month with figures.
+/// Returns the first day of every month with data.
 fn months() -> impl Iterator<Item = NaiveDate> {
     days().filter(|day| day.day() == 1)
 }
 
-/// The day this many days after `start`.
+/// Returns the day `days` after `start`.
 fn days_after(start: NaiveDate, days: u32) -> Day {
     Day::from(start + chrono::Days::new(u64::from(days)))
 }
 
-/// Fills the empty tables.
+/// Inserts the sample data into the empty tables.
 pub(super) async fn fill(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let employees = employees::all();
     let customers = customers::all(&employees);
@@ -115,7 +115,7 @@ pub(super) async fn fill(connection: &mut SqliteConnection) -> Result<(), sqlx::
     .await
 }
 
-/// Writes all rows of a table with one statement: they travel as one JSON parameter.
+/// Inserts all rows of a table with one statement, which takes them as one JSON parameter.
 async fn insert<Row: Serialize>(
     connection: &mut SqliteConnection,
     statement: &'static str,

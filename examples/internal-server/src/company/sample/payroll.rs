@@ -5,7 +5,7 @@ use super::employees::Employee;
 use super::months;
 use crate::domain::{Day, EmployeeId};
 
-/// A row of `payroll`.
+/// A row of the table `payroll`.
 #[derive(Serialize)]
 pub(super) struct Payment<'a> {
     month: String,
@@ -15,13 +15,13 @@ pub(super) struct Payment<'a> {
     employer_taxes_usd: u32,
 }
 
-/// What everybody was paid in every month that they had started before.
+/// Returns the payments of every month to the employees who had started by its first day.
 pub(super) fn all(employees: &[Employee]) -> Vec<Payment<'_>> {
     months()
         .flat_map(|month| {
             employees.iter().filter(move |employee| employee.started_on <= Day::from(month)).map(move |employee| {
                 let salary_usd = employee.annual_salary_usd / 12;
-                // Half a month's salary at the end of the year.
+                // The bonus is half a month's salary, paid in December.
                 let bonus_usd = if month.month() == 12 { salary_usd / 2 } else { 0 };
                 Payment {
                     month: month.format("%Y-%m").to_string(),

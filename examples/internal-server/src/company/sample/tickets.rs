@@ -2,11 +2,11 @@ use serde::Serialize;
 
 use super::customers::Customer;
 use super::employees::Employee;
-use super::{Dice, date, days_after};
+use super::{SampleRng, date, days_after};
 use crate::company::{Department, Priority, TicketStatus};
 use crate::domain::{CustomerId, EmployeeId, TicketId};
 
-/// A row of `tickets`.
+/// A row of the table `tickets`.
 #[derive(Serialize)]
 pub(super) struct Ticket<'a> {
     id: TicketId,
@@ -22,7 +22,7 @@ pub(super) struct Ticket<'a> {
 
 const COUNT: usize = 40;
 
-/// A subject, and what the customer says beside it.
+/// Subjects and their descriptions.
 const SUBJECTS: [(&str, &str); 8] = [
     ("Export stops half way", "The CSV export ends after 10,000 rows and shows no error."),
     ("Cannot invite a colleague", "The invitation says that the address is taken, but it is not."),
@@ -31,40 +31,40 @@ const SUBJECTS: [(&str, &str); 8] = [
     ("Webhook is delivered twice", "Every event arrives two times, a few seconds apart."),
     ("Question about seat limits", "How do we see how many seats are in use?"),
     ("Login loop after single sign-on", "After signing in we are sent back to the login page."),
-    ("API answers 500", "Requests for one of our projects fail with a server error."),
+    ("API returns 500", "Requests for one of our projects fail with a server error."),
 ];
 
-/// Every ticket, in the order of their IDs; the later IDs were opened later.
+/// Returns every ticket, sorted by ID and by time of creation.
 pub(super) fn all<'a>(employees: &'a [Employee], customers: &'a [Customer<'_>]) -> Vec<Ticket<'a>> {
-    let staff: Vec<&EmployeeId> = employees
+    let assignees: Vec<&EmployeeId> = employees
         .iter()
         .filter(|employee| employee.department == Department::Support)
         .map(|employee| &employee.id)
         .collect();
-    let openers: Vec<&CustomerId> = customers.iter().map(|customer| &customer.id).collect();
-    let mut dice = Dice::new(5);
+    let customer_ids: Vec<&CustomerId> = customers.iter().map(|customer| &customer.id).collect();
+    let mut rng = SampleRng::new(5);
     (0..)
         .zip(1..=COUNT)
         .map(|(index, number)| {
-            let (subject, detail) = dice.pick(&SUBJECTS);
-            let place = dice.between(1, 9);
-            let hour = dice.between(8, 16);
+            let (subject, detail) = rng.choose(&SUBJECTS);
+            let workspace = rng.between(1, 9);
+            let hour = rng.between(8, 16);
             let opened = days_after(date(2026, 8, 1), index * 3 / 2);
-            let updated = days_after(date(2026, 8, 1), index * 3 / 2 + dice.between(0, 2));
+            let updated = days_after(date(2026, 8, 1), index * 3 / 2 + rng.between(0, 2));
             Ticket {
                 id: TicketId::numbered(number),
-                customer_id: dice.pick(&openers),
-                assignee_id: dice.pick(&staff),
+                customer_id: rng.choose(&customer_ids),
+                assignee_id: rng.choose(&assignees),
                 subject,
-                description: format!("{detail} It concerns workspace {place}."),
-                priority: dice.pick(&[
+                description: format!("{detail} It concerns workspace {workspace}."),
+                priority: rng.choose(&[
                     Priority::Low,
                     Priority::Normal,
                     Priority::Normal,
                     Priority::High,
                     Priority::Urgent,
                 ]),
-                status: dice.pick(&[
+                status: rng.choose(&[
                     TicketStatus::Open,
                     TicketStatus::Open,
                     TicketStatus::InProgress,

@@ -1,4 +1,4 @@
-mod opening;
+mod open;
 mod queries;
 
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ async fn company() -> Fixture {
     Fixture { company: Company::open(&path).await.unwrap(), path, _folder: folder }
 }
 
-/// A digest of every row of every table.
+/// Returns a digest of every row of every table.
 async fn digest(company: &Company) -> Vec<u8> {
     let mut hasher = Sha256::new();
-    for dump in [
+    for statement in [
         "SELECT json_array(id, name, title, department, location, email, manager_id, started_on, date_of_birth,
                 annual_salary_usd, personal_email, personal_phone, home_address) FROM employees ORDER BY id",
         "SELECT json_array(month, employee_id, salary_usd, bonus_usd, employer_taxes_usd) FROM payroll
@@ -38,7 +38,7 @@ async fn digest(company: &Company) -> Vec<u8> {
         "SELECT json_array(ticket_id, number, author, status, comment, written_at) FROM ticket_comments
          ORDER BY ticket_id, number",
     ] {
-        let rows: Vec<String> = sqlx::query_scalar(dump).fetch_all(&company.pool).await.unwrap();
+        let rows: Vec<String> = sqlx::query_scalar(statement).fetch_all(&company.pool).await.unwrap();
         hasher.update(rows.join("\n"));
         hasher.update(b"\0");
     }

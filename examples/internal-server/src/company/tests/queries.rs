@@ -3,7 +3,7 @@ use super::{company, count, digest};
 use crate::domain::{CustomerId, EmployeeId, TicketId};
 
 #[tokio::test]
-async fn the_private_profile_holds_the_public_one() {
+async fn the_private_profile_includes_the_public_profile() {
     let fixture = company().await;
     let id: EmployeeId = "emp_0042".parse().unwrap();
     let public = fixture.company.public_profile(&id).await.unwrap().unwrap();
@@ -14,9 +14,9 @@ async fn the_private_profile_holds_the_public_one() {
     for secret in ["annual_salary_usd", "date_of_birth", "home_address", "personal_email", "personal_phone"] {
         assert!(public.get(secret).is_none(), "{secret}");
     }
-    let nobody: EmployeeId = "emp_9999".parse().unwrap();
-    assert_eq!(fixture.company.public_profile(&nobody).await.unwrap(), None);
-    assert_eq!(fixture.company.private_profile(&nobody).await.unwrap(), None);
+    let unknown: EmployeeId = "emp_9999".parse().unwrap();
+    assert_eq!(fixture.company.public_profile(&unknown).await.unwrap(), None);
+    assert_eq!(fixture.company.private_profile(&unknown).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -29,11 +29,11 @@ async fn the_head_of_the_company_has_no_manager() {
 }
 
 #[tokio::test]
-async fn a_search_takes_the_query_as_plain_text() {
+async fn a_search_treats_the_query_as_plain_text() {
     let fixture = company().await;
     let company = &fixture.company;
-    let everybody = company.search_employees("", None, 5).await.unwrap();
-    assert_eq!((everybody.total, everybody.employees.len()), (240, 5));
+    let all = company.search_employees("", None, 5).await.unwrap();
+    assert_eq!((all.total, all.employees.len()), (240, 5));
 
     let hr = company.search_employees("", Some(Department::Hr), 50).await.unwrap();
     assert_eq!(hr.total, 14);
@@ -48,7 +48,7 @@ async fn a_search_takes_the_query_as_plain_text() {
 }
 
 #[tokio::test]
-async fn the_payroll_adds_up() {
+async fn the_payroll_totals_are_the_sums_of_their_parts() {
     let fixture = company().await;
     let december = fixture.company.payroll_summary(2025, 12).await.unwrap().unwrap();
     assert_eq!(december.month, "2025-12");
@@ -61,7 +61,7 @@ async fn the_payroll_adds_up() {
 }
 
 #[tokio::test]
-async fn a_quarter_is_compared_with_the_one_before() {
+async fn a_quarter_is_compared_with_the_previous_quarter() {
     let fixture = company().await;
     let report = |quarter: &str| {
         let (company, quarter) = (fixture.company.clone(), quarter.parse().unwrap());
@@ -93,7 +93,7 @@ async fn a_range_of_days_includes_both_ends() {
 }
 
 #[tokio::test]
-async fn the_contact_stays_out_of_the_summary() {
+async fn the_summary_does_not_contain_the_contact() {
     let fixture = company().await;
     let id: CustomerId = "cus_0001".parse().unwrap();
     let summary = fixture.company.customer_summary(&id).await.unwrap().unwrap();
@@ -102,13 +102,13 @@ async fn the_contact_stays_out_of_the_summary() {
     let summary = serde_json::to_string(&summary).unwrap();
     assert!(!summary.contains(&contact.contact_email) && !summary.contains(&contact.contact_name));
 
-    let nobody: CustomerId = "cus_9999".parse().unwrap();
-    assert_eq!(fixture.company.customer_summary(&nobody).await.unwrap(), None);
-    assert_eq!(fixture.company.customer_contact(&nobody).await.unwrap(), None);
+    let unknown: CustomerId = "cus_9999".parse().unwrap();
+    assert_eq!(fixture.company.customer_summary(&unknown).await.unwrap(), None);
+    assert_eq!(fixture.company.customer_contact(&unknown).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn urgent_tickets_come_first() {
+async fn urgent_tickets_are_listed_first() {
     let fixture = company().await;
     let all = fixture.company.tickets(None).await.unwrap().tickets;
     assert_eq!(all.len(), 40);
@@ -119,7 +119,7 @@ async fn urgent_tickets_come_first() {
 }
 
 #[tokio::test]
-async fn an_update_writes_status_and_comment() {
+async fn an_update_sets_the_status_and_adds_the_comment() {
     let fixture = company().await;
     let id: TicketId = "tkt_0003".parse().unwrap();
     let update = |status, comment| {
@@ -140,7 +140,7 @@ async fn an_update_writes_status_and_comment() {
 }
 
 #[tokio::test]
-async fn an_update_of_no_ticket_writes_nothing() {
+async fn an_update_of_an_unknown_ticket_changes_nothing() {
     let fixture = company().await;
     let before = digest(&fixture.company).await;
     let update = TicketUpdate {

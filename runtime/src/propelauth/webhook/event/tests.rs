@@ -113,7 +113,7 @@ fn an_event_without_its_ids_ends_more_access_rather_than_less() {
     for missing in [json!(null), json!(7), json!(""), json!(["u"]), json!(long)] {
         for kind in USER {
             let event = event(&json!({"event_type": kind, "user_id": missing, "org_id": "o"}));
-            assert_eq!(event.revocations(), [Revocation::Everybody], "{kind}");
+            assert_eq!(event.revocations(), [Revocation::All], "{kind}");
             assert!(!event.is_complete(), "{kind}");
         }
         for kind in MEMBER {
@@ -121,12 +121,12 @@ fn an_event_without_its_ids_ends_more_access_rather_than_less() {
                 |user: &Value, org: &Value| event(&json!({"event_type": kind, "user_id": user, "org_id": org}));
             assert_eq!(event(&missing, &json!("o")).revocations(), [organization()], "{kind}");
             assert_eq!(event(&json!("u"), &missing).revocations(), [user()], "{kind}");
-            assert_eq!(event(&missing, &missing).revocations(), [Revocation::Everybody], "{kind}");
+            assert_eq!(event(&missing, &missing).revocations(), [Revocation::All], "{kind}");
             assert!(!event(&missing, &json!("o")).is_complete() && !event(&json!("u"), &missing).is_complete());
         }
         for kind in ORGANIZATION {
             let event = event(&json!({"event_type": kind, "user_id": "u", "org_id": missing}));
-            assert_eq!(event.revocations(), [Revocation::Everybody], "{kind}");
+            assert_eq!(event.revocations(), [Revocation::All], "{kind}");
             assert!(!event.is_complete(), "{kind}");
         }
     }
@@ -136,7 +136,7 @@ fn an_event_without_its_ids_ends_more_access_rather_than_less() {
 fn a_body_that_cannot_be_read_may_be_about_everybody() {
     for body in ["", "{", "[]", "null", "{}", r#"{"event_type": 7}"#, r#"{"event_type": ""}"#] {
         let event = Event::read(body.as_bytes());
-        assert_eq!(event.revocations(), [Revocation::Everybody], "{body}");
+        assert_eq!(event.revocations(), [Revocation::All], "{body}");
         assert!(!event.is_complete() && !event.is_unknown(), "{body}");
     }
 }

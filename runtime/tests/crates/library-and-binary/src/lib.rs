@@ -1,15 +1,15 @@
-//! A library with a list and tools of its own.
+//! A library with its own list of scopes and its own tools.
 
 use toolgate::prelude::*;
 
-/// The library's scopes. One of them has the name of one of the program's.
+/// Scopes of the library. `files:read` is also a scope of the program.
 pub static SCOPES: Scopes = Scopes::new(&["audit:read", "files:read"]);
 
-/// Reads the audit.
+/// Reads the audit log.
 #[tool(scopes = "audit:read")]
 async fn audit_read() {}
 
-/// Is called by the program, which is not its being registered there.
+/// A tool that the program also calls as a function. The call does not register it there.
 ///
 /// # Errors
 ///

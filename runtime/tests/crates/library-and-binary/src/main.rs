@@ -1,4 +1,4 @@
-//! A program with a list and a tool of its own, which links in a library that has others.
+//! A program with its own list of scopes and its own tool, and a dependency on a library with others.
 
 use toolgate::{
     auth::{Claims, StaticTokens},
@@ -21,7 +21,7 @@ fn server() -> Server {
 
 fn main() -> Result<(), toolgate::BuildError> {
     println!("{}", server().build()?.scope_table());
-    println!("{}", server().include(&library::SCOPES).build()?.scope_table());
+    println!("{}", server().add_tools_from(&library::SCOPES).build()?.scope_table());
     Ok(())
 }
 
@@ -35,18 +35,19 @@ mod tests {
     }
 
     #[test]
-    fn a_library_adds_no_tools_by_being_linked_in() {
+    fn linking_a_library_adds_no_tools() {
         assert_eq!(names(server()), ["program_read"]);
     }
 
     #[test]
-    fn a_library_s_tools_are_included_on_request() {
-        assert_eq!(names(server().include(&library::SCOPES)), ["audit_read", "library_read", "program_read"]);
+    fn the_tools_of_a_library_can_be_added() {
+        assert_eq!(names(server().add_tools_from(&library::SCOPES)), ["audit_read", "library_read", "program_read"]);
     }
 
     #[test]
-    fn a_list_that_is_included_twice_counts_once() {
-        let server = server().include(&library::SCOPES).include(&library::SCOPES).include(&SCOPES);
+    fn adding_a_list_twice_adds_its_tools_once() {
+        let server =
+            server().add_tools_from(&library::SCOPES).add_tools_from(&library::SCOPES).add_tools_from(&SCOPES);
         assert_eq!(names(server), ["audit_read", "library_read", "program_read"]);
     }
 }

@@ -1,29 +1,29 @@
-//! The macros work where `Cargo.toml` calls toolgate something else: nothing here is named `toolgate`.
+//! The macros work in a crate that depends on toolgate under another name, and has no dependency on serde.
 
 use gate::prelude::*;
 
-/// The scopes.
+/// Scopes of this crate.
 pub static SCOPES: Scopes = Scopes::new(&["files:read", "files:write"]);
 
-/// A scope that was checked.
+/// A scope constant.
 pub const WRITE: Scope = scope!("files:write");
 
-/// What is read. serde's derives look for a dependency named `serde`, and this crate has none.
+/// A file. serde's derives need `crate`, because this crate has no dependency named `serde`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(crate = "gate::prelude::serde")]
 struct File {
-    /// Its path.
+    /// Path of the file.
     path: String,
 }
 
-/// Arguments that are read one by one.
+/// Reads its arguments one by one.
 #[tool(scopes = "files:read")]
 async fn read(file: File, caller: &Caller) -> Result<Json<File>, ToolError> {
     caller.require(scope!("files:write"))?;
     Ok(Json(file))
 }
 
-/// Arguments that are read through derives, whose paths are strings.
+/// Reads its arguments with derives, which take the path of serde as a string.
 #[tool(scopes = "files:write", any_scope("files:read"))]
 async fn write(
     path: String,

@@ -1,0 +1,175 @@
+//! Parameters of a tool's function, and their attributes.
+
+use syn::{
+    Attribute, Expr, ExprLit, FnArg, Ident, Lit, LitStr, Meta, Pat, Token, Type, TypeReference, ext::IdentExt,
+    meta::ParseNestedMeta, parse::ParseBuffer, token,
+};
+
+use crate::{doc, errors::Errors};
+
+/// A parameter of the function.
+pub(crate) enum Parameter {
+    /// An owned type, which is deserialized from the JSON arguments of the call.
+    Argument(Box<Argument>),
+    /// A reference, which the server provides: `&Caller`, `&Context` or `&T` state.
+    ServerProvided(TypeReference),
+}
+
+/// A parameter that is deserialized from JSON.
+pub(crate) struct Argument {
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    pub(crate) description: Option<String>,
+    /// The `serde` and `schemars` attributes, for the field of the derived struct.
+    pub(crate) derive_attributes: Vec<Attribute>,
+    /// Name in JSON: that of the parameter, or that of `#[serde(rename = "..")]`.
+    pub(crate) name: String,
+    /// Whether it has `#[serde(flatten)]`.
+    pub(crate) is_flattened: bool,
+    /// Header of `#[arg(header = "..")]`, without the prefix `Mcp-Param-`.
+    pub(crate) header: Option<LitStr>,
+}
+
+impl Parameter {
+    /// Parses a parameter, and removes the attributes that rustc does not know from the signature.
+    pub(crate) fn parse(input: &mut FnArg, errors: &mut Errors) -> Option<Self> {
+        let input = match input {
+            FnArg::Receiver(receiver) => {
+                errors.push(
+                    receiver,
+                    "a tool cannot be a method: write a free function, take what `self` provides as `&T`, and pass the \
+                     `T` to `Server::state`",
+                );
+                return None;
+            }
+            FnArg::Typed(input) => input,
+        };
+        // `macro_rules!` wraps the types that it passes on in invisible groups.
+        while let Type::Group(group) = &*input.ty {
+            let inner = group.elem.clone();
+            input.ty = inner;
+        }
+
+        let is_reference = matches!(&*input.ty, Type::Reference(_));
+        let mut docs = Vec::new();
+        let mut derive_attributes = Vec::new();
+        let mut header = None;
+        for attribute in std::mem::take(&mut input.attrs) {
+            let is_arg = attribute.path().is_ident("arg");
+            let is_derive_attribute = attribute.path().is_ident("serde") || attribute.path().is_ident("schemars");
+            if is_reference && (is_arg || is_derive_attribute) {
+                errors.push(
+                    &attribute,
+                    "this attribute is for arguments, and a reference is provided by the server: remove the attribute",
+                );
+            } else if is_arg {
+                let parsed = parse_header(&attribute, errors);
+                if header.is_some() && parsed.is_some() {
+                    errors.push(&attribute, "duplicate header: remove one");
+                }
+                header = parsed;
+            } else if is_derive_attribute {
+                derive_attributes.push(attribute);
+            } else if attribute.path().is_ident("doc") {
+                docs.push(attribute);
+            } else {
+                input.attrs.push(attribute);
+            }
+        }
+
+        if let Type::Reference(reference) = &*input.ty {
+            return Some(Self::ServerProvided(reference.clone()));
+        }
+        let ident = match &*input.pat {
+            Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
+            pattern => {
+                errors.push(
+                    pattern,
+                    "expected a plain name, which is the name of the argument: destructure the value in the body",
+                );
+                return None;
+            }
+        };
+        let mut argument = Argument {
+            name: ident.unraw().to_string(),
+            ident,
+            ty: (*input.ty).clone(),
+            description: doc::description(&docs),
+            derive_attributes,
+            is_flattened: false,
+            header,
+        };
+        argument.read_serde_attributes();
+        Some(Self::Argument(Box::new(argument)))
+    }
+}
+
+impl Argument {
+    /// Reads `rename` and `flatten`. Errors are ignored, because serde's derive reports them.
+    fn read_serde_attributes(&mut self) {
+        for attribute in self.derive_attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+            let _ = attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("flatten") {
+                    self.is_flattened = true;
+                } else if meta.path.is_ident("rename") && meta.input.peek(token::Paren) {
+                    meta.parse_nested_meta(|direction| {
+                        let name = string_value(&direction)?;
+                        if let Some(name) = name.filter(|_| direction.path.is_ident("deserialize")) {
+                            self.name = name;
+                        }
+                        Ok(())
+                    })?;
+                } else if meta.input.peek(Token![=]) {
+                    let value = string_value(&meta)?;
+                    if let Some(name) = value.filter(|_| meta.path.is_ident("rename")) {
+                        self.name = name;
+                    }
+                }
+                Ok(())
+            });
+        }
+    }
+}
+
+/// Parses `= value`, and returns the value if it is a string literal.
+fn string_value(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<String>> {
+    Ok(match meta.value()?.parse()? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    })
+}
+
+/// Parses the header of `#[arg(header = "Region")]`.
+fn parse_header(attribute: &Attribute, errors: &mut Errors) -> Option<LitStr> {
+    let usage = "expected a header name, such as `#[arg(header = \"Region\")]`";
+    let mut headers = Vec::new();
+    let parsed = match &attribute.meta {
+        Meta::List(list) => list.parse_nested_meta(|meta| {
+            let value = if meta.path.is_ident("header") {
+                meta.value().and_then(ParseBuffer::parse::<LitStr>)
+            } else {
+                Err(meta.error(usage))
+            };
+            headers.push(value.map_err(|error| syn::Error::new(error.span(), usage))?);
+            Ok(())
+        }),
+        _ => Ok(()),
+    };
+    if let Err(error) = parsed {
+        errors.add(error);
+        return None;
+    }
+    let Some(header) = headers.pop() else {
+        errors.push(attribute, usage);
+        return None;
+    };
+    if !headers.is_empty() {
+        errors.push(&header, "duplicate header: remove one");
+    }
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if header.value().is_empty() || !header.value().chars().all(is_token) {
+        errors.push(&header, "invalid header name: expected letters, digits and `-` (RFC 9110, section 5.6.2)");
+        return None;
+    }
+    Some(header)
+}

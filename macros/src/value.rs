@@ -1,0 +1,279 @@
+//! Syntax of an argument of `#[tool(..)]`, and the parsers of its value.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::{
+    Expr, ExprLit, Lit, LitStr, Path, Token,
+    ext::IdentExt,
+    parse::{Parse, ParseStream, Parser},
+    punctuated::Punctuated,
+    token,
+};
+
+use crate::errors::Errors;
+
+/// Value of `scopes(..)` or `any_scope(..)`.
+pub(crate) struct ScopeList {
+    pub(crate) keyword: Ident,
+    pub(crate) scopes: Vec<LitStr>,
+}
+
+/// Longest time limit of a tool. It rejects `5M`, which humantime reads as five months.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One argument: `name`, `name = value` or `name(values)`.
+pub(crate) struct MetaItem {
+    pub(crate) name: Ident,
+    pub(crate) value: Value,
+}
+
+/// What follows the name of an argument.
+pub(crate) enum Value {
+    None,
+    One(Expr),
+    List(Vec<Expr>),
+}
+
+impl MetaItem {
+    /// Parses arguments up to the first syntax error, and returns that error with the arguments before it.
+    pub(crate) fn parse_all(tokens: TokenStream) -> (Vec<Self>, Option<syn::Error>) {
+        let mut items = Vec::new();
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                let item = input.parse()?;
+                if !input.is_empty() {
+                    input.parse::<Token![,]>().map_err(|error| {
+                        let message = "expected `name`, `name = value` or `name(values)`, separated by commas";
+                        syn::Error::new(error.span(), message)
+                    })?;
+                }
+                items.push(item);
+            }
+            Ok(())
+        };
+        let error = parser.parse2(tokens).err();
+        (items, error)
+    }
+}
+
+impl Parse for MetaItem {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        // `parse_any`, because `crate` is a keyword.
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            let message = "expected the name of an argument, such as `scopes = \"employees:read:public\"`";
+            syn::Error::new(error.span(), message)
+        })?;
+        let value = if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            if input.is_empty() || input.peek(Token![,]) {
+                return Err(syn::Error::new_spanned(&name, format!("expected a value after `{name} =`")));
+            }
+            Value::One(ungroup(input.parse()?))
+        } else if input.peek(token::Paren) {
+            let list;
+            syn::parenthesized!(list in input);
+            Value::List(Punctuated::<Expr, Token![,]>::parse_terminated(&list)?.into_iter().map(ungroup).collect())
+        } else {
+            Value::None
+        };
+        Ok(Self { name, value })
+    }
+}
+
+/// Removes the invisible groups in which `macro_rules!` wraps the fragments that it passes on.
+pub(crate) fn ungroup(mut expr: Expr) -> Expr {
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    expr
+}
+
+fn string_literal(expr: &Expr) -> Option<LitStr> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Parser of an argument's value: one method for each kind of value.
+///
+/// Each method reports what is wrong and returns the neutral value, so that parsing continues.
+pub(crate) struct ValueParser<'a> {
+    pub(crate) item: MetaItem,
+    /// What the argument takes, for error messages: "a positive integer".
+    pub(crate) takes: &'static str,
+    /// A valid use of the argument, for error messages.
+    pub(crate) example: &'static str,
+    pub(crate) errors: &'a mut Errors,
+}
+
+impl ValueParser<'_> {
+    fn expected(&self) -> String {
+        format!("`{}` takes {}, such as `{}`", self.item.name, self.takes, self.example)
+    }
+
+    /// Reports a value of the wrong kind.
+    fn reject(&mut self, tokens: impl ToTokens) {
+        self.errors.push(tokens, self.expected());
+    }
+
+    /// The only value. Anything else is reported.
+    fn one(&mut self) -> Option<Expr> {
+        if let Value::One(expr) = &self.item.value {
+            return Some(expr.clone());
+        }
+        self.reject(self.item.name.clone());
+        None
+    }
+
+    /// The only value, converted. A value that `convert` does not accept is reported.
+    fn one_as<T>(mut self, convert: impl FnOnce(&Expr) -> Option<T>) -> Option<T> {
+        let expr = self.one()?;
+        let value = convert(&expr);
+        if value.is_none() {
+            self.reject(expr);
+        }
+        value
+    }
+
+    /// All values, in any of the three forms.
+    fn values(&self) -> Vec<Expr> {
+        match &self.item.value {
+            Value::None => Vec::new(),
+            Value::One(expr) => vec![expr.clone()],
+            Value::List(list) => list.clone(),
+        }
+    }
+
+    /// One or more values. An empty list is reported.
+    fn one_or_more(&mut self) -> Vec<Expr> {
+        let values = self.values();
+        if values.is_empty() {
+            self.reject(self.item.name.clone());
+        }
+        values
+    }
+
+    /// `name`, without a value. Returns the name, to point at it in later errors.
+    pub(crate) fn keyword(self) -> Ident {
+        let name = self.item.name;
+        if !matches!(self.item.value, Value::None) {
+            self.errors.push(&name, format!("`{name}` takes no value: write `{}`", self.example));
+        }
+        name
+    }
+
+    /// `name`, `name = true` or `name = false`.
+    pub(crate) fn flag(self) -> Option<bool> {
+        if let Value::None = self.item.value {
+            return Some(true);
+        }
+        self.one_as(|expr| match expr {
+            Expr::Lit(ExprLit { lit: Lit::Bool(boolean), .. }) => Some(boolean.value),
+            _ => None,
+        })
+    }
+
+    /// `name = ".."`.
+    pub(crate) fn string(self) -> Option<LitStr> {
+        self.one_as(string_literal)
+    }
+
+    /// `name = ".."` or `name("..", "..")`.
+    pub(crate) fn strings(mut self) -> Vec<LitStr> {
+        let mut strings = Vec::new();
+        for expr in self.one_or_more() {
+            match string_literal(&expr) {
+                Some(text) => strings.push(text),
+                None => self.reject(expr),
+            }
+        }
+        strings
+    }
+
+    /// `name = path::to::item`.
+    pub(crate) fn path(self) -> Option<Path> {
+        self.one_as(|expr| match expr {
+            Expr::Path(path) => Some(path.path.clone()),
+            _ => None,
+        })
+    }
+
+    /// `name = expression`, of any kind.
+    pub(crate) fn expression(mut self) -> Option<Expr> {
+        self.one()
+    }
+
+    /// `name = expression` or `name(expression, expression)`. Literals are reported.
+    pub(crate) fn expressions(mut self) -> Vec<Expr> {
+        let mut expressions = self.one_or_more();
+        for literal in expressions.extract_if(.., |expr| matches!(expr, Expr::Lit(_))) {
+            self.reject(literal);
+        }
+        expressions
+    }
+
+    /// `name = 4`.
+    pub(crate) fn positive_integer(self) -> Option<u32> {
+        self.one_as(|expr| match expr {
+            Expr::Lit(ExprLit { lit: Lit::Int(integer), .. }) => integer.base10_parse().ok().map(NonZeroU32::get),
+            _ => None,
+        })
+    }
+
+    /// `name = "30s"`, in the notation of [`humantime::parse_duration`].
+    pub(crate) fn timeout(mut self) -> Option<Duration> {
+        let expr = self.one()?;
+        let Some(text) = string_literal(&expr) else {
+            self.reject(expr);
+            return None;
+        };
+        let got = match humantime::parse_duration(&text.value()) {
+            Ok(timeout) if !timeout.is_zero() && timeout <= MAX_TIMEOUT => return Some(timeout),
+            Ok(timeout) => humantime::format_duration(timeout).to_string(),
+            Err(humantime::DurationError::NumberOverflow) => text.value(),
+            Err(_) => {
+                self.reject(expr);
+                return None;
+            }
+        };
+        let message = format!("`{}` must be longer than zero and at most 24h, got {got}", self.item.name);
+        self.errors.push(text, message);
+        None
+    }
+
+    /// `name = ".."` or `name("..", "..")`, where each string is a scope.
+    pub(crate) fn scopes(mut self) -> ScopeList {
+        let mut scopes: Vec<LitStr> = Vec::new();
+        let values = self.values();
+        if values.is_empty() {
+            let message =
+                format!("{}; to allow every caller with a valid token, write `authenticated`", self.expected());
+            self.errors.push(&self.item.name, message);
+        }
+        for expr in values {
+            let Some(scope) = string_literal(&expr) else {
+                self.reject(expr);
+                continue;
+            };
+            let name = scope.value();
+            let words: Vec<_> = name.split_whitespace().map(|word| format!("{word:?}")).collect();
+            if words.is_empty() {
+                self.errors.push(scope, "expected the name of a scope, such as `\"employees:read:public\"`");
+            } else if name.contains(char::is_whitespace) {
+                let list = words.join(", ");
+                self.errors.push(
+                    scope,
+                    format!("each scope is a string literal of its own: write `{}({list})`", self.item.name),
+                );
+            } else if scopes.iter().any(|other| other.value() == name) {
+                self.errors.push(scope, format!("duplicate scope `{name}`: remove one"));
+            } else {
+                scopes.push(scope);
+            }
+        }
+        ScopeList { keyword: self.item.name, scopes }
+    }
+}

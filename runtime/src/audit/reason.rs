@@ -1,0 +1,159 @@
+//! Labels of the audit log and of the metrics: why the gate decided as it did, and how a call ended.
+
+use crate::metrics::Label;
+
+/// Reason for a decision; the label `reason` of `toolgate_decisions_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The caller was authorized and the tool was called.
+    Allowed,
+    /// The caller received a list of tools.
+    Listed,
+    /// `Host` or `Origin` does not belong to this server.
+    ForeignOrigin,
+    /// The server-wide in-flight limit is reached.
+    TooManyRequests,
+    /// The caller's in-flight limit is reached.
+    TooManyRequestsFromCaller,
+    /// The request has no bearer token.
+    MissingToken,
+    /// The `Authorization` header is malformed.
+    MalformedToken,
+    /// The token is inactive, expired, or issued for another resource.
+    InvalidToken,
+    /// The token could not be validated.
+    TokensUnavailable,
+    /// The body is too large, too slow, or incomplete.
+    UnreadableBody,
+    /// The body is not a valid JSON-RPC or MCP message.
+    MalformedMessage,
+    /// `requestState` was not issued by this server for this call, or it has expired.
+    InvalidRequestState,
+    /// The token lacks a scope.
+    InsufficientScope,
+    /// No tool has this name.
+    UnknownTool,
+    /// The tool is hidden from this caller.
+    Hidden,
+    /// A guard denied the call.
+    Denied,
+}
+
+impl Reason {
+    /// Whether the decision is written to the audit log. A client without a token can cause any number of 429 responses,
+    /// so those are counted only.
+    pub(crate) fn is_logged(self) -> bool {
+        self != Self::TooManyRequests
+    }
+}
+
+impl Label for Reason {
+    const COUNT: usize = Reason::Denied as usize + 1;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Listed => "listed",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::TooManyRequests => "too_many_requests",
+            Self::TooManyRequestsFromCaller => "too_many_requests_from_caller",
+            Self::MissingToken => "missing_token",
+            Self::MalformedToken => "malformed_token",
+            Self::InvalidToken => "invalid_token",
+            Self::TokensUnavailable => "tokens_unavailable",
+            Self::UnreadableBody => "unreadable_body",
+            Self::MalformedMessage => "malformed_message",
+            Self::InvalidRequestState => "invalid_request_state",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::UnknownTool => "unknown_tool",
+            Self::Hidden => "hidden",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// How a call of a tool ended; the label `outcome` of `toolgate_calls_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallOutcome {
+    /// The tool returned a result.
+    Completed,
+    /// The tool returned an error that the caller sees.
+    Failed,
+    /// The tool asked the client for input.
+    InputRequired,
+    /// The tool returned an error that is masked.
+    Masked,
+    /// The tool panicked.
+    Panicked,
+    /// The call exceeded its time limit.
+    TimedOut,
+    /// The client disconnected or cancelled the request.
+    Cancelled,
+    /// The arguments violate the input schema.
+    InvalidArguments,
+    /// A guard denied the call.
+    Denied,
+    /// The token lacks a scope.
+    InsufficientScope,
+    /// The tool's concurrency limit is reached.
+    Busy,
+    /// The result exceeds `max_result_bytes`.
+    ResultTooLarge,
+    /// The tool is hidden from this caller.
+    Hidden,
+    /// No tool has this name.
+    UnknownTool,
+}
+
+impl CallOutcome {
+    /// Reason under which the decision about this call is counted.
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Self::Hidden => Reason::Hidden,
+            Self::UnknownTool => Reason::UnknownTool,
+            Self::InsufficientScope => Reason::InsufficientScope,
+            Self::Denied => Reason::Denied,
+            Self::Completed
+            | Self::Failed
+            | Self::InputRequired
+            | Self::Masked
+            | Self::Panicked
+            | Self::TimedOut
+            | Self::Cancelled
+            | Self::InvalidArguments
+            | Self::Busy
+            | Self::ResultTooLarge => Reason::Allowed,
+        }
+    }
+}
+
+impl Label for CallOutcome {
+    const COUNT: usize = CallOutcome::UnknownTool as usize + 1;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::InputRequired => "input_required",
+            Self::Masked => "internal_error",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::InvalidArguments => "invalid_arguments",
+            Self::Denied => "denied",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Busy => "busy",
+            Self::ResultTooLarge => "result_too_large",
+            Self::Hidden => "hidden",
+            Self::UnknownTool => "unknown_tool",
+        }
+    }
+}

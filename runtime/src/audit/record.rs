@@ -1,0 +1,193 @@
+//! Audit records: one `tracing` event and one counter increment for each decision.
+
+use std::{fmt, time::Instant};
+
+use http::HeaderMap;
+use serde_json::{Map, Value};
+use tracing::{Level, field::display};
+
+use super::{
+    TARGET,
+    reason::{CallOutcome, Reason},
+    sanitize,
+};
+use crate::{
+    auth::Caller,
+    metrics::{self, CounterSet, Label},
+};
+
+/// Value of the label `tool` for every tool that does not exist.
+const UNKNOWN: &str = "unknown";
+
+/// Identification of the request that a decision is about, as far as it has been read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestInfo<'a> {
+    /// JSON-RPC id, as JSON or as plain text; empty while the body has not been read.
+    pub(crate) id: &'a str,
+    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) received_at: Instant,
+}
+
+impl RequestInfo<'_> {
+    /// Information that the headers of a new request give.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+        let trace_id = headers.get("traceparent").and_then(|value| TraceId::parse(value.to_str().ok()?));
+        Self { id: "", trace_id, received_at: Instant::now() }
+    }
+}
+
+/// Trace id of a W3C trace context: 32 lowercase hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TraceId([u8; 32]);
+
+impl TraceId {
+    /// Reads a `traceparent` value (Trace Context, section 3.2).
+    pub(crate) fn parse(traceparent: &str) -> Option<Self> {
+        sanitize::trace_id(traceparent)?.as_bytes().try_into().ok().map(Self)
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Outcome of a call, with the scopes that it needed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallRecord<'a> {
+    pub(crate) outcome: CallOutcome,
+    pub(crate) required: &'a [&'static str],
+    pub(crate) missing: &'a [&'static str],
+    /// Arguments that the tool opted in to record, as a JSON object.
+    pub(crate) arguments: Option<&'a str>,
+}
+
+/// Writer of audit records and of the counters that go with them.
+#[derive(Debug)]
+pub(crate) struct AuditLog {
+    decisions: CounterSet<Reason>,
+    unknown_tools: CounterSet<CallOutcome>,
+}
+
+impl AuditLog {
+    pub(crate) fn new() -> Self {
+        Self {
+            decisions: CounterSet::new(metrics::DECISIONS, "reason"),
+            unknown_tools: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", UNKNOWN),
+        }
+    }
+
+    /// Records a request that was rejected before it reached a tool.
+    pub(crate) fn rejection(&self, request: RequestInfo<'_>, caller: Option<&Caller>, reason: Reason) {
+        self.decisions.increment(reason);
+        if reason.is_logged() {
+            AuditRecord { caller, ..AuditRecord::new(request, reason.name()) }.emit();
+        }
+    }
+
+    /// Records a list of `tools` tools.
+    pub(crate) fn list(&self, request: RequestInfo<'_>, caller: &Caller, tools: usize) {
+        self.decisions.increment(Reason::Listed);
+        let tools = u64::try_from(tools).ok();
+        AuditRecord { caller: Some(caller), tools, ..AuditRecord::new(request, Reason::Listed.name()) }.emit();
+    }
+
+    /// Records a call of a tool that does not exist.
+    pub(crate) fn unknown_tool(&self, request: RequestInfo<'_>, caller: &Caller, name: &str) {
+        let outcome = CallOutcome::UnknownTool;
+        self.decisions.increment(outcome.reason());
+        self.unknown_tools.increment(outcome);
+        AuditRecord { caller: Some(caller), tool: Some(name), ..AuditRecord::new(request, outcome.name()) }.emit();
+    }
+
+    /// Records a call of a registered tool.
+    pub(crate) fn call(&self, request: RequestInfo<'_>, caller: &Caller, tool: &str, call: CallRecord<'_>) {
+        self.decisions.increment(call.outcome.reason());
+        AuditRecord {
+            caller: Some(caller),
+            tool: Some(tool),
+            required: call.required,
+            missing: call.missing,
+            arguments: call.arguments,
+            ..AuditRecord::new(request, call.outcome.name())
+        }
+        .emit();
+    }
+}
+
+/// Selects the arguments in `names` and returns them as a JSON object, with long values shortened. `None` if no name is
+/// given or found, or if the audit log is disabled.
+pub(crate) fn audited_arguments(names: &[&'static str], arguments: &Map<String, Value>) -> Option<String> {
+    if names.is_empty() || !tracing::enabled!(target: TARGET, Level::INFO) {
+        return None;
+    }
+    let selected: Map<_, _> =
+        names.iter().filter_map(|&name| Some((name.to_owned(), sanitize::value(arguments.get(name)?)))).collect();
+    (!selected.is_empty()).then(|| Value::Object(selected).to_string())
+}
+
+/// One event of the audit log. It never holds a token.
+struct AuditRecord<'a> {
+    request: RequestInfo<'a>,
+    caller: Option<&'a Caller>,
+    tool: Option<&'a str>,
+    outcome: &'static str,
+    required: &'a [&'static str],
+    missing: &'a [&'static str],
+    tools: Option<u64>,
+    arguments: Option<&'a str>,
+}
+
+impl<'a> AuditRecord<'a> {
+    fn new(request: RequestInfo<'a>, outcome: &'static str) -> Self {
+        Self { request, caller: None, tool: None, outcome, required: &[], missing: &[], tools: None, arguments: None }
+    }
+
+    fn emit(&self) {
+        if !tracing::enabled!(target: TARGET, Level::INFO) {
+            return;
+        }
+        let caller = |field: fn(&Caller) -> Option<&str>| self.caller.and_then(field).map(sanitize::text);
+        let (user, organization) = (caller(Caller::user_id), caller(Caller::org_id));
+        let (role, client) = (caller(Caller::org_role), caller(Caller::client_id));
+        let request_id = sanitize::request_id(self.request.id);
+        let tool = self.tool.map(sanitize::text);
+        let required = SpaceSeparated::new(self.required).map(display);
+        let missing = SpaceSeparated::new(self.missing).map(display);
+        tracing::info!(
+            target: TARGET,
+            outcome = self.outcome,
+            request_id = request_id.as_deref(),
+            trace_id = self.request.trace_id.as_ref().map(TraceId::as_str),
+            user = user.as_deref(),
+            organization = organization.as_deref(),
+            role = role.as_deref(),
+            client = client.as_deref(),
+            tool = tool.as_deref(),
+            required,
+            missing,
+            tools = self.tools,
+            arguments = self.arguments,
+            latency_us = u64::try_from(self.request.received_at.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "decision"
+        );
+    }
+}
+
+/// Scopes in the form of RFC 6749, section 3.3.
+struct SpaceSeparated<'a>(&'a [&'static str]);
+
+impl<'a> SpaceSeparated<'a> {
+    fn new(scopes: &'a [&'static str]) -> Option<Self> {
+        (!scopes.is_empty()).then_some(Self(scopes))
+    }
+}
+
+impl fmt::Display for SpaceSeparated<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, scope) in self.0.iter().enumerate() {
+            let space = if i == 0 { "" } else { " " };
+            write!(f, "{space}{scope}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Guarded validator: limits concurrent requests to the validator, retries once, and fails fast during an outage.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    BearerToken, Claims, Readiness, TokenValidator, Unavailable, ValidationError, circuit_breaker::CircuitBreaker,
+};
+use crate::metrics;
+
+/// Maximum number of concurrent introspection requests.
+const MAX_CONCURRENT_REQUESTS: usize = 64;
+/// Maximum time that a request waits for one of these.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Minimum delay before the retry. A random part of up to the same length is added, so that requests which failed
+/// together do not retry together.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// Token validator behind a circuit breaker. It reports the results to the readiness.
+pub(crate) struct GuardedValidator {
+    validator: Arc<dyn TokenValidator>,
+    circuit_breaker: CircuitBreaker,
+    concurrency: Semaphore,
+    readiness: Arc<Readiness>,
+}
+
+impl GuardedValidator {
+    pub(crate) fn new(validator: Arc<dyn TokenValidator>, readiness: Arc<Readiness>) -> Self {
+        Self {
+            validator,
+            circuit_breaker: CircuitBreaker::default(),
+            concurrency: Semaphore::new(MAX_CONCURRENT_REQUESTS),
+            readiness,
+        }
+    }
+
+    pub(crate) async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        let permit = self.circuit_breaker.permit().map_err(|remaining| {
+            Unavailable::new("the circuit breaker is open: the authorization server did not respond several times")
+                .retry_after(remaining)
+        })?;
+        let slot = tokio::time::timeout(QUEUE_TIMEOUT, self.concurrency.acquire()).await;
+        let Ok(Ok(_slot)) = slot else {
+            return Err(Unavailable::new("too many concurrent introspection requests").into());
+        };
+        let mut result = self.send_request(token).await;
+        // Introspection has no side effects (RFC 7662), so it can be retried. It is not retried if the authorization
+        // server sent `Retry-After`, or if the retry would fail in the same way.
+        if let Err(ValidationError::Unavailable(unavailable)) = &result
+            && unavailable.is_retryable()
+        {
+            let jitter = rand::random_range(1.0..2.0);
+            tokio::time::sleep(RETRY_DELAY.mul_f64(jitter)).await;
+            result = self.send_request(token).await;
+        }
+        match &result {
+            Ok(_) | Err(ValidationError::Inactive) => {
+                permit.succeeded();
+                self.readiness.validation_succeeded();
+            }
+            Err(ValidationError::Unavailable(unavailable)) => {
+                permit.failed();
+                self.readiness.validation_failed(unavailable);
+            }
+        }
+        result
+    }
+
+    async fn send_request(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        let started_at = Instant::now();
+        let result = self.validator.validate(token).await;
+        let outcome = match &result {
+            Ok(_) => "active",
+            Err(ValidationError::Inactive) => "inactive",
+            Err(ValidationError::Unavailable(_)) => "unavailable",
+        };
+        metrics::introspected(outcome, started_at.elapsed());
+        result
+    }
+
+    /// Closes the circuit breaker, because the preflight check found that the authorization server responds.
+    pub(crate) fn close_circuit(&self) {
+        self.circuit_breaker.close();
+    }
+}

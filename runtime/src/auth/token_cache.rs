@@ -1,0 +1,414 @@
+//! Token cache: caches introspection responses until their TTL, their token's expiry or a revocation.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::{BearerToken, Caller, Epoch, Replicator, RevocationClock, Unavailable, ValidationError};
+use crate::metrics::{self, CounterSet, Lookup};
+
+/// Default TTL if the validator does not report revocations.
+const DEFAULT_TTL: Duration = Duration::from_secs(10);
+/// Default TTL if the validator reports revocations.
+const DEFAULT_TTL_WITH_REVOCATIONS: Duration = Duration::from_secs(5 * 60);
+/// Maximum TTL while this replica is disconnected: like a server without revocations, it does not receive those of
+/// the other replicas.
+const DISCONNECTED_TTL: Duration = DEFAULT_TTL;
+/// Number of cache shards, each with its own lock and an equal part of the capacity. With more shards, the part of
+/// each would be too small for large claims.
+const SHARDS: usize = 16;
+/// Maximum number of loads for one lookup, if a revocation invalidates each response while it is in flight.
+const MAX_LOADS: usize = 3;
+/// Time for which a stale response is used before the next introspection request, while the authorization server does
+/// not respond.
+const STALE_RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Minimum time between two evictions of unusable entries.
+const EVICTION_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Settings of the token cache.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TokenCacheConfig {
+    /// Time for which an introspection response is used before the token is validated again, and so the longest time
+    /// that a revoked token stays valid. It never exceeds the token's own lifetime. Zero validates every request,
+    /// which costs one introspection request each.
+    ///
+    /// Default: 10 seconds, or 5 minutes if the validator
+    /// [reports revocations](super::TokenValidator::reports_revocations). The log states which at start-up.
+    #[serde(with = "humantime_serde")]
+    pub ttl: Option<Duration>,
+    /// Time for which a token that was reported as inactive is rejected without another introspection request.
+    /// Default: 5 seconds.
+    #[serde(with = "humantime_serde")]
+    pub inactive_ttl: Duration,
+    /// Time beyond [`ttl`](Self::ttl) for which a cached response is used while the authorization server does not
+    /// respond, within the token's own lifetime. During an outage, a revoked token stays valid for this much longer.
+    /// Default: zero.
+    #[serde(with = "humantime_serde")]
+    pub stale_if_error: Duration,
+    /// Maximum number of cached tokens. Each takes about 250 bytes plus its claims. Default: 100,000.
+    pub max_tokens: u64,
+    /// Maximum size of the cached claims, in bytes. Default: 256 MiB.
+    pub max_bytes: u64,
+}
+
+impl Default for TokenCacheConfig {
+    fn default() -> Self {
+        Self {
+            ttl: None,
+            inactive_ttl: Duration::from_secs(5),
+            stale_if_error: Duration::ZERO,
+            max_tokens: 100_000,
+            max_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl TokenCacheConfig {
+    /// Returns `ttl`, or its default.
+    pub(crate) fn effective_ttl(&self, reports_revocations: bool) -> Duration {
+        self.ttl.unwrap_or(if reports_revocations { DEFAULT_TTL_WITH_REVOCATIONS } else { DEFAULT_TTL })
+    }
+}
+
+/// SHA-256 of a token, the key of the cache. The cache does not contain tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    pub(crate) fn of(token: &BearerToken) -> Self {
+        Self(Sha256::digest(token.expose()).into())
+    }
+}
+
+/// Result of a successful load.
+pub(crate) struct LoadedCaller {
+    pub(crate) caller: Arc<Caller>,
+    /// Epoch and time from before the introspection request, if another replica sent it. `None` if the load sent it.
+    pub(crate) requested: Option<(Epoch, Instant)>,
+}
+
+impl From<Arc<Caller>> for LoadedCaller {
+    fn from(caller: Arc<Caller>) -> Self {
+        Self { caller, requested: None }
+    }
+}
+
+/// Cached introspection response of an active token. It is small, because there may be a million of them.
+#[derive(Clone)]
+struct CacheEntry {
+    caller: Arc<Caller>,
+    /// Epoch of the revocation clock from before the introspection request.
+    epoch: Epoch,
+    /// Time of the latest introspection request, including one that failed.
+    requested_at: Instant,
+    /// Set if the latest introspection request failed and the entry contains an older response.
+    stale: Option<Box<StaleResponse>>,
+}
+
+/// Introspection response that is used past its TTL ([`TokenCacheConfig::stale_if_error`]).
+#[derive(Clone)]
+struct StaleResponse {
+    /// Time of the introspection request that succeeded.
+    introspected_at: Instant,
+    /// Time from the failed request until the next one.
+    recheck_after: Duration,
+}
+
+/// Result of a load. The cache contains an error only until the requests that wait for the same load have received
+/// it.
+type LoadResult = Result<CacheEntry, Arc<ValidationError>>;
+
+/// Cache of introspection responses with single-flight loading: concurrent requests with one token share one load.
+///
+/// Active and inactive tokens are in separate caches, so that invented tokens cannot evict valid ones.
+pub(crate) struct TokenCache {
+    config: TokenCacheConfig,
+    ttl: Duration,
+    active: Cache<TokenDigest, LoadResult, EntryWeighter>,
+    /// The entries of `active`, for use past their TTL. `None` if `stale_if_error` is zero.
+    stale: Option<Cache<TokenDigest, CacheEntry, EntryWeighter>>,
+    /// Time at which each inactive token was reported as inactive.
+    inactive: Cache<TokenDigest, Instant>,
+    last_eviction: Mutex<Instant>,
+    revocation_clock: Arc<RevocationClock>,
+    replicator: Option<Arc<dyn Replicator>>,
+    lookups: CounterSet<Lookup>,
+}
+
+/// Weight of cache entries: their size in bytes, and at least `max_bytes / max_tokens`. With this minimum, one
+/// capacity limits both the bytes and the number of tokens.
+#[derive(Clone)]
+struct EntryWeighter {
+    min_weight: u64,
+}
+
+impl Weighter<TokenDigest, CacheEntry> for EntryWeighter {
+    fn weight(&self, _: &TokenDigest, entry: &CacheEntry) -> u64 {
+        u64::from(entry.caller.size()).max(self.min_weight)
+    }
+}
+
+impl Weighter<TokenDigest, LoadResult> for EntryWeighter {
+    fn weight(&self, digest: &TokenDigest, result: &LoadResult) -> u64 {
+        // Not zero for an error, because quick_cache never evicts an entry of weight zero.
+        result.as_ref().map_or(1, |entry| self.weight(digest, entry))
+    }
+}
+
+impl CacheEntry {
+    /// Returns the time of the introspection request that the response belongs to.
+    fn introspected_at(&self) -> Instant {
+        self.stale.as_ref().map_or(self.requested_at, |stale| stale.introspected_at)
+    }
+
+    fn is_fresh(&self, ttl: Duration) -> bool {
+        self.requested_at.elapsed() <= self.stale.as_ref().map_or(ttl, |stale| stale.recheck_after.min(ttl))
+    }
+
+    /// Returns whether both entries are the result of the same load.
+    fn is_same_load(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.caller, &other.caller)
+            && self.epoch == other.epoch
+            && self.requested_at == other.requested_at
+    }
+}
+
+impl TokenCache {
+    pub(crate) fn new(config: TokenCacheConfig, revocation_clock: Arc<RevocationClock>) -> Self {
+        let ttl = config.effective_ttl(false);
+        let weighter =
+            EntryWeighter { min_weight: config.max_bytes.checked_div(config.max_tokens).unwrap_or(u64::MAX).max(1) };
+        Self {
+            active: new_cache(&config, config.max_bytes, weighter.clone()),
+            stale: (!config.stale_if_error.is_zero()).then(|| new_cache(&config, config.max_bytes, weighter)),
+            inactive: new_cache(&config, config.max_tokens, UnitWeighter),
+            last_eviction: Mutex::new(Instant::now()),
+            config,
+            ttl,
+            revocation_clock,
+            replicator: None,
+            lookups: CounterSet::new(metrics::CACHE_LOOKUPS, "result"),
+        }
+    }
+
+    /// Sets the connection to the other replicas. While it is disconnected, entries are used for [`DISCONNECTED_TTL`]
+    /// at most.
+    pub(crate) fn with_replicator(mut self, replicator: Option<Arc<dyn Replicator>>) -> Self {
+        self.replicator = replicator;
+        self
+    }
+
+    /// Returns the caller of a token from the cache, or loads it. Concurrent calls with one token share one load and
+    /// its error. Errors are not cached.
+    pub(crate) async fn get<F, L, A>(&self, token: &BearerToken, load: F) -> Result<Arc<Caller>, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<LoadedCaller>,
+    {
+        let ttl = self.ttl;
+        if ttl.is_zero() {
+            return self.load_uncached(load).await;
+        }
+        let started_at = Instant::now();
+        let digest = TokenDigest::of(token);
+        if self.inactive.get(&digest).is_some_and(|reported_at| reported_at.elapsed() <= self.config.inactive_ttl) {
+            self.lookups.increment(Lookup::Inactive);
+            return Err(ValidationError::Inactive);
+        }
+        for _ in 0..MAX_LOADS {
+            let cached = self.active.get(&digest).and_then(Result::ok);
+            self.lookups.increment(if cached.is_some() { Lookup::Hit } else { Lookup::Miss });
+            let entry = match cached {
+                Some(entry) => entry,
+                None => self.load_single_flight(digest, &load).await?,
+            };
+            if entry.caller.is_expired(SystemTime::now()) {
+                return Err(ValidationError::Inactive);
+            }
+            // A response that was requested during this call is fresh, even if it took longer than the TTL.
+            // Replication is checked before revocations: what was received before the first check counts in the
+            // second.
+            if (entry.requested_at >= started_at || entry.is_fresh(ttl))
+                && self.replication_permits(&entry)
+                && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch)
+            {
+                return Ok(entry.caller);
+            }
+            self.evict_if(&digest, |cached| cached.as_ref().is_ok_and(|cached| cached.is_same_load(&entry)));
+        }
+        Err(revoked_during_every_load())
+    }
+
+    /// Loads the caller without caching it. A response that was in flight during a revocation is discarded here, too.
+    async fn load_uncached<F, L, A>(&self, load: F) -> Result<Arc<Caller>, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<LoadedCaller>,
+    {
+        for _ in 0..MAX_LOADS {
+            self.lookups.increment(Lookup::Miss);
+            let epoch = self.revocation_clock.epoch();
+            let LoadedCaller { caller, .. } = load().await?.into();
+            if self.revocation_clock.is_current(caller.owner(), epoch) {
+                return Ok(caller);
+            }
+        }
+        Err(revoked_during_every_load())
+    }
+
+    /// Returns whether replication permits the use of an entry: this replica is connected, or the response is recent
+    /// enough to be used without the revocations of other replicas.
+    fn replication_permits(&self, entry: &CacheEntry) -> bool {
+        match &self.replicator {
+            Some(replicator) => replicator.is_connected() || entry.introspected_at().elapsed() <= DISCONNECTED_TTL,
+            None => true,
+        }
+    }
+
+    /// Loads and inserts the entry of a token, or waits for a load that is in flight.
+    async fn load_single_flight<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<CacheEntry, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<LoadedCaller>,
+    {
+        let guard = match self.active.get_value_or_guard_async(&digest).await {
+            Ok(loaded) => return loaded.map_err(|error| ValidationError::clone(&error)),
+            Err(guard) => guard,
+        };
+        let result = self.load_entry(digest, load).await.map_err(Arc::new);
+        // The waiting requests receive the result even if it is too large to be cached.
+        let _ = guard.insert(result.clone());
+        self.evict_unusable();
+        result.map_err(|error| {
+            self.evict_if(&digest, |cached| cached.as_ref().is_err_and(|cached| Arc::ptr_eq(cached, &error)));
+            ValidationError::clone(&error)
+        })
+    }
+
+    /// Loads the entry of a token, or returns a stale one if the authorization server does not respond.
+    async fn load_entry<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<CacheEntry, ValidationError>
+    where
+        F: Fn() -> L,
+        L: Future<Output = Result<A, ValidationError>>,
+        A: Into<LoadedCaller>,
+    {
+        // Before the request is sent: a revocation from here on invalidates the response.
+        let (epoch, requested_at) = (self.revocation_clock.epoch(), Instant::now());
+        match load().await.map(A::into) {
+            Ok(LoadedCaller { caller, requested }) => {
+                let (epoch, requested_at) = requested.unwrap_or((epoch, requested_at));
+                let entry = CacheEntry { caller, epoch, requested_at, stale: None };
+                if let Some(stale) = &self.stale {
+                    stale.insert(digest, entry.clone());
+                }
+                Ok(entry)
+            }
+            Err(ValidationError::Inactive) => {
+                self.inactive.insert(digest, Instant::now());
+                if let Some(stale) = &self.stale {
+                    stale.remove(&digest);
+                }
+                Err(ValidationError::Inactive)
+            }
+            Err(ValidationError::Unavailable(unavailable)) => match self.stale_entry(digest) {
+                Some(entry) => {
+                    self.lookups.increment(Lookup::Stale);
+                    // `stale_if_error` counts from the request that succeeded.
+                    let remaining = self.stale_ttl().saturating_sub(entry.requested_at.elapsed());
+                    let stale = StaleResponse {
+                        introspected_at: entry.requested_at,
+                        recheck_after: STALE_RECHECK_INTERVAL.min(remaining),
+                    };
+                    Ok(CacheEntry { requested_at, stale: Some(Box::new(stale)), ..entry })
+                }
+                None => Err(unavailable.into()),
+            },
+        }
+    }
+
+    /// Returns the time for which a response is used while the authorization server does not respond.
+    fn stale_ttl(&self) -> Duration {
+        self.ttl + self.config.stale_if_error
+    }
+
+    fn stale_entry(&self, digest: TokenDigest) -> Option<CacheEntry> {
+        let entry = self.stale.as_ref()?.get(&digest)?;
+        let is_usable = entry.is_fresh(self.stale_ttl())
+            && !entry.caller.is_expired(SystemTime::now())
+            && self.replication_permits(&entry)
+            && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch);
+        is_usable.then_some(entry)
+    }
+
+    /// Evicts the entry of a token if it meets the condition, so that the result of a later load is not evicted.
+    fn evict_if(&self, digest: &TokenDigest, condition: impl FnOnce(&LoadResult) -> bool) {
+        self.active.remove_if(digest, condition);
+    }
+
+    /// Evicts all entries that can no longer be used, at most once per TTL, so that claims do not stay in memory.
+    fn evict_unusable(&self) {
+        let Ok(mut last_eviction) = self.last_eviction.try_lock() else { return };
+        let (ttl, inactive_ttl) = (self.ttl, self.config.inactive_ttl);
+        if last_eviction.elapsed() < ttl.max(EVICTION_INTERVAL) {
+            return;
+        }
+        *last_eviction = Instant::now();
+        drop(last_eviction);
+        let now = SystemTime::now();
+        let is_usable = |entry: &CacheEntry, ttl| entry.is_fresh(ttl) && !entry.caller.is_expired(now);
+        self.active.retain(|_, cached| cached.as_ref().is_ok_and(|entry| is_usable(entry, ttl)));
+        self.inactive.retain(|_, reported_at| reported_at.elapsed() <= inactive_ttl);
+        if let Some(stale) = &self.stale {
+            stale.retain(|_, entry| is_usable(entry, self.stale_ttl()));
+        }
+    }
+
+    /// Returns the number of active tokens in the cache.
+    pub(crate) fn len(&self) -> u64 {
+        self.active.len() as u64
+    }
+}
+
+fn new_cache<V: Clone, W: Weighter<TokenDigest, V> + Clone>(
+    config: &TokenCacheConfig,
+    capacity: u64,
+    weighter: W,
+) -> Cache<TokenDigest, V, W> {
+    let options = OptionsBuilder::new()
+        .shards(SHARDS)
+        .estimated_items_capacity(usize::try_from(config.max_tokens).unwrap_or(usize::MAX))
+        .weight_capacity(capacity)
+        .build()
+        .expect("both capacities are set");
+    Cache::with_options(options, weighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
+}
+
+fn revoked_during_every_load() -> ValidationError {
+    Unavailable::new("access was revoked during every attempt to validate the token").into()
+}
+
+impl std::fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("config", &self.config)
+            .field("tokens", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Problems found by `Server::build`, which reports all of them together.
+
+use std::{fmt, net::SocketAddr};
+
+use thiserror::Error;
+
+/// Every problem that [`Server::build`](crate::Server::build) found.
+///
+/// `Debug` prints the same text as `Display`.
+#[derive(Clone, PartialEq, Eq, Error)]
+pub struct BuildError {
+    problems: Vec<BuildProblem>,
+}
+
+impl BuildError {
+    pub(crate) fn new(problems: Vec<BuildProblem>) -> Self {
+        Self { problems }
+    }
+
+    /// Returns the problems, in no particular order.
+    pub fn problems(&self) -> &[BuildProblem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.as_slice() {
+            [problem] => problem.fmt(f),
+            problems => {
+                write!(f, "the server cannot be built:")?;
+                problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A problem of a server's configuration. Its text says what is wrong and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildProblem {
+    /// `Server::auth` was not called.
+    #[error("no token validator: add `.auth(..)`, for example `.auth(PropelAuth::from_env()?)`")]
+    MissingValidator,
+    /// `Server::auth` was called more than once.
+    #[error("`auth` was called twice: a server has one token validator")]
+    DuplicateValidator,
+    /// `Server::state` was called more than once with the same type.
+    #[error("`state` was called twice with a `{0}`: a server holds one value of each type")]
+    DuplicateState(&'static str),
+    /// A tool takes a state that the server does not have.
+    #[error("the tool `{tool}` takes `&{state}`, which the server does not have: add `.state(..)` with one")]
+    MissingState {
+        /// Name of the tool.
+        tool: &'static str,
+        /// Name of the type.
+        state: &'static str,
+    },
+    /// Two tools have the same name.
+    #[error(
+        "two tools are named `{name}`, at {} and at {}: rename one with `#[tool(name = \"..\")]`",
+        .defined_at[0], .defined_at[1]
+    )]
+    DuplicateTool {
+        /// The name.
+        name: &'static str,
+        /// File and line of both functions.
+        defined_at: [&'static str; 2],
+    },
+    /// A tool was checked against a copy of the server's scope list, because the list is a `const`.
+    #[error(
+        "the tool `{tool}` ({defined_at}) is checked against another list with the same scopes: declare the list once, \
+         as a `static` (not a `const`), and pass that one to `Server::new`"
+    )]
+    CopiedScopeList {
+        /// Name of the tool.
+        tool: &'static str,
+        /// File and line of its function.
+        defined_at: &'static str,
+    },
+    /// A tool cannot be registered.
+    #[error("the tool `{tool}`: {problem}")]
+    Tool {
+        /// Name of the tool.
+        tool: &'static str,
+        /// The problem.
+        problem: ToolProblem,
+    },
+    /// `Server::require_for_all_tools` names a scope of another list.
+    #[error("`require_for_all_tools(\"{0}\")` names a scope that is not in the server's scope lists")]
+    UnknownRequiredScope(&'static str),
+    /// An environment variable does not hold a socket address.
+    #[error("{variable} must be an address and a port, such as {example}, got `{value}`")]
+    Address {
+        /// Name of the variable.
+        variable: &'static str,
+        /// Value of the variable.
+        value: String,
+        /// A valid value.
+        example: &'static str,
+    },
+    /// The server is reachable from the network and its public URL is unknown.
+    #[error(
+        "SERVER_URL is not set, and the server listens on {0}, which is not loopback: set it to the URL under which \
+         clients reach this server, such as https://mcp.example.com"
+    )]
+    MissingServerUrl(SocketAddr),
+    /// The public URL of the server is invalid.
+    #[error("SERVER_URL {0}")]
+    ServerUrl(#[from] ServerUrlError),
+    /// The public URL is a loopback URL, but the server is reachable from the network.
+    #[error(
+        "SERVER_URL is a loopback URL, but the server listens on {0}, which the network can reach: bind to 127.0.0.1, or \
+         set SERVER_URL to the public URL"
+    )]
+    LoopbackServerUrl(SocketAddr),
+    /// The path of the MCP endpoint is invalid.
+    #[error("`http.endpoint_path` must be a path such as /mcp, without a slash at the end, got `{0}`")]
+    EndpointPath(String),
+    /// The path of the MCP endpoint is used by another route.
+    #[error("`http.endpoint_path` is `{0}`, which another route of this server uses: choose another, such as /mcp")]
+    EndpointConflict(String),
+    /// A limit is below its minimum.
+    #[error("`{setting}` must be at least {minimum}, got {value}")]
+    TooSmall {
+        /// Name of the setting.
+        setting: &'static str,
+        /// Smallest value.
+        minimum: usize,
+        /// Value of the setting.
+        value: usize,
+    },
+    /// A time limit is zero.
+    #[error("`{0}` must be longer than zero")]
+    ZeroDuration(&'static str),
+    /// `require_preflight` and `skip_preflight` were both called.
+    #[error("`require_preflight` and `skip_preflight` were both called: call one of them")]
+    ContradictingPreflight,
+    /// The key for `requestState` is too short.
+    #[error("`request_state_key` must have at least 32 random bytes, such as those of `openssl rand 32`")]
+    ShortRequestStateKey,
+    /// The URL of Redis is invalid.
+    #[error(
+        "the URL given to `Replication::redis` is invalid: write one such as redis://127.0.0.1:6379, or rediss://... for \
+         TLS"
+    )]
+    RedisUrl,
+    /// The prefix of Redis keys is invalid.
+    #[error("`Replication::key_prefix` must be ASCII without white space and without `{{}}*?[]`, such as toolgate")]
+    RedisKeyPrefix,
+    /// The secret of the shared token cache is too short.
+    #[error(
+        "the secret given to `Replication::shared_cache` must have at least {minimum} random bytes, such as those of \
+         `openssl rand {minimum}`"
+    )]
+    ShortSharedCacheSecret {
+        /// Minimum length, in bytes.
+        minimum: usize,
+    },
+}
+
+/// A reason why a tool cannot be registered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ToolProblem {
+    /// The schema of the arguments does not describe an object.
+    #[error("the schema of its arguments must have `\"type\": \"object\"`")]
+    ArgumentsNotAnObject,
+    /// The schema of the arguments is not a valid JSON Schema.
+    #[error("the schema of its arguments is not valid: {0}")]
+    InvalidInputSchema(String),
+    /// The schema of the result is not a valid JSON Schema.
+    #[error("the schema of its result is not valid: {0}")]
+    InvalidOutputSchema(String),
+    /// `meta` is not an object.
+    #[error("its `meta` must be a JSON object")]
+    MetaNotAnObject,
+    /// `audit(..)` names an argument that the tool does not have.
+    #[error("`audit(\"{0}\")` names an argument that it does not have")]
+    UnknownAuditArgument(&'static str),
+    /// An argument of this type cannot be mirrored into a header.
+    #[error("its argument `{0}` cannot be mirrored into a header: only strings, integers and booleans can")]
+    HeaderArgumentType(String),
+}
+
+/// A reason why a `SERVER_URL` is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ServerUrlError {
+    /// It is not an absolute URL with a host.
+    #[error("must be the URL under which clients reach this server, such as https://mcp.example.com")]
+    NotAUrl,
+    /// Its scheme is neither `http` nor `https`.
+    #[error("must be an https:// URL, or http:// on loopback, got the scheme `{0}`")]
+    Scheme(String),
+    /// It is an `http` URL of a host that is not loopback.
+    #[error("must be https:// on a host that is not loopback: over plain http, tokens would be sent unencrypted")]
+    PlainHttp,
+    /// It has a query.
+    #[error("must not have a query: remove the `?` and everything after it")]
+    Query,
+    /// It has a fragment.
+    #[error("must not have a fragment: remove the `#` and everything after it")]
+    Fragment,
+    /// It has a user name or a password.
+    #[error("must not have a user name or a password: remove everything before the `@`")]
+    UserInfo,
+}

@@ -1,0 +1,286 @@
+//! Recognizing requests in canonical form.
+//!
+//! A request that is not recognized costs time and nothing else, so every doubtful form is left out.
+
+use std::{
+    collections::HashSet,
+    sync::{PoisonError, RwLock},
+};
+
+use http::{HeaderMap, HeaderName, header};
+use serde_json::{Map, Value};
+
+use super::FastPath;
+use crate::{
+    gate::jsonrpc::{Message, ParamsKind},
+    mcp::{Revision, is_complete_meta},
+    registry::Authorized,
+};
+
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// Maximum number of brackets in `arguments`; deeper values are left to rmcp's limit on nesting.
+const MAX_BRACKETS: usize = 64;
+
+/// Maximum number of complete `_meta` texts to remember. A client sends the same text with every request.
+const MAX_META_ENTRIES: usize = 256;
+/// Maximum length of a remembered `_meta` text, in bytes.
+const MAX_META_BYTES: usize = 1024;
+
+/// A request in canonical form.
+#[derive(Debug)]
+pub(crate) struct CanonicalRequest<'a> {
+    pub(super) revision: Revision,
+    pub(super) operation: Operation<'a>,
+}
+
+/// Operation of a canonical request.
+#[derive(Debug)]
+pub(super) enum Operation<'a> {
+    List,
+    Call { authorized: Authorized<'a>, arguments: Map<String, Value> },
+}
+
+impl FastPath {
+    /// Returns the request if it is in canonical form. A call must be authorized, and the tool must need nothing but the
+    /// caller and its arguments.
+    pub(crate) fn recognize<'a>(
+        &self,
+        headers: &HeaderMap,
+        message: &Message<'_>,
+        authorized: Option<Authorized<'a>>,
+    ) -> Option<CanonicalRequest<'a>> {
+        let authorized = match message.method.as_deref()? {
+            "tools/list" if has_no_call_params(message) => None,
+            "tools/call" => Some(authorized.filter(|authorized| authorized.tool().needs_only_the_caller())?),
+            _ => return None,
+        };
+        let revision = self.recognizer.revision(headers, message)?;
+        let operation = match authorized {
+            None => Operation::List,
+            Some(authorized) => Operation::Call { authorized, arguments: arguments(message)? },
+        };
+        Some(CanonicalRequest { revision, operation })
+    }
+}
+
+/// Recognizer of the canonical envelope: headers, JSON-RPC members and `_meta`.
+#[derive(Debug, Default)]
+pub(super) struct Recognizer {
+    /// `_meta` texts that rmcp found complete for 2026-07-28.
+    complete_meta: RwLock<HashSet<Box<str>>>,
+}
+
+impl Recognizer {
+    /// Returns the revision of a message with a canonical envelope.
+    fn revision(&self, headers: &HeaderMap, message: &Message<'_>) -> Option<Revision> {
+        if message.has_other_members
+            || message.params.has_other_members
+            || message.jsonrpc?.get() != "\"2.0\""
+            || !is_plain_id(message.id?.get())
+            || !accepts_json_and_event_stream(headers)
+            || headers.contains_key("mcp-session-id")
+            || headers.contains_key("last-event-id")
+        {
+            return None;
+        }
+        if !headers.contains_key(VERSION) {
+            return has_legacy_meta(message).then_some(Revision::Legacy);
+        }
+        let revision = Revision::parse(single(headers, &VERSION)?)?;
+        let is_canonical = match revision {
+            Revision::Legacy => has_legacy_meta(message),
+            Revision::Current => {
+                repeats_message(headers, message)? && self.is_complete_meta(message.params.meta?.get())
+            }
+        };
+        is_canonical.then_some(revision)
+    }
+
+    /// Returns whether `_meta` is complete for 2026-07-28. rmcp decides; a positive decision is remembered.
+    fn is_complete_meta(&self, meta: &str) -> bool {
+        if self.complete_meta.read().unwrap_or_else(PoisonError::into_inner).contains(meta) {
+            return true;
+        }
+        if !is_complete_meta(meta) {
+            return false;
+        }
+        // Metadata that differs with every request would only evict metadata that does not.
+        let is_unique = ["progressToken", "traceparent"].iter().any(|key| meta.contains(key));
+        if meta.len() <= MAX_META_BYTES && !is_unique {
+            let mut complete = self.complete_meta.write().unwrap_or_else(PoisonError::into_inner);
+            if complete.len() >= MAX_META_ENTRIES {
+                complete.clear();
+            }
+            complete.insert(meta.into());
+        }
+        true
+    }
+}
+
+/// Returns whether the headers repeat the method and the name of the message (SEP-2243). Mirrored parameters are left to
+/// rmcp.
+fn repeats_message(headers: &HeaderMap, message: &Message<'_>) -> Option<bool> {
+    if single(headers, &METHOD)? != message.method.as_deref()?
+        || headers.keys().any(|name| name.as_str().starts_with("mcp-param-"))
+    {
+        return Some(false);
+    }
+    Some(match message.params.name {
+        Some(name) => single(headers, &NAME)? == name.get().trim_matches('"'),
+        None => !headers.contains_key(NAME),
+    })
+}
+
+fn has_no_call_params(message: &Message<'_>) -> bool {
+    let params = &message.params;
+    params.kind != ParamsKind::Other && params.name.is_none() && params.arguments.is_none()
+}
+
+/// Returns the arguments of a call whose name has no escapes and whose arguments are shallow.
+fn arguments(message: &Message<'_>) -> Option<Map<String, Value>> {
+    if message.params.name?.get().contains('\\') {
+        return None;
+    }
+    let Some(arguments) = message.params.arguments else { return Some(Map::new()) };
+    let arguments = arguments.get();
+    let brackets = arguments.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    if !arguments.starts_with('{') || brackets > MAX_BRACKETS {
+        return None;
+    }
+    serde_json::from_str(arguments).ok()
+}
+
+/// Returns whether rmcp would repeat an id unchanged: a small non-negative integer, or a string without escapes.
+fn is_plain_id(id: &str) -> bool {
+    if let Some(text) = id.strip_prefix('"') {
+        return id.len() <= 256 && !text.contains('\\') && text.bytes().all(|byte| byte != 0x7F);
+    }
+    (1..=15).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_digit())
+        && (id == "0" || !id.starts_with('0'))
+}
+
+/// Returns whether `Accept` has one of the spellings that clients use.
+fn accepts_json_and_event_stream(headers: &HeaderMap) -> bool {
+    single(headers, &header::ACCEPT).is_some_and(|accept| {
+        matches!(
+            accept,
+            "application/json, text/event-stream"
+                | "application/json,text/event-stream"
+                | "text/event-stream, application/json"
+        )
+    })
+}
+
+/// Returns whether `_meta` is absent or declares nothing about the protocol.
+fn has_legacy_meta(message: &Message<'_>) -> bool {
+    let Some(meta) = message.params.meta else { return true };
+    let meta: Option<Map<String, Value>> = serde_json::from_str(meta.get()).ok();
+    meta.is_some_and(|meta| {
+        meta.iter().all(|(key, value)| {
+            !key.starts_with("io.modelcontextprotocol/")
+                && (key != "progressToken" || value.is_string() || value.is_u64())
+        })
+    })
+}
+
+/// Returns the value of a header that occurs exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    value.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const META: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, "application/json, text/event-stream".parse().unwrap());
+        for (name, value) in pairs {
+            headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn revision_of(pairs: &[(&str, &str)], body: &str) -> Option<Revision> {
+        let message = Message::parse(body.as_bytes()).ok()?;
+        let params_are_canonical = match message.method.as_deref()? {
+            "tools/list" => has_no_call_params(&message),
+            "tools/call" => arguments(&message).is_some(),
+            _ => false,
+        };
+        let revision = Recognizer::default().revision(&headers(pairs), &message);
+        revision.filter(|_| params_are_canonical)
+    }
+
+    fn call(extra: &str) -> String {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"x":1}}{extra}}}}}"#
+        )
+    }
+
+    #[test]
+    fn canonical_requests_are_recognized() {
+        let current = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "a")];
+        assert_eq!(revision_of(&current, &call(&format!(r#","_meta":{META}"#))), Some(Revision::Current));
+        assert_eq!(revision_of(&[("mcp-protocol-version", "2025-11-25")], &call("")), Some(Revision::Legacy));
+        assert_eq!(revision_of(&[], &call(r#","_meta":{"progressToken":7}"#)), Some(Revision::Legacy));
+        assert_eq!(revision_of(&[], r#"{"jsonrpc":"2.0","id":"x","method":"tools/list"}"#), Some(Revision::Legacy));
+    }
+
+    #[test]
+    fn requests_that_rmcp_may_reject_are_not_recognized() {
+        let current =
+            |method, name| [("mcp-protocol-version", "2026-07-28"), ("mcp-method", method), ("mcp-name", name)];
+        let meta = format!(r#","_meta":{META}"#);
+        for (headers, body) in [
+            (current("tools/list", "a").to_vec(), call(&meta)),
+            (current("tools/call", "b").to_vec(), call(&meta)),
+            (current("tools/call", "a").to_vec(), call("")),
+            (
+                current("tools/call", "a").to_vec(),
+                call(r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#),
+            ),
+            (vec![("mcp-protocol-version", "2026-07-28")], call(&meta)),
+            (vec![("mcp-protocol-version", "1999-01-01")], call("")),
+            (vec![("mcp-protocol-version", "2025-11-25")], call(&meta)),
+            (vec![("mcp-session-id", "x")], call("")),
+            (vec![], call(r#","task":{}"#)),
+            (vec![], call("").replace("\"id\":1", "\"id\":1.5")),
+            (vec![], call("").replace("\"id\":1", "\"id\":null")),
+            (vec![], call("").replace("\"id\":1,", "")),
+            (vec![], call("").replace("2.0", "1.0")),
+            (vec![], call("").replace("{\"x\":1}", "[]")),
+            (vec![], r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"x"}}"#.to_owned()),
+            (vec![], r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.to_owned()),
+        ] {
+            assert_eq!(revision_of(&headers, &body), None, "{headers:?} {body}");
+        }
+    }
+
+    #[test]
+    fn remembered_metadata_is_bounded() {
+        let recognizer = Recognizer::default();
+        let entries = || recognizer.complete_meta.read().unwrap().len();
+        let with = |key: &str, value: &str| format!(r#"{},"{key}":"{value}"}}"#, META.strip_suffix('}').unwrap());
+        for i in 0..1000 {
+            assert!(recognizer.is_complete_meta(&with("com.example/x", &i.to_string())));
+            assert!((1..=MAX_META_ENTRIES).contains(&entries()));
+        }
+        let before = entries();
+        assert!(recognizer.is_complete_meta(&with("progressToken", "1")));
+        assert!(recognizer.is_complete_meta(&with("com.example/x", &"x".repeat(MAX_META_BYTES))));
+        assert!(!recognizer.is_complete_meta("{}"));
+        assert_eq!(entries(), before);
+    }
+}

@@ -1,0 +1,219 @@
+//! Rejections: every reason why the gate does not let a request through, and the response for each.
+
+use std::time::Duration;
+
+use axum::{Json, body::Body, response::IntoResponse};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::{
+    challenge::Challenge,
+    jsonrpc::{self, INVALID_PARAMS, INVALID_REQUEST, InvalidCallParams, MalformedMessage},
+    origin::OriginError,
+};
+use crate::{
+    audit::Reason,
+    auth::{CredentialsError, Unavailable, ValidationError},
+    mcp::INSUFFICIENT_SCOPE,
+    scope::MissingScopes,
+};
+
+/// `Retry-After` of a 503 response if the validator gives none.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A request that the gate does not let through. The text is the description in the response.
+#[derive(Debug, Error)]
+pub(crate) enum Rejection {
+    /// 403: `Host` or `Origin` does not belong to this server.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// 429: the server-wide in-flight limit is reached.
+    #[error("too many requests are in flight; try again in a moment")]
+    TooManyRequests,
+    /// 429: the caller's in-flight limit is reached.
+    #[error("too many requests are in flight; try again in a moment")]
+    TooManyRequestsFromCaller,
+    /// 401 without credentials, 400 with malformed ones (RFC 6750, section 3.1).
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// 401: the token is inactive, expired, or issued for another resource. One text for all three.
+    #[error("the token is invalid, expired, or not meant for this server")]
+    InvalidToken,
+    /// 503: the token cannot be validated. Never 401, because clients discard a token then.
+    #[error("this server cannot validate tokens at the moment; the token was not rejected, try again later")]
+    TokensUnavailable(Unavailable),
+    /// 413: the body is larger than the limit, in bytes.
+    #[error("the request body is larger than {limit} bytes")]
+    BodyTooLarge { limit: usize },
+    /// 408: the body did not arrive within the time limit.
+    #[error("the request body took too long to arrive")]
+    BodyTimeout,
+    /// 400: the connection ended before the body was complete.
+    #[error("the request body ended before it was complete")]
+    IncompleteBody,
+    /// 400: the body is not a JSON-RPC message.
+    #[error(transparent)]
+    MalformedMessage(#[from] MalformedMessage),
+    /// 400: the parameters of a `tools/call` have the wrong shape.
+    #[error(transparent)]
+    InvalidCallParams(#[from] InvalidCallParams),
+    /// 400: the body is a JSON-RPC message that MCP does not define.
+    #[error("the body is not a valid MCP message")]
+    UnknownMessage,
+    /// 403: the token lacks a scope. The response is the step-up challenge.
+    #[error("insufficient scope")]
+    InsufficientScope(MissingScopes),
+}
+
+impl From<ValidationError> for Rejection {
+    fn from(error: ValidationError) -> Self {
+        match error {
+            ValidationError::Inactive => Self::InvalidToken,
+            ValidationError::Unavailable(unavailable) => Self::TokensUnavailable(unavailable),
+        }
+    }
+}
+
+impl Rejection {
+    /// Status of the response.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Origin(_) | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
+            Self::TooManyRequests | Self::TooManyRequestsFromCaller => StatusCode::TOO_MANY_REQUESTS,
+            Self::Credentials(CredentialsError::Missing) | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::TokensUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Credentials(_)
+            | Self::IncompleteBody
+            | Self::MalformedMessage(_)
+            | Self::InvalidCallParams(_)
+            | Self::UnknownMessage => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Reason in the audit log and in the metrics.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Origin(_) => Reason::ForeignOrigin,
+            Self::TooManyRequests => Reason::TooManyRequests,
+            Self::TooManyRequestsFromCaller => Reason::TooManyRequestsFromCaller,
+            Self::Credentials(CredentialsError::Missing) => Reason::MissingToken,
+            Self::Credentials(_) => Reason::MalformedToken,
+            Self::InvalidToken => Reason::InvalidToken,
+            Self::TokensUnavailable(_) => Reason::TokensUnavailable,
+            Self::BodyTooLarge { .. } | Self::BodyTimeout | Self::IncompleteBody => Reason::UnreadableBody,
+            Self::MalformedMessage(_) | Self::InvalidCallParams(_) | Self::UnknownMessage => Reason::MalformedMessage,
+            Self::InsufficientScope(_) => Reason::InsufficientScope,
+        }
+    }
+
+    /// Logs the cause of a rejection that an operator may have to act on.
+    pub(crate) fn log(&self) {
+        match self {
+            Self::Origin(error) => tracing::warn!(reason = %error, "rejected a request"),
+            Self::TokensUnavailable(unavailable) => {
+                tracing::error!(reason = %unavailable, "a token could not be validated");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Creates the response for each rejection of one server.
+#[derive(Debug)]
+pub(crate) struct RejectionResponder {
+    /// Beginning of every challenge.
+    challenge: Challenge,
+    /// Scopes in the challenge for a client without a token, separated by spaces.
+    initial_scopes: String,
+}
+
+impl RejectionResponder {
+    /// `resource_metadata` is the URL of the protected resource metadata (RFC 9728).
+    pub(crate) fn new(resource_metadata: &str, initial_scopes: &[String]) -> Self {
+        Self { challenge: Challenge::bearer(resource_metadata), initial_scopes: initial_scopes.join(" ") }
+    }
+
+    /// Creates the response for a rejection. `request_id` is the JSON-RPC id as JSON, or empty if it is unknown.
+    pub(crate) fn respond(&self, rejection: &Rejection, request_id: &str) -> Response<Body> {
+        let status = rejection.status();
+        let challenge = || self.challenge.clone();
+        match rejection {
+            Rejection::Origin(_) => oauth_error(status, "forbidden", rejection),
+            Rejection::TooManyRequests | Rejection::TooManyRequestsFromCaller => {
+                let retry_after = HeaderValue::from_static("1");
+                with_header(oauth_error(status, "too_many_requests", rejection), header::RETRY_AFTER, retry_after)
+            }
+            Rejection::Credentials(CredentialsError::Missing) => {
+                let challenge = challenge().scope(&self.initial_scopes);
+                with_challenge(oauth_error(status, "unauthorized", rejection), challenge)
+            }
+            Rejection::Credentials(_) => {
+                let challenge = challenge().error("invalid_request", &rejection.to_string());
+                with_challenge(oauth_error(status, "invalid_request", rejection), challenge)
+            }
+            Rejection::InvalidToken => {
+                let challenge = challenge().error("invalid_token", &rejection.to_string());
+                with_challenge(oauth_error(status, "invalid_token", rejection), challenge)
+            }
+            Rejection::TokensUnavailable(unavailable) => {
+                let seconds = unavailable.retry_after.unwrap_or(DEFAULT_RETRY_AFTER).as_secs().max(1);
+                let response = oauth_error(status, "temporarily_unavailable", rejection);
+                with_header(response, header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
+            Rejection::BodyTooLarge { .. } => oauth_error(status, "request_too_large", rejection),
+            Rejection::BodyTimeout => {
+                // The rest of the body may still arrive, so the connection cannot be reused.
+                let close = HeaderValue::from_static("close");
+                with_header(oauth_error(status, "request_timeout", rejection), header::CONNECTION, close)
+            }
+            Rejection::IncompleteBody => oauth_error(status, "invalid_request", rejection),
+            Rejection::MalformedMessage(error) => rpc_error(status, "null", error.code, rejection),
+            Rejection::InvalidCallParams(_) => rpc_error(status, request_id, INVALID_PARAMS, rejection),
+            Rejection::UnknownMessage => rpc_error(status, request_id, INVALID_REQUEST, rejection),
+            Rejection::InsufficientScope(scopes) => self.step_up(scopes, request_id),
+        }
+    }
+
+    /// Creates the step-up challenge: 403 with every scope that the call needs (MCP, Scope Challenge).
+    pub(crate) fn step_up(&self, scopes: &MissingScopes, request_id: &str) -> Response<Body> {
+        let required = scopes.required.join(" ");
+        let description = ["the tool needs the scope ", &required].concat();
+        let challenge = self.challenge.clone().error("insufficient_scope", &description).scope(&required);
+        let body = jsonrpc::error_response(request_id, INSUFFICIENT_SCOPE, "insufficient scope", Some(scopes));
+        with_challenge(json(StatusCode::FORBIDDEN, body), challenge)
+    }
+}
+
+/// Body with the member names of OAuth errors (RFC 6749, section 5.2).
+fn oauth_error(status: StatusCode, code: &'static str, rejection: &Rejection) -> Response<Body> {
+    #[derive(Serialize)]
+    struct OAuthError {
+        error: &'static str,
+        error_description: String,
+    }
+    let body = OAuthError { error: code, error_description: rejection.to_string() };
+    with_header((status, Json(body)).into_response(), header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+fn rpc_error(status: StatusCode, request_id: &str, code: i32, rejection: &Rejection) -> Response<Body> {
+    json(status, jsonrpc::error_response(request_id, code, &rejection.to_string(), None::<&()>))
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let response = with_header(response, header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    with_header(response, header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+fn with_challenge(response: Response<Body>, challenge: Challenge) -> Response<Body> {
+    with_header(response, header::WWW_AUTHENTICATE, challenge.into_header())
+}
+
+fn with_header(mut response: Response<Body>, name: HeaderName, value: HeaderValue) -> Response<Body> {
+    response.headers_mut().insert(name, value);
+    response
+}

@@ -1,0 +1,42 @@
+//! Differences between protocol revisions, decided by rmcp's own functions.
+
+use rmcp::model::{ProtocolVersion, RequestMetaObject, ServerResult};
+
+/// The two shapes that a result can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Revision {
+    /// A revision before 2026-07-28.
+    Legacy,
+    /// 2026-07-28.
+    Current,
+}
+
+impl Revision {
+    /// Reads an `MCP-Protocol-Version`. `None` if this server does not support it.
+    pub(crate) fn parse(version: &str) -> Option<Self> {
+        let current = ProtocolVersion::V_2026_07_28;
+        if version == current.as_str() {
+            return Some(Self::Current);
+        }
+        let is_known = ProtocolVersion::KNOWN_VERSIONS.iter().any(|known| known.as_str() == version);
+        (is_known && version < current.as_str()).then_some(Self::Legacy)
+    }
+
+    /// Changes a result as rmcp does before it sends it under this revision.
+    pub(crate) fn adapt(self, result: &mut ServerResult) {
+        match self {
+            Self::Current => result.fill_missing_cache_hints(),
+            Self::Legacy => {
+                result.strip_result_type_for_legacy_peer();
+                result.strip_non_object_output_for_legacy_peer();
+            }
+        }
+    }
+}
+
+/// Returns whether `_meta`, given as JSON, has every key that 2026-07-28 requires and declares that revision.
+pub(crate) fn is_complete_meta(meta: &str) -> bool {
+    let Ok(meta) = serde_json::from_str::<RequestMetaObject>(meta) else { return false };
+    meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+        && meta.protocol_version().is_some_and(|version| version == ProtocolVersion::V_2026_07_28)
+}

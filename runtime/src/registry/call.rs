@@ -1,0 +1,200 @@
+//! Running one authorized call: arguments, guards, time limit, body, and masking of internal errors.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use rmcp::model::{CallToolResult, ContentBlock, InputRequiredResult};
+use serde_json::{Map, Value};
+
+use super::{Authorized, ToolRegistry};
+use crate::{
+    audit::CallOutcome,
+    metrics::Label,
+    scope::MissingScopes,
+    tool::{Context, Denied, ErrorChain, Failure, Invocation, ToolError, Violation, result_size},
+};
+
+/// Result of a call.
+#[derive(Debug)]
+pub(crate) enum CallResult {
+    /// The tool's result, or a result with `isError` that says what went wrong.
+    Complete(CallToolResult),
+    /// The client must provide input and call again. Only a tool that takes a `&Context` can ask for input.
+    InputRequired(InputRequiredResult),
+    /// The tool's body required a scope that the token lacks.
+    InsufficientScope(MissingScopes),
+}
+
+/// A finished call.
+#[derive(Debug)]
+pub(crate) struct FinishedCall {
+    pub(crate) result: CallResult,
+    pub(crate) outcome: CallOutcome,
+}
+
+impl FinishedCall {
+    /// A call that ended in a result with `isError`.
+    fn error(outcome: CallOutcome, message: impl Into<String>) -> Self {
+        let result = CallToolResult::error(vec![ContentBlock::text(message)]);
+        Self { result: CallResult::Complete(result), outcome }
+    }
+
+    /// A call that ended in an internal error: the caller sees only a reference to the log.
+    fn masked(outcome: CallOutcome, reference: &str) -> Self {
+        Self::error(outcome, format!("internal error (reference {reference})"))
+    }
+}
+
+impl ToolRegistry {
+    /// Runs a call: checks the arguments, runs the guards, runs the body within its time limit, and masks internal
+    /// errors.
+    pub(crate) async fn call(
+        &self,
+        authorized: Authorized<'_>,
+        arguments: Map<String, Value>,
+        context: Option<&Context>,
+    ) -> FinishedCall {
+        let tool = authorized.tool();
+        let name = tool.name();
+        let time_limit = self.time_limit(tool);
+        // A panic in a guard or in the body must end this call only.
+        let run = AssertUnwindSafe(self.run(authorized, arguments, context)).catch_unwind();
+        let cancelled = async {
+            match context {
+                Some(context) => context.cancelled().await,
+                // Without a context, cancellation drops this future.
+                None => std::future::pending().await,
+            }
+        };
+        let timed_out = async {
+            match time_limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let call = tokio::select! {
+            // Cancellation first: the client does not wait for a result.
+            biased;
+            () = cancelled => FinishedCall::error(CallOutcome::Cancelled, "the call was cancelled"),
+            result = run => match result {
+                Ok(Ok(result)) => {
+                    FinishedCall { result: CallResult::Complete(result), outcome: CallOutcome::Completed }
+                }
+                Ok(Err(error)) => failed(name, error.into_failure(), tool.descriptor().takes_context()),
+                Err(_) => panicked(name),
+            },
+            () = timed_out => {
+                tracing::warn!(tool = name, limit = ?time_limit, "tool exceeded its time limit");
+                FinishedCall::error(CallOutcome::TimedOut, "the tool exceeded its time limit and was stopped")
+            }
+        };
+        self.limit_size(name, call)
+    }
+
+    /// Replaces a result that is larger than the limit by one that says so.
+    fn limit_size(&self, tool: &'static str, call: FinishedCall) -> FinishedCall {
+        let limit = self.max_result_bytes();
+        let exceeds = match &call.result {
+            CallResult::Complete(result) => result_size::result_exceeds(result, limit),
+            CallResult::InputRequired(input) => result_size::exceeds(input, limit),
+            CallResult::InsufficientScope(_) => false,
+        };
+        if !exceeds {
+            return call;
+        }
+        tracing::warn!(
+            tool,
+            limit,
+            outcome = call.outcome.name(),
+            "tool result exceeds `limits.max_result_bytes` and was not sent"
+        );
+        let text = format!("the result is larger than {limit} bytes and was not sent: request less data");
+        FinishedCall::error(CallOutcome::ResultTooLarge, text)
+    }
+
+    async fn run(
+        &self,
+        authorized: Authorized<'_>,
+        arguments: Map<String, Value>,
+        context: Option<&Context>,
+    ) -> Result<CallToolResult, ToolError> {
+        let tool = authorized.tool();
+        let arguments = tool.arguments().check(arguments)?;
+        for guard in tool.descriptor().guards {
+            let checked = AssertUnwindSafe(guard.check(authorized.caller(), &arguments)).catch_unwind().await;
+            checked.unwrap_or_else(|_| {
+                tracing::error!(tool = tool.name(), "guard panicked; the call is denied");
+                Err(Denied::new("the policy could not be checked"))
+            })?;
+        }
+        // No queue: calls beyond the tool's concurrency limit fail immediately.
+        let _permit =
+            tool.concurrency_limit().map(|limit| limit.try_acquire().map_err(|_| ToolError::busy())).transpose()?;
+        let invocation = Invocation { arguments, caller: authorized.caller(), context, states: self.states() };
+        let result = (tool.descriptor().body)(invocation).await?;
+        if let (Some(validator), Some(content)) = (tool.output_validator(), &result.structured_content)
+            && let Err(error) = validator.validate(content)
+        {
+            return Err(ToolError::masked(format!(
+                "the result violates the output schema, because `Serialize` and `JsonSchema` of its type disagree at \
+                 {:?}: {}",
+                error.instance_path().to_string(),
+                error.masked()
+            )));
+        }
+        Ok(result)
+    }
+}
+
+fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> FinishedCall {
+    match failure {
+        Failure::Shown(message) => FinishedCall::error(CallOutcome::Failed, message),
+        Failure::Denied(denied) => FinishedCall::error(CallOutcome::Denied, format!("not allowed: {denied}")),
+        Failure::Busy => FinishedCall::error(
+            CallOutcome::Busy,
+            "the tool is busy with as many calls as it takes at once: try again in a moment",
+        ),
+        Failure::InvalidArguments(violations) => {
+            FinishedCall::error(CallOutcome::InvalidArguments, describe(&violations))
+        }
+        Failure::InputRequired(input) if takes_context => FinishedCall {
+            result: CallResult::InputRequired(input.into_result()),
+            outcome: CallOutcome::InputRequired,
+        },
+        Failure::InputRequired(_) => {
+            log_and_mask(tool, "the tool asks for input but takes no `&Context`, so it cannot read the response")
+        }
+        Failure::InsufficientScope(scopes) => {
+            FinishedCall { result: CallResult::InsufficientScope(scopes), outcome: CallOutcome::InsufficientScope }
+        }
+        Failure::Masked(error) => log_and_mask(tool, ErrorChain(error.as_ref())),
+    }
+}
+
+fn log_and_mask(tool: &'static str, error: impl std::fmt::Display) -> FinishedCall {
+    let reference = new_reference();
+    tracing::error!(tool, reference, %error, "tool failed");
+    FinishedCall::masked(CallOutcome::Masked, &reference)
+}
+
+/// Masks a panic. Its message may hold anything, and the panic hook has logged it already, so it is not repeated here.
+fn panicked(tool: &'static str) -> FinishedCall {
+    let reference = new_reference();
+    tracing::error!(tool, reference, "tool panicked");
+    FinishedCall::masked(CallOutcome::Panicked, &reference)
+}
+
+/// Random identifier that connects the caller's error with the log.
+fn new_reference() -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    id[..12].to_owned()
+}
+
+fn describe(violations: &[Violation]) -> String {
+    let mut text = String::from("the arguments do not fit the tool's input schema:");
+    for violation in violations {
+        text.push_str("\n- ");
+        text.push_str(&violation.to_string());
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! Deciding, running and recording lists and calls, for the fast path and for rmcp's handler.
+
+use std::{sync::Arc, time::Duration};
+
+use rmcp::model::{CacheScope, ListToolsResult};
+use serde_json::{Map, Value};
+
+use super::{Authorized, DecisionError, RegisteredTool, ToolRegistry, call::CallResult};
+use crate::{
+    audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, audited_arguments},
+    auth::Caller,
+    scope::MissingScopes,
+    tool::Context,
+};
+
+/// Entry point to the registered tools: every list and every call passes through here and is recorded.
+pub(crate) struct Dispatcher {
+    registry: Arc<ToolRegistry>,
+    audit: AuditLog,
+    /// Whether a forbidden tool is reported as an unknown tool.
+    conceal: bool,
+    /// `ttlMs` of a list.
+    list_ttl_ms: u64,
+}
+
+/// A call, as read from a request.
+pub(crate) struct CallRequest<'a> {
+    pub(crate) tool: &'a str,
+    pub(crate) arguments: Map<String, Value>,
+    pub(crate) info: RequestInfo<'a>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(registry: Arc<ToolRegistry>, conceal: bool, list_ttl: Duration) -> Self {
+        let list_ttl_ms = u64::try_from(list_ttl.as_millis()).unwrap_or(u64::MAX);
+        Self { registry, audit: AuditLog::new(), conceal, list_ttl_ms }
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<ToolRegistry> {
+        &self.registry
+    }
+
+    pub(crate) fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
+    /// Decides whether `caller` may call a tool. With [`conceal`](crate::Server::conceal_forbidden_tools), a tool that
+    /// the token's scopes do not allow is reported as hidden.
+    pub(crate) fn decide<'a>(&'a self, tool: &str, caller: &'a Arc<Caller>) -> Result<Authorized<'a>, DecisionError> {
+        self.registry.decide(tool, caller).map_err(|error| self.disclosed(error))
+    }
+
+    /// Returns the caller's tools as `tools/list` shows them.
+    pub(crate) fn list(&self, caller: &Caller) -> ListToolsResult {
+        let tools = self.registry.visible_to(caller).map(|tool| tool.listing().clone()).collect();
+        let mut result = ListToolsResult::with_all_items(tools);
+        result.ttl_ms = Some(self.list_ttl_ms);
+        result.cache_scope = Some(CacheScope::Private);
+        result
+    }
+
+    /// Decides, runs and records a call. A tool that takes a `&Context` needs `context`.
+    ///
+    /// # Errors
+    ///
+    /// The caller may not call the tool; the rejection has been recorded.
+    pub(crate) async fn call(
+        &self,
+        caller: &Arc<Caller>,
+        call: CallRequest<'_>,
+        context: Option<&Context>,
+    ) -> Result<CallResult, DecisionError> {
+        match self.registry.decide(call.tool, caller) {
+            Ok(authorized) => Ok(self.run(authorized, call.arguments, call.info, context).await),
+            Err(error) => {
+                let (info, tool) = (call.info, call.tool);
+                match &error {
+                    DecisionError::UnknownTool => self.audit.unknown_tool(info, caller, tool),
+                    DecisionError::Hidden => self.record_rejection(info, caller, tool, CallOutcome::Hidden, &[], &[]),
+                    DecisionError::InsufficientScope(scopes) => {
+                        self.record_insufficient_scope(info, caller, tool, scopes);
+                    }
+                }
+                Err(self.disclosed(error))
+            }
+        }
+    }
+
+    /// Runs an authorized call and records its outcome. A call that is dropped is recorded as cancelled.
+    pub(crate) async fn run(
+        &self,
+        authorized: Authorized<'_>,
+        arguments: Map<String, Value>,
+        info: RequestInfo<'_>,
+        context: Option<&Context>,
+    ) -> CallResult {
+        let tool = authorized.tool();
+        let declared = tool.required_scopes();
+        let audited = audited_arguments(tool.descriptor().audit, &arguments);
+        let mut record = PendingRecord {
+            audit: &self.audit,
+            info,
+            caller: authorized.caller(),
+            tool,
+            arguments: audited.as_deref(),
+            finished: false,
+        };
+        let mut call = self.registry.call(authorized, arguments, context).await;
+        if let CallResult::InsufficientScope(scopes) = &mut call.result {
+            // The challenge names every scope of the call, those that the tool declares included (MCP, Scope Challenge).
+            let others = declared.iter().filter(|scope| !scopes.required.contains(scope)).copied();
+            scopes.required = others.chain(scopes.required.iter().copied()).collect();
+            record.finish(call.outcome, &scopes.required, &scopes.missing);
+        } else {
+            record.finish(call.outcome, declared, &[]);
+        }
+        call.result
+    }
+
+    /// Records a call that was rejected because the token lacks scopes.
+    pub(crate) fn record_insufficient_scope(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Caller,
+        tool: &str,
+        scopes: &MissingScopes,
+    ) {
+        self.record_rejection(info, caller, tool, CallOutcome::InsufficientScope, &scopes.required, &scopes.missing);
+    }
+
+    fn record_rejection(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Caller,
+        tool: &str,
+        outcome: CallOutcome,
+        required: &[&'static str],
+        missing: &[&'static str],
+    ) {
+        match self.registry.get(tool) {
+            Some(tool) => {
+                record_call(
+                    &self.audit,
+                    info,
+                    caller,
+                    tool,
+                    CallRecord { outcome, required, missing, arguments: None },
+                );
+            }
+            None => self.audit.unknown_tool(info, caller, tool),
+        }
+    }
+
+    fn disclosed(&self, error: DecisionError) -> DecisionError {
+        match error {
+            DecisionError::InsufficientScope(_) if self.conceal => DecisionError::Hidden,
+            error => error,
+        }
+    }
+}
+
+/// A call in progress. If it is dropped before [`finish`](Self::finish), it is recorded as cancelled.
+struct PendingRecord<'a> {
+    audit: &'a AuditLog,
+    info: RequestInfo<'a>,
+    caller: &'a Caller,
+    tool: &'a RegisteredTool,
+    arguments: Option<&'a str>,
+    finished: bool,
+}
+
+impl PendingRecord<'_> {
+    fn finish(&mut self, outcome: CallOutcome, required: &[&'static str], missing: &[&'static str]) {
+        self.finished = true;
+        let record = CallRecord { outcome, required, missing, arguments: self.arguments };
+        record_call(self.audit, self.info, self.caller, self.tool, record);
+    }
+}
+
+impl Drop for PendingRecord<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.finish(CallOutcome::Cancelled, self.tool.required_scopes(), &[]);
+        }
+    }
+}
+
+fn record_call(
+    audit: &AuditLog,
+    info: RequestInfo<'_>,
+    caller: &Caller,
+    tool: &RegisteredTool,
+    record: CallRecord<'_>,
+) {
+    tool.count(record.outcome, info.received_at.elapsed());
+    audit.call(info, caller, tool.name(), record);
+}

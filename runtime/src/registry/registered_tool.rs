@@ -1,0 +1,204 @@
+//! A tool that is ready to be listed and called.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use rmcp::model::{MetaObject, Tool, ToolAnnotations};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use super::ToolInfo;
+use crate::{
+    audit::CallOutcome,
+    auth::Caller,
+    error::ToolProblem,
+    metrics::{self, CounterSet, HistogramHandle},
+    scope::{Requirement, ScopeIndex},
+    tool::{Annotations, ArgumentSchema, ToolDescriptor, output},
+};
+
+/// A tool of a server, with everything that lists and calls need precomputed.
+pub(crate) struct RegisteredTool {
+    descriptor: &'static ToolDescriptor,
+    required_scopes: Vec<&'static str>,
+    requirement: Requirement,
+    arguments: ArgumentSchema,
+    /// Checks results against the output schema in debug builds.
+    output_validator: Option<jsonschema::Validator>,
+    needs_only_the_caller: bool,
+    info: ToolInfo,
+    listing: Tool,
+    concurrency_limit: Option<Semaphore>,
+    calls: CounterSet<CallOutcome>,
+    durations: HistogramHandle,
+}
+
+impl RegisteredTool {
+    /// Registers a tool that requires the scopes of its descriptor and those in `required_for_all`.
+    pub(super) fn new(
+        descriptor: &'static ToolDescriptor,
+        index: &ScopeIndex,
+        required_for_all: &[&'static str],
+    ) -> Result<Self, ToolProblem> {
+        let arguments = ArgumentSchema::new((descriptor.input)(&mut ArgumentSchema::generator()))?;
+        let output_schema = (descriptor.output)(&mut output::schema_generator()).and_then(output::output_schema);
+        let output_validator = output_schema
+            .as_ref()
+            // A debug build detects a `Serialize` that disagrees with its `JsonSchema`; a release build trusts the type.
+            .filter(|_| cfg!(debug_assertions))
+            .map(|schema| jsonschema::options().offline().build(&Value::Object(schema.clone())))
+            .transpose()
+            .map_err(|error| ToolProblem::InvalidOutputSchema(error.to_string()))?;
+        check_audited_arguments(descriptor, &arguments)?;
+
+        let required_scopes = descriptor.required_scopes(required_for_all);
+        let any_scope = descriptor.any.iter().map(|scope| scope.name());
+        let requirement = Requirement::new(index, required_scopes.iter().copied(), any_scope);
+
+        let mut listing = Tool::new_with_raw(
+            descriptor.name,
+            descriptor.description.map(Into::into),
+            Arc::clone(arguments.schema()),
+        );
+        listing.title = descriptor.title.map(str::to_owned);
+        listing.output_schema = output_schema.map(Arc::new);
+        listing.annotations = listed_annotations(descriptor.annotations);
+        listing.meta = match descriptor.meta.map(|meta| meta()) {
+            None => None,
+            Some(Value::Object(meta)) => Some(MetaObject(meta)),
+            Some(_) => return Err(ToolProblem::MetaNotAnObject),
+        };
+        let mirrors_headers = mirrors_headers(arguments.schema())?;
+        Ok(Self {
+            descriptor,
+            info: ToolInfo::new(descriptor, required_scopes.clone()),
+            required_scopes,
+            requirement,
+            arguments,
+            output_validator,
+            needs_only_the_caller: !descriptor.takes_context() && !mirrors_headers,
+            listing,
+            concurrency_limit: descriptor
+                .concurrency
+                .map(|calls| Semaphore::new(usize::try_from(calls).unwrap_or(usize::MAX))),
+            calls: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", descriptor.name),
+            durations: HistogramHandle::new(metrics::CALL_DURATION, "tool", descriptor.name),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.descriptor.name
+    }
+
+    pub(crate) fn descriptor(&self) -> &'static ToolDescriptor {
+        self.descriptor
+    }
+
+    /// Scopes that are all required.
+    pub(crate) fn required_scopes(&self) -> &[&'static str] {
+        &self.required_scopes
+    }
+
+    pub(crate) fn requirement(&self) -> &Requirement {
+        &self.requirement
+    }
+
+    pub(crate) fn arguments(&self) -> &ArgumentSchema {
+        &self.arguments
+    }
+
+    pub(crate) fn output_validator(&self) -> Option<&jsonschema::Validator> {
+        self.output_validator.as_ref()
+    }
+
+    /// Returns whether a call needs the caller and its arguments only: no `&Context`, and no argument that is mirrored
+    /// into a header.
+    pub(crate) fn needs_only_the_caller(&self) -> bool {
+        self.needs_only_the_caller
+    }
+
+    pub(crate) fn info(&self) -> &ToolInfo {
+        &self.info
+    }
+
+    /// The tool as `tools/list` shows it.
+    pub(crate) fn listing(&self) -> &Tool {
+        &self.listing
+    }
+
+    pub(crate) fn concurrency_limit(&self) -> Option<&Semaphore> {
+        self.concurrency_limit.as_ref()
+    }
+
+    /// Counts a call of this tool in the metrics.
+    pub(crate) fn count(&self, outcome: CallOutcome, duration: Duration) {
+        self.calls.increment(outcome);
+        self.durations.record(duration);
+    }
+
+    pub(crate) fn is_visible_to(&self, caller: &Caller) -> bool {
+        self.descriptor.visible_to.iter().all(|rule| rule.allows(caller))
+    }
+}
+
+impl fmt::Debug for RegisteredTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.info, f)
+    }
+}
+
+/// Checks the names in `audit(..)`. The macro cannot check them where a parameter is flattened.
+fn check_audited_arguments(descriptor: &ToolDescriptor, arguments: &ArgumentSchema) -> Result<(), ToolProblem> {
+    let properties = arguments.schema().get("properties").and_then(Value::as_object);
+    let is_known = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
+    match descriptor.audit.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(ToolProblem::UnknownAuditArgument(name)),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether an argument is mirrored into a header (SEP-2243), which is possible for plain values only.
+fn mirrors_headers(schema: &Map<String, Value>) -> Result<bool, ToolProblem> {
+    let mut found = false;
+    for (name, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if schema.get("x-mcp-header").is_some() {
+            found = true;
+            let types = match schema.get("type") {
+                Some(Value::Array(types)) => {
+                    types.iter().filter_map(Value::as_str).filter(|&ty| ty != "null").collect()
+                }
+                Some(Value::String(ty)) => vec![ty.as_str()],
+                _ => Vec::new(),
+            };
+            if !matches!(types.as_slice(), ["string" | "integer" | "boolean"]) {
+                return Err(ToolProblem::HeaderArgumentType(name.clone()));
+            }
+        } else if mentions_header(schema) {
+            // A nested `x-mcp-header` is interpreted by rmcp.
+            found = true;
+        }
+    }
+    Ok(found)
+}
+
+fn mentions_header(value: &Value) -> bool {
+    let is_header = |text: &str| text.contains("x-mcp-header");
+    match value {
+        Value::String(text) => is_header(text),
+        Value::Array(values) => values.iter().any(mentions_header),
+        Value::Object(values) => values.iter().any(|(name, value)| is_header(name) || mentions_header(value)),
+        _ => false,
+    }
+}
+
+fn listed_annotations(annotations: Annotations) -> Option<ToolAnnotations> {
+    if annotations == Annotations::default() {
+        return None;
+    }
+    Some(ToolAnnotations::from_raw(
+        None,
+        annotations.read_only,
+        annotations.destructive,
+        annotations.idempotent,
+        annotations.open_world,
+    ))
+}

@@ -1,0 +1,33 @@
+//! Replication: several replicas of one server share revocations, so that access that ends on one replica ends on
+//! all.
+//!
+//! A stream in Redis contains the revocations; all replicas write and read it. A replica acknowledges a webhook only
+//! after its revocations are in the stream, and uses introspection responses older than 10 seconds only while it
+//! receives the stream. Therefore an outage of Redis grants no access.
+//!
+//! ```
+//! use toolgate::{prelude::*, replication::Replication};
+//!
+//! pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
+//!
+//! # fn main() {
+//! let server = Server::new("My MCP server", &SCOPES).replication(Replication::redis("redis://127.0.0.1:6379"));
+//! # let _ = server;
+//! # }
+//! ```
+//!
+//! Replicas can also share introspection responses: see [`Replication::shared_cache`].
+
+mod config;
+mod deadline;
+mod encryption;
+mod journal;
+mod reader;
+mod redis_client;
+mod replica;
+mod shared_cache;
+mod shared_entry;
+mod stream_entry;
+
+pub use config::Replication;
+pub(crate) use replica::Replica;

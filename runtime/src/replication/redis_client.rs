@@ -1,0 +1,180 @@
+//! Redis client: connections, and the commands for the stream of revocations.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, aio::MultiplexedConnection};
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use super::stream_entry::{Entry, EntryId, VERSION};
+
+/// Approximate maximum length of the stream. Redis then removes the oldest entries.
+const MAX_STREAM_ENTRIES: usize = 100_000;
+/// Maximum number of entries in a batch.
+const MAX_BATCH_ENTRIES: usize = 512;
+/// Time limit for opening a connection, and for the response to a command.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum length of the reason in an error, in characters.
+const MAX_REASON_CHARS: usize = 300;
+
+/// Failure of a Redis command. The text contains nothing that was sent to Redis.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum RedisError {
+    #[error("Redis cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("Redis did not respond in time")]
+    Timeout,
+    #[error("Redis rejected {command} ({code})")]
+    Rejected { command: &'static str, code: String },
+    #[error("the response of Redis to {0} is invalid")]
+    InvalidResponse(&'static str),
+    #[error("the connection is to a different Redis server than the one that the stream is read from")]
+    DifferentServer,
+}
+
+impl RedisError {
+    fn from(command: &'static str, error: &redis::RedisError) -> Self {
+        if error.is_timeout() {
+            Self::Timeout
+        } else if let Some(code) = error.code() {
+            Self::Rejected { command, code: code.chars().take(32).collect() }
+        } else if error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
+            // The text of an I/O error is from the operating system or from TLS. Other texts may be from the server,
+            // which may repeat what was sent.
+            let reason = if error.is_io_error() { error.to_string() } else { error.category().to_owned() };
+            Self::Unreachable(reason.chars().take(MAX_REASON_CHARS).collect())
+        } else {
+            Self::Rejected { command, code: error.category().to_owned() }
+        }
+    }
+}
+
+/// Connection to Redis, with the run ID of the server.
+#[derive(Clone)]
+pub(super) struct Connection {
+    connection: MultiplexedConnection,
+    /// ID that changes with every restart and differs between servers. Entries of one run may be missing in another.
+    pub(super) run_id: Arc<str>,
+}
+
+impl Connection {
+    async fn query<T: FromRedisValue>(&mut self, name: &'static str, command: &Cmd) -> Result<T, RedisError> {
+        command.query_async(&mut self.connection).await.map_err(|error| RedisError::from(name, &error))
+    }
+
+    pub(super) async fn pipeline<T: FromRedisValue>(
+        &mut self,
+        name: &'static str,
+        pipeline: &Pipeline,
+    ) -> Result<T, RedisError> {
+        pipeline.query_async(&mut self.connection).await.map_err(|error| RedisError::from(name, &error))
+    }
+}
+
+/// Entry of the stream, for [`Entry::parse`].
+pub(super) struct UnparsedEntry {
+    pub(super) id: EntryId,
+    pub(super) version: Option<String>,
+    pub(super) body: Option<String>,
+}
+
+/// Result of one read of the stream.
+pub(super) struct Batch {
+    pub(super) entries: Vec<UnparsedEntry>,
+    /// Whether the batch extends to the end of the stream.
+    pub(super) is_complete: bool,
+}
+
+/// Redis client for the replicas of one server.
+pub(super) struct RedisClient {
+    client: redis::Client,
+    stream: String,
+    /// Connection for all commands except blocking reads.
+    command_connection: Mutex<Option<Connection>>,
+}
+
+impl RedisClient {
+    pub(super) fn new(client: redis::Client, prefix: &str) -> Self {
+        Self { client, stream: format!("{prefix}:revocations"), command_connection: Mutex::default() }
+    }
+
+    /// Opens a connection whose commands time out after `response_timeout`.
+    pub(super) async fn connect(&self, response_timeout: Duration) -> Result<Connection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(COMMAND_TIMEOUT))
+            .set_response_timeout(Some(response_timeout));
+        let connect = self.client.get_multiplexed_async_connection_with_config(&config);
+        // The connection timeout does not include name resolution.
+        let connection = match tokio::time::timeout(2 * COMMAND_TIMEOUT, connect).await {
+            Err(_) => return Err(RedisError::Timeout),
+            Ok(Err(error)) => return Err(RedisError::from("the connection", &error)),
+            Ok(Ok(connection)) => connection,
+        };
+        let mut connection = Connection { connection, run_id: "".into() };
+        let info: String = connection.query("INFO", redis::cmd("INFO").arg("server")).await?;
+        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::trim);
+        connection.run_id = run_id.filter(|id| !id.is_empty()).ok_or(RedisError::InvalidResponse("INFO"))?.into();
+        Ok(connection)
+    }
+
+    /// Returns the connection for commands, and opens it if there is none.
+    pub(super) async fn command_connection(&self) -> Result<Connection, RedisError> {
+        let mut command_connection = self.command_connection.lock().await;
+        if let Some(connection) = &*command_connection {
+            return Ok(connection.clone());
+        }
+        let connection = self.connect(COMMAND_TIMEOUT).await?;
+        Ok(command_connection.insert(connection).clone())
+    }
+
+    /// Closes the connection for commands, so that the next command opens a new one. Does nothing while one is being
+    /// opened.
+    pub(super) fn disconnect(&self) {
+        if let Ok(mut command_connection) = self.command_connection.try_lock() {
+            *command_connection = None;
+        }
+    }
+
+    /// Appends an entry to the stream.
+    pub(super) async fn append(&self, connection: &mut Connection, entry: &Entry) -> Result<EntryId, RedisError> {
+        let body = serde_json::to_string(entry).map_err(|_| RedisError::InvalidResponse("an entry"))?;
+        let mut command = redis::cmd("XADD");
+        command.arg(&self.stream).arg("MAXLEN").arg("~").arg(MAX_STREAM_ENTRIES).arg("*");
+        command.arg("v").arg(VERSION).arg("e").arg(body);
+        let id: String = connection.query("XADD", &command).await?;
+        id.parse().map_err(|_| RedisError::InvalidResponse("XADD"))
+    }
+
+    /// Reads the entries after `after`. If there are none, waits for one for the time `block`.
+    pub(super) async fn read(
+        &self,
+        connection: &mut Connection,
+        after: EntryId,
+        block: Option<Duration>,
+    ) -> Result<Batch, RedisError> {
+        const INVALID_RESPONSE: RedisError = RedisError::InvalidResponse("XREAD");
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(MAX_BATCH_ENTRIES);
+        if let Some(block) = block {
+            command.arg("BLOCK").arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX));
+        }
+        command.arg("STREAMS").arg(&self.stream).arg(after.to_string());
+        let reply: Option<redis::streams::StreamReadReply> = connection.query("XREAD", &command).await?;
+        let entries = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).map(|entry| {
+            let id = entry.id.parse().map_err(|_| INVALID_RESPONSE)?;
+            Ok(UnparsedEntry { id, version: entry.get("v"), body: entry.get("e") })
+        });
+        let entries = entries.collect::<Result<Vec<_>, RedisError>>()?;
+        Ok(Batch { is_complete: entries.len() < MAX_BATCH_ENTRIES, entries })
+    }
+
+    /// Returns whether the stream contains an entry. Redis removes the oldest entries first, so a stream that
+    /// contains an entry also contains all later ones.
+    pub(super) async fn contains(&self, connection: &mut Connection, entry: EntryId) -> Result<bool, RedisError> {
+        let entry = entry.to_string();
+        let mut command = redis::cmd("XRANGE");
+        command.arg(&self.stream).arg(&entry).arg(&entry);
+        let entries: Vec<(String, HashMap<String, redis::Value>)> = connection.query("XRANGE", &command).await?;
+        Ok(!entries.is_empty())
+    }
+}

@@ -1,0 +1,152 @@
+//! Shared entry: an introspection response as replicas exchange it, before encryption.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::auth::{Audience, Claims, StreamPosition};
+
+/// Plaintext of an encrypted entry, serialized as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SharedEntry {
+    /// Stream position from before the introspection request.
+    #[serde(rename = "history")]
+    run_id: String,
+    entry: (u64, u64),
+    /// Time of the introspection request, in milliseconds since the Unix epoch.
+    #[serde(rename = "asked_at")]
+    requested_at: u64,
+    /// Time from the request until the entry expires, in milliseconds.
+    lifetime: u64,
+    claims: SharedClaims,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SharedClaims {
+    subject: Option<String>,
+    client_id: Option<String>,
+    username: Option<String>,
+    org_id: Option<String>,
+    org_role: Option<String>,
+    scopes: Vec<String>,
+    audience: SharedAudience,
+    /// Time since the Unix epoch.
+    expires_at: Option<Duration>,
+    raw: Map<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SharedAudience {
+    Unknown,
+    Resources(Vec<String>),
+    Verified,
+}
+
+impl SharedEntry {
+    /// Creates an entry. `None` if a time is before the Unix epoch.
+    pub(super) fn new(
+        position: &StreamPosition,
+        requested_at: SystemTime,
+        lifetime: Duration,
+        claims: &Claims,
+    ) -> Option<Self> {
+        Some(Self {
+            run_id: position.run_id.to_string(),
+            entry: position.entry,
+            requested_at: millis(requested_at.duration_since(UNIX_EPOCH).ok()?)?,
+            lifetime: millis(lifetime)?,
+            claims: SharedClaims::from_claims(claims.clone())?,
+        })
+    }
+
+    pub(super) fn position(&self) -> StreamPosition {
+        StreamPosition { run_id: self.run_id.as_str().into(), entry: self.entry }
+    }
+
+    pub(super) fn requested_at(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.requested_at))
+    }
+
+    pub(super) fn lifetime(&self) -> Duration {
+        Duration::from_millis(self.lifetime)
+    }
+
+    pub(super) fn into_claims(self) -> Option<Claims> {
+        self.claims.into_claims()
+    }
+}
+
+impl SharedClaims {
+    fn from_claims(claims: Claims) -> Option<Self> {
+        // Destructured without `..`, so that a new field does not compile until it is added here.
+        let Claims { subject, client_id, username, org_id, org_role, scopes, audience, expires_at, raw } = claims;
+        let audience = match audience {
+            Audience::Unknown => SharedAudience::Unknown,
+            Audience::Resources(resources) => SharedAudience::Resources(resources),
+            Audience::Verified => SharedAudience::Verified,
+        };
+        let expires_at = match expires_at {
+            None => None,
+            Some(at) => Some(at.duration_since(UNIX_EPOCH).ok()?),
+        };
+        Some(Self { subject, client_id, username, org_id, org_role, scopes, audience, expires_at, raw })
+    }
+
+    fn into_claims(self) -> Option<Claims> {
+        let mut claims = Claims::new();
+        claims.subject = self.subject;
+        claims.client_id = self.client_id;
+        claims.username = self.username;
+        claims.org_id = self.org_id;
+        claims.org_role = self.org_role;
+        claims.scopes = self.scopes;
+        claims.audience = match self.audience {
+            SharedAudience::Unknown => Audience::Unknown,
+            SharedAudience::Resources(resources) => Audience::Resources(resources),
+            SharedAudience::Verified => Audience::Verified,
+        };
+        claims.expires_at = match self.expires_at {
+            None => None,
+            Some(time) => Some(UNIX_EPOCH.checked_add(time)?),
+        };
+        claims.raw = self.raw;
+        Some(claims)
+    }
+}
+
+fn millis(duration: Duration) -> Option<u64> {
+    u64::try_from(duration.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deserialized_entry_equals_the_original() {
+        let mut all = Claims::new()
+            .subject("u")
+            .client_id("c")
+            .organization("o", "HR")
+            .scopes(["a", "b"])
+            .audience(["r"])
+            .expires_at(UNIX_EPOCH + Duration::from_nanos(1_234_567_890_123_456_789));
+        all.username = Some("n".to_owned());
+        all.raw = json!({ "email": "u@example.com", "n": [1.5, null] }).as_object().unwrap().clone();
+        let position = StreamPosition { run_id: "run".into(), entry: (5, 6) };
+        let requested_at = UNIX_EPOCH + Duration::from_millis(7);
+        for claims in [all, Claims::new(), Claims::new().audience_verified()] {
+            let entry = SharedEntry::new(&position, requested_at, Duration::from_secs(10), &claims).unwrap();
+            let entry: SharedEntry = serde_json::from_slice(&serde_json::to_vec(&entry).unwrap()).unwrap();
+            assert_eq!(entry.position(), position);
+            assert_eq!((entry.requested_at(), entry.lifetime()), (Some(requested_at), Duration::from_secs(10)));
+            assert!(entry.into_claims().unwrap() == claims);
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The list of a server's scopes, checked when the crate compiles.
+
+use std::fmt;
+
+use super::{const_message::ConstMessage, const_str};
+
+/// How many [`Scopes::implies`] rules one list can hold.
+const MAX_RULES: usize = 64;
+
+/// The scopes of a server, as configured in PropelAuth under *MCP → Org Scopes*.
+///
+/// Declare it as a `static` named `SCOPES` at the root of the crate: `#[tool]` looks for it there, and checks every
+/// scope it is given against it when the crate compiles.
+///
+/// ```
+/// use toolgate::Scopes;
+///
+/// pub static SCOPES: Scopes = Scopes::new(&[
+///     "employees:read:private",
+///     "employees:read:public",
+/// ])
+/// .implies("employees:read:private", &["employees:read:public"]);
+/// # fn main() {}
+/// ```
+///
+/// An entry that is no scope token ([RFC 6749, section 3.3]), that stands twice, or an empty list does not compile:
+///
+/// ```compile_fail
+/// use toolgate::Scopes;
+///
+/// static SCOPES: Scopes = Scopes::new(&["employees read"]);
+/// # fn main() {}
+/// ```
+///
+/// [RFC 6749, section 3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+pub struct Scopes {
+    names: &'static [&'static str],
+    rules: [Rule; MAX_RULES],
+    rule_count: usize,
+    missing: bool,
+}
+
+/// "Whoever has `scope` has `implied` too."
+#[derive(Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) scope: &'static str,
+    pub(crate) implied: &'static [&'static str],
+}
+
+impl Scopes {
+    /// A list of scopes.
+    ///
+    /// # Panics
+    ///
+    /// In a `static`, which is where it belongs, this is a compile error: if the list is empty, if an entry is not one
+    /// or more of the characters that RFC 6749, section 3.3 allows (printable ASCII without space, `"` and `\`), or if
+    /// an entry stands twice.
+    #[track_caller]
+    pub const fn new<const N: usize>(names: &'static [&'static str; N]) -> Self {
+        assert!(N > 0, "the list of scopes is empty: name at least one, such as \"employees:read:public\"");
+        let mut i = 0;
+        while i < N {
+            check_token(names[i]);
+            i += 1;
+        }
+        check_unique(names);
+        Self { names, rules: [Rule { scope: "", implied: &[] }; MAX_RULES], rule_count: 0, missing: false }
+    }
+
+    /// Declares that a token with `scope` may do all that `implied` allow, and what those imply in turn.
+    ///
+    /// MCP requires a server to account for such hierarchies when it decides.
+    ///
+    /// # Panics
+    ///
+    /// In a `static` this is a compile error: if a name is not in the list, if a scope implies itself, directly or
+    /// over others, or if there are more than 64 rules.
+    #[track_caller]
+    pub const fn implies(mut self, scope: &'static str, implied: &'static [&'static str]) -> Self {
+        self.position_or_panic(scope);
+        if implied.is_empty() {
+            ConstMessage::new("`implies(\"")
+                .push(scope)
+                .push("\", &[])` says nothing: name the scopes that it implies")
+                .panic();
+        }
+        let mut i = 0;
+        while i < implied.len() {
+            self.position_or_panic(implied[i]);
+            i += 1;
+        }
+        assert!(
+            self.rule_count < MAX_RULES,
+            "more than 64 `implies` rules: put all that one scope implies into one rule"
+        );
+        self.rules[self.rule_count] = Rule { scope, implied };
+        self.rule_count += 1;
+        if self.reaches(scope, scope) {
+            ConstMessage::new("the scope `")
+                .push(scope)
+                .push("` implies itself: remove the rule that closes the circle")
+                .panic();
+        }
+        self
+    }
+
+    /// The scopes, in the order of the declaration.
+    pub const fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.rules[..self.rule_count]
+    }
+
+    /// Stands for the list that a crate does not have; see [`super::missing`].
+    pub(crate) const fn missing() -> Self {
+        Self { names: &[], rules: [Rule { scope: "", implied: &[] }; MAX_RULES], rule_count: 0, missing: true }
+    }
+
+    pub(crate) const fn is_missing(&self) -> bool {
+        self.missing
+    }
+
+    const fn position(&self, name: &str) -> Option<usize> {
+        let mut i = 0;
+        while i < self.names.len() {
+            if const_str::equal(self.names[i], name) {
+                return Some(i);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// Where `name` stands in the list; panics, with the nearest entry, if it does not.
+    #[track_caller]
+    pub(crate) const fn position_or_panic(&self, name: &str) -> usize {
+        if let Some(position) = self.position(name) {
+            return position;
+        }
+        let message = ConstMessage::new("the scope `").push(name).push("` is not in the list of scopes");
+        match const_str::nearest(name, self.names) {
+            Some(near) => message.push(": did you mean `").push(near).push("`?").panic(),
+            None => message
+                .push(": add it there, and in PropelAuth under MCP -> Org Scopes, or use one of the list")
+                .panic(),
+        }
+    }
+
+    /// Whether some chain of rules leads from `from` to `to`. Only scopes that have a rule lead anywhere, so the set
+    /// of what was visited is a bit for each rule.
+    const fn reaches(&self, from: &str, to: &str) -> bool {
+        let mut visited = 0_u64;
+        let mut i = 0;
+        while i < self.rule_count {
+            if const_str::equal(self.rules[i].scope, from) {
+                visited |= 1 << i;
+            }
+            i += 1;
+        }
+        let mut grew = true;
+        while grew {
+            grew = false;
+            let mut i = 0;
+            while i < self.rule_count {
+                if visited & (1 << i) != 0 {
+                    let implied = self.rules[i].implied;
+                    let mut k = 0;
+                    while k < implied.len() {
+                        if const_str::equal(implied[k], to) {
+                            return true;
+                        }
+                        let mut j = 0;
+                        while j < self.rule_count {
+                            if visited & (1 << j) == 0 && const_str::equal(self.rules[j].scope, implied[k]) {
+                                visited |= 1 << j;
+                                grew = true;
+                            }
+                            j += 1;
+                        }
+                        k += 1;
+                    }
+                }
+                i += 1;
+            }
+        }
+        false
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names).finish()
+    }
+}
+
+/// `1*( %x21 / %x23-5B / %x5D-7E )`, RFC 6749 section 3.3.
+const fn is_scope_token(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if !matches!(bytes[i], 0x21 | 0x23..=0x5B | 0x5D..=0x7E) {
+            return false;
+        }
+        i += 1;
+    }
+    !bytes.is_empty()
+}
+
+#[track_caller]
+const fn check_token(name: &str) {
+    assert!(!name.is_empty(), "a scope is empty: write a name, such as \"employees:read:public\"");
+    if !is_scope_token(name) {
+        ConstMessage::new("`")
+            .push(name)
+            .push(
+                "` is not a scope: RFC 6749 section 3.3 allows printable ASCII without spaces, quotation marks and \
+                 backslashes; write each scope as an entry of its own",
+            )
+            .panic();
+    }
+}
+
+/// Sorts hashes (heap sort: no allocation, no worst case) and looks at neighbours, because the compiler limits how
+/// long it evaluates a constant and comparing all pairs would reach that limit at some thousand scopes.
+#[track_caller]
+const fn check_unique<const N: usize>(names: &[&'static str; N]) {
+    let mut hashes = [0; N];
+    let mut i = 0;
+    while i < N {
+        hashes[i] = const_str::hash(names[i]);
+        i += 1;
+    }
+    let mut start = N / 2;
+    let mut end = N;
+    while end > 1 {
+        if start > 0 {
+            start -= 1;
+        } else {
+            end -= 1;
+            hashes.swap(0, end);
+        }
+        let mut root = start;
+        while 2 * root + 1 < end {
+            let mut child = 2 * root + 1;
+            if child + 1 < end && hashes[child] < hashes[child + 1] {
+                child += 1;
+            }
+            if hashes[root] >= hashes[child] {
+                break;
+            }
+            hashes.swap(root, child);
+            root = child;
+        }
+    }
+    let mut i = 1;
+    while i < N {
+        if hashes[i - 1] == hashes[i] {
+            panic_if_doubled(names, hashes[i]);
+        }
+        i += 1;
+    }
+}
+
+#[track_caller]
+const fn panic_if_doubled(names: &[&'static str], hash: u64) {
+    let mut i = 0;
+    while i < names.len() {
+        if const_str::hash(names[i]) == hash {
+            let mut j = i + 1;
+            while j < names.len() {
+                if const_str::equal(names[i], names[j]) {
+                    ConstMessage::new("the scope `").push(names[i]).push("` stands twice: remove one").panic();
+                }
+                j += 1;
+            }
+        }
+        i += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scope_tokens_are_those_of_rfc_6749_section_3_3() {
+        for byte in 0..=u8::MAX {
+            let text = String::from(char::from(byte));
+            let legal = matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+            assert_eq!(is_scope_token(&text), legal, "{byte:#x}");
+        }
+        assert!(!is_scope_token(""));
+    }
+
+    #[test]
+    #[should_panic(expected = "the scope `c` implies itself")]
+    fn a_circle_of_implications_is_refused() {
+        let _ = Scopes::new(&["a", "b", "c"]).implies("a", &["b"]).implies("b", &["c"]).implies("c", &["a"]);
+    }
+
+    #[test]
+    fn a_diamond_of_implications_is_no_circle() {
+        let _ =
+            Scopes::new(&["a", "b", "c", "d"]).implies("a", &["b", "c"]).implies("b", &["d"]).implies("c", &["d"]);
+    }
+
+    #[test]
+    fn thousands_of_scopes_fit_into_a_list() {
+        static NAMES: [&str; 3] = ["a", "b", "c"];
+        assert_eq!(Scopes::new(&NAMES).names().len(), 3);
+        let names: Vec<&'static str> =
+            (0..4096).map(|i| &*Box::leak(format!("area{i}:read:all").into_boxed_str())).collect();
+        let names: &'static [&'static str; 4096] = (&*Box::leak(names.into_boxed_slice())).try_into().unwrap();
+        assert_eq!(Scopes::new(names).names().len(), 4096);
+    }
+
+    #[test]
+    #[should_panic(expected = "the scope `b` stands twice")]
+    fn a_doubled_scope_is_refused() {
+        let _ = Scopes::new(&["a", "b", "c", "b"]);
+    }
+}

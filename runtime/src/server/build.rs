@@ -1,0 +1,282 @@
+//! Building a server: checks every setting, reports all problems together, and connects the parts.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    BuiltServer, Server,
+    discovery::Discovery,
+    health,
+    preflight::{Probe, ProbeConfig},
+    serve::Components,
+    server_url::ServerUrl,
+    startup::RevocationDelay,
+    well_known::{self, ResourceMetadata},
+};
+#[cfg(feature = "redis")]
+use crate::replication::Replica;
+use crate::{
+    auth::{
+        Authenticator, GuardedValidator, Readiness, Replicator, RevocationClock, Revocations, Route, TokenCache,
+        TokenValidator,
+    },
+    error::{BuildError, BuildProblem, Error},
+    gate::{AllowedOrigins, FastPath, Gate, InFlightLimit, RejectionResponder},
+    mcp::{McpService, McpServiceConfig},
+    registry::{Dispatcher, RegistryConfig, ToolRegistry},
+    scope::ScopeIndex,
+    tool::RequestStateSigner,
+    url::is_loopback,
+};
+
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+
+/// Scope for refresh tokens. It concerns the client and the authorization server only (MCP, Refresh Tokens).
+const OFFLINE_ACCESS: &str = "offline_access";
+
+impl Server {
+    /// Checks every setting and builds the server.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the configuration, such as a state that a tool takes and the server does not have, two tools with
+    /// the same name, an invalid `SERVER_URL`, or a missing validator.
+    pub fn build(mut self) -> Result<BuiltServer, BuildError> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let bind = collect(self.bind_address(), &mut problems).unwrap_or(DEFAULT_BIND);
+        let server_url = collect(self.public_url(bind), &mut problems);
+        problems.extend(self.config.problems());
+        self.config.http.metrics_address = collect(self.metrics_address(), &mut problems).flatten();
+        #[cfg(feature = "redis")]
+        if let Some(replication) = &self.replication {
+            problems.extend(replication.problems());
+        }
+        let index = Arc::new(ScopeIndex::new(self.scope_lists.iter().copied()));
+        let unknown = self.required_for_all.iter().filter(|&&scope| index.bit(scope).is_none());
+        problems.extend(unknown.map(|&scope| BuildProblem::UnknownRequiredScope(scope)));
+        let registry = ToolRegistry::new(RegistryConfig {
+            lists: &self.scope_lists,
+            index: &index,
+            required_for_all: &self.required_for_all,
+            states: std::mem::take(&mut self.states),
+            deny: std::mem::take(&mut self.deny),
+            default_timeout: self.config.tools.timeout,
+            max_result_bytes: self.config.limits.max_result_bytes,
+        })
+        .map_err(|found| problems.extend(found));
+        let validator = self.validator.take();
+        if validator.is_none() {
+            problems.push(BuildProblem::MissingValidator);
+        }
+        let (Ok(registry), Some(validator), Some(server_url)) = (registry, validator, server_url) else {
+            return Err(BuildError::new(problems));
+        };
+        self.connect(Parts { registry: Arc::new(registry), index, validator, server_url, bind }, problems)
+    }
+
+    /// [Builds](Self::build) the server and serves until Ctrl-C or SIGTERM, then waits for requests in flight.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be built, or it cannot listen on its address.
+    pub async fn serve(self) -> Result<(), Error> {
+        self.build()?.serve().await
+    }
+
+    /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
+    fn connect(self, parts: Parts, mut problems: Vec<BuildProblem>) -> Result<BuiltServer, BuildError> {
+        let Parts { registry, index, validator, server_url, bind } = parts;
+        let mut config = self.config;
+        let endpoint_path = config.http.endpoint_path.clone();
+        let resource = server_url.resource(&endpoint_path);
+        let reports_revocations = validator.reports_revocations();
+        let ttl = config.token_cache.effective_ttl(reports_revocations);
+        config.token_cache.ttl = Some(ttl);
+        let stale_if_error = config.token_cache.stale_if_error;
+        // A revocation matters as long as a response from before it could be used.
+        let retention = ttl.saturating_add(stale_if_error).saturating_add(Duration::from_secs(60));
+        let revocation_clock = Arc::new(RevocationClock::new(retention));
+
+        #[cfg(feature = "redis")]
+        let replica = self
+            .replication
+            .and_then(|replication| replication.connect(Arc::clone(&revocation_clock), ttl, &resource));
+        #[cfg(feature = "redis")]
+        let replicator = replica.clone().map(|replica: Arc<Replica>| replica as Arc<dyn Replicator>);
+        #[cfg(not(feature = "redis"))]
+        let replicator: Option<Arc<dyn Replicator>> = None;
+        let revocations = Revocations::new(Arc::clone(&revocation_clock), replicator.clone());
+
+        let routes = validator.routes(revocations.clone());
+        if has_conflict(&endpoint_path, server_url.path(), &routes) {
+            problems.push(BuildProblem::EndpointConflict(endpoint_path.clone()));
+        }
+        if !problems.is_empty() {
+            return Err(BuildError::new(problems));
+        }
+
+        let shutdown = CancellationToken::new();
+        let readiness = Arc::new(Readiness::default());
+        let discovery = Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned()));
+        let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&registry), self.conceal, config.tools.list_ttl));
+        let authenticator = Authenticator::new(
+            GuardedValidator::new(Arc::clone(&validator), Arc::clone(&readiness)),
+            TokenCache::new(config.token_cache, Arc::clone(&revocation_clock)),
+            Arc::clone(&index),
+            resource.clone(),
+            self.audience,
+        )
+        .with_replicator(replicator);
+        let initial_scopes: Vec<_> =
+            self.initial_scopes.into_iter().filter(|scope| scope != OFFLINE_ACCESS).collect();
+        let gate = Arc::new(Gate {
+            origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
+            in_flight: Arc::new(InFlightLimit::new(
+                config.limits.max_requests_in_flight,
+                config.limits.max_requests_per_caller,
+            )),
+            authenticator,
+            revocation_clock,
+            max_body_bytes: config.http.max_body_bytes,
+            body_timeout: config.http.body_timeout,
+            dispatcher: Arc::clone(&dispatcher),
+            fast_path: self.fast_path.then(FastPath::default),
+            responder: RejectionResponder::new(
+                &well_known::protected_resource_url(&server_url, &endpoint_path),
+                &initial_scopes,
+            ),
+        });
+        let metadata = ResourceMetadata {
+            name: self.title.clone().unwrap_or_else(|| self.name.clone()),
+            resource: resource.clone(),
+            scopes: index.names().iter().copied().filter(|&scope| scope != OFFLINE_ACCESS).collect(),
+            discovery: Arc::clone(&discovery),
+        };
+        let mut implementation = Implementation::new(self.name, self.version);
+        implementation.title = self.title;
+        let mcp = McpService::new(McpServiceConfig {
+            dispatcher,
+            info: server_info(implementation, self.instructions),
+            max_body_bytes: config.http.max_body_bytes,
+            signer: self.signer.unwrap_or_else(RequestStateSigner::random),
+            shutdown: shutdown.clone(),
+        });
+        let revocation_delay = RevocationDelay { ttl, stale_if_error, reports_revocations, texts: validator.texts() };
+        let probe = Arc::new(Probe::new(ProbeConfig {
+            validator,
+            discovery,
+            readiness,
+            gate: Arc::clone(&gate),
+            declared_scopes: index.names().to_vec(),
+            registry: Arc::clone(&registry),
+        }));
+        let operations = with_routes(health::router(Arc::clone(&probe), &shutdown), routes, server_url.path());
+        Ok(BuiltServer::new(Components {
+            metadata: well_known::router(metadata, &server_url, &endpoint_path),
+            operations,
+            preflight: self.preflight,
+            revocation_delay,
+            revocations,
+            probe,
+            gate,
+            mcp,
+            http: config.http,
+            base_path: server_url.path().to_owned(),
+            resource,
+            bind,
+            registry,
+            shutdown,
+            #[cfg(feature = "redis")]
+            replica,
+        }))
+    }
+
+    fn bind_address(&self) -> Result<SocketAddr, BuildProblem> {
+        match (self.bind, env("BIND_ADDR")) {
+            (Some(address), _) => Ok(address),
+            (None, Some(value)) => parse_address("BIND_ADDR", value, "127.0.0.1:8000"),
+            (None, None) => Ok(DEFAULT_BIND),
+        }
+    }
+
+    fn public_url(&self, bind: SocketAddr) -> Result<ServerUrl, BuildProblem> {
+        let text = match self.public_url.clone().or_else(|| env("SERVER_URL")) {
+            Some(text) => text,
+            None if bind.ip().is_loopback() => format!("http://{bind}"),
+            None => return Err(BuildProblem::MissingServerUrl(bind)),
+        };
+        let url = ServerUrl::parse(&text)?;
+        if is_loopback(url.url()) && !bind.ip().is_loopback() {
+            return Err(BuildProblem::LoopbackServerUrl(bind));
+        }
+        Ok(url)
+    }
+
+    fn metrics_address(&self) -> Result<Option<SocketAddr>, BuildProblem> {
+        let address = match (self.config.http.metrics_address, env("METRICS_ADDR")) {
+            (Some(address), _) => address,
+            (None, Some(value)) => parse_address("METRICS_ADDR", value, "127.0.0.1:9464")?,
+            (None, None) => return Ok(None),
+        };
+        if !cfg!(feature = "prometheus") {
+            tracing::warn!("a metrics address is set, but toolgate was built without the feature `prometheus`");
+            return Ok(None);
+        }
+        Ok(Some(address))
+    }
+}
+
+fn server_info(implementation: Implementation, instructions: Option<String>) -> ServerConfig {
+    let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+    info.server_info = implementation;
+    info.instructions = instructions;
+    info
+}
+
+/// Adds the routes of the validator, at their paths and below the path of `SERVER_URL`, which a proxy may or may not
+/// remove.
+fn with_routes(mut operations: Router, routes: Vec<Route>, base_path: &str) -> Router {
+    for Route { path, handler } in routes {
+        operations = operations.route(path, handler.clone());
+        if !base_path.is_empty() {
+            operations = operations.route(&format!("{base_path}{path}"), handler);
+        }
+    }
+    operations
+}
+
+/// Parts that are valid on their own.
+struct Parts {
+    registry: Arc<ToolRegistry>,
+    index: Arc<ScopeIndex>,
+    validator: Arc<dyn TokenValidator>,
+    server_url: ServerUrl,
+    bind: SocketAddr,
+}
+
+/// Moves an error to the list of problems.
+fn collect<T>(result: Result<T, BuildProblem>, problems: &mut Vec<BuildProblem>) -> Option<T> {
+    result.map_err(|problem| problems.push(problem)).ok()
+}
+
+/// Returns an environment variable that is set and not blank.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+fn parse_address(variable: &'static str, value: String, example: &'static str) -> Result<SocketAddr, BuildProblem> {
+    value.parse().map_err(|_| BuildProblem::Address { variable, value, example })
+}
+
+/// Returns whether the MCP endpoint, at its path or below the base path, has the path of another route.
+fn has_conflict(endpoint: &str, base_path: &str, routes: &[Route]) -> bool {
+    let below_base = |path: &str| format!("{base_path}{path}");
+    let others = routes.iter().flat_map(|route| [route.path.to_owned(), below_base(route.path)]);
+    [health::ALIVE.to_owned(), health::READY.to_owned()]
+        .into_iter()
+        .chain(others)
+        .any(|path| path == endpoint || path == below_base(endpoint))
+}

@@ -1,0 +1,86 @@
+//! Settings of the HTTP server.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::Deserialize;
+
+use super::check_minimum;
+use crate::error::BuildProblem;
+
+/// Settings of the HTTP server.
+///
+/// The settings from [`max_header_bytes`](Self::max_header_bytes) on apply when the server listens itself. They do not
+/// apply to a router from [`BuiltServer::into_router`](crate::BuiltServer::into_router).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HttpConfig {
+    /// Path of the MCP endpoint below the public URL, without a slash at the end. Default: `/mcp`.
+    pub endpoint_path: String,
+    /// Hosts that requests may name in addition to the host of the public URL. Default: none.
+    pub allowed_hosts: Vec<String>,
+    /// Origins from which browsers may send requests in addition to the origin of the public URL, such as
+    /// `https://app.example.com`. Default: none.
+    pub allowed_origins: Vec<String>,
+    /// Maximum size of a request body, in bytes. A larger body is rejected with 413. Default: 4 MiB.
+    pub max_body_bytes: usize,
+    /// Time within which a request body must arrive. A slower body is rejected with 408. Default: 30 seconds.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
+    /// Maximum size of a request head, in bytes; at least 1024. A larger head is rejected with 431. Default: 32 KiB.
+    pub max_header_bytes: usize,
+    /// Time within which a request head must arrive, and for which a connection may be idle. Default: 30 seconds.
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
+    /// Time for which a client may leave data unread before it is disconnected. An idle response stream does not count.
+    /// Default: 30 seconds.
+    #[serde(with = "humantime_serde")]
+    pub write_timeout: Duration,
+    /// Time that requests in flight have to finish when the server shuts down. Then they are aborted, and the log states
+    /// their number. Default: 30 seconds.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_timeout: Duration,
+    /// Address of the Prometheus endpoint `http://<address>/metrics`, which needs the feature `prometheus`. It has no
+    /// authentication, so bind it to loopback or to a private network. It installs the recorder of the process; leave it
+    /// out if you install a recorder yourself. Default: the environment variable `METRICS_ADDR`, otherwise none.
+    pub metrics_address: Option<SocketAddr>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            endpoint_path: "/mcp".to_owned(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_body_bytes: 4 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            max_header_bytes: 32 * 1024,
+            header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(30),
+            metrics_address: None,
+        }
+    }
+}
+
+impl HttpConfig {
+    pub(super) fn problems(&self) -> Vec<BuildProblem> {
+        let mut problems = Vec::new();
+        let path = &self.endpoint_path;
+        let is_legal = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+        let is_path = path.len() > 1 && path.starts_with('/') && !path.ends_with('/') && path.chars().all(is_legal);
+        if !is_path || path.contains("//") || path.starts_with("/.well-known") {
+            problems.push(BuildProblem::EndpointPath(path.clone()));
+        }
+        problems.extend(check_minimum("http.max_body_bytes", self.max_body_bytes, 1));
+        problems.extend(check_minimum("http.max_header_bytes", self.max_header_bytes, 1024));
+        let durations = [
+            ("http.body_timeout", self.body_timeout),
+            ("http.header_timeout", self.header_timeout),
+            ("http.write_timeout", self.write_timeout),
+        ];
+        let zero = durations.iter().filter(|(_, duration)| duration.is_zero());
+        problems.extend(zero.map(|&(setting, _)| BuildProblem::ZeroDuration(setting)));
+        problems
+    }
+}

@@ -1,0 +1,170 @@
+//! A built server: a router to mount, or a process that listens.
+
+use std::{future::Future, net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    accept::{self, Drained},
+    config::HttpConfig,
+    cors::BrowserCors,
+    preflight::Probe,
+    shutdown_signal,
+    startup::{PreflightMode, RevocationDelay},
+};
+#[cfg(feature = "redis")]
+use crate::replication::Replica;
+use crate::{
+    auth::{Preflight, Revocations},
+    error::Error,
+    gate::{Gate, GateService},
+    mcp::McpService,
+    metrics,
+    registry::{RegisteredTool, ScopeTable, ToolRegistry},
+};
+
+/// A server whose configuration is valid; created by [`Server::build`](super::Server::build).
+pub struct BuiltServer(Components);
+
+/// Parts of a built server.
+pub(crate) struct Components {
+    pub(crate) metadata: Router,
+    /// Health endpoints and the routes of the validator.
+    pub(crate) operations: Router,
+    pub(crate) preflight: PreflightMode,
+    pub(crate) revocation_delay: RevocationDelay,
+    pub(crate) revocations: Revocations,
+    pub(crate) probe: Arc<Probe>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) mcp: McpService,
+    pub(crate) http: HttpConfig,
+    pub(crate) base_path: String,
+    pub(crate) resource: String,
+    pub(crate) bind: SocketAddr,
+    pub(crate) registry: Arc<ToolRegistry>,
+    pub(crate) shutdown: CancellationToken,
+    #[cfg(feature = "redis")]
+    pub(crate) replica: Option<Arc<Replica>>,
+}
+
+impl BuiltServer {
+    pub(crate) fn new(components: Components) -> Self {
+        Self(components)
+    }
+
+    /// Returns the URL of the MCP endpoint, which is the resource that tokens must be issued for.
+    pub fn endpoint(&self) -> &str {
+        &self.0.resource
+    }
+
+    /// Returns the address that [`serve`](Self::serve) listens on.
+    pub fn bind_address(&self) -> SocketAddr {
+        self.0.bind
+    }
+
+    /// Returns every tool with the scopes that it requires.
+    pub fn scope_table(&self) -> ScopeTable {
+        ScopeTable::from_tools(self.0.registry.tools().iter().map(RegisteredTool::info))
+    }
+
+    /// Returns a handle that ends access on this server and its replicas.
+    pub fn revocations(&self) -> Revocations {
+        self.0.revocations.clone()
+    }
+
+    /// Returns the server as a router to merge into a larger one: the MCP endpoint behind its gate, the metadata,
+    /// `/healthz` and `/readyz`, and the routes of the validator, such as a webhook endpoint.
+    ///
+    /// Well-known URLs are at the root of a host, so merge the router or nest it at the root.
+    pub fn into_router(self) -> Router {
+        #[cfg(feature = "redis")]
+        if let Some(replica) = &self.0.replica {
+            replica.start(self.0.shutdown.clone());
+        }
+        let Components { metadata, operations, gate, mcp, http, base_path, .. } = self.0;
+        let service = BrowserCors::new(Arc::clone(&gate), GateService::new(gate, mcp));
+        let mut router = Router::new().route_service(&http.endpoint_path, service.clone());
+        // A proxy may or may not remove the path of SERVER_URL.
+        if !base_path.is_empty() {
+            router = router.route_service(&format!("{base_path}{}", http.endpoint_path), service);
+        }
+        router.merge(metadata).merge(operations)
+    }
+
+    /// Checks whether tokens can be validated, whether clients can discover the authorization server, and whether both
+    /// know the same scopes. [`serve`](Self::serve) runs this check itself.
+    pub async fn preflight(&self) -> Preflight {
+        self.0.probe.run().await
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, then waits for requests in flight, for at most
+    /// [`shutdown_timeout`](HttpConfig::shutdown_timeout).
+    ///
+    /// # Errors
+    ///
+    /// The server cannot listen on its address, or the preflight check failed and was
+    /// [required](super::Server::require_preflight).
+    pub async fn serve(self) -> Result<(), Error> {
+        let address = self.0.bind;
+        let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+        self.serve_on(listener, shutdown_signal()).await
+    }
+
+    /// Serves on a listener until `shutdown` completes, then waits for requests in flight.
+    ///
+    /// # Errors
+    ///
+    /// The preflight check failed and was [required](super::Server::require_preflight), or the metrics cannot be served.
+    pub async fn serve_on(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Error> {
+        let cancel = self.0.shutdown.clone();
+        let readiness = Arc::clone(self.0.probe.readiness());
+        let preflight = self.0.preflight.start(Arc::clone(&self.0.probe), cancel.clone()).await?;
+        self.0.revocation_delay.log();
+        tracing::info!(endpoint = self.0.resource, tools = self.0.registry.tools().len(), "serving");
+        #[cfg(feature = "prometheus")]
+        let _metrics = serve_metrics(self.0.http.metrics_address).await?;
+        metrics::describe();
+        metrics::circuit_breaker(metrics::CircuitBreakerState::Closed);
+        let http = self.0.http.clone();
+        let in_flight = Arc::clone(&self.0.gate.in_flight);
+        let shutdown = async move {
+            shutdown.await;
+            readiness.shutting_down();
+        };
+        let drained =
+            accept::serve(listener, self.into_router(), &http, shutdown, || in_flight.in_flight(), cancel.clone())
+                .await;
+        if let Drained::Aborted(requests) = drained {
+            metrics::requests_aborted(requests);
+            tracing::warn!(
+                requests,
+                shutdown_timeout = ?http.shutdown_timeout,
+                "shut down before every request was finished; `http.shutdown_timeout` sets the time that they have"
+            );
+        }
+        cancel.cancel();
+        preflight.abort();
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for BuiltServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BuiltServer").field("endpoint", &self.0.resource).finish_non_exhaustive()
+    }
+}
+
+/// Serves the metrics until the returned value is dropped.
+#[cfg(feature = "prometheus")]
+async fn serve_metrics(address: Option<SocketAddr>) -> Result<Option<metrics::prometheus::Endpoint>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    let handle = metrics::prometheus::install()?;
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::ListenForMetrics { address, source })?;
+    Ok(Some(metrics::prometheus::serve(listener, handle)?))
+}

@@ -1,0 +1,138 @@
+//! Asking the client for input during a call.
+
+use rmcp::model::{
+    ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests,
+    InputRequiredResult,
+};
+use thiserror::Error;
+
+/// Request for input from the client: the multi round-trip requests of MCP 2026-07-28.
+///
+/// The client obtains the input and calls the tool again with it; see
+/// [`Context::input_response`](super::Context::input_response). A client that did not declare the capability
+/// ([`Context::client_capabilities`](super::Context::client_capabilities)), or that uses an earlier revision, receives an
+/// error instead.
+///
+/// ```
+/// # use toolgate::prelude::*;
+/// # use toolgate::input::InputRequired;
+/// # pub static SCOPES: Scopes = Scopes::new(&["ticket:write:update"]);
+/// /// Delete a ticket after the user has confirmed it.
+/// #[tool(scopes = "ticket:write:update", destructive)]
+/// async fn ticket_delete(ticket_id: String, context: &Context) -> Result<String, ToolError> {
+///     let Some(response) = context.input_response("confirm") else {
+///         return Err(InputRequired::ask("confirm", format!("Delete {ticket_id} permanently?"))?.into());
+///     };
+///     if response["action"] != "accept" {
+///         return Ok("Nothing was deleted.".to_owned());
+///     }
+///     Ok(format!("{ticket_id} was deleted."))
+/// }
+/// # fn main() {}
+/// ```
+#[derive(Clone, Debug, Error)]
+#[error("the call needs input from the client")]
+pub struct InputRequired(InputRequiredResult);
+
+impl InputRequired {
+    /// Asks the user to confirm a message. For a form with fields, use [`InputRequired::request`].
+    ///
+    /// # Errors
+    ///
+    /// The empty form cannot be built, which does not occur.
+    pub fn ask(key: impl Into<String>, message: impl Into<String>) -> Result<Self, super::ToolError> {
+        let schema = ElicitationSchema::builder().build().map_err(super::ToolError::masked)?;
+        let params = ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message: message.into(),
+            requested_schema: schema,
+        };
+        Ok(Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params))))
+    }
+
+    /// Requests one input: a form, a sample of the client's model, or the client's roots.
+    pub fn request(key: impl Into<String>, request: InputRequest) -> Self {
+        Self(InputRequiredResult::from_input_requests(InputRequests::from([(key.into(), request)])))
+    }
+
+    /// Requests another input in the same round.
+    pub fn and(mut self, key: impl Into<String>, request: InputRequest) -> Self {
+        self.0.input_requests.get_or_insert_default().insert(key.into(), request);
+        self
+    }
+
+    /// Adds state that the client sends back with the input; see [`Context::request_state`]. The client can read the state
+    /// and send it more than once. It cannot change it, use it for another call, or use it after one hour. Several
+    /// replicas need a common key: [`Server::request_state_key`](crate::Server::request_state_key).
+    ///
+    /// [`Context::request_state`]: super::Context::request_state
+    pub fn state(mut self, state: impl Into<String>) -> Self {
+        self.0.request_state = Some(state.into());
+        self
+    }
+
+    pub(crate) fn into_result(self) -> InputRequiredResult {
+        self.0
+    }
+}
+
+/// Returns the capabilities that the requested input needs and that the client did not declare. Such input must not be
+/// requested (MCP 2026-07-28, Multi Round-Trip Requests).
+pub(crate) fn undeclared_capabilities(
+    input: &InputRequiredResult,
+    client: &ClientCapabilities,
+) -> Option<ClientCapabilities> {
+    // An empty `elicitation` declares forms.
+    let (forms, urls) = client
+        .elicitation
+        .as_ref()
+        .map_or((false, false), |can| (can.form.is_some() || can.url.is_none(), can.url.is_some()));
+    let mut missing = ClientCapabilities::default();
+    for request in input.input_requests.iter().flat_map(InputRequests::values) {
+        match request {
+            InputRequest::Elicitation(request) => match request.params {
+                ElicitRequestParams::UrlElicitationParams { .. } if !urls => {
+                    missing.elicitation.get_or_insert_default().url.get_or_insert_default();
+                }
+                ElicitRequestParams::FormElicitationParams { .. } if !forms => {
+                    missing.elicitation.get_or_insert_default().form.get_or_insert_default();
+                }
+                _ => {}
+            },
+            InputRequest::CreateMessage(_) if client.sampling.is_none() => {
+                missing.sampling.get_or_insert_default();
+            }
+            InputRequest::ListRoots(_) if client.roots.is_none() => {
+                missing.roots.get_or_insert_default();
+            }
+            _ => {}
+        }
+    }
+    (missing != ClientCapabilities::default()).then_some(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Returns the undeclared capabilities for one request to the user and one to the model.
+    fn missing(declared: Value) -> Option<Value> {
+        let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
+        let input = InputRequired::ask("user", "Sure?").ok().unwrap();
+        let input = input.and("model", serde_json::from_value(sample).unwrap()).into_result();
+        undeclared_capabilities(&input, &serde_json::from_value(declared).unwrap()).map(|missing| json!(missing))
+    }
+
+    #[test]
+    fn undeclared_capabilities_are_found() {
+        assert_eq!(missing(json!({ "elicitation": {}, "sampling": {} })), None);
+        assert_eq!(missing(json!({ "elicitation": {} })), Some(json!({ "sampling": {} })));
+        assert_eq!(missing(json!({})), Some(json!({ "elicitation": { "form": {} }, "sampling": {} })));
+        assert_eq!(
+            missing(json!({ "elicitation": { "url": {} }, "sampling": {} })),
+            Some(json!({ "elicitation": { "form": {} } }))
+        );
+    }
+}

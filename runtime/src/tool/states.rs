@@ -1,0 +1,56 @@
+//! Values that the server passes to tools by reference.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+};
+
+use super::Context;
+use crate::auth::Caller;
+
+/// Type of a server-provided parameter. Generated code creates one for each `&T` that a tool takes.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct StateType {
+    id: fn() -> TypeId,
+    name: fn() -> &'static str,
+}
+
+impl StateType {
+    /// The type `T`.
+    pub const fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>, name: std::any::type_name::<T> }
+    }
+
+    pub(crate) fn id(self) -> TypeId {
+        (self.id)()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        (self.name)()
+    }
+
+    /// Returns whether each call provides the value, so that the server needs no state of this type.
+    pub(crate) fn is_provided_by_call(self) -> bool {
+        [TypeId::of::<Caller>(), TypeId::of::<Context>()].contains(&self.id())
+    }
+}
+
+/// The values passed to [`Server::state`](crate::Server::state), one of each type.
+#[derive(Default)]
+pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+
+impl States {
+    /// Adds a value. Returns `false` if there was one of this type.
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, state: T) -> bool {
+        self.0.insert(TypeId::of::<T>(), Box::new(state)).is_none()
+    }
+
+    pub(crate) fn contains(&self, id: TypeId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+}

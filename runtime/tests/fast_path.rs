@@ -1,0 +1,386 @@
+//! What is answered without rmcp is what rmcp would have answered: a stream of requests (valid, nearly valid, hostile)
+//! goes through two servers that differ in nothing but the direct path, and status, headers and body are compared.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use http_body_util::BodyExt;
+use proptest::{prelude::*, sample::select, test_runner::TestRunner};
+use serde_json::{Value, json};
+use toolgate::{
+    auth::{Claims, StaticTokens},
+    guard::{Arguments, Denied, require_org_role},
+    prelude::*,
+};
+use tower::ServiceExt;
+use tracing_subscriber::{Layer, layer::SubscriberExt};
+
+/// The list of this test.
+pub static SCOPES: Scopes = Scopes::new(&["read", "write", "secret"]).implies("write", &["read"]);
+
+/// Say it again.
+#[tool(scopes = "read", read_only)]
+async fn echo(text: String, times: Option<u8>) -> Result<String, ToolError> {
+    match times {
+        Some(0) => Err(ToolError::new("zero times is nothing")),
+        times => Ok(text.repeat(times.unwrap_or(1).into())),
+    }
+}
+
+/// A structured result.
+#[derive(Serialize, JsonSchema)]
+struct Sum {
+    sum: i64,
+}
+
+/// Add.
+#[tool(scopes = "read")]
+async fn add(a: i32, b: i32) -> Json<Sum> {
+    Json(Sum { sum: i64::from(a) + i64::from(b) })
+}
+
+/// A structured result that is no object, which older revisions do not have.
+#[tool(scopes = "read", title = "Any value")]
+async fn any_value(value: Value) -> Json<Value> {
+    Json(value)
+}
+
+/// Whoever calls.
+#[tool(authenticated)]
+async fn whoami(caller: &Caller) -> String {
+    caller.user_id().unwrap_or("nobody").to_owned()
+}
+
+/// Only for some.
+#[tool(scopes("read", "secret"))]
+async fn secret() -> &'static str {
+    "the secret"
+}
+
+/// Asks for more in its body.
+#[tool(scopes = "read")]
+async fn deeper(deep: bool, caller: &Caller) -> Result<(), ToolError> {
+    if deep {
+        caller.require(scope!("secret"))?;
+    }
+    Ok(())
+}
+
+/// Needs the request around the call, so it is rmcp's.
+#[tool(scopes = "read")]
+async fn tools(context: &Context) -> String {
+    context.tools().collect::<Vec<_>>().join(" ")
+}
+
+/// Has an argument that a header repeats, so it is rmcp's too.
+#[tool(scopes = "read")]
+async fn regional(#[arg(header = "Region")] region: String) -> String {
+    region
+}
+
+async fn not_on_mondays(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
+    match arguments.as_object().get("day") {
+        Some(day) if day == "Monday" => Err(Denied::new("not on Mondays")),
+        _ => Ok(()),
+    }
+}
+
+/// Has a guard.
+#[tool(scopes = "read", guard = not_on_mondays)]
+async fn guarded(day: String) -> String {
+    day
+}
+
+/// Only owners see it.
+#[tool(authenticated, visible_to = require_org_role("Owner"))]
+async fn owners() -> Vec<String> {
+    vec!["a".to_owned(), "b".to_owned()]
+}
+
+const TOOLS: [&str; 13] = [
+    "echo",
+    "add",
+    "any_value",
+    "whoami",
+    "secret",
+    "deeper",
+    "tools",
+    "regional",
+    "guarded",
+    "owners",
+    "unknown",
+    "Echo",
+    "",
+];
+
+fn router(direct: bool, conceal: bool) -> Router {
+    let tokens = StaticTokens::new()
+        .token("reader", Claims::new().subject("reader").scopes(["read"]))
+        .token("writer", Claims::new().subject("writer").scopes(["write", "secret"]).organization("o", "Owner"))
+        .token("nobody", Claims::new());
+    let mut server = Server::new("differential", &SCOPES)
+        .server_url("http://127.0.0.1:8000")
+        .auth(tokens)
+        .deny(|tool| tool.name == "never")
+        .fast_path(direct);
+    if conceal {
+        server = server.conceal_forbidden_tools();
+    }
+    server.build().unwrap().into_router()
+}
+
+/// One request, as text and headers.
+#[derive(Clone, Debug)]
+struct Sent {
+    token: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+async fn send(router: &Router, sent: &Sent) -> (StatusCode, HeaderMap, String) {
+    let mut request = Request::post("/mcp")
+        .header("host", "127.0.0.1:8000")
+        .header("authorization", format!("Bearer {}", sent.token))
+        .header("content-type", "application/json");
+    for (name, value) in &sent.headers {
+        request = request.header(*name, value);
+    }
+    let request = request.body(Body::from(sent.body.clone())).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (mut parts, body) = response.into_parts();
+    // Of a body whose length is known either way, one of the two says so itself, and hyper for the other.
+    parts.headers.remove("content-length");
+    let body = body.collect().await.unwrap().to_bytes();
+    (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn meta(version: &str) -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": version,
+        "io.modelcontextprotocol/clientInfo": { "name": "differential", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    })
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[ -~é\u{1F600}]{0,8}".prop_map(Value::from),
+        Just(json!("Monday")),
+        Just(json!({ "a": [1, { "b": null }] })),
+        Just(json!([])),
+    ]
+}
+
+fn arguments() -> impl Strategy<Value = Option<Value>> {
+    let keys = select(vec!["text", "times", "a", "b", "value", "deep", "region", "day", "extra"]);
+    let fitting = select(vec![
+        json!({ "text": "hey" }),
+        json!({ "text": "h\u{e9}\"\\\n", "times": 2 }),
+        json!({ "text": "x", "times": 0 }),
+        json!({ "a": 1, "b": -2 }),
+        json!({ "value": [1, 2] }),
+        json!({ "value": { "a": null } }),
+        json!({ "deep": true }),
+        json!({ "deep": false }),
+        json!({ "region": "eu" }),
+        json!({ "day": "Monday" }),
+        json!({ "day": "Friday" }),
+        json!({}),
+    ]);
+    let random = prop::collection::btree_map(keys, value(), 0..4).prop_map(|map| json!(map));
+    prop_oneof![Just(None), fitting.prop_map(Some), random.prop_map(Some), value().prop_map(Some)]
+}
+
+fn id() -> impl Strategy<Value = Option<Value>> {
+    prop_oneof![
+        8 => (0..1000_u32).prop_map(|id| Some(id.into())),
+        2 => "[ -~é]{0,6}".prop_map(|id| Some(id.into())),
+        1 => value().prop_map(Some),
+        1 => Just(None),
+    ]
+}
+
+prop_compose! {
+    /// Mostly what a client sends, with a chance of everything else in each part.
+    fn request()(
+        token in select(vec!["reader", "writer", "nobody"]),
+        id in id(),
+        method in prop_oneof![8 => select(vec!["tools/call", "tools/list"]), 1 => select(vec!["ping", "initialize", "tools/Call", "server/discover", ""])],
+        name in prop_oneof![10 => select(TOOLS.to_vec()).prop_map(Value::from), 1 => value()],
+        arguments in arguments(),
+        version in prop_oneof![
+            4 => Just(Some("2026-07-28")), 3 => Just(Some("2025-11-25")), 1 => Just(Some("2025-06-18")),
+            1 => Just(None), 1 => Just(Some("1999-01-01")), 1 => Just(Some("2026-07-29")),
+        ],
+        meta_version in prop_oneof![8 => Just(None), 1 => Just(Some("2025-11-25")), 1 => Just(Some("2026-07-28"))],
+        meta_kind in 0..12_u8,
+        accept in prop_oneof![8 => Just("application/json, text/event-stream"), 1 => select(vec!["application/json,text/event-stream", "*/*", "application/json", ""])],
+        headers_agree in prop::bool::weighted(0.85),
+        extra in 0..20_u8,
+        jsonrpc in prop_oneof![15 => Just(json!("2.0")), 1 => value()],
+        mangle in 0..40_u8,
+    ) -> Sent {
+        let mut params = serde_json::Map::new();
+        if method != "tools/list" || extra == 1 {
+            params.insert("name".to_owned(), name.clone());
+        }
+        if let Some(arguments) = arguments && (method != "tools/list" || extra == 2) {
+            params.insert("arguments".to_owned(), arguments);
+        }
+        let modern = version == Some("2026-07-28");
+        match meta_kind {
+            0 => drop(params.insert("_meta".to_owned(), json!({ "progressToken": 7 }))),
+            1 => drop(params.insert("_meta".to_owned(), json!({ "progressToken": {} }))),
+            2 => drop(params.insert("_meta".to_owned(), json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28" }))),
+            3 => drop(params.insert("_meta".to_owned(), json!(7))),
+            4 => {}
+            _ if modern || meta_version.is_some() => {
+                let mut meta = meta(meta_version.unwrap_or("2026-07-28"));
+                match meta_kind {
+                    5 => meta["traceparent"] = json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+                    6 => meta["io.modelcontextprotocol/clientCapabilities"] = json!([]),
+                    7 => meta["io.modelcontextprotocol/clientInfo"] = json!({ "name": "x" }),
+                    8 => meta["io.modelcontextprotocol/clientCapabilities"] = json!({ "elicitation": {}, "roots": { "listChanged": true } }),
+                    _ => {}
+                }
+                params.insert("_meta".to_owned(), meta);
+            }
+            _ => {}
+        }
+        match extra {
+            3 => drop(params.insert("cursor".to_owned(), json!("x"))),
+            4 => drop(params.insert("task".to_owned(), json!({}))),
+            5 => drop(params.insert("inputResponses".to_owned(), json!({ "a": {} }))),
+            6 => drop(params.insert("requestState".to_owned(), json!("x"))),
+            _ => {}
+        }
+        let mut message = json!({ "jsonrpc": jsonrpc, "method": method });
+        if let Some(id) = id {
+            message["id"] = id;
+        }
+        match extra {
+            7 => message["params"] = json!([name.clone()]),
+            8 => message["params"] = json!(null),
+            9 => {}
+            10 => { message["params"] = params.into(); message["result"] = json!({}); }
+            11 => { message["params"] = params.into(); message["_extra"] = json!(1); }
+            _ => message["params"] = params.into(),
+        }
+        let mut headers = Vec::new();
+        if !accept.is_empty() {
+            headers.push(("accept", accept.to_owned()));
+        }
+        if let Some(version) = version {
+            headers.push(("mcp-protocol-version", version.to_owned()));
+        }
+        if modern {
+            headers.push(("mcp-method", if headers_agree { method.to_owned() } else { "tools/list".to_owned() }));
+            let header_name = if headers_agree { name.as_str().unwrap_or("echo") } else { "add" };
+            if method == "tools/call" && !header_name.is_empty() && header_name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                headers.push(("mcp-name", header_name.to_owned()));
+            }
+        }
+        match extra {
+            12 => headers.push(("mcp-param-region", "eu".to_owned())),
+            13 => headers.push(("mcp-session-id", "s".to_owned())),
+            14 => headers.push(("mcp-method", "tools/call".to_owned())),
+            15 => headers.push(("mcp-protocol-version", "2025-11-25".to_owned())),
+            _ => {}
+        }
+        let mut body = message.to_string();
+        match mangle {
+            0 => drop(body.pop()),
+            1 => body = body.replacen("\"params\"", "\"params\":{},\"params\"", 1),
+            2 => body = format!("[{body}]"),
+            3 => body = body.replace("name", "n\\u0061me"),
+            4 => body = format!(" \n{body}\t "),
+            5 => body = body.replacen("echo", "e\\u0063ho", 1),
+            6 => body.push('x'),
+            7 => body = body.replace("\"text\"", "\"text\":\"other\",\"text\""),
+            _ => {}
+        }
+        Sent { token, headers, body }
+    }
+}
+
+#[test]
+fn the_direct_path_answers_as_rmcp_does() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for conceal in [false, true] {
+        let (direct, through_rmcp) = {
+            let _guard = runtime.enter();
+            (router(true, conceal), router(false, conceal))
+        };
+        let mut runner =
+            TestRunner::new(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() });
+        runner
+            .run(&request(), |sent| {
+                let answers =
+                    runtime.block_on(async { (send(&direct, &sent).await, send(&through_rmcp, &sent).await) });
+                prop_assert_eq!(answers.0, answers.1);
+                Ok(())
+            })
+            .unwrap();
+    }
+}
+
+/// Counts what rmcp says about what it does.
+#[derive(Clone, Default)]
+struct RmcpEvents(Arc<AtomicUsize>);
+
+impl<S: tracing::Subscriber> Layer<S> for RmcpEvents {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if event.metadata().target().starts_with("rmcp") {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Without this, the comparison above could be one of rmcp with itself.
+#[tokio::test]
+async fn the_usual_requests_do_not_reach_rmcp() {
+    let events = RmcpEvents::default();
+    let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
+    let (direct, through_rmcp) = (router(true, false), router(false, false));
+    for (version, meta) in [("2025-11-25", None), ("2026-07-28", Some(meta("2026-07-28")))] {
+        for method in ["tools/list", "tools/call"] {
+            let mut params = json!({});
+            if method == "tools/call" {
+                params = json!({ "name": "echo", "arguments": { "text": "hey" } });
+            }
+            if let Some(meta) = &meta {
+                params["_meta"] = meta.clone();
+            }
+            let mut headers = vec![
+                ("accept", "application/json, text/event-stream".to_owned()),
+                ("mcp-protocol-version", version.to_owned()),
+                ("mcp-method", method.to_owned()),
+            ];
+            if method == "tools/call" {
+                headers.push(("mcp-name", "echo".to_owned()));
+            }
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+            let sent = Sent { token: "reader", headers, body };
+
+            events.0.store(0, Ordering::SeqCst);
+            let (status, _, answer) = send(&direct, &sent).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            assert_eq!(events.0.load(Ordering::SeqCst), 0, "{version} {method}");
+            assert_eq!(send(&through_rmcp, &sent).await.2, answer);
+            assert!(events.0.load(Ordering::SeqCst) > 0, "rmcp says something when it sees a request");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Tools that the conformance suite calls. Its scenarios define their names and results.
+
+mod content;
+mod input;
+mod notifications;
+mod schema;

@@ -1,0 +1,268 @@
+// Checks the pages of the development tenant in Chromium, in a desktop and a phone window. Prints one line of JSON per
+// check and writes screenshots.
+//
+//   node check_pages.mjs AUTH_URL RESOURCE SCREENSHOT_FOLDER
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { DESKTOP, launch, PHONE } from './launch.mjs';
+import { OAuthClient } from './oauth_client.mjs';
+
+const [authUrl, resource, screenshotFolder] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const TIMEOUT = 10_000; // milliseconds
+const HR = /Harriet/;
+const ENGINEERING = /Edda/;
+const HR_SCOPES = ['employees:read:private', 'employees:read:public', 'payroll:read:all'];
+
+// Texts of the tenant's pages, from dev-tenant/templates/ and dev-tenant/src/http/.
+const TEXT = {
+  banner: 'Development tenant',
+  consentHeading: /^Allow /,
+  allow: 'Allow',
+  deny: 'Deny',
+  denyOnly: 'Back to the application',
+  unavailableScopes: 'Asked for, but not yours to allow',
+  changeUser: 'Choose somebody else',
+  alreadyAnswered: 'You have answered this already',
+  answerAgain: 'Answer once more',
+  outdatedForm: 'This form is out of date',
+  invalidRequest: 'This request cannot be answered',
+};
+
+const browser = await launch();
+const application = await OAuthClient.register(authUrl, resource, 'Sample application');
+let scenarioName;
+
+function check(name, passed, detail) {
+  console.log(JSON.stringify({ name: `${scenarioName}: ${name}`, passed: Boolean(passed), detail }));
+}
+
+function equal(name, actual, expected) {
+  check(name, JSON.stringify(actual) === JSON.stringify(expected), { actual, expected });
+}
+
+/** Runs the steps in a new browser context. `expectedStatus` is an HTTP error that the console may report. */
+async function scenario(name, contextOptions, steps, expectedStatus = null) {
+  scenarioName = name;
+  const context = await browser.newContext({ viewport: DESKTOP, ...contextOptions });
+  context.setDefaultTimeout(TIMEOUT);
+  const page = await context.newPage();
+  const errors = [];
+  page.on('console', (message) => {
+    const text = message.text();
+    if (message.type() === 'error' && !text.includes(`status of ${expectedStatus}`)) errors.push(text);
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  const allowedHosts = new Set([new URL(authUrl).host, new URL(application.redirectUri).host]);
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (!allowedHosts.has(url.host)) errors.push(`request to another host: ${url.origin}`);
+  });
+  application.responses = [];
+  try {
+    await steps(page);
+    equal('the browser reports no errors', errors, []);
+  } catch (error) {
+    await page.screenshot({ path: join(screenshotFolder, 'failure.png'), fullPage: true }).catch(() => {});
+    check('completes without an exception', false, `${error.stack}\n${errors.join('\n')}`);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Takes a screenshot of a page and checks its layout, its accessibility and its banner. */
+async function checkPage(page, name) {
+  await page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage: true });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  check(`${name} is not wider than the window`, overflow <= 0, `${overflow} pixels too wide`);
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  const found = violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`);
+  equal(`${name} has no axe violations`, found, []);
+  const text = await page.locator('body').innerText();
+  check(`${name} names the development tenant`, text.includes(TEXT.banner), text);
+}
+
+const button = (page, name) => page.getByRole('button', { name });
+const heading = (page, name) => page.getByRole('heading', { name });
+const redirected = (page) => page.waitForURL((url) => url.href.startsWith(application.redirectUri));
+
+/** Chooses a user on the login page by their name. */
+async function logIn(page, user) {
+  await button(page, user).click();
+  await heading(page, TEXT.consentHeading).waitFor();
+}
+
+for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+  await scenario(`${device}, HR allows`, { viewport }, async (page) => {
+    await page.goto(application.authorizationUrl());
+    await checkPage(page, `${device}-login`);
+    await logIn(page, HR);
+    await checkPage(page, `${device}-consent-hr`);
+    await button(page, TEXT.allow).click();
+    await redirected(page);
+    const [response] = application.responses;
+    equal('the response has the state of the request', response.state, application.state);
+    equal('the token has the scopes of HR', await application.grantedScopes(), HR_SCOPES);
+  });
+
+  await scenario(`${device}, Engineering holds some of the requested scopes`, { viewport }, async (page) => {
+    const scopes = ['code:read:repositories', 'employees:read:public', 'payroll:read:all'];
+    await page.goto(application.authorizationUrl(scopes));
+    await logIn(page, ENGINEERING);
+    await checkPage(page, `${device}-consent-engineering-some`);
+    equal('an unavailable scope has no checkbox', await page.locator('input[value="payroll:read:all"]').count(), 0);
+    const unavailable = page.getByRole('region', { name: TEXT.unavailableScopes });
+    check('the unavailable scope is shown', await unavailable.getByText('payroll:read:all').isVisible());
+    await button(page, TEXT.allow).click();
+    await redirected(page);
+    equal('the token has the other scopes', await application.grantedScopes(), scopes.slice(0, 2));
+  });
+
+  await scenario(`${device}, Engineering holds none of the requested scopes`, { viewport }, async (page) => {
+    await page.goto(application.authorizationUrl(['payroll:read:all']));
+    await logIn(page, ENGINEERING);
+    await checkPage(page, `${device}-consent-engineering-none`);
+    equal('there is no button to allow', await button(page, TEXT.allow).count(), 0);
+    await button(page, TEXT.denyOnly).click();
+    await redirected(page);
+    equal('the application receives access_denied', application.responses.at(-1).error, 'access_denied');
+  });
+
+  await scenario(`${device}, back button after the redirect`, { viewport }, async (page) => {
+    await page.goto(application.authorizationUrl());
+    await logIn(page, HR);
+    await button(page, TEXT.allow).click();
+    await redirected(page);
+    equal('the code is valid', await application.grantedScopes(), HR_SCOPES);
+    await page.goBack();
+    // If the browser shows the form again, submit it again.
+    if (await button(page, TEXT.allow).isVisible()) await button(page, TEXT.allow).click();
+    await heading(page, TEXT.alreadyAnswered).waitFor();
+    await checkPage(page, `${device}-already-answered`);
+    equal('the application receives no second response', application.responses.length, 1);
+    await page.getByRole('link', { name: TEXT.answerAgain }).click();
+    await button(page, TEXT.allow).click();
+    await redirected(page);
+    equal('a second consent issues another code', await application.grantedScopes(), HR_SCOPES);
+  });
+
+  await scenario(`${device}, administration`, { viewport }, async (page) => {
+    await page.goto(`${authUrl}/admin`);
+    await checkPage(page, `${device}-admin`);
+  });
+}
+
+await scenario('deny', {}, async (page) => {
+  await page.goto(application.authorizationUrl());
+  await logIn(page, HR);
+  await button(page, TEXT.deny).click();
+  await redirected(page);
+  const [response] = application.responses;
+  const expected = ['access_denied', application.state];
+  equal('the application receives access_denied', [response.error, response.state], expected);
+  equal('the application receives no code', response.code, undefined);
+});
+
+await scenario('double click', {}, async (page) => {
+  await page.goto(application.authorizationUrl());
+  await logIn(page, HR);
+  await button(page, TEXT.allow).dblclick({ noWaitAfter: true });
+  await redirected(page);
+  equal('one code is issued', new Set(application.responses.map((response) => response.code)).size, 1);
+  equal('the code is valid', await application.grantedScopes(), HR_SCOPES);
+});
+
+await scenario('form submitted twice concurrently', {}, async (page) => {
+  await page.goto(application.authorizationUrl());
+  await logIn(page, HR);
+  const fields = await page.locator('form').evaluate((form) => [...new FormData(form)]);
+  const body = new URLSearchParams([...fields, ['decision', 'allow']]).toString();
+  const post = () =>
+    page.request.post(`${authUrl}/oauth/2.1/consent`, {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      data: body,
+      maxRedirects: 0,
+    });
+  const responses = await Promise.all([post(), post()]);
+  equal('both responses redirect', responses.map((response) => response.status()), [303, 303]);
+  const locations = new Set(responses.map((response) => response.headers().location));
+  equal('both responses have the same code', locations.size, 1);
+  application.responses.push(Object.fromEntries(new URL([...locations][0]).searchParams));
+  equal('the code is valid', await application.grantedScopes(), HR_SCOPES);
+});
+
+await scenario('change of user', {}, async (page) => {
+  await page.goto(application.authorizationUrl());
+  await logIn(page, HR);
+  // The login page and the consent page have the same URL, so this returns to the consent page.
+  await page.goBack();
+  await page.getByRole('link', { name: TEXT.changeUser }).click();
+  await logIn(page, ENGINEERING);
+  check('the consent page names the new user', await page.getByText('Edda (sample, Engineering)').isVisible());
+  await button(page, TEXT.allow).click();
+  await redirected(page);
+  const scopes = ['analytics:read:all', 'code:read:repositories', 'employees:read:public', 'ticket:read:all'];
+  equal('the token has the scopes of the new user', await application.grantedScopes(), scopes);
+});
+
+await scenario('consent form of an earlier user', {}, async (page) => {
+  await page.goto(application.authorizationUrl());
+  await logIn(page, HR);
+  const otherWindow = await page.context().newPage();
+  await otherWindow.goto(application.authorizationUrl(null, { prompt: 'login' }));
+  await logIn(otherWindow, ENGINEERING);
+  await button(page, TEXT.allow).click();
+  await heading(page, TEXT.outdatedForm).waitFor();
+  await checkPage(page, 'desktop-outdated-form');
+  equal('the application receives no response', application.responses, []);
+}, 403);
+
+await scenario('keyboard without JavaScript', { javaScriptEnabled: false }, async (page) => {
+  await page.goto(application.authorizationUrl());
+  await tabTo(page, HR);
+  await page.keyboard.press('Enter');
+  await heading(page, TEXT.consentHeading).waitFor();
+  await tabTo(page, /payroll:read:all/);
+  await page.keyboard.press('Space');
+  await page.screenshot({ path: join(screenshotFolder, 'desktop-keyboard.png'), fullPage: true });
+  await tabTo(page, new RegExp(`^${TEXT.allow}$`));
+  await page.keyboard.press('Enter');
+  await redirected(page);
+  equal('an unchecked scope is not granted', await application.grantedScopes(), HR_SCOPES.slice(0, 2));
+});
+
+await scenario('second authorization of a logged-in user', { colorScheme: 'dark' }, async (page) => {
+  await page.goto(application.authorizationUrl());
+  await checkPage(page, 'desktop-dark-login');
+  await logIn(page, HR);
+  await page.goto(application.authorizationUrl(['employees:read:public', 'finance:read:revenue']));
+  await heading(page, TEXT.consentHeading).waitFor();
+  await checkPage(page, 'desktop-dark-consent');
+  check('the login page is skipped', await page.getByText('Harriet (sample, HR)').isVisible());
+});
+
+await scenario('unregistered redirect URI', {}, async (page) => {
+  await page.goto(application.authorizationUrl(null, { redirect_uri: 'http://127.0.0.1:1/unregistered' }));
+  await heading(page, TEXT.invalidRequest).waitFor();
+  await checkPage(page, 'desktop-invalid-request');
+}, 400);
+
+/** Presses the Tab key until the focused element has this text. */
+async function tabTo(page, text) {
+  for (let presses = 0; presses < 40; presses += 1) {
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluate(() => {
+      const element = document.activeElement;
+      return (element.labels?.[0] ?? element).innerText ?? '';
+    });
+    if (text.test(focused.trim())) return;
+  }
+  throw new Error(`the Tab key does not reach ${text}`);
+}
+
+application.close();
+await browser.close();

@@ -1,0 +1,37 @@
+"""Chromium as the browser of a client, and on every page of the development tenant."""
+
+import json
+from dataclasses import replace
+
+from . import sample_company as company
+from .clients import ClientSession, clients_under_test
+from .processes import LOG_TAIL, run_command
+from .servers import InternalServer
+
+TIMEOUT = 240  # seconds
+
+
+def run(report, paths):
+    with InternalServer(paths, "chromium-server") as server:
+        with report.group("fastmcp"):
+            check_login_with_chromium(report, paths, server)
+        with report.group("pages"):
+            check_pages(report, paths, server)
+
+
+def check_login_with_chromium(report, paths, server):
+    client = replace(clients_under_test(paths)["fastmcp"], browser=paths.interop / "chromium/open_browser")
+    with ClientSession(paths, client, server.url, paths.scratch / "chromium" / "fastmcp") as session:
+        session.browser.set_user(company.USER_IDS["HR"])
+        connected = session.connect()
+        report.check("logs in through Chromium", connected["ok"], connected)
+        report.equal("lists the tools of HR", session.list_tools(), company.tools_for(company.ROLE_SCOPES["HR"]))
+
+
+def check_pages(report, paths, server):
+    script = paths.node_command("chromium/check_pages.mjs")
+    finished = run_command([*script, server.auth_url, server.url, paths.artifacts], TIMEOUT)
+    for line in finished.stdout.splitlines():
+        check = json.loads(line)
+        report.check(check["name"], check["passed"], check.get("detail"))
+    report.check("the page checks run to their end", finished.returncode == 0, finished.stderr[-LOG_TAIL:])

@@ -1,0 +1,99 @@
+"""The clients under test, and the protocol between this suite and the program that wraps each client.
+
+The suite starts the program with the MCP URL as its argument, and writes one JSON command per line to its standard
+input. The program answers each command with one line of JSON on its standard output:
+
+| command | response |
+|---|---|
+| `{"command": "connect"}` | `{"ok": true, "protocol_version": "2025-11-25"}` |
+| `{"command": "list"}` | `{"ok": true, "tools": ["whoami"]}` |
+| `{"command": "call", "tool": "whoami", "arguments": {}}` | `{"ok": true, "content": {..}}` |
+
+The response to a command that fails is `{"ok": false, "error": "the client's error message"}`.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .browser_driver import BrowserDriver
+from .processes import JsonLinesProcess, environment
+
+COMMAND_TIMEOUT = 60  # seconds; one command may include a whole login
+LEGACY, MODERN = "2025-11-25", "2026-07-28"
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client and its measured behavior, which README.md describes."""
+
+    name: str
+    command: tuple
+    # Protocol revision that the client negotiates with the server.
+    protocol_version: str
+    # Whether the client sends the user to the browser again after `insufficient_scope`.
+    steps_up: bool = True
+    # Scopes that the client requests in a step-up: "all" scopes of the server, the scopes that were granted and those
+    # of the challenge ("granted+challenge"), or only those of the "challenge".
+    step_up_scopes: str = "granted+challenge"
+    # Whether the client rejects authorization server metadata that names another issuer.
+    checks_issuer: bool = True
+    # Browser command. The default is `scripted_browser.py`.
+    browser: Path | None = None
+    # Options of the program that wraps the client.
+    options: dict = field(default_factory=dict)
+
+
+def clients_under_test(paths):
+    """Returns every client under test by name."""
+    fastmcp = (paths.python, paths.interop / "clients/fastmcp_client.py")
+    sdk_v1 = paths.node_command("clients/sdk_v1.mjs")
+    sdk_v2 = paths.node_command("clients/sdk_v2.mjs")
+    rmcp = (paths.binaries / "toolgate-interop-rmcp",)
+    no_refresh, modern = {"discardRefreshTokens": True}, {"versionNegotiation": "auto"}
+    clients = [
+        Client("fastmcp", fastmcp, MODERN, step_up_scopes="all"),
+        Client("sdk-v1", sdk_v1, LEGACY, steps_up=False, checks_issuer=False),
+        Client(
+            "sdk-v1-no-refresh", sdk_v1, LEGACY, step_up_scopes="challenge", checks_issuer=False, options=no_refresh
+        ),
+        Client("sdk-v2", sdk_v2, LEGACY),
+        Client("sdk-v2-modern", sdk_v2, MODERN, options=modern),
+        Client("rmcp", rmcp, LEGACY),
+        Client("rmcp-modern", rmcp, MODERN, options=modern),
+    ]
+    return {client.name: client for client in clients}
+
+
+class ClientSession:
+    """A new installation of a client, without a registration, a token or a cookie."""
+
+    def __init__(self, paths, client, url, folder):
+        self.browser = BrowserDriver(folder)
+        env = environment(
+            BROWSER=client.browser or paths.interop / "scripted_browser.py",
+            INTEROP_BROWSER_FOLDER=folder,
+            INTEROP_OPTIONS=json.dumps(client.options),
+        )
+        self._process = JsonLinesProcess([*client.command, url], folder / "client.log", env)
+
+    def connect(self):
+        return self._process.request({"command": "connect"}, COMMAND_TIMEOUT)
+
+    def list_tools(self):
+        """Returns the names of the listed tools, or `None` if the client reports an error."""
+        return self._process.request({"command": "list"}, COMMAND_TIMEOUT).get("tools")
+
+    def call(self, tool, arguments):
+        return self._process.request({"command": "call", "tool": tool, "arguments": arguments}, COMMAND_TIMEOUT)
+
+    def whoami(self):
+        """Returns the content of the `whoami` tool's result, which is empty if the call failed."""
+        return self.call("whoami", {}).get("content") or {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._process.__exit__(*exception)
+        self.browser.close()

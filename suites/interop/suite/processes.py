@@ -1,0 +1,115 @@
+"""Child processes that are stopped when their `with` block ends."""
+
+import json
+import os
+import queue
+import re
+import subprocess
+import threading
+import time
+
+START_TIMEOUT = 60  # seconds
+STOP_TIMEOUT = 10  # seconds
+LOG_TAIL = 2000  # characters of a log file that an error shows
+
+
+def environment(**extra):
+    """Returns the environment for a child process: no server settings, and no proxy for loopback addresses."""
+    prefixes = ("PROPELAUTH_", "TOOLGATE_")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
+    for name in ("SERVER_URL", "BIND_ADDR", "TENANT_BIND_ADDR", "RUST_LOG"):
+        env.pop(name, None)
+    loopback = "127.0.0.1,localhost"
+    return {**env, "NO_PROXY": loopback, "no_proxy": loopback, **{key: str(value) for key, value in extra.items()}}
+
+
+def run_command(command, timeout, env=None, **options):
+    """Runs a command to its end, without standard input, and returns its captured output."""
+    return subprocess.run(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=env or environment(),
+        timeout=timeout,
+        **options,
+    )
+
+
+class Process:
+    """A child process whose standard error goes to a log file."""
+
+    def __init__(self, command, log, env, **streams):
+        self.log = log
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as stderr:
+            self.process = subprocess.Popen([str(part) for part in command], stderr=stderr, env=env, **streams)
+
+    def log_tail(self):
+        return self.log.read_text()[-LOG_TAIL:]
+
+    def request_stop(self):
+        self.process.terminate()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.request_stop()
+        try:
+            self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Server(Process):
+    """A server process whose standard output goes to a file."""
+
+    def __init__(self, command, log, env):
+        self.out = log.with_suffix(".out")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with self.out.open("wb") as stdout:
+            super().__init__(command, log, env, stdin=subprocess.DEVNULL, stdout=stdout)
+
+    def wait_for_output(self, pattern):
+        """Waits until the standard output matches the regular expression, and returns the match."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if match := re.search(pattern, self.out.read_text(), re.MULTILINE):
+                return match
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise RuntimeError(f"{self.process.args[0]} did not print {pattern!r}:\n{self.log_tail()}")
+
+
+class JsonLinesProcess(Process):
+    """A process that reads JSON commands from standard input and answers each with one line of JSON."""
+
+    def __init__(self, command, log, env):
+        super().__init__(
+            command, log, env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self._lines = queue.Queue()
+        threading.Thread(target=self._read_lines, daemon=True).start()
+
+    def _read_lines(self):
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def request(self, command, timeout):
+        """Sends one command and returns its response."""
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        try:
+            line = self._lines.get(timeout=timeout)
+        except queue.Empty:
+            raise RuntimeError(f"no response to {command} within {timeout} s; see {self.log}") from None
+        if line is None:
+            raise RuntimeError(f"the process exited without a response to {command}: {self.log_tail()}")
+        return json.loads(line)
+
+    def request_stop(self):
+        self.process.stdin.close()
