@@ -4,7 +4,7 @@
 
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use toolgate::__bench::{Refusal, Tokens, bearer};
+use toolgate::__bench::{Rejection, Tokens, bearer};
 use toolgate_micro::{AcceptAll, decision, list, names};
 
 #[global_allocator]
@@ -61,8 +61,8 @@ fn cache_hit(bencher: Bencher<'_, '_>, tokens: usize) {
 /// Creates the response to a call without the scope.
 #[divan::bench(sample_size = 1000)]
 fn challenge(bencher: Bencher<'_, '_>) {
-    let rejections = Refusal::new("https://mcp.example.com/.well-known/oauth-protected-resource/mcp");
-    bencher.bench_local(|| rejections.insufficient_scope(black_box("area000:records:read")));
+    let rejection = Rejection::new("https://mcp.example.com/.well-known/oauth-protected-resource/mcp");
+    bencher.bench_local(|| rejection.insufficient_scope(black_box("area000:records:read")));
 }
 
 fn token(number: usize) -> toolgate::auth::BearerToken {
