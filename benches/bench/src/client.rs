@@ -35,8 +35,8 @@ impl Run {
 pub(crate) enum Pace {
     /// Each connection sends its next request when the response to the last one is complete.
     Closed,
-    /// Requests per second, sent in bursts one millisecond apart. A request that finds no free connection waits, and its
-    /// latency includes the wait.
+    /// Requests per second, sent in bursts one millisecond apart. A request that finds no free connection waits, and
+    /// its latency includes the wait.
     PerSecond(f64),
 }
 

@@ -32,8 +32,8 @@ struct Axis {
 }
 
 impl Axis {
-    /// Returns ticks for the numbers, at 1, 2 and 5 times the powers of ten, or only at the powers of ten if those would be
-    /// more than eight. They span at least a factor of three, so that noise does not look like a slope.
+    /// Returns ticks for the numbers, at 1, 2 and 5 times the powers of ten, or only at the powers of ten if those would
+    /// be more than eight. They span at least a factor of three, so that noise does not look like a slope.
     fn round_ticks(numbers: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
         let low = numbers.clone().fold(f64::INFINITY, f64::min);
         let high = numbers.fold(0.0, f64::max).max(low * 3.0);

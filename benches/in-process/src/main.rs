@@ -1,5 +1,5 @@
-//! Sends requests to a server in one thread, without a socket: `toolgate-in-process SERVER KIND REVISION TOOLS REQUESTS`.
-//! The script `benches/instructions` counts the instructions of [`measured_response`].
+//! Sends requests to a server in one thread, without a socket:
+//! `toolgate-in-process SERVER KIND REVISION TOOLS REQUESTS`. The script `benches/instructions` counts the instructions of [`measured_response`].
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Tools of the servers under test. Build scripts generate them for each library, so that all servers list the same names,
-//! descriptions and arguments, and return the same results.
+//! Tools of the servers under test. Build scripts generate them for each library, so that all servers list the same
+//! names, descriptions and arguments, and return the same results.
 
 pub mod rmcp;
 pub mod toolgate;
@@ -86,14 +86,14 @@ pub fn struct_name(tool: &Tool) -> String {
     name
 }
 
-/// Number of digits of a request id. It is fixed, so that all requests and all responses of a kind have the same length.
+/// Number of digits of each request id, which makes all requests and all responses of a kind equally long.
 pub const ID_DIGITS: usize = 7;
 
 /// First request id of a run.
 pub const FIRST_ID: u32 = 1_000_000;
 
-/// Returns a token of realistic length. It encodes its scopes for the introspection endpoint: those of `all` tools, those of
-/// every second tool (`half`), or that of the first tool (`cold`).
+/// Returns a token of realistic length. It encodes its scopes for the introspection endpoint: those of `all` tools,
+/// those of every second tool (`half`), or that of the first tool (`cold`).
 #[must_use]
 pub fn token(grant: &str, tools: usize, number: u32) -> String {
     format!("{grant}-{tools:03}-{number}-Zm9yIGEgYmVuY2htYXJrIG9ubHksIG5vdCBhIHNlY3JldA")
@@ -113,8 +113,8 @@ pub fn granted(token: &str) -> Option<Vec<String>> {
     })
 }
 
-/// Returns the tokens that are used for more than one request, with their scopes. They are the cache of the servers whose
-/// library leaves introspection to the application.
+/// Returns the tokens that are used for more than one request, with their scopes. They are the cache of the servers
+/// whose library leaves introspection to the application.
 #[must_use]
 pub fn warm_tokens(tools: usize) -> Vec<(String, Vec<String>)> {
     ["all", "half"]

@@ -1,7 +1,7 @@
 //! Cost of HTTP alone: `server-floor ADDRESS DIRECTORY`.
 //!
-//! Responds with a recorded response of another server, in which it replaces the id: the file `call` in the directory if
-//! the body contains `tools/call`, and `list` otherwise. It parses nothing, so no MCP server on axum can be faster.
+//! Responds with a recorded response of another server, in which it replaces the id: the file `call` in the directory
+//! if the body contains `tools/call`, and `list` otherwise. It parses nothing, so no MCP server on axum can be faster.
 
 use std::{net::SocketAddr, sync::Arc};
 

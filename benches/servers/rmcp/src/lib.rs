@@ -1,7 +1,7 @@
 //! Server under test, in the macros of rmcp, stateless and without authentication.
 //!
-//! By default, the macros of rmcp build the router of all tools for each list and each call. With `shared`, the process has
-//! one router, which the macros support with `#[tool_handler(router = ..)]`.
+//! By default, the macros of rmcp build the router of all tools for each list and each call. With `shared`, the process
+//! has one router, which the macros support with `#[tool_handler(router = ..)]`.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Server under test, in tower-mcp: `server-tower-mcp ADDRESS TOOLS AUTH_URL`.
 //!
 //! tower-mcp validates JWTs and leaves introspection to the application. Here the application has all introspection
-//! responses cached, so it sends no request and checks no signature. A policy of tower-mcp checks the scope of each call,
-//! and a filter checks the scope of each listed tool.
+//! responses cached, so it sends no request and checks no signature. A policy of tower-mcp checks the scope of each
+//! call, and a filter checks the scope of each listed tool.
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 

@@ -1,7 +1,8 @@
 //! Server under test, in turbomcp: `server-turbomcp ADDRESS TOOLS AUTH_URL`.
 //!
 //! turbomcp validates JWTs and leaves introspection to the application. Here the application has all introspection
-//! responses cached, so it sends no request and checks no signature. The visibility policy of turbomcp filters by scope.
+//! responses cached, so it sends no request and checks no signature. The visibility policy of turbomcp filters by
+//! scope.
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
