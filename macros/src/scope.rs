@@ -105,5 +105,5 @@ fn list(runtime: &RuntimePath, named: Option<&Path>, span: Span) -> TokenStream 
 
 /// The value of a scope that [`checks`] checks.
 pub(crate) fn checked_scope(runtime: &RuntimePath, name: &LitStr) -> TokenStream {
-    quote!(#runtime::__private::checked_beside(#name))
+    quote!(#runtime::__private::checked_scope(#name))
 }

@@ -1,4 +1,4 @@
-//! Parts of the inside, for `benches/` to measure. Not for anybody else: it changes without notice.
+//! Internals that `benches/` measures. They change without notice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,16 +17,18 @@ use crate::{
     tool::States,
 };
 
-/// The tools of a list, and one caller.
+/// Authorization decisions for one caller and the tools of a list.
 pub struct Decision {
     registry: ToolRegistry,
     caller: Arc<Caller>,
 }
 
 impl Decision {
+    /// Registers the tools of `scopes` and creates a caller with the scopes in `granted`.
+    ///
     /// # Errors
     ///
-    /// What a server of these tools would not be built for.
+    /// The problems of the tools.
     pub fn new(scopes: &'static Scopes, granted: &[&str]) -> Result<Self, Vec<BuildProblem>> {
         let index = Arc::new(ScopeIndex::new([scopes]));
         let registry = ToolRegistry::new(RegistryConfig {
@@ -42,12 +44,12 @@ impl Decision {
         Ok(Self { registry, caller: Arc::new(Caller::new(&claims, index)) })
     }
 
-    /// Whether the caller may call this tool. Why not is worked out after the decision, for whoever is told.
+    /// Returns whether the caller may call this tool. Computing the missing scopes is not included.
     pub fn decide(&self, tool: &str) -> bool {
         self.registry.get(tool).is_some_and(|tool| self.registry.allows(tool, &self.caller))
     }
 
-    /// How many tools the caller may call.
+    /// Returns the number of tools that the caller may call.
     pub fn visible(&self) -> usize {
         self.registry.visible_to(&self.caller).count()
     }
@@ -58,27 +60,27 @@ pub fn bearer(headers: &HeaderMap) -> Option<BearerToken> {
     BearerToken::from_headers(headers).ok()
 }
 
-/// The refusals of a server.
+/// Responses to rejected requests.
 pub struct Rejection(RejectionResponder);
 
 impl Rejection {
-    /// `resource_metadata` is the address of the protected resource metadata.
+    /// `resource_metadata` is the URL of the protected resource metadata.
     pub fn new(resource_metadata: &str) -> Self {
         Self(RejectionResponder::new(resource_metadata, &[]))
     }
 
-    /// The answer to a call that needs this scope and does not have it, with its challenge.
+    /// Returns the response to a call that lacks this scope, with its challenge.
     pub fn insufficient_scope(&self, scope: &'static str) -> Response<Body> {
         let missing_scopes = MissingScopes { required: vec![scope], missing: vec![scope] };
         self.0.step_up(&missing_scopes, "1")
     }
 }
 
-/// What is known of tokens.
+/// Token cache in front of a validator.
 pub struct Tokens(Authenticator);
 
 impl Tokens {
-    /// Remembers up to so many tokens, whatever they weigh.
+    /// Caches up to `max_tokens` tokens of up to 1 MiB each.
     pub fn new(validator: impl TokenValidator, scopes: &'static Scopes, max_tokens: u64) -> Self {
         let config = TokenCacheConfig {
             ttl: Some(Duration::from_secs(86_400)),
@@ -95,7 +97,7 @@ impl Tokens {
         ))
     }
 
-    /// Whether the token is good, from memory if it is there.
+    /// Returns whether the token is valid. Uses the cached response if there is one.
     pub async fn authenticate(&self, token: &BearerToken) -> bool {
         self.0.authenticate(token).await.is_ok()
     }

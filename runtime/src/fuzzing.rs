@@ -1,5 +1,6 @@
-//! What reads bytes of others, for `fuzz/` and for the smoke run on stable. Each function panics when what must hold
-//! of any input does not. Not for anybody else: it changes without notice.
+//! Fuzz targets, for `fuzz/` and for the smoke test on stable. They change without notice.
+//!
+//! Each target parses untrusted bytes and panics if a property is violated that must hold for every input.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
@@ -9,10 +10,10 @@ pub use crate::{
     propelauth::fuzzing::{introspection, webhook},
 };
 
-/// A target's name, and the target.
+/// Name and function of a target.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every target.
+/// All targets.
 pub const TARGETS: [Target; 5] = [
     ("bearer", bearer),
     ("challenge", challenge),
@@ -21,11 +22,11 @@ pub const TARGETS: [Target; 5] = [
     ("webhook", webhook),
 ];
 
-/// The `Authorization` headers of a request, one a line.
+/// Reads the bearer token of a request. Each line is an `Authorization` header.
 ///
 /// # Panics
 ///
-/// When something is taken for a token that is none.
+/// An invalid token is accepted, or an error does not match the headers.
 pub fn bearer(input: &[u8]) {
     let mut headers = HeaderMap::new();
     for line in input.split(|&byte| byte == b'\n') {

@@ -1,4 +1,4 @@
-//! What generated code names. Not for anybody else: it changes without notice.
+//! Items that generated code uses. They are not part of the public API and change without notice.
 
 pub use inventory;
 pub use schemars;
@@ -14,26 +14,26 @@ pub use crate::{
     tool::{BodyFuture, Invocation, ParameterSchemas, StateType, ToolDescriptor},
 };
 
-/// The scope that is checked right beside: generated code writes a constant `scope(LIST, name)` for each of these. Were
-/// the checked constant used itself, the compiler would report a misspelt scope once more for everything that uses it.
-pub const fn checked_beside(name: &'static str) -> Scope {
+/// Returns a scope that a separate constant `scope(LIST, name)` checks. If generated code used that constant as the
+/// value, the compiler would report a misspelt scope again at each use.
+pub const fn checked_scope(name: &'static str) -> Scope {
     scope(&missing::SCOPES, name)
 }
 
-/// What generated code asks of the type of an argument: schema and value in one trait, so that what is missing is
-/// reported once.
+/// Type of an argument: its schema and its value. They are one trait, so that a missing implementation is one compile
+/// error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a tool",
-    label = "arguments come from JSON",
+    label = "arguments are deserialized from JSON",
     note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: write \
             `#[derive(Deserialize, JsonSchema)]` on its type",
-    note = "what the server hands in is taken by reference: `&{Self}`"
+    note = "if the server provides this value, take it by reference: `&{Self}`"
 )]
 pub trait Parameter: Sized {
-    /// Adds the schema of this argument.
+    /// Adds the schema of the argument.
     fn describe<'a>(schemas: ParameterSchemas<'a>, name: &str, description: &str) -> ParameterSchemas<'a>;
 
-    /// Takes this argument out of the call's.
+    /// Deserializes the argument of a call.
     fn take(invocation: &mut Invocation<'_>, name: &str) -> Result<Self, ToolError>;
 }
 
@@ -47,12 +47,13 @@ impl<T: serde::de::DeserializeOwned + JsonSchema> Parameter for T {
     }
 }
 
-/// Begins a body: `read` takes the arguments and calls the author's function.
-pub fn start<'a>(read: impl FnOnce() -> Result<BodyFuture<'a>, ToolError>) -> BodyFuture<'a> {
-    read().unwrap_or_else(|error| Box::pin(std::future::ready(Err(error))))
+/// Returns the future that `call` creates, or a future that is ready with its error. `call` reads the arguments and
+/// calls the annotated function.
+pub fn start<'a>(call: impl FnOnce() -> Result<BodyFuture<'a>, ToolError>) -> BodyFuture<'a> {
+    call().unwrap_or_else(|error| Box::pin(std::future::ready(Err(error))))
 }
 
-/// The future of the author's function, and what becomes of its result.
+/// Returns a future that runs the annotated function and converts its output to a call result.
 pub fn body<'a, F: Future + Send + 'a>(
     future: F,
     into_result: fn(F::Output) -> Result<CallToolResult, ToolError>,
@@ -60,13 +61,13 @@ pub fn body<'a, F: Future + Send + 'a>(
     Box::pin(async move { into_result(future.await) })
 }
 
-/// The schema of a tool's arguments, where they have a type of their own.
+/// Returns the input schema of a tool whose arguments are the fields of `T`.
 pub fn input_schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.root_schema_for::<T>()
 }
 
-/// The schema of a tool's arguments `T`, whose one field is a flattened `F`: whether there may be others is for `F` to
-/// say. schemars leaves that out, because more fields could stand beside a flattened one.
+/// Returns the input schema of a tool whose only argument, in `T`, is a flattened `F`. The schema takes
+/// `additionalProperties` from `F`; schemars omits it, because a struct can have fields next to a flattened one.
 pub fn flattened_input_schema<T: JsonSchema, F: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = generator.root_schema_for::<T>();
     let additional = F::json_schema(generator).get("additionalProperties").cloned();
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_flattened_type_refuses_is_refused() {
+    fn a_flattened_type_decides_about_additional_properties() {
         let generator = &mut SchemaGenerator::default();
         let schema = flattened_input_schema::<Arguments, Flattened>(generator);
         assert_eq!(schema.get("additionalProperties"), Some(&serde_json::json!(false)));

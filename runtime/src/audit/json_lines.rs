@@ -1,4 +1,4 @@
-//! The audit as lines of JSON in a file.
+//! Layer that writes the audit log to a file as JSON lines.
 
 use std::{cell::RefCell, fmt, io, path::PathBuf, sync::Arc, thread::JoinHandle, time::SystemTime};
 
@@ -17,12 +17,12 @@ use super::{
 };
 
 thread_local! {
-    /// Where a line is put together.
+    /// Buffer in which a line is formatted, reused so that a record allocates nothing.
     static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A layer that writes the audit to a file: one JSON object a line, with the fields of [the table](crate::audit) and
-/// `time`, in UTC (RFC 3339).
+/// [`Layer`] that writes the audit log to a file. Each line is a JSON object with the fields of
+/// [the table](crate::audit) and `time`, in UTC (RFC 3339).
 ///
 /// ```no_run
 /// use toolgate::audit::JsonLines;
@@ -31,26 +31,26 @@ thread_local! {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (audit, guard) = JsonLines::file("/var/log/company/audit.jsonl").daily().keep(90).open()?;
 /// tracing_subscriber::registry()
-///     // A filter of its own: one for all layers would also filter the audit.
+///     // Filter this layer only: a global filter would also apply to the audit log.
 ///     .with(tracing_subscriber::fmt::layer().with_filter(EnvFilter::from_default_env()))
 ///     .with(audit)
 ///     .init();
 ///
 /// // ... serve ...
 ///
-/// drop(guard); // the last line is on the disk when this returns
+/// drop(guard); // waits until the last line is on disk
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// A thread of its own writes, and who records does not wait for the disk, unless the disk falls behind by 4 MiB: then
-/// calls wait, because what cannot be recorded is not done. A write that fails is tried again until it succeeds. The
-/// file, and every one that it rotates into, is readable by its owner only. One process writes to one file.
+/// A separate thread writes the file. If more than 4 MiB are waiting to be written, requests wait too, because no
+/// request proceeds without its record. A failed write is retried until it succeeds. Only the owner can read the file
+/// and the rotated files. Only one process may write to a file.
 pub struct JsonLines {
     queue: Arc<Queue>,
 }
 
-/// A file for the audit, not opened yet.
+/// Builder of a [`JsonLines`] layer.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct JsonLinesBuilder {
@@ -58,16 +58,17 @@ pub struct JsonLinesBuilder {
     rotation: Rotation,
 }
 
-/// Keeps the audit being written. Dropping it waits until everything that was recorded is on the disk; hold it until
-/// the server has stopped. What is recorded after that is written too, at once and unhurried.
-#[must_use = "the audit is complete when this is dropped: hold it until the server has stopped"]
+/// Guard of the writer thread. Dropping it waits until every record is on disk, or until writes have failed for 5
+/// seconds; hold it until the server has stopped. Later records are written synchronously.
+#[must_use = "dropping the guard closes the queue: hold it until the server has stopped"]
 pub struct AuditGuard {
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl JsonLines {
-    /// A file, which is continued if it is there. Unless told otherwise it rotates at 100 MiB, and 10 files are kept.
+    /// Sets the path of the file. An existing file is appended to. By default it is rotated at 100 MiB, and the last
+    /// 10 rotated files remain.
     pub fn file(path: impl Into<PathBuf>) -> JsonLinesBuilder {
         let rotation = Rotation { max_bytes: 100 * 1024 * 1024, daily: false, keep: 10 };
         JsonLinesBuilder { path: path.into(), rotation }
@@ -75,30 +76,30 @@ impl JsonLines {
 }
 
 impl JsonLinesBuilder {
-    /// How large a file becomes before it is rotated, in bytes. The full one gets the time behind its name:
-    /// `audit.jsonl.20261122T200312.123456Z`.
+    /// Sets the maximum size of a file, in bytes. A full file is renamed to its name and the time, such as
+    /// `audit.jsonl.20261122T200312.123456Z`. Default: 100 MiB.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.rotation.max_bytes = bytes;
         self
     }
 
-    /// Rotates at the end of every day (UTC) too.
+    /// Rotates the file at the end of each day (UTC) as well.
     pub fn daily(mut self) -> Self {
         self.rotation.daily = true;
         self
     }
 
-    /// How many rotated files are kept, besides the one that is written to; at least one.
+    /// Sets the number of rotated files that remain; at least 1. Older ones are deleted. Default: 10.
     pub fn keep(mut self, files: usize) -> Self {
         self.rotation.keep = files.max(1);
         self
     }
 
-    /// Opens the file and starts the writer.
+    /// Opens the file and starts the writer thread.
     ///
     /// # Errors
     ///
-    /// The file cannot be opened for appending, or there is no thread for the writer.
+    /// If the file cannot be opened for appending, or the thread cannot be started.
     pub fn open(self) -> io::Result<(JsonLines, AuditGuard)> {
         let (queue, writer) = Queue::start(RotatingFile::open(self.path, self.rotation)?)?;
         Ok((JsonLines { queue: Arc::clone(&queue) }, AuditGuard { queue, writer: Some(writer) }))
@@ -107,9 +108,9 @@ impl JsonLinesBuilder {
 
 impl Drop for AuditGuard {
     fn drop(&mut self) {
-        self.queue.end();
+        self.queue.close();
         if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
-            tracing::error!("the writer of the audit panicked");
+            tracing::error!("the writer thread of the audit log panicked");
         }
     }
 }
@@ -133,7 +134,7 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         }
         LINE.with(|line| match line.try_borrow_mut() {
             Ok(mut line) => self.record(event, &mut line),
-            // Somebody recorded in the middle of recording.
+            // Formatting a field emitted another audit event.
             Err(_) => self.record(event, &mut Vec::new()),
         });
     }
@@ -146,18 +147,18 @@ impl JsonLines {
         line.extend_from_slice(b"{\"time\":\"");
         line.extend_from_slice(now.as_bytes());
         line.push(b'"');
-        event.record(&mut Fields(line));
+        event.record(&mut JsonFields(line));
         line.extend_from_slice(b"}\n");
         self.queue.push(line);
     }
 }
 
-/// Writes fields as members of an object that has been begun.
-struct Fields<'a>(&'a mut Vec<u8>);
+/// Visitor that appends fields to an unfinished JSON object.
+struct JsonFields<'a>(&'a mut Vec<u8>);
 
-impl Fields<'_> {
+impl JsonFields<'_> {
     fn member(&mut self, field: &Field, value: &impl serde::Serialize) {
-        // Our own words for people are no part of the record.
+        // The message is the same for all records.
         if field.name() == "message" {
             return;
         }
@@ -173,7 +174,7 @@ impl Fields<'_> {
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for JsonFields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.member(field, &format!("{value:?}"));
     }
@@ -223,15 +224,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_holds_the_fields_and_the_time_and_nothing_of_other_targets() {
+    fn writes_the_fields_and_the_time_and_ignores_other_targets() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         let (layer, guard) = JsonLines::file(&path).open().unwrap();
         tracing::subscriber::with_default(registry().with(layer), || {
             tracing::info!(target: TARGET, user = "h\"a\nrriet", absent = None::<&str>, tools = 3, "decision");
             tracing::info!(target: TARGET, arguments = r#"{"id":7}"#);
-            tracing::info!(target: TARGET, arguments = "no json");
-            tracing::error!("somebody else's");
+            tracing::info!(target: TARGET, arguments = "not JSON");
+            tracing::error!("an event of another target");
         });
         drop(guard);
         let mut lines = lines(&path);
@@ -244,15 +245,15 @@ mod tests {
             [
                 json!({ "user": "h\"a\nrriet", "tools": 3 }),
                 json!({ "arguments": { "id": 7 } }),
-                json!({ "arguments": "no json" }),
+                json!({ "arguments": "not JSON" }),
             ]
         );
     }
 
     #[test]
-    fn nothing_is_lost_by_many_threads_rotation_and_the_end() {
+    fn loses_no_record_of_many_threads_with_rotation_and_after_close() {
         const THREADS: u64 = 8;
-        const EACH: u64 = 5000;
+        const RECORDS_PER_THREAD: u64 = 5000;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         let (layer, guard) = JsonLines::file(&path).max_bytes(64 * 1024).keep(10_000).open().unwrap();
@@ -262,7 +263,7 @@ mod tests {
                 let dispatch = dispatch.clone();
                 scope.spawn(move || {
                     tracing::dispatcher::with_default(&dispatch, || {
-                        for i in 0..EACH {
+                        for i in 0..RECORDS_PER_THREAD {
                             tracing::info!(target: TARGET, thread, i);
                         }
                     });
@@ -270,15 +271,16 @@ mod tests {
             }
         });
         drop(guard);
-        // After the end, too.
+        // A record after close is written synchronously.
         tracing::dispatcher::with_default(&dispatch, || tracing::info!(target: TARGET, thread = THREADS, i = 0_u64));
         let mut seen: Vec<_> =
             lines(&path).iter().map(|line| (line["thread"].as_u64().unwrap(), line["i"].as_u64().unwrap())).collect();
-        let in_order = |thread| seen.iter().filter(|line| line.0 == thread).map(|line| line.1).eq(0..EACH);
+        let in_order =
+            |thread| seen.iter().filter(|line| line.0 == thread).map(|line| line.1).eq(0..RECORDS_PER_THREAD);
         assert!((0..THREADS).all(in_order));
         seen.sort_unstable();
         seen.dedup();
-        assert_eq!(seen.len() as u64, THREADS * EACH + 1);
+        assert_eq!(seen.len() as u64, THREADS * RECORDS_PER_THREAD + 1);
         assert!(rotated_files(&path).unwrap().len() > 10);
         assert!(rotated_files(&path).unwrap().iter().all(|file| fs::metadata(file).unwrap().len() <= 64 * 1024));
     }

@@ -1,5 +1,4 @@
-//! A file of lines that rotates. Nothing that it was given is lost by rotating: where a step fails, it goes on with the
-//! file that it has.
+//! Rotating file of lines. If a rotation fails, writes continue in the current file, so no line is lost.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,51 +8,55 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-/// When a file is full, and how many are kept.
+/// Rotation settings.
 #[derive(Clone, Debug)]
 pub(super) struct Rotation {
+    /// Maximum size of a file, in bytes. A longer line is written to a separate file.
     pub(super) max_bytes: u64,
+    /// Whether to rotate at the end of each day (UTC).
     pub(super) daily: bool,
-    /// Besides the one that is written to.
+    /// Number of rotated files that remain.
     pub(super) keep: usize,
 }
 
-/// How the time of its end stands behind a rotated file's name; sorted by name is sorted by time.
-const STAMP: &str = "%Y%m%dT%H%M%S%.6fZ";
-const STAMP_LENGTH: usize = "20261122T200312.123456Z".len();
+/// Format of the time that is appended to the name of a rotated file. The order by name is the order by time.
+const TIMESTAMP_FORMAT: &str = "%Y%m%dT%H%M%S%.6fZ";
+const TIMESTAMP_LEN: usize = "20261122T200312.123456Z".len();
 
 pub(super) struct RotatingFile {
     path: PathBuf,
     rotation: Rotation,
     file: File,
     size: u64,
+    /// Day of the last write (UTC).
     day: NaiveDate,
 }
 
 impl RotatingFile {
+    /// Opens the file for appending, and creates it if it does not exist.
     pub(super) fn open(path: PathBuf, rotation: Rotation) -> io::Result<Self> {
-        let file = open(&path)?;
+        let file = open_for_append(&path)?;
         let metadata = file.metadata()?;
         let day = DateTime::<Utc>::from(metadata.modified()?).date_naive();
         Ok(Self { path, rotation, file, size: metadata.len(), day })
     }
 
-    /// Writes whole lines, and takes off `lines` what was written. A line is never split between two files.
+    /// Writes the buffer. A line is never split between two files.
     ///
     /// # Errors
     ///
-    /// The rest is still in `lines`, to be tried again; a line may have been begun.
-    pub(super) fn write(&mut self, lines: &mut Pending) -> io::Result<()> {
-        while !lines.rest().is_empty() {
-            if !lines.inside_a_line() {
-                self.rotate_if_due(lines.first_line());
+    /// The unwritten bytes remain in the buffer for a retry. The first line may be partly written.
+    pub(super) fn write(&mut self, buffer: &mut LineBuffer) -> io::Result<()> {
+        while !buffer.unwritten().is_empty() {
+            if !buffer.is_mid_line() {
+                self.rotate_if_due(buffer.first_line_len());
             }
-            let room = self.rotation.max_bytes.saturating_sub(self.size);
-            let fitting = lines.fitting(usize::try_from(room).unwrap_or(usize::MAX));
-            match self.file.write(fitting) {
+            let available = self.rotation.max_bytes.saturating_sub(self.size);
+            let lines = buffer.lines_within(usize::try_from(available).unwrap_or(usize::MAX));
+            match self.file.write(lines) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    lines.advance(written);
+                    buffer.advance(written);
                     self.size += written as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -63,82 +66,82 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// Waits until the disk has it.
+    /// Waits until all written lines are on disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
-    fn rotate_if_due(&mut self, next: usize) {
+    fn rotate_if_due(&mut self, next_line_len: usize) {
         let now = Utc::now();
-        let full = self.size > 0 && self.size.saturating_add(next as u64) > self.rotation.max_bytes;
-        let over = self.rotation.daily && self.size > 0 && now.date_naive() > self.day;
-        if (full || over)
+        let is_full = self.size > 0 && self.size.saturating_add(next_line_len as u64) > self.rotation.max_bytes;
+        let is_new_day = self.rotation.daily && self.size > 0 && now.date_naive() > self.day;
+        if (is_full || is_new_day)
             && let Err(error) = self.rotate(now)
         {
-            // The old file is still open under whatever name: that one grows.
-            tracing::error!(path = %self.path.display(), %error, "the audit file could not be rotated");
+            let path = self.path.display();
+            tracing::error!(%path, %error, "cannot rotate the audit file; writes continue in the current file");
         }
         self.day = now.date_naive();
     }
 
     fn rotate(&mut self, now: DateTime<Utc>) -> io::Result<()> {
         self.file.sync_all()?;
-        let mut stamp = now;
-        let mut rotated = self.rotated(stamp);
+        let mut timestamp = now;
+        let mut rotated = self.rotated_path(timestamp);
         while rotated.try_exists()? {
-            stamp += chrono::TimeDelta::microseconds(1);
-            rotated = self.rotated(stamp);
+            timestamp += chrono::TimeDelta::microseconds(1);
+            rotated = self.rotated_path(timestamp);
         }
         fs::rename(&self.path, &rotated)?;
-        self.file = match open(&self.path) {
+        self.file = match open_for_append(&self.path) {
             Ok(file) => file,
             Err(error) => {
-                // The name back, so that the next attempt finds what it expects.
+                // Restore the name, so that the next rotation can rename the file again.
                 fs::rename(&rotated, &self.path)?;
                 return Err(error);
             }
         };
         self.size = 0;
-        self.remove_old()
+        self.delete_oldest()
     }
 
-    fn rotated(&self, at: DateTime<Utc>) -> PathBuf {
+    fn rotated_path(&self, timestamp: DateTime<Utc>) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
-        name.push(format!(".{}", at.format(STAMP)));
+        name.push(format!(".{}", timestamp.format(TIMESTAMP_FORMAT)));
         name.into()
     }
 
-    fn remove_old(&self) -> io::Result<()> {
-        let mut old = rotated_files(&self.path)?;
-        old.sort_unstable();
-        let surplus = old.len().saturating_sub(self.rotation.keep);
-        old.iter().take(surplus).try_for_each(fs::remove_file)
+    fn delete_oldest(&self) -> io::Result<()> {
+        let mut files = rotated_files(&self.path)?;
+        files.sort_unstable();
+        let surplus = files.len().saturating_sub(self.rotation.keep);
+        files.iter().take(surplus).try_for_each(fs::remove_file)
     }
 }
 
-/// The files beside this one that were rotated away from it.
+/// Returns the rotated files of `path`, in no particular order.
 pub(super) fn rotated_files(path: &Path) -> io::Result<Vec<PathBuf>> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Ok(Vec::new());
     };
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    let mut found = Vec::new();
+    let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let file_name = entry.file_name();
-        let stamp = file_name.to_str().and_then(|other| other.strip_prefix(name)?.strip_prefix('.'));
-        let is_stamp = |text: &str| {
-            text.len() == STAMP_LENGTH && text.bytes().all(|byte| byte.is_ascii_digit() || b"TZ.".contains(&byte))
+        let suffix = file_name.to_str().and_then(|other| other.strip_prefix(name)?.strip_prefix('.'));
+        let is_timestamp = |text: &str| {
+            text.len() == TIMESTAMP_LEN && text.bytes().all(|byte| byte.is_ascii_digit() || b"TZ.".contains(&byte))
         };
-        if stamp.is_some_and(is_stamp) {
-            found.push(entry.path());
+        if suffix.is_some_and(is_timestamp) {
+            files.push(entry.path());
         }
     }
-    Ok(found)
+    Ok(files)
 }
 
-/// Who acted when is nobody else's business: the file is its owner's from its first moment on.
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file for appending. A new file is readable by its owner only, because records name users.
+fn open_for_append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
@@ -146,49 +149,49 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Lines on their way to the disk.
+/// Buffer of lines that are being written, with the number of bytes that have been written.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct LineBuffer {
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl Pending {
-    /// Takes all of `lines`, if everything before has been written, and leaves an empty buffer in their place.
+impl LineBuffer {
+    /// Takes `lines` and leaves an empty buffer in their place. Does nothing while bytes are unwritten.
     pub(super) fn refill(&mut self, lines: &mut Vec<u8>) {
-        if self.rest().is_empty() {
+        if self.unwritten().is_empty() {
             self.bytes.clear();
             self.written = 0;
             std::mem::swap(&mut self.bytes, lines);
         }
     }
 
-    pub(super) fn rest(&self) -> &[u8] {
+    pub(super) fn unwritten(&self) -> &[u8] {
         self.bytes.get(self.written..).unwrap_or_default()
     }
 
-    /// How many lines there are, a begun one included.
-    pub(super) fn lines(&self) -> usize {
-        self.rest().split_inclusive(|&byte| byte == b'\n').count()
+    /// Returns the number of unwritten lines, including a partly written one.
+    pub(super) fn line_count(&self) -> usize {
+        self.unwritten().split_inclusive(|&byte| byte == b'\n').count()
     }
 
-    fn inside_a_line(&self) -> bool {
+    /// Returns whether the first unwritten line is partly written.
+    fn is_mid_line(&self) -> bool {
         self.written > 0 && self.bytes.get(self.written - 1) != Some(&b'\n')
     }
 
-    /// The length of the first line.
-    fn first_line(&self) -> usize {
-        self.rest().split_inclusive(|&byte| byte == b'\n').next().map_or(0, <[u8]>::len)
+    fn first_line_len(&self) -> usize {
+        self.unwritten().split_inclusive(|&byte| byte == b'\n').next().map_or(0, <[u8]>::len)
     }
 
-    /// As many whole lines as have room, and at least the first.
-    fn fitting(&self, room: usize) -> &[u8] {
-        let rest = self.rest();
-        if rest.len() <= room {
-            return rest;
+    /// Returns as many whole lines as fit into `max_bytes`, but at least one.
+    fn lines_within(&self, max_bytes: usize) -> &[u8] {
+        let unwritten = self.unwritten();
+        if unwritten.len() <= max_bytes {
+            return unwritten;
         }
-        let end = rest[..room].iter().rposition(|&byte| byte == b'\n').map_or(self.first_line(), |at| at + 1);
-        &rest[..end]
+        let newline = unwritten[..max_bytes].iter().rposition(|&byte| byte == b'\n');
+        &unwritten[..newline.map_or(self.first_line_len(), |at| at + 1)]
     }
 
     fn advance(&mut self, written: usize) {
@@ -201,12 +204,13 @@ mod tests {
     use super::*;
 
     fn write(file: &mut RotatingFile, text: &str) {
-        let mut pending = Pending::default();
-        pending.refill(&mut text.as_bytes().to_vec());
-        file.write(&mut pending).unwrap();
+        let mut buffer = LineBuffer::default();
+        buffer.refill(&mut text.as_bytes().to_vec());
+        file.write(&mut buffer).unwrap();
     }
 
-    fn everything(path: &Path) -> Vec<String> {
+    /// Contents of all files, the oldest first.
+    fn contents(path: &Path) -> Vec<String> {
         let mut files = rotated_files(path).unwrap();
         files.sort_unstable();
         files.push(path.to_owned());
@@ -218,17 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_file_is_rotated_between_lines_and_none_is_lost() {
+    fn rotates_a_full_file_between_lines_and_loses_none() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         let mut file = RotatingFile::open(path.clone(), rotation(10, 99)).unwrap();
         write(&mut file, "one\ntwo\nthree\n");
         write(&mut file, "a line that is longer than the limit\nfour\n");
-        assert_eq!(everything(&path), ["one\ntwo\n", "three\n", "a line that is longer than the limit\n", "four\n"]);
+        assert_eq!(contents(&path), ["one\ntwo\n", "three\n", "a line that is longer than the limit\n", "four\n"]);
     }
 
     #[test]
-    fn the_oldest_go_first_and_other_files_stay() {
+    fn deletes_the_oldest_rotated_files_and_no_other_files() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         let other = directory.path().join("audit.jsonl.notes");
@@ -237,22 +241,22 @@ mod tests {
         for line in ["1st\n", "2nd\n", "3rd\n", "4th\n"] {
             write(&mut file, line);
         }
-        assert_eq!(everything(&path), ["2nd\n", "3rd\n", "4th\n"]);
+        assert_eq!(contents(&path), ["2nd\n", "3rd\n", "4th\n"]);
         assert_eq!(fs::read_to_string(other).unwrap(), "mine");
     }
 
     #[test]
-    fn a_file_that_is_there_is_continued() {
+    fn appends_to_an_existing_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         write(&mut RotatingFile::open(path.clone(), rotation(8, 9)).unwrap(), "one\n");
         let mut file = RotatingFile::open(path.clone(), rotation(8, 9)).unwrap();
         write(&mut file, "two\nsix\n");
-        assert_eq!(everything(&path), ["one\ntwo\n", "six\n"]);
+        assert_eq!(contents(&path), ["one\ntwo\n", "six\n"]);
     }
 
     #[test]
-    fn a_new_day_is_a_new_file() {
+    fn rotates_on_a_new_day() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         let daily = Rotation { max_bytes: u64::MAX, daily: true, keep: 9 };
@@ -261,12 +265,12 @@ mod tests {
         write(&mut file, "still\n");
         file.day = file.day.pred_opt().unwrap();
         write(&mut file, "tomorrow\n");
-        assert_eq!(everything(&path), ["today\nstill\n", "tomorrow\n"]);
+        assert_eq!(contents(&path), ["today\nstill\n", "tomorrow\n"]);
     }
 
     #[cfg(unix)]
     #[test]
-    fn every_file_is_its_owners_alone() {
+    fn only_the_owner_can_read_the_files() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
@@ -281,12 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_that_fails_loses_nothing() {
+    fn a_failed_rotation_loses_no_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         let mut file = RotatingFile::open(path.clone(), rotation(4, 9)).unwrap();
         write(&mut file, "one\n");
-        // Nothing can be renamed that is not there under its name.
+        // The rotation fails because the file is not at its path.
         let moved = directory.path().join("moved");
         fs::rename(&path, &moved).unwrap();
         write(&mut file, "two\nsix\n");

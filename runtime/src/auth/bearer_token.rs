@@ -61,7 +61,8 @@ impl BearerToken {
             return Err(CredentialsError::TooLong);
         }
         let body = token.trim_end_matches('=');
-        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        let is_legal =
+            |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
         if body.is_empty() || !body.bytes().all(is_legal) {
             return Err(CredentialsError::Malformed);
         }

@@ -147,6 +147,13 @@ impl fmt::Debug for Caller {
 #[error("the token lacks the scope {}", .0.missing.join(" "))]
 pub struct InsufficientScope(pub(crate) MissingScopes);
 
+impl InsufficientScope {
+    /// Returns the required and the missing scopes.
+    pub fn scopes(&self) -> &MissingScopes {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
+use foldhash::fast::FixedState;
 use http::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
@@ -34,7 +35,7 @@ pub(crate) struct InFlightLimit {
     max_per_caller: usize,
     total: AtomicUsize,
     /// Requests of each caller. An entry exists only while its caller has a request in flight, so there are at most `max`.
-    callers: [Mutex<HashMap<CallerKey, usize>>; SHARDS],
+    callers: [Mutex<Counts>; SHARDS],
     /// Keyed hasher for [`CallerKey`].
     hasher: RandomState,
     gauge: GaugeHandle,
@@ -44,6 +45,9 @@ pub(crate) struct InFlightLimit {
 /// the key, a caller cannot cause a collision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct CallerKey(u64);
+
+/// Requests of each caller. The keys are keyed hashes already, so the hash of the map needs no secret.
+type Counts = HashMap<CallerKey, usize, FixedState>;
 
 /// An in-flight request; it ends when this guard is dropped.
 pub(crate) struct InFlightGuard {
@@ -90,7 +94,7 @@ impl InFlightLimit {
         })
     }
 
-    fn shard(&self, key: CallerKey) -> MutexGuard<'_, HashMap<CallerKey, usize>> {
+    fn shard(&self, key: CallerKey) -> MutexGuard<'_, Counts> {
         let index = usize::try_from(key.0 % SHARDS as u64).unwrap_or_default();
         self.callers[index].lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,28 +1,29 @@
-//! Handles that are looked up once: a request pays for an atomic, and nothing is allocated.
+//! Handles of metrics, registered once so that recording neither allocates nor looks up the metric.
 //!
-//! They are looked up when they are first used, because a recorder may be installed after the server was built.
+//! A handle is registered on first use, because a recorder may be installed after the server was built.
 
 use std::{fmt, marker::PhantomData, sync::OnceLock, time::Duration};
 
-use ::metrics::{Counter, Gauge, Histogram, Label as Pair, counter, gauge, histogram};
+use ::metrics::{Counter, Gauge, Histogram, Label as MetricLabel, counter, gauge, histogram};
 
-/// The values of one label: a closed set.
+/// Label whose values are a closed set.
 pub(crate) trait Label: Copy + 'static {
-    /// How many there are.
+    /// Number of values.
     const COUNT: usize;
 
-    /// Which of them this is, below [`COUNT`](Self::COUNT).
+    /// Returns the index of this value, less than [`COUNT`](Self::COUNT).
     fn index(self) -> usize;
 
+    /// Returns the value of the label.
     fn name(self) -> &'static str;
 }
 
-/// A counter for each value of a label.
+/// Counters of one metric, one for each value of a label.
 pub(crate) struct CounterSet<L> {
     metric: &'static str,
     label: &'static str,
-    /// One more label, the same for all of them.
-    second_label: Option<(&'static str, &'static str)>,
+    /// Label with the same value for all counters.
+    constant_label: Option<(&'static str, &'static str)>,
     counters: Box<[OnceLock<Counter>]>,
     values: PhantomData<fn(L)>,
 }
@@ -30,11 +31,11 @@ pub(crate) struct CounterSet<L> {
 impl<L: Label> CounterSet<L> {
     pub(crate) fn new(metric: &'static str, label: &'static str) -> Self {
         let counters = std::iter::repeat_with(OnceLock::new).take(L::COUNT).collect();
-        Self { metric, label, second_label: None, counters, values: PhantomData }
+        Self { metric, label, constant_label: None, counters, values: PhantomData }
     }
 
     pub(crate) fn with_label(mut self, label: &'static str, value: &'static str) -> Self {
-        self.second_label = Some((label, value));
+        self.constant_label = Some((label, value));
         self
     }
 
@@ -44,9 +45,8 @@ impl<L: Label> CounterSet<L> {
     }
 
     fn register(&self, value: L) -> Counter {
-        let own = Pair::from_static_parts(self.label, value.name());
-        let second = self.second_label.map(|(label, value)| Pair::from_static_parts(label, value));
-        let labels: Vec<_> = second.into_iter().chain([own]).collect();
+        let labels = self.constant_label.into_iter().chain([(self.label, value.name())]);
+        let labels: Vec<_> = labels.map(|(label, value)| MetricLabel::from_static_parts(label, value)).collect();
         counter!(self.metric, labels)
     }
 }
@@ -57,7 +57,7 @@ impl<L> fmt::Debug for CounterSet<L> {
     }
 }
 
-/// A gauge without labels.
+/// Gauge without labels.
 pub(crate) struct GaugeHandle {
     metric: &'static str,
     gauge: OnceLock<Gauge>,
@@ -81,7 +81,7 @@ impl GaugeHandle {
     }
 }
 
-/// A histogram of durations, with one label.
+/// Histogram of durations with one label, whose value is constant.
 pub(crate) struct HistogramHandle {
     metric: &'static str,
     label: (&'static str, &'static str),
@@ -93,9 +93,9 @@ impl HistogramHandle {
         Self { metric, label: (label, value), histogram: OnceLock::new() }
     }
 
-    pub(crate) fn record(&self, took: Duration) {
+    pub(crate) fn record(&self, duration: Duration) {
         let (label, value) = self.label;
-        let register = || histogram!(self.metric, vec![Pair::from_static_parts(label, value)]);
-        self.histogram.get_or_init(register).record(took);
+        let register = || histogram!(self.metric, vec![MetricLabel::from_static_parts(label, value)]);
+        self.histogram.get_or_init(register).record(duration);
     }
 }

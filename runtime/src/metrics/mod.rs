@@ -1,25 +1,26 @@
-//! Numbers about what the server does, through the [`metrics`] facade.
+//! Metrics of the server, through the [`metrics`] facade.
 //!
-//! Install a recorder before the server serves, and it hears of everything below; without one the calls cost next to
-//! nothing. With the feature `prometheus`, `Server::metrics_address` installs one and serves what it recorded.
+//! Install a recorder before the server serves; without one, metrics cost almost nothing. With the feature
+//! `prometheus`, [`HttpConfig::metrics_address`](crate::config::HttpConfig::metrics_address) installs one and serves
+//! its metrics.
 //!
-//! | name | kind | labels | what |
+//! | name | type | labels | meaning |
 //! |---|---|---|---|
-//! | `toolgate_calls_total` | counter | `tool`, `outcome` | calls of tools, by how they ended |
-//! | `toolgate_call_duration_seconds` | histogram | `tool` | from the request's arrival to the tool's result |
-//! | `toolgate_decisions_total` | counter | `reason` | decisions of the gate, by why |
-//! | `toolgate_requests_in_flight` | gauge | | requests to the MCP endpoint that are under way |
-//! | `toolgate_requests_aborted_total` | counter | | requests that were still under way when the time to drain was over |
-//! | `toolgate_token_cache_lookups_total` | counter | `result` | `hit`, `miss`, `inactive` (known to be so), `stale` (the grace) |
-//! | `toolgate_introspection_duration_seconds` | histogram | `outcome` | questions to the authorization server: `active`, `inactive`, `unavailable` |
-//! | `toolgate_circuit_breaker_state` | gauge | | the circuit breaker: 0 closed, 1 probing, 2 open |
-//! | `toolgate_revocations_total` | counter | | revocations that were applied |
-//! | `toolgate_revocation_lag_seconds` | histogram | | from the event to its being applied |
-//! | `toolgate_replication_connected` | gauge | | where there are replicas: 1 while their revocations are heard, 0 while not |
-//! | `toolgate_audit_write_failures_total` | counter | | failed attempts to write to the audit file; nothing is lost by one |
+//! | `toolgate_calls_total` | counter | `tool`, `outcome` | tool calls, by outcome |
+//! | `toolgate_call_duration_seconds` | histogram | `tool` | time from the arrival of the request to the tool's result |
+//! | `toolgate_decisions_total` | counter | `reason` | decisions of the gate, by reason |
+//! | `toolgate_requests_in_flight` | gauge | | requests to the MCP endpoint that are in flight |
+//! | `toolgate_requests_aborted_total` | counter | | requests that were still in flight when the shutdown timeout expired |
+//! | `toolgate_token_cache_lookups_total` | counter | `result` | lookups by result: `hit`, `miss`, `inactive` (cached as inactive), `stale` (used because of `stale_if_error`) |
+//! | `toolgate_introspection_duration_seconds` | histogram | `outcome` | introspection requests to the authorization server: `active`, `inactive`, `unavailable` |
+//! | `toolgate_circuit_breaker_state` | gauge | | state of the circuit breaker: 0 closed, 1 probing, 2 open |
+//! | `toolgate_revocations_total` | counter | | applied revocations |
+//! | `toolgate_revocation_lag_seconds` | histogram | | time from the event to its application |
+//! | `toolgate_replication_connected` | gauge | | with replication: 1 while revocations of other replicas are received, otherwise 0 |
+//! | `toolgate_audit_write_failures_total` | counter | | failed attempts to write the audit file; a failed attempt loses no records |
 //!
-//! Every label comes from a closed set: `tool` is a tool of this server or `unknown`, and nothing that a caller sends
-//! becomes one.
+//! The values of every label are a closed set: `tool` is a tool of this server or `unknown`. A caller cannot create
+//! label values.
 
 mod handles;
 #[cfg(feature = "prometheus")]
@@ -49,31 +50,31 @@ const REPLICATION_CONNECTED: &str = "toolgate_replication_connected";
 #[cfg(feature = "audit-file")]
 const AUDIT_WRITE_FAILURES: &str = "toolgate_audit_write_failures_total";
 
-/// Tells the installed recorder what each metric means. Serving does it by itself; this is for who mounts
-/// [`BuiltServer::into_router`](crate::BuiltServer::into_router) in a server of their own.
+/// Describes each metric to the installed recorder. The server calls this when it starts to serve; call it yourself
+/// if you serve [`BuiltServer::into_router`](crate::BuiltServer::into_router).
 ///
 /// ```
-/// // after a recorder was installed
+/// // after installing a recorder
 /// toolgate::metrics::describe();
 /// ```
 pub fn describe() {
-    describe_counter!(CALLS, Unit::Count, "Calls of tools, by how they ended.");
-    describe_histogram!(CALL_DURATION, Unit::Seconds, "From a call's arrival to the tool's result.");
-    describe_counter!(DECISIONS, Unit::Count, "Decisions of the gate, by why.");
-    describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are under way.");
-    describe_counter!(REQUESTS_ABORTED, Unit::Count, "Requests under way when the time to drain was over.");
-    describe_counter!(CACHE_LOOKUPS, Unit::Count, "Questions to the cache of tokens, by what it knew.");
-    describe_histogram!(INTROSPECTION_DURATION, Unit::Seconds, "Questions to the authorization server.");
-    describe_gauge!(CIRCUIT_BREAKER_STATE, "The circuit breaker: 0 closed, 1 probing, 2 open.");
-    describe_counter!(REVOCATIONS, Unit::Count, "RevocationClock that were applied.");
-    describe_histogram!(REVOCATION_LAG, Unit::Seconds, "From a revocation's event to its being applied.");
+    describe_counter!(CALLS, Unit::Count, "Tool calls, by outcome.");
+    describe_histogram!(CALL_DURATION, Unit::Seconds, "Time from the arrival of the request to the tool's result.");
+    describe_counter!(DECISIONS, Unit::Count, "Decisions of the gate, by reason.");
+    describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are in flight.");
+    describe_counter!(REQUESTS_ABORTED, Unit::Count, "Requests still in flight when the shutdown timeout expired.");
+    describe_counter!(CACHE_LOOKUPS, Unit::Count, "Lookups in the token cache, by result.");
+    describe_histogram!(INTROSPECTION_DURATION, Unit::Seconds, "Introspection requests, by outcome.");
+    describe_gauge!(CIRCUIT_BREAKER_STATE, "State of the circuit breaker: 0 closed, 1 probing, 2 open.");
+    describe_counter!(REVOCATIONS, Unit::Count, "Applied revocations.");
+    describe_histogram!(REVOCATION_LAG, Unit::Seconds, "Time from the event to its application.");
     #[cfg(feature = "redis")]
-    describe_gauge!(REPLICATION_CONNECTED, "Whether the revocations of the other replicas are heard: 1 yes, 0 no.");
+    describe_gauge!(REPLICATION_CONNECTED, "Revocations of other replicas are received: 1 yes, 0 no.");
     #[cfg(feature = "audit-file")]
-    describe_counter!(AUDIT_WRITE_FAILURES, Unit::Count, "Failed attempts to write to the audit file.");
+    describe_counter!(AUDIT_WRITE_FAILURES, Unit::Count, "Failed attempts to write the audit file.");
 }
 
-/// What the cache of tokens knew.
+/// Result of a lookup in the token cache; the label `result` of `toolgate_token_cache_lookups_total`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lookup {
     Hit,
@@ -99,7 +100,7 @@ impl Label for Lookup {
     }
 }
 
-/// How the circuit breaker stands.
+/// State of the circuit breaker; the value of `toolgate_circuit_breaker_state`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CircuitBreakerState {
     Closed,
@@ -107,11 +108,12 @@ pub(crate) enum CircuitBreakerState {
     Open,
 }
 
-/// The authorization server was asked; `outcome` is `active`, `inactive` or `unavailable`.
-pub(crate) fn introspected(outcome: &'static str, took: Duration) {
-    histogram!(INTROSPECTION_DURATION, "outcome" => outcome).record(took);
+/// Records an introspection request; `outcome` is `active`, `inactive` or `unavailable`.
+pub(crate) fn introspected(outcome: &'static str, duration: Duration) {
+    histogram!(INTROSPECTION_DURATION, "outcome" => outcome).record(duration);
 }
 
+/// Records a change of the circuit breaker.
 pub(crate) fn circuit_breaker(state: CircuitBreakerState) {
     gauge!(CIRCUIT_BREAKER_STATE).set(match state {
         CircuitBreakerState::Closed => 0.0,
@@ -120,21 +122,24 @@ pub(crate) fn circuit_breaker(state: CircuitBreakerState) {
     });
 }
 
-/// A revocation is in force from now on, this long after it was sent.
+/// Records a revocation, applied `lag` after the authorization server sent it.
 pub(crate) fn revocation_applied(lag: Duration) {
     counter!(REVOCATIONS).increment(1);
     histogram!(REVOCATION_LAG).record(lag);
 }
 
+/// Records requests that were aborted by a shutdown.
 pub(crate) fn requests_aborted(requests: usize) {
     counter!(REQUESTS_ABORTED).increment(requests as u64);
 }
 
+/// Records whether revocations of other replicas are received.
 #[cfg(feature = "redis")]
 pub(crate) fn replication_connected(connected: bool) {
     gauge!(REPLICATION_CONNECTED).set(f64::from(u8::from(connected)));
 }
 
+/// Records a failed attempt to write the audit file.
 #[cfg(feature = "audit-file")]
 pub(crate) fn audit_write_failed() {
     counter!(AUDIT_WRITE_FAILURES).increment(1);

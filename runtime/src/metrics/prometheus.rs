@@ -1,35 +1,43 @@
-//! The metrics as Prometheus reads them, on an address of their own.
+//! Prometheus endpoint, on a separate address.
 
 use std::{
+    fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{CALL_DURATION, INTROSPECTION_DURATION, REVOCATION_LAG};
 
-/// How often what the histograms collected is put into their buckets, so that it does not pile up while nobody asks.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// Interval at which samples are moved into the buckets of their histograms. Otherwise they accumulate until the next
+/// scrape.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 const PATH: &str = "/metrics";
-/// In seconds.
+/// Upper bounds of the buckets of every histogram, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// The recorder of this process: there can be one, whatever number of servers there are.
+/// Recorder of this process. A process has one recorder, even with several servers.
 static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
-/// Why the metrics cannot be served.
-#[derive(Debug, Error)]
+/// The Prometheus recorder could not be installed. `Debug` prints the same text as `Display`.
+#[derive(Error)]
 #[error(
-    "the metrics cannot be recorded for Prometheus ({0}): if another recorder is installed in this process, leave out \
-     `metrics_address` and METRICS_ADDR, and let that recorder export toolgate's metrics too"
+    "cannot install the Prometheus recorder ({0}): if this process has another recorder, set neither \
+     `http.metrics_address` nor METRICS_ADDR, and export the metrics of toolgate with that recorder"
 )]
-pub struct MetricsError(#[from] metrics_exporter_prometheus::BuildError);
+pub struct MetricsError(#[source] BuildError);
 
-/// The endpoint; it is gone when this is dropped.
+impl fmt::Debug for MetricsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Handle of the endpoint. Dropping it closes the endpoint.
 #[derive(Debug)]
 pub(crate) struct Endpoint(JoinHandle<()>);
 
@@ -39,18 +47,18 @@ impl Drop for Endpoint {
     }
 }
 
-/// Records all metrics of this process from now on.
+/// Installs the recorder of this process, or returns its handle if it is installed.
 pub(crate) fn install() -> Result<PrometheusHandle, MetricsError> {
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
-    let handle = builder()?.install_recorder()?;
+    let handle = builder().and_then(PrometheusBuilder::install_recorder).map_err(MetricsError)?;
     *installed = Some(handle.clone());
     Ok(handle)
 }
 
-fn builder() -> Result<PrometheusBuilder, MetricsError> {
+fn builder() -> Result<PrometheusBuilder, BuildError> {
     let mut builder = PrometheusBuilder::new();
     for histogram in [CALL_DURATION, INTROSPECTION_DURATION, REVOCATION_LAG] {
         builder = builder.set_buckets_for_metric(Matcher::Full(histogram.to_owned()), &BUCKETS)?;
@@ -58,7 +66,7 @@ fn builder() -> Result<PrometheusBuilder, MetricsError> {
     Ok(builder)
 }
 
-/// Serves what is recorded, at `/metrics`.
+/// Serves the metrics at `/metrics`.
 pub(crate) fn serve(listener: TcpListener, handle: PrometheusHandle) -> std::io::Result<Endpoint> {
     let address = listener.local_addr()?;
     let upkeep = handle.clone();
@@ -66,14 +74,14 @@ pub(crate) fn serve(listener: TcpListener, handle: PrometheusHandle) -> std::io:
     let task = tokio::spawn(async move {
         let upkeep = async move {
             loop {
-                tokio::time::sleep(UPKEEP).await;
+                tokio::time::sleep(UPKEEP_INTERVAL).await;
                 upkeep.run_upkeep();
             }
         };
         tokio::select! {
             served = axum::serve(listener, router) => {
                 if let Err(error) = served {
-                    tracing::error!(%error, "the metrics are not served any more");
+                    tracing::error!(%error, "the metrics endpoint stopped");
                 }
             }
             () = upkeep => {}

@@ -1,50 +1,56 @@
-//! The Auth URL of a PropelAuth environment, and the addresses under it.
+//! Auth URL of a PropelAuth environment, and the endpoints below it.
 
 use thiserror::Error;
 use url::Url;
 
 use crate::url::is_loopback;
 
-/// An Auth URL that was checked: `https`, or `http` on loopback; no user, query or fragment; no slash at the end.
+/// Valid Auth URL: `https`, or `http` on loopback, without user, query and fragment, and without a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AuthUrl {
     base: String,
-    plain: bool,
+    plain_http: bool,
     loopback: bool,
 }
 
-/// What is wrong with an Auth URL, and what to write instead. Quotes nothing that may hold a secret.
+/// Reason why an Auth URL is invalid. The text omits the parts of the URL that may hold a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AuthUrlError {
-    /// No absolute URL of a web server.
+    /// It is not an absolute `http` or `https` URL.
     #[error(
-        "is not an http(s) URL: write the Auth URL that the dashboard shows under Backend Integration, such as \
+        "must be an https:// URL: set it to the Auth URL that the dashboard shows under Backend Integration, such as \
          https://123456.propelauthtest.com"
     )]
     NotAUrl,
-    /// `http` to another machine: the credentials and every token would travel in the clear.
-    #[error("is plain http: write {suggestion} (plain http is only for 127.0.0.1, [::1] and localhost)")]
+    /// It is an `http` URL of a host that is not loopback.
+    #[error(
+        "must be https:// on a host that is not loopback, because plain http sends tokens unencrypted: set it to \
+         {suggestion}"
+    )]
     PlainHttp {
-        /// The same address with `https`.
+        /// The same URL with `https`.
         suggestion: String,
     },
-    /// A user or a password.
-    #[error("has a user name or a password in it: write {suggestion}; the credentials have variables of their own")]
+    /// It has a user name or a password.
+    #[error(
+        "must not have a user name or a password: set it to {suggestion}, and set the credentials in \
+         PROPELAUTH_INTROSPECTION_CLIENT_ID and PROPELAUTH_INTROSPECTION_CLIENT_SECRET"
+    )]
     UserInfo {
-        /// The same address without them.
+        /// The same URL without them.
         suggestion: String,
     },
-    /// A query or a fragment.
-    #[error("has a query (?) or a fragment (#): write {suggestion}")]
+    /// It has a query or a fragment.
+    #[error("must not have a query or a fragment: set it to {suggestion}")]
     QueryOrFragment {
-        /// The same address without them.
+        /// The same URL without them.
         suggestion: String,
     },
-    /// The issuer, which is the Auth URL and a path.
-    #[error("is the issuer, not the Auth URL: write {suggestion}, without /oauth/2.1")]
+    /// It is the issuer, which is the Auth URL with a path.
+    #[error("must be the Auth URL, not the issuer: set it to {suggestion}, without /oauth/2.1")]
     Issuer {
-        /// The same address without the path.
+        /// The same URL without the path.
         suggestion: String,
     },
 }
@@ -72,39 +78,39 @@ impl AuthUrl {
             let suggestion = suggestion.to_owned();
             return Err(AuthUrlError::Issuer { suggestion });
         }
-        Ok(Self { base, plain: url.scheme() == "http", loopback: is_loopback(&url) })
+        Ok(Self { base, plain_http: url.scheme() == "http", loopback: is_loopback(&url) })
     }
 
-    /// The URL itself, without a slash at the end.
+    /// Returns the URL without a slash at the end.
     pub(super) fn as_str(&self) -> &str {
         &self.base
     }
 
-    /// Whether it is `http`, which only a loopback address may be.
-    pub(super) fn is_plain(&self) -> bool {
-        self.plain
+    /// Returns whether the scheme is `http`, which is valid on loopback only.
+    pub(super) fn is_plain_http(&self) -> bool {
+        self.plain_http
     }
 
     pub(super) fn is_loopback(&self) -> bool {
         self.loopback
     }
 
-    /// The issuer whose metadata [`metadata`](Self::metadata) should be (RFC 8414, section 3).
+    /// Returns the issuer whose metadata is at [`metadata_url`](Self::metadata_url) (RFC 8414, section 3).
     pub(super) fn issuer(&self) -> String {
         format!("{}{ISSUER_PATH}", self.base)
     }
 
-    pub(super) fn introspection(&self) -> String {
-        format!("{}/oauth/2.1/introspect", self.base)
+    pub(super) fn introspection_url(&self) -> String {
+        format!("{}{ISSUER_PATH}/introspect", self.base)
     }
 
-    /// The only address at which PropelAuth serves the metadata: the one without the path is not found.
-    pub(super) fn metadata(&self) -> String {
-        format!("{}/.well-known/oauth-authorization-server/oauth/2.1", self.base)
+    /// Returns the only URL at which PropelAuth serves its metadata. The URL without the path responds 404.
+    pub(super) fn metadata_url(&self) -> String {
+        format!("{}/.well-known/oauth-authorization-server{ISSUER_PATH}", self.base)
     }
 }
 
-/// `https` to anybody, or `http` to this machine.
+/// Returns whether a URL is `https` with a host, or `http` on loopback.
 pub(super) fn is_https_or_loopback(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.has_host(),
@@ -126,12 +132,12 @@ mod tests {
         AuthUrl::parse(text).unwrap().as_str().to_owned()
     }
 
-    fn refusal(text: &str) -> AuthUrlError {
+    fn error(text: &str) -> AuthUrlError {
         AuthUrl::parse(text).unwrap_err()
     }
 
     #[test]
-    fn a_trailing_slash_does_not_matter() {
+    fn a_trailing_slash_is_ignored() {
         for text in [
             "https://auth.example.com",
             "https://auth.example.com/",
@@ -143,24 +149,24 @@ mod tests {
         }
         let url = AuthUrl::parse("https://auth.example.com/").unwrap();
         assert_eq!(url.issuer(), "https://auth.example.com/oauth/2.1");
-        assert_eq!(url.introspection(), "https://auth.example.com/oauth/2.1/introspect");
-        assert_eq!(url.metadata(), "https://auth.example.com/.well-known/oauth-authorization-server/oauth/2.1");
+        assert_eq!(url.introspection_url(), "https://auth.example.com/oauth/2.1/introspect");
+        assert_eq!(url.metadata_url(), "https://auth.example.com/.well-known/oauth-authorization-server/oauth/2.1");
     }
 
     #[test]
-    fn plain_http_is_for_loopback_only() {
+    fn accepts_plain_http_on_loopback_only() {
         for text in ["http://127.0.0.1:4000", "http://127.9.9.9", "http://[::1]:4000", "http://localhost:4000"] {
             let url = AuthUrl::parse(text).unwrap();
-            assert!(url.is_plain() && url.is_loopback(), "{text}");
+            assert!(url.is_plain_http() && url.is_loopback(), "{text}");
         }
         for host in ["auth.example.com", "10.0.0.1", "0.0.0.0", "localhost.example.com", "[::ffff:7f00:1]"] {
             let suggestion = format!("https://{host}:4000");
-            assert_eq!(refusal(&format!("http://{host}:4000/")), AuthUrlError::PlainHttp { suggestion });
+            assert_eq!(error(&format!("http://{host}:4000/")), AuthUrlError::PlainHttp { suggestion });
         }
     }
 
     #[test]
-    fn what_is_no_url_of_a_web_server_is_refused() {
+    fn rejects_what_is_not_an_http_url() {
         for text in [
             "",
             "auth.example.com",
@@ -170,12 +176,12 @@ mod tests {
             "ftp://auth.example.com",
             "file:///etc",
         ] {
-            assert_eq!(refusal(text), AuthUrlError::NotAUrl, "{text}");
+            assert_eq!(error(text), AuthUrlError::NotAUrl, "{text}");
         }
     }
 
     #[test]
-    fn an_error_says_what_to_write_and_repeats_no_secret() {
+    fn an_error_suggests_a_url_and_repeats_no_secret() {
         for text in [
             "https://user:hunter2@auth.example.com",
             "https://hunter2@auth.example.com/?hunter2",
@@ -184,10 +190,10 @@ mod tests {
             "https://auth.example.com/oauth/2.1/",
             "http://auth.example.com",
         ] {
-            let message = refusal(text).to_string();
-            assert!(message.contains("write https://auth.example.com"), "{message}");
+            let message = error(text).to_string();
+            assert!(message.contains("set it to https://auth.example.com"), "{message}");
             assert!(!message.contains("hunter2"), "{message}");
         }
-        assert!(!refusal("hunter2").to_string().contains("hunter2"));
+        assert!(!error("hunter2").to_string().contains("hunter2"));
     }
 }

@@ -1,4 +1,4 @@
-//! Where the settings come from, and what is wrong with them.
+//! Settings of PropelAuth and their validation.
 
 use std::{env, ffi::OsString, fmt};
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::auth_url::{AuthUrl, AuthUrlError};
 use crate::auth::SetupError;
 
-/// A setting of PropelAuth: the environment variable that holds it.
+/// Environment variable with a setting of PropelAuth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Variable {
@@ -21,10 +21,10 @@ pub enum Variable {
 }
 
 impl Variable {
-    /// Every one of them.
+    /// All variables.
     pub const ALL: [Self; 3] = [Self::AuthUrl, Self::ClientId, Self::ClientSecret];
 
-    /// The name of the environment variable.
+    /// Returns the name of the environment variable.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AuthUrl => "PROPELAUTH_AUTH_URL",
@@ -33,8 +33,8 @@ impl Variable {
         }
     }
 
-    /// Where PropelAuth's dashboard shows the value.
-    pub const fn in_dashboard(self) -> &'static str {
+    /// Returns the place in PropelAuth's dashboard that shows the value.
+    pub const fn dashboard_path(self) -> &'static str {
         match self {
             Self::AuthUrl => "Backend Integration -> Auth URL",
             Self::ClientId => "MCP -> Request Validation -> Create Credentials, client ID",
@@ -49,30 +49,30 @@ impl fmt::Display for Variable {
     }
 }
 
-/// Why there is no [`PropelAuth`](super::PropelAuth). Each text names the variable and says what to do; none holds a
-/// secret.
+/// Reason why the settings of [`PropelAuth`](super::PropelAuth) are invalid. The text names the variable, says what
+/// to do, and holds no secret. `Debug` prints the same text as `Display`.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Settings that are not there, or empty: all of them.
-    #[error("PropelAuth is not configured: set {}; PropelAuth's dashboard has the values", Listed(.0))]
+    /// Variables are missing or empty. The value has all of them.
+    #[error("PropelAuth is not configured: set {}, with the values from PropelAuth's dashboard", VariableList(.0))]
     Missing(Vec<Variable>),
-    /// A value with control characters or that is not UTF-8, as when a file was pasted with its line ends; or a client
-    /// ID with a colon, which HTTP Basic cannot carry (RFC 7617, section 2).
-    #[error("{} has characters that no such value has: copy it again from {}", .0.name(), .0.in_dashboard())]
-    Illegal(Variable),
-    /// A webhook secret that is not a signing secret.
+    /// A value has control characters or is not UTF-8, or the client ID has a colon, which HTTP Basic does not allow
+    /// (RFC 7617, section 2).
+    #[error("{} has invalid characters: copy it again from {}", .0.name(), .0.dashboard_path())]
+    InvalidCharacters(Variable),
+    /// A webhook secret is not a signing secret.
     #[error(
-        "PROPELAUTH_WEBHOOK_SECRET must be the signing secret of a webhook, `whsec_` and base64: copy it again from the \
-         webhook's page in PropelAuth's dashboard"
+        "PROPELAUTH_WEBHOOK_SECRET must be the signing secret of a webhook, `whsec_` followed by base64: copy it \
+         again from the page of the webhook in PropelAuth's dashboard"
     )]
     WebhookSecret,
-    /// An Auth URL that cannot be used.
+    /// The Auth URL is invalid.
     #[error("PROPELAUTH_AUTH_URL {0}")]
     AuthUrl(#[from] AuthUrlError),
-    /// The HTTP client could not be set up, for want of certificates as a rule.
-    #[error("PropelAuth cannot be asked: {0}")]
-    Https(String),
+    /// The HTTP client could not be created, usually because the operating system has no CA certificates.
+    #[error("cannot create the HTTP client for PropelAuth: {0}")]
+    HttpClient(String),
 }
 
 impl fmt::Debug for ConfigError {
@@ -83,15 +83,15 @@ impl fmt::Debug for ConfigError {
 
 impl SetupError for ConfigError {}
 
-struct Listed<'a>(&'a [Variable]);
+struct VariableList<'a>(&'a [Variable]);
 
-impl fmt::Display for Listed<'_> {
+impl fmt::Display for VariableList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, variable) in self.0.iter().enumerate() {
             if position > 0 {
                 f.write_str(", ")?;
             }
-            write!(f, "{variable} ({})", variable.in_dashboard())?;
+            write!(f, "{variable} ({})", variable.dashboard_path())?;
         }
         Ok(())
     }
@@ -112,13 +112,13 @@ fn split_secrets(value: &str) -> Vec<SecretString> {
     value.split(is_separator).filter(|secret| !secret.is_empty()).map(SecretString::from).collect()
 }
 
-/// Settings that were checked.
+/// Valid settings.
 pub(super) struct Config {
     pub(super) auth_url: AuthUrl,
     pub(super) credentials: Credentials,
 }
 
-/// What this server shows PropelAuth when it asks about a token.
+/// Credentials with which this server authenticates its introspection requests.
 pub(super) struct Credentials {
     pub(super) client_id: String,
     pub(super) client_secret: SecretString,
@@ -129,12 +129,12 @@ impl Config {
         Self::from_lookup(|variable| env::var_os(variable.name()))
     }
 
-    /// White space around a value is not part of it: files and shells leave line ends behind.
+    /// Ignores white space around a value, because values from files often end with a newline.
     fn from_lookup(lookup: impl Fn(Variable) -> Option<OsString>) -> Result<Self, ConfigError> {
         let read = |variable| match lookup(variable).map(OsString::into_string) {
             None => Ok(String::new()),
             Some(Ok(value)) => Ok(value.trim().to_owned()),
-            Some(Err(_)) => Err(ConfigError::Illegal(variable)),
+            Some(Err(_)) => Err(ConfigError::InvalidCharacters(variable)),
         };
         let [auth_url, client_id, client_secret] = Variable::ALL;
         Self::new(&read(auth_url)?, read(client_id)?, read(client_secret)?.into())
@@ -142,17 +142,17 @@ impl Config {
 
     pub(super) fn new(auth_url: &str, client_id: String, client_secret: SecretString) -> Result<Self, ConfigError> {
         let values = [auth_url, client_id.as_str(), client_secret.expose_secret()];
-        let given = || Variable::ALL.into_iter().zip(values);
+        let settings = || Variable::ALL.into_iter().zip(values);
         let missing: Vec<_> =
-            given().filter(|(_, value)| value.trim().is_empty()).map(|(variable, _)| variable).collect();
+            settings().filter(|(_, value)| value.trim().is_empty()).map(|(variable, _)| variable).collect();
         if !missing.is_empty() {
             return Err(ConfigError::Missing(missing));
         }
-        if let Some((variable, _)) = given().skip(1).find(|(_, value)| value.chars().any(char::is_control)) {
-            return Err(ConfigError::Illegal(variable));
+        if let Some((variable, _)) = settings().skip(1).find(|(_, value)| value.chars().any(char::is_control)) {
+            return Err(ConfigError::InvalidCharacters(variable));
         }
         if client_id.contains(':') {
-            return Err(ConfigError::Illegal(Variable::ClientId));
+            return Err(ConfigError::InvalidCharacters(Variable::ClientId));
         }
         Ok(Self { auth_url: AuthUrl::parse(auth_url)?, credentials: Credentials { client_id, client_secret } })
     }
@@ -169,12 +169,12 @@ mod tests {
         })
     }
 
-    fn refusal(values: [Option<&str>; 3]) -> ConfigError {
+    fn error(values: [Option<&str>; 3]) -> ConfigError {
         read(values).err().unwrap()
     }
 
     #[test]
-    fn the_variable_holds_any_number_of_webhook_secrets() {
+    fn reads_any_number_of_webhook_secrets() {
         for value in ["a", " a\n", "a,", ", a"] {
             assert_eq!(split_secrets(value).len(), 1, "{value:?}");
         }
@@ -200,26 +200,26 @@ mod tests {
     const URL: Option<&str> = Some("https://auth.example.com");
 
     #[test]
-    fn all_missing_variables_are_named_at_once_with_their_place_in_the_dashboard() {
+    fn names_all_missing_variables_with_their_place_in_the_dashboard() {
         assert_eq!(
-            refusal([None, Some(""), Some(" \n")]).to_string(),
+            error([None, Some(""), Some(" \n")]).to_string(),
             "PropelAuth is not configured: set PROPELAUTH_AUTH_URL (Backend Integration -> Auth URL), \
              PROPELAUTH_INTROSPECTION_CLIENT_ID (MCP -> Request Validation -> Create Credentials, client ID), \
-             PROPELAUTH_INTROSPECTION_CLIENT_SECRET (MCP -> Request Validation -> Create Credentials, client secret); \
-             PropelAuth's dashboard has the values"
+             PROPELAUTH_INTROSPECTION_CLIENT_SECRET (MCP -> Request Validation -> Create Credentials, client \
+             secret), with the values from PropelAuth's dashboard"
         );
     }
 
     #[test]
-    fn only_what_is_missing_is_named() {
-        let ConfigError::Missing(missing) = refusal([URL, None, Some("secret")]) else {
+    fn names_only_the_missing_variables() {
+        let ConfigError::Missing(missing) = error([URL, None, Some("secret")]) else {
             panic!("not the error for a missing variable");
         };
         assert_eq!(missing, [Variable::ClientId]);
     }
 
     #[test]
-    fn white_space_around_a_value_is_not_part_of_it() {
+    fn ignores_white_space_around_a_value() {
         let config = read([Some(" https://auth.example.com/\n"), Some("id\r\n"), Some("\tsecret ")]).ok().unwrap();
         assert_eq!(config.auth_url.as_str(), "https://auth.example.com");
         assert_eq!(config.credentials.client_id, "id");
@@ -227,22 +227,22 @@ mod tests {
     }
 
     #[test]
-    fn what_a_header_cannot_carry_is_refused_without_repeating_it() {
+    fn rejects_invalid_characters_without_repeating_them() {
         for (client_id, client_secret) in [("id:hunter2", "secret"), ("id\nhunter2", "secret"), ("id", "hunter2\0a")]
         {
-            let error = refusal([URL, Some(client_id), Some(client_secret)]);
-            assert!(matches!(error, ConfigError::Illegal(_)), "{error}");
+            let error = error([URL, Some(client_id), Some(client_secret)]);
+            assert!(matches!(error, ConfigError::InvalidCharacters(_)), "{error}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
         }
     }
 
     #[test]
     fn an_error_about_the_auth_url_names_the_variable() {
-        let message = refusal([Some("http://auth.example.com"), Some("id"), Some("secret")]).to_string();
+        let message = error([Some("http://auth.example.com"), Some("id"), Some("secret")]).to_string();
         assert_eq!(
             message,
-            "PROPELAUTH_AUTH_URL is plain http: write https://auth.example.com (plain http is only for 127.0.0.1, \
-             [::1] and localhost)"
+            "PROPELAUTH_AUTH_URL must be https:// on a host that is not loopback, because plain http sends tokens \
+             unencrypted: set it to https://auth.example.com"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Asking PropelAuth about a token (RFC 7662), and for its metadata (RFC 8414).
+//! Requests to PropelAuth: token introspection (RFC 7662) and authorization server metadata (RFC 8414).
 
 use std::time::SystemTime;
 
@@ -14,43 +14,39 @@ use super::{
 };
 use crate::auth::BearerToken;
 
-/// Largest metadata document that is read, in bytes.
+/// Maximum size of a metadata document, in bytes.
 const MAX_METADATA_BYTES: usize = 1024 * 1024;
 
-/// Asks about a token, with this server's credentials in HTTP Basic.
+/// Introspects a token, authenticated with HTTP Basic.
 ///
-/// They are sent as they are. RFC 6749, section 2.3.1 has them form-encoded first, which for the letters and digits of
-/// PropelAuth's credentials is the same; where it is not, `curl -u`, `FastMCP` and PropelAuth's guides send them as
-/// they are, too.
+/// The credentials are not form-encoded first, although RFC 6749, section 2.3.1 requires it: `curl -u`, `FastMCP` and
+/// PropelAuth's guides do not do it either. PropelAuth's credentials have only letters and digits, which form
+/// encoding does not change.
 pub(super) async fn introspect(
     http: &HttpClient,
-    address: &str,
+    url: &str,
     credentials: &Credentials,
     token: &BearerToken,
 ) -> Result<IntrospectionResponse, RequestError> {
     let form = [("token", token.expose()), ("token_type_hint", "access_token")];
     let request = http
         .client()?
-        .post(address)
+        .post(url)
         .basic_auth(&credentials.client_id, Some(credentials.client_secret.expose_secret()))
         .form(&form);
-    let body = http.call(request, http.limits().max_response_bytes).await.map_err(refusal)?;
-    Ok(IntrospectionResponse::read(&body, SystemTime::now())?)
-}
-
-/// RFC 7662, section 2.1: it is this server that such a status refuses, not the token.
-fn refusal(error: HttpError) -> RequestError {
-    match error {
+    let body = http.send(request, http.limits().max_response_bytes).await.map_err(|error| match error {
+        // RFC 7662, section 2.3: these statuses reject the credentials of this server, not the token.
         HttpError::Status(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => {
-            RequestError::CredentialsRefused(status)
+            RequestError::CredentialsRejected(status)
         }
         error => error.into(),
-    }
+    })?;
+    Ok(IntrospectionResponse::parse(&body, SystemTime::now())?)
 }
 
-/// Fetches the metadata. The call shows no credentials: the document is public.
-pub(super) async fn fetch_metadata(http: &HttpClient, address: &str) -> Result<Metadata, RequestError> {
-    let request = http.client()?.get(address);
-    let body = http.call(request, MAX_METADATA_BYTES).await?;
-    Ok(Metadata::read(&body)?)
+/// Fetches the metadata, without credentials because it is public.
+pub(super) async fn fetch_metadata(http: &HttpClient, url: &str) -> Result<Metadata, RequestError> {
+    let request = http.client()?.get(url);
+    let body = http.send(request, MAX_METADATA_BYTES).await?;
+    Ok(Metadata::parse(&body)?)
 }

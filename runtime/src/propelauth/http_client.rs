@@ -1,4 +1,4 @@
-//! Calls to PropelAuth: one pooled client, bounded in time and in size, that follows no redirect.
+//! HTTP client for PropelAuth. It limits time and response size, and does not follow redirects.
 
 use std::{error::Error as _, sync::OnceLock, time::Duration};
 
@@ -11,13 +11,13 @@ use thiserror::Error;
 
 use super::{auth_url::AuthUrl, retry_after};
 
-/// Limits of a call.
+/// Limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HttpLimits {
     pub(super) connect_timeout: Duration,
-    /// From the first byte sent to the last one read, the connection included.
+    /// Time limit from connecting to the last byte of the response.
     pub(super) timeout: Duration,
-    /// Of an introspection answer.
+    /// Maximum size of an introspection response, in bytes.
     pub(super) max_response_bytes: usize,
 }
 
@@ -31,49 +31,50 @@ impl Default for HttpLimits {
     }
 }
 
-/// The HTTP client. It is made when it is first needed, since a builder method may still change the limits.
+/// Pooled HTTP client.
 pub(super) struct HttpClient {
+    /// Empty after a change of the limits, until the next request.
     client: OnceLock<Client>,
     limits: HttpLimits,
-    plain: bool,
+    plain_http: bool,
     loopback: bool,
 }
 
-/// A call that led to no answer. The texts say what to do; none holds a token, a secret or a part of an answer.
+/// A request failed. The text says what to do, and holds neither a token nor a secret nor a part of a response.
 #[derive(Debug, Error)]
 pub(super) enum HttpError {
-    #[error("HTTPS could not be set up ({0}): install the operating system's CA certificates")]
+    #[error("cannot set up HTTPS ({0}): install the CA certificates of the operating system")]
     Setup(String),
-    #[error("no connection within {0:?}: check that this server may reach it")]
+    #[error("cannot connect within {0:?}: check the network between this server and PropelAuth")]
     ConnectTimeout(Duration),
-    #[error("no connection ({0}): check PROPELAUTH_AUTH_URL, and that this server may reach it")]
+    #[error("cannot connect ({0}): check PROPELAUTH_AUTH_URL, and the network between this server and PropelAuth")]
     Connect(String),
-    #[error("no whole answer within {0:?}")]
+    #[error("no complete response within {0:?}")]
     Timeout(Duration),
-    #[error("the connection broke ({0})")]
-    Broken(String),
-    #[error("the answer is larger than {0} bytes")]
+    #[error("the connection was interrupted ({0})")]
+    Interrupted(String),
+    #[error("the response is larger than {0} bytes")]
     TooLarge(usize),
     #[error(
-        "it answered with the redirect {0}, which is not followed: set PROPELAUTH_AUTH_URL to the Auth URL that the \
+        "the response is a redirect ({0}), which is not followed: set PROPELAUTH_AUTH_URL to the Auth URL that the \
          dashboard shows under Backend Integration"
     )]
     Redirect(StatusCode),
-    #[error("it is not there (404): is MCP enabled for this environment (MCP -> Enable MCP)?")]
+    #[error("not found (404): enable MCP for this environment in the dashboard under MCP -> Enable MCP")]
     NotFound,
-    #[error("it cannot take calls just now ({status})")]
+    #[error("temporarily unavailable ({status})")]
     Overloaded { status: StatusCode, retry_after: Option<Duration> },
-    #[error("it answered {0}")]
+    #[error("unexpected status {0}")]
     Status(StatusCode),
 }
 
 impl HttpClient {
-    /// Makes the client at once, so that a machine without certificates is noticed when the server starts.
+    /// Creates the HTTP client eagerly, so that missing CA certificates are reported when the server starts.
     pub(super) fn new(auth_url: &AuthUrl) -> Result<Self, HttpError> {
         let http = Self {
             client: OnceLock::new(),
             limits: HttpLimits::default(),
-            plain: auth_url.is_plain(),
+            plain_http: auth_url.is_plain_http(),
             loopback: auth_url.is_loopback(),
         };
         http.client()?;
@@ -95,34 +96,34 @@ impl HttpClient {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = self.make_client().map_err(|error| HttpError::Setup(causes(&error)))?;
+        let client = self.create_client().map_err(|error| HttpError::Setup(error_chain(&error)))?;
         Ok(self.client.get_or_init(|| client))
     }
 
-    fn make_client(&self) -> reqwest::Result<Client> {
+    fn create_client(&self) -> reqwest::Result<Client> {
         let mut builder = Client::builder()
             .user_agent(concat!("toolgate/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.limits.connect_timeout)
             .redirect(Policy::none())
-            .https_only(!self.plain);
+            .https_only(!self.plain_http);
         if self.loopback {
             builder = builder.no_proxy();
         }
-        if self.plain {
-            // No TLS will be spoken, so a machine without CA certificates can still talk to itself.
+        if self.plain_http {
+            // Without TLS, a machine without CA certificates can connect to loopback.
             builder = builder.tls_certs_only([]);
         }
         builder.build()
     }
 
-    /// Sends a request and reads the whole body of an answer with a status of success, up to `max_bytes`.
-    pub(super) async fn call(&self, request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
-        let failed = |error| self.failed(error);
+    /// Sends a request and returns the body of a successful response of at most `max_bytes`.
+    pub(super) async fn send(&self, request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
+        let classify = |error| self.classify(error);
         let response =
-            request.header(ACCEPT, "application/json").timeout(self.limits.timeout).send().await.map_err(failed)?;
-        let mut response = successful(response)?;
+            request.header(ACCEPT, "application/json").timeout(self.limits.timeout).send().await.map_err(classify)?;
+        let mut response = check_status(response)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = response.chunk().await.map_err(classify)? {
             if chunk.len() > max_bytes - body.len() {
                 return Err(HttpError::TooLarge(max_bytes));
             }
@@ -131,33 +132,34 @@ impl HttpClient {
         Ok(body)
     }
 
-    fn failed(&self, error: reqwest::Error) -> HttpError {
+    fn classify(&self, error: reqwest::Error) -> HttpError {
         let error = error.without_url();
         match (error.is_connect(), error.is_timeout()) {
             (true, true) => HttpError::ConnectTimeout(self.limits.connect_timeout),
-            (true, false) => HttpError::Connect(causes(&error)),
+            (true, false) => HttpError::Connect(error_chain(&error)),
             (false, true) => HttpError::Timeout(self.limits.timeout),
-            (false, false) => HttpError::Broken(causes(&error)),
+            (false, false) => HttpError::Interrupted(error_chain(&error)),
         }
     }
 }
 
-fn successful(response: Response) -> Result<Response, HttpError> {
+/// Returns the response if its status is successful.
+fn check_status(response: Response) -> Result<Response, HttpError> {
     let status = response.status();
     match status {
         _ if status.is_success() => Ok(response),
         _ if status.is_redirection() => Err(HttpError::Redirect(status)),
         StatusCode::NOT_FOUND => Err(HttpError::NotFound),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after::read);
+            let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after::parse);
             Err(HttpError::Overloaded { status, retry_after })
         }
         _ => Err(HttpError::Status(status)),
     }
 }
 
-/// An error with its causes: reqwest's own text says only that sending failed.
-fn causes(error: &reqwest::Error) -> String {
+/// Returns the text of an error and its sources, because the text of reqwest's error omits the cause.
+fn error_chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,12 +1,12 @@
-//! What an introspection answer says (RFC 7662, section 2.2).
+//! Introspection responses (RFC 7662, section 2.2).
 //!
-//! Liberal in shape only: `scope` and `aud` may be a string or an array of strings, `exp` an integer, a float or a
-//! string that holds either. Every field but `active` may be missing, and `null` is missing. Of an answer that says
-//! `"active": false` nothing else is read.
+//! Some fields may have several types: `scope` and `aud` may be a string or an array of strings, and `exp` an
+//! integer, a float or a string that holds either. Every field except `active` may be missing or `null`. If `active`
+//! is false, no other field is read.
 //!
-//! Everything else makes the answer unreadable, which is not the same as inactive: a field of another type, a key that
-//! stands twice, an `exp` after the year 9999 (milliseconds, most likely). An `exp` that cannot be read never becomes
-//! a token without an end. Fields that are not named here are passed on as they are, in `Claims::raw`.
+//! A response is invalid, which is not the same as inactive, if a field has another type, if a key is duplicate, or
+//! if `exp` is after the year 9999 (probably because it is in milliseconds). An invalid `exp` never results in a
+//! token that does not expire. `Claims::raw` has all fields, including those that are not interpreted.
 
 use std::{
     fmt,
@@ -19,37 +19,38 @@ use thiserror::Error;
 
 use crate::auth::{Audience, Claims};
 
-/// 9999-12-31T23:59:59Z in seconds since 1970. Small enough for an `f64` to hold every second before it.
-const LATEST_EXPIRY: f64 = 253_402_300_799.0;
+/// Latest valid `exp`, 9999-12-31T23:59:59Z in seconds since 1970. An `f64` represents every second before it
+/// exactly.
+const MAX_EXPIRY: f64 = 253_402_300_799.0;
 
-/// What the authorization server says of a token.
+/// Introspection response for one token.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum IntrospectionResponse {
     Active(Box<Claims>),
     Inactive,
 }
 
-/// Why an answer says nothing. The texts quote nothing of the answer.
+/// Reason why an introspection response is invalid. The text quotes nothing of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(super) enum Unreadable {
+pub(super) enum IntrospectionResponseError {
     #[error("it is not JSON")]
     NotJson,
-    #[error("it is JSON, but not an object")]
+    #[error("it is not a JSON object")]
     NotAnObject,
-    #[error("a key of it stands twice")]
-    Doubled,
-    #[error("it has no boolean `active`")]
-    NoActive,
+    #[error("it has a duplicate key")]
+    DuplicateKey,
+    #[error("`active` is missing or not a boolean")]
+    MissingActive,
     #[error("`{field}` is not {expected}")]
     WrongType { field: &'static str, expected: &'static str },
-    #[error("`exp` is later than the year 9999; it is meant to be in seconds")]
+    #[error("`exp` is after the year 9999: expected seconds since 1970")]
     ExpiryTooLate,
 }
 
 impl IntrospectionResponse {
-    /// Reads an answer. A token whose `exp` has passed by `now` is inactive, whatever `active` says.
-    pub(super) fn read(body: &[u8], now: SystemTime) -> Result<Self, Unreadable> {
-        let mut fields = Fields::read(body)?;
+    /// Parses a response. A token whose `exp` is not after `now` is inactive, even if `active` is true.
+    pub(super) fn parse(body: &[u8], now: SystemTime) -> Result<Self, IntrospectionResponseError> {
+        let mut fields = Fields::parse(body)?;
         if !fields.active()? {
             return Ok(Self::Inactive);
         }
@@ -61,100 +62,105 @@ impl IntrospectionResponse {
     }
 }
 
-/// The fields of a JSON object in which no key stands twice: two parsers could each believe another one of them.
+/// Fields of a JSON object without duplicate keys. Parsers differ in which value of a duplicate key they use.
 struct Fields(Map<String, Value>);
 
 impl Fields {
-    fn read(body: &[u8]) -> Result<Self, Unreadable> {
+    fn parse(body: &[u8]) -> Result<Self, IntrospectionResponseError> {
         match serde_json::from_slice(body) {
             Ok(UniqueKeys(Some(fields))) => Ok(Self(fields)),
-            Ok(UniqueKeys(None)) => Err(Unreadable::Doubled),
-            // The error itself would quote the answer.
-            Err(error) if error.classify() == Category::Data => Err(Unreadable::NotAnObject),
-            Err(_) => Err(Unreadable::NotJson),
+            Ok(UniqueKeys(None)) => Err(IntrospectionResponseError::DuplicateKey),
+            // serde_json's error is dropped because it quotes the response.
+            Err(error) if error.classify() == Category::Data => Err(IntrospectionResponseError::NotAnObject),
+            Err(_) => Err(IntrospectionResponseError::NotJson),
         }
     }
 
-    fn active(&self) -> Result<bool, Unreadable> {
-        self.0.get("active").and_then(Value::as_bool).ok_or(Unreadable::NoActive)
+    fn active(&self) -> Result<bool, IntrospectionResponseError> {
+        self.0.get("active").and_then(Value::as_bool).ok_or(IntrospectionResponseError::MissingActive)
     }
 
-    fn claims(&mut self) -> Result<Claims, Unreadable> {
+    fn claims(&mut self) -> Result<Claims, IntrospectionResponseError> {
         let mut claims = Claims::new();
-        claims.subject = self.text("sub")?;
-        claims.client_id = self.text("client_id")?;
-        claims.username = self.text("username")?;
-        claims.org_id = self.text("org_id")?;
-        claims.org_role = self.text("org_role")?;
+        claims.subject = self.string("sub")?;
+        claims.client_id = self.string("client_id")?;
+        claims.username = self.string("username")?;
+        claims.org_id = self.string("org_id")?;
+        claims.org_role = self.string("org_role")?;
         claims.scopes = self.scopes()?;
         claims.audience = self.audience()?;
-        claims.expires_at = self.get("exp").map(expiry).transpose()?;
+        claims.expires_at = self.get("exp").map(parse_expiry).transpose()?;
         claims.raw = std::mem::take(&mut self.0);
         Ok(claims)
     }
 
+    /// Returns a field that is neither missing nor `null`.
     fn get(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| !value.is_null())
     }
 
-    fn text(&self, field: &'static str) -> Result<Option<String>, Unreadable> {
+    fn string(&self, field: &'static str) -> Result<Option<String>, IntrospectionResponseError> {
         let Some(value) = self.get(field) else {
             return Ok(None);
         };
         let expected = "a string";
-        let text = value.as_str().ok_or(Unreadable::WrongType { field, expected })?;
-        Ok(Some(text.to_owned()))
+        let string = value.as_str().ok_or(IntrospectionResponseError::WrongType { field, expected })?;
+        Ok(Some(string.to_owned()))
     }
 
-    fn texts(&self, field: &'static str) -> Result<Option<Vec<String>>, Unreadable> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let texts = match self.get(field) {
+    fn strings(&self, field: &'static str) -> Result<Option<Vec<String>>, IntrospectionResponseError> {
+        let string = |value: &Value| value.as_str().map(str::to_owned);
+        let strings = match self.get(field) {
             None => return Ok(None),
-            Some(Value::Array(values)) => values.iter().map(text).collect(),
-            Some(value) => text(value).map(|one| vec![one]),
+            Some(Value::Array(values)) => values.iter().map(string).collect(),
+            Some(value) => string(value).map(|string| vec![string]),
         };
         let expected = "a string or an array of strings";
-        texts.map(Some).ok_or(Unreadable::WrongType { field, expected })
+        strings.map(Some).ok_or(IntrospectionResponseError::WrongType { field, expected })
     }
 
-    /// RFC 6749, section 3.3: spaces separate the scopes of a string. An element of an array is one scope.
-    fn scopes(&self) -> Result<Vec<String>, Unreadable> {
+    /// Returns the scopes. In a string, spaces separate them (RFC 6749, section 3.3); in an array, each element is
+    /// one.
+    fn scopes(&self) -> Result<Vec<String>, IntrospectionResponseError> {
         let mut scopes = match self.get("scope") {
             Some(Value::String(scopes)) => scopes.split(' ').map(str::to_owned).collect(),
-            _ => self.texts("scope")?.unwrap_or_default(),
+            _ => self.strings("scope")?.unwrap_or_default(),
         };
         scopes.retain(|scope| !scope.is_empty());
         Ok(scopes)
     }
 
-    /// An empty array is an audience of nobody, which is not the same as no word about it.
-    fn audience(&self) -> Result<Audience, Unreadable> {
-        let resources = match self.texts("aud")? {
+    /// Returns the audience. An empty array matches no resource, unlike a missing field, which leaves the audience
+    /// unknown.
+    fn audience(&self) -> Result<Audience, IntrospectionResponseError> {
+        let resources = match self.strings("aud")? {
             Some(resources) => Some(resources),
-            None => self.texts("resource")?,
+            None => self.strings("resource")?,
         };
         Ok(resources.map_or(Audience::Unknown, Audience::Resources))
     }
 }
 
-/// Seconds since 1970 as a time. A time before 1970 has passed like any other, so it is read as 1970.
-fn expiry(value: &Value) -> Result<SystemTime, Unreadable> {
-    let unreadable = Unreadable::WrongType { field: "exp", expected: "a number of seconds since 1970" };
+/// Parses `exp`. A time before 1970 is replaced by 1970, which is in the past as well.
+fn parse_expiry(value: &Value) -> Result<SystemTime, IntrospectionResponseError> {
+    let wrong_type =
+        IntrospectionResponseError::WrongType { field: "exp", expected: "a number of seconds since 1970" };
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => serde_json::from_str::<Number>(text).ok().and_then(|number| number.as_f64()),
         _ => None,
     }
     .filter(|seconds| seconds.is_finite())
-    .ok_or(unreadable)?;
-    if seconds > LATEST_EXPIRY {
-        return Err(Unreadable::ExpiryTooLate);
+    .ok_or(wrong_type)?;
+    if seconds > MAX_EXPIRY {
+        return Err(IntrospectionResponseError::ExpiryTooLate);
     }
-    let since_1970 = Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| unreadable)?;
-    SystemTime::UNIX_EPOCH.checked_add(since_1970).ok_or(unreadable)
+    let since_1970 = Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| wrong_type)?;
+    SystemTime::UNIX_EPOCH.checked_add(since_1970).ok_or(wrong_type)
 }
 
-/// The members of an object, or `None` if a key stands twice. Nested objects are not looked into: nothing is read there.
+/// Members of an object, or `None` if a key is duplicate. Nested objects are not checked, because they are not
+/// interpreted.
 struct UniqueKeys(Option<Map<String, Value>>);
 
 impl<'de> Deserialize<'de> for UniqueKeys {

@@ -1,8 +1,9 @@
-//! Which authorization server clients are told about (RFC 8414, section 3.3).
+//! Authorization server that this server advertises to clients (RFC 8414, section 3.3).
 //!
-//! PropelAuth serves its metadata for the issuer `AUTH_URL/oauth/2.1`. On some tenants the document says so. On others
-//! it names `AUTH_URL`, and a strict client refuses a document that names another issuer than the one it was fetched
-//! for. There this server stands in: it names itself and serves the document, every endpoint of which is PropelAuth's.
+//! PropelAuth serves its metadata for the issuer `AUTH_URL/oauth/2.1`. In some environments, the metadata document
+//! names the issuer `AUTH_URL` instead. A strict client rejects a document whose issuer differs from the one that it
+//! was fetched for. In that case, this server advertises itself as the issuer and serves the document, with
+//! PropelAuth's endpoints.
 
 use std::{
     fmt,
@@ -12,7 +13,7 @@ use std::{
 use super::{auth_url::AuthUrl, metadata::Metadata};
 use crate::auth::AuthorizationServer;
 
-/// Which authorization server clients are told about.
+/// Selects the authorization server that this server advertises to clients.
 ///
 /// ```no_run
 /// use toolgate::{PropelAuth, propelauth::Advertise};
@@ -22,61 +23,64 @@ use crate::auth::AuthorizationServer;
 /// # Ok::<(), toolgate::propelauth::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Advertise {
-    /// PropelAuth if its metadata is consistent, this server if it is not.
+    /// PropelAuth if its metadata names the expected issuer, otherwise this server.
     #[default]
     Automatic,
-    /// PropelAuth in any case: `AUTH_URL/oauth/2.1`. Where its metadata is inconsistent, strict clients refuse it.
+    /// Always PropelAuth, with the issuer `AUTH_URL/oauth/2.1`. Strict clients reject its metadata if that names
+    /// another issuer.
     PropelAuth,
-    /// This server in any case: it serves PropelAuth's metadata under its own name.
+    /// Always this server. It serves PropelAuth's metadata with itself as the issuer.
     ThisServer,
 }
 
-/// What the document's `issuer` is, as seen from the Auth URL.
+/// Issuer in PropelAuth's metadata, compared with the Auth URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Issuer {
-    /// `AUTH_URL/oauth/2.1`: consistent.
-    AtPath,
-    /// `AUTH_URL`: another one than it was fetched for.
-    AtRoot,
-    /// A third one.
-    Elsewhere(String),
+enum MetadataIssuer {
+    /// `AUTH_URL/oauth/2.1`, as expected.
+    Expected,
+    /// `AUTH_URL`, without the path.
+    WithoutPath,
+    /// Any other issuer.
+    Other(String),
 }
 
-/// Who is advertised, and why.
+/// Advertised issuer, and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
-    this_server: bool,
-    wish: Advertise,
-    found: Issuer,
+pub(super) struct AdvertisedIssuer {
+    is_this_server: bool,
+    advertise: Advertise,
+    metadata_issuer: MetadataIssuer,
+    /// `AUTH_URL/oauth/2.1`
     expected: String,
 }
 
-impl Choice {
-    pub(super) fn new(wish: Advertise, auth_url: &AuthUrl, metadata: &Metadata) -> Self {
+impl AdvertisedIssuer {
+    pub(super) fn new(advertise: Advertise, auth_url: &AuthUrl, metadata: &Metadata) -> Self {
         let expected = auth_url.issuer();
         let issuer = metadata.issuer.trim_end_matches('/');
-        let found = if issuer == expected {
-            Issuer::AtPath
+        let metadata_issuer = if issuer == expected {
+            MetadataIssuer::Expected
         } else if issuer == auth_url.as_str() {
-            Issuer::AtRoot
+            MetadataIssuer::WithoutPath
         } else {
-            Issuer::Elsewhere(metadata.issuer.clone())
+            MetadataIssuer::Other(metadata.issuer.clone())
         };
-        let this_server = match wish {
-            Advertise::Automatic => found != Issuer::AtPath,
+        let is_this_server = match advertise {
+            Advertise::Automatic => metadata_issuer != MetadataIssuer::Expected,
             Advertise::PropelAuth => false,
             Advertise::ThisServer => true,
         };
-        Self { this_server, wish, found, expected }
+        Self { is_this_server, advertise, metadata_issuer, expected }
     }
 
-    /// What is advertised. The document that is served always names the issuer that is advertised.
-    pub(super) fn apply(&self, metadata: Metadata, base_url: &str) -> AuthorizationServer {
-        let issuer = match (self.this_server, &self.found) {
+    /// Returns the authorization server to advertise. Its document always names the advertised issuer.
+    pub(super) fn authorization_server(&self, metadata: Metadata, base_url: &str) -> AuthorizationServer {
+        let issuer = match (self.is_this_server, &self.metadata_issuer) {
             (true, _) => base_url.to_owned(),
-            // As it is written there, slash at the end or not: clients compare it letter by letter.
-            (false, Issuer::AtPath) => metadata.issuer,
+            // As in the document, with or without a slash at the end, because clients compare issuers exactly.
+            (false, MetadataIssuer::Expected) => metadata.issuer,
             (false, _) => self.expected.clone(),
         };
         let mut document = metadata.document;
@@ -88,38 +92,38 @@ impl Choice {
         }
     }
 
-    /// Whether somebody should look at this: clients will or may stumble over it.
-    pub(super) fn is_worrying(&self) -> bool {
-        match self.found {
-            Issuer::AtPath => false,
-            Issuer::AtRoot => !self.this_server,
-            Issuer::Elsewhere(_) => true,
+    /// Returns whether to log a warning, because the settings may be wrong or strict clients reject the metadata.
+    pub(super) fn is_warning(&self) -> bool {
+        match self.metadata_issuer {
+            MetadataIssuer::Expected => false,
+            MetadataIssuer::WithoutPath => !self.is_this_server,
+            MetadataIssuer::Other(_) => true,
         }
     }
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for AdvertisedIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expected = &self.expected;
-        if self.this_server {
-            f.write_str("clients are told that this server is the authorization server, ")?;
-        } else {
-            write!(f, "clients are told that {expected} is the authorization server, ")?;
-        }
-        match self.wish {
-            Advertise::Automatic => f.write_str("because ")?,
+        let advertised = if self.is_this_server { "this server" } else { expected };
+        write!(f, "{advertised} is advertised as the authorization server")?;
+        match self.advertise {
+            Advertise::Automatic => f.write_str(": ")?,
             Advertise::PropelAuth | Advertise::ThisServer => {
-                write!(f, "because it was set to Advertise::{:?}; ", self.wish)?;
+                write!(f, ", as set with Advertise::{:?}; ", self.advertise)?;
             }
         }
-        match &self.found {
-            Issuer::AtPath => write!(f, "PropelAuth's metadata names that issuer ({expected})"),
-            Issuer::AtRoot => write!(
+        match &self.metadata_issuer {
+            MetadataIssuer::Expected if self.is_this_server => {
+                write!(f, "PropelAuth's metadata names the expected issuer {expected}")
+            }
+            MetadataIssuer::Expected => f.write_str("PropelAuth's metadata names that issuer"),
+            MetadataIssuer::WithoutPath => write!(
                 f,
-                "PropelAuth's metadata names an issuer without the path ({expected} was expected), and strict clients \
-                 refuse that at PropelAuth's own address (RFC 8414, section 3.3)"
+                "PropelAuth's metadata names the issuer without the path (expected {expected}), which strict clients \
+                 reject at PropelAuth's own URL (RFC 8414, section 3.3)"
             ),
-            Issuer::Elsewhere(issuer) => write!(
+            MetadataIssuer::Other(issuer) => write!(
                 f,
                 "PropelAuth's metadata names the issuer {issuer:?} instead of {expected}: check that \
                  PROPELAUTH_AUTH_URL is the Auth URL that the dashboard shows under Backend Integration"
@@ -128,25 +132,25 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Writes a choice to the log when it is another one than last time.
+/// Logger of the advertised issuer, which logs changes only.
 #[derive(Debug, Default)]
 pub(super) struct ChangeLogger {
-    last: Mutex<Option<Choice>>,
+    last: Mutex<Option<AdvertisedIssuer>>,
 }
 
 impl ChangeLogger {
-    /// Returns whether there was something to say.
-    pub(super) fn log(&self, choice: Choice) -> bool {
+    /// Logs the issuer if it differs from the last one, and returns whether it does.
+    pub(super) fn log(&self, issuer: AdvertisedIssuer) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref() == Some(&choice) {
+        if last.as_ref() == Some(&issuer) {
             return false;
         }
-        if choice.is_worrying() {
-            tracing::warn!("{choice}");
+        if issuer.is_warning() {
+            tracing::warn!("{issuer}");
         } else {
-            tracing::info!("{choice}");
+            tracing::info!("{issuer}");
         }
-        *last = Some(choice);
+        *last = Some(issuer);
         true
     }
 }

@@ -24,7 +24,7 @@ use self::{
     config::{Config, Credentials},
     http_client::{HttpClient, HttpLimits},
     introspection_response::IntrospectionResponse,
-    issuer::{ChangeLogger, Choice},
+    issuer::{AdvertisedIssuer, ChangeLogger},
     webhook::Webhooks,
 };
 pub use self::{
@@ -37,14 +37,14 @@ use crate::auth::{
     ValidationError, ValidatorTexts,
 };
 
-/// Token validator that asks PropelAuth about each token.
+/// Token validator that introspects tokens at PropelAuth.
 ///
 /// ```no_run
 /// use std::time::Duration;
 /// use toolgate::PropelAuth;
 ///
-/// // Reads PROPELAUTH_AUTH_URL, PROPELAUTH_INTROSPECTION_CLIENT_ID, PROPELAUTH_INTROSPECTION_CLIENT_SECRET and, if it is
-/// // set, PROPELAUTH_WEBHOOK_SECRET.
+/// // Reads PROPELAUTH_AUTH_URL, PROPELAUTH_INTROSPECTION_CLIENT_ID, PROPELAUTH_INTROSPECTION_CLIENT_SECRET and,
+/// // if it is set, PROPELAUTH_WEBHOOK_SECRET.
 /// let auth = PropelAuth::from_env()?.timeout(Duration::from_secs(3));
 /// # let _ = auth;
 /// # Ok::<(), toolgate::propelauth::ConfigError>(())
@@ -52,13 +52,13 @@ use crate::auth::{
 ///
 /// Requests share one connection pool. They use `https` except on loopback, use the proxy of the environment
 /// (`HTTPS_PROXY`) except on loopback, follow no redirect, and are limited in time and size. A response that is not a
-/// well-formed introspection response means that the token could not be validated ([`Unavailable`], 503), never that it
-/// is inactive (401).
+/// well-formed introspection response means that the token could not be validated ([`Unavailable`], 503), never that
+/// it is inactive (401).
 ///
-/// In an introspection response, `scope` and `aud` may be a string or an array of strings, and `exp` an integer, a float
-/// or a string that holds either. Every field but `active` may be absent or `null`; `resource` is read if `aud` is
-/// absent. A field of another type, a duplicate key, or an `exp` after the year 9999 makes the response unreadable. A
-/// token whose `exp` has passed is inactive, whatever `active` says.
+/// In an introspection response, `scope` and `aud` may be a string or an array of strings, and `exp` an integer, a
+/// float or a string that holds either. Every field but `active` may be absent or `null`; `resource` is read if `aud`
+/// is absent. A field of another type, a duplicate key, or an `exp` after the year 9999 makes the response invalid. A
+/// token whose `exp` has passed is inactive, even if `active` is true.
 pub struct PropelAuth {
     auth_url: AuthUrl,
     credentials: Credentials,
@@ -71,9 +71,9 @@ pub struct PropelAuth {
 
 impl PropelAuth {
     /// Reads the settings from `PROPELAUTH_AUTH_URL`, `PROPELAUTH_INTROSPECTION_CLIENT_ID`,
-    /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET` and, if it is set, `PROPELAUTH_WEBHOOK_SECRET`, which may hold several
-    /// secrets separated by commas or white space. An empty variable counts as missing. White space around a value is
-    /// ignored.
+    /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET` and, if it is set, `PROPELAUTH_WEBHOOK_SECRET`, which may hold
+    /// several secrets separated by commas or white space. An empty variable counts as missing. White space around a
+    /// value is ignored.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl PropelAuth {
     /// use toolgate::PropelAuth;
     ///
     /// let auth = PropelAuth::new("http://127.0.0.1:4000", "introspection-client", "introspection-secret")?;
-    /// assert!(!format!("{auth:?}").contains("secret"));
+    /// assert!(!format!("{auth:?}").contains("introspection-secret"));
     /// assert!(PropelAuth::new("http://auth.example.com", "introspection-client", "introspection-secret").is_err());
     /// # Ok::<(), toolgate::propelauth::ConfigError>(())
     /// ```
@@ -108,7 +108,7 @@ impl PropelAuth {
     }
 
     fn with_config(config: Config) -> Result<Self, ConfigError> {
-        let http = HttpClient::new(&config.auth_url).map_err(|error| ConfigError::Https(error.to_string()))?;
+        let http = HttpClient::new(&config.auth_url).map_err(|error| ConfigError::HttpClient(error.to_string()))?;
         Ok(Self {
             auth_url: config.auth_url,
             credentials: config.credentials,
@@ -121,8 +121,8 @@ impl PropelAuth {
     }
 
     /// Adds a signing secret of PropelAuth's webhooks (`whsec_...`). With a secret, the server has the route
-    /// `POST /webhooks/propelauth`, and access ends when PropelAuth reports it, before the webhook is acknowledged: cached
-    /// introspection responses are invalidated and response streams end.
+    /// `POST /webhooks/propelauth`. It revokes access before it acknowledges a webhook: cached introspection responses
+    /// are invalidated and response streams end.
     ///
     /// Call it again while one secret replaces another: a webhook signed with either is accepted.
     ///
@@ -173,7 +173,8 @@ impl PropelAuth {
         self.limit(|limits| limits.max_response_bytes = bytes)
     }
 
-    /// Sets which authorization server clients are told about, regardless of PropelAuth's metadata.
+    /// Sets the authorization server that this server advertises to clients. By default it depends on PropelAuth's
+    /// metadata.
     #[must_use]
     pub fn advertise(mut self, advertise: Advertise) -> Self {
         self.advertise = advertise;
@@ -203,20 +204,21 @@ impl fmt::Debug for PropelAuth {
 #[async_trait]
 impl TokenValidator for PropelAuth {
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        let url = self.auth_url.introspection();
+        let url = self.auth_url.introspection_url();
         match endpoints::introspect(&self.http, &url, &self.credentials, token).await {
             Ok(IntrospectionResponse::Active(claims)) => Ok(*claims),
             Ok(IntrospectionResponse::Inactive) => Err(ValidationError::Inactive),
-            Err(error) => Err(error.at(&url).into()),
+            Err(error) => Err(error.to_unavailable(&url).into()),
         }
     }
 
     async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
-        let url = self.auth_url.metadata();
-        let metadata = endpoints::fetch_metadata(&self.http, &url).await.map_err(|error| error.at(&url))?;
-        let choice = Choice::new(self.advertise, &self.auth_url, &metadata);
-        let server = choice.apply(metadata, base_url);
-        self.issuer_log.log(choice);
+        let url = self.auth_url.metadata_url();
+        let metadata =
+            endpoints::fetch_metadata(&self.http, &url).await.map_err(|error| error.to_unavailable(&url))?;
+        let issuer = AdvertisedIssuer::new(self.advertise, &self.auth_url, &metadata);
+        let server = issuer.authorization_server(metadata, base_url);
+        self.issuer_log.log(issuer);
         Ok(server)
     }
 
@@ -237,11 +239,11 @@ impl TokenValidator for PropelAuth {
     }
 
     fn texts(&self) -> ValidatorTexts {
-        let mut texts = ValidatorTexts::default();
-        texts.name = "PropelAuth".into();
-        texts.add_scopes = "add them in the dashboard under MCP -> Org Scopes".into();
-        texts.report_revocations = "add a webhook in PropelAuth's dashboard and set PROPELAUTH_WEBHOOK_SECRET".into();
-        texts
+        ValidatorTexts {
+            name: "PropelAuth".into(),
+            add_scopes: "add them in the dashboard under MCP -> Org Scopes".into(),
+            report_revocations: "add a webhook in PropelAuth's dashboard and set PROPELAUTH_WEBHOOK_SECRET".into(),
+        }
     }
 }
 

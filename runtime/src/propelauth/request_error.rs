@@ -1,38 +1,38 @@
-//! Why PropelAuth could not be asked, with what to do about it.
+//! Errors of requests to PropelAuth.
 
 use http::StatusCode;
 use thiserror::Error;
 
-use super::{http_client::HttpError, introspection_response::Unreadable, metadata::BadDocument};
+use super::{http_client::HttpError, introspection_response::IntrospectionResponseError, metadata::MetadataError};
 use crate::auth::Unavailable;
 
-/// A question that led to nothing. The texts are for the log; none holds a token or a secret.
+/// A request to PropelAuth failed. The text is for the log, says what to do, and holds neither a token nor a secret.
 #[derive(Debug, Error)]
 pub(super) enum RequestError {
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(
-        "it refused this server's own credentials ({0}): make new ones in the dashboard under MCP -> Request \
+        "the credentials of this server were rejected ({0}): create new ones in the dashboard under MCP -> Request \
          Validation -> Create Credentials, in the environment of this Auth URL, and set \
          PROPELAUTH_INTROSPECTION_CLIENT_ID and PROPELAUTH_INTROSPECTION_CLIENT_SECRET"
     )]
-    CredentialsRefused(StatusCode),
-    #[error("the answer cannot be read: {0}")]
-    IntrospectionResponse(#[from] Unreadable),
-    #[error("the metadata cannot be used: {0}")]
-    Document(#[from] BadDocument),
+    CredentialsRejected(StatusCode),
+    #[error("invalid introspection response: {0}")]
+    IntrospectionResponse(#[from] IntrospectionResponseError),
+    #[error("invalid metadata: {0}")]
+    Metadata(#[from] MetadataError),
 }
 
 impl RequestError {
-    /// The same for somebody who does not know which address was asked.
-    pub(super) fn at(&self, address: &str) -> Unavailable {
-        let unavailable = Unavailable::new(format!("PropelAuth at {address}: {self}"));
+    /// Converts the error and adds the URL of the request.
+    pub(super) fn to_unavailable(&self, url: &str) -> Unavailable {
+        let unavailable = Unavailable::new(format!("PropelAuth at {url}: {self}"));
         match self {
             Self::Http(HttpError::Overloaded { retry_after: Some(after), .. }) => unavailable.retry_after(*after),
-            Self::CredentialsRefused(_) => unavailable.misconfigured(),
-            // What was answered was answered: only a connection that failed, or a server that did, may do better at once.
+            Self::CredentialsRejected(_) => unavailable.misconfigured(),
+            // An immediate retry would return the same response.
             Self::IntrospectionResponse(_)
-            | Self::Document(_)
+            | Self::Metadata(_)
             | Self::Http(HttpError::Redirect(_) | HttpError::NotFound | HttpError::TooLarge(_)) => {
                 unavailable.permanent()
             }

@@ -1,7 +1,7 @@
-//! Webhooks of PropelAuth, which delivers them through Svix: proved, read, and applied once.
+//! Webhooks of PropelAuth, which delivers them through Svix: signature, event, and revocation.
 //!
-//! Redelivery is normal and no order is promised, so nothing here depends on either: an event only ever ends what was
-//! learned before it came, and what is still allowed is learned again.
+//! Svix may deliver a webhook more than once and in any order. Both are harmless: a revocation only invalidates what
+//! was cached before it, and access that still exists is introspected again.
 
 mod event;
 mod replay;
@@ -10,99 +10,97 @@ mod signature;
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use secrecy::SecretString;
 
-pub(super) use self::route::route;
-pub(crate) use self::signature::{DeliveryHeaders, InvalidSecret, RejectedDelivery};
 use self::{
-    event::{Event, UnknownTypes},
-    replay::SeenIds,
+    event::{Event, UnknownEventTypes},
+    replay::{AppliedIds, IdDigest},
     signature::Keys,
+};
+pub(super) use self::{
+    route::route,
+    signature::{DeliveryHeaders, InvalidSecret, RejectedDelivery},
 };
 use crate::auth::Revocation;
 
-/// Takes deliveries.
-pub(crate) struct Webhooks {
+/// Verifies and interprets deliveries.
+pub(super) struct Webhooks {
     keys: Keys,
-    seen: Mutex<SeenIds>,
-    unknown: Mutex<UnknownTypes>,
+    applied: Mutex<AppliedIds>,
+    unknown_types: Mutex<UnknownEventTypes>,
 }
 
-/// A delivery whose signature is good.
+/// Delivery with a valid signature.
 #[derive(Debug)]
-pub(crate) struct Delivery {
-    id: replay::IdDigest,
-    sent: SystemTime,
+pub(super) struct Delivery {
+    id: IdDigest,
+    sent_at: SystemTime,
     event: Event,
 }
 
 impl Webhooks {
-    /// Deliveries signed with any of these secrets are good, so that one can be replaced by the next without a gap.
-    pub(crate) fn new(secrets: &[SecretString]) -> Result<Self, InvalidSecret> {
-        Ok(Self { keys: Keys::new(secrets)?, seen: Mutex::default(), unknown: Mutex::default() })
+    /// Accepts deliveries signed with any of these secrets, so that a secret can be replaced without rejecting
+    /// deliveries.
+    pub(super) fn new(secrets: &[SecretString]) -> Result<Self, InvalidSecret> {
+        Ok(Self { keys: Keys::new(secrets)?, applied: Mutex::default(), unknown_types: Mutex::default() })
     }
 
-    /// # Errors
-    ///
-    /// Nobody who knows a secret sent it. What it says is worth nothing.
-    pub(crate) fn verify(&self, stamp: &DeliveryHeaders<'_>, body: &[u8]) -> Result<Delivery, RejectedDelivery> {
-        self.keys.verify(stamp, body)?;
-        Ok(Delivery { id: replay::IdDigest::of(stamp.id()), sent: stamp.time(), event: Event::read(body) })
+    /// Verifies the signature of a delivery and parses its body.
+    pub(super) fn verify(&self, headers: &DeliveryHeaders<'_>, body: &[u8]) -> Result<Delivery, RejectedDelivery> {
+        self.keys.verify(headers, body)?;
+        Ok(Delivery { id: IdDigest::of(headers.id()), sent_at: headers.sent_at(), event: Event::parse(body) })
     }
 
-    /// Whether this delivery was applied before.
-    pub(crate) fn is_replay(&self, delivery: &Delivery) -> bool {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(delivery.id)
+    /// Returns whether this delivery was applied before.
+    pub(super) fn is_replay(&self, delivery: &Delivery) -> bool {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).contains(delivery.id)
     }
 
-    /// Whose access the delivery ends. Says in the log what is unusual about it.
-    pub(crate) fn revocations(&self, delivery: &Delivery) -> Vec<Revocation> {
+    /// Returns the revocations that the delivery requires. Logs a warning if its type is unknown or IDs are missing.
+    pub(super) fn revocations(&self, delivery: &Delivery) -> Vec<Revocation> {
         let event = &delivery.event;
-        if event.is_unknown() && self.unknown.lock().unwrap_or_else(PoisonError::into_inner).is_first(event.kind()) {
+        let event_type = event.event_type();
+        if event.is_unknown() && self.unknown_types.lock().unwrap_or_else(PoisonError::into_inner).insert(event_type)
+        {
             tracing::warn!(
-                event = ?event.kind(),
-                "PropelAuth sent a webhook of a type that this version does not know; access that it might change ends \
-                 and is asked about again"
+                event = ?event_type,
+                "a webhook has a type that this version does not know; the tokens of its user or organization are \
+                 introspected again"
             );
         }
         let revocations = event.revocations();
         if !event.is_complete() {
             tracing::warn!(
-                event = ?event.kind(),
+                event = ?event_type,
                 ?revocations,
-                "a webhook does not say whom it is about; access ends for more people than need be"
+                "a webhook does not name its user or organization; more access than necessary is revoked"
             );
         }
         revocations
     }
 
-    /// Says that the delivery was applied: the next one with its ID is not.
-    pub(crate) fn mark_applied(&self, delivery: &Delivery) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.id);
+    /// Marks the delivery as applied, so that a delivery with the same ID is a replay.
+    pub(super) fn mark_applied(&self, delivery: &Delivery) {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.id);
     }
 }
 
 impl Delivery {
-    /// The event's type, for the log.
-    pub(crate) fn event(&self) -> &str {
-        self.event.kind()
+    /// Returns the type of the event.
+    pub(super) fn event_type(&self) -> &str {
+        self.event.event_type()
     }
 
-    /// When it was sent, by the sender's clock.
-    pub(crate) fn sent_at(&self) -> SystemTime {
-        self.sent
-    }
-
-    /// How long ago it was sent, as far as two clocks can tell.
-    pub(crate) fn lag(&self) -> Duration {
-        self.sent.elapsed().unwrap_or_default()
+    /// Returns when the delivery was sent, by the sender's clock.
+    pub(super) fn sent_at(&self) -> SystemTime {
+        self.sent_at
     }
 }
 
-/// The keys stay out.
+/// Omits the keys.
 impl std::fmt::Debug for Webhooks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Webhooks").field("secrets", &self.keys.len()).finish_non_exhaustive()

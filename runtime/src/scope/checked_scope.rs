@@ -1,10 +1,11 @@
-//! Scopes that were checked against a list when the crate compiled.
+//! Scopes that were checked against a list at compile time.
 
 use std::fmt;
 
 use super::Scopes;
 
-/// A scope that is known to be in a list: what [`scope!`](macro@crate::scope) makes, and `#[tool]` for each of its scopes.
+/// A scope that is known to be in a [`Scopes`] list. [`scope!`](macro@crate::scope) creates one, and `#[tool]`
+/// creates one for each scope of a tool.
 ///
 /// ```
 /// use toolgate::{Scope, Scopes, scope};
@@ -21,7 +22,7 @@ use super::Scopes;
 pub struct Scope(&'static str);
 
 impl Scope {
-    /// The scope as it stands in tokens and in PropelAuth.
+    /// Returns the scope token (RFC 6749, section 3.3).
     pub const fn name(self) -> &'static str {
         self.0
     }
@@ -39,31 +40,34 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// What generated code calls for every scope literal; a panic here is the compile error of a misspelt scope.
+/// Checks a scope literal, for generated code. In a constant, a panic is a compile error.
 #[doc(hidden)]
 #[track_caller]
 pub const fn scope(list: &'static Scopes, name: &'static str) -> Scope {
+    // `check_list` reports a missing list once; another error for each scope would repeat it.
     if !list.is_missing() {
         list.position_or_panic(name);
     }
     Scope(name)
 }
 
-/// What generated code calls for the list itself: says where it was looked for when there is none.
+/// Checks that the crate has a list of scopes, for generated code.
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_list(list: &Scopes) {
     assert!(
         !list.is_missing(),
-        "there is no `SCOPES` at the root of this crate. Declare `pub static SCOPES: Scopes = Scopes::new(&[..]);` \
-             there, or name the list of another place with `scopes_in = path::TO_LIST`"
+        "there is no `SCOPES` at the root of this crate: declare `pub static SCOPES: Scopes = Scopes::new(&[..]);` \
+         there, or name another list with `scopes_in = path::TO_LIST`"
     );
 }
 
-/// Generated code imports this module in an outer scope and `crate::*` in an inner one, so `SCOPES` means the crate's
-/// own list where it has one, and this where it has none.
+/// Placeholder for a list that the crate does not declare.
+///
+/// Generated code imports `missing::*` in an outer block and `crate::*` in an inner one, so `SCOPES` is the crate's
+/// list if it exists, and otherwise this one.
 #[doc(hidden)]
 pub mod missing {
-    /// Stands for the list that a crate forgot.
+    /// List that [`check_list`](super::check_list) rejects.
     pub static SCOPES: super::Scopes = super::Scopes::missing();
 }

@@ -1,9 +1,9 @@
-//! Messages for panics in constant evaluation, where `format!` does not exist.
+//! Panic messages in constant evaluation, where `format!` is not available.
 
-/// Bytes of a message; what does not fit is cut, at a character boundary.
+/// Maximum length of a message, in bytes. A longer message is truncated at a character boundary.
 const CAPACITY: usize = 640;
 
-/// A message under construction.
+/// Builder of a panic message.
 pub(crate) struct ConstMessage {
     buffer: [u8; CAPACITY],
     len: usize,
@@ -19,7 +19,7 @@ impl ConstMessage {
         let mut end = bytes.len();
         if end > CAPACITY - self.len {
             end = CAPACITY - self.len;
-            // A continuation byte is `10xxxxxx`: step back to where a character starts.
+            // A continuation byte is `10xxxxxx`: step back to the start of its character.
             while end > 0 && bytes[end] & 0xC0 == 0x80 {
                 end -= 1;
             }
@@ -33,13 +33,13 @@ impl ConstMessage {
         self
     }
 
-    /// Panics with the message, on behalf of the caller.
+    /// Panics with the message, at the location of the caller.
     #[track_caller]
     pub(crate) const fn panic(&self) -> ! {
         let (text, _) = self.buffer.split_at(self.len);
         match core::str::from_utf8(text) {
             Ok(text) => panic!("{}", text),
-            Err(_) => panic!("the scope list is not valid"),
+            Err(_) => panic!("the list of scopes is not valid"),
         }
     }
 }

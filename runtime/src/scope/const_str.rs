@@ -1,14 +1,17 @@
-//! Comparing strings in constant evaluation.
+//! String comparison in constant evaluation.
+//!
+//! Written by hand because these functions must be `const fn`: traits such as `Hasher`, and libraries such as
+//! `strsim`, are not available in constants.
 
-/// Longest text that [`distance`] looks at, in bytes.
-const LONGEST: usize = 128;
+/// Maximum length of the strings that [`edit_distance`] compares, in bytes.
+const MAX_COMPARED_BYTES: usize = 128;
 
 pub(crate) const fn equal(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
     }
-    // From the end: scopes share their beginnings more often than their ends.
+    // Compare from the end: scopes are more often equal at the start than at the end.
     let mut i = a.len();
     while i > 0 {
         i -= 1;
@@ -19,7 +22,7 @@ pub(crate) const fn equal(a: &str, b: &str) -> bool {
     true
 }
 
-/// FNV-1a, to find doubled entries without comparing all pairs.
+/// FNV-1a hash, to find duplicates without comparing all pairs.
 pub(crate) const fn hash(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -31,13 +34,13 @@ pub(crate) const fn hash(text: &str) -> u64 {
     hash
 }
 
-/// Edit distance in bytes, or `None` for texts too long to be worth it.
-const fn distance(a: &str, b: &str) -> Option<usize> {
+/// Edit distance in bytes (Levenshtein), ignoring ASCII case. `None` if a string is too long to compare.
+const fn edit_distance(a: &str, b: &str) -> Option<usize> {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() > LONGEST || b.len() > LONGEST {
+    if a.len() > MAX_COMPARED_BYTES || b.len() > MAX_COMPARED_BYTES {
         return None;
     }
-    let mut row = [0; LONGEST + 1];
+    let mut row = [0; MAX_COMPARED_BYTES + 1];
     let mut j = 0;
     while j <= b.len() {
         row[j] = j;
@@ -66,13 +69,13 @@ const fn distance(a: &str, b: &str) -> Option<usize> {
     Some(row[b.len()])
 }
 
-/// The entry nearest to `text`, if one is near enough to be what was meant: at most a third of it differs.
+/// Returns the entry with the smallest edit distance to `text`, if that is at most a third of the length of `text`.
 pub(crate) const fn nearest(text: &str, names: &[&'static str]) -> Option<&'static str> {
     let mut best = None;
     let mut best_distance = text.len() / 3 + 1;
     let mut i = 0;
     while i < names.len() {
-        if let Some(distance) = distance(text, names[i])
+        if let Some(distance) = edit_distance(text, names[i])
             && distance < best_distance
         {
             best = Some(names[i]);
@@ -88,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_entry_is_the_one_with_the_fewest_edits() {
+    fn nearest_returns_the_entry_with_the_fewest_edits() {
         let names = &["employees:read:private", "employees:read:public", "payroll:read:all"];
         assert_eq!(nearest("employees:read:pubic", names), Some("employees:read:public"));
         assert_eq!(nearest("Employees:Read:Public", names), Some("employees:read:public"));
@@ -97,9 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn distance_counts_insertions_deletions_and_substitutions() {
-        assert_eq!(distance("", "abc"), Some(3));
-        assert_eq!(distance("kitten", "sitting"), Some(3));
-        assert_eq!(distance("same", "same"), Some(0));
+    fn edit_distance_counts_insertions_deletions_and_substitutions() {
+        assert_eq!(edit_distance("", "abc"), Some(3));
+        assert_eq!(edit_distance("kitten", "sitting"), Some(3));
+        assert_eq!(edit_distance("same", "same"), Some(0));
     }
 }

@@ -1,6 +1,6 @@
-//! Scopes: the list that a crate declares, the sets that tokens carry, and what a tool requires.
+//! Scopes: the list that a crate declares, the set that a token grants, and the requirement of a tool.
 //!
-//! The lowest floor: nothing here knows about tools, tokens or HTTP.
+//! This module depends on no other module of the crate. It knows neither tools nor tokens nor HTTP.
 
 mod checked_scope;
 mod const_message;

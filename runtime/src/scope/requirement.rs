@@ -1,37 +1,38 @@
-//! What a tool requires, and whether a set of scopes meets it.
+//! Scope requirement of a tool.
 
 use serde::Serialize;
 
 use super::{ScopeIndex, ScopeSet, scope_set::Mask};
 
-/// All of some scopes, and at least one of others where there are others. Without either: any caller with a valid
-/// token.
+/// Requirement of a tool: every scope in `all`, and at least one scope in `any` unless `any` is empty. A requirement
+/// without scopes is met by every valid token.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requirement {
-    all: Vec<Needed>,
-    any: Vec<Needed>,
+    all: Vec<RequiredScope>,
+    any: Vec<RequiredScope>,
     all_mask: Mask,
     any_mask: Option<Mask>,
 }
 
-/// One scope and its bit.
+/// Required scope and its bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Needed {
+struct RequiredScope {
     name: &'static str,
     bit: usize,
 }
 
-/// Why a set of scopes does not meet a requirement.
+/// Scopes that a call requires and the token does not grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MissingScopes {
-    /// Those of `required` that the token does not have.
+    /// Required scopes that the token does not grant.
     pub missing: Vec<&'static str>,
-    /// Every scope that a token needs to be allowed, those it has already included: what a challenge names.
+    /// Every scope that the call requires, including those that the token grants. The challenge names these.
     pub required: Vec<&'static str>,
 }
 
 impl Requirement {
-    /// `all` and `any` are scopes of the index; a name that is not leaves the requirement unmeetable.
+    /// Creates a requirement. A scope that is not in `index` can never be met.
     pub(crate) fn new(
         index: &ScopeIndex,
         all: impl IntoIterator<Item = &'static str>,
@@ -39,42 +40,41 @@ impl Requirement {
     ) -> Self {
         let mut requirement = Self::default();
         for name in all {
-            let needed = Needed::new(index, name);
-            if !requirement.all.contains(&needed) {
-                requirement.all.push(needed);
-                requirement.all_mask.insert(needed.bit);
+            let scope = RequiredScope::new(index, name);
+            if !requirement.all.contains(&scope) {
+                requirement.all.push(scope);
+                requirement.all_mask.insert(scope.bit);
             }
         }
         for name in any {
-            let needed = Needed::new(index, name);
-            requirement.any.push(needed);
-            requirement.any_mask.get_or_insert_default().insert(needed.bit);
+            let scope = RequiredScope::new(index, name);
+            requirement.any.push(scope);
+            requirement.any_mask.get_or_insert_default().insert(scope.bit);
         }
         requirement
     }
 
-    /// The decision: some ANDs, however many scopes and tools there are.
+    /// Returns whether the granted scopes meet the requirement.
     #[inline]
     pub(crate) fn is_met_by(&self, granted: &ScopeSet) -> bool {
         self.all_mask.all_in(granted) && self.any_mask.as_ref().is_none_or(|mask| mask.any_in(granted))
     }
 
-    /// What to name in a challenge when [`is_met_by`](Self::is_met_by) said no. Of several alternatives it is the one
-    /// that the caller is nearest to, and among equals the one that was declared first.
+    /// Returns the missing scopes, for a challenge, if [`is_met_by`](Self::is_met_by) returned false. Of the scopes
+    /// in `any`, it requires one that is granted, otherwise the first.
     pub(crate) fn missing_scopes(&self, granted: &ScopeSet) -> MissingScopes {
-        let has = |needed: &Needed| granted.contains(needed.bit);
-        // Every alternative adds one scope to the same others, so "nearest" is one that the caller has, or the first.
-        let nearest = self.any.iter().find(|needed| has(needed)).or(self.any.first());
-        let required = || self.all.iter().chain(nearest.filter(|nearest| !self.all.contains(nearest)));
+        let is_granted = |scope: &RequiredScope| granted.contains(scope.bit);
+        let alternative = self.any.iter().find(|scope| is_granted(scope)).or(self.any.first());
+        let required = || self.all.iter().chain(alternative.filter(|scope| !self.all.contains(scope)));
         MissingScopes {
-            missing: required().filter(|needed| !has(needed)).map(|needed| needed.name).collect(),
-            required: required().map(|needed| needed.name).collect(),
+            missing: required().filter(|scope| !is_granted(scope)).map(|scope| scope.name).collect(),
+            required: required().map(|scope| scope.name).collect(),
         }
     }
 }
 
-impl Needed {
-    /// A scope that the index does not know gets a bit that no token has: such a requirement is never met.
+impl RequiredScope {
+    /// A scope that is not in the index is assigned a bit that no token has, so that the requirement is never met.
     fn new(index: &ScopeIndex, name: &'static str) -> Self {
         Self { name, bit: index.bit(name).unwrap_or(index.names().len()) }
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_means_every_one() {
+    fn all_requires_every_scope() {
         assert!(decide(&["a", "b"], &[], &["a", "b"]).is_ok());
         let missing_scopes = decide(&["a", "b"], &[], &["a"]).unwrap_err();
         assert_eq!(missing_scopes.required, ["a", "b"]);
@@ -103,37 +103,37 @@ mod tests {
     }
 
     #[test]
-    fn any_of_means_one() {
+    fn any_requires_one_scope() {
         assert!(decide(&[], &["c", "d"], &["d"]).is_ok());
         assert_eq!(decide(&[], &["c", "d"], &["a"]).unwrap_err().required, ["c"]);
     }
 
     #[test]
-    fn all_of_and_any_of_are_both_needed() {
+    fn all_and_any_must_both_be_met() {
         assert!(decide(&["a"], &["c", "d"], &["a"]).is_err());
         assert!(decide(&["a"], &["c", "d"], &["d"]).is_err());
         assert!(decide(&["a"], &["c", "d"], &["a", "d"]).is_ok());
     }
 
     #[test]
-    fn the_challenge_names_the_alternative_that_the_caller_has() {
+    fn missing_scopes_prefers_an_alternative_that_is_granted() {
         let missing_scopes = decide(&["a"], &["c", "d"], &["d"]).unwrap_err();
         assert_eq!(missing_scopes.required, ["a", "d"]);
         assert_eq!(missing_scopes.missing, ["a"]);
     }
 
     #[test]
-    fn a_broader_scope_counts() {
+    fn an_implied_scope_meets_the_requirement() {
         assert!(decide(&["a"], &["c"], &["top"]).is_ok());
     }
 
     #[test]
-    fn without_scopes_any_token_will_do() {
+    fn a_requirement_without_scopes_is_always_met() {
         assert!(decide(&[], &[], &[]).is_ok());
     }
 
     #[test]
-    fn a_scope_of_no_list_is_never_met() {
+    fn a_scope_that_is_in_no_list_is_never_met() {
         assert!(decide(&["unknown"], &[], &["a", "b", "c", "d", "top", "unknown"]).is_err());
         assert!(decide(&[], &["unknown"], &["a", "b", "c", "d", "top", "unknown"]).is_err());
     }

@@ -1,16 +1,16 @@
-//! Which bit is which scope, and what each scope implies.
+//! Assignment of scopes to bits, and the hierarchy of scopes.
 
 use std::collections::HashMap;
 
 use super::{ScopeSet, Scopes};
 
-/// The scopes of all lists that a server takes tools from, interned once when it is built.
+/// All scopes of a server, from the lists of all its tools. Built once, when the server is built.
 #[derive(Debug, Default)]
 pub(crate) struct ScopeIndex {
     names: Vec<&'static str>,
     bits: HashMap<&'static str, usize>,
-    /// For each scope: itself and all that it implies, transitively.
-    closures: Vec<ScopeSet>,
+    /// For each scope: the scope itself and every scope that it implies, transitively.
+    granted_by: Vec<ScopeSet>,
 }
 
 impl ScopeIndex {
@@ -28,32 +28,33 @@ impl ScopeIndex {
                 (index.bits[rule.scope], rule.implied.iter().map(|name| index.bits[name]).collect::<Vec<_>>())
             }));
         }
-        index.closures = (0..index.names.len()).map(|bit| closure(bit, &rules)).collect();
+        index.granted_by = (0..index.names.len()).map(|bit| transitive_closure(bit, &rules)).collect();
         index
     }
 
-    /// The bits of these scopes and of all that they imply. Scopes that the server does not know grant nothing.
+    /// Returns the set of these scopes and of every scope that they imply. Scopes of no list are ignored.
     pub(crate) fn expand<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> ScopeSet {
         let mut set = ScopeSet::default();
         for name in names {
             if let Some(bit) = self.bit(name) {
-                set.union(&self.closures[bit]);
+                set.union(&self.granted_by[bit]);
             }
         }
         set
     }
 
+    /// Returns the bit of a scope, if a list contains it.
     pub(crate) fn bit(&self, name: &str) -> Option<usize> {
         self.bits.get(name).copied()
     }
 
-    /// All scopes, in the order of the lists.
+    /// Returns all scopes, in the order of the lists. The position of a scope is its bit.
     pub(crate) fn names(&self) -> &[&'static str] {
         &self.names
     }
 }
 
-fn closure(start: usize, rules: &[(usize, Vec<usize>)]) -> ScopeSet {
+fn transitive_closure(start: usize, rules: &[(usize, Vec<usize>)]) -> ScopeSet {
     let mut set = ScopeSet::default();
     let mut pending = vec![start];
     while let Some(bit) = pending.pop() {
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_two_lists_declare_is_one_scope() {
+    fn a_scope_in_two_lists_has_one_bit() {
         let index = ScopeIndex::new([&COMPANY, &OTHER]);
         assert_eq!(index.names(), ["all", "read", "read:public", "write", "other"]);
     }

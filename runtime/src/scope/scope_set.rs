@@ -1,16 +1,14 @@
-//! The scopes of a token as bits.
+//! Sets of scopes as bits.
 
 use std::fmt;
 
 use smallvec::SmallVec;
 
-/// Two words are inline: lists of up to 128 scopes need no allocation for each caller.
+/// Words of a set. Two are stored inline, so a server with up to 128 scopes needs no allocation for each caller.
 type Words = SmallVec<[u64; 2]>;
 
-/// A set of scopes, a bit for each scope of the server; implied scopes are already in it.
-///
-/// Which bit means which scope is the server's to know, so a set by itself shows only how many scopes it holds; use
-/// [`Caller::scopes`](crate::Caller::scopes) for the names.
+/// Set of scopes that a token grants, including implied scopes. [`ScopeIndex`](super::ScopeIndex) assigns a bit to
+/// each scope.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ScopeSet {
     words: Words,
@@ -33,8 +31,8 @@ impl ScopeSet {
         if other.words.len() > self.words.len() {
             self.words.resize(other.words.len(), 0);
         }
-        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
-            *mine |= theirs;
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
         }
     }
 
@@ -45,13 +43,11 @@ impl ScopeSet {
             .flat_map(|(i, &word)| (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| i * 64 + bit))
     }
 
-    /// How many scopes are in the set.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Whether no scope is in the set.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.words.iter().all(|&word| word == 0)
@@ -69,8 +65,8 @@ impl fmt::Debug for ScopeSet {
     }
 }
 
-/// Some bits to hold against a [`ScopeSet`]. Only the words that have a bit are kept, so a check takes as long as the
-/// tool has scopes, however many the server has.
+/// Bits to compare with a [`ScopeSet`]. Only nonzero words are stored, so the cost of a comparison depends on the
+/// number of scopes in the mask, not on the number of scopes of the server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mask {
     words: SmallVec<[(u32, u64); 1]>,
@@ -78,7 +74,7 @@ pub(crate) struct Mask {
 
 impl Mask {
     pub(crate) fn insert(&mut self, bit: usize) {
-        let index = u32::try_from(bit / 64).expect("a list of scopes has far fewer than 2^38 entries");
+        let index = u32::try_from(bit / 64).expect("a server has fewer than 2^38 scopes");
         let bit = 1 << (bit % 64);
         match self.words.iter_mut().find(|(word, _)| *word == index) {
             Some((_, bits)) => *bits |= bit,
@@ -86,13 +82,13 @@ impl Mask {
         }
     }
 
-    /// Whether every bit of the mask is in the set.
+    /// Returns whether every bit of the mask is in the set.
     #[inline]
     pub(crate) fn all_in(&self, set: &ScopeSet) -> bool {
         self.words.iter().all(|&(index, bits)| set.word(index as usize) & bits == bits)
     }
 
-    /// Whether at least one bit of the mask is in the set.
+    /// Returns whether at least one bit of the mask is in the set.
     #[inline]
     pub(crate) fn any_in(&self, set: &ScopeSet) -> bool {
         self.words.iter().any(|&(index, bits)| set.word(index as usize) & bits != 0)
@@ -107,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_mask_agrees_with_sets_of_numbers(
+        fn a_mask_compares_like_a_set_of_numbers(
             granted in prop::collection::btree_set(0_usize..300, 0..20),
             required in prop::collection::btree_set(0_usize..300, 0..6),
         ) {

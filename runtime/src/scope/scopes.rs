@@ -1,16 +1,16 @@
-//! The list of a server's scopes, checked when the crate compiles.
+//! List of a server's scopes, checked at compile time.
 
 use std::fmt;
 
 use super::{const_message::ConstMessage, const_str};
 
-/// How many [`Scopes::implies`] rules one list can hold.
+/// Maximum number of [`Scopes::implies`] rules of a list.
 const MAX_RULES: usize = 64;
 
-/// The scopes of a server, as configured in PropelAuth under *MCP → Org Scopes*.
+/// List of a server's scopes, as configured in the authorization server.
 ///
-/// Declare it as a `static` named `SCOPES` at the root of the crate: `#[tool]` looks for it there, and checks every
-/// scope it is given against it when the crate compiles.
+/// Declare it as a `static` named `SCOPES` at the root of the crate. `#[tool]` and `scope!` check every scope against
+/// it at compile time.
 ///
 /// ```
 /// use toolgate::Scopes;
@@ -23,7 +23,7 @@ const MAX_RULES: usize = 64;
 /// # fn main() {}
 /// ```
 ///
-/// An entry that is no scope token ([RFC 6749, section 3.3]), that stands twice, or an empty list does not compile:
+/// An empty list, a duplicate scope, and an entry that is not a scope token ([RFC 6749, section 3.3]) do not compile:
 ///
 /// ```compile_fail
 /// use toolgate::Scopes;
@@ -40,7 +40,7 @@ pub struct Scopes {
     missing: bool,
 }
 
-/// "Whoever has `scope` has `implied` too."
+/// Rule of the hierarchy: a token with `scope` also grants `implied`.
 #[derive(Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) scope: &'static str,
@@ -48,16 +48,15 @@ pub(crate) struct Rule {
 }
 
 impl Scopes {
-    /// A list of scopes.
+    /// Creates a list of scopes.
     ///
     /// # Panics
     ///
-    /// In a `static`, which is where it belongs, this is a compile error: if the list is empty, if an entry is not one
-    /// or more of the characters that RFC 6749, section 3.3 allows (printable ASCII without space, `"` and `\`), or if
-    /// an entry stands twice.
+    /// If the list is empty, if it has a duplicate, or if an entry is not a scope token: one or more printable ASCII
+    /// characters except space, `"` and `\` (RFC 6749, section 3.3). In a `static`, a panic is a compile error.
     #[track_caller]
     pub const fn new<const N: usize>(names: &'static [&'static str; N]) -> Self {
-        assert!(N > 0, "the list of scopes is empty: name at least one, such as \"employees:read:public\"");
+        assert!(N > 0, "the list of scopes is empty: add at least one, such as \"employees:read:public\"");
         let mut i = 0;
         while i < N {
             check_token(names[i]);
@@ -67,21 +66,22 @@ impl Scopes {
         Self { names, rules: [Rule { scope: "", implied: &[] }; MAX_RULES], rule_count: 0, missing: false }
     }
 
-    /// Declares that a token with `scope` may do all that `implied` allow, and what those imply in turn.
+    /// Adds a rule to the hierarchy: a token with `scope` also grants the scopes in `implied`, and those that they
+    /// imply.
     ///
-    /// MCP requires a server to account for such hierarchies when it decides.
+    /// MCP requires a server to consider such hierarchies when it authorizes a request.
     ///
     /// # Panics
     ///
-    /// In a `static` this is a compile error: if a name is not in the list, if a scope implies itself, directly or
-    /// over others, or if there are more than 64 rules.
+    /// If a scope is not in the list, if a scope implies itself, directly or through other rules, or if there are
+    /// more than 64 rules. In a `static`, a panic is a compile error.
     #[track_caller]
     pub const fn implies(mut self, scope: &'static str, implied: &'static [&'static str]) -> Self {
         self.position_or_panic(scope);
         if implied.is_empty() {
             ConstMessage::new("`implies(\"")
                 .push(scope)
-                .push("\", &[])` says nothing: name the scopes that it implies")
+                .push("\", &[])` has no effect: name the implied scopes, or remove it")
                 .panic();
         }
         let mut i = 0;
@@ -91,20 +91,20 @@ impl Scopes {
         }
         assert!(
             self.rule_count < MAX_RULES,
-            "more than 64 `implies` rules: put all that one scope implies into one rule"
+            "more than 64 `implies` rules: write one rule for each scope, with all scopes that it implies"
         );
         self.rules[self.rule_count] = Rule { scope, implied };
         self.rule_count += 1;
-        if self.reaches(scope, scope) {
-            ConstMessage::new("the scope `")
+        if self.implies_transitively(scope, scope) {
+            ConstMessage::new("`implies` cycle: the scope `")
                 .push(scope)
-                .push("` implies itself: remove the rule that closes the circle")
+                .push("` implies itself; remove one of the rules of the cycle")
                 .panic();
         }
         self
     }
 
-    /// The scopes, in the order of the declaration.
+    /// Returns the scopes, in the order of the declaration.
     pub const fn names(&self) -> &'static [&'static str] {
         self.names
     }
@@ -113,7 +113,7 @@ impl Scopes {
         &self.rules[..self.rule_count]
     }
 
-    /// Stands for the list that a crate does not have; see [`super::missing`].
+    /// Creates the placeholder for a list that the crate does not declare; see [`super::missing`].
     pub(crate) const fn missing() -> Self {
         Self { names: &[], rules: [Rule { scope: "", implied: &[] }; MAX_RULES], rule_count: 0, missing: true }
     }
@@ -133,7 +133,11 @@ impl Scopes {
         None
     }
 
-    /// Where `name` stands in the list; panics, with the nearest entry, if it does not.
+    /// Returns the position of `name` in the list.
+    ///
+    /// # Panics
+    ///
+    /// If it is not in the list. The message suggests a similar entry.
     #[track_caller]
     pub(crate) const fn position_or_panic(&self, name: &str) -> usize {
         if let Some(position) = self.position(name) {
@@ -141,16 +145,14 @@ impl Scopes {
         }
         let message = ConstMessage::new("the scope `").push(name).push("` is not in the list of scopes");
         match const_str::nearest(name, self.names) {
-            Some(near) => message.push(": did you mean `").push(near).push("`?").panic(),
-            None => message
-                .push(": add it there, and in PropelAuth under MCP -> Org Scopes, or use one of the list")
-                .panic(),
+            Some(similar) => message.push(": did you mean `").push(similar).push("`?").panic(),
+            None => message.push(": add it to the list and to the authorization server").panic(),
         }
     }
 
-    /// Whether some chain of rules leads from `from` to `to`. Only scopes that have a rule lead anywhere, so the set
-    /// of what was visited is a bit for each rule.
-    const fn reaches(&self, from: &str, to: &str) -> bool {
+    /// Returns whether the rules lead from `from` to `to`. The search visits rules, so `visited` has one bit for each
+    /// rule.
+    const fn implies_transitively(&self, from: &str, to: &str) -> bool {
         let mut visited = 0_u64;
         let mut i = 0;
         while i < self.rule_count {
@@ -195,7 +197,7 @@ impl fmt::Debug for Scopes {
     }
 }
 
-/// `1*( %x21 / %x23-5B / %x5D-7E )`, RFC 6749 section 3.3.
+/// Returns whether a string is a scope token: `1*( %x21 / %x23-5B / %x5D-7E )` (RFC 6749, section 3.3).
 const fn is_scope_token(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut i = 0;
@@ -210,20 +212,20 @@ const fn is_scope_token(text: &str) -> bool {
 
 #[track_caller]
 const fn check_token(name: &str) {
-    assert!(!name.is_empty(), "a scope is empty: write a name, such as \"employees:read:public\"");
+    assert!(!name.is_empty(), "a scope is empty: expected a scope token, such as \"employees:read:public\"");
     if !is_scope_token(name) {
         ConstMessage::new("`")
             .push(name)
             .push(
-                "` is not a scope: RFC 6749 section 3.3 allows printable ASCII without spaces, quotation marks and \
-                 backslashes; write each scope as an entry of its own",
+                "` is not a scope: expected printable ASCII without spaces, quotation marks and backslashes \
+                 (RFC 6749, section 3.3); write each scope as a separate entry",
             )
             .panic();
     }
 }
 
-/// Sorts hashes (heap sort: no allocation, no worst case) and looks at neighbours, because the compiler limits how
-/// long it evaluates a constant and comparing all pairs would reach that limit at some thousand scopes.
+/// Rejects duplicates by sorting hashes (heap sort, without allocation and without a quadratic worst case). Comparing
+/// all pairs of a few thousand scopes would exceed the compiler's limit on constant evaluation.
 #[track_caller]
 const fn check_unique<const N: usize>(names: &[&'static str; N]) {
     let mut hashes = [0; N];
@@ -257,21 +259,21 @@ const fn check_unique<const N: usize>(names: &[&'static str; N]) {
     let mut i = 1;
     while i < N {
         if hashes[i - 1] == hashes[i] {
-            panic_if_doubled(names, hashes[i]);
+            panic_if_duplicate(names, hashes[i]);
         }
         i += 1;
     }
 }
 
 #[track_caller]
-const fn panic_if_doubled(names: &[&'static str], hash: u64) {
+const fn panic_if_duplicate(names: &[&'static str], hash: u64) {
     let mut i = 0;
     while i < names.len() {
         if const_str::hash(names[i]) == hash {
             let mut j = i + 1;
             while j < names.len() {
                 if const_str::equal(names[i], names[j]) {
-                    ConstMessage::new("the scope `").push(names[i]).push("` stands twice: remove one").panic();
+                    ConstMessage::new("duplicate scope `").push(names[i]).push("`: remove one").panic();
                 }
                 j += 1;
             }
@@ -295,19 +297,19 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the scope `c` implies itself")]
-    fn a_circle_of_implications_is_refused() {
+    #[should_panic(expected = "`implies` cycle: the scope `c` implies itself")]
+    fn rejects_a_cycle_of_rules() {
         let _ = Scopes::new(&["a", "b", "c"]).implies("a", &["b"]).implies("b", &["c"]).implies("c", &["a"]);
     }
 
     #[test]
-    fn a_diamond_of_implications_is_no_circle() {
+    fn accepts_two_paths_to_the_same_scope() {
         let _ =
             Scopes::new(&["a", "b", "c", "d"]).implies("a", &["b", "c"]).implies("b", &["d"]).implies("c", &["d"]);
     }
 
     #[test]
-    fn thousands_of_scopes_fit_into_a_list() {
+    fn accepts_thousands_of_scopes() {
         static NAMES: [&str; 3] = ["a", "b", "c"];
         assert_eq!(Scopes::new(&NAMES).names().len(), 3);
         let names: Vec<&'static str> =
@@ -317,8 +319,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the scope `b` stands twice")]
-    fn a_doubled_scope_is_refused() {
+    #[should_panic(expected = "duplicate scope `b`")]
+    fn rejects_a_duplicate_scope() {
         let _ = Scopes::new(&["a", "b", "c", "b"]);
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use foldhash::fast::FixedState;
 use rmcp::model::ServerResult;
 
 use super::respond::serialize;
@@ -17,8 +18,10 @@ use crate::{auth::Caller, mcp::Revision, registry::Dispatcher, scope::ScopeSet};
 const MAX_LISTS: usize = 256;
 
 /// Cached lists, by the set of visible tools and by revision.
+///
+/// A fast hash without a secret is safe here: a key is a set of bits of this server, and the number of keys is bounded.
 #[derive(Default)]
-pub(super) struct ListCache(RwLock<HashMap<(ScopeSet, Revision), SerializedList>>);
+pub(super) struct ListCache(RwLock<HashMap<(ScopeSet, Revision), SerializedList, FixedState>>);
 
 /// The result of `tools/list` as JSON.
 #[derive(Clone, Debug)]

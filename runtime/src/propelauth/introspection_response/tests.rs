@@ -14,32 +14,32 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn read(answer: &Value) -> Result<IntrospectionResponse, Unreadable> {
-    IntrospectionResponse::read(answer.to_string().as_bytes(), now())
+fn parse(response: &Value) -> Result<IntrospectionResponse, IntrospectionResponseError> {
+    IntrospectionResponse::parse(response.to_string().as_bytes(), now())
 }
 
-/// An active answer with one more field.
-fn read_with(field: &str, value: impl Into<Value>) -> Result<IntrospectionResponse, Unreadable> {
-    let mut answer = json!({"active": true});
-    answer[field] = value.into();
-    read(&answer)
+/// Parses an active response with one more field.
+fn parse_with(field: &str, value: impl Into<Value>) -> Result<IntrospectionResponse, IntrospectionResponseError> {
+    let mut response = json!({"active": true});
+    response[field] = value.into();
+    parse(&response)
 }
 
-fn claims(answer: Result<IntrospectionResponse, Unreadable>) -> Claims {
-    match answer {
+fn claims(result: Result<IntrospectionResponse, IntrospectionResponseError>) -> Claims {
+    match result {
         Ok(IntrospectionResponse::Active(claims)) => *claims,
         other => panic!("not an active token: {other:?}"),
     }
 }
 
 #[test]
-fn a_full_answer_is_read() {
-    let answer = json!({
+fn parses_a_full_response() {
+    let response = json!({
         "active": true, "scope": "employees:read:public payroll:read:all", "client_id": "client", "username": "harriet",
         "sub": "user", "exp": NOW + 60, "iat": NOW - 60, "aud": "https://mcp.example.com/mcp",
         "org_id": "org", "org_role": "HR", "department": {"name": "People"},
     });
-    let claims = claims(read(&answer));
+    let claims = claims(parse(&response));
     assert_eq!(claims.subject.as_deref(), Some("user"));
     assert_eq!(claims.client_id.as_deref(), Some("client"));
     assert_eq!(claims.username.as_deref(), Some("harriet"));
@@ -48,17 +48,17 @@ fn a_full_answer_is_read() {
     assert_eq!(claims.scopes, ["employees:read:public", "payroll:read:all"]);
     assert_eq!(claims.audience, Audience::Resources(vec!["https://mcp.example.com/mcp".into()]));
     assert_eq!(claims.expires_at, Some(at(NOW + 60)));
-    assert_eq!(Value::Object(claims.raw), answer);
+    assert_eq!(Value::Object(claims.raw), response);
 }
 
 #[test]
-fn every_field_but_active_may_be_missing_or_null() {
-    let bare = claims(read(&json!({"active": true})));
+fn every_field_except_active_may_be_missing_or_null() {
+    let bare = claims(parse(&json!({"active": true})));
     let mut nulls = json!({"active": true});
     for field in ["scope", "client_id", "username", "sub", "exp", "aud", "resource", "org_id", "org_role"] {
         nulls[field] = Value::Null;
     }
-    let mut nulls = claims(read(&nulls));
+    let mut nulls = claims(parse(&nulls));
     nulls.raw = bare.raw.clone();
     assert_eq!(nulls, bare);
     assert_eq!(bare.audience, Audience::Unknown);
@@ -66,7 +66,7 @@ fn every_field_but_active_may_be_missing_or_null() {
 }
 
 #[test]
-fn scopes_come_as_a_string_or_an_array() {
+fn scope_may_be_a_string_or_an_array() {
     for (value, scopes) in [
         (json!("a b"), vec!["a", "b"]),
         (json!("  a  b "), vec!["a", "b"]),
@@ -76,15 +76,15 @@ fn scopes_come_as_a_string_or_an_array() {
         (json!([]), vec![]),
         (json!("a\tb"), vec!["a\tb"]),
     ] {
-        assert_eq!(claims(read_with("scope", value.clone())).scopes, scopes, "{value}");
+        assert_eq!(claims(parse_with("scope", value.clone())).scopes, scopes, "{value}");
     }
 }
 
 #[test]
-fn the_audience_comes_as_a_string_or_an_array_and_from_resource_when_aud_is_absent() {
-    let audience = |answer| claims(read(&answer)).audience;
+fn the_audience_may_be_a_string_or_an_array_and_defaults_to_resource() {
+    let audience = |response| claims(parse(&response)).audience;
     let resources = |all: &[&str]| Audience::Resources(all.iter().map(ToString::to_string).collect());
-    for (answer, expected) in [
+    for (response, expected) in [
         (json!({"active": true, "aud": "a"}), resources(&["a"])),
         (json!({"active": true, "aud": ["a", "b"]}), resources(&["a", "b"])),
         (json!({"active": true, "aud": []}), resources(&[])),
@@ -94,12 +94,12 @@ fn the_audience_comes_as_a_string_or_an_array_and_from_resource_when_aud_is_abse
         (json!({"active": true, "aud": "a", "resource": "r"}), resources(&["a"])),
         (json!({"active": true, "aud": [], "resource": "r"}), resources(&[])),
     ] {
-        assert_eq!(audience(answer.clone()), expected, "{answer}");
+        assert_eq!(audience(response.clone()), expected, "{response}");
     }
 }
 
 #[test]
-fn exp_comes_as_an_integer_a_float_or_a_numeric_string() {
+fn exp_may_be_an_integer_a_float_or_a_numeric_string() {
     let half = at(NOW + 1) + Duration::from_millis(500);
     for (text, end) in [
         ("1767225601", at(NOW + 1)),
@@ -109,20 +109,20 @@ fn exp_comes_as_an_integer_a_float_or_a_numeric_string() {
         ("\"1767225601.5\"", half),
         ("253402300799", at(253_402_300_799)),
     ] {
-        let answer = IntrospectionResponse::read(format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(), now());
-        assert_eq!(claims(answer).expires_at, Some(end), "{text}");
+        let response = IntrospectionResponse::parse(format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(), now());
+        assert_eq!(claims(response).expires_at, Some(end), "{text}");
     }
 }
 
 #[test]
-fn a_token_whose_exp_has_passed_is_inactive_whatever_active_says() {
+fn a_token_with_an_exp_in_the_past_is_inactive_even_if_active_is_true() {
     for exp in [json!(NOW), json!(NOW - 1), json!(0), json!(-1), json!(-1e300), json!("-7")] {
-        assert_eq!(read_with("exp", exp.clone()), Ok(IntrospectionResponse::Inactive), "{exp}");
+        assert_eq!(parse_with("exp", exp.clone()), Ok(IntrospectionResponse::Inactive), "{exp}");
     }
 }
 
 #[test]
-fn an_exp_that_cannot_be_read_is_never_a_token_without_an_end() {
+fn an_invalid_exp_never_results_in_a_token_that_does_not_expire() {
     let texts = [
         "\"\"",
         "\"never\"",
@@ -138,43 +138,43 @@ fn an_exp_that_cannot_be_read_is_never_a_token_without_an_end() {
         "Infinity",
     ];
     for text in texts {
-        let answer = IntrospectionResponse::read(format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(), now());
-        assert!(answer.is_err(), "{text}: {answer:?}");
+        let response = IntrospectionResponse::parse(format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(), now());
+        assert!(response.is_err(), "{text}: {response:?}");
     }
     for exp in [json!(253_402_300_800_u64), json!(NOW * 1000), json!(u64::MAX), json!(1e300), json!("1e300")] {
-        assert_eq!(read_with("exp", exp.clone()), Err(Unreadable::ExpiryTooLate), "{exp}");
+        assert_eq!(parse_with("exp", exp.clone()), Err(IntrospectionResponseError::ExpiryTooLate), "{exp}");
     }
 }
 
 #[test]
-fn a_field_of_another_type_makes_the_answer_unreadable() {
+fn rejects_a_field_of_another_type() {
     for field in ["sub", "client_id", "username", "org_id", "org_role"] {
         for value in [json!(1), json!(true), json!(["a"]), json!({})] {
             let expected = "a string";
-            assert_eq!(read_with(field, value), Err(Unreadable::WrongType { field, expected }));
+            assert_eq!(parse_with(field, value), Err(IntrospectionResponseError::WrongType { field, expected }));
         }
     }
     for field in ["scope", "aud", "resource"] {
         for value in [json!(1), json!(false), json!({}), json!(["a", 1]), json!([["a"]]), json!(["a", null])] {
             let expected = "a string or an array of strings";
-            assert_eq!(read_with(field, value), Err(Unreadable::WrongType { field, expected }));
+            assert_eq!(parse_with(field, value), Err(IntrospectionResponseError::WrongType { field, expected }));
         }
     }
 }
 
 #[test]
-fn only_a_boolean_active_says_anything() {
+fn rejects_an_active_that_is_not_a_boolean() {
     for active in [json!(null), json!(1), json!("true"), json!([true]), json!({})] {
-        assert_eq!(read(&json!({"active": active})), Err(Unreadable::NoActive), "{active}");
+        assert_eq!(parse(&json!({"active": active})), Err(IntrospectionResponseError::MissingActive), "{active}");
     }
-    assert_eq!(read(&json!({})), Err(Unreadable::NoActive));
-    assert_eq!(read(&json!({"Active": true})), Err(Unreadable::NoActive));
-    assert_eq!(read(&json!({"active": false})), Ok(IntrospectionResponse::Inactive));
-    assert_eq!(read(&json!({"active": false, "exp": [], "sub": 1})), Ok(IntrospectionResponse::Inactive));
+    assert_eq!(parse(&json!({})), Err(IntrospectionResponseError::MissingActive));
+    assert_eq!(parse(&json!({"Active": true})), Err(IntrospectionResponseError::MissingActive));
+    assert_eq!(parse(&json!({"active": false})), Ok(IntrospectionResponse::Inactive));
+    assert_eq!(parse(&json!({"active": false, "exp": [], "sub": 1})), Ok(IntrospectionResponse::Inactive));
 }
 
 #[test]
-fn a_key_that_stands_twice_makes_the_answer_unreadable() {
+fn rejects_a_duplicate_key() {
     for text in [
         r#"{"active":false,"active":true}"#,
         r#"{"active":true,"active":true}"#,
@@ -183,35 +183,39 @@ fn a_key_that_stands_twice_makes_the_answer_unreadable() {
         r#"{"active":true,"scope":"a","scope":"b"}"#,
         r#"{"active":false,"other":1,"other":2}"#,
     ] {
-        assert_eq!(IntrospectionResponse::read(text.as_bytes(), now()), Err(Unreadable::Doubled), "{text}");
+        assert_eq!(
+            IntrospectionResponse::parse(text.as_bytes(), now()),
+            Err(IntrospectionResponseError::DuplicateKey),
+            "{text}"
+        );
     }
 }
 
 #[test]
-fn what_is_no_json_object_is_told_apart_and_never_quoted() {
+fn rejects_what_is_not_a_json_object_and_never_quotes_it() {
     for (body, expected) in [
-        (&b""[..], Unreadable::NotJson),
-        (b"<html>secret</html>", Unreadable::NotJson),
-        (b"{\"active\":true", Unreadable::NotJson),
-        (b"{\"active\":true} {}", Unreadable::NotJson),
-        (b"\xef\xbb\xbf{\"active\":true}", Unreadable::NotJson),
-        (b"{\"active\":true,\"sub\":\"\xff\"}", Unreadable::NotJson),
-        (b"{\"active\":true,\"sub\":\"\\ud800\"}", Unreadable::NotJson),
-        (b"null", Unreadable::NotAnObject),
-        (b"true", Unreadable::NotAnObject),
-        (b"\"secret\"", Unreadable::NotAnObject),
-        (b"[{\"active\":true}]", Unreadable::NotAnObject),
+        (&b""[..], IntrospectionResponseError::NotJson),
+        (b"<html>secret</html>", IntrospectionResponseError::NotJson),
+        (b"{\"active\":true", IntrospectionResponseError::NotJson),
+        (b"{\"active\":true} {}", IntrospectionResponseError::NotJson),
+        (b"\xef\xbb\xbf{\"active\":true}", IntrospectionResponseError::NotJson),
+        (b"{\"active\":true,\"sub\":\"\xff\"}", IntrospectionResponseError::NotJson),
+        (b"{\"active\":true,\"sub\":\"\\ud800\"}", IntrospectionResponseError::NotJson),
+        (b"null", IntrospectionResponseError::NotAnObject),
+        (b"true", IntrospectionResponseError::NotAnObject),
+        (b"\"secret\"", IntrospectionResponseError::NotAnObject),
+        (b"[{\"active\":true}]", IntrospectionResponseError::NotAnObject),
     ] {
-        let error = IntrospectionResponse::read(body, now()).unwrap_err();
+        let error = IntrospectionResponse::parse(body, now()).unwrap_err();
         assert_eq!(error, expected, "{}", String::from_utf8_lossy(body));
         assert!(!error.to_string().contains("secret"));
     }
 }
 
 #[test]
-fn deep_nesting_is_unreadable_and_nothing_worse() {
+fn rejects_deep_nesting() {
     let deep = format!(r#"{{"active":true,"x":{}}}"#, "[".repeat(60_000));
-    assert_eq!(IntrospectionResponse::read(deep.as_bytes(), now()), Err(Unreadable::NotJson));
+    assert_eq!(IntrospectionResponse::parse(deep.as_bytes(), now()), Err(IntrospectionResponseError::NotJson));
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -238,45 +242,45 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn nothing_panics_and_only_active_true_is_active(
-        answer in any_json(),
+    fn no_json_panics_and_only_active_true_is_active(
+        response in any_json(),
         active in prop_oneof![Just(Value::Bool(true)), any_json()],
         exp in any_json(),
     ) {
-        let _ = read(&answer);
-        let with = json!({"active": active, "exp": exp});
-        if let Ok(IntrospectionResponse::Active(claims)) = read(&with) {
-            prop_assert_eq!(&with["active"], &Value::Bool(true));
-            prop_assert!(claims.expires_at.is_some() || with["exp"].is_null());
+        let _ = parse(&response);
+        let response = json!({"active": active, "exp": exp});
+        if let Ok(IntrospectionResponse::Active(claims)) = parse(&response) {
+            prop_assert_eq!(&response["active"], &Value::Bool(true));
+            prop_assert!(claims.expires_at.is_some() || response["exp"].is_null());
         }
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = IntrospectionResponse::read(&body, now());
+        let _ = IntrospectionResponse::parse(&body, now());
     }
 
     #[test]
-    fn the_expiry_is_neither_later_than_exp_nor_in_the_past(exp in any::<i64>(), as_text in any::<bool>()) {
+    fn the_expiry_is_exp_and_in_the_future(exp in any::<i64>(), as_text in any::<bool>()) {
         let value = if as_text { Value::from(exp.to_string()) } else { Value::from(exp) };
-        match read_with("exp", value) {
+        match parse_with("exp", value) {
             Ok(IntrospectionResponse::Active(claims)) => {
-                let end = claims.expires_at.expect("an exp that was read");
-                prop_assert_eq!(end, at(u64::try_from(exp).expect("not before 1970")));
+                let end = claims.expires_at.expect("the response has an exp");
+                prop_assert_eq!(end, at(u64::try_from(exp).expect("exp is after 1970")));
                 prop_assert!(end > now());
             }
-            Ok(IntrospectionResponse::Inactive) => prop_assert!(exp <= i64::try_from(NOW).expect("fits")),
+            Ok(IntrospectionResponse::Inactive) => prop_assert!(exp <= i64::try_from(NOW).expect("NOW fits")),
             Err(error) => {
-                prop_assert_eq!(error, Unreadable::ExpiryTooLate);
+                prop_assert_eq!(error, IntrospectionResponseError::ExpiryTooLate);
                 prop_assert!(exp > 253_402_300_799);
             }
         }
     }
 
     #[test]
-    fn scopes_mean_the_same_in_both_shapes(scopes in prop::collection::vec("[!#-\\[\\]-~]{1,10}", 0..6)) {
-        let text = claims(read_with("scope", scopes.join(" ")));
-        let array = claims(read_with("scope", scopes.clone()));
+    fn scopes_are_the_same_as_a_string_and_as_an_array(scopes in prop::collection::vec("[!#-\\[\\]-~]{1,10}", 0..6)) {
+        let text = claims(parse_with("scope", scopes.join(" ")));
+        let array = claims(parse_with("scope", scopes.clone()));
         prop_assert_eq!(&text.scopes, &scopes);
         prop_assert_eq!(text.scopes, array.scopes);
     }

@@ -19,15 +19,16 @@ fn metadata(issuer: &str) -> Metadata {
     }
 }
 
-fn choose(wish: Advertise, issuer: &str) -> Choice {
-    Choice::new(wish, &AuthUrl::parse(ROOT).unwrap(), &metadata(issuer))
+fn advertised_issuer(advertise: Advertise, issuer: &str) -> AdvertisedIssuer {
+    AdvertisedIssuer::new(advertise, &AuthUrl::parse(ROOT).unwrap(), &metadata(issuer))
 }
 
-fn advertised(wish: Advertise, issuer: &str) -> String {
-    let server = choose(wish, issuer).apply(metadata(issuer), BASE_URL);
+/// Returns the advertised issuer, after checking the rest of what clients receive.
+fn advertised(advertise: Advertise, issuer: &str) -> String {
+    let server = advertised_issuer(advertise, issuer).authorization_server(metadata(issuer), BASE_URL);
     let advertised = server.issuer.unwrap();
     let mut document = server.document.unwrap();
-    assert_eq!(document["issuer"], advertised, "a17: the document names what is advertised");
+    assert_eq!(document["issuer"], advertised, "a17: the document names the advertised issuer");
     document.insert("issuer".into(), issuer.into());
     assert_eq!(document, metadata(issuer).document, "nothing but the issuer changes");
     assert_eq!(server.scopes_supported, metadata(issuer).scopes_supported);
@@ -35,14 +36,14 @@ fn advertised(wish: Advertise, issuer: &str) -> String {
 }
 
 #[test]
-fn a17_a_consistent_tenant_is_advertised_itself() {
+fn a17_propelauth_is_advertised_if_its_metadata_names_the_expected_issuer() {
     assert_eq!(advertised(Advertise::Automatic, PATH), PATH);
     let with_slash = format!("{PATH}/");
     assert_eq!(advertised(Advertise::Automatic, &with_slash), with_slash);
 }
 
 #[test]
-fn a17_this_server_stands_in_for_an_inconsistent_tenant() {
+fn a17_this_server_is_advertised_if_the_metadata_names_another_issuer() {
     for issuer in [
         ROOT,
         "https://auth.example.com/",
@@ -56,7 +57,7 @@ fn a17_this_server_stands_in_for_an_inconsistent_tenant() {
 }
 
 #[test]
-fn a_wish_decides_in_any_case() {
+fn an_explicit_setting_overrides_the_metadata() {
     for issuer in [PATH, ROOT, "https://other.example.com"] {
         assert_eq!(advertised(Advertise::ThisServer, issuer), BASE_URL);
         assert_eq!(advertised(Advertise::PropelAuth, issuer), PATH);
@@ -64,27 +65,27 @@ fn a_wish_decides_in_any_case() {
 }
 
 #[test]
-fn the_log_says_what_was_picked_and_why() {
-    for (wish, issuer, worrying, parts) in [
+fn the_log_text_names_the_advertised_issuer_and_the_reason() {
+    for (advertise, issuer, is_warning, parts) in [
         (Advertise::Automatic, PATH, false, [PATH, "names that issuer"]),
         (Advertise::Automatic, ROOT, false, ["this server", "without the path"]),
         (Advertise::Automatic, "https://other.example.com", true, ["this server", "https://other.example.com"]),
         (Advertise::ThisServer, PATH, false, ["this server", "Advertise::ThisServer"]),
         (Advertise::ThisServer, ROOT, false, ["this server", "Advertise::ThisServer"]),
         (Advertise::PropelAuth, PATH, false, [PATH, "Advertise::PropelAuth"]),
-        (Advertise::PropelAuth, ROOT, true, [PATH, "strict clients refuse"]),
+        (Advertise::PropelAuth, ROOT, true, [PATH, "strict clients reject"]),
     ] {
-        let choice = choose(wish, issuer);
-        let text = choice.to_string();
+        let advertised = advertised_issuer(advertise, issuer);
+        let text = advertised.to_string();
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
-        assert_eq!(choice.is_worrying(), worrying, "{text}");
+        assert_eq!(advertised.is_warning(), is_warning, "{text}");
     }
 }
 
 #[test]
-fn a_choice_is_announced_once_and_again_when_it_changes() {
+fn the_advertised_issuer_is_logged_when_it_changes() {
     let change_logger = ChangeLogger::default();
-    let log = |issuer| change_logger.log(choose(Advertise::Automatic, issuer));
+    let log = |issuer| change_logger.log(advertised_issuer(Advertise::Automatic, issuer));
     assert!(log(ROOT));
     assert!(!log(ROOT));
     assert!(log(PATH));
@@ -92,8 +93,8 @@ fn a_choice_is_announced_once_and_again_when_it_changes() {
     assert!(log(ROOT));
 }
 
-/// What real tenants serve; their addresses are renamed.
-const REAL: &str = r#"{
+/// Metadata document of a real environment, with other URLs.
+const REAL_DOCUMENT: &str = r#"{
     "authorization_endpoint": "https://auth.example.com/oauth/2.1/authorize",
     "code_challenge_methods_supported": ["S256"],
     "grant_types_supported": ["authorization_code", "refresh_token"],
@@ -107,15 +108,15 @@ const REAL: &str = r#"{
 }"#;
 
 #[test]
-fn both_variants_of_a_real_document_are_passed_on_whole() {
+fn both_variants_of_a_real_document_are_served_with_all_fields() {
     for (issuer, expected) in [(PATH, PATH), (ROOT, BASE_URL)] {
-        let body = REAL.replace("ISSUER", issuer);
-        let metadata = Metadata::read(body.as_bytes()).unwrap();
-        let choice = Choice::new(Advertise::Automatic, &AuthUrl::parse(ROOT).unwrap(), &metadata);
-        let server = choice.apply(metadata, BASE_URL);
-        let passed_on: Value = serde_json::from_str(&REAL.replace("ISSUER", expected)).unwrap();
+        let body = REAL_DOCUMENT.replace("ISSUER", issuer);
+        let metadata = Metadata::parse(body.as_bytes()).unwrap();
+        let advertised = AdvertisedIssuer::new(Advertise::Automatic, &AuthUrl::parse(ROOT).unwrap(), &metadata);
+        let server = advertised.authorization_server(metadata, BASE_URL);
+        let document: Value = serde_json::from_str(&REAL_DOCUMENT.replace("ISSUER", expected)).unwrap();
         assert_eq!(server.issuer.as_deref(), Some(expected));
-        assert_eq!(server.document.map(Value::Object), Some(passed_on));
+        assert_eq!(server.document.map(Value::Object), Some(document));
         assert_eq!(server.scopes_supported.map(|scopes| scopes.len()), Some(3));
     }
 }

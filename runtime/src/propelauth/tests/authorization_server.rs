@@ -7,12 +7,12 @@ use super::{
 };
 
 const BASE_URL: &str = "https://mcp.example.com";
-const ADDRESS: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
+const METADATA_PATH: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
 
-/// A tenant whose document names its own address and this path as the issuer.
+/// Starts a stub whose metadata names its own URL with this path as the issuer.
 async fn tenant(issuer_path: &'static str) -> Stub {
     Stub::new(move |request: &Request| {
-        if request.uri != ADDRESS {
+        if request.uri != METADATA_PATH {
             return Some(response(404, &[], ""));
         }
         let host = request.headers[header::HOST].to_str().unwrap();
@@ -41,7 +41,7 @@ async fn failure(stub: &Stub) -> String {
 }
 
 #[tokio::test]
-async fn a17_a_consistent_tenant_is_advertised_and_its_document_passed_on_unchanged() {
+async fn a17_an_expected_issuer_is_advertised_and_the_document_served_unchanged() {
     let stub = tenant("/oauth/2.1").await;
     for auth_url in [stub.url.clone(), format!("{}/", stub.url)] {
         let server = propel_auth(&auth_url).authorization_server(BASE_URL).await.unwrap();
@@ -52,7 +52,7 @@ async fn a17_a_consistent_tenant_is_advertised_and_its_document_passed_on_unchan
 }
 
 #[tokio::test]
-async fn a17_this_server_stands_in_for_an_inconsistent_tenant() {
+async fn a17_this_server_is_advertised_if_the_metadata_names_another_issuer() {
     let stub = tenant("").await;
     let server = propel_auth(&stub.url).authorization_server(BASE_URL).await.unwrap();
     let mut expected = document(&stub.url, "");
@@ -62,7 +62,7 @@ async fn a17_this_server_stands_in_for_an_inconsistent_tenant() {
 }
 
 #[tokio::test]
-async fn a_wish_decides_in_any_case() {
+async fn an_explicit_setting_overrides_the_metadata() {
     let stub = tenant("/oauth/2.1").await;
     let auth = propel_auth(&stub.url).advertise(Advertise::ThisServer);
     let server = auth.authorization_server(BASE_URL).await.unwrap();
@@ -85,28 +85,28 @@ async fn the_metadata_is_fetched_without_credentials() {
 }
 
 #[tokio::test]
-async fn metadata_that_cannot_be_had_says_what_to_do() {
+async fn an_error_about_the_metadata_says_what_is_wrong() {
     for (status, body, reason) in [
-        (404, "", "it is not there (404): is MCP enabled for this environment (MCP -> Enable MCP)?"),
-        (401, "", "it answered 401 Unauthorized"),
-        (500, "", "it answered 500 Internal Server Error"),
-        (200, "<html>", "the metadata cannot be used: it is not a JSON object"),
-        (200, "{}", "the metadata cannot be used: it has no `issuer`, or one that is not a string"),
+        (404, "", "not found (404): enable MCP for this environment in the dashboard under MCP -> Enable MCP"),
+        (401, "", "unexpected status 401 Unauthorized"),
+        (500, "", "unexpected status 500 Internal Server Error"),
+        (200, "<html>", "invalid metadata: it is not a JSON object"),
+        (200, "{}", "invalid metadata: `issuer` is missing or not a string"),
         (
             200,
             r#"{"issuer": "x", "token_endpoint": "http://auth.example.com"}"#,
-            "the metadata cannot be used: `token_endpoint` is not an https URL (or an http URL on loopback)",
+            "invalid metadata: `token_endpoint` is not an https:// URL (or http:// on loopback)",
         ),
     ] {
-        assert_eq!(failure(&Stub::answering(status, body).await).await, reason);
+        assert_eq!(failure(&Stub::responding(status, body).await).await, reason);
     }
 }
 
 #[tokio::test]
-async fn metadata_may_be_larger_than_an_introspection_answer_but_not_without_bound() {
+async fn metadata_may_be_larger_than_an_introspection_response_up_to_a_limit() {
     let padded = |bytes: usize| json!({"issuer": "x", "padding": " ".repeat(bytes)}).to_string();
-    let stub = Stub::answering(200, padded(500_000)).await;
+    let stub = Stub::responding(200, padded(500_000)).await;
     assert!(propel_auth(&stub.url).authorization_server(BASE_URL).await.is_ok());
-    let stub = Stub::answering(200, padded(1024 * 1024)).await;
-    assert_eq!(failure(&stub).await, "the answer is larger than 1048576 bytes");
+    let stub = Stub::responding(200, padded(1024 * 1024)).await;
+    assert_eq!(failure(&stub).await, "the response is larger than 1048576 bytes");
 }

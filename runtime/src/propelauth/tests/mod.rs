@@ -1,4 +1,4 @@
-//! Calls over real sockets on loopback.
+//! Tests of the validator against an HTTP server on loopback.
 
 mod authorization_server;
 mod stub;
@@ -16,13 +16,13 @@ fn propel_auth(auth_url: &str) -> PropelAuth {
 
 #[test]
 fn debug_shows_no_credentials() {
-    let shown = format!("{:#?}", propel_auth("http://127.0.0.1:1"));
-    assert!(shown.contains("http://127.0.0.1:1"), "{shown}");
-    assert!(!shown.contains(CLIENT_ID) && !shown.contains("hunter2"), "{shown}");
+    let text = format!("{:#?}", propel_auth("http://127.0.0.1:1"));
+    assert!(text.contains("http://127.0.0.1:1"), "{text}");
+    assert!(!text.contains(CLIENT_ID) && !text.contains("hunter2"), "{text}");
 }
 
 #[test]
-fn limits_are_what_they_were_set_to() {
+fn the_builder_sets_the_limits() {
     let auth = propel_auth("http://127.0.0.1:1");
     assert_eq!(auth.http.limits(), HttpLimits::default());
     let auth = auth.connect_timeout(Duration::from_millis(1)).timeout(Duration::from_millis(2)).max_response_bytes(3);
@@ -35,7 +35,7 @@ fn limits_are_what_they_were_set_to() {
 }
 
 #[test]
-fn the_default_issuer_is_the_one_with_the_path() {
+fn the_default_issuer_has_the_path() {
     let auth = propel_auth("http://127.0.0.1:1/");
     assert_eq!(auth.default_issuer().as_deref(), Some("http://127.0.0.1:1/oauth/2.1"));
 }

@@ -1,4 +1,4 @@
-//! An HTTP server on loopback that records what it is asked.
+//! Stub of PropelAuth: an HTTP server on loopback that records its requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, Method, StatusCode, Uri, request::Parts};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// What the server was asked.
+/// Request that the stub received.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) method: Method,
@@ -19,7 +19,7 @@ pub(super) struct Request {
     pub(super) body: String,
 }
 
-/// The server; it ends when this is dropped.
+/// Running stub. Dropping it stops the server.
 pub(super) struct Stub {
     pub(super) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -27,13 +27,13 @@ pub(super) struct Stub {
 }
 
 impl Stub {
-    /// Answers every request like this; `None` never answers.
-    pub(super) async fn new(answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) -> Self {
+    /// Starts a stub. It never responds to a request for which `respond` returns `None`.
+    pub(super) async fn new(respond: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let recorded = Arc::clone(&requests);
-        let answer = Arc::new(answer);
+        let respond = Arc::new(respond);
         let router = Router::new().fallback(async move |parts: Parts, body: Bytes| {
             let request = Request {
                 method: parts.method,
@@ -41,7 +41,7 @@ impl Stub {
                 headers: parts.headers,
                 body: String::from_utf8(body.to_vec()).unwrap(),
             };
-            let response = answer(&request);
+            let response = respond(&request);
             recorded.lock().unwrap().push(request);
             match response {
                 Some(response) => response,
@@ -52,13 +52,13 @@ impl Stub {
         Self { url, requests, server }
     }
 
-    /// Answers every request with this status and this body.
-    pub(super) async fn answering(status: u16, body: impl Into<String>) -> Self {
+    /// Starts a stub that responds to every request with this status and body.
+    pub(super) async fn responding(status: u16, body: impl Into<String>) -> Self {
         let body = body.into();
         Self::new(move |_| Some(response(status, &[], body.clone()))).await
     }
 
-    /// Everything it was asked so far.
+    /// Returns the requests received so far.
     pub(super) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! What a webhook says, and whose access it changes.
+//! Events of webhooks, and the revocations that they require.
 
 use std::collections::HashSet;
 
@@ -6,97 +6,101 @@ use serde_json::{Map, Value};
 
 use crate::auth::Revocation;
 
-/// Longer IDs are taken for none, so that what is remembered of revocations stays small.
-const LONGEST_ID: usize = 256;
-/// How many unknown types are named in the log, and how much of each.
-const MAX_UNKNOWN_TYPES: usize = 64;
-const LONGEST_TYPE: usize = 128;
+/// Maximum length of an ID, in bytes. A longer ID counts as missing, which bounds the memory of the revocation clock.
+const MAX_ID_BYTES: usize = 256;
+/// Maximum number of unknown event types that are logged.
+const MAX_LOGGED_TYPES: usize = 64;
+/// Maximum length of a type for comparison with the logged types, in characters.
+const MAX_TYPE_CHARS: usize = 128;
 
-/// Whose access an event changes, by its type.
+/// Access that an event changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
+enum Affected {
+    /// All access of a user.
     User,
+    /// Access of a user in one organization.
     Member,
+    /// Access of all users in an organization.
     Organization,
-    Nobody,
-    /// A type that is not in PropelAuth's list as we know it.
+    /// No access.
+    Nothing,
+    /// The type is not in the list of PropelAuth's event types.
     Unknown,
+    /// The body has no type.
+    Unreadable,
 }
 
-/// An event. It came signed, so it is true; whether it is complete is another matter.
+/// Event of a delivery with a valid signature.
 #[derive(Debug)]
 pub(super) struct Event {
-    kind: String,
-    reach: Reach,
-    /// Every user that it may be about.
+    /// Empty if the body has no type.
+    type_name: String,
+    affected: Affected,
+    /// All users that the event names.
     users: Vec<String>,
     org: Option<String>,
-    readable: bool,
 }
 
 impl Event {
-    /// Reads a body. One that cannot be read is an event that may be about everybody.
-    pub(super) fn read(body: &[u8]) -> Self {
+    /// Parses a body. An unreadable body is an event that affects all access.
+    pub(super) fn parse(body: &[u8]) -> Self {
         let fields: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
-        let text = |name: &str| {
-            let text = fields.as_ref()?.get(name)?.as_str()?;
-            (!text.is_empty() && text.len() <= LONGEST_ID).then(|| text.to_owned())
+        let string = |name: &str| {
+            let value = fields.as_ref()?.get(name)?.as_str()?;
+            (!value.is_empty() && value.len() <= MAX_ID_BYTES).then(|| value.to_owned())
         };
-        let kind = text("event_type");
-        let mut users: Vec<_> = ["user_id", "removed_user_id"].into_iter().filter_map(text).collect();
+        let event_type = string("event_type");
+        let affected = event_type.as_deref().map_or(Affected::Unreadable, Affected::by);
+        let mut users: Vec<_> = ["user_id", "removed_user_id"].into_iter().filter_map(string).collect();
         users.dedup();
-        let readable = kind.is_some();
-        let kind = kind.unwrap_or_default();
-        Self { reach: Reach::of(&kind), kind, users, org: text("org_id"), readable }
+        Self { type_name: event_type.unwrap_or_default(), affected, users, org: string("org_id") }
     }
 
-    pub(super) fn kind(&self) -> &str {
-        &self.kind
+    pub(super) fn event_type(&self) -> &str {
+        &self.type_name
     }
 
     pub(super) fn is_unknown(&self) -> bool {
-        self.readable && self.reach == Reach::Unknown
+        self.affected == Affected::Unknown
     }
 
-    /// Whether it says whom it is about, as its type has it.
+    /// Returns whether the event has the IDs that its type requires.
     pub(super) fn is_complete(&self) -> bool {
-        let (user, org) = (!self.users.is_empty(), self.org.is_some());
-        self.readable
-            && match self.reach {
-                Reach::User => user,
-                Reach::Member => user && org,
-                Reach::Organization => org,
-                Reach::Nobody | Reach::Unknown => true,
-            }
+        let (has_user, has_org) = (!self.users.is_empty(), self.org.is_some());
+        match self.affected {
+            Affected::User => has_user,
+            Affected::Member => has_user && has_org,
+            Affected::Organization => has_org,
+            Affected::Nothing | Affected::Unknown => true,
+            Affected::Unreadable => false,
+        }
     }
 
-    /// Whose access ends. Where the event does not say enough, more people's rather than fewer.
+    /// Returns the revocations that the event requires. If IDs are missing, they cover more access rather than less.
     pub(super) fn revocations(&self) -> Vec<Revocation> {
-        if !self.readable {
-            return vec![Revocation::All];
-        }
         let users = || self.users.iter().cloned().map(Revocation::User).collect();
-        match (self.reach, &self.org, self.users.is_empty()) {
-            (Reach::Nobody, _, _) | (Reach::Unknown, None, true) => Vec::new(),
-            (Reach::User | Reach::Unknown | Reach::Member, None, false) | (Reach::User, Some(_), false) => users(),
-            (Reach::Member, Some(org), false) => {
+        match (self.affected, &self.org, self.users.is_empty()) {
+            (Affected::Nothing, _, _) | (Affected::Unknown, None, true) => Vec::new(),
+            (Affected::User, _, false) | (Affected::Member | Affected::Unknown, None, false) => users(),
+            (Affected::Member, Some(org), false) => {
                 let member = |user: &String| Revocation::Member { user: user.clone(), org: org.clone() };
                 self.users.iter().map(member).collect()
             }
-            (Reach::Organization | Reach::Unknown, Some(org), _) | (Reach::Member, Some(org), true) => {
+            (Affected::Organization | Affected::Unknown, Some(org), _) | (Affected::Member, Some(org), true) => {
                 vec![Revocation::Organization(org.clone())]
             }
-            (Reach::User, _, true) | (Reach::Member, None, true) | (Reach::Organization, None, _) => {
-                vec![Revocation::All]
-            }
+            (Affected::User, _, true)
+            | (Affected::Member, None, true)
+            | (Affected::Organization, None, _)
+            | (Affected::Unreadable, _, _) => vec![Revocation::All],
         }
     }
 }
 
-impl Reach {
-    /// PropelAuth's events.
-    fn of(kind: &str) -> Self {
-        match kind {
+impl Affected {
+    /// Returns the access that an event type changes.
+    fn by(event_type: &str) -> Self {
+        match event_type {
             "user.deleted" | "user.disabled" | "user.locked" | "user.logged_out" => Self::User,
             "user.removed_from_org"
             | "user.role_changed_within_org"
@@ -121,21 +125,21 @@ impl Reach {
             | "org.saml_went_live"
             | "org.saml_removed"
             | "org.scim_group_created"
-            | "org.scim_key_created" => Self::Nobody,
+            | "org.scim_key_created" => Self::Nothing,
             _ => Self::Unknown,
         }
     }
 }
 
-/// The unknown types that were named in the log already.
+/// Unknown event types that were logged.
 #[derive(Debug, Default)]
-pub(super) struct UnknownTypes(HashSet<String>);
+pub(super) struct UnknownEventTypes(HashSet<String>);
 
-impl UnknownTypes {
-    /// Whether this one has not been named yet and is still to be.
-    pub(super) fn is_first(&mut self, kind: &str) -> bool {
-        let kind: String = kind.chars().take(LONGEST_TYPE).collect();
-        self.0.len() < MAX_UNKNOWN_TYPES && self.0.insert(kind)
+impl UnknownEventTypes {
+    /// Returns whether to log this type: if it was not logged before and the maximum is not reached.
+    pub(super) fn insert(&mut self, event_type: &str) -> bool {
+        let event_type: String = event_type.chars().take(MAX_TYPE_CHARS).collect();
+        self.0.len() < MAX_LOGGED_TYPES && self.0.insert(event_type)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which deliveries were applied already.
+//! Replay detection: IDs of applied deliveries.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -10,12 +10,14 @@ use tokio::time::Instant;
 
 use super::signature::TOLERANCE;
 
-/// As long as any delivery of that ID can be good: its time may lie ahead by the tolerance, and be past by it.
-const KEEP: Duration = TOLERANCE.saturating_mul(2);
-/// Past that, the oldest is forgotten. Applying an event again only asks again about tokens.
+/// Time for which an ID is stored. A delivery may be sent `TOLERANCE` before or after the current time, so it is
+/// valid for at most twice that.
+const RETENTION: Duration = TOLERANCE.saturating_mul(2);
+/// Maximum number of stored IDs; the oldest is evicted. Applying an event again is harmless: tokens are introspected
+/// again.
 const MAX_IDS: usize = 10_000;
 
-/// What an ID is remembered by: whatever its length, this is short.
+/// SHA-256 of a delivery's ID, whose size does not depend on the ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct IdDigest([u8; 32]);
 
@@ -25,16 +27,17 @@ impl IdDigest {
     }
 }
 
-/// The IDs of the last deliveries. Only those with a good signature get here.
+/// IDs of the last applied deliveries.
 #[derive(Debug, Default)]
-pub(super) struct SeenIds {
+pub(super) struct AppliedIds {
     ids: HashSet<IdDigest>,
+    /// IDs in the order of their insertion, the oldest first.
     order: VecDeque<(IdDigest, Instant)>,
 }
 
-impl SeenIds {
+impl AppliedIds {
     pub(super) fn contains(&mut self, id: IdDigest) -> bool {
-        self.forget_old();
+        self.evict();
         self.ids.contains(&id)
     }
 
@@ -42,12 +45,12 @@ impl SeenIds {
         if self.ids.insert(id) {
             self.order.push_back((id, Instant::now()));
         }
-        self.forget_old();
+        self.evict();
     }
 
-    fn forget_old(&mut self) {
+    fn evict(&mut self) {
         while let Some((id, at)) = self.order.front() {
-            if self.order.len() <= MAX_IDS && at.elapsed() <= KEEP {
+            if self.order.len() <= MAX_IDS && at.elapsed() <= RETENTION {
                 break;
             }
             self.ids.remove(id);
@@ -61,26 +64,26 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_id_is_known_for_as_long_as_its_delivery_can_be_good() {
-        let mut seen = SeenIds::default();
+    async fn an_id_is_stored_while_its_delivery_can_be_valid() {
+        let mut applied = AppliedIds::default();
         let id = IdDigest::of("msg_1");
-        assert!(!seen.contains(id));
-        seen.insert(id);
-        tokio::time::advance(KEEP).await;
-        assert!(seen.contains(id) && !seen.contains(IdDigest::of("msg_2")));
+        assert!(!applied.contains(id));
+        applied.insert(id);
+        tokio::time::advance(RETENTION).await;
+        assert!(applied.contains(id) && !applied.contains(IdDigest::of("msg_2")));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!seen.contains(id));
-        assert!(seen.ids.is_empty() && seen.order.is_empty());
+        assert!(!applied.contains(id));
+        assert!(applied.ids.is_empty() && applied.order.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_flood_of_deliveries_stays_bounded_and_the_last_ones_known() {
-        let mut seen = SeenIds::default();
+    async fn the_number_of_ids_is_bounded_and_the_oldest_are_evicted() {
+        let mut applied = AppliedIds::default();
         for i in 0..3 * MAX_IDS {
-            seen.insert(IdDigest::of(&i.to_string()));
+            applied.insert(IdDigest::of(&i.to_string()));
         }
-        assert_eq!((seen.ids.len(), seen.order.len()), (MAX_IDS, MAX_IDS));
-        assert!(seen.contains(IdDigest::of(&(3 * MAX_IDS - 1).to_string())));
-        assert!(!seen.contains(IdDigest::of("0")));
+        assert_eq!((applied.ids.len(), applied.order.len()), (MAX_IDS, MAX_IDS));
+        assert!(applied.contains(IdDigest::of(&(3 * MAX_IDS - 1).to_string())));
+        assert!(!applied.contains(IdDigest::of("0")));
     }
 }

@@ -22,7 +22,7 @@ use crate::auth::{Revocations, Route};
 
 const PATH: &str = "/webhooks/propelauth";
 
-/// Maximum size of a delivery, in bytes. PropelAuth's events have a few hundred.
+/// Maximum size of a delivery, in bytes. PropelAuth's events have a few hundred bytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Time within which a delivery must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ struct Receiver {
 
 async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let headers = match DeliveryHeaders::read(&parts.headers) {
+    let headers = match DeliveryHeaders::parse(&parts.headers) {
         Ok(headers) => headers,
         Err(rejected) => return receiver.reject(rejected),
     };
@@ -57,7 +57,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
     };
     if !receiver.webhooks.is_replay(&delivery) {
         let revocations = receiver.webhooks.revocations(&delivery);
-        tracing::info!(event = ?delivery.event(), ?revocations, "received a webhook from PropelAuth");
+        tracing::info!(event = ?delivery.event_type(), ?revocations, "received a webhook from PropelAuth");
         if let Err(reason) = receiver.revocations.revoke_since(&revocations, delivery.sent_at()).await {
             tracing::error!(%reason, "webhook is not acknowledged, so that PropelAuth sends it again");
             return error(StatusCode::SERVICE_UNAVAILABLE, "unavailable");

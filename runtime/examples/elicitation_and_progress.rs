@@ -1,0 +1,127 @@
+//! Questions to the user, progress, log messages and cancellation during a call.
+//!
+//! ```sh
+//! cargo run -p toolgate --example elicitation_and_progress
+//! ```
+//!
+//! A client that supports elicitation shows the form to its user and calls the tool again with the response. The tool
+//! then asks for a confirmation; the client returns the signed state with it.
+//!
+//! ```console
+//! $ call() { curl -sN http://127.0.0.1:8000/mcp -H 'Authorization: Bearer sample-token' \
+//! >     -H 'Accept: application/json, text/event-stream' -H 'MCP-Protocol-Version: 2026-07-28' \
+//! >     -H 'Mcp-Method: tools/call' -H "Mcp-Name: $1" --json '{
+//! >         "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "'"$1"'", '"$2"', "_meta": {
+//! >             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+//! >             "io.modelcontextprotocol/clientInfo": { "name": "curl", "version": "8" },
+//! >             "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} },
+//! >             "io.modelcontextprotocol/logLevel": "info", "progressToken": "export"
+//! >         } }
+//! >     }'; }
+//! $ TICKET='"arguments": { "title": "No paper" }'
+//! $ call ticket_open "$TICKET" | grep -o -e '"resultType":"[a-z_]*"' -e '"message":"[^"]*"'
+//! "resultType":"input_required"
+//! "message":"Enter the details of the ticket."
+//! $ STATE=$(call ticket_open "$TICKET,"'
+//! >     "inputResponses": { "details": { "action": "accept", "content": { "urgent": true } } }' |
+//! >     grep -o '"requestState":"[^"]*"')
+//! $ call ticket_open "$TICKET, $STATE,"'
+//! >     "inputResponses": { "confirm": { "action": "accept", "content": {} } }'
+//! {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"opened: No paper (urgent: true)"}],"isError":false}}
+//! ```
+//!
+//! Progress and log messages are events of the response stream. Closing the stream cancels the call; the server then
+//! logs `the export was cancelled`.
+//!
+//! ```console
+//! $ call ticket_export '"arguments": { "tickets": 2 }' | grep data:
+//! data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1.0,"progressToken":"export","total":2.0}}
+//! data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2.0,"progressToken":"export","total":2.0}}
+//! data: {"jsonrpc":"2.0","method":"notifications/message","params":{"data":"the export is complete","level":"info"}}
+//! data: {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"exported: 2 tickets"}],"isError":false}}
+//! $ call ticket_export '"arguments": { "tickets": 1000000 }' | grep -m 1 -o '"progress":1.0'
+//! "progress":1.0
+//! ```
+
+use std::{thread, time::Duration};
+
+use serde_json::Value;
+use tokio::{sync::mpsc, task};
+use toolgate::{
+    LogLevel,
+    auth::{Claims, StaticTokens},
+    input::{ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequired},
+    prelude::*,
+};
+
+/// Every scope of this server.
+pub static SCOPES: Scopes = Scopes::new(&["tickets:read", "tickets:write"]);
+
+/// Details of the ticket.
+#[derive(Deserialize, JsonSchema)]
+struct Details {
+    /// Whether the ticket is urgent.
+    urgent: bool,
+}
+
+/// Returns the content of a form that the user has accepted.
+fn accepted(response: &Value) -> Result<&Value, ToolError> {
+    if response["action"] != "accept" {
+        return Err(ToolError::new("the user declined"));
+    }
+    Ok(&response["content"])
+}
+
+/// Open a ticket. The user enters its details and confirms them.
+#[tool(scopes = "tickets:write")]
+async fn ticket_open(title: String, context: &Context) -> Result<String, ToolError> {
+    if let (Some(response), Some(urgent)) = (context.input_response("confirm"), context.request_state()) {
+        accepted(response)?;
+        return Ok(format!("opened: {title} (urgent: {urgent})"));
+    }
+    let Some(response) = context.input_response("details") else {
+        let form = ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message: "Enter the details of the ticket.".to_owned(),
+            requested_schema: ElicitationSchema::from_type::<Details>()?,
+        };
+        return Err(InputRequired::request("details", InputRequest::Elicitation(ElicitRequest::new(form))).into());
+    };
+    let Details { urgent } = Details::deserialize(accepted(response)?)
+        .map_err(|error| ToolError::new(format!("the form is invalid: {error}")))?;
+    let question = format!("Open this ticket: {title} (urgent: {urgent})?");
+    // The client stores the state between the rounds. It is signed, so the client cannot change it.
+    Err(InputRequired::ask("confirm", question)?.state(urgent.to_string()).into())
+}
+
+/// Export tickets.
+#[tool(scopes = "tickets:read", read_only)]
+async fn ticket_export(tickets: u32, context: &Context) -> Result<String, ToolError> {
+    let (sender, mut exported) = mpsc::channel(1);
+    let export = task::spawn_blocking(move || export(tickets, &sender));
+    // If the client cancels the call, this function is dropped at an `.await`, which closes the channel.
+    while let Some(ticket) = exported.recv().await {
+        context.progress(f64::from(ticket), Some(f64::from(tickets)), None).await;
+    }
+    export.await?;
+    context.log(LogLevel::Info, "the export is complete").await;
+    Ok(format!("exported: {tickets} tickets"))
+}
+
+/// Exports tickets on a thread of its own, until the channel is closed.
+fn export(tickets: u32, exported: &mpsc::Sender<u32>) {
+    for ticket in 1..=tickets {
+        thread::sleep(Duration::from_millis(10)); // writes the ticket
+        if exported.blocking_send(ticket).is_err() {
+            tracing::info!(ticket, "the export was cancelled");
+            return;
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), toolgate::Error> {
+    tracing_subscriber::fmt().init();
+    let claims = Claims::new().subject("sam").scopes(["tickets:read", "tickets:write"]);
+    Server::new("Tickets", &SCOPES).auth(StaticTokens::new().token("sample-token", claims)).serve().await
+}
