@@ -1,7 +1,6 @@
-"""The measured server, in FastMCP with PropelAuthProvider: server.py ADDRESS TOOLS AUTH_URL [cached].
+"""Server under test, in FastMCP with PropelAuthProvider: server.py ADDRESS TOOLS AUTH_URL [cached].
 
-By default PropelAuthProvider asks about the token of every request; with `cached` it remembers the answers, which is a
-setting of its own.
+By default, PropelAuthProvider introspects the token of every request. `cached` turns on its optional cache.
 """
 
 import sys
@@ -47,16 +46,16 @@ async def record(
     return f"{record_id}: {10 if limit is None else limit} entries"
 
 
-for place in range(int(tools)):
+for index in range(int(tools)):
     function, name, description = {
         0: (add, "add", "Add two numbers."),
-        1: (echo, "echo", "Give a text back."),
+        1: (echo, "echo", "Return the input."),
     }.get(
-        place,
+        index,
         (
             record,
-            f"area_{place:03}_record",
-            f"Return a record of area {place:03} with its history, the newest entries first.",
+            f"area_{index:03}_record",
+            f"Return a record of area {index:03} with its history, the newest entries first.",
         ),
     )
     mcp.tool(
@@ -64,7 +63,7 @@ for place in range(int(tools)):
         description=description,
         output_schema=None,
         annotations={"readOnlyHint": True},
-        auth=require_scopes(f"area{place:03}:records:read"),
+        auth=require_scopes(f"area{index:03}:records:read"),
     )(function)
 
 mcp.run(

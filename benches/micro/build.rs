@@ -1,4 +1,4 @@
-//! Writes out lists of a thousand scopes with ten, a hundred and a thousand tools.
+//! Generates lists of 1,000 scopes with 10, 100 and 1,000 tools.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
@@ -10,12 +10,12 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let mut code = String::new();
     for tools in [10, 100, 1000] {
-        // Two lists of the same scopes would be taken for one that was declared twice.
+        // A server rejects two lists with the same scopes, so each list has a scope of its own.
         let last = format!("list{tools}:records:read");
         let scopes: Vec<_> = (0..SCOPES - 1).map(scope).chain([last]).map(|scope| format!("{scope:?}")).collect();
         writeln!(code, "pub static SCOPES_{tools}: Scopes = Scopes::new(&[{}]);", scopes.join(",")).unwrap();
         for tool in 0..tools {
-            // Spread over the whole list.
+            // Spreads the scopes of the tools over the whole list.
             let scope = scope(tool * (SCOPES - 1) / tools);
             writeln!(
                 code,

@@ -38,6 +38,8 @@
 //! | `/admin/api/mcp` | `PUT {"enabled": false}`: disables MCP, so that the metadata is 404 |
 //! | `/admin/api/webhooks` | `POST` of any event: signs and sends it |
 #![forbid(unsafe_code)]
+// An enum or struct that users can match or construct exhaustively could not grow without a breaking release.
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod browser;
 mod builder;

@@ -43,7 +43,7 @@ impl Mint {
             person: id.into(),
             audience: Audience::Unset,
             scopes: None,
-            lifetime: Duration::from_secs(60 * 60),
+            lifetime: Duration::from_hours(1),
             client_id: MINT_CLIENT_ID.to_owned(),
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct ScopeList {
 }
 
 /// Longest time limit of a tool. It rejects `5M`, which humantime reads as five months.
-const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// One argument: `name`, `name = value` or `name(values)`.
 pub(crate) struct MetaItem {

@@ -83,14 +83,14 @@ impl Tokens {
     /// Caches up to `max_tokens` tokens of up to 1 MiB each.
     pub fn new(validator: impl TokenValidator, scopes: &'static Scopes, max_tokens: u64) -> Self {
         let config = TokenCacheConfig {
-            ttl: Some(Duration::from_secs(86_400)),
+            ttl: Some(Duration::from_hours(24)),
             max_tokens,
             max_bytes: max_tokens.saturating_mul(1 << 20),
             ..TokenCacheConfig::default()
         };
         Self(Authenticator::new(
             GuardedValidator::new(Arc::new(validator), Arc::default()),
-            TokenCache::new(config, Arc::new(RevocationClock::new(Duration::from_secs(60)))),
+            TokenCache::new(config, Arc::new(RevocationClock::new(Duration::from_mins(1)))),
             Arc::new(ScopeIndex::new([scopes])),
             String::new(),
             AudiencePolicy::Any,

@@ -64,6 +64,9 @@
 //! its names are also used by other crates: `Json` and `Json`'s neighbours in axum's extractors, `Context` in anyhow and
 //! `scope` in crossbeam. An explicit `use` takes precedence over the glob, so `use axum::Json;` after it is enough.
 
+// An enum or struct that users can match or construct exhaustively could not grow without a breaking release.
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
 // Generated code refers to `::toolgate`, in this crate too.
 #[allow(unused_extern_crates)]
 extern crate self as toolgate;

@@ -19,7 +19,7 @@ use std::{
 use toolgate_dev_tenant::{DevTenant, TenantConfig};
 
 /// Time limit for a line of an example's output.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Number of free ports to try. Another process can bind a port between its selection and the start of the example.
 const MAX_STARTS: usize = 3;

@@ -1,8 +1,9 @@
-//! The load: one thread, some connections, one request at a time on each.
+//! Load generator: one thread, several connections, one request at a time on each connection.
 
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream as StdStream},
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -10,17 +11,16 @@ use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use crate::{Result, request::Template, stats::percentile};
 
-/// What a run came to.
+/// Result of one load run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) requests: usize,
     pub(crate) seconds: f64,
-    /// Of each request, in microseconds, sorted.
+    /// Latency of each request in microseconds, sorted.
     pub(crate) latencies: Vec<u32>,
 }
 
 impl Run {
-    #[allow(clippy::cast_precision_loss)]
     pub(crate) fn per_second(&self) -> f64 {
         self.requests as f64 / self.seconds
     }
@@ -30,13 +30,13 @@ impl Run {
     }
 }
 
-/// How requests are sent.
+/// Schedule of the requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// The next as soon as the last was answered.
+    /// Each connection sends its next request when the response to the last one is complete.
     Closed,
-    /// So many in a second, in bursts a millisecond apart; one that finds no free connection waits, and its time counts
-    /// from when it was due.
+    /// Requests per second, sent in bursts one millisecond apart. A request that finds no free connection waits, and
+    /// its latency includes the wait.
     PerSecond(f64),
 }
 
@@ -44,13 +44,13 @@ struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     filled: usize,
-    since: Option<Instant>,
-    /// Whether the last answer came in chunks.
+    sent_at: Option<Instant>,
+    /// Whether the last response was chunked.
     is_chunked: bool,
 }
 
-/// Longest head of an answer, in bytes.
-const HEAD: usize = 8 * 1024;
+/// Maximum size of a response head, in bytes.
+const MAX_HEAD_BYTES: usize = 8 * 1024;
 
 impl Connection {
     fn open(address: SocketAddr) -> Result<Self> {
@@ -61,36 +61,37 @@ impl Connection {
             stream: TcpStream::from_std(stream),
             buffer: vec![0; 256 * 1024],
             filled: 0,
-            since: None,
+            sent_at: None,
             is_chunked: false,
         })
     }
 
-    fn send(&mut self, request: &[u8], since: Instant) -> Result<()> {
-        // A request is far smaller than the socket's buffer, which is empty: the last one was answered.
+    fn send(&mut self, request: &[u8], sent_at: Instant) -> Result<()> {
+        // A single write suffices: the previous response is complete, so the socket's send buffer is empty, and it is
+        // far larger than a request.
         if self.stream.write(request)? != request.len() {
-            return Err("the socket did not take a whole request".into());
+            return Err("the socket did not accept a whole request".into());
         }
         self.filled = 0;
-        self.since = Some(since);
+        self.sent_at = Some(sent_at);
         Ok(())
     }
 
-    /// Reads what is there; the body's place in the buffer when the answer is whole.
-    fn receive(&mut self, status: u16) -> Result<Option<(usize, usize)>> {
+    /// Reads the available bytes. Returns the body's range in the buffer if the response is complete.
+    fn receive(&mut self, status: u16) -> Result<Option<Range<usize>>> {
         loop {
             if self.filled == self.buffer.len() {
                 self.buffer.resize(self.buffer.len() * 2, 0);
             }
-            let room = self.buffer.len() - self.filled;
+            let available = self.buffer.len() - self.filled;
             match self.stream.read(&mut self.buffer[self.filled..]) {
                 Ok(0) => return Err("the server closed the connection".into()),
                 Ok(read) => {
                     self.filled += read;
-                    if let Some(body) = self.whole(status)? {
+                    if let Some(body) = self.complete_body(status)? {
                         return Ok(Some(body));
                     }
-                    if read < room {
+                    if read < available {
                         return Ok(None);
                     }
                 }
@@ -100,48 +101,48 @@ impl Connection {
         }
     }
 
-    fn whole(&mut self, status: u16) -> Result<Option<(usize, usize)>> {
+    fn complete_body(&mut self, status: u16) -> Result<Option<Range<usize>>> {
         let received = &self.buffer[..self.filled];
         let mut headers = [httparse::EMPTY_HEADER; 32];
         let mut response = httparse::Response::new(&mut headers);
         let httparse::Status::Complete(head) = response.parse(received)? else {
-            if self.filled > HEAD {
-                return Err("the head of an answer is too long".into());
+            if self.filled > MAX_HEAD_BYTES {
+                return Err(format!("the head of a response is longer than {MAX_HEAD_BYTES} bytes").into());
             }
             return Ok(None);
         };
         if response.code != Some(status) {
-            return Err(format!("not {status}: {}", String::from_utf8_lossy(received)).into());
+            return Err(format!("expected status {status}, got: {}", String::from_utf8_lossy(received)).into());
         }
         let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
         self.is_chunked = length.is_none();
         match length {
             Some(length) => {
                 let length: usize = std::str::from_utf8(length.value)?.parse()?;
-                Ok((self.filled >= head + length).then_some((head, head + length)))
+                Ok((self.filled >= head + length).then_some(head..head + length))
             }
-            // Chunked: whole when the empty chunk is here.
-            None => Ok(received[head..].ends_with(b"0\r\n\r\n").then_some((head, self.filled))),
+            // A chunked body ends with an empty chunk.
+            None => Ok(received[head..].ends_with(b"0\r\n\r\n").then_some(head..self.filled)),
         }
     }
 }
 
-/// The body of an answer that came in chunks (RFC 9112, section 7.1).
-fn unchunked(mut chunks: &[u8]) -> Result<Vec<u8>> {
+/// Decodes a chunked body (RFC 9112, section 7.1).
+fn decode_chunks(mut chunks: &[u8]) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
-        let line = chunks.windows(2).position(|end| end == b"\r\n").ok_or("a chunk without a length")?;
+        let line = chunks.windows(2).position(|end| end == b"\r\n").ok_or("a chunk has no length")?;
         let length = usize::from_str_radix(std::str::from_utf8(&chunks[..line])?.trim(), 16)?;
         if length == 0 {
             return Ok(body);
         }
         let start = line + 2;
-        body.extend_from_slice(chunks.get(start..start + length).ok_or("half a chunk")?);
+        body.extend_from_slice(chunks.get(start..start + length).ok_or("a chunk is truncated")?);
         chunks = &chunks[start + length + 2..];
     }
 }
 
-/// Sends one request at a time and checks each answer in full; then leaves.
+/// Sends requests one after another, checks each response in full, and returns the last response's body.
 pub(crate) fn check(address: SocketAddr, template: &mut Template, tools: usize, requests: usize) -> Result<Vec<u8>> {
     let mut connection = Connection::open(address)?;
     let mut last = Vec::new();
@@ -149,52 +150,51 @@ pub(crate) fn check(address: SocketAddr, template: &mut Template, tools: usize, 
         let (request, id) = template.next_request();
         connection.send(request, Instant::now())?;
         let deadline = Instant::now() + Duration::from_secs(5);
-        let (start, end) = loop {
+        let body = loop {
             if let Some(body) = connection.receive(template.kind.status())? {
                 break body;
             }
             if Instant::now() > deadline {
-                return Err("no answer".into());
+                return Err("no response within 5 seconds".into());
             }
             std::thread::sleep(Duration::from_micros(20));
         };
-        last = connection.buffer[start..end].to_vec();
+        last = connection.buffer[body].to_vec();
         if connection.is_chunked {
-            last = unchunked(&last)?;
+            last = decode_chunks(&last)?;
         }
         template.check(id, tools, &last)?;
     }
     Ok(last)
 }
 
-/// Loads a server for some time. Every answer's status is checked; an answer of another length than the first ends
-/// the run.
+/// Loads a server for the given time. Checks the status of every response, and that all bodies have the same length.
 pub(crate) fn load(
     address: SocketAddr,
     template: &mut Template,
-    connections: usize,
+    connection_count: usize,
     pace: Pace,
     time: Duration,
 ) -> Result<Run> {
     let mut poll = Poll::new()?;
-    let mut events = Events::with_capacity(connections.max(64));
-    let mut opened = Vec::with_capacity(connections);
-    for token in 0..connections {
+    let mut events = Events::with_capacity(connection_count.max(64));
+    let mut connections = Vec::with_capacity(connection_count);
+    for token in 0..connection_count {
         let mut connection = Connection::open(address)?;
         poll.registry().register(&mut connection.stream, Token(token), Interest::READABLE)?;
-        opened.push(connection);
+        connections.push(connection);
     }
     let status = template.kind.status();
     let mut latencies = Vec::with_capacity(1 << 20);
     let mut length = None;
-    let mut idle: Vec<usize> = (0..connections).collect();
+    let mut idle: Vec<usize> = (0..connection_count).collect();
     let start = Instant::now();
     let end = start + time;
     let mut sent = 0_u64;
-    let mut last_answer = start;
+    let mut last_response = start;
     if matches!(pace, Pace::Closed) {
         for free in idle.drain(..) {
-            opened[free].send(template.next_request().0, Instant::now())?;
+            connections[free].send(template.next_request().0, Instant::now())?;
         }
     }
     loop {
@@ -203,41 +203,40 @@ pub(crate) fn load(
             break;
         }
         if let Pace::PerSecond(rate) = pace {
-            // The burst of this millisecond, and those that could not be sent in theirs.
+            // The requests that are due: the burst of this millisecond, and those still waiting for a connection.
             let tick = Duration::from_millis(u64::try_from((now - start).as_millis())?);
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             let due = (tick.as_secs_f64() * rate) as u64;
             while sent < due && !idle.is_empty() {
                 let free = idle.swap_remove(0);
-                #[allow(clippy::cast_precision_loss)]
                 let tick = ((sent + 1) as f64 / rate * 1000.0).ceil() / 1000.0;
                 let due_at = start + Duration::from_secs_f64(tick);
-                // A late wake-up of this thread is not the server's.
-                let since = if now - due_at.min(now) < Duration::from_millis(1) { now } else { due_at };
-                opened[free].send(template.next_request().0, since)?;
+                // A late wake-up of this thread does not count as latency of the server.
+                let sent_at = if now - due_at.min(now) < Duration::from_millis(1) { now } else { due_at };
+                connections[free].send(template.next_request().0, sent_at)?;
                 sent += 1;
             }
         }
         poll.poll(&mut events, Some(Duration::from_millis(1)))?;
         for event in &events {
             let Token(which) = event.token();
-            let connection = &mut opened[which];
-            let Some((body, answer_end)) = connection.receive(status)? else { continue };
+            let connection = &mut connections[which];
+            let Some(body) = connection.receive(status)? else { continue };
             let now = Instant::now();
-            if *length.get_or_insert(answer_end - body) != answer_end - body {
-                return Err("an answer of another length".into());
+            let expected = *length.get_or_insert(body.len());
+            if body.len() != expected {
+                return Err(format!("expected a body of {expected} bytes, got {}", body.len()).into());
             }
-            if let Some(since) = connection.since.take() {
-                latencies.push(u32::try_from((now - since).as_micros())?);
+            if let Some(sent_at) = connection.sent_at.take() {
+                latencies.push(u32::try_from((now - sent_at).as_micros())?);
             }
-            last_answer = now;
+            last_response = now;
             match pace {
                 Pace::Closed => connection.send(template.next_request().0, now)?,
                 Pace::PerSecond(_) => idle.push(which),
             }
         }
-        if last_answer.elapsed() > Duration::from_secs(10) {
-            return Err("no answer for ten seconds".into());
+        if last_response.elapsed() > Duration::from_secs(10) {
+            return Err("no response for 10 seconds".into());
         }
     }
     latencies.sort_unstable();

@@ -1,4 +1,4 @@
-//! Compile times: a crate with 200 tools in toolgate, and the same 200 in rmcp's macros.
+//! Compile times of a crate with 200 tools in toolgate, and of the same 200 in the macros of rmcp.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use toolgate_bench_tools::{rmcp, toolgate};
 use crate::{Result, machine, stats::Summary};
 
 const TOOLS: usize = 200;
-/// What the results of the tools say; another text is a change of one tool.
+/// Format string in the body of each tool. `change_one_tool` replaces it.
 const BODY: &str = "{record_id}: {} entries";
 
 const NAMES: [&str; 2] = ["toolgate", "rmcp"];
@@ -21,38 +21,38 @@ const COMMANDS: [&str; 2] = ["check", "build"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// 2 rounds, to see whether everything works
+    /// Runs 2 rounds, enough to see that the benchmark works
     #[arg(long, conflicts_with = "rounds")]
     quick: bool,
-    /// How often each crate is compiled
+    /// Number of times each crate is compiled
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
 }
 
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let rounds = if options.quick { 2 } else { options.rounds.into() };
-    let machine = machine::facts();
+    let machine = machine::describe();
     println!("{}", serde_json::to_string_pretty(&machine)?);
     let results = std::env::current_exe()?.with_file_name("bench-results");
     let folder = results.join("compile");
     for name in NAMES {
         write_crate(&folder, name)?;
         for command in COMMANDS {
-            // Everything below the crate is built before.
+            // Builds the dependencies.
             cargo(&folder.join(name), &[command])?;
         }
     }
 
     let mut figures = Vec::new();
     for command in COMMANDS {
-        for how in ["clean", "one tool changed"] {
+        for scenario in ["clean", "one tool changed"] {
             let mut times = [Vec::new(), Vec::new()];
             for round in 0..rounds {
-                eprintln!("{command}, {how}: round {} of {rounds}", round + 1);
+                eprintln!("{command}, {scenario}: round {} of {rounds}", round + 1);
                 for turn in 0..NAMES.len() {
                     let which = (round + turn) % NAMES.len();
                     let root = folder.join(NAMES[which]);
-                    if how == "clean" {
+                    if scenario == "clean" {
                         cargo(&root, &["clean", "--quiet", "--package", &package(NAMES[which])])?;
                     } else {
                         change_one_tool(&root, round)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
                     times[which].push(cargo(&root, &[command])?);
                 }
             }
-            figures.push(Figure { command, how, times });
+            figures.push(Figure { command, scenario, times });
         }
     }
 
@@ -76,21 +76,22 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     });
     let file = results.join("compile.json");
     fs::write(&file, serde_json::to_string_pretty(&json)?)?;
-    println!("\nwritten to {}", file.display());
+    println!("\nresults written to {}", file.display());
     Ok(met)
 }
 
-/// What a compilation took, in seconds.
+/// Duration of a compilation, in seconds.
 #[derive(Clone, Copy)]
 struct Time {
     wall: f64,
-    /// Of all processors, which others on the machine disturb less.
+    /// CPU time of all cores, which depends less on the load of the machine.
     cpu: f64,
 }
 
+/// Compile times of both crates in one scenario.
 struct Figure {
     command: &'static str,
-    how: &'static str,
+    scenario: &'static str,
     times: [Vec<Time>; 2],
 }
 
@@ -104,15 +105,15 @@ impl Figure {
         for (name, times) in NAMES.iter().zip(&self.times) {
             let wall = Summary::of(times.iter().map(|time| time.wall)).map_or(0.0, |wall| wall.median);
             let cpu = Summary::of(times.iter().map(|time| time.cpu)).map_or(0.0, |cpu| cpu.median);
-            println!("{:6} {:18} {name:9} {wall:.2} s, of processors {cpu:.2} s", self.command, self.how);
+            println!("{:6} {:18} {name:9} {wall:.2} s, CPU {cpu:.2} s", self.command, self.scenario);
         }
         let Some(Summary { median, min, max }) = self.ratio(|time| time.cpu) else { return false };
         let met = median <= 1.0;
         let wall = self.ratio(|time| time.wall).map_or(0.0, |wall| wall.median);
         println!(
-            "P8     {} {}: {median:.2} ({min:.2} to {max:.2}) of processors, {wall:.2} by the clock, target <= 1: {}",
+            "P8     {} {}: CPU time {median:.2} ({min:.2} to {max:.2}), wall-clock time {wall:.2}, target <= 1: {}",
             self.command,
-            self.how,
+            self.scenario,
             if met { "met" } else { "NOT MET" }
         );
         met
@@ -127,7 +128,7 @@ impl Figure {
         };
         json!({
             "command": self.command,
-            "how": self.how,
+            "scenario": self.scenario,
             "toolgate": side(&self.times[0]),
             "rmcp": side(&self.times[1]),
             "ratio_cpu": self.ratio(|time| time.cpu).map(Summary::to_json),
@@ -165,7 +166,7 @@ fn write_crate(folder: &Path, name: &str) -> Result<()> {
              StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,\n    };\n    \
              let config = StreamableHttpServerConfig::default().with_legacy_session_mode(false);\n    \
              let sessions = std::sync::Arc::new(NeverSessionManager::default());\n    \
-             let service = StreamableHttpService::new(|| Ok(AsItComes), sessions, config);\n    \
+             let service = StreamableHttpService::new(|| Ok(Tools), sessions, config);\n    \
              let listener = tokio::net::TcpListener::bind(\"127.0.0.1:8000\").await.unwrap();\n    \
              axum::serve(listener, axum::Router::new().route_service(\"/mcp\", service)).await.unwrap();\n}\n",
         ),
@@ -177,23 +178,27 @@ fn write_crate(folder: &Path, name: &str) -> Result<()> {
     );
     fs::write(root.join("Cargo.toml"), manifest)?;
     fs::write(root.join("src/main.rs"), format!("{items}\n{main}"))?;
-    // The same versions of everything as in the other measurements.
+    // The dependencies have the same versions as in the other benchmarks.
     fs::copy(benches.join("Cargo.lock"), root.join("Cargo.lock"))?;
     Ok(())
 }
 
-/// Gives one tool, in the middle, another body.
+/// Changes the body of one tool in the middle of the file.
 fn change_one_tool(root: &Path, round: usize) -> Result<()> {
     let file: PathBuf = root.join("src/main.rs");
     let text = fs::read_to_string(&file)?;
-    let start = text.find("fn area_100_record").ok_or("the tool is not there")?;
-    let at = start + text[start..].find(BODY).or_else(|| text[start..].find("{record_id}")).ok_or("no body")?;
-    let end = at + text[at..].find('"').ok_or("no end of the text")?;
+    let start = text.find("fn area_100_record").ok_or("main.rs has no function `area_100_record`")?;
+    let at = start
+        + text[start..]
+            .find(BODY)
+            .or_else(|| text[start..].find("{record_id}"))
+            .ok_or("`area_100_record` has no format string")?;
+    let end = at + text[at..].find('"').ok_or("the format string has no end")?;
     fs::write(file, format!("{}{BODY} in round {round}{}", &text[..at], &text[end..]))?;
     Ok(())
 }
 
-/// Runs cargo; what it took, its children included.
+/// Runs cargo and returns the time that it and its child processes took.
 fn cargo(root: &Path, arguments: &[&str]) -> Result<Time> {
     let before = children_cpu_seconds()?;
     let start = Instant::now();
@@ -210,7 +215,7 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<Time> {
     Ok(Time { wall, cpu: children_cpu_seconds()? - before })
 }
 
-/// Time that all processors spent on the processes that this one has started and seen end.
+/// CPU time of the child processes that have exited, in seconds.
 fn children_cpu_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! How the cost of a request grows, with tools, scopes, tokens and connections; as plots.
+//! Plots of how the cost of a request grows with tools, scopes, tokens and connections.
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -7,11 +7,11 @@ use serde_json::json;
 use crate::{
     Result,
     client::{self, Pace},
-    load::{Stub, free_address},
+    load::{IntrospectionServer, free_address},
     machine,
     plot::{Line, Plot},
     request::{Kind, Revision, Template},
-    server::{Running, Server},
+    server::{Server, ServerProcess},
     stats::Summary,
 };
 
@@ -19,35 +19,35 @@ const CONNECTIONS: usize = 16;
 
 struct Growth {
     address: SocketAddr,
-    stub: Stub,
-    answers: PathBuf,
+    introspection: IntrospectionServer,
+    responses: PathBuf,
     rounds: usize,
     time: Duration,
 }
 
-/// What is measured for one point of a line.
+/// Configuration that one point of a line is measured with.
 struct Point {
     server: Server,
     tools: usize,
-    /// Further arguments of the server.
+    /// Additional command-line arguments of the server.
     options: &'static [&'static str],
     connections: usize,
-    /// Requests before the load; all their answers are checked.
+    /// Number of requests before the load, whose responses are checked in full.
     warm_up: usize,
     template: Template,
-    /// Tools in the answer to a list.
+    /// Number of tools expected in the result of `tools/list`.
     listed: usize,
 }
 
 impl Point {
-    /// A server as it comes, with a token that may do everything.
+    /// A point with default settings and a token that has every scope.
     fn new(address: SocketAddr, server: Server, kind: Kind, tools: usize) -> Self {
         let template = Template::new(address, kind, Revision::New, tools, server.has_auth());
         Self { server, tools, options: &[], connections: CONNECTIONS, warm_up: 100, template, listed: tools }
     }
 }
 
-/// What one point costs: processor time in microseconds, and requests per second.
+/// CPU time of a request in microseconds, and requests per second.
 #[derive(Clone, Copy)]
 struct Cost {
     cpu: f64,
@@ -56,10 +56,10 @@ struct Cost {
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// 2 rounds of 0.5 seconds instead of 3 of one, to see whether everything works
+    /// Runs 2 rounds of 0.5 seconds instead of 3 of 1 second, enough to see that the benchmark works
     #[arg(long)]
     quick: bool,
-    /// Where the plots are written
+    /// Folder for the plots
     folder: PathBuf,
 }
 
@@ -70,16 +70,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let results = std::env::current_exe()?.with_file_name("bench-results");
     let growth = Growth {
         address,
-        stub: Stub::start(&format!("http://{address}/mcp"))?,
-        answers: results.join("answers"),
+        introspection: IntrospectionServer::start(&format!("http://{address}/mcp"))?,
+        responses: results.join("responses"),
         rounds,
         time,
     };
     fs::create_dir_all(folder)?;
     fs::create_dir_all(&results)?;
     let plots = [
-        ("tools-list", growth.tools(Kind::List, "A list, by the number of tools")?),
-        ("tools-call", growth.tools(Kind::Call, "A call, by the number of tools")?),
+        ("tools-list", growth.tools(Kind::List, "tools/list by number of tools")?),
+        ("tools-call", growth.tools(Kind::Call, "tools/call by number of tools")?),
         ("scopes", growth.scopes()?),
         ("tokens", growth.tokens()?),
         ("connections", growth.connections()?),
@@ -92,7 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("{name}: {}", serde_json::to_string(&lines)?);
         all.insert(name.to_owned(), lines.into());
     }
-    let json = json!({ "machine": machine::facts(), "plots": all });
+    let json = json!({ "machine": machine::describe(), "plots": all });
     fs::write(results.join("growth.json"), serde_json::to_string_pretty(&json)?)?;
     Ok(())
 }
@@ -102,25 +102,24 @@ impl Growth {
         Server::ALL.into_iter().filter(|server| server.is_built() && !server.is_slow() && *server != Server::Floor)
     }
 
-    /// The median of some rounds.
-    #[allow(clippy::cast_precision_loss)]
+    /// Measures a point and returns the median of the rounds.
     fn cost(&self, point: &Point) -> Result<Cost> {
         let Point { server, tools, options, connections, warm_up, ref template, listed } = *point;
         let mut costs = Vec::new();
         for _ in 0..self.rounds {
-            let running = Running::start(server, self.address, tools, &self.stub.url, &self.answers, options)?;
+            let process =
+                ServerProcess::start(server, self.address, tools, &self.introspection.url, &self.responses, options)?;
             let mut template = template.clone();
             client::check(self.address, &mut template, listed, warm_up)?;
-            let before = running.cpu_seconds()?;
+            let before = process.cpu_seconds()?;
             let run = client::load(self.address, &mut template, connections, Pace::Closed, self.time)?;
-            let cpu = (running.cpu_seconds()? - before) * 1e6 / run.requests as f64;
+            let cpu = (process.cpu_seconds()? - before) * 1e6 / run.requests as f64;
             costs.push(Cost { cpu, rate: run.per_second() });
         }
         let median = |of: fn(&Cost) -> f64| Summary::of(costs.iter().map(of)).map_or(0.0, |summary| summary.median);
         Ok(Cost { cpu: median(|cost| cost.cpu), rate: median(|cost| cost.rate) })
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn tools(&self, kind: Kind, title: &'static str) -> Result<Plot> {
         let mut lines = Vec::new();
         for server in Self::servers() {
@@ -132,11 +131,10 @@ impl Growth {
             }
             lines.push(Line { name: server.name().to_owned(), points });
         }
-        Ok(Plot { title, x: "tools", y: "processor time of a request, µs", lines })
+        Ok(Plot { title, x: "tools", y: "CPU time per request, µs", lines })
     }
 
-    /// 500 tools, and a token with so many scopes.
-    #[allow(clippy::cast_precision_loss)]
+    /// Measures 500 tools with tokens of different numbers of scopes.
     fn scopes(&self) -> Result<Plot> {
         let mut lines = Vec::new();
         for kind in [Kind::Call, Kind::List] {
@@ -150,34 +148,32 @@ impl Growth {
             lines.push(Line { name: kind.name().to_owned(), points });
         }
         Ok(Plot {
-            title: "toolgate with 500 tools, by the scopes that the token has",
-            x: "scopes of the token, and so tools that it may call",
-            y: "processor time of a request, µs",
+            title: "toolgate with 500 tools, by number of scopes of the token",
+            x: "scopes of the token, each for one tool",
+            y: "CPU time per request, µs",
             lines,
         })
     }
 
-    /// So many tokens in turn, all of them seen before.
-    #[allow(clippy::cast_precision_loss)]
+    /// Measures calls that use different numbers of cached tokens in turn.
     fn tokens(&self) -> Result<Plot> {
         let mut points = Vec::new();
         for tokens in [1, 100, 10_000, 100_000] {
             eprintln!("tokens: {tokens}");
             let mut point = Point::new(self.address, Server::Toolgate, Kind::Cold, 20);
             point.template = point.template.with_tokens(tokens);
-            // No token is asked about again while the run lasts.
+            // The cache lifetime of 600 seconds prevents introspection during the run.
             let cost = self.cost(&Point { options: &["600"], warm_up: usize::try_from(tokens)?, ..point })?;
             points.push((f64::from(tokens), cost.cpu));
         }
         Ok(Plot {
-            title: "A call to toolgate, by the number of warm tokens in turn",
+            title: "tools/call to toolgate by number of cached tokens",
             x: "tokens",
-            y: "processor time of a call, µs",
+            y: "CPU time per call, µs",
             lines: vec![Line { name: Server::Toolgate.name().to_owned(), points }],
         })
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn connections(&self) -> Result<Plot> {
         let mut lines = Vec::new();
         for server in Self::servers() {
@@ -190,6 +186,6 @@ impl Growth {
             }
             lines.push(Line { name: server.name().to_owned(), points });
         }
-        Ok(Plot { title: "Calls, by the number of connections", x: "connections", y: "calls per second", lines })
+        Ok(Plot { title: "tools/call by number of connections", x: "connections", y: "calls per second", lines })
     }
 }

@@ -1,3 +1,3 @@
-//! What the load and the other measurements share.
+//! Requests of the benchmarks, shared with `in-process`.
 
 pub mod request;

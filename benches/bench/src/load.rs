@@ -1,4 +1,4 @@
-//! The load run: every server in turn, several rounds, and the targets as ratios within each round.
+//! Load benchmark: loads each server in turn, in several rounds, and compares ratios within a round with the targets.
 
 use std::{
     collections::BTreeMap,
@@ -17,29 +17,29 @@ use crate::{
     client::{self, Pace},
     machine,
     request::{Kind, Revision, Template},
-    server::{Running, Server},
+    server::{Server, ServerProcess},
     stats::Summary,
 };
 
-/// Connections of every run.
+/// Number of connections of a run.
 const CONNECTIONS: usize = 16;
-/// Requests whose answers are checked in full before a run.
-const CHECKED: usize = 200;
-/// Load of the latency runs, as a share of what bare rmcp can do.
+/// Number of requests before a run, whose responses are checked in full.
+const CHECKED_REQUESTS: usize = 200;
+/// Load of the latency runs, as a share of the throughput of bare rmcp.
 const EQUAL_LOAD: f64 = 0.5;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// 3 rounds of 0.7 seconds, to see whether everything works
+    /// Runs 3 rounds of 0.7 seconds, enough to see that the benchmark works
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     quick: bool,
-    /// How often every server has its turn
+    /// Number of rounds, in each of which every server is measured once
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
-    /// How long each figure is taken for
+    /// Duration of each measurement
     #[arg(long, default_value = "2", value_parser = seconds)]
     seconds: Duration,
-    /// These servers, separated by commas, instead of all that are built
+    /// Comma-separated servers to measure instead of all that are built
     #[arg(long, value_delimiter = ',')]
     only: Vec<Server>,
 }
@@ -49,7 +49,7 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-/// What is measured, and for how long.
+/// Servers to measure, and for how long.
 struct Plan {
     rounds: usize,
     time: Duration,
@@ -69,7 +69,7 @@ impl From<Options> for Plan {
     }
 }
 
-/// One kind of request in one revision against a variant of the servers.
+/// Requests of one kind and revision to servers with a given number of tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Case {
     kind: Kind,
@@ -84,71 +84,78 @@ impl Case {
 
     fn all(tools: usize) -> Vec<Self> {
         let kinds: &[Kind] = match tools {
-            20 => &[Kind::Call, Kind::List, Kind::Refused, Kind::Cold],
+            20 => &[Kind::Call, Kind::List, Kind::Rejected, Kind::Cold],
             _ => &[Kind::HalfList],
         };
-        let both = |&kind| Revision::BOTH.map(|revision| Self { kind, revision, tools });
-        kinds.iter().flat_map(both).collect()
+        let both_revisions = |&kind| Revision::BOTH.map(|revision| Self { kind, revision, tools });
+        kinds.iter().flat_map(both_revisions).collect()
     }
 
-    fn is_for(self, server: Server) -> bool {
-        server.speaks(self.revision)
+    fn applies_to(self, server: Server) -> bool {
+        server.supports(self.revision)
             && match self.kind {
                 Kind::Call | Kind::List => true,
                 Kind::HalfList => server != Server::Floor,
-                Kind::Refused => server.refuses(),
+                Kind::Rejected => server.rejects(),
                 Kind::Cold => matches!(server, Server::Toolgate | Server::Fastmcp),
             }
     }
 
-    /// Whether latencies at equal load are wanted; a server that bears less of it would only queue.
+    /// Whether latency is measured at equal load. Slow servers cannot sustain that load.
     fn has_equal_load(self, server: Server) -> bool {
         matches!(self.kind, Kind::Call | Kind::List) && !server.is_slow()
     }
 }
 
-/// What was measured of a server in a case, round by round. A key is missing where it was not measured.
+/// Measurements of one server in one case: for each figure, its value in each round.
 type Figures = BTreeMap<&'static str, Vec<f64>>;
 type Table = BTreeMap<(String, &'static str), Figures>;
 
-/// The introspection endpoint, as a process.
-pub(crate) struct Stub {
+/// Introspection endpoint in a process of its own, killed on drop.
+pub(crate) struct IntrospectionServer {
     process: Child,
     pub(crate) url: String,
 }
 
-impl Stub {
+impl IntrospectionServer {
     pub(crate) fn start(resource: &str) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["stub", resource])
+            .args(["introspection", resource])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
-        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        BufReader::new(process.stdout.take().ok_or("the introspection endpoint has no output")?)
+            .read_line(&mut line)?;
         Ok(Self { process, url: format!("http://{}", line.trim()) })
     }
 }
 
-impl Drop for Stub {
+impl Drop for IntrospectionServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Whether all targets were met.
+/// Runs the benchmark and returns whether all targets were met.
 pub(crate) fn run(options: Options) -> Result<bool> {
     let address = free_address()?;
-    let stub = Stub::start(&format!("http://{address}/mcp"))?;
+    let introspection = IntrospectionServer::start(&format!("http://{address}/mcp"))?;
     let results = std::env::current_exe()?.with_file_name("bench-results");
     fs::create_dir_all(&results)?;
-    let answers = results.join("answers");
-    let machine = machine::facts();
+    let responses = results.join("responses");
+    let machine = machine::describe();
     println!("{}", serde_json::to_string_pretty(&machine)?);
 
-    let mut bench =
-        Bench { plan: options.into(), address, stub, answers, equal_load: BTreeMap::new(), table: Table::new() };
+    let mut bench = Bench {
+        plan: options.into(),
+        address,
+        introspection,
+        responses,
+        equal_load: BTreeMap::new(),
+        table: Table::new(),
+    };
     bench.calibrate()?;
     for round in 0..bench.plan.rounds {
         eprintln!("round {} of {}", round + 1, bench.plan.rounds);
@@ -161,7 +168,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     let met = print_targets(&targets);
     let file = results.join("load.json");
     fs::write(&file, serde_json::to_string_pretty(&bench.to_json(&machine, &targets))?)?;
-    println!("\nwritten to {}", file.display());
+    println!("\nresults written to {}", file.display());
     Ok(met)
 }
 
@@ -172,37 +179,38 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 struct Bench {
     plan: Plan,
     address: SocketAddr,
-    stub: Stub,
-    /// Where the floor finds the answers that it gives.
-    answers: PathBuf,
+    introspection: IntrospectionServer,
+    /// Folder of the responses that `floor` replays.
+    responses: PathBuf,
+    /// Requests per second of the latency runs, by case.
     equal_load: BTreeMap<String, f64>,
     table: Table,
 }
 
 impl Bench {
-    fn start(&self, server: Server, tools: usize) -> Result<Running> {
-        Running::start(server, self.address, tools, &self.stub.url, &self.answers, &[])
+    fn start(&self, server: Server, tools: usize) -> Result<ServerProcess> {
+        ServerProcess::start(server, self.address, tools, &self.introspection.url, &self.responses, &[])
     }
 
     fn template(&self, case: Case, server: Server) -> Template {
         Template::new(self.address, case.kind, case.revision, case.tools, server.has_auth())
     }
 
-    /// How much load bare rmcp bears, and the answers that the floor is to give.
+    /// Measures the throughput of bare rmcp, and records its responses for `floor`.
     fn calibrate(&mut self) -> Result<()> {
-        let running = self.start(Server::Rmcp, 20)?;
+        let process = self.start(Server::Rmcp, 20)?;
         for case in Case::all(20).into_iter().filter(|case| case.has_equal_load(Server::Rmcp)) {
             let mut template = self.template(case, Server::Rmcp);
-            let answer = client::check(self.address, &mut template, case.tools, CHECKED)?;
+            let response = client::check(self.address, &mut template, case.tools, CHECKED_REQUESTS)?;
             if case.revision == Revision::New {
-                let folder = self.answers.join(case.tools.to_string());
+                let folder = self.responses.join(case.tools.to_string());
                 fs::create_dir_all(&folder)?;
-                fs::write(folder.join(case.kind.name()), answer)?;
+                fs::write(folder.join(case.kind.name()), response)?;
             }
             let run = client::load(self.address, &mut template, CONNECTIONS, Pace::Closed, self.plan.time)?;
             self.equal_load.insert(case.name(), run.per_second() * EQUAL_LOAD);
         }
-        drop(running);
+        drop(process);
         Ok(())
     }
 
@@ -214,43 +222,37 @@ impl Bench {
             if tools != 20 && (server == Server::Floor || server.is_slow()) {
                 continue;
             }
-            let running = self.start(server, tools)?;
-            self.figure(format!("start {tools}"), server, "ms", running.started_in.as_secs_f64() * 1000.0);
+            let process = self.start(server, tools)?;
+            self.figure(format!("start {tools}"), server, "ms", process.startup_time.as_secs_f64() * 1000.0);
             for case in Case::all(tools) {
-                if case.is_for(server) {
-                    self.measure(&running, server, case)?;
+                if case.applies_to(server) {
+                    self.measure(&process, server, case)?;
                 }
             }
-            #[allow(clippy::cast_precision_loss)]
-            let memory = running.memory_kib()? as f64 / 1024.0;
+            let memory = process.memory_kib()? as f64 / 1024.0;
             self.figure(format!("memory after {tools}"), server, "MiB", memory);
         }
         Ok(())
     }
 
-    fn measure(&mut self, running: &Running, server: Server, case: Case) -> Result<()> {
+    fn measure(&mut self, process: &ServerProcess, server: Server, case: Case) -> Result<()> {
         let mut template = self.template(case, server);
         let error = |error| format!("{}, {}: {error}", server.name(), case.name());
-        client::check(
-            running.address,
-            &mut template,
-            case.tools,
-            if server.is_slow() { CHECKED / 10 } else { CHECKED },
-        )
-        .map_err(error)?;
-        // Long enough for something to be answered.
+        let checked_requests = if server.is_slow() { CHECKED_REQUESTS / 10 } else { CHECKED_REQUESTS };
+        client::check(process.address, &mut template, case.tools, checked_requests).map_err(error)?;
+        // A slow server needs more time to respond to a significant number of requests.
         let time = if server.is_slow() { self.plan.time.max(Duration::from_secs(4)) } else { self.plan.time };
-        client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time / 4).map_err(error)?;
-        let before = running.cpu_seconds()?;
-        let run = client::load(running.address, &mut template, CONNECTIONS, Pace::Closed, time).map_err(error)?;
-        let cpu = running.cpu_seconds()? - before;
+        client::load(process.address, &mut template, CONNECTIONS, Pace::Closed, time / 4).map_err(error)?;
+        let before = process.cpu_seconds()?;
+        let run = client::load(process.address, &mut template, CONNECTIONS, Pace::Closed, time).map_err(error)?;
+        let cpu = process.cpu_seconds()? - before;
         self.figure(case.name(), server, "requests/s", run.per_second());
         self.figure(case.name(), server, "CPU us", cpu * 1e6 / (run.per_second() * run.seconds));
         self.figure(case.name(), server, "p50 us", run.latency(0.5));
         self.figure(case.name(), server, "p99 us", run.latency(0.99));
         if case.has_equal_load(server) {
             let pace = Pace::PerSecond(self.equal_load[&case.name()]);
-            let run = client::load(running.address, &mut template, CONNECTIONS, pace, time).map_err(error)?;
+            let run = client::load(process.address, &mut template, CONNECTIONS, pace, time).map_err(error)?;
             self.figure(case.name(), server, "equal p50 us", run.latency(0.5));
             self.figure(case.name(), server, "equal p99 us", run.latency(0.99));
         }
@@ -286,12 +288,12 @@ impl Bench {
     }
 }
 
-/// A figure of one server as a multiple of another's, round by round.
+/// Target for the ratio of two measurements.
 struct Target {
     name: &'static str,
     what: String,
     ratio: Option<Summary>,
-    /// What the median has to reach, or to stay below.
+    /// Limit for the median of the rounds.
     bound: Bound,
 }
 
@@ -364,8 +366,8 @@ fn targets(table: &Table) -> Vec<Target> {
     }
     for revision in Revision::BOTH {
         let case = |kind: &str| format!("{kind} {} 20", revision.name());
-        let (refused, allowed) = (case("refused"), case("call"));
-        targets.push(target("P10", rate, (&refused, ours), (&allowed, ours), Bound::AtLeast(1.0)));
+        let (rejected, allowed) = (case("rejected"), case("call"));
+        targets.push(target("P10", rate, (&rejected, ours), (&allowed, ours), Bound::AtLeast(1.0)));
     }
     for case in ["cold 2025-11-25 20", "cold 2026-07-28 20"] {
         targets.push(against("P6", case, rate, "fastmcp", Bound::AtLeast(100.0)));

@@ -1,11 +1,11 @@
-//! On what the figures were taken.
+//! Description of the machine that the benchmark runs on.
 
 use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 
-/// What a reader has to know of the machine; nothing that tells which one it is.
-pub(crate) fn facts() -> Value {
+/// Returns the properties that the results depend on, and nothing that identifies the machine.
+pub(crate) fn describe() -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu
         .lines()

@@ -1,4 +1,4 @@
-//! Measures toolgate and its peers. `benches/README.md` says how each figure is taken.
+//! Benchmarks of toolgate and of other MCP servers. `benches/README.md` describes the method.
 
 use std::process::ExitCode;
 
@@ -7,32 +7,32 @@ use clap::Parser;
 mod client;
 mod compile;
 mod growth;
+mod introspection;
 mod load;
 mod machine;
 mod plot;
 mod report;
 mod server;
 mod stats;
-mod stub;
 
 use toolgate_benches::request;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Measures toolgate and its peers. Exits with 1 if a target was missed, with 2 if something could not be measured.
+/// Benchmarks toolgate and other MCP servers. Exits with 1 if a target is missed, and with 2 if a measurement fails.
 #[derive(Parser)]
 enum Command {
-    /// Starts every server that is built in turn, and loads it
+    /// Measures each built server in turn under load
     Load(load::Options),
-    /// Compiles 200 tools in toolgate and in rmcp's macros
+    /// Measures the compile time of 200 tools, in toolgate and in the macros of rmcp
     Compile(compile::Options),
-    /// Draws how the cost of a request grows with tools, scopes, tokens and connections
+    /// Plots how the cost of a request grows with tools, scopes, tokens and connections
     Growth(growth::Options),
-    /// Prints the results of the other runs as Markdown
+    /// Prints the results of the other commands as Markdown
     Report,
-    /// The introspection endpoint that the servers ask; prints its address, and serves until its input ends
+    /// Serves an introspection endpoint until standard input ends, and prints its address
     #[command(hide = true)]
-    Stub { resource: String },
+    Introspection { resource: String },
 }
 
 fn main() -> ExitCode {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Command::Compile(options) => compile::run(&options),
         Command::Growth(options) => growth::run(&options).map(|()| true),
         Command::Report => report::run().map(|()| true),
-        Command::Stub { resource } => stub::run(&resource).map(|()| true),
+        Command::Introspection { resource } => introspection::run(&resource).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -10,7 +10,7 @@ pub(crate) struct Plot {
     pub(crate) lines: Vec<Line>,
 }
 
-/// One server's line: its name, and its points from left to right.
+/// One line of a chart: its label, and its points from left to right.
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
@@ -22,18 +22,18 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 130.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 55.0;
-/// Colours that people with any sight tell apart (Okabe and Ito).
+/// Colours that remain distinguishable with colour blindness (Okabe and Ito).
 const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#7f6000", "#555555"];
 
-/// From the least to the greatest number of an axis, as logarithms.
+/// Decimal logarithms of the least and the greatest number of an axis.
 struct Axis {
     low: f64,
     high: f64,
 }
 
 impl Axis {
-    /// Where the ticks are of an axis that has these numbers: at 1, 2 and 5 times the powers of ten, or only at the powers
-    /// where that would be many. The axis spans a factor of three at least, so that noise does not look like a slope.
+    /// Returns ticks for the numbers, at 1, 2 and 5 times the powers of ten, or only at the powers of ten if those would
+    /// be more than eight. They span at least a factor of three, so that noise does not look like a slope.
     fn round_ticks(numbers: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
         let low = numbers.clone().fold(f64::INFINITY, f64::min);
         let high = numbers.fold(0.0, f64::max).max(low * 3.0);
@@ -61,10 +61,10 @@ impl Axis {
 }
 
 impl Plot {
-    /// The chart as an SVG document that reads on light and on dark pages.
+    /// Renders the chart as an SVG document that is legible on light and dark pages.
     pub(crate) fn to_svg(&self) -> String {
         let points = || self.lines.iter().flat_map(|line| line.points.iter().copied());
-        // What was measured is labelled across, and round numbers upwards.
+        // The x axis has a tick for each measured value, and the y axis has ticks at round numbers.
         let mut x_ticks: Vec<_> = points().map(|(x, _)| x).collect();
         x_ticks.sort_by(f64::total_cmp);
         x_ticks.dedup();
@@ -80,8 +80,7 @@ impl Plot {
             title = self.title
         );
         let mut add = |text: std::fmt::Arguments<'_>| {
-            // Writing to a `String` cannot fail.
-            let _ = svg.write_fmt(text);
+            svg.write_fmt(text).expect("writing to a String cannot fail");
         };
         for tick in x_ticks {
             let x = x_of(tick);
@@ -131,7 +130,7 @@ impl Plot {
                 labels.push((y_of(y), &line.name, colour));
             }
         }
-        // Names that would lie on one another move apart, with a dot in the line's colour before each.
+        // Moves labels down that would overlap, and marks each with a dot in the colour of its line.
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut below = f64::NEG_INFINITY;
         for (y, name, colour) in labels {
@@ -150,7 +149,7 @@ impl Plot {
     }
 }
 
-/// Thousands as people read them.
+/// Formats a number with a `k` or `M` suffix.
 fn number(number: f64) -> String {
     match number {
         number if number >= 1e6 => format!("{}M", number / 1e6),

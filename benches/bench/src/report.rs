@@ -1,4 +1,4 @@
-//! The results of the other runs as Markdown: the tables of `docs/performance.md`.
+//! Markdown tables for `docs/performance.md` from the results of the other commands.
 
 use std::{fs, path::Path};
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{Result, server::Server};
 
-/// What is shown of a case, one table each.
+/// Figure and title of each table.
 const FIGURES: [(&str, &str); 4] = [
     ("requests/s", "Requests per second, 16 connections"),
-    ("CPU us", "Processor time of a request in the server, microseconds"),
+    ("CPU us", "CPU time of the server per request, microseconds"),
     ("p99 us", "p99 latency under that load, microseconds"),
     ("equal p99 us", "p99 latency at equal load, microseconds"),
 ];
@@ -30,14 +30,14 @@ pub(crate) fn run() -> Result<()> {
     );
     targets(&load, &results)?;
     for (figure, title) in FIGURES {
-        table(&load, title, |case| !is_of_a_start(case), |of| cell(&of[figure]));
+        table(&load, title, |case| !is_process_figure(case), |of| cell(&of[figure]));
     }
-    table(&load, "From the start to the first answer, ms", |case| case.starts_with("start"), |of| cell(&of["ms"]));
-    table(&load, "Resident memory afterwards, MiB", |case| case.starts_with("memory"), |of| cell(&of["MiB"]));
+    table(&load, "Time from start to first response, ms", |case| case.starts_with("start"), |of| cell(&of["ms"]));
+    table(&load, "Resident memory after the run, MiB", |case| case.starts_with("memory"), |of| cell(&of["MiB"]));
     Ok(())
 }
 
-fn is_of_a_start(case: &str) -> bool {
+fn is_process_figure(case: &str) -> bool {
     case.starts_with("start") || case.starts_with("memory")
 }
 
@@ -48,7 +48,7 @@ fn targets(load: &Value, results: &Path) -> Result<()> {
         row(&target["name"], &target["what"], ratio, text(&target["bound"]), target["met"] == true);
     }
     for figure in read(results, "compile.json")?["figures"].as_array().into_iter().flatten() {
-        let what = format!("`cargo {}`, {}", text(&figure["command"]), text(&figure["how"]));
+        let what = format!("`cargo {}`, {}", text(&figure["command"]), text(&figure["scenario"]));
         let ratio = &figure["ratio_cpu"];
         row(&"P8".into(), &what.into(), ratio, "<= 1", ratio["median"].as_f64().is_some_and(|ratio| ratio <= 1.0));
     }
@@ -70,10 +70,10 @@ fn row(name: &Value, what: &Value, ratio: &Value, bound: &str, met: bool) {
     );
 }
 
-/// One row for each case that is wanted, one column for each server that has any.
-fn table(load: &Value, title: &str, wanted: impl Fn(&str) -> bool, cell: impl Fn(&Value) -> Option<String>) {
+/// Prints a row for each included case, and a column for each server with at least one value.
+fn table(load: &Value, title: &str, includes: impl Fn(&str) -> bool, cell: impl Fn(&Value) -> Option<String>) {
     let cases: Vec<_> =
-        load["cases"].as_object().into_iter().flatten().filter(|(case, _)| wanted(case.as_str())).collect();
+        load["cases"].as_object().into_iter().flatten().filter(|(case, _)| includes(case.as_str())).collect();
     let has_any = |server: &Server| cases.iter().any(|(_, servers)| cell(&servers[server.name()]).is_some());
     let servers: Vec<_> = Server::ALL.into_iter().filter(has_any).collect();
     println!("{title}:\n");
@@ -93,7 +93,7 @@ fn cell(summary: &Value) -> Option<String> {
     summary["median"].as_f64().map(short)
 }
 
-/// Three digits, and thousands apart.
+/// Formats a number with three significant digits below 100, and with thousands separators above.
 fn short(number: f64) -> String {
     if number < 100.0 {
         let digits = if number < 10.0 { 2 } else { 1 };
@@ -116,6 +116,6 @@ fn text(value: &Value) -> &str {
 
 fn read(results: &Path, name: &str) -> Result<Value> {
     let file = results.join(name);
-    let json = fs::read(&file).map_err(|error| format!("{}: {error}; run the measurement first", file.display()))?;
+    let json = fs::read(&file).map_err(|error| format!("{}: {error}; run the benchmark first", file.display()))?;
     Ok(serde_json::from_slice(&json)?)
 }

@@ -1,23 +1,23 @@
-//! The requests of the load.
+//! Requests of the benchmarks.
 
 use std::{fmt::Write as _, net::SocketAddr};
 
 use serde_json::Value;
 use toolgate_bench_tools::{FIRST_ID, ID_DIGITS, token};
 
-/// A revision of the protocol.
+/// Revision of the MCP specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revision {
     /// 2025-11-25, without a session.
     Old,
-    /// 2026-07-28, which says more about every request.
+    /// 2026-07-28, with metadata in every request.
     New,
 }
 
 impl Revision {
     pub const BOTH: [Self; 2] = [Self::Old, Self::New];
 
-    /// As it is on the wire.
+    /// The revision as on the wire.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -27,73 +27,73 @@ impl Revision {
     }
 }
 
-/// What a request asks for, and what has to come back.
+/// Kind of a request, and of the response that it expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A call that the token allows.
+    /// `tools/call` that the token allows.
     Call,
-    /// A call that the token does not allow: 403.
-    Refused,
-    /// A list, of which the token may see all.
+    /// `tools/call` that the server rejects with 403, because the token lacks the scope.
+    Rejected,
+    /// `tools/list` with a token that has the scopes of all tools.
     List,
-    /// A list, of which the token may see every second tool.
+    /// `tools/list` with a token that has the scope of every second tool.
     HalfList,
-    /// A call with a token that nobody has seen.
+    /// `tools/call` with a token that is not cached.
     Cold,
 }
 
 impl Kind {
-    /// As it is in the results.
+    /// The kind as in the results.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Call => "call",
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
             Self::List => "list",
             Self::HalfList => "half-list",
             Self::Cold => "cold",
         }
     }
 
-    /// What the token is to be good for.
+    /// Grant of the token; see [`token`].
     fn grant(self) -> &'static str {
         match self {
             Self::Call | Self::List => "all",
-            Self::Refused | Self::HalfList => "half",
+            Self::Rejected | Self::HalfList => "half",
             Self::Cold => "cold",
         }
     }
 
-    /// The status of its answers.
+    /// HTTP status of the response.
     #[must_use]
     pub fn status(self) -> u16 {
-        if self == Self::Refused { 403 } else { 200 }
+        if self == Self::Rejected { 403 } else { 200 }
     }
 }
 
-/// A request as bytes, with places for what differs from one to the next.
+/// Encoded request whose id and token can be replaced.
 #[derive(Clone, Debug)]
 pub struct Template {
     bytes: Vec<u8>,
     id_at: usize,
     token_at: Option<usize>,
     next: u32,
-    /// How many tokens there are, if not as many as requests.
+    /// Number of different tokens, or `None` for a new token in each request.
     tokens: Option<u32>,
     pub kind: Kind,
 }
 
 impl Template {
-    /// The request of this kind, with a token or without.
+    /// Creates requests of a kind, with or without a token.
     ///
     /// # Panics
     ///
-    /// Never: the id and the token are found where they were just written.
+    /// Never: the id and the token are always found in the text that was just written.
     #[must_use]
     pub fn new(address: SocketAddr, kind: Kind, revision: Revision, tools: usize, with_token: bool) -> Self {
         let (method, name, parameters) = match kind {
             Kind::Call | Kind::Cold => ("tools/call", Some("add"), r#""name":"add","arguments":{"a":2,"b":3}"#),
-            Kind::Refused => ("tools/call", Some("echo"), r#""name":"echo","arguments":{"text":"x"}"#),
+            Kind::Rejected => ("tools/call", Some("echo"), r#""name":"echo","arguments":{"text":"x"}"#),
             Kind::List | Kind::HalfList => ("tools/list", None, ""),
         };
         let meta = match revision {
@@ -115,9 +115,9 @@ impl Template {
             revision.name()
         );
         if revision == Revision::New {
-            write!(head, "Mcp-Method: {method}\r\n").expect("a String takes everything");
+            write!(head, "Mcp-Method: {method}\r\n").expect("writing to a String cannot fail");
             if let Some(name) = name {
-                write!(head, "Mcp-Name: {name}\r\n").expect("a String takes everything");
+                write!(head, "Mcp-Name: {name}\r\n").expect("writing to a String cannot fail");
             }
         }
         let mut token_at = None;
@@ -129,19 +129,19 @@ impl Template {
             head += &token;
             head += "\r\n";
         }
-        write!(head, "Content-Length: {}\r\n\r\n", body.len()).expect("a String takes everything");
+        write!(head, "Content-Length: {}\r\n\r\n", body.len()).expect("writing to a String cannot fail");
         let id_at = head.len() + body.find(&id.to_string()).expect("the id was just written");
         Self { bytes: (head + &body).into_bytes(), id_at, token_at, next: id, tokens: None, kind }
     }
 
-    /// Takes so many tokens in turn, instead of a new one for each request.
+    /// Uses the given number of tokens in turn, instead of a new token for each request.
     #[must_use]
     pub fn with_tokens(mut self, tokens: u32) -> Self {
         self.tokens = Some(tokens);
         self
     }
 
-    /// The token that the requests carry, if they carry one and the same.
+    /// The token of the requests, if they have one.
     #[must_use]
     pub fn token(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.bytes);
@@ -149,7 +149,7 @@ impl Template {
         Some(rest.lines().next()?.to_owned())
     }
 
-    /// The next request, and its id.
+    /// Returns the next request and its id.
     pub fn next_request(&mut self) -> (&[u8], u32) {
         let id = self.next;
         self.next = if id >= FIRST_ID * 10 - 1 { FIRST_ID } else { id + 1 };
@@ -162,32 +162,32 @@ impl Template {
         (&self.bytes, id)
     }
 
-    /// Whether an answer is what the request asked for.
+    /// Checks that a response belongs to the request with this id and has the expected result.
     ///
     /// # Errors
     ///
-    /// The text says what is wrong, with the beginning of the answer.
+    /// The text says what differs, and contains the beginning of the response.
     pub fn check(&self, id: u32, tools: usize, body: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(body);
-        // A stream of one event carries the answer in its `data`.
+        // An SSE stream with one event has the response in its `data`.
         let json = text.lines().filter_map(|line| line.strip_prefix("data:")).find(|data| data.contains("jsonrpc"));
-        let answer: Value =
+        let response: Value =
             serde_json::from_str(json.unwrap_or(&text)).map_err(|error| format!("{error}: {text}"))?;
-        let wrong = |what: &str| Err(format!("{what}: {}", &text[..text.len().min(2000)]));
-        if answer["id"] != id {
-            return wrong("another id");
+        let unexpected = |what: &str| Err(format!("unexpected {what}: {}", &text[..text.len().min(2000)]));
+        if response["id"] != id {
+            return unexpected("id");
         }
         match self.kind {
-            Kind::Call | Kind::Cold if answer["result"]["content"][0]["text"] != "5" => wrong("another result"),
-            Kind::Refused if answer["error"]["code"].is_null() => wrong("not refused"),
-            Kind::List if count(&answer) != tools => wrong("other tools"),
-            // Who has no scopes lists everything.
-            Kind::HalfList if ![tools, tools / 2].contains(&count(&answer)) => wrong("other tools"),
+            Kind::Call | Kind::Cold if response["result"]["content"][0]["text"] != "5" => unexpected("result"),
+            Kind::Rejected if response["error"]["code"].is_null() => unexpected("success"),
+            Kind::List if count(&response) != tools => unexpected("number of tools"),
+            // Servers without authentication list all tools.
+            Kind::HalfList if ![tools, tools / 2].contains(&count(&response)) => unexpected("number of tools"),
             _ => Ok(()),
         }
     }
 }
 
-fn count(answer: &Value) -> usize {
-    answer["result"]["tools"].as_array().map_or(0, Vec::len)
+fn count(response: &Value) -> usize {
+    response["result"]["tools"].as_array().map_or(0, Vec::len)
 }

@@ -1,4 +1,4 @@
-//! The servers under measurement, as processes.
+//! Server processes under test.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use crate::{
     request::{Kind, Revision, Template},
 };
 
-/// A server that can be measured.
+/// MCP server under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Server {
     Toolgate,
@@ -21,9 +21,9 @@ pub(crate) enum Server {
     RmcpShared,
     Turbomcp,
     TowerMcp,
-    /// `FastMCP` as it comes: one introspection for every request.
+    /// `FastMCP` with its default settings: it introspects the token of every request.
     Fastmcp,
-    /// `FastMCP` with the cache that its user can set.
+    /// `FastMCP` with its optional token cache.
     FastmcpCached,
     Floor,
 }
@@ -59,29 +59,29 @@ impl Server {
             Self::Rmcp | Self::RmcpShared => "server-rmcp",
             Self::Turbomcp => "server-turbomcp",
             Self::TowerMcp => "server-tower-mcp",
-            // A virtual environment that `benches/run` makes.
+            // The virtual environment that `benches/run` creates.
             Self::Fastmcp | Self::FastmcpCached => "fastmcp/bin/python",
             Self::Floor => "server-floor",
         }
     }
 
-    /// Whether it checks tokens, and filters by scope.
+    /// Whether the server validates tokens and filters lists by scope.
     pub(crate) fn has_auth(self) -> bool {
         !matches!(self, Self::Rmcp | Self::RmcpShared | Self::Floor)
     }
 
-    /// Whether it is written in Python, and so slower by orders of magnitude.
+    /// Whether the server is written in Python, and so is slower by orders of magnitude.
     pub(crate) fn is_slow(self) -> bool {
         matches!(self, Self::Fastmcp | Self::FastmcpCached)
     }
 
-    /// Whether it answers this revision without a session.
-    pub(crate) fn speaks(self, revision: Revision) -> bool {
+    /// Whether the server supports the revision without a session.
+    pub(crate) fn supports(self, revision: Revision) -> bool {
         revision == Revision::New || !matches!(self, Self::Turbomcp | Self::TowerMcp)
     }
 
-    /// Whether a 403 is what it answers to a call without the scope.
-    pub(crate) fn refuses(self) -> bool {
+    /// Whether the server rejects a call without the scope with 403.
+    pub(crate) fn rejects(self) -> bool {
         self == Self::Toolgate
     }
 
@@ -90,26 +90,25 @@ impl Server {
     }
 
     fn path(self) -> Result<PathBuf> {
-        // All binaries are built into one folder.
         Ok(std::env::current_exe()?.with_file_name(self.binary()))
     }
 }
 
-/// A server that runs, until this is dropped.
-pub(crate) struct Running {
+/// Running server, killed on drop.
+pub(crate) struct ServerProcess {
     process: Child,
     pub(crate) address: SocketAddr,
-    pub(crate) started_in: Duration,
+    pub(crate) startup_time: Duration,
 }
 
-impl Running {
-    /// Starts a server and waits for its first answer.
+impl ServerProcess {
+    /// Starts a server and waits for its first response.
     pub(crate) fn start(
         server: Server,
         address: SocketAddr,
         tools: usize,
         auth_url: &str,
-        answers: &Path,
+        responses: &Path,
         options: &[&str],
     ) -> Result<Self> {
         let mut command = Command::new(server.path()?);
@@ -120,7 +119,7 @@ impl Running {
         match server {
             Server::Rmcp => command.arg(tools.to_string()),
             Server::RmcpShared => command.args([&tools.to_string(), "shared"]),
-            Server::Floor => command.arg(answers.join(tools.to_string())),
+            Server::Floor => command.arg(responses.join(tools.to_string())),
             Server::FastmcpCached => command.args([&tools.to_string(), auth_url, "cached"]),
             Server::Toolgate | Server::Turbomcp | Server::TowerMcp | Server::Fastmcp => {
                 command.args([&tools.to_string(), auth_url])
@@ -129,37 +128,37 @@ impl Running {
         command.args(options);
         let start = Instant::now();
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let mut running = Self { process, address, started_in: Duration::ZERO };
+        let mut started = Self { process, address, startup_time: Duration::ZERO };
         let mut template = Template::new(address, Kind::Call, Revision::New, tools, server.has_auth());
         loop {
             match client::check(address, &mut template, tools, 1) {
                 Ok(_) => break,
                 Err(error) => {
-                    if let Some(status) = running.process.try_wait()? {
-                        return Err(format!("{} ended: {status}", server.name()).into());
+                    if let Some(status) = started.process.try_wait()? {
+                        return Err(format!("{} exited: {status}", server.name()).into());
                     }
                     if start.elapsed() > Duration::from_secs(60) {
-                        return Err(format!("{} does not answer: {error}", server.name()).into());
+                        return Err(format!("{} did not respond within 60 seconds: {error}", server.name()).into());
                     }
                     std::thread::sleep(Duration::from_micros(200));
                 }
             }
         }
-        running.started_in = start.elapsed();
-        Ok(running)
+        started.startup_time = start.elapsed();
+        Ok(started)
     }
 
-    /// Time that all processors spent on it so far, in seconds.
+    /// CPU time of the process so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The name, in parentheses, may hold anything.
+        // The name of the process, in parentheses, may contain spaces.
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks: u32 = fields[11].parse::<u32>()? + fields[12].parse::<u32>()?;
-        // The unit of this file is 1/100 s on every Linux that Rust runs on.
+        // USER_HZ, the unit of these fields, is 100 on every Linux platform of Rust.
         Ok(f64::from(ticks) / 100.0)
     }
 
-    /// Memory that it has now, in KiB.
+    /// Resident memory of the process, in KiB.
     pub(crate) fn memory_kib(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
@@ -167,7 +166,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -1,6 +1,6 @@
-//! Medians and spreads.
+//! Medians and percentiles.
 
-/// The middle of some numbers, and how far they spread.
+/// Median, minimum and maximum of a set of numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Summary {
     pub(crate) median: f64,
@@ -9,7 +9,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// `None` of no numbers.
+    /// Summarizes the numbers, or returns `None` if there are none.
     pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut numbers: Vec<_> = numbers.into_iter().collect();
         numbers.sort_by(f64::total_cmp);
@@ -28,9 +28,8 @@ impl Summary {
     }
 }
 
-/// The value below which this share of the sorted numbers lies.
+/// Returns the number below which the given share of the sorted numbers lies.
 pub(crate) fn percentile(sorted: &[u32], share: f64) -> u32 {
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let place = (sorted.len() as f64 * share) as usize;
-    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0)
+    let index = (sorted.len() as f64 * share) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0)
 }

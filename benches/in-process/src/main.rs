@@ -1,5 +1,5 @@
-//! Requests through a server in one thread and without a socket: `toolgate-in-process SERVER KIND REVISION TOOLS
-//! REQUESTS`. The script `benches/instructions` counts what they take.
+//! Sends requests to a server in one thread, without a socket:
+//! `toolgate-in-process SERVER KIND REVISION TOOLS REQUESTS`. The script `benches/instructions` counts the instructions of [`measured_response`].
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,12 +24,17 @@ fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let [server, kind, revision, tools, requests] = arguments[..] else {
-        return Err("toolgate-in-process toolgate|rmcp|rmcp-shared KIND REVISION TOOLS REQUESTS".into());
+        return Err("usage: toolgate-in-process toolgate|rmcp|rmcp-shared KIND REVISION TOOLS REQUESTS".into());
     };
-    let kinds = [Kind::Call, Kind::Refused, Kind::List, Kind::HalfList];
-    let kind = kinds.into_iter().find(|known| known.name() == kind).ok_or("what KIND is that?")?;
-    let revision =
-        Revision::BOTH.into_iter().find(|known| known.name() == revision).ok_or("what REVISION is that?")?;
+    let kinds = [Kind::Call, Kind::Rejected, Kind::List, Kind::HalfList];
+    let kind = kinds
+        .into_iter()
+        .find(|candidate| candidate.name() == kind)
+        .ok_or("KIND must be call, rejected, list or half-list")?;
+    let revision = Revision::BOTH
+        .into_iter()
+        .find(|candidate| candidate.name() == revision)
+        .ok_or("REVISION must be 2025-11-25 or 2026-07-28")?;
     let (tools, requests) = (tools.parse()?, requests.parse()?);
     let address: SocketAddr = "127.0.0.1:8000".parse()?;
     let mut template = Template::new(address, kind, revision, tools, server == "toolgate");
@@ -39,30 +44,30 @@ fn main() -> Result<()> {
         let router = match server {
             "toolgate" => toolgate(address, tools, &template)?,
             #[cfg(feature = "peers")]
-            "rmcp" => server_rmcp::router(tools, false).ok_or("there is no variant with so many tools")?,
+            "rmcp" => server_rmcp::router(tools, false).ok_or("TOOLS must be 20, 100 or 500")?,
             #[cfg(feature = "peers")]
-            "rmcp-shared" => server_rmcp::router(tools, true).ok_or("there is no variant with so many tools")?,
-            _ => return Err("what SERVER is that?".into()),
+            "rmcp-shared" => server_rmcp::router(tools, true).ok_or("TOOLS must be 20, 100 or 500")?,
+            _ => return Err("SERVER must be toolgate or, with the feature `peers`, rmcp or rmcp-shared".into()),
         };
         Ok::<_, Box<dyn std::error::Error>>(router)
     })?;
 
-    // What is counted begins when every request is there, and everything is warm.
-    for counted in [false, true] {
-        let prepared = (0..if counted { requests } else { WARM_UP })
+    // The requests are prepared before they are sent, because preparing them is not measured.
+    for measured in [false, true] {
+        let prepared = (0..if measured { requests } else { WARM_UP_REQUESTS })
             .map(|_| {
                 let (bytes, id) = template.next_request();
                 Ok((parse(bytes)?, id))
             })
             .collect::<Result<Vec<_>>>()?;
         for (request, id) in prepared {
-            let answer =
-                if counted { counted_answer(&runtime, &router, request) } else { answer(&runtime, &router, request) };
-            let (status, body) = answer?;
+            let response = if measured { measured_response } else { response };
+            let (status, body) = response(&runtime, &router, request)?;
             if status != kind.status() {
-                return Err(format!("{status} for {id}: {}", String::from_utf8_lossy(&body.concat())).into());
+                let body = body.concat();
+                return Err(format!("request {id}: status {status}: {}", String::from_utf8_lossy(&body)).into());
             }
-            // Reading leaves its traces in the allocator, so not every answer is read.
+            // A check changes the state of the allocator, so only some responses are checked.
             if id % 100 == 0 {
                 template.check(id, tools, &body.concat())?;
             }
@@ -71,50 +76,52 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-const WARM_UP: usize = 200;
+const WARM_UP_REQUESTS: usize = 200;
 
-/// The function whose instructions are counted, with all that it calls.
+/// Calls [`response`]. The script counts the instructions of this function and of the functions that it calls.
 #[inline(never)]
-fn counted_answer(runtime: &Runtime, router: &Router, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
-    answer(runtime, router, request)
+fn measured_response(runtime: &Runtime, router: &Router, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
+    response(runtime, router, request)
 }
 
-/// The status, and the pieces of the body as they come.
-fn answer(runtime: &Runtime, router: &Router, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
+/// Sends a request and returns the status and the body, in the chunks that the server wrote.
+fn response(runtime: &Runtime, router: &Router, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
     runtime.block_on(async {
         let response = router.clone().oneshot(request).await?;
         let status = response.status().as_u16();
         let mut body = response.into_body();
-        let mut pieces = Vec::with_capacity(4);
+        let mut chunks = Vec::with_capacity(4);
         while let Some(frame) = body.frame().await {
-            pieces.extend(frame?.into_data());
+            chunks.extend(frame?.into_data());
         }
-        Ok((status, pieces))
+        Ok((status, chunks))
     })
 }
 
-/// The token of the template has every scope, or every second if the template is one of a refusal or of half a list.
+/// Creates the server. The token has all scopes, or every second scope for rejected calls and half lists.
 fn toolgate(address: SocketAddr, tools: usize, template: &Template) -> Result<Router> {
     let all = (0..tools).map(scope);
     let scopes: Vec<_> = match template.kind {
-        Kind::Refused | Kind::HalfList => all.step_by(2).collect(),
+        Kind::Rejected | Kind::HalfList => all.step_by(2).collect(),
         _ => all.collect(),
     };
-    let token = template.token().ok_or("no token")?;
-    let claims = Claims::new().subject("somebody").client_id("bench").scopes(scopes);
-    let server =
-        Server::new("toolgate", server_toolgate::scopes(tools).ok_or("there is no variant with so many tools")?)
-            .bind(address)
-            .token_cache(|cache| cache.ttl = Some(Duration::from_secs(3600)))
-            .auth(StaticTokens::new().token(token, claims))
-            .build()?;
+    let token = template.token().ok_or("the requests have no token")?;
+    let claims = Claims::new().subject("user").client_id("bench").scopes(scopes);
+    let server = Server::new("toolgate", server_toolgate::scopes(tools).ok_or("TOOLS must be 20, 100 or 500")?)
+        .bind(address)
+        .token_cache(|cache| cache.ttl = Some(Duration::from_secs(3600)))
+        .auth(StaticTokens::new().token(token, claims))
+        .build()?;
     Ok(server.into_router())
 }
 
+/// Parses an encoded request.
 fn parse(bytes: &[u8]) -> Result<Request<Body>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut headers);
-    let httparse::Status::Complete(head) = request.parse(bytes)? else { return Err("half a request".into()) };
+    let httparse::Status::Complete(head) = request.parse(bytes)? else {
+        return Err("a request is incomplete".into());
+    };
     let mut builder =
         Request::builder().method(request.method.unwrap_or_default()).uri(request.path.unwrap_or_default());
     for header in request.headers {

@@ -1,4 +1,4 @@
-//! What the measurements of toolgate's inside share.
+//! Scope lists, tools and a validator for the benchmarks of internal parts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,8 +10,8 @@ use toolgate::{
     auth::{BearerToken, Claims, TokenValidator, ValidationError},
 };
 
-/// A thousand scopes, and tools without a body: nothing here calls one.
-#[allow(clippy::pedantic, missing_docs)]
+/// Lists of 1,000 scopes with different numbers of tools, whose bodies are never called.
+#[allow(clippy::pedantic, missing_docs, reason = "generated code")]
 pub mod lists {
     use toolgate::{
         __private::{
@@ -37,7 +37,7 @@ pub mod lists {
     include!(concat!(env!("OUT_DIR"), "/lists.rs"));
 }
 
-/// The list with so many tools: ten, a hundred, or a thousand.
+/// Returns the scope list with 10, 100 or 1,000 tools.
 #[must_use]
 pub fn list(tools: usize) -> &'static Scopes {
     match tools {
@@ -47,36 +47,36 @@ pub fn list(tools: usize) -> &'static Scopes {
     }
 }
 
-/// So many tools, and a caller with every second of the thousand scopes.
+/// Returns the given number of tools, and a caller with every second scope.
 ///
 /// # Panics
 ///
-/// When no server could be built of the tools.
+/// Panics if no server can be built from the tools.
 #[must_use]
 pub fn decision(tools: usize) -> Decision {
     let scopes = list(tools);
     let granted: Vec<_> = scopes.names().iter().step_by(2).copied().collect();
-    Decision::new(scopes, &granted).expect("the tools are sound")
+    Decision::new(scopes, &granted).expect("the generated tools are valid")
 }
 
-/// The names of so many tools.
+/// Returns the names of the given number of tools.
 #[must_use]
 pub fn names(tools: usize) -> Vec<String> {
     (0..tools).map(|tool| format!("tool_{tool:04}")).collect()
 }
 
-/// Answers like an authorization server that knows every token.
-pub struct Everybody;
+/// Validator that accepts every token, and counts its calls.
+pub struct AcceptAll;
 
-static ASKED: AtomicUsize = AtomicUsize::new(0);
+static VALIDATIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// How often [`Everybody`] was asked.
+/// Returns how often [`AcceptAll`] was called.
 #[must_use]
-pub fn asked() -> usize {
-    ASKED.load(Ordering::Relaxed)
+pub fn validations() -> usize {
+    VALIDATIONS.load(Ordering::Relaxed)
 }
 
-/// What it answers about a token: as much as real answers hold.
+/// Returns the claims of a token, of the size of a real introspection response.
 #[must_use]
 pub fn claims(token: &str) -> Claims {
     let raw = json!({
@@ -107,9 +107,9 @@ pub fn claims(token: &str) -> Claims {
 }
 
 #[async_trait]
-impl TokenValidator for Everybody {
+impl TokenValidator for AcceptAll {
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        ASKED.fetch_add(1, Ordering::Relaxed);
+        VALIDATIONS.fetch_add(1, Ordering::Relaxed);
         Ok(claims(token.expose()))
     }
 }

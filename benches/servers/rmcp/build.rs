@@ -1,4 +1,4 @@
-//! Writes the tools out for rmcp's macros.
+//! Generates the tools for the macros of rmcp.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 

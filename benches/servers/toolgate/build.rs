@@ -1,4 +1,4 @@
-//! Writes the tools out for toolgate.
+//! Generates the tools for toolgate.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
@@ -14,7 +14,7 @@ fn main() {
     }
     writeln!(
         code,
-        "/// The list of scopes of the variant with this many tools.\n#[must_use]\n\
+        "/// Returns the scopes of the variant with this number of tools.\n#[must_use]\n\
          pub fn scopes(tools: usize) -> Option<&'static toolgate::Scopes> {{\nmatch tools {{\n{arms}_ => None,\n}}\n}}"
     )
     .unwrap();

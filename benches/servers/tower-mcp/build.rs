@@ -1,4 +1,4 @@
-//! Writes the tools out for tower-mcp's builder.
+//! Generates the tools for the builder of tower-mcp.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 

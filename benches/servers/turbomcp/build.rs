@@ -1,4 +1,4 @@
-//! Writes the tools out for turbomcp.
+//! Generates the tools for turbomcp.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 

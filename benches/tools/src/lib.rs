@@ -1,51 +1,51 @@
-//! The tools that every measured server has. Build scripts write them out in each library's own language, so that all
-//! servers list the same names, descriptions and arguments and give the same results.
+//! Tools of the servers under test. Build scripts generate them for each library, so that all servers list the same
+//! names, descriptions and arguments, and return the same results.
 
 pub mod rmcp;
 pub mod toolgate;
 
-/// How many tools the variants of each server have.
+/// Numbers of tools of the variants of each server.
 pub const SIZES: [usize; 3] = [20, 100, 500];
 
-/// One tool.
+/// Tool of the servers under test.
 pub struct Tool {
-    /// Its name on the wire, which is also its function's.
+    /// Name on the wire and of the function.
     pub name: String,
-    /// One sentence.
+    /// Description, one sentence.
     pub description: String,
-    /// The one scope that it needs.
+    /// Required scope.
     pub scope: String,
-    /// Its arguments.
+    /// Arguments in the order of the function's parameters.
     pub arguments: Vec<Argument>,
-    /// A Rust expression over the arguments: the text of the result, a `String`.
+    /// Rust expression over the arguments that evaluates to the text of the result, a `String`.
     pub body: &'static str,
 }
 
-/// One argument of a tool.
+/// Argument of a tool.
 pub struct Argument {
-    /// Its name on the wire, which is also its Rust name.
+    /// Name on the wire and of the parameter.
     pub name: &'static str,
-    /// Its Rust type.
+    /// Rust type.
     pub rust_type: &'static str,
-    /// One sentence.
+    /// Description, one sentence.
     pub description: &'static str,
 }
 
-/// The first `count` tools: `add`, `echo`, and then as many readers of records as it takes.
+/// Returns the first `count` tools: `add`, `echo`, and tools that read records.
 #[must_use]
 pub fn tools(count: usize) -> Vec<Tool> {
     (0..count).map(tool).collect()
 }
 
-/// The scope of the tool at this place.
+/// Returns the scope of the tool at this index.
 #[must_use]
-pub fn scope(place: usize) -> String {
-    format!("area{place:03}:records:read")
+pub fn scope(index: usize) -> String {
+    format!("area{index:03}:records:read")
 }
 
-fn tool(place: usize) -> Tool {
+fn tool(index: usize) -> Tool {
     let argument = |name, rust_type, description| Argument { name, rust_type, description };
-    let (name, description, arguments, body) = match place {
+    let (name, description, arguments, body) = match index {
         0 => (
             "add".to_owned(),
             "Add two numbers.".to_owned(),
@@ -53,11 +53,11 @@ fn tool(place: usize) -> Tool {
             "(a + b).to_string()",
         ),
         1 => {
-            ("echo".to_owned(), "Give a text back.".to_owned(), vec![argument("text", "String", "The text.")], "text")
+            ("echo".to_owned(), "Return the input.".to_owned(), vec![argument("text", "String", "The text.")], "text")
         }
         _ => (
-            format!("area_{place:03}_record"),
-            format!("Return a record of area {place:03} with its history, the newest entries first."),
+            format!("area_{index:03}_record"),
+            format!("Return a record of area {index:03} with its history, the newest entries first."),
             vec![
                 argument("record_id", "String", "The record's ID, such as `rec_0042`."),
                 argument("limit", "Option<u32>", "How many entries of its history at most; 10 if left out."),
@@ -65,11 +65,11 @@ fn tool(place: usize) -> Tool {
             r#"format!("{record_id}: {} entries", limit.unwrap_or(10))"#,
         ),
     };
-    Tool { name, description, scope: scope(place), arguments, body }
+    Tool { name, description, scope: scope(index), arguments, body }
 }
 
-/// The name of the struct that holds a tool's arguments, for libraries that want one: `area_002_record` to
-/// `Area002RecordArguments`.
+/// Returns the name of the struct with a tool's arguments, for libraries that require one: `Area002RecordArguments` for
+/// `area_002_record`.
 #[must_use]
 pub fn struct_name(tool: &Tool) -> String {
     let mut name: String = tool
@@ -86,20 +86,20 @@ pub fn struct_name(tool: &Tool) -> String {
     name
 }
 
-/// Digits of a request's id: always as many, so that all requests and all answers of a kind are equally long.
+/// Number of digits of each request id, which makes all requests and all responses of a kind equally long.
 pub const ID_DIGITS: usize = 7;
 
-/// The first id of a load.
+/// First request id of a run.
 pub const FIRST_ID: u32 = 1_000_000;
 
-/// A token, as long as those of real authorization servers. What it may do is in it, for the stub to read: `all` scopes
-/// of so many tools, `half` of them, or, `cold`, the first.
+/// Returns a token of realistic length. It encodes its scopes for the introspection endpoint: those of `all` tools,
+/// those of every second tool (`half`), or that of the first tool (`cold`).
 #[must_use]
 pub fn token(grant: &str, tools: usize, number: u32) -> String {
     format!("{grant}-{tools:03}-{number}-Zm9yIGEgYmVuY2htYXJrIG9ubHksIG5vdCBhIHNlY3JldA")
 }
 
-/// What such a token may do.
+/// Returns the scopes of a token.
 #[must_use]
 pub fn granted(token: &str) -> Option<Vec<String>> {
     let mut parts = token.split('-');
@@ -113,8 +113,8 @@ pub fn granted(token: &str) -> Option<Vec<String>> {
     })
 }
 
-/// The tokens of the loads that use one token for all their requests, with what they may do: what a peer that leaves
-/// introspection to its user is given as its warm cache.
+/// Returns the tokens that are used for more than one request, with their scopes. They are the cache of the servers
+/// whose library leaves introspection to the application.
 #[must_use]
 pub fn warm_tokens(tools: usize) -> Vec<(String, Vec<String>)> {
     ["all", "half"]

@@ -1,10 +1,10 @@
-//! The tools in rmcp's macros.
+//! Tools in the macros of rmcp.
 
 use std::fmt::Write as _;
 
 use crate::{struct_name, tools};
 
-/// The items of a module: a struct for the arguments of each tool, and `AsItComes`, a server with so many tools.
+/// Generates the items of a module: a struct for the arguments of each tool, and the server `Tools`.
 ///
 /// # Panics
 ///
@@ -25,7 +25,7 @@ pub fn items(count: usize) -> String {
         writeln!(code, "\n#[derive(Deserialize, JsonSchema)]\npub struct {} {{{fields}\n}}", struct_name(tool))
             .unwrap();
     }
-    code.push_str("\n#[derive(Clone)]\npub struct AsItComes;\n\n#[tool_router]\nimpl AsItComes {\n");
+    code.push_str("\n#[derive(Clone)]\npub struct Tools;\n\n#[tool_router]\nimpl Tools {\n");
     for tool in &tools {
         let names: Vec<_> = tool.arguments.iter().map(|argument| argument.name).collect();
         writeln!(
@@ -41,6 +41,6 @@ pub fn items(count: usize) -> String {
         )
         .unwrap();
     }
-    code.push_str("}\n\n#[tool_handler]\nimpl ServerHandler for AsItComes {}\n");
+    code.push_str("}\n\n#[tool_handler]\nimpl ServerHandler for Tools {}\n");
     code
 }

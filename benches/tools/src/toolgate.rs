@@ -1,10 +1,10 @@
-//! The tools in toolgate's language.
+//! Tools in the macros of toolgate.
 
 use std::fmt::Write as _;
 
 use crate::tools;
 
-/// The items of a module: `SCOPES`, and so many tools checked against it.
+/// Generates the items of a module: the tools, and their scopes in `SCOPES`.
 ///
 /// # Panics
 ///

@@ -209,7 +209,7 @@ mod tests {
 
     /// Returns whether the revocation invalidates a response from before it. One from after it must stay valid.
     fn invalidates(revocation: &Revocation, user: Option<&str>, org: Option<&str>) -> bool {
-        let clock = RevocationClock::new(Duration::from_secs(300));
+        let clock = RevocationClock::new(Duration::from_mins(5));
         let before = clock.epoch();
         clock.revoke(revocation);
         let claims = claims(user, org);
@@ -243,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn too_many_revocations_invalidate_all_tokens_and_use_bounded_memory() {
-        let clock = RevocationClock::new(Duration::from_secs(300));
+        let clock = RevocationClock::new(Duration::from_mins(5));
         let before = clock.epoch();
         for i in 0..=MAX_ENTRIES {
             clock.revoke(&Revocation::User(i.to_string()));
@@ -255,7 +255,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn entries_past_the_retention_are_evicted_first_and_still_invalidate_older_streams() {
-        let clock = RevocationClock::new(Duration::from_secs(300));
+        let clock = RevocationClock::new(Duration::from_mins(5));
         let long_ago = clock.epoch();
         for i in 0..MAX_ENTRIES {
             clock.revoke(&Revocation::User(i.to_string()));

@@ -19,7 +19,7 @@ use crate::metrics::{self, CounterSet, Lookup};
 /// Default TTL if the validator does not report revocations.
 const DEFAULT_TTL: Duration = Duration::from_secs(10);
 /// Default TTL if the validator reports revocations.
-const DEFAULT_TTL_WITH_REVOCATIONS: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_TTL_WITH_REVOCATIONS: Duration = Duration::from_mins(5);
 /// Maximum TTL while this replica is disconnected: like a server without revocations, it does not receive those of
 /// the other replicas.
 const DISCONNECTED_TTL: Duration = DEFAULT_TTL;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 
 /// Maximum delay. A longer one is reduced to this, so that a server which recovers early is used again.
-const MAX_DELAY: Duration = Duration::from_secs(300);
+const MAX_DELAY: Duration = Duration::from_mins(5);
 
 /// Parses a delay in seconds or a date. Returns `None` for any other value.
 pub(super) fn parse(value: &HeaderValue) -> Option<Duration> {

@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn journal() -> (Journal, Clock, Epoch) {
-        let (mut journal, clock) = (Journal::default(), Clock(RevocationClock::new(Duration::from_secs(60))));
+        let (mut journal, clock) = (Journal::default(), Clock(RevocationClock::new(Duration::from_mins(1))));
         let start = clock.tick();
         journal.restart("run".into(), EntryId(5, 0), start);
         (journal, clock, start)

@@ -97,7 +97,7 @@ impl Server {
         config.token_cache.ttl = Some(ttl);
         let stale_if_error = config.token_cache.stale_if_error;
         // A revocation matters as long as a response from before it could be used.
-        let retention = ttl.saturating_add(stale_if_error).saturating_add(Duration::from_secs(60));
+        let retention = ttl.saturating_add(stale_if_error).saturating_add(Duration::from_mins(1));
         let revocation_clock = Arc::new(RevocationClock::new(retention));
 
         #[cfg(feature = "redis")]

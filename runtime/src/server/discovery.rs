@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::auth::{AuthorizationServer, TokenValidator, Unavailable};
 
 /// Age at which the metadata is refreshed.
-const REFRESH_AFTER: Duration = Duration::from_secs(600);
+const REFRESH_AFTER: Duration = Duration::from_mins(10);
 /// Minimum time between two attempts.
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::auth::Caller;
 
 /// Validity of a signed state: the time that a person may take to respond.
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
+const LIFETIME: Duration = Duration::from_hours(1);
 
 /// Signs states and verifies signed ones.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
-//! The tools in rmcp's own macros, stateless and without authentication.
+//! Server under test, in the macros of rmcp, stateless and without authentication.
 //!
-//! As rmcp's macros come, they make the router of all tools anew for every list and every call. With `shared` there is
-//! one router for the whole process, which rmcp's macros allow by `#[tool_handler(router = ..)]`.
+//! By default, the macros of rmcp build the router of all tools for each list and each call. With `shared`, the process
+//! has one router, which the macros support with `#[tool_handler(router = ..)]`.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use rmcp::{
     },
 };
 
-/// What `#[tool_handler(router = ROUTER)]` writes.
+/// Expansion of `#[tool_handler(router = ROUTER)]`.
 macro_rules! shared {
     () => {
-        static ROUTER: std::sync::LazyLock<rmcp::handler::server::tool::ToolRouter<AsItComes>> =
-            std::sync::LazyLock::new(AsItComes::tool_router);
+        static ROUTER: std::sync::LazyLock<rmcp::handler::server::tool::ToolRouter<Tools>> =
+            std::sync::LazyLock::new(Tools::tool_router);
 
         #[derive(Clone)]
-        pub struct Shared;
+        pub struct SharedTools;
 
-        impl ServerHandler for Shared {
+        impl ServerHandler for SharedTools {
             fn get_info(&self) -> rmcp::model::ServerConfig {
-                AsItComes.get_info()
+                Tools.get_info()
             }
 
             async fn call_tool(
@@ -32,7 +32,7 @@ macro_rules! shared {
                 request: rmcp::model::CallToolRequestParams,
                 context: rmcp::service::RequestContext<rmcp::RoleServer>,
             ) -> Result<rmcp::model::CallToolResponse, rmcp::ErrorData> {
-                ROUTER.call(rmcp::handler::server::tool::ToolCallContext::new(&AsItComes, request, context)).await
+                ROUTER.call(rmcp::handler::server::tool::ToolCallContext::new(&Tools, request, context)).await
             }
 
             async fn list_tools(
@@ -57,22 +57,22 @@ macro_rules! shared {
 }
 use shared;
 
-#[allow(clippy::pedantic, dead_code)]
+#[allow(clippy::pedantic, dead_code, reason = "generated code")]
 mod generated {
     use super::shared;
     include!(concat!(env!("OUT_DIR"), "/tools.rs"));
 }
 
-/// The server with so many tools.
+/// Returns the server with the given number of tools: 20, 100 or 500.
 #[must_use]
 pub fn router(tools: usize, shared: bool) -> Option<Router> {
     Some(match (tools, shared) {
-        (20, false) => serve(generated::tools_20::AsItComes),
-        (20, true) => serve(generated::tools_20::Shared),
-        (100, false) => serve(generated::tools_100::AsItComes),
-        (100, true) => serve(generated::tools_100::Shared),
-        (500, false) => serve(generated::tools_500::AsItComes),
-        (500, true) => serve(generated::tools_500::Shared),
+        (20, false) => serve(generated::tools_20::Tools),
+        (20, true) => serve(generated::tools_20::SharedTools),
+        (100, false) => serve(generated::tools_100::Tools),
+        (100, true) => serve(generated::tools_100::SharedTools),
+        (500, false) => serve(generated::tools_500::Tools),
+        (500, true) => serve(generated::tools_500::SharedTools),
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! The measured server, in rmcp's own macros: `server-rmcp ADDRESS TOOLS [shared]`.
+//! Server under test, in the macros of rmcp: `server-rmcp ADDRESS TOOLS [shared]`.
 
 use std::net::SocketAddr;
 
@@ -8,11 +8,11 @@ use tokio::net::TcpListener;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let (Some(address), Some(tools)) = (arguments.first(), arguments.get(1)) else {
-        return Err("server-rmcp ADDRESS TOOLS [shared]".into());
+        return Err("usage: server-rmcp ADDRESS TOOLS [shared]".into());
     };
     let address: SocketAddr = address.parse()?;
     let shared = arguments.get(2).is_some_and(|word| word == "shared");
-    let router = server_rmcp::router(tools.parse()?, shared).ok_or("there is no variant with so many tools")?;
+    let router = server_rmcp::router(tools.parse()?, shared).ok_or("expected 20, 100 or 500 tools")?;
     axum::serve(TcpListener::bind(address).await?, router).await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The tools in toolgate.
+//! Tools of the server under test, in toolgate.
 
-#![allow(clippy::pedantic, clippy::uninlined_format_args)]
+#![allow(clippy::pedantic, clippy::uninlined_format_args, reason = "generated code")]
 
 include!(concat!(env!("OUT_DIR"), "/tools.rs"));

@@ -1,5 +1,4 @@
-//! The measured server, in toolgate: `server-toolgate ADDRESS TOOLS AUTH_URL [CACHE_TTL]`, the last in
-//! seconds.
+//! Server under test, in toolgate: `server-toolgate ADDRESS TOOLS AUTH_URL [CACHE_TTL_SECONDS]`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,7 +11,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address: SocketAddr = next("ADDRESS")?.parse()?;
     let tools = next("TOOLS")?.parse()?;
     let auth_url = next("AUTH_URL")?;
-    let scopes = server_toolgate::scopes(tools).ok_or("there is no variant with so many tools")?;
+    let scopes = server_toolgate::scopes(tools).ok_or("expected 20, 100 or 500 tools")?;
     let mut server = Server::new("toolgate", scopes)
         .bind(address)
         .server_url(format!("http://{address}"))

@@ -1,7 +1,8 @@
-//! The measured server, in turbomcp: `server-turbomcp ADDRESS TOOLS AUTH_URL`.
+//! Server under test, in turbomcp: `server-turbomcp ADDRESS TOOLS AUTH_URL`.
 //!
-//! turbomcp validates JWTs and leaves introspection to its user. It is given what a warm cache of introspections would
-//! hold, so that nothing is asked and no signature is checked. Its own visibility policy filters by scope.
+//! turbomcp validates JWTs and leaves introspection to the application. Here the application has all introspection
+//! responses cached, so it sends no request and checks no signature. The visibility policy of turbomcp filters by
+//! scope.
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
@@ -14,18 +15,18 @@ use turbomcp::{
     http::{HttpConfig, ServeHttp},
 };
 
-#[allow(clippy::pedantic)]
+#[allow(clippy::pedantic, reason = "generated code")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/tools.rs"));
 }
 
-/// The answers of a warm cache.
-struct Warm(HashMap<String, AuthPrincipal>);
+/// Validator with the principals of all tokens.
+struct CachedPrincipals(HashMap<String, AuthPrincipal>);
 
-impl BearerValidator for Warm {
+impl BearerValidator for CachedPrincipals {
     fn validate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<AuthPrincipal, AuthError>> {
-        let known = self.0.get(token).cloned();
-        Box::pin(async move { known.ok_or_else(|| AuthError::InvalidToken("inactive".to_owned())) })
+        let principal = self.0.get(token).cloned();
+        Box::pin(async move { principal.ok_or_else(|| AuthError::InvalidToken("inactive".to_owned())) })
     }
 }
 
@@ -41,17 +42,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let principal = |scopes: Vec<String>| {
         let mut claims = Map::new();
         claims.insert("scope".to_owned(), json!(scopes.join(" ")));
-        AuthPrincipal { subject: "somebody".to_owned(), scopes, claims }
+        AuthPrincipal { subject: "user".to_owned(), scopes, claims }
     };
-    let known = warm_tokens(tools).into_iter().map(|(token, scopes)| (token, principal(scopes))).collect();
+    let cached = warm_tokens(tools).into_iter().map(|(token, scopes)| (token, principal(scopes))).collect();
     let authenticator = ResourceServer::new(
-        Warm(known),
+        CachedPrincipals(cached),
         ResourceMetadata::new(resource, [auth_url]),
         format!("http://{address}/.well-known/oauth-protected-resource"),
     );
     let config = HttpConfig::new().with_authenticator(Arc::new(authenticator));
     let visibility = Arc::new(Visibility::new().requiring_declared_scopes());
-    // Each variant is a type of its own.
+    // The variants have different types.
     macro_rules! run {
         ($tools:ident) => {
             generated::$tools::Tools.into_server().with_visibility(visibility).run_http(address, config).await?
@@ -61,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         20 => run!(tools_20),
         100 => run!(tools_100),
         500 => run!(tools_500),
-        _ => return Err("there is no variant with so many tools".into()),
+        _ => return Err("expected 20, 100 or 500 tools".into()),
     }
     Ok(())
 }

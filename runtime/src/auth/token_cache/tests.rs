@@ -10,7 +10,7 @@ use crate::{
 
 mod revocation_race;
 
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 fn config() -> TokenCacheConfig {
     TokenCacheConfig { ttl: Some(TTL), max_tokens: 1000, max_bytes: 1_000_000, ..TokenCacheConfig::default() }
@@ -25,7 +25,7 @@ struct CountingCache {
 
 impl CountingCache {
     fn new(config: TokenCacheConfig) -> Self {
-        let revocation_clock = Arc::new(RevocationClock::new(Duration::from_secs(300)));
+        let revocation_clock = Arc::new(RevocationClock::new(Duration::from_mins(5)));
         let cache = TokenCache::new(config, Arc::clone(&revocation_clock));
         Self { revocation_clock, cache, loads: AtomicUsize::new(0) }
     }
@@ -183,7 +183,7 @@ async fn a_token_that_is_revoked_during_every_load_is_unavailable_and_not_accept
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_response_is_used_for_stale_if_error_and_no_longer() {
-    let stale_if_error = Duration::from_secs(60);
+    let stale_if_error = Duration::from_mins(1);
     let cache = CountingCache::new(TokenCacheConfig { stale_if_error, ..config() });
     cache.get("a", Ok(user("u"))).await.unwrap();
     tokio::time::advance(TTL + Duration::from_secs(1)).await;
@@ -194,7 +194,7 @@ async fn a_stale_response_is_used_for_stale_if_error_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_response_is_not_used_after_a_revocation_or_a_new_response() {
-    let cache = CountingCache::new(TokenCacheConfig { stale_if_error: Duration::from_secs(60), ..config() });
+    let cache = CountingCache::new(TokenCacheConfig { stale_if_error: Duration::from_mins(1), ..config() });
     cache.get("a", Ok(user("u"))).await.unwrap();
     cache.get("b", Ok(user("v"))).await.unwrap();
     cache.revocation_clock.revoke(&Revocation::User("u".to_owned()));

@@ -23,7 +23,7 @@ fn response(content_type: &'static str) -> (Sender, Response<Body>) {
 }
 
 fn stream(claims: Claims) -> (Sender, BodyDataStream, Arc<RevocationClock>) {
-    let clock = Arc::new(RevocationClock::new(Duration::from_secs(300)));
+    let clock = Arc::new(RevocationClock::new(Duration::from_mins(5)));
     let (sender, response) = response("text/event-stream; charset=utf-8");
     let response = end_with_access(response, access(claims, clock.epoch(), &clock));
     (sender, response.into_body().into_data_stream(), clock)
@@ -70,7 +70,7 @@ async fn a_stream_ends_even_if_the_client_does_not_read() {
 
 #[tokio::test]
 async fn a_revocation_during_authentication_ends_the_stream() {
-    let clock = Arc::new(RevocationClock::new(Duration::from_secs(300)));
+    let clock = Arc::new(RevocationClock::new(Duration::from_mins(5)));
     let since = clock.epoch();
     clock.revoke(&harriet());
     let (sender, response) = response("text/event-stream");
@@ -102,7 +102,7 @@ async fn a_complete_stream_ends_and_stops_its_watcher() {
 
 #[tokio::test]
 async fn a_response_that_is_not_a_stream_is_unchanged() {
-    let clock = Arc::new(RevocationClock::new(Duration::from_secs(300)));
+    let clock = Arc::new(RevocationClock::new(Duration::from_mins(5)));
     let since = clock.epoch();
     clock.revoke(&harriet());
     let (sender, response) = response("application/json");

@@ -27,7 +27,7 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Time within which a delivery must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Minimum time between two log messages about rejected deliveries, which any client can send.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Returns the route that receives deliveries and revokes access.
 pub(in crate::propelauth) fn route(webhooks: Arc<Webhooks>, revocations: Revocations) -> Route {

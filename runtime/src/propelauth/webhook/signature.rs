@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 /// Maximum difference between the time of a delivery and the current time, in either direction.
-pub(super) const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+pub(super) const TOLERANCE: Duration = Duration::from_mins(5);
 
 const SECRET_PREFIX: &str = "whsec_";
 /// Minimum length of a key, in bytes (Standard Webhooks, "Signature scheme").

@@ -87,6 +87,6 @@ mod tests {
         let config: Result<Config, _> = serde_json::from_str(r#"{ "limits": { "max_request_in_flight": 8 } }"#);
         assert!(config.unwrap_err().to_string().contains("max_requests_in_flight"));
         let config: Config = serde_json::from_str(r#"{ "tools": { "timeout": null, "list_ttl": "2m" } }"#).unwrap();
-        assert_eq!((config.tools.timeout, config.tools.list_ttl), (None, Duration::from_secs(120)));
+        assert_eq!((config.tools.timeout, config.tools.list_ttl), (None, Duration::from_mins(2)));
     }
 }

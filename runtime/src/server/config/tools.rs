@@ -20,6 +20,6 @@ pub struct ToolsConfig {
 
 impl Default for ToolsConfig {
     fn default() -> Self {
-        Self { timeout: Some(Duration::from_secs(60)), list_ttl: Duration::ZERO }
+        Self { timeout: Some(Duration::from_mins(1)), list_ttl: Duration::ZERO }
     }
 }

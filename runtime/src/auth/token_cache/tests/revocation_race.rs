@@ -133,7 +133,7 @@ impl Simulation {
         let mut rng = Pcg32::seed_from_u64(seed);
         let ttl = if rng.random_ratio(20, 100) { Duration::ZERO } else { TTL };
         let stale_if_error = if rng.random_ratio(50, 100) { Duration::ZERO } else { 2 * TTL };
-        let revocation_clock = Arc::new(RevocationClock::new(Duration::from_secs(300)));
+        let revocation_clock = Arc::new(RevocationClock::new(Duration::from_mins(5)));
         let config = TokenCacheConfig { ttl: Some(ttl), stale_if_error, ..config() };
         let user = UserState { is_active: true, was_inactive: false, version: 1, acknowledged: 0, revocations: 0 };
         Self {
@@ -415,7 +415,7 @@ impl Drop for SetOnDrop<'_> {
 #[test]
 fn no_response_outlives_its_revocation_with_several_threads() {
     const ROUNDS: u64 = 10_000;
-    let clock = RevocationClock::new(Duration::from_secs(300));
+    let clock = RevocationClock::new(Duration::from_mins(5));
     let [version, acknowledged, observed] = [const { AtomicU64::new(0) }; 3];
     let is_done = AtomicBool::new(false);
     let other = user("other");

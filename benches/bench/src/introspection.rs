@@ -1,4 +1,4 @@
-//! An introspection endpoint on loopback: `toolgate-bench stub RESOURCE`. It prints its address and serves until its
+//! Introspection endpoint on loopback: `toolgate-bench introspection RESOURCE`. It prints its address, and serves until
 //! standard input ends.
 
 use axum::{Router, routing::post};
@@ -13,8 +13,8 @@ pub(crate) fn run(resource: &str) -> Result<()> {
     runtime.block_on(async move {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        let router =
-            Router::new().route("/oauth/2.1/introspect", post(async move |form: String| answer(&resource, &form)));
+        let router = Router::new()
+            .route("/oauth/2.1/introspect", post(async move |form: String| introspect(&resource, &form)));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let mut rest = Vec::new();
         tokio::io::stdin().read_to_end(&mut rest).await?;
@@ -22,7 +22,7 @@ pub(crate) fn run(resource: &str) -> Result<()> {
     })
 }
 
-fn answer(resource: &str, form: &str) -> ([(&'static str, &'static str); 1], String) {
+fn introspect(resource: &str, form: &str) -> ([(&'static str, &'static str); 1], String) {
     let token = form.split('&').find_map(|field| field.strip_prefix("token=")).unwrap_or_default();
     let Some(scopes) = granted(token) else { return json(r#"{"active":false}"#.to_owned()) };
     json(
