@@ -1,7 +1,7 @@
 //! An MCP server as part of an axum application that has other routes.
 //!
 //! The tools and the other routes share one state. toolgate authorizes requests to its own routes only, so the
-//! application authorizes requests to the others.
+//! application authorizes requests to its own.
 //!
 //! ```sh
 //! cargo run -p toolgate --example axum_app

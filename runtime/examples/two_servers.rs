@@ -56,7 +56,7 @@ mod support {
     }
 }
 
-/// Stands for a library crate. There, the list is `crate::SCOPES`, and `scopes_in` is not necessary.
+/// Represents a library crate. In a real one, the list is `crate::SCOPES`, and `scopes_in` is not necessary.
 mod status_library {
     use toolgate::prelude::*;
 

@@ -29,7 +29,7 @@ struct Example {
     name: &'static str,
     process: Child,
     output: Receiver<String>,
-    /// Addresses in the header, each with the address that it stands for in this test.
+    /// Addresses in the header, each with the address that replaces it in this test.
     addresses: Vec<(&'static str, String)>,
 }
 

@@ -63,12 +63,12 @@ fn invalid_request(reason: &str) -> Response {
 /// Returns the page for a consent that was completed before, such as after navigating back.
 pub(super) fn already_completed(query: &str) -> Response {
     let message = Message {
-        heading: "You have answered this already",
+        heading: "This request was already completed",
         paragraphs: &[
             "Your answer was sent to the application. Go back to it; you can close this window.",
             "If the application is still waiting, connect from it again, or answer once more here.",
         ],
-        link: Some(Link { href: format!("/oauth/2.1/authorize?{query}&prompt=consent"), text: "Answer once more" }),
+        link: Some(Link { href: format!("/oauth/2.1/authorize?{query}&prompt=consent"), text: "Open it again" }),
     };
     page(StatusCode::OK, &message)
 }

@@ -34,7 +34,7 @@ async fn a_scope_that_the_role_lacks_is_shown_but_not_granted() {
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "Engineering").await;
-    assert!(page.contains("not yours to allow") && page.contains("payroll:read:all"), "{page}");
+    assert!(page.contains("not grantable by your role") && page.contains("payroll:read:all"), "{page}");
     assert_eq!(selected_scopes(&page), ["employees:read:public"]);
     // Sending the scope in the form does not grant it.
     let sent = ["employees:read:public", "payroll:read:all"].map(str::to_owned);

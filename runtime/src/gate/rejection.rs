@@ -1,4 +1,4 @@
-//! Rejections: every reason why the gate does not let a request through, and the response for each.
+//! Rejections: every reason to reject a request at the gate, and the response for each.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::{
 /// `Retry-After` of a 503 response if the validator gives none.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// A request that the gate does not let through. The text is the description in the response.
+/// Rejection of a request at the gate. The text is the description in the response.
 #[derive(Debug, Error)]
 pub(crate) enum Rejection {
     /// 403: `Host` or `Origin` does not belong to this server.

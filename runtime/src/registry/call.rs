@@ -91,7 +91,7 @@ impl ToolRegistry {
         self.limit_size(name, call)
     }
 
-    /// Replaces a result that is larger than the limit by one that says so.
+    /// Replaces a result that is larger than the limit by an error result.
     fn limit_size(&self, tool: &'static str, call: FinishedCall) -> FinishedCall {
         let limit = self.max_result_bytes();
         let exceeds = match &call.result {
@@ -152,7 +152,7 @@ fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> Finished
         Failure::Denied(denied) => FinishedCall::error(CallOutcome::Denied, format!("not allowed: {denied}")),
         Failure::Busy => FinishedCall::error(
             CallOutcome::Busy,
-            "the tool is busy with as many calls as it takes at once: try again in a moment",
+            "the tool has reached its limit of concurrent calls: try again in a moment",
         ),
         Failure::InvalidArguments(violations) => {
             FinishedCall::error(CallOutcome::InvalidArguments, describe(&violations))

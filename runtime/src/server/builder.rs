@@ -260,7 +260,7 @@ impl Server {
     }
 
     /// Sets whether canonical requests are answered without rmcp, with the bytes that rmcp would send. Set `false` to
-    /// find out whether a response depends on it. Default: `true`.
+    /// check whether a response depends on it. Default: `true`.
     pub fn fast_path(mut self, enabled: bool) -> Self {
         self.fast_path = enabled;
         self

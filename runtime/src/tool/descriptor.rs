@@ -78,7 +78,7 @@ impl fmt::Display for Annotations {
 }
 
 impl ToolDescriptor {
-    /// Creates a descriptor from the parts that every tool has. Generated code adds the others.
+    /// Creates a descriptor from the parts that every tool has. Generated code adds the optional parts.
     #[doc(hidden)]
     pub const fn new(
         name: &'static str,
@@ -189,7 +189,7 @@ impl ToolDescriptor {
 }
 
 impl ToolDescriptor {
-    /// Returns every tool of this program, whichever scope list it was checked against.
+    /// Returns every tool of this program, regardless of its scope list.
     pub(crate) fn all_registered() -> impl Iterator<Item = &'static Self> {
         inventory::iter::<Self>.into_iter()
     }

@@ -16,8 +16,8 @@ pub struct LimitsConfig {
     /// Maximum number of requests in flight for each caller; one beyond it is rejected with 429. A user in an
     /// organization is one caller, with any number of tokens; a token without a user counts by itself. Default: 64.
     pub max_requests_per_caller: usize,
-    /// Maximum size of a tool's result, in bytes of JSON; at least 1024. A larger result is replaced by one with
-    /// `isError` that says so. Default: 16 MiB.
+    /// Maximum size of a tool's result, in bytes of JSON; at least 1024. A larger result is replaced by an
+    /// error result (`isError`). Default: 16 MiB.
     pub max_result_bytes: usize,
 }
 

@@ -201,7 +201,7 @@ fn some_of(words: &'static str, count: std::ops::Range<usize>) -> impl Strategy<
     prop::sample::subsequence(words.split(' ').collect::<Vec<_>>(), count).prop_map(|words| json!(words))
 }
 
-/// Strategy for schemas. Most are simple; the others have a problem at any place.
+/// Strategy for schemas. Most are simple; the rest have a problem in any place.
 fn schema() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![any::<bool>().prop_map(Value::from), Just(json!({}))];
     leaf.prop_recursive(4, 24, 3, |inner| {
