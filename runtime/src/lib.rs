@@ -60,12 +60,9 @@
 //!
 //! # The prelude
 //!
-//! `use toolgate::prelude::*` imports what a server is written with, the derives of serde and schemars included. Three of
-//! its names are also used by other crates: `Json` and `Json`'s neighbours in axum's extractors, `Context` in anyhow and
-//! `scope` in crossbeam. An explicit `use` takes precedence over the glob, so `use axum::Json;` after it is enough.
-
-// An enum or struct that users can match or construct exhaustively could not grow without a breaking release.
-#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+//! `use toolgate::prelude::*` imports what a server is written with, including the derives of serde and schemars. Two of
+//! its names exist in other crates that servers use: `Json` in axum and `Context` in anyhow. An explicit import takes
+//! precedence over a glob, so `use axum::Json;` next to the prelude selects axum's type.
 
 // Generated code refers to `::toolgate`, in this crate too.
 #[allow(unused_extern_crates)]

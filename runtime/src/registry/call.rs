@@ -152,7 +152,7 @@ fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> Finished
         Failure::Denied(denied) => FinishedCall::error(CallOutcome::Denied, format!("not allowed: {denied}")),
         Failure::Busy => FinishedCall::error(
             CallOutcome::Busy,
-            "the tool has reached its limit of concurrent calls: try again in a moment",
+            "the tool is busy: its limit of concurrent calls is reached; try again in a moment",
         ),
         Failure::InvalidArguments(violations) => {
             FinishedCall::error(CallOutcome::InvalidArguments, describe(&violations))

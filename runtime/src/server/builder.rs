@@ -19,15 +19,14 @@ use crate::{
 /// Builder of an MCP server.
 ///
 /// ```no_run
-/// # use toolgate::prelude::*;
+/// # use toolgate::{auth::{Claims, StaticTokens}, prelude::*};
 /// pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
 ///
 /// #[tokio::main]
 /// async fn main() -> Result<(), toolgate::Error> {
-///     Server::new("My MCP server", &SCOPES)
-///         .auth(PropelAuth::from_env()?)
-///         .serve()
-///         .await
+///     // Sample tokens, for tests. The root of the documentation shows a server with an authorization server.
+///     let tokens = StaticTokens::new().token("sample-token", Claims::new().scopes(["employees:read:public"]));
+///     Server::new("My MCP server", &SCOPES).auth(tokens).serve().await
 /// }
 /// ```
 ///

@@ -1,6 +1,8 @@
-//! Documents that make claims about the code: the README's transcripts, and the tests that other documents name.
+//! Documents that make claims about the code: the house in ARCHITECTURE.md, the transcripts in README.md, and the tests
+//! that other documents name.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod architecture;
 mod named_tests;
 mod readme;
