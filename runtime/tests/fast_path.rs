@@ -5,7 +5,13 @@
 
 mod support;
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use axum::{
     Router,
@@ -381,5 +387,33 @@ async fn canonical_requests_do_not_reach_rmcp() {
             assert_eq!(send(&through_rmcp, &test).await.2, response);
             assert!(RMCP_EVENTS.get() > 0, "rmcp logs the requests that reach it");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_decided_once_for_each_parse() {
+    for (fast_path, decisions) in [(true, 1), (false, 2)] {
+        let evaluated = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&evaluated);
+        let tokens = StaticTokens::new().token("reader", Claims::new().subject("reader").scopes(["read"]));
+        let server = Server::new("differential", &SCOPES)
+            .server_url(support::URL)
+            .auth(tokens)
+            .deny(move |tool| {
+                counter.fetch_add(usize::from(tool.name == "add"), Ordering::SeqCst);
+                false
+            })
+            .fast_path(fast_path);
+        let router = server.build().unwrap().into_router();
+        let body = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "add", "arguments": { "a": 1, "b": 2 } },
+        });
+        let headers = vec![("accept", "application/json, text/event-stream".to_owned())];
+        let request = TestRequest { token: "reader", headers, body: body.to_string() };
+        let (status, _, response) = send(&router, &request).await;
+        assert!(status == StatusCode::OK && response.contains("\"sum\":3"), "{status} {response}");
+        // rmcp also looks the tool up to check its mirrored headers, if the revision has them; this one does not.
+        assert_eq!(evaluated.load(Ordering::SeqCst), decisions, "fast path: {fast_path}");
     }
 }
