@@ -6,7 +6,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,6 @@ pub(crate) type Records = BTreeMap<String, BTreeMap<String, Value>>;
 ///
 /// The file stores clients, grants, digests of tokens, changes to people, and the introspection credentials. On Unix, only
 /// its owner can read it.
-#[derive(Debug)]
 pub struct TenantData {
     records: Records,
     file: DataFile,
@@ -110,6 +110,14 @@ enum Change<'a, V> {
     Delete { kind: Cow<'a, str>, key: Cow<'a, str> },
 }
 
+/// Omits the records, which contain the introspection secret.
+impl fmt::Debug for TenantData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records: usize = self.records.values().map(BTreeMap::len).sum();
+        f.debug_struct("TenantData").field("records", &records).finish_non_exhaustive()
+    }
+}
+
 impl TenantData {
     /// Opens, locks and compacts a data file, or creates it.
     ///
@@ -123,7 +131,7 @@ impl TenantData {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
         let path = path.as_ref();
         let failed = |source| DataError::Open { path: path.to_owned(), source };
-        let original = private().read(true).append(true).open(path).map_err(failed)?;
+        let original = private_file_options().read(true).append(true).open(path).map_err(failed)?;
         original.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => DataError::InUse(path.to_owned()),
             TryLockError::Error(source) => failed(source),
@@ -140,7 +148,7 @@ impl TenantData {
 }
 
 /// Returns options to open a file, or to create it so that only its owner can read it.
-fn private() -> OpenOptions {
+fn private_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true);
     #[cfg(unix)]
@@ -206,7 +214,6 @@ fn append_line(text: &mut Vec<u8>, line: &impl Serialize) -> serde_json::Result<
 }
 
 /// The open data file and the changes that are not synced to it yet.
-#[derive(Debug)]
 struct DataFile {
     file: File,
     /// Length of the part that was synced, in bytes.
@@ -231,11 +238,17 @@ impl DataFile {
         let path = path.canonicalize()?;
         let mut temporary = path.clone().into_os_string();
         temporary.push(".tmp");
-        let mut file = private().write(true).truncate(true).open(&temporary)?;
+        // A file that a crash has left is not reused, because its permissions are unknown.
+        if let Err(error) = fs::remove_file(&temporary)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut file = private_file_options().write(true).create_new(true).open(&temporary)?;
         file.write_all(&text)?;
         file.sync_all()?;
         file.try_lock()?;
-        std::fs::rename(&temporary, &path)?;
+        fs::rename(&temporary, &path)?;
         // On Unix, a rename is durable once the folder is synced.
         #[cfg(unix)]
         if let Some(folder) = path.parent() {
@@ -258,7 +271,6 @@ impl DataFile {
     }
 }
 
-#[derive(Debug)]
 enum Command {
     /// Append a line.
     Append(Vec<u8>),
@@ -361,6 +373,31 @@ fn write_changes(mut file: DataFile, commands: &Receiver<Command>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_shows_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenant.jsonl");
+        let mut data = TenantData::open(&path).unwrap();
+        data.records.entry("credentials".to_owned()).or_default().insert("a".to_owned(), "hunter2".into());
+        assert_eq!(format!("{data:?}"), "TenantData { records: 1, .. }");
+        let builder = crate::DevTenant::builder(crate::TenantConfig::sample()).data(data);
+        assert!(!format!("{builder:?}").contains("hunter2"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_the_file_even_if_a_crash_left_a_readable_one() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenant.jsonl");
+        let temporary = folder.path().join("tenant.jsonl.tmp");
+        fs::write(&temporary, "left by a crash").unwrap();
+        fs::set_permissions(&temporary, fs::Permissions::from_mode(0o644)).unwrap();
+        drop(TenantData::open(&path).unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 
     #[test]
     fn a_failed_write_is_repeated_by_the_next_one() {

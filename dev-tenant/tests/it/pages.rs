@@ -147,7 +147,7 @@ async fn a_repeated_submit_redirects_to_the_same_url_until_the_code_is_redeemed(
     let (_, tokens) = redeem(&tenant, &client, &code).await;
     let late = browser.decide(&tenant, &page, "allow").await;
     assert_eq!(late.status(), 200);
-    assert!(late.text().await.unwrap().contains("answered this already"));
+    assert!(late.text().await.unwrap().contains("already completed"));
     let access = tokens["access_token"].as_str().unwrap();
     assert_eq!(crate::support::introspect(&tenant, access).await["active"], true, "the code was not replayed");
 }
@@ -164,7 +164,7 @@ async fn navigating_back_explains_the_completed_consent_and_offers_another() {
     let back = browser.get(&url).await;
     assert_eq!(back.status(), 200);
     let back = back.text().await.unwrap();
-    assert!(back.contains("answered this already") && back.contains("prompt=consent"));
+    assert!(back.contains("already completed") && back.contains("prompt=consent"));
     let again = browser.get(&format!("{url}&prompt=consent")).await.text().await.unwrap();
     assert_eq!(browser.decide(&tenant, &again, "allow").await.status(), 303);
 }
