@@ -3,10 +3,13 @@
 //! To add an argument:
 //!
 //! 1. Add a field to [`ToolAttr`] and a row to [`ARGUMENTS`]. The parsers of values are the methods of [`ValueParser`].
-//! 2. Generate code from the field in `expand::descriptor`.
-//! 3. If it depends on other arguments or on the function, check that in `validate`.
-//! 4. Document it in the table in `lib.rs`.
-//! 5. Add it to `every_attribute_argument` in `expand/tests.rs`, and its errors to `runtime/tests/ui/fail`.
+//! 2. Add a field and a `const` method to `ToolDescriptor` in `runtime/src/tool/descriptor.rs`, and use the field there or in
+//!    `runtime/src/registry`.
+//! 3. Generate the call of that method in `expand::descriptor`.
+//! 4. If it depends on other arguments or on the function, check that in `validate`.
+//! 5. Document it in the table in `lib.rs`.
+//! 6. Add it to `every_attribute_argument` in `expand/tests.rs`, and its errors to `runtime/tests/ui/fail`.
+//!    CONTRIBUTING.md has the commands that update the snapshots.
 
 use std::time::Duration;
 

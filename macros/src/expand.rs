@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Ident, ItemFn, spanned::Spanned};
 
 use crate::{
-    ast::Tool, errors::Errors, parameter::Parameter, runtime::RuntimePath, scope, validate, value::ScopeList,
+    ast::Tool, errors::Errors, parameter::Parameter, runtime_path::RuntimePath, scope, validate, value::ScopeList,
 };
 
 use arguments::ArgumentCode;
@@ -179,7 +179,7 @@ fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
 }
 
 fn checked_scopes<'a>(runtime: &'a RuntimePath, list: &'a ScopeList) -> impl Iterator<Item = TokenStream> + 'a {
-    list.scopes.iter().map(|name| scope::checked_scope(runtime, name))
+    list.scopes.iter().map(|name| scope::scope_value(runtime, name))
 }
 
 /// The call of `annotations`, if the tool has any of the four hints.

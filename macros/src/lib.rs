@@ -13,7 +13,7 @@ mod doc;
 mod errors;
 mod expand;
 mod parameter;
-mod runtime;
+mod runtime_path;
 mod scope;
 mod validate;
 mod value;

@@ -17,18 +17,18 @@ impl RuntimePath {
         let name = match crate_name("toolgate") {
             Ok(FoundCrate::Name(name)) => Ident::new(&name, Span::call_site()),
             // toolgate itself has `extern crate self as toolgate`. An error means that `Cargo.toml` cannot be read or
-            // does not list the crate: then the usual name is the best guess.
+            // does not list the crate.
             Ok(FoundCrate::Itself) | Err(_) => Ident::new("toolgate", Span::call_site()),
         };
         Self(quote!(::#name))
     }
 
-    /// The path that `crate = ..` names, or the crate that [`find`](Self::find) finds.
+    /// Returns the path that `crate = ..` names, or the crate that [`find`](Self::find) finds.
     pub(crate) fn named_or_found(named: Option<&Path>) -> Self {
         named.map_or_else(Self::find, |path| Self(path.to_token_stream()))
     }
 
-    /// The same path with `span`, so that the compiler reports errors about it there.
+    /// Returns the same path with `span`, so that the compiler reports errors about it there.
     pub(crate) fn with_span(&self, span: Span) -> Self {
         let with_span = |mut token: proc_macro2::TokenTree| {
             token.set_span(span);

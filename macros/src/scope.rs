@@ -8,7 +8,7 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::runtime::RuntimePath;
+use crate::runtime_path::RuntimePath;
 
 /// Arguments of `scope!`.
 struct ScopeMacro {
@@ -47,7 +47,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     };
     let runtime = RuntimePath::find();
     let checks = checks(&runtime, list.as_ref(), name.span(), [&name]);
-    let scope = checked_scope(&runtime, &name);
+    let scope = scope_value(&runtime, &name);
     quote!({
         #checks
         #scope
@@ -83,7 +83,7 @@ pub(crate) fn checks<'a>(
     }
 }
 
-/// A reference to the list that scopes are checked against: the one that `scopes_in` names, or `crate::SCOPES`.
+/// Returns a reference to the list that scopes are checked against: the one that `scopes_in` names, or `crate::SCOPES`.
 ///
 /// A glob import in an inner block shadows one in an outer block. So `SCOPES` is that of the crate if it exists, and
 /// otherwise the placeholder in `missing`, which `check_list` rejects with an explanation.
@@ -103,7 +103,7 @@ fn list(runtime: &RuntimePath, named: Option<&Path>, span: Span) -> TokenStream 
     })
 }
 
-/// The value of a scope that [`checks`] checks.
-pub(crate) fn checked_scope(runtime: &RuntimePath, name: &LitStr) -> TokenStream {
-    quote!(#runtime::__private::checked_scope(#name))
+/// Returns the value of a scope that [`checks`] checks.
+pub(crate) fn scope_value(runtime: &RuntimePath, name: &LitStr) -> TokenStream {
+    quote!(#runtime::__private::scope_unchecked(#name))
 }

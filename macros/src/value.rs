@@ -119,7 +119,7 @@ impl ValueParser<'_> {
         self.errors.push(tokens, self.expected());
     }
 
-    /// The only value. Anything else is reported.
+    /// Returns the single value, or reports an error.
     fn one(&mut self) -> Option<Expr> {
         if let Value::One(expr) = &self.item.value {
             return Some(expr.clone());
@@ -128,7 +128,7 @@ impl ValueParser<'_> {
         None
     }
 
-    /// The only value, converted. A value that `convert` does not accept is reported.
+    /// Returns the single value, converted. Reports a value that `convert` does not accept.
     fn one_as<T>(mut self, convert: impl FnOnce(&Expr) -> Option<T>) -> Option<T> {
         let expr = self.one()?;
         let value = convert(&expr);
@@ -138,7 +138,7 @@ impl ValueParser<'_> {
         value
     }
 
-    /// All values, in any of the three forms.
+    /// Returns all values, in any of the three forms.
     fn values(&self) -> Vec<Expr> {
         match &self.item.value {
             Value::None => Vec::new(),
@@ -147,7 +147,7 @@ impl ValueParser<'_> {
         }
     }
 
-    /// One or more values. An empty list is reported.
+    /// Returns one or more values. Reports an empty list.
     fn one_or_more(&mut self) -> Vec<Expr> {
         let values = self.values();
         if values.is_empty() {
@@ -156,7 +156,7 @@ impl ValueParser<'_> {
         values
     }
 
-    /// `name`, without a value. Returns the name, to point at it in later errors.
+    /// Parses `name` without a value. Returns it for the span of later errors.
     pub(crate) fn keyword(self) -> Ident {
         let name = self.item.name;
         if !matches!(self.item.value, Value::None) {
@@ -165,7 +165,7 @@ impl ValueParser<'_> {
         name
     }
 
-    /// `name`, `name = true` or `name = false`.
+    /// Parses `name`, `name = true` or `name = false`.
     pub(crate) fn flag(self) -> Option<bool> {
         if let Value::None = self.item.value {
             return Some(true);
@@ -176,12 +176,12 @@ impl ValueParser<'_> {
         })
     }
 
-    /// `name = ".."`.
+    /// Parses `name = ".."`.
     pub(crate) fn string(self) -> Option<LitStr> {
         self.one_as(string_literal)
     }
 
-    /// `name = ".."` or `name("..", "..")`.
+    /// Parses `name = ".."` or `name("..", "..")`.
     pub(crate) fn strings(mut self) -> Vec<LitStr> {
         let mut strings = Vec::new();
         for expr in self.one_or_more() {

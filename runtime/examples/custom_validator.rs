@@ -112,7 +112,7 @@ async fn user_left(
     if !bool::from(secret.ct_eq(directory.webhook_secret.as_bytes())) {
         return StatusCode::UNAUTHORIZED;
     }
-    // The directory first: a token that is validated after the revocation must be inactive.
+    // The directory is changed first, because a token that is validated after the revocation must be inactive.
     directory.users_by_token.write().await.retain(|_, owner| *owner != user);
     match revocations.revoke(&[Revocation::User(user)]).await {
         Ok(()) => StatusCode::NO_CONTENT,

@@ -91,7 +91,7 @@ async fn ticket_open(title: String, context: &Context) -> Result<String, ToolErr
         .map_err(|error| ToolError::new(format!("the form is invalid: {error}")))?;
     let question = format!("Open this ticket: {title} (urgent: {urgent})?");
     // The client stores the state between the rounds. It is signed, so the client cannot change it.
-    Err(InputRequired::ask("confirm", question)?.state(urgent.to_string()).into())
+    Err(InputRequired::ask("confirm", question).state(urgent.to_string()).into())
 }
 
 /// Export tickets.

@@ -21,9 +21,9 @@
 //! "name":"expense_approve"
 //! "name":"expense_history"
 //! "name":"expense_list"
-//! $ call approver-token expense_approve '{ "expense_id": "exp_0007", "euros": 120 }'
-//! "text":"approved: exp_0007, 120 EUR"
-//! $ call approver-token expense_approve '{ "expense_id": "exp_0008", "euros": 900 }'
+//! $ call approver-token expense_approve '{ "expense_id": "exp_0007" }'
+//! "text":"approved: exp_0007"
+//! $ call approver-token expense_approve '{ "expense_id": "exp_0008" }'
 //! "text":"not allowed: an owner must approve expenses above 500 EUR"
 //! $ call owner-token expense_delete '{ "expense_id": "exp_0008" }'
 //! "text":"deleted: exp_0008"
@@ -60,10 +60,16 @@ async fn expense_history() -> &'static str {
     "exp_0006: approved"
 }
 
-/// Guard: only owners approve more than 500 EUR.
+/// Returns the amount of an expense in euros. It stands for a query of the database.
+fn amount(expense_id: &str) -> Option<u32> {
+    [("exp_0007", 120), ("exp_0008", 900)].into_iter().find(|(id, _)| *id == expense_id).map(|(_, euros)| euros)
+}
+
+/// Guard: only owners approve more than 500 EUR. The amount is looked up, because the caller could state another one.
 async fn within_limit(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-    let euros: Option<u32> = arguments.get("euros").map_err(|_| Denied::new("`euros` must be a number"))?;
-    if euros.is_some_and(|euros| euros <= 500) || caller.org_role() == Some("Owner") {
+    let expense_id: Option<String> = arguments.get("expense_id").map_err(|_| Denied::new("invalid `expense_id`"))?;
+    let euros = expense_id.as_deref().and_then(amount).ok_or_else(|| Denied::new("unknown expense"))?;
+    if euros <= 500 || caller.org_role() == Some("Owner") {
         return Ok(());
     }
     Err(Denied::new("an owner must approve expenses above 500 EUR"))
@@ -71,8 +77,8 @@ async fn within_limit(caller: &Caller, arguments: &Arguments) -> Result<(), Deni
 
 /// Approve an expense.
 #[tool(scopes = "expenses:approve", guard = within_limit)]
-async fn expense_approve(expense_id: String, euros: u32) -> String {
-    format!("approved: {expense_id}, {euros} EUR")
+async fn expense_approve(expense_id: String) -> String {
+    format!("approved: {expense_id}")
 }
 
 /// Delete an expense.

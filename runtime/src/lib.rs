@@ -1,7 +1,6 @@
 //! An authorization gate for internal MCP servers.
 //!
-//! MCP lets a model call tools and has no authorization of its own: a client that can connect can call every tool. With
-//! toolgate, every tool declares the scopes that it requires, a misspelt scope does not compile, and a caller sees and
+//! MCP authorizes access to a server, not to its tools: a client that can connect can call every tool. With toolgate, every tool declares the scopes that it requires, a misspelt scope does not compile, and a caller sees and
 //! calls only the tools that their token allows. [PropelAuth](https://www.propelauth.com) is the authorization server.
 //!
 //! ```no_run
@@ -60,12 +59,12 @@
 //!
 //! # The prelude
 //!
-//! `use toolgate::prelude::*` imports what a server is written with, including the derives of serde and schemars. Two of
+//! `use toolgate::prelude::*` imports the common items, including the derives of serde and schemars. Two of
 //! its names exist in other crates that servers use: `Json` in axum and `Context` in anyhow. An explicit import takes
 //! precedence over a glob, so `use axum::Json;` next to the prelude selects axum's type.
 
 // Generated code refers to `::toolgate`, in this crate too.
-#[allow(unused_extern_crates)]
+#[allow(unused_extern_crates, reason = "only generated code uses the name")]
 extern crate self as toolgate;
 
 #[cfg(toolgate_internals)]
@@ -122,7 +121,7 @@ pub mod input {
     pub use crate::tool::InputRequired;
 }
 
-/// Everything that a server is written with.
+/// Common imports for a crate that defines tools or a server.
 pub mod prelude {
     #[doc(no_inline)]
     pub use schemars::{self, JsonSchema};
@@ -140,6 +139,7 @@ pub use auth::{Caller, Preflight, TokenValidator};
 pub use error::{BuildError, BuildProblem, Error, ServerUrlError, ToolProblem};
 pub use propelauth::PropelAuth;
 pub use registry::{ScopeTable, ToolInfo};
+/// The version of rmcp whose types this API uses.
 pub use rmcp;
 #[doc(no_inline)]
 pub use rmcp::model::CallToolResult;

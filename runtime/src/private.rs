@@ -14,9 +14,9 @@ pub use crate::{
     tool::{BodyFuture, Invocation, ParameterSchemas, StateType, ToolDescriptor},
 };
 
-/// Returns a scope that a separate constant `scope(LIST, name)` checks. If generated code used that constant as the
-/// value, the compiler would report a misspelt scope again at each use.
-pub const fn checked_scope(name: &'static str) -> Scope {
+/// Returns a scope without checking it. Generated code checks the same name with a constant `scope(LIST, name)`. If it
+/// used that constant itself, the compiler would report a misspelled scope once more for every use.
+pub const fn scope_unchecked(name: &'static str) -> Scope {
     scope(&missing::SCOPES, name)
 }
 
@@ -83,13 +83,13 @@ mod tests {
 
     #[derive(serde::Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only the schema is used")]
     struct Flattened {
         name: String,
     }
 
     #[derive(serde::Deserialize, JsonSchema)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only the schema is used")]
     struct Arguments {
         #[serde(flatten)]
         flattened: Flattened,

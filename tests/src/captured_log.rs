@@ -11,8 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Log of this process from `TRACE` on, since the first call of [`CapturedLog::start`].
 ///
-/// The subscriber is global: one that is the default of a single thread can miss events, because `tracing` may cache
-/// on another thread that nothing is interested in them.
+/// The subscriber is global: one that is the default of a single thread can miss events, because `tracing` caches globally
+/// whether an event is of interest, and another thread may have cached that it is not.
 #[derive(Clone, Copy, Debug)]
 pub struct CapturedLog(());
 

@@ -41,7 +41,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// Interval at which [`eventually`] checks its condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Scopes with `offline_access`, which is between a client and the authorization server only.
+/// Scopes with `offline_access`, which the server must not advertise.
 pub static OFFLINE_SCOPES: Scopes = Scopes::new(&["files:read", "offline_access"]);
 
 /// Waits until a condition holds.

@@ -1,4 +1,4 @@
-//! The client of rmcp, which is not written for toolgate.
+//! The client of rmcp, an independent MCP client.
 
 use rmcp::{
     ClientLifecycleMode, ClientServiceExt, RoleClient,

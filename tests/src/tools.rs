@@ -1,4 +1,4 @@
-//! The tools of the test server. Each records in its state that its body ran.
+//! The tools of the test server. Most record in their state that their body ran.
 
 use std::borrow::Cow;
 

@@ -4,7 +4,7 @@ mod cli;
 pub mod company;
 pub mod domain;
 pub mod repository;
-mod scope_table;
+mod role_table;
 mod scopes;
 mod startup;
 pub mod tenant;
@@ -12,7 +12,7 @@ mod tools;
 mod welcome;
 
 pub use cli::{Cli, TableFormat};
-pub use scope_table::{RoleTable, RoleTableRow};
+pub use role_table::{RoleTable, RoleTableRow};
 pub use scopes::SCOPES;
 pub use startup::{StartError, run, server};
 pub use welcome::{RoleToken, TokenSource, Welcome};

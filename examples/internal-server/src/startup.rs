@@ -88,7 +88,7 @@ impl From<toolgate::BuildError> for StartError {
 }
 
 fn propelauth_variables() -> String {
-    Variable::ALL.map(Variable::name).join(", ")
+    Variable::REQUIRED.map(Variable::name).join(", ")
 }
 
 /// The sample company's server, without an address.
@@ -133,7 +133,7 @@ pub async fn run(cli: Cli) -> Result<(), StartError> {
 
 /// Returns whether any of PropelAuth's variables is set to a non-blank value.
 fn is_propelauth_configured() -> bool {
-    Variable::ALL
+    Variable::REQUIRED
         .iter()
         .filter_map(|variable| env::var_os(variable.name()))
         .any(|value| !value.to_string_lossy().trim().is_empty())

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, spanned::Spanned};
 
-use crate::{ast::Tool, parameter::Argument, runtime::RuntimePath};
+use crate::{ast::Tool, parameter::Argument, runtime_path::RuntimePath};
 
 /// Pieces of generated code that read a tool's arguments.
 pub(super) struct ArgumentCode {

@@ -39,3 +39,8 @@ pub(crate) use record::{AuditLog, CallRecord, RequestInfo, TraceId, audited_argu
 
 /// Target of the audit events.
 pub const TARGET: &str = "toolgate::audit";
+
+/// Sanitizes text that a caller controls, for a log message: at most 256 bytes, without control characters.
+pub(crate) fn sanitize(text: &str) -> String {
+    sanitize::text(text).into_owned()
+}

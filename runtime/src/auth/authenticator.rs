@@ -16,13 +16,13 @@ pub(crate) enum AudiencePolicy {
     /// Rejects every token that was not issued for this server.
     #[default]
     ThisServer,
-    /// Accepts also tokens with an unknown audience.
+    /// Also accepts tokens with an unknown audience.
     ThisServerOrUnknown,
     /// Accepts tokens with any audience.
     Any,
 }
 
-/// Returns the callers of tokens, and applies the checks that do not depend on the validator.
+/// Authenticates bearer tokens: cache, validator, expiry and audience.
 pub(crate) struct Authenticator {
     validator: GuardedValidator,
     cache: TokenCache,
@@ -69,7 +69,7 @@ impl Authenticator {
         if let Some(loaded) = self.load_from_replicas(token).await {
             return Ok(loaded);
         }
-        // Before the introspection request is sent: the response does not reflect later revocations.
+        // Read before the introspection request is sent: the response does not reflect later revocations.
         let position = self.replicator.as_ref().and_then(|replicator| replicator.position());
         let requested_at = Instant::now();
         let claims = self.validator.validate(token).await?;

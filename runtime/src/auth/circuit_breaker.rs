@@ -77,28 +77,28 @@ impl CircuitBreaker {
 }
 
 impl Permit<'_> {
-    /// Records that the authorization server responded. Closes the circuit breaker.
+    /// Records that the request succeeded. Closes the circuit breaker.
     pub(crate) fn succeeded(self) {
         let mut state = self.breaker.lock();
         if state.open_until.is_some() {
-            tracing::info!("the authorization server responds again");
+            tracing::info!("requests to the authorization server succeed again");
             metrics::circuit_breaker(CircuitBreakerState::Closed);
         }
         *state = State::default();
     }
 
-    /// Records that the authorization server did not respond. Opens the circuit breaker at the threshold, and again
-    /// after a probe.
+    /// Records that the request failed. Opens the circuit breaker at the threshold, and again after a probe.
     pub(crate) fn failed(self) {
         let mut state = self.breaker.lock();
         state.failures += 1;
-        if self.is_probe {
+        // A success of another request may have reset the state while this probe was in flight.
+        if self.is_probe && state.open_until.is_some() {
             state.backoff = (state.backoff * 2).min(MAX_BACKOFF);
         } else if state.failures >= FAILURE_THRESHOLD && state.open_until.is_none() {
             state.backoff = MIN_BACKOFF;
             tracing::error!(
                 failures = state.failures,
-                "the authorization server does not respond: requests are now sent only to probe it"
+                "requests to the authorization server failed repeatedly: requests are now sent only to probe it"
             );
         } else {
             return;
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn opens_only_after_repeated_failures_in_a_row() {
+    async fn the_breaker_opens_only_after_repeated_failures_in_a_row() {
         let breaker = CircuitBreaker::default();
         fail(&breaker, FAILURE_THRESHOLD - 1);
         breaker.permit().unwrap().succeeded();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn probes_with_one_request_at_a_time() {
+    async fn an_open_breaker_permits_one_probe_at_a_time() {
         let breaker = CircuitBreaker::default();
         fail(&breaker, FAILURE_THRESHOLD);
         tokio::time::advance(MIN_BACKOFF).await;
@@ -157,12 +157,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_success_without_a_permit_closes_it() {
+    async fn a_success_without_a_permit_closes_the_breaker() {
         let breaker = CircuitBreaker::default();
         fail(&breaker, FAILURE_THRESHOLD);
         assert!(breaker.permit().is_err());
         breaker.close();
         assert!(breaker.permit().is_ok() && !breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_fails_after_the_breaker_was_closed_counts_as_one_failure() {
+        let breaker = CircuitBreaker::default();
+        fail(&breaker, FAILURE_THRESHOLD);
+        tokio::time::advance(MIN_BACKOFF).await;
+        let probe = breaker.permit().unwrap();
+        breaker.close();
+        probe.failed();
+        assert!(!breaker.is_open());
+        fail(&breaker, FAILURE_THRESHOLD - 1);
+        assert_eq!(breaker.permit().unwrap_err(), MIN_BACKOFF);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,13 +2,21 @@
 
 use std::fmt;
 
+/// Codes of diagnostics that are also reasons why a server is not ready.
+pub(crate) mod code {
+    /// The authorization server rejects this server's credentials.
+    pub(crate) const CREDENTIALS_REJECTED: &str = "credentials_rejected";
+    /// The authorization server does not respond.
+    pub(crate) const UNAVAILABLE: &str = "authorization_server_unavailable";
+}
+
 /// Severity of a [`Diagnostic`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
     /// Information.
     Note,
-    /// A problem to look at; the server works.
+    /// A problem that does not stop the server from working.
     Warning,
     /// No token can be validated, or no client can discover the authorization server, until this is fixed.
     Fatal,
@@ -80,7 +88,7 @@ impl fmt::Debug for Diagnostic {
 }
 
 /// Diagnostics of one preflight check: whether tokens can be validated, whether clients can discover the
-/// authorization server, and whether both know the same scopes. `Display` prints the fatal ones.
+/// authorization server, and whether both define the same scopes. `Display` prints the fatal ones.
 ///
 /// ```no_run
 /// # use toolgate::prelude::*;

@@ -14,7 +14,7 @@ use crate::metrics;
 
 /// Maximum number of concurrent introspection requests.
 const MAX_CONCURRENT_REQUESTS: usize = 64;
-/// Maximum time that a request waits for one of these.
+/// Maximum time that a request waits for one of the [`MAX_CONCURRENT_REQUESTS`] slots.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Minimum delay before the retry. A random part of up to the same length is added, so that requests which failed
 /// together do not retry together.
@@ -40,8 +40,10 @@ impl GuardedValidator {
 
     pub(crate) async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
         let permit = self.circuit_breaker.permit().map_err(|remaining| {
-            Unavailable::new("the circuit breaker is open: the authorization server did not respond several times")
-                .retry_after(remaining)
+            Unavailable::new(
+                "the circuit breaker is open: several requests to the authorization server in a row have failed",
+            )
+            .retry_after(remaining)
         })?;
         let slot = tokio::time::timeout(QUEUE_TIMEOUT, self.concurrency.acquire()).await;
         let Ok(Ok(_slot)) = slot else {

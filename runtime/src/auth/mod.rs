@@ -16,12 +16,14 @@ mod static_tokens;
 mod token_cache;
 mod validator;
 
+/// Attribute for `impl TokenValidator`.
 pub use async_trait::async_trait;
 
 pub(crate) use authenticator::{AudiencePolicy, Authenticator};
 pub use bearer_token::{BearerToken, CredentialsError};
 pub use caller::{Caller, InsufficientScope};
 pub use claims::{Audience, Claims};
+pub(crate) use diagnostic::code;
 pub use diagnostic::{Diagnostic, Preflight, Severity};
 pub(crate) use guarded_validator::GuardedValidator;
 pub(crate) use readiness::Readiness;

@@ -4,13 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Diagnostic, Unavailable};
-
-/// Readiness code if the authorization server rejects this server's credentials. The preflight check of PropelAuth
-/// reports the same code.
-const CREDENTIALS_REJECTED: &str = "credentials_refused";
-/// Readiness code if the authorization server does not respond.
-const UNAVAILABLE: &str = "authorization_server_unavailable";
+use super::{
+    Diagnostic, Unavailable,
+    code::{CREDENTIALS_REJECTED, UNAVAILABLE},
+};
 
 /// Readiness of the server, from the latest preflight check and the latest validation of a token.
 #[derive(Debug, Default)]
@@ -34,9 +31,11 @@ enum Validation {
     /// No token has been validated.
     #[default]
     Unknown,
-    /// The authorization server responded.
+    /// The latest validation or preflight check succeeded.
     Succeeding,
-    /// The authorization server did not respond, with the readiness code.
+    /// The validator has no preflight check, and no validation has failed since the server became ready.
+    Unchecked,
+    /// The latest validation failed, with the readiness code.
     Failing(&'static str),
 }
 
@@ -66,15 +65,20 @@ impl Readiness {
         self.changed.notify_waiters();
     }
 
-    /// Records the result of a preflight check. A result without a fatal diagnostic means that tokens can be
-    /// validated.
-    pub(crate) fn preflight_finished(&self, diagnostics: &[Diagnostic]) {
+    /// Records the result of a preflight check. If `checks_tokens`, a result without a fatal diagnostic means that
+    /// tokens can be validated.
+    pub(crate) fn preflight_finished(&self, diagnostics: &[Diagnostic], checks_tokens: bool) {
         let mut codes: Vec<_> =
             diagnostics.iter().filter(|diagnostic| diagnostic.is_fatal()).map(Diagnostic::code).collect();
+        codes.sort_unstable();
         codes.dedup();
         let mut state = self.lock();
         if codes.is_empty() {
-            state.validation_succeeded();
+            if checks_tokens {
+                state.validation_succeeded();
+            } else if state.validation != Validation::Succeeding {
+                state.validation = Validation::Unchecked;
+            }
         }
         state.fatal_diagnostics = codes;
         drop(state);
@@ -92,7 +96,7 @@ impl Readiness {
         let mut reasons: Vec<_> = state.is_shutting_down.then_some("shutting_down").into_iter().collect();
         reasons.extend(&state.fatal_diagnostics);
         match state.validation {
-            Validation::Succeeding => {}
+            Validation::Succeeding | Validation::Unchecked => {}
             // The diagnostics are more specific.
             Validation::Unknown if !state.fatal_diagnostics.is_empty() => {}
             Validation::Unknown => reasons.push("not_checked_yet"),
@@ -102,16 +106,17 @@ impl Readiness {
         reasons
     }
 
-    /// Returns whether tokens can be validated and no diagnostic is fatal.
+    /// Returns whether no validation has failed since the latest success and no diagnostic is fatal.
     pub(crate) fn is_healthy(&self) -> bool {
         let state = self.lock();
-        state.validation == Validation::Succeeding && state.fatal_diagnostics.is_empty()
+        matches!(state.validation, Validation::Succeeding | Validation::Unchecked)
+            && state.fatal_diagnostics.is_empty()
     }
 
     /// Waits until [`is_healthy`](Self::is_healthy) returns `false`.
     pub(crate) async fn until_unhealthy(&self) {
         loop {
-            // Before the check, so that a change after the check wakes this.
+            // Created before the check, so that a change after the check wakes this.
             let changed = self.changed.notified();
             if !self.is_healthy() {
                 return;
@@ -142,17 +147,21 @@ mod tests {
     fn reports_every_reason_why_it_is_not_ready() {
         let readiness = Readiness::default();
         assert_eq!(readiness.reasons(), ["not_checked_yet"]);
-        readiness.preflight_finished(&[
-            Diagnostic::fatal("a", "…"),
-            Diagnostic::warning("b", "…"),
-            Diagnostic::fatal("a", "…"),
-        ]);
-        assert_eq!(readiness.reasons(), ["a"]);
+        readiness.preflight_finished(
+            &[
+                Diagnostic::fatal("a", "…"),
+                Diagnostic::warning("b", "…"),
+                Diagnostic::fatal("c", "…"),
+                Diagnostic::fatal("a", "…"),
+            ],
+            true,
+        );
+        assert_eq!(readiness.reasons(), ["a", "c"]);
         readiness.validation_succeeded();
-        assert_eq!(readiness.reasons(), ["a"], "an introspection response does not clear a diagnostic");
+        assert_eq!(readiness.reasons(), ["a", "c"], "an introspection response does not clear a diagnostic");
         readiness.validation_failed(&Unavailable::new("…"));
-        assert_eq!(readiness.reasons(), ["a", UNAVAILABLE]);
-        readiness.preflight_finished(&[Diagnostic::warning("b", "…")]);
+        assert_eq!(readiness.reasons(), ["a", "c", UNAVAILABLE]);
+        readiness.preflight_finished(&[Diagnostic::warning("b", "…")], true);
         assert_eq!(readiness.reasons(), [""; 0]);
         readiness.validation_failed(&Unavailable::new("…").misconfigured());
         assert_eq!(readiness.reasons(), [CREDENTIALS_REJECTED]);
@@ -160,6 +169,17 @@ mod tests {
         assert!(readiness.is_healthy());
         readiness.shutting_down();
         assert_eq!(readiness.reasons(), ["shutting_down"]);
+    }
+
+    #[test]
+    fn a_validator_without_a_check_is_ready_until_a_validation_fails() {
+        let readiness = Readiness::default();
+        readiness.preflight_finished(&[], false);
+        assert!(readiness.is_healthy() && readiness.reasons().is_empty());
+        readiness.validation_failed(&Unavailable::new("…"));
+        assert_eq!(readiness.reasons(), [UNAVAILABLE]);
+        readiness.preflight_finished(&[], false);
+        assert!(readiness.is_healthy(), "ready again, so that requests test the authorization server");
     }
 
     #[tokio::test]

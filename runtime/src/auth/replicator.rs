@@ -56,6 +56,3 @@ pub(crate) trait Replicator: fmt::Debug + Send + Sync {
     /// Shares an introspection response, with the stream position and the time from before its request.
     fn share(&self, token: &BearerToken, position: &StreamPosition, requested_at: Instant, claims: &Claims);
 }
-
-#[cfg(test)]
-mod tests;

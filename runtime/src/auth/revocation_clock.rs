@@ -96,7 +96,7 @@ impl RevocationClock {
                 *entries = Entries { all: epoch, ..Entries::default() };
             }
         }
-        // Under the lock: a reader that sees the new epoch takes the lock next, and so sees the entry.
+        // Stored under the lock: a reader that sees the new epoch takes the lock next, and so sees the entry.
         self.now.store(epoch.0, Ordering::Release);
         drop(entries);
         self.changed.send_replace(epoch);

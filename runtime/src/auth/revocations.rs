@@ -5,8 +5,8 @@ use std::{sync::Arc, time::SystemTime};
 use super::{ReplicationError, Replicator, RevocationClock};
 use crate::metrics;
 
-/// Set of tokens whose cached introspection responses become invalid. A token that is still valid is accepted again
-/// after the validator has validated it again.
+/// Set of tokens whose cached introspection responses become invalid. A token that is still active is accepted
+/// after its next validation.
 ///
 /// Pass revocations to [`Revocations::revoke`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Revocation {
     All,
 }
 
-/// Handle that ends access on this server and on its replicas.
+/// Handle that revokes access on this server and on its replicas.
 ///
 /// [`BuiltServer::revocations`](crate::BuiltServer::revocations) returns it to a program, and
 /// [`TokenValidator::routes`](super::TokenValidator::routes) passes it to a validator. All clones act on the same
@@ -54,7 +54,7 @@ impl Revocations {
         Self { clock, replicator }
     }
 
-    /// Ends access. When this returns, every affected token must be validated again before it is accepted, and the
+    /// Revokes access. When this returns, every affected token must be validated again before it is accepted, and the
     /// open response streams of the affected callers end.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Revocations {
         self.revoke_since(revocations, SystemTime::now()).await
     }
 
-    /// Ends access as [`revoke`](Self::revoke) does. `sent` is the time at which the authorization server sent the
+    /// Revokes access as [`revoke`](Self::revoke) does. `sent` is the time at which the authorization server sent the
     /// event; the metric `toolgate_revocation_lag_seconds` records the time since then.
     ///
     /// # Errors

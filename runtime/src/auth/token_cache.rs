@@ -58,7 +58,7 @@ pub struct TokenCacheConfig {
     pub stale_if_error: Duration,
     /// Maximum number of cached tokens. Each takes about 250 bytes plus its claims. Default: 100,000.
     pub max_tokens: u64,
-    /// Maximum size of the cached claims, in bytes. Default: 256 MiB.
+    /// Maximum size of the cached claims, in bytes. With `stale_if_error`, twice this is used. Default: 256 MiB.
     pub max_bytes: u64,
 }
 
@@ -238,8 +238,7 @@ impl TokenCache {
                 return Err(ValidationError::Inactive);
             }
             // A response that was requested during this call is fresh, even if it took longer than the TTL.
-            // Replication is checked before revocations: what was received before the first check counts in the
-            // second.
+            // Replication is checked first, so that revocations received before that check are seen by the second one.
             if (entry.requested_at >= started_at || entry.is_fresh(ttl))
                 && self.replication_permits(&entry)
                 && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch)
@@ -261,7 +260,8 @@ impl TokenCache {
         for _ in 0..MAX_LOADS {
             self.lookups.increment(Lookup::Miss);
             let epoch = self.revocation_clock.epoch();
-            let LoadedCaller { caller, .. } = load().await?.into();
+            let LoadedCaller { caller, requested } = load().await?.into();
+            let epoch = requested.map_or(epoch, |(epoch, _)| epoch);
             if self.revocation_clock.is_current(caller.owner(), epoch) {
                 return Ok(caller);
             }
@@ -306,7 +306,7 @@ impl TokenCache {
         L: Future<Output = Result<A, ValidationError>>,
         A: Into<LoadedCaller>,
     {
-        // Before the request is sent: a revocation from here on invalidates the response.
+        // Read before the request is sent, because the response does not reflect later revocations.
         let (epoch, requested_at) = (self.revocation_clock.epoch(), Instant::now());
         match load().await.map(A::into) {
             Ok(LoadedCaller { caller, requested }) => {
@@ -359,7 +359,7 @@ impl TokenCache {
         self.active.remove_if(digest, condition);
     }
 
-    /// Evicts all entries that can no longer be used, at most once per TTL, so that claims do not stay in memory.
+    /// Evicts all entries that can no longer be used, at most once per TTL and once per [`EVICTION_INTERVAL`], so that claims do not stay in memory.
     fn evict_unusable(&self) {
         let Ok(mut last_eviction) = self.last_eviction.try_lock() else { return };
         let (ttl, inactive_ttl) = (self.ttl, self.config.inactive_ttl);

@@ -58,8 +58,11 @@ pub trait TokenValidator: Send + Sync + 'static {
     /// Checks the validator's configuration and credentials. The server calls this at start-up, and periodically
     /// while a diagnostic is fatal or tokens cannot be validated. No fatal diagnostic means that tokens can be
     /// validated.
-    async fn preflight(&self) -> Vec<Diagnostic> {
-        Vec::new()
+    ///
+    /// Returns `None` if the validator has no such check. The server then becomes ready without one, also some time
+    /// after a validation has failed, so that the next requests test the authorization server.
+    async fn preflight(&self) -> Option<Vec<Diagnostic>> {
+        None
     }
 
     /// Returns routes to serve next to the MCP endpoint, such as a webhook endpoint that revokes access. The server

@@ -13,7 +13,14 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    pub(crate) fn new(problems: Vec<BuildProblem>) -> Self {
+    /// Keeps each problem once.
+    pub(crate) fn new(found: Vec<BuildProblem>) -> Self {
+        let mut problems = Vec::with_capacity(found.len());
+        for problem in found {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
         Self { problems }
     }
 
@@ -107,7 +114,7 @@ pub enum BuildProblem {
     },
     /// The server is reachable from the network and its public URL is unknown.
     #[error(
-        "SERVER_URL is not set, and the server listens on {0}, which is not loopback: set it to the URL under which \
+        "SERVER_URL is not set, and the server listens on {0}, which is not loopback: set SERVER_URL to the URL under which \
          clients reach this server, such as https://mcp.example.com"
     )]
     MissingServerUrl(SocketAddr),
@@ -182,7 +189,7 @@ pub enum ToolProblem {
     #[error("its `meta` must be a JSON object")]
     MetaNotAnObject,
     /// `audit(..)` names an argument that the tool does not have.
-    #[error("`audit(\"{0}\")` names an argument that it does not have")]
+    #[error("`audit(\"{0}\")` names an argument that the tool does not have")]
     UnknownAuditArgument(&'static str),
     /// An argument of this type cannot be mirrored into a header.
     #[error("its argument `{0}` cannot be mirrored into a header: only strings, integers and booleans can")]

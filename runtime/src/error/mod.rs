@@ -1,12 +1,14 @@
 //! Errors of building and serving a server.
 
-mod build;
+mod build_error;
+mod chain;
 
 use std::{fmt, io, net::SocketAddr};
 
 use thiserror::Error;
 
-pub use self::build::{BuildError, BuildProblem, ServerUrlError, ToolProblem};
+pub use self::build_error::{BuildError, BuildProblem, ServerUrlError, ToolProblem};
+pub(crate) use self::chain::ErrorChain;
 use crate::auth::{Preflight, SetupError};
 #[cfg(feature = "prometheus")]
 use crate::metrics::MetricsError;

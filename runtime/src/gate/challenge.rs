@@ -22,8 +22,8 @@ impl Challenge {
         if scopes.is_empty() { self } else { self.parameter("scope", scopes) }
     }
 
-    /// Returns the header value. All parameters are quoted, so the value is always valid; the scheme alone would still be a
-    /// challenge.
+    /// Returns the header value. `push` omits characters that a header cannot hold, so the conversion succeeds; `Bearer`
+    /// alone is a valid fallback.
     pub(crate) fn into_header(self) -> HeaderValue {
         HeaderValue::try_from(self.0).unwrap_or(HeaderValue::from_static("Bearer"))
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_challenge_equals_the_example_of_the_specification() {
+    fn a_challenge_has_quoted_parameters_in_a_fixed_order() {
         let challenge = Challenge::bearer("https://mcp.example.com/.well-known/oauth-protected-resource/mcp")
             .error("insufficient_scope", "more scopes are needed")
             .scope("a:read b:read");

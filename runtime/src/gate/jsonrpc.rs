@@ -47,7 +47,7 @@ pub(crate) enum ParamsKind {
     #[default]
     Absent,
     Object,
-    /// A type that MCP does not use. How to respond is left to rmcp.
+    /// A type that MCP does not use. `check_call_params` rejects it for `tools/call`; rmcp for other methods.
     Other,
 }
 

@@ -1,5 +1,6 @@
 //! The gate: authenticates and decides every request to the MCP endpoint before anything behind it sees the request.
 
+mod access;
 mod challenge;
 mod fast_path;
 #[cfg(any(fuzzing, toolgate_internals))]
@@ -11,8 +12,16 @@ mod pipeline;
 mod rejection;
 mod revocable_stream;
 
+use http::{HeaderMap, header};
+
 pub(crate) use fast_path::FastPath;
 pub(crate) use in_flight::InFlightLimit;
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use pipeline::{Gate, GateService};
 pub(crate) use rejection::RejectionResponder;
+
+/// Returns whether `Content-Type` is this media type, with or without parameters.
+fn has_content_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| value.split(';').next().unwrap_or(value).trim().eq_ignore_ascii_case(media_type))
+}

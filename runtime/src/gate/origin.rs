@@ -4,7 +4,10 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use thiserror::Error;
 use url::Url;
 
-use crate::url::{is_loopback, is_loopback_host};
+use crate::{
+    audit::sanitize,
+    url::{is_loopback, is_loopback_host},
+};
 
 /// Hosts and origins that requests may name.
 #[derive(Clone, Debug)]
@@ -18,7 +21,9 @@ pub(crate) struct AllowedOrigins {
 }
 
 /// A request that names a host or an origin of another server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+///
+/// The log shows the sanitized value; the response does not.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum OriginError {
     #[error("the Host header is missing or malformed")]
     MalformedHost,
@@ -26,9 +31,9 @@ pub(crate) enum OriginError {
         "this server is not known under the host that the request names; if it should be, add the host to \
          `http.allowed_hosts`"
     )]
-    ForeignHost,
+    ForeignHost(String),
     #[error("requests from this origin are not allowed; if they should be, add the origin to `http.allowed_origins`")]
-    ForeignOrigin,
+    ForeignOrigin(String),
 }
 
 impl AllowedOrigins {
@@ -49,7 +54,9 @@ impl AllowedOrigins {
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), OriginError> {
         self.check_host(uri, headers)?;
         match headers.get(header::ORIGIN) {
-            Some(origin) if !self.allows_origin(origin) => Err(OriginError::ForeignOrigin),
+            Some(origin) if !self.allows_origin(origin) => {
+                Err(OriginError::ForeignOrigin(sanitize(&String::from_utf8_lossy(origin.as_bytes()))))
+            }
             _ => Ok(()),
         }
     }
@@ -62,7 +69,7 @@ impl AllowedOrigins {
             None => uri.authority().map(|authority| authority.host().to_owned()),
         };
         let host = host.ok_or(OriginError::MalformedHost)?;
-        if self.allows_host(&host) { Ok(()) } else { Err(OriginError::ForeignHost) }
+        if self.allows_host(&host) { Ok(()) } else { Err(OriginError::ForeignHost(sanitize(&host))) }
     }
 
     pub(crate) fn allows_origin(&self, origin: &HeaderValue) -> bool {

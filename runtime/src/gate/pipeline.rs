@@ -1,4 +1,4 @@
-//! The steps that a request to the MCP endpoint passes, and the one place where rejections are recorded.
+//! The steps of a request to the MCP endpoint, and the recording of their rejections.
 
 use std::{
     borrow::Cow,
@@ -11,17 +11,19 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::Service;
 
 use super::{
+    access::Access,
     fast_path::FastPath,
+    has_content_type,
     in_flight::{InFlightGuard, InFlightLimit},
     jsonrpc::Message,
     origin::AllowedOrigins,
     rejection::{Rejection, RejectionResponder},
-    revocable_stream::{self, Access},
+    revocable_stream,
 };
 use crate::{
     audit::RequestInfo,
@@ -30,7 +32,7 @@ use crate::{
     registry::{Authorized, DecisionError, Dispatcher},
 };
 
-/// Everything that the steps of the pipeline use.
+/// Authenticates and authorizes the requests to the MCP endpoint of one server.
 pub(crate) struct Gate {
     pub(crate) origins: AllowedOrigins,
     pub(crate) in_flight: Arc<InFlightLimit>,
@@ -44,7 +46,7 @@ pub(crate) struct Gate {
     pub(crate) responder: RejectionResponder,
 }
 
-/// What has been learned about a request so far; read when a rejection is recorded.
+/// Fields of the audit record that are known so far.
 struct Progress<'a> {
     info: RequestInfo<'a>,
     caller: Option<Arc<Caller>>,
@@ -66,7 +68,7 @@ impl Gate {
         }
     }
 
-    /// The steps, in order. `buffer` receives the body, so that `progress` can borrow from it.
+    /// Runs the steps in order. `buffer` receives the body, so that `progress` can borrow from it.
     async fn process<'a, S>(
         &self,
         request: &mut Request<Body>,
@@ -78,7 +80,7 @@ impl Gate {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         self.origins.check(request.uri(), request.headers())?;
-        // Before the token is validated, which takes time: an overloaded server rejects immediately.
+        // Acquired before the token is validated, so that an overloaded server rejects immediately.
         let mut in_flight = self.in_flight.acquire()?;
         let token = BearerToken::from_headers(request.headers())?;
         let mut access = self.authenticate(&token, progress).await?;
@@ -103,14 +105,17 @@ impl Gate {
                 return Ok(in_flight.hold(response));
             }
         }
-        // The token must not be passed on to anything behind the server (MCP, Token Handling).
-        request.headers_mut().remove(header::AUTHORIZATION);
+        // The token must not be passed on to anything behind the gate (MCP, Token Handling). Tools have no use for the
+        // other credentials.
+        for credentials in [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE] {
+            request.headers_mut().remove(credentials);
+        }
         *request.body_mut() = Body::from(body.clone());
         let request = std::mem::take(request);
         self.forward(request, access, message.as_ref(), progress.info, in_flight, inner).await
     }
 
-    /// Records a rejection and creates its response. The only exit for rejected requests.
+    /// Records a rejection and creates its response. Every `Rejection` passes through here.
     fn reject(&self, rejection: &Rejection, progress: &Progress<'_>) -> Response<Body> {
         rejection.log();
         match (rejection, &progress.caller, &progress.tool) {
@@ -126,7 +131,7 @@ impl Gate {
 
     async fn authenticate(&self, token: &BearerToken, progress: &mut Progress<'_>) -> Result<Access, Rejection> {
         progress.caller = None;
-        // Before the token is validated: a revocation from here on ends this access.
+        // Read before the token is validated: a revocation from here on ends this access.
         let since = self.revocation_clock.epoch();
         let caller = self.authenticator.authenticate(token).await?;
         progress.caller = Some(Arc::clone(&caller));
@@ -183,7 +188,7 @@ impl Gate {
             }
             // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
             if let Some(scopes) = authenticated.step_up()
-                && is_json(response.headers())
+                && has_content_type(response.headers(), "application/json")
             {
                 response = self.responder.step_up(scopes, info.id);
             }
@@ -202,18 +207,10 @@ impl<'a> Progress<'a> {
 
 /// Parses the body of a `POST` with JSON. Other requests are left to rmcp.
 fn parse_message<'a>(request: &Request<Body>, body: &'a [u8]) -> Result<Option<Message<'a>>, Rejection> {
-    if request.method() != Method::POST || !is_json(request.headers()) {
+    if request.method() != Method::POST || !has_content_type(request.headers(), "application/json") {
         return Ok(None);
     }
     Ok(Some(Message::parse(body)?))
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or(value).trim())
-        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
 /// A service behind the gate.

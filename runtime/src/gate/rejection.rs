@@ -112,7 +112,13 @@ impl Rejection {
     /// Logs the cause of a rejection that an operator may have to act on.
     pub(crate) fn log(&self) {
         match self {
-            Self::Origin(error) => tracing::warn!(reason = %error, "rejected a request"),
+            Self::Origin(error @ OriginError::MalformedHost) => tracing::warn!(reason = %error, "rejected a request"),
+            Self::Origin(error @ OriginError::ForeignHost(host)) => {
+                tracing::warn!(host, reason = %error, "rejected a request");
+            }
+            Self::Origin(error @ OriginError::ForeignOrigin(origin)) => {
+                tracing::warn!(origin, reason = %error, "rejected a request");
+            }
             Self::TokensUnavailable(unavailable) => {
                 tracing::error!(reason = %unavailable, "a token could not be validated");
             }

@@ -8,61 +8,21 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
-    time::SystemTime,
 };
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use futures_util::Stream;
-use http::{HeaderMap, Response, header};
+use http::Response;
 use tokio::task::JoinHandle;
 
-use crate::auth::{Caller, Epoch, RevocationClock};
-
-/// Access that a stream depends on.
-#[derive(Clone)]
-pub(crate) struct Access {
-    pub(crate) caller: Arc<Caller>,
-    /// Epoch before the caller was authenticated.
-    pub(crate) since: Epoch,
-    pub(crate) clock: Arc<RevocationClock>,
-}
-
-impl Access {
-    /// Returns whether the access has neither expired nor been revoked.
-    pub(crate) fn is_current(&self) -> bool {
-        !self.caller.is_expired(SystemTime::now()) && self.clock.is_current(self.caller.owner(), self.since)
-    }
-
-    /// Waits until the access ends.
-    async fn ended(&self) {
-        // Before the first check, so that no revocation is missed.
-        let mut revoked = self.clock.subscribe();
-        while self.is_current() {
-            let expired = async {
-                match self.caller.expires_at() {
-                    Some(at) => tokio::time::sleep(at.duration_since(SystemTime::now()).unwrap_or_default()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                changed = revoked.changed() => if changed.is_err() { return },
-                () = expired => {}
-            }
-        }
-    }
-}
+use super::{access::Access, has_content_type};
 
 /// Makes a response end with its caller's access if it is a stream. Other responses are complete already.
 pub(crate) fn end_with_access(response: Response<Body>, access: Access) -> Response<Body> {
-    if !is_event_stream(response.headers()) {
+    if !has_content_type(response.headers(), "text/event-stream") {
         return response;
     }
     response.map(|body| Body::from_stream(RevocableStream::new(body.into_data_stream(), access)))
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let essence = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    essence.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
 }
 
 /// A stream that ends when its access ends.

@@ -15,7 +15,7 @@
 //! | `guard` | the caller and the arguments | no | a result with `isError`, which names no scopes |
 //! | `caller.require(..)?` in the body | anything that the body can read | no | 403 with a challenge |
 //!
-//! A tool is listed exactly if the rules that decide lists allow the call. A guard can still deny certain arguments.
+//! A tool is listed if and only if the rules that decide lists allow the call. A guard can still deny certain arguments.
 //!
 //! Test a policy by sending requests to the router:
 //!
@@ -117,7 +117,8 @@
 //! /// Return the revenue of a quarter, such as `2026-Q3`.
 //! #[tool(scopes = "finance:read", read_only)]
 //! async fn revenue(quarter: String, caller: &Caller) -> Result<String, ToolError> {
-//!     if quarter.as_str() >= "2026-Q4" {
+//!     // Every other text requires the scope, also one that is not a quarter.
+//!     if !["2026-Q1", "2026-Q2", "2026-Q3"].contains(&quarter.as_str()) {
 //!         caller.require(scope!("finance:read:unpublished"))?;
 //!     }
 //!     Ok(format!("the revenue of {quarter}"))
@@ -125,8 +126,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! If the decision does not depend on a scope, write a guard. It runs before the body for every call, so no branch of the
-//! body can omit it.
+//! If the decision does not depend on a scope, write a guard. It runs before the body for every call, so the body cannot
+//! skip it.
 //!
 //! ```
 //! use toolgate::{guard::{Arguments, Denied}, prelude::*};
@@ -134,9 +135,9 @@
 //!
 //! async fn not_own_salary(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
 //!     let employee: Option<String> = arguments.get("employee_id").map_err(|_| Denied::new("`employee_id` must be a string"))?;
-//!     match employee.as_deref() == caller.user_id() {
-//!         true => Err(Denied::new("ask HR for your own salary")),
-//!         false => Ok(()),
+//!     match (employee.as_deref(), caller.user_id()) {
+//!         (Some(employee), Some(user)) if employee != user => Ok(()),
+//!         _ => Err(Denied::new("ask HR for your own salary")),
 //!     }
 //! }
 //!

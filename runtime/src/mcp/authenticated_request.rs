@@ -1,4 +1,4 @@
-//! Extension that the gate adds to each request it lets through.
+//! Extension that the gate adds to each request that it forwards to rmcp.
 
 use std::{
     sync::{Arc, OnceLock},

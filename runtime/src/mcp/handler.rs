@@ -1,4 +1,4 @@
-//! rmcp's server handler: answers one request of one caller.
+//! rmcp's server handler: responds to one request of one caller.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     tool::{CallBinding, Context, RequestStateSigner, undeclared_capabilities},
 };
 
-/// Handler of one request. rmcp creates one for each.
+/// Handler of one request, created by `McpService`.
 #[derive(Clone)]
 pub(crate) struct Handler {
     pub(crate) dispatcher: Arc<Dispatcher>,

@@ -2,7 +2,7 @@
 
 use rmcp::model::{ProtocolVersion, RequestMetaObject, ServerResult};
 
-/// The two shapes that a result can have.
+/// Protocol revision, as far as the shape of results depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Revision {
     /// A revision before 2026-07-28.

@@ -21,8 +21,8 @@ pub enum Variable {
 }
 
 impl Variable {
-    /// All variables.
-    pub const ALL: [Self; 3] = [Self::AuthUrl, Self::ClientId, Self::ClientSecret];
+    /// Variables that must be set.
+    pub const REQUIRED: [Self; 3] = [Self::AuthUrl, Self::ClientId, Self::ClientSecret];
 
     /// Returns the name of the environment variable.
     pub const fn name(self) -> &'static str {
@@ -136,13 +136,13 @@ impl Config {
             Some(Ok(value)) => Ok(value.trim().to_owned()),
             Some(Err(_)) => Err(ConfigError::InvalidCharacters(variable)),
         };
-        let [auth_url, client_id, client_secret] = Variable::ALL;
+        let [auth_url, client_id, client_secret] = Variable::REQUIRED;
         Self::new(&read(auth_url)?, read(client_id)?, read(client_secret)?.into())
     }
 
     pub(super) fn new(auth_url: &str, client_id: String, client_secret: SecretString) -> Result<Self, ConfigError> {
         let values = [auth_url, client_id.as_str(), client_secret.expose_secret()];
-        let settings = || Variable::ALL.into_iter().zip(values);
+        let settings = || Variable::REQUIRED.into_iter().zip(values);
         let missing: Vec<_> =
             settings().filter(|(_, value)| value.trim().is_empty()).map(|(variable, _)| variable).collect();
         if !missing.is_empty() {
@@ -164,7 +164,7 @@ mod tests {
 
     fn read(values: [Option<&str>; 3]) -> Result<Config, ConfigError> {
         Config::from_lookup(|variable| {
-            let position = Variable::ALL.iter().position(|&other| other == variable)?;
+            let position = Variable::REQUIRED.iter().position(|&other| other == variable)?;
             values[position].map(OsString::from)
         })
     }

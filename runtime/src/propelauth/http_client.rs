@@ -1,6 +1,6 @@
 //! HTTP client for PropelAuth. It limits time and response size, and does not follow redirects.
 
-use std::{error::Error as _, sync::OnceLock, time::Duration};
+use std::{sync::OnceLock, time::Duration};
 
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
@@ -10,6 +10,7 @@ use reqwest::{
 use thiserror::Error;
 
 use super::{auth_url::AuthUrl, retry_after};
+use crate::error::ErrorChain;
 
 /// Limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Default for HttpLimits {
 
 /// Pooled HTTP client.
 pub(super) struct HttpClient {
-    /// Empty after a change of the limits, until the next request.
+    /// Empty after a change of `connect_timeout`, until the next request.
     client: OnceLock<Client>,
     limits: HttpLimits,
     plain_http: bool,
@@ -96,7 +97,7 @@ impl HttpClient {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = self.create_client().map_err(|error| HttpError::Setup(error_chain(&error)))?;
+        let client = self.create_client().map_err(|error| HttpError::Setup(ErrorChain(&error).to_string()))?;
         Ok(self.client.get_or_init(|| client))
     }
 
@@ -136,9 +137,9 @@ impl HttpClient {
         let error = error.without_url();
         match (error.is_connect(), error.is_timeout()) {
             (true, true) => HttpError::ConnectTimeout(self.limits.connect_timeout),
-            (true, false) => HttpError::Connect(error_chain(&error)),
+            (true, false) => HttpError::Connect(ErrorChain(&error).to_string()),
             (false, true) => HttpError::Timeout(self.limits.timeout),
-            (false, false) => HttpError::Interrupted(error_chain(&error)),
+            (false, false) => HttpError::Interrupted(ErrorChain(&error).to_string()),
         }
     }
 }
@@ -156,16 +157,4 @@ fn check_status(response: Response) -> Result<Response, HttpError> {
         }
         _ => Err(HttpError::Status(status)),
     }
-}
-
-/// Returns the text of an error and its sources, because the text of reqwest's error omits the cause.
-fn error_chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

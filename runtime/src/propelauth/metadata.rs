@@ -6,7 +6,7 @@ use url::Url;
 
 use super::auth_url::is_https_or_loopback;
 
-/// Metadata document with a valid issuer, valid URLs and valid scopes. The other fields are not checked.
+/// Metadata document with a non-empty `issuer`, secure endpoint URLs and string scopes. The other fields are not checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Metadata {
     pub(super) issuer: String,

@@ -189,7 +189,7 @@ impl PropelAuth {
     }
 }
 
-/// Omits both credentials, because their values are easily swapped.
+/// Omits the client ID, too: if the two are swapped by mistake, it contains the secret.
 impl fmt::Debug for PropelAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PropelAuth")
@@ -226,8 +226,8 @@ impl TokenValidator for PropelAuth {
         Some(self.auth_url.issuer())
     }
 
-    async fn preflight(&self) -> Vec<Diagnostic> {
-        preflight::diagnostics(self).await
+    async fn preflight(&self) -> Option<Vec<Diagnostic>> {
+        Some(preflight::diagnostics(self).await)
     }
 
     fn routes(&self, revocations: Revocations) -> Vec<Route> {

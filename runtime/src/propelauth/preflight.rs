@@ -6,7 +6,7 @@ use super::{
     PropelAuth, endpoints, http_client::HttpError, introspection_response::IntrospectionResponse,
     issuer::AdvertisedIssuer, request_error::RequestError,
 };
-use crate::auth::{BearerToken, Diagnostic};
+use crate::auth::{BearerToken, Diagnostic, code};
 
 /// Introspects a random token and fetches the metadata.
 pub(super) async fn diagnostics(auth: &PropelAuth) -> Vec<Diagnostic> {
@@ -18,9 +18,8 @@ pub(super) async fn diagnostics(auth: &PropelAuth) -> Vec<Diagnostic> {
 /// credentials.
 async fn check_introspection(auth: &PropelAuth) -> Option<Diagnostic> {
     let url = auth.auth_url.introspection_url();
-    let Ok(token) = BearerToken::parse(&format!("preflight-{}", Uuid::new_v4().simple())) else {
-        return Some(Diagnostic::fatal("authorization_server_unavailable", "cannot create a random token"));
-    };
+    let token = BearerToken::parse(&format!("preflight-{}", Uuid::new_v4().simple()));
+    let token = token.expect("letters, digits and hyphens are a valid token");
     match endpoints::introspect(&auth.http, &url, &auth.credentials, &token).await {
         Ok(IntrospectionResponse::Inactive) => None,
         Ok(IntrospectionResponse::Active(_)) => Some(Diagnostic::fatal(
@@ -32,8 +31,8 @@ async fn check_introspection(auth: &PropelAuth) -> Option<Diagnostic> {
         )),
         Err(error) => {
             let code = match error {
-                RequestError::CredentialsRejected(_) => "credentials_refused",
-                _ => "authorization_server_unavailable",
+                RequestError::CredentialsRejected(_) => code::CREDENTIALS_REJECTED,
+                _ => code::UNAVAILABLE,
             };
             Some(Diagnostic::fatal(code, error.to_unavailable(&url).to_string()))
         }

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use super::{Authorized, ToolRegistry};
 use crate::{
     audit::CallOutcome,
+    error::ErrorChain,
     metrics::Label,
     scope::MissingScopes,
-    tool::{Context, Denied, ErrorChain, Failure, Invocation, ToolError, Violation, result_size},
+    tool::{Context, Denied, Failure, Invocation, ToolError, Violation, result_size},
 };
 
 /// Result of a call.
@@ -48,7 +49,7 @@ impl FinishedCall {
 impl ToolRegistry {
     /// Runs a call: checks the arguments, runs the guards, runs the body within its time limit, and masks internal
     /// errors.
-    pub(crate) async fn call(
+    pub(crate) async fn execute(
         &self,
         authorized: Authorized<'_>,
         arguments: Map<String, Value>,
@@ -58,7 +59,7 @@ impl ToolRegistry {
         let name = tool.name();
         let time_limit = self.time_limit(tool);
         // A panic in a guard or in the body must end this call only.
-        let run = AssertUnwindSafe(self.run(authorized, arguments, context)).catch_unwind();
+        let run = AssertUnwindSafe(self.run_tool(authorized, arguments, context)).catch_unwind();
         let cancelled = async {
             match context {
                 Some(context) => context.cancelled().await,
@@ -84,7 +85,7 @@ impl ToolRegistry {
                 Err(_) => panicked(name),
             },
             () = timed_out => {
-                tracing::warn!(tool = name, limit = ?time_limit, "tool exceeded its time limit");
+                tracing::warn!(tool = name, limit = ?time_limit, "tool exceeded its time limit (`tools.timeout`, or `timeout` of `#[tool]`)");
                 FinishedCall::error(CallOutcome::TimedOut, "the tool exceeded its time limit and was stopped")
             }
         };
@@ -112,7 +113,7 @@ impl ToolRegistry {
         FinishedCall::error(CallOutcome::ResultTooLarge, text)
     }
 
-    async fn run(
+    async fn run_tool(
         &self,
         authorized: Authorized<'_>,
         arguments: Map<String, Value>,
@@ -124,7 +125,7 @@ impl ToolRegistry {
             let checked = AssertUnwindSafe(guard.check(authorized.caller(), &arguments)).catch_unwind().await;
             checked.unwrap_or_else(|_| {
                 tracing::error!(tool = tool.name(), "guard panicked; the call is denied");
-                Err(Denied::new("the policy could not be checked"))
+                Err(Denied::new("a guard failed"))
             })?;
         }
         // No queue: calls beyond the tool's concurrency limit fail immediately.

@@ -13,11 +13,12 @@ use crate::{
     tool::Context,
 };
 
-/// Entry point to the registered tools: every list and every call passes through here and is recorded.
+/// Entry point to the registered tools: creates lists, and decides, runs and records calls. The caller of [`list`](Self::list)
+/// records the list.
 pub(crate) struct Dispatcher {
     registry: Arc<ToolRegistry>,
     audit: AuditLog,
-    /// Whether a forbidden tool is reported as an unknown tool.
+    /// Whether a forbidden tool is reported as a hidden one.
     conceal: bool,
     /// `ttlMs` of a list.
     list_ttl_ms: u64,
@@ -47,7 +48,7 @@ impl Dispatcher {
     /// Decides whether `caller` may call a tool. With [`conceal`](crate::Server::conceal_forbidden_tools), a tool that
     /// the token's scopes do not allow is reported as hidden.
     pub(crate) fn decide<'a>(&'a self, tool: &str, caller: &'a Arc<Caller>) -> Result<Authorized<'a>, DecisionError> {
-        self.registry.decide(tool, caller).map_err(|error| self.disclosed(error))
+        self.registry.decide(tool, caller).map_err(|error| self.hide_if_concealed(error))
     }
 
     /// Returns the caller's tools as `tools/list` shows them.
@@ -71,7 +72,7 @@ impl Dispatcher {
         context: Option<&Context>,
     ) -> Result<CallResult, DecisionError> {
         match self.registry.decide(call.tool, caller) {
-            Ok(authorized) => Ok(self.run(authorized, call.arguments, call.info, context).await),
+            Ok(authorized) => Ok(self.call_authorized(authorized, call.arguments, call.info, context).await),
             Err(error) => {
                 let (info, tool) = (call.info, call.tool);
                 match &error {
@@ -81,13 +82,13 @@ impl Dispatcher {
                         self.record_insufficient_scope(info, caller, tool, scopes);
                     }
                 }
-                Err(self.disclosed(error))
+                Err(self.hide_if_concealed(error))
             }
         }
     }
 
     /// Runs an authorized call and records its outcome. A call that is dropped is recorded as cancelled.
-    pub(crate) async fn run(
+    pub(crate) async fn call_authorized(
         &self,
         authorized: Authorized<'_>,
         arguments: Map<String, Value>,
@@ -105,7 +106,7 @@ impl Dispatcher {
             arguments: audited.as_deref(),
             finished: false,
         };
-        let mut call = self.registry.call(authorized, arguments, context).await;
+        let mut call = self.registry.execute(authorized, arguments, context).await;
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
             // The challenge names every scope of the call, those that the tool declares included (MCP, Scope Challenge).
             let others = declared.iter().filter(|scope| !scopes.required.contains(scope)).copied();
@@ -151,7 +152,8 @@ impl Dispatcher {
         }
     }
 
-    fn disclosed(&self, error: DecisionError) -> DecisionError {
+    /// With concealment, reports a forbidden tool as hidden.
+    fn hide_if_concealed(&self, error: DecisionError) -> DecisionError {
         match error {
             DecisionError::InsufficientScope(_) if self.conceal => DecisionError::Hidden,
             error => error,

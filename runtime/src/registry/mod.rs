@@ -1,4 +1,4 @@
-//! The registered tools: the decision who may use them, the call, and the scope table.
+//! The registered tools: the decision about who may use them, the call, and the scope table.
 
 mod call;
 mod decision;

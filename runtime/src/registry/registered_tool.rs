@@ -24,7 +24,7 @@ pub(crate) struct RegisteredTool {
     arguments: ArgumentSchema,
     /// Checks results against the output schema in debug builds.
     output_validator: Option<jsonschema::Validator>,
-    needs_only_the_caller: bool,
+    supports_fast_path: bool,
     info: ToolInfo,
     listing: Tool,
     concurrency_limit: Option<Semaphore>,
@@ -75,7 +75,7 @@ impl RegisteredTool {
             requirement,
             arguments,
             output_validator,
-            needs_only_the_caller: !descriptor.takes_context() && !mirrors_headers,
+            supports_fast_path: !descriptor.takes_context() && !mirrors_headers,
             listing,
             concurrency_limit: descriptor
                 .concurrency
@@ -110,10 +110,9 @@ impl RegisteredTool {
         self.output_validator.as_ref()
     }
 
-    /// Returns whether a call needs the caller and its arguments only: no `&Context`, and no argument that is mirrored
-    /// into a header.
-    pub(crate) fn needs_only_the_caller(&self) -> bool {
-        self.needs_only_the_caller
+    /// Returns whether the fast path can call the tool: it takes no `&Context`, and mirrors no argument into a header.
+    pub(crate) fn supports_fast_path(&self) -> bool {
+        self.supports_fast_path
     }
 
     pub(crate) fn info(&self) -> &ToolInfo {

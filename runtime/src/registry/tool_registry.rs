@@ -111,7 +111,7 @@ impl ToolRegistry {
     }
 
     /// Returns whether a deny rule disables the tool.
-    pub(crate) fn is_denied(&self, tool: &RegisteredTool) -> bool {
+    pub(crate) fn is_disabled(&self, tool: &RegisteredTool) -> bool {
         self.deny.iter().any(|rule| rule(tool.info()))
     }
 }

@@ -77,23 +77,27 @@ impl Replication {
         problems
     }
 
-    /// Creates this replica. It receives revocations after [`Replica::start`]. Returns `None` if a setting is
-    /// invalid.
-    pub(crate) fn connect(
+    /// Creates this replica. It receives revocations after [`Replica::start`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the first of [`problems`](Self::problems).
+    pub(crate) fn into_replica(
         self,
         revocation_clock: Arc<RevocationClock>,
         cache_ttl: Duration,
         resource: &str,
-    ) -> Option<Arc<Replica>> {
-        let redis = Arc::new(RedisClient::new(self.client?, &self.prefix));
-        let shared_cache = match self.secret {
-            None => None,
-            Some(secret) => {
-                let keys = EncryptionKeys::new(secret.expose_secret(), resource)?;
-                Some(SharedCache::new(Arc::clone(&redis), keys, &self.prefix, cache_ttl))
-            }
-        };
-        Some(Arc::new(Replica::new(redis, shared_cache, revocation_clock)))
+    ) -> Result<Arc<Replica>, BuildProblem> {
+        if let Some(problem) = self.problems().into_iter().next() {
+            return Err(problem);
+        }
+        let client = self.client.ok_or(BuildProblem::RedisUrl)?;
+        let redis = Arc::new(RedisClient::new(client, &self.prefix));
+        let shared_cache = self.secret.map(|secret| {
+            let keys = EncryptionKeys::new(secret.expose_secret(), resource);
+            SharedCache::new(Arc::clone(&redis), keys, &self.prefix, cache_ttl)
+        });
+        Ok(Arc::new(Replica::new(redis, shared_cache, revocation_clock)))
     }
 }
 
@@ -113,7 +117,13 @@ mod tests {
 
     #[test]
     fn an_invalid_setting_is_a_problem_whose_text_contains_no_secret() {
-        assert_eq!(Replication::redis("redis://127.0.0.1:1").shared_cache([7; 32]).problems(), []);
+        let into_replica = |replication: Replication| {
+            let clock = Arc::new(RevocationClock::new(Duration::from_mins(5)));
+            replication.into_replica(clock, Duration::from_mins(5), "r")
+        };
+        let valid = Replication::redis("redis://127.0.0.1:1").shared_cache([7; 32]);
+        assert_eq!(valid.problems(), []);
+        assert!(into_replica(valid).is_ok());
         for (replication, problem) in [
             (Replication::redis("hunter2://redis"), BuildProblem::RedisUrl),
             (Replication::redis("redis://127.0.0.1:1").key_prefix("hunter2 "), BuildProblem::RedisKeyPrefix),
@@ -123,7 +133,8 @@ mod tests {
             ),
         ] {
             assert!(!problem.to_string().contains("hunter2"), "{problem}");
-            assert_eq!(replication.problems(), [problem]);
+            assert_eq!(replication.problems(), std::slice::from_ref(&problem));
+            assert_eq!(into_replica(replication).err(), Some(problem));
         }
     }
 

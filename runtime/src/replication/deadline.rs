@@ -8,8 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// Point in time that other threads can move. It passes on its own, even if the thread that moves it never runs
-/// again.
+/// Deadline that threads set without a lock. It passes even if no thread ever sets it again.
 #[derive(Debug)]
 pub(super) struct Deadline {
     created_at: Instant,
@@ -43,7 +42,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn passes_at_its_time_or_when_it_is_cleared() {
+    async fn a_deadline_passes_at_its_time_or_when_it_is_cleared() {
         let deadline = Deadline::passed();
         assert!(deadline.has_passed());
         let time = Duration::from_secs(3);

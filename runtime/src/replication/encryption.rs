@@ -33,15 +33,16 @@ impl EntryName {
 }
 
 impl EncryptionKeys {
-    /// Derives the keys. `None` only if HKDF rejects their length, which 32 bytes never cause.
-    pub(super) fn new(secret: &[u8], resource: &str) -> Option<Self> {
+    /// Derives the keys from the secret of the replicas and the resource of their server.
+    pub(super) fn new(secret: &[u8], resource: &str) -> Self {
         let master = Hkdf::<Sha256>::new(Some(SALT), secret);
         let derive = |purpose: &[u8]| {
             let mut key = Box::new([0; 32]);
-            master.expand_multi_info(&[purpose, b" ", resource.as_bytes()], key.as_mut()).ok()?;
-            Some(SecretBox::new(key))
+            let info = [purpose, b" ", resource.as_bytes()];
+            master.expand_multi_info(&info, key.as_mut()).expect("HKDF can derive 32 bytes");
+            SecretBox::new(key)
         };
-        Some(Self { name_key: derive(b"names")?, entry_key: derive(b"answers")? })
+        Self { name_key: derive(b"names"), entry_key: derive(b"entries") }
     }
 
     pub(super) fn entry_name(&self, token: &BearerToken) -> EntryName {
@@ -78,7 +79,7 @@ impl EncryptionKeys {
     fn cipher(&self, token: &BearerToken) -> Option<XChaCha20Poly1305> {
         let mut key = [0; 32];
         Hkdf::<Sha256>::new(Some(self.entry_key.expose_secret()), token.expose().as_bytes())
-            .expand(b"answer", &mut key)
+            .expand(b"entry", &mut key)
             .ok()?;
         Some(XChaCha20Poly1305::new(&key.into()))
     }
@@ -97,7 +98,7 @@ mod tests {
     }
 
     fn keys(secret: u8, resource: &str) -> EncryptionKeys {
-        EncryptionKeys::new(&[secret; 32], resource).unwrap()
+        EncryptionKeys::new(&[secret; 32], resource)
     }
 
     #[test]

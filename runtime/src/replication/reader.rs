@@ -62,7 +62,7 @@ impl Reader {
             Some(connection) => connection,
             none => none.insert(connect(replica).await?),
         };
-        // Opened in advance, so that webhooks and requests do not wait for it.
+        // This connection is opened in advance, so that webhooks and requests do not wait for it.
         replica.redis.command_connection().await?;
         replica.publish_pending().await?;
         let Some((_, last_applied)) = replica.last_applied() else {

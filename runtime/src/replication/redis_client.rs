@@ -33,7 +33,7 @@ pub(super) enum RedisError {
 }
 
 impl RedisError {
-    fn from(command: &'static str, error: &redis::RedisError) -> Self {
+    fn classify(command: &'static str, error: &redis::RedisError) -> Self {
         if error.is_timeout() {
             Self::Timeout
         } else if let Some(code) = error.code() {
@@ -59,7 +59,7 @@ pub(super) struct Connection {
 
 impl Connection {
     async fn query<T: FromRedisValue>(&mut self, name: &'static str, command: &Cmd) -> Result<T, RedisError> {
-        command.query_async(&mut self.connection).await.map_err(|error| RedisError::from(name, &error))
+        command.query_async(&mut self.connection).await.map_err(|error| RedisError::classify(name, &error))
     }
 
     pub(super) async fn pipeline<T: FromRedisValue>(
@@ -67,7 +67,7 @@ impl Connection {
         name: &'static str,
         pipeline: &Pipeline,
     ) -> Result<T, RedisError> {
-        pipeline.query_async(&mut self.connection).await.map_err(|error| RedisError::from(name, &error))
+        pipeline.query_async(&mut self.connection).await.map_err(|error| RedisError::classify(name, &error))
     }
 }
 
@@ -107,7 +107,7 @@ impl RedisClient {
         // The connection timeout does not include name resolution.
         let connection = match tokio::time::timeout(2 * COMMAND_TIMEOUT, connect).await {
             Err(_) => return Err(RedisError::Timeout),
-            Ok(Err(error)) => return Err(RedisError::from("the connection", &error)),
+            Ok(Err(error)) => return Err(RedisError::classify("the connection", &error)),
             Ok(Ok(connection)) => connection,
         };
         let mut connection = Connection { connection, run_id: "".into() };
@@ -137,7 +137,7 @@ impl RedisClient {
 
     /// Appends an entry to the stream.
     pub(super) async fn append(&self, connection: &mut Connection, entry: &Entry) -> Result<EntryId, RedisError> {
-        let body = serde_json::to_string(entry).map_err(|_| RedisError::InvalidResponse("an entry"))?;
+        let body = serde_json::to_string(entry).expect("an entry can be serialized");
         let mut command = redis::cmd("XADD");
         command.arg(&self.stream).arg("MAXLEN").arg("~").arg(MAX_STREAM_ENTRIES).arg("*");
         command.arg("v").arg(VERSION).arg("e").arg(body);

@@ -81,7 +81,9 @@ impl Replica {
         self.lease.set(until);
         metrics::replication_connected(true);
         if self.is_outage_logged.swap(false, Ordering::AcqRel) {
-            tracing::info!("receiving the revocations of the other replicas again; those of the outage are applied");
+            tracing::info!(
+                "receiving revocations from other replicas again; revocations published during the outage have been applied"
+            );
         }
     }
 
@@ -209,8 +211,8 @@ impl Replicator for Replica {
         if revocations.is_empty() {
             return Ok(());
         }
-        // Before the revocations are applied: from here on, no shared introspection response is used until they have
-        // been read from the stream.
+        // Called before the revocations are applied, so that no shared introspection response is used until they have been
+        // read from the stream.
         self.journal().publication_started();
         let publication = Publication { replica: self, revocations, is_published: false };
         for revocation in revocations {

@@ -135,7 +135,7 @@ impl SharedCache {
         requested_at: Instant,
         claims: &Claims,
     ) {
-        if self.health.is_paused() {
+        if self.ttl.is_zero() || self.health.is_paused() {
             return;
         }
         let Ok(permit) = Arc::clone(&self.writes).try_acquire_owned() else { return };

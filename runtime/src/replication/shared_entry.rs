@@ -12,11 +12,9 @@ use crate::auth::{Audience, Claims, StreamPosition};
 #[serde(deny_unknown_fields)]
 pub(super) struct SharedEntry {
     /// Stream position from before the introspection request.
-    #[serde(rename = "history")]
     run_id: String,
     entry: (u64, u64),
     /// Time of the introspection request, in milliseconds since the Unix epoch.
-    #[serde(rename = "asked_at")]
     requested_at: u64,
     /// Time from the request until the entry expires, in milliseconds.
     lifetime: u64,

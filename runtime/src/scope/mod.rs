@@ -1,6 +1,6 @@
 //! Scopes: the list that a crate declares, the set that a token grants, and the requirement of a tool.
 //!
-//! This module depends on no other module of the crate. It knows neither tools nor tokens nor HTTP.
+//! This module depends on no other module of the crate.
 
 mod checked_scope;
 mod const_message;

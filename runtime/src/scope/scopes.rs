@@ -73,8 +73,8 @@ impl Scopes {
     ///
     /// # Panics
     ///
-    /// If a scope is not in the list, if a scope implies itself, directly or through other rules, or if there are
-    /// more than 64 rules. In a `static`, a panic is a compile error.
+    /// If a scope is not in the list, if `implied` is empty, if a scope implies itself, directly or through other rules,
+    /// or if there are more than 64 rules. In a `static`, a panic is a compile error.
     #[track_caller]
     pub const fn implies(mut self, scope: &'static str, implied: &'static [&'static str]) -> Self {
         self.position_or_panic(scope);

@@ -101,9 +101,10 @@ impl Server {
         let revocation_clock = Arc::new(RevocationClock::new(retention));
 
         #[cfg(feature = "redis")]
-        let replica = self
-            .replication
-            .and_then(|replication| replication.connect(Arc::clone(&revocation_clock), ttl, &resource));
+        let replica = self.replication.and_then(|replication| {
+            let replica = replication.into_replica(Arc::clone(&revocation_clock), ttl, &resource);
+            collect(replica, &mut problems)
+        });
         #[cfg(feature = "redis")]
         let replicator = replica.clone().map(|replica: Arc<Replica>| replica as Arc<dyn Replicator>);
         #[cfg(not(feature = "redis"))]
@@ -130,6 +131,7 @@ impl Server {
             self.audience,
         )
         .with_replicator(replicator);
+        let metadata_url = well_known::protected_resource_url(&server_url, &endpoint_path);
         let initial_scopes: Vec<_> =
             self.initial_scopes.into_iter().filter(|scope| scope != OFFLINE_ACCESS).collect();
         let gate = Arc::new(Gate {
@@ -144,10 +146,7 @@ impl Server {
             body_timeout: config.http.body_timeout,
             dispatcher: Arc::clone(&dispatcher),
             fast_path: self.fast_path.then(FastPath::default),
-            responder: RejectionResponder::new(
-                &well_known::protected_resource_url(&server_url, &endpoint_path),
-                &initial_scopes,
-            ),
+            responder: RejectionResponder::new(&metadata_url, &initial_scopes),
         });
         let metadata = ResourceMetadata {
             name: self.title.clone().unwrap_or_else(|| self.name.clone()),

@@ -266,7 +266,7 @@ impl Server {
     }
 
     /// Accepts tokens without an audience. This removes the protection against tokens that were issued for another server
-    /// of the same tenant, where the authorization server does not name the resource.
+    /// of the same tenant if the authorization server does not name the resource.
     pub fn accept_tokens_without_audience(mut self) -> Self {
         if self.audience == AudiencePolicy::ThisServer {
             self.audience = AudiencePolicy::ThisServerOrUnknown;
@@ -289,7 +289,7 @@ impl Server {
     }
 
     /// Starts without the [preflight check](crate::BuiltServer::preflight) and counts as ready until a token cannot be
-    /// validated. The server still fetches the metadata and compares the scopes. It validates no token of its own, except
+    /// validated. The server still fetches the metadata and compares the scopes. It runs the check only
     /// when `/readyz` is requested while tokens cannot be validated.
     pub fn skip_preflight(mut self) -> Self {
         self.set_preflight(PreflightMode::Skipped);

@@ -1,4 +1,4 @@
-//! The preflight check: runs before the first request, and again while something is wrong.
+//! The preflight check: runs at start-up, and again while something is wrong.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{discovery::Discovery, scope_drift};
 use crate::{
-    auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator},
+    auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator, code},
     gate::Gate,
     registry::ToolRegistry,
 };
@@ -54,13 +54,18 @@ impl Probe {
 
     /// Runs one check.
     pub(crate) async fn run(&self) -> Preflight {
+        self.check().await.0
+    }
+
+    /// Runs one check. Returns with it whether the validator checked that tokens can be validated.
+    async fn check(&self) -> (Preflight, bool) {
         let check = tokio::time::timeout(CHECK_TIMEOUT, self.config.validator.preflight()).await;
-        let mut diagnostics = check.unwrap_or_else(|_| {
-            vec![Diagnostic::fatal(
-                "authorization_server_unavailable",
-                format!("the preflight check did not finish within {CHECK_TIMEOUT:?}"),
-            )]
+        let checked = check.unwrap_or_else(|_| {
+            let text = format!("the preflight check did not finish within {CHECK_TIMEOUT:?}");
+            Some(vec![Diagnostic::fatal(code::UNAVAILABLE, text)])
         });
+        let checks_tokens = checked.is_some();
+        let mut diagnostics = checked.unwrap_or_default();
         if !diagnostics.iter().any(Diagnostic::is_fatal) {
             match self.config.discovery.get().await {
                 Ok(server) => diagnostics.extend(self.scope_drift(server.scopes_supported.as_deref())),
@@ -70,13 +75,13 @@ impl Probe {
             }
         }
         let preflight = Preflight::new(diagnostics);
-        if preflight.passed() {
-            // Before readiness is reported: a request that follows must not meet an open circuit breaker.
+        if preflight.passed() && checks_tokens {
+            // Closed before readiness is reported, so that a request that follows does not meet an open circuit breaker.
             self.config.gate.authenticator.close_circuit();
         }
-        self.config.readiness.preflight_finished(preflight.diagnostics());
+        self.config.readiness.preflight_finished(preflight.diagnostics(), checks_tokens);
         self.log(&preflight);
-        preflight
+        (preflight, checks_tokens)
     }
 
     /// Fetches the metadata, so that the first client does not wait for it, and logs differences between the scopes.
@@ -108,10 +113,14 @@ impl Probe {
             let mut delays = new_delays();
             loop {
                 self.config.readiness.until_unhealthy().await;
-                if self.run().await.passed() {
+                // Without a check of the validator, the delay grows: only requests show that an outage is over.
+                if let (preflight, true) = self.check().await
+                    && preflight.passed()
+                {
                     delays = new_delays();
                 }
-                // Also after a success: tokens may still fail, and their requests test the authorization server anyway.
+                // The delay also follows a success, because tokens may still fail, and requests test the authorization
+                // server meanwhile.
                 tokio::time::sleep(delays.next().unwrap_or(MAX_RETRY_DELAY)).await;
             }
         };

@@ -145,7 +145,7 @@ impl BuiltServer {
             tracing::warn!(
                 requests,
                 shutdown_timeout = ?http.shutdown_timeout,
-                "shut down before every request was finished; `http.shutdown_timeout` sets the time that they have"
+                "aborted the requests that did not finish within `http.shutdown_timeout`"
             );
         }
         cancel.cancel();

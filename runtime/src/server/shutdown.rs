@@ -11,7 +11,7 @@
 pub async fn shutdown_signal() {
     let interrupt = async {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(%error, "cannot wait for Ctrl-C; stop the process instead");
+            tracing::error!(%error, "cannot handle Ctrl-C; stop the server with SIGTERM");
             std::future::pending::<()>().await;
         }
     };

@@ -62,18 +62,18 @@ impl RevocationDelay {
         } else if self.reports_revocations {
             tracing::info!(
                 max_delay = ?self.ttl,
-                "revoked access ends when {name} reports it, and at the latest after this time"
+                "revoked access ends when {name} reports it, and within `max_delay` at the latest"
             );
         } else {
             tracing::info!(
                 max_delay = ?self.ttl,
-                "revoked access ends at the latest after this time; to end it immediately, {report_revocations}"
+                "revoked access ends within `max_delay`; to end it immediately, {report_revocations}"
             );
         }
         if !self.stale_if_error.is_zero() {
             tracing::warn!(
                 stale_if_error = ?self.stale_if_error,
-                "while {name} does not respond, cached introspection responses are used for this much longer"
+                "while {name} does not respond, cached introspection responses are used for `stale_if_error` longer"
             );
         }
     }

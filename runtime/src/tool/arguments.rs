@@ -6,7 +6,7 @@ use std::{
 };
 
 use jsonschema::{Validator, error::ValidationErrorKind};
-use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -15,17 +15,6 @@ use crate::error::ToolProblem;
 
 /// Maximum number of violations in a result, which bounds the size of the result.
 const MAX_VIOLATIONS: usize = 20;
-
-/// Type of a tool's argument.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a tool",
-    label = "arguments are deserialized from JSON",
-    note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`; take a server-provided value by \
-            reference: `&{Self}`"
-)]
-pub trait Argument: DeserializeOwned + JsonSchema {}
-
-impl<T: DeserializeOwned + JsonSchema> Argument for T {}
 
 /// Arguments of a call that fit the tool's schema, as a guard sees them.
 #[derive(Debug)]
@@ -152,7 +141,7 @@ impl Violation {
         Self { pointer: error.instance_path().to_string(), message }
     }
 
-    pub(crate) fn of_all(message: impl Into<String>) -> Self {
+    pub(crate) fn of_arguments(message: impl Into<String>) -> Self {
         Self { pointer: String::new(), message: message.into() }
     }
 }
@@ -184,10 +173,10 @@ mod tests {
 
     fn violations(arguments: Value) -> Vec<String> {
         let Value::Object(arguments) = arguments else { panic!("an object") };
-        found(&schema(), arguments).iter().map(ToString::to_string).collect()
+        violations_of(&schema(), arguments).iter().map(ToString::to_string).collect()
     }
 
-    fn found(schema: &ArgumentSchema, arguments: Map<String, Value>) -> Vec<Violation> {
+    fn violations_of(schema: &ArgumentSchema, arguments: Map<String, Value>) -> Vec<Violation> {
         match schema.check(arguments).map_err(ToolError::into_failure) {
             Ok(_) => Vec::new(),
             Err(Failure::InvalidArguments(violations)) => violations,
@@ -196,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn t3_every_violation_is_named_with_its_pointer() {
+    fn t3_every_violation_is_reported_with_its_pointer() {
         let found = violations(json!({ "id": "x", "limit": 99, "extra": true }));
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found.iter().any(|v| v.starts_with("/id: ")), "{found:?}");
@@ -215,7 +204,7 @@ mod tests {
             json!({ "type": "object", "properties": { "day": { "enum": ["Mon", "Tue", "Wed", "Thu", "Fri"] } } });
         let schema = ArgumentSchema::new(schema.try_into().unwrap()).ok().unwrap();
         let Value::Object(arguments) = json!({ "day": "Sat" }) else { unreachable!() };
-        let violations = found(&schema, arguments);
+        let violations = violations_of(&schema, arguments);
         assert_eq!(violations[0].to_string(), r#"/day: the value is not one of ["Mon","Tue","Wed","Thu","Fri"]"#);
     }
 
@@ -230,22 +219,25 @@ mod tests {
         assert!(ArgumentSchema::new(json!(true).try_into().unwrap()).is_err());
     }
 
-    fn new(schema: Value) -> Result<ArgumentSchema, ToolProblem> {
+    fn argument_schema(schema: Value) -> Result<ArgumentSchema, ToolProblem> {
         ArgumentSchema::new(schema.try_into().unwrap())
     }
 
     #[test]
     fn a_simple_schema_is_compiled_by_the_first_call() {
-        let schema = new(json!({ "type": "object", "properties": { "limit": { "maximum": 50 } } })).ok().unwrap();
+        let schema =
+            argument_schema(json!({ "type": "object", "properties": { "limit": { "maximum": 50 } } })).ok().unwrap();
         assert!(schema.validator.get().is_none());
         let Value::Object(arguments) = json!({ "limit": 99 }) else { unreachable!() };
-        assert_eq!(found(&schema, arguments).len(), 1);
+        assert_eq!(violations_of(&schema, arguments).len(), 1);
         assert!(schema.validator.get().is_some());
     }
 
     #[test]
     fn a_schema_that_may_be_invalid_is_compiled_at_registration() {
-        let schema = new(json!({ "type": "object", "properties": { "id": { "pattern": "^emp_" } } })).ok().unwrap();
+        let schema = argument_schema(json!({ "type": "object", "properties": { "id": { "pattern": "^emp_" } } }))
+            .ok()
+            .unwrap();
         assert!(schema.validator.get().is_some());
     }
 
@@ -256,7 +248,7 @@ mod tests {
             (json!({ "pattern": "(" }), "\"(\" is not a \"regex\""),
             (json!({ "$ref": "#/$defs/nobody" }), "Pointer '/$defs/nobody' does not exist"),
         ] {
-            let problem = new(json!({ "type": "object", "properties": { "a": schema } })).err().unwrap();
+            let problem = argument_schema(json!({ "type": "object", "properties": { "a": schema } })).err().unwrap();
             assert_eq!(problem, ToolProblem::InvalidInputSchema(why.to_owned()));
         }
     }

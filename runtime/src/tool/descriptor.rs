@@ -3,10 +3,10 @@
 use std::{any::Any, fmt, future::Future, pin::Pin, time::Duration};
 
 use rmcp::model::CallToolResult;
-use schemars::{Schema, SchemaGenerator};
-use serde::Serialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Argument, Arguments, Context, Guard, StateType, States, ToolError, Violation, Visibility, parameters};
+use super::{Arguments, Context, Guard, StateType, States, ToolError, Violation, Visibility, parameters};
 use crate::{
     auth::Caller,
     scope::{Scope, Scopes},
@@ -240,11 +240,11 @@ impl<'a> Invocation<'a> {
     pub fn arguments<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ToolError> {
         let arguments = std::mem::replace(&mut self.arguments, Arguments::new(serde_json::Map::new()));
         T::deserialize(serde_json::Value::Object(arguments.into_object()))
-            .map_err(|error| ToolError::invalid_arguments(vec![Violation::of_all(error.to_string())]))
+            .map_err(|error| ToolError::invalid_arguments(vec![Violation::of_arguments(error.to_string())]))
     }
 
     /// Removes one argument and deserializes it.
-    pub fn argument<T: Argument>(&mut self, name: &str) -> Result<T, ToolError> {
+    pub fn argument<T: DeserializeOwned + JsonSchema>(&mut self, name: &str) -> Result<T, ToolError> {
         parameters::take(self.arguments.as_object_mut(), name)
     }
 

@@ -1,14 +1,14 @@
 //! Errors of tools.
 
-use std::{error::Error, fmt};
+use std::error::Error;
 
 use super::{Denied, InputRequired, Violation};
 use crate::{auth::InsufficientScope, scope::MissingScopes};
 
 /// Error of a tool.
 ///
-/// [`ToolError::new`] creates a message for the model, which is shown unchanged. Every other error converts with `?` and
-/// is masked: the caller sees "internal error" and a reference, and the log has the reference and the cause. So a database
+/// [`ToolError::new`] creates a message for the model, which is shown unchanged. Other errors convert with `?`. All except
+/// [`InsufficientScope`], [`Denied`] and [`InputRequired`] are masked: the caller sees "internal error" and a reference, and the log has the reference and the cause. So a database
 /// error does not reveal the database to a caller.
 ///
 /// ```
@@ -88,21 +88,6 @@ impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
             Ok(input) => Self(Failure::InputRequired(input)),
             Err(error) => Self(Failure::Masked(error)),
         }
-    }
-}
-
-/// Formats an error and its causes on one line.
-pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'static));
-
-impl fmt::Display for ErrorChain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }
 

@@ -17,9 +17,10 @@ use crate::auth::Caller;
 /// # pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all"]);
 /// async fn own_department(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
 ///     let department: Option<String> = arguments.get("department").map_err(|_| Denied::new("`department` must be a string"))?;
-///     match caller.org_role() == department.as_deref() {
-///         true => Ok(()),
-///         false => Err(Denied::new("payroll is available for your own department only")),
+///     let own = caller.claims().get("department").and_then(|department| department.as_str());
+///     match (own, department.as_deref()) {
+///         (Some(own), Some(department)) if own == department => Ok(()),
+///         _ => Err(Denied::new("payroll is available for your own department only")),
 ///     }
 /// }
 ///

@@ -1,5 +1,7 @@
 //! Asking the client for input during a call.
 
+use std::collections::BTreeMap;
+
 use rmcp::model::{
     ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests,
     InputRequiredResult,
@@ -21,7 +23,7 @@ use thiserror::Error;
 /// #[tool(scopes = "ticket:write:update", destructive)]
 /// async fn ticket_delete(ticket_id: String, context: &Context) -> Result<String, ToolError> {
 ///     let Some(response) = context.input_response("confirm") else {
-///         return Err(InputRequired::ask("confirm", format!("Delete {ticket_id} permanently?"))?.into());
+///         return Err(InputRequired::ask("confirm", format!("Delete {ticket_id} permanently?")).into());
 ///     };
 ///     if response["action"] != "accept" {
 ///         return Ok("Nothing was deleted.".to_owned());
@@ -36,18 +38,14 @@ pub struct InputRequired(InputRequiredResult);
 
 impl InputRequired {
     /// Asks the user to confirm a message. For a form with fields, use [`InputRequired::request`].
-    ///
-    /// # Errors
-    ///
-    /// The empty form cannot be built, which does not occur.
-    pub fn ask(key: impl Into<String>, message: impl Into<String>) -> Result<Self, super::ToolError> {
-        let schema = ElicitationSchema::builder().build().map_err(super::ToolError::masked)?;
+    pub fn ask(key: impl Into<String>, message: impl Into<String>) -> Self {
+        let schema = ElicitationSchema::new(BTreeMap::new());
         let params = ElicitRequestParams::FormElicitationParams {
             meta: None,
             message: message.into(),
             requested_schema: schema,
         };
-        Ok(Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params))))
+        Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params)))
     }
 
     /// Requests one input: a form, a sample of the client's model, or the client's roots.
@@ -120,7 +118,7 @@ mod tests {
     /// Returns the undeclared capabilities for one request to the user and one to the model.
     fn missing(declared: Value) -> Option<Value> {
         let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
-        let input = InputRequired::ask("user", "Sure?").ok().unwrap();
+        let input = InputRequired::ask("user", "Sure?");
         let input = input.and("model", serde_json::from_value(sample).unwrap()).into_result();
         undeclared_capabilities(&input, &serde_json::from_value(declared).unwrap()).map(|missing| json!(missing))
     }

@@ -14,12 +14,12 @@ mod simple_schema;
 mod states;
 
 pub use arguments::Arguments;
-pub(crate) use arguments::{Argument, ArgumentSchema, Violation};
+pub(crate) use arguments::{ArgumentSchema, Violation};
 pub(crate) use context::{ClientRequest, VisibleTools};
 pub use context::{Context, LogLevel};
 pub use descriptor::{Annotations, BodyFuture, Invocation, ToolDescriptor};
+pub(crate) use error::Failure;
 pub use error::ToolError;
-pub(crate) use error::{ErrorChain, Failure};
 pub use guard::{Denied, Guard, GuardFuture, Org, OrgRole, Visibility, require_org, require_org_role};
 pub use input_required::InputRequired;
 pub(crate) use input_required::undeclared_capabilities;

@@ -5,14 +5,14 @@
 
 use std::fmt;
 
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
-    de::{self, Deserializer, Visitor, value::Error as ProbeError},
+    de::{self, DeserializeOwned, Deserializer, Visitor, value::Error as ProbeError},
     forward_to_deserialize_any,
 };
 use serde_json::{Map, Value, json};
 
-use super::{Argument, ToolError, Violation};
+use super::{ToolError, Violation};
 
 /// Builder of an input schema.
 #[doc(hidden)]
@@ -28,7 +28,7 @@ impl<'a> ParameterSchemas<'a> {
     }
 
     /// Adds a parameter. An empty `description` is omitted.
-    pub fn add<T: Argument>(mut self, name: &str, description: &str) -> Self {
+    pub fn add<T: DeserializeOwned + JsonSchema>(mut self, name: &str, description: &str) -> Self {
         let mut schema = self.generator.subschema_for::<T>();
         if !description.is_empty() {
             schema.insert("description".to_owned(), description.into());
@@ -68,7 +68,10 @@ impl<'a> ParameterSchemas<'a> {
 }
 
 /// Removes one argument and deserializes it.
-pub(crate) fn take<T: Argument>(arguments: &mut Map<String, Value>, name: &str) -> Result<T, ToolError> {
+pub(crate) fn take<T: DeserializeOwned + JsonSchema>(
+    arguments: &mut Map<String, Value>,
+    name: &str,
+) -> Result<T, ToolError> {
     let violation =
         |message: String| ToolError::invalid_arguments(vec![Violation { pointer: format!("/{name}"), message }]);
     match arguments.remove(name) {
@@ -78,7 +81,7 @@ pub(crate) fn take<T: Argument>(arguments: &mut Map<String, Value>, name: &str) 
 }
 
 /// Returns the value of an argument that is absent: `None` for an `Option`; no value for other types.
-fn absent<T: Argument>() -> Option<T> {
+fn absent<T: DeserializeOwned + JsonSchema>() -> Option<T> {
     T::deserialize(Absent).ok()
 }
 
@@ -120,7 +123,7 @@ mod tests {
 
     /// Shelf in a store.
     #[derive(Deserialize, JsonSchema)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only the schema is used")]
     enum Shelf {
         /// Reachable without a ladder.
         Low,
@@ -132,7 +135,7 @@ mod tests {
     fn the_schema_equals_the_derived_one() {
         #[derive(Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "only the schema is used")]
         struct Derived {
             /// The name.
             name: String,

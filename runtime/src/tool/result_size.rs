@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Maximum number of JSON bytes for one byte of a string: a control character becomes `\u0000`.
 const MAX_ESCAPE_FACTOR: usize = 6;
 /// Upper bound of the JSON syntax around one value, in bytes.
-const SYNTAX: usize = 64;
+const MAX_SYNTAX_BYTES: usize = 64;
 
 /// Returns whether a result is larger than `limit` bytes of JSON. A result that certainly fits is not serialized.
 pub(crate) fn result_exceeds(result: &CallToolResult, limit: usize) -> bool {
@@ -27,12 +27,12 @@ fn certainly_fits(result: &CallToolResult, limit: usize) -> bool {
     }
     let content = result.content.iter().map(|block| match block {
         ContentBlock::Text(text) if text.meta.is_none() && text.annotations.is_none() => {
-            text.text.len().saturating_mul(MAX_ESCAPE_FACTOR).saturating_add(SYNTAX)
+            text.text.len().saturating_mul(MAX_ESCAPE_FACTOR).saturating_add(MAX_SYNTAX_BYTES)
         }
         _ => usize::MAX,
     });
     let structured = result.structured_content.iter().map(upper_bound);
-    content.chain(structured).fold(2 * SYNTAX, usize::saturating_add) <= limit
+    content.chain(structured).fold(2 * MAX_SYNTAX_BYTES, usize::saturating_add) <= limit
 }
 
 fn upper_bound(value: &Value) -> usize {
@@ -45,7 +45,7 @@ fn upper_bound(value: &Value) -> usize {
             .map(|(key, value)| upper_bound(value).saturating_add(key.len().saturating_mul(MAX_ESCAPE_FACTOR)))
             .fold(0, usize::saturating_add),
     };
-    inside.saturating_add(SYNTAX)
+    inside.saturating_add(MAX_SYNTAX_BYTES)
 }
 
 /// Writer that fails after this many bytes.
@@ -94,7 +94,7 @@ mod tests {
             result.content = texts.into_iter().map(ContentBlock::text).collect();
             let size = serialized_size(&result);
             prop_assert!(!certainly_fits(&result, size - 1));
-            prop_assert!(certainly_fits(&result, size * MAX_ESCAPE_FACTOR + 64 * SYNTAX));
+            prop_assert!(certainly_fits(&result, size * MAX_ESCAPE_FACTOR + 64 * MAX_SYNTAX_BYTES));
         }
     }
 }

@@ -19,19 +19,21 @@ pub(crate) fn is_simple(root: &Map<String, Value>) -> bool {
         Some(Value::Object(definitions)) => definitions,
         Some(_) => return false,
     };
-    let simple = Simple { definitions };
+    let check = SimpleSchemaCheck { definitions };
     root.iter().all(|(keyword, value)| match keyword.as_str() {
         "$schema" => value == DIALECT,
-        "$defs" => simple.each_named(definitions, MAX_DEPTH),
-        _ => simple.keyword(keyword, value, MAX_DEPTH),
+        "$defs" => check.members(definitions, MAX_DEPTH),
+        _ => check.keyword(keyword, value, MAX_DEPTH),
     })
 }
 
-struct Simple<'a> {
+/// Check of a schema and its definitions.
+struct SimpleSchemaCheck<'a> {
     definitions: &'a Map<String, Value>,
 }
 
-impl Simple<'_> {
+impl SimpleSchemaCheck<'_> {
+    /// Returns whether a schema is simple.
     fn schema(&self, schema: &Value, depth: usize) -> bool {
         match schema {
             Value::Bool(_) => true,
@@ -42,6 +44,7 @@ impl Simple<'_> {
         }
     }
 
+    /// Returns whether a keyword and its value are simple.
     fn keyword(&self, keyword: &str, value: &Value, depth: usize) -> bool {
         match (keyword, value) {
             ("type", Value::String(name)) => is_type(name),
@@ -50,7 +53,7 @@ impl Simple<'_> {
                     && are_distinct_strings(names)
                     && names.iter().filter_map(Value::as_str).all(is_type)
             }
-            ("properties", Value::Object(properties)) => self.each_named(properties, depth),
+            ("properties", Value::Object(properties)) => self.members(properties, depth),
             ("required", Value::Array(names)) => are_distinct_strings(names),
             ("items" | "additionalProperties", schema) => self.schema(schema, depth),
             ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(schemas)) => {
@@ -75,7 +78,8 @@ impl Simple<'_> {
         }
     }
 
-    fn each_named(&self, schemas: &Map<String, Value>, depth: usize) -> bool {
+    /// Returns whether all named schemas are simple.
+    fn members(&self, schemas: &Map<String, Value>, depth: usize) -> bool {
         schemas.iter().all(|(name, schema)| !name.starts_with('$') && self.schema(schema, depth))
     }
 

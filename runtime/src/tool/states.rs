@@ -17,7 +17,7 @@ pub struct StateType {
 }
 
 impl StateType {
-    /// The type `T`.
+    /// Returns the descriptor of `T`.
     pub const fn of<T: 'static>() -> Self {
         Self { id: TypeId::of::<T>, name: std::any::type_name::<T> }
     }

@@ -71,7 +71,7 @@ async fn wrong_credentials_get_503_and_a_log_line_with_the_fix_and_the_server_re
     let tenant = start_tenant().await;
     tenant.set_fault(Fault::WrongCredentials);
     let server = start_with_preflight(&tenant).await;
-    wait_until_unready(&server, &["credentials_refused"]).await;
+    wait_until_unready(&server, &["credentials_rejected"]).await;
     assert_eq!(get(&server, "/healthz").await.status, 200);
     let token = token_for(&tenant, "HR", &server.endpoint);
     let client = server.client_with(&token, Revision::Modern);

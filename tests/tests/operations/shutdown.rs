@@ -47,7 +47,7 @@ async fn shutdown_aborts_and_counts_unfinished_requests() {
         assert!(!call.await.is_ok_and(|response| response.is_success()));
     }
     let log = log.of_this_thread();
-    assert!(log.contains("shut down before every request was finished"), "{log}");
+    assert!(log.contains("aborted the requests that did not finish"), "{log}");
     assert!(log.contains("requests=3"), "{log}");
 }
 

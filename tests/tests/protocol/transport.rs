@@ -199,7 +199,7 @@ async fn a_browser_client_can_read_the_challenge() {
 }
 
 #[tokio::test]
-async fn h1_a_cors_preflight_from_a_foreign_origin_is_rejected() {
+async fn h1_a_cors_preflight_allows_only_the_allowed_origins() {
     let server = TestServer::start().await;
     for (origin, allowed) in [("https://evil.example", false), ("http://localhost:6274", true)] {
         let request = http_client()

@@ -8,6 +8,7 @@ use crate::{
     scope::ScopeIndex,
 };
 
+mod disconnected;
 mod revocation_race;
 
 const TTL: Duration = Duration::from_mins(1);

@@ -17,7 +17,7 @@ use crate::{auth::Caller, mcp::Revision, registry::Dispatcher, scope::ScopeSet};
 /// Maximum number of cached lists. A full cache is cleared.
 const MAX_LISTS: usize = 256;
 
-/// Cached lists, by the set of visible tools and by revision.
+/// Cached lists, by [visibility key](crate::registry::ToolRegistry::visibility_key) and revision.
 ///
 /// A fast hash without a secret is safe here: a key is a set of bits of this server, and the number of keys is bounded.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 //!
 //! rmcp's request path is most of the cost of a small call. A request in canonical form is answered from the gate's own
 //! parse instead, with the bytes that rmcp would send. The recognizer accepts only requests that rmcp would accept and
-//! leaves every other request to rmcp, so no rule of the protocol is implemented twice. The folder can be deleted without
-//! a change of behaviour; `runtime/tests/fast_path.rs` compares both paths.
+//! leaves every other request to rmcp: it rejects nothing itself. The folder can be deleted, together with its call in
+//! `Gate::process`, without a change of behaviour; `runtime/tests/fast_path.rs` compares both paths.
 
 mod chunked_body;
 mod list_cache;

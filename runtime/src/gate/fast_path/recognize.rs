@@ -1,6 +1,6 @@
 //! Recognizing requests in canonical form.
 //!
-//! A request that is not recognized costs time and nothing else, so every doubtful form is left out.
+//! A request that is not recognized is only slower, so a form is recognized only if rmcp certainly accepts it.
 
 use std::{
     collections::HashSet,
@@ -44,8 +44,8 @@ pub(super) enum Operation<'a> {
 }
 
 impl FastPath {
-    /// Returns the request if it is in canonical form. A call must be authorized, and the tool must need nothing but the
-    /// caller and its arguments.
+    /// Returns the request if it is in canonical form. A call must be authorized, and its tool must support the fast
+    /// path.
     pub(crate) fn recognize<'a>(
         &self,
         headers: &HeaderMap,
@@ -54,7 +54,7 @@ impl FastPath {
     ) -> Option<CanonicalRequest<'a>> {
         let authorized = match message.method.as_deref()? {
             "tools/list" if has_no_call_params(message) => None,
-            "tools/call" => Some(authorized.filter(|authorized| authorized.tool().needs_only_the_caller())?),
+            "tools/call" => Some(authorized.filter(|authorized| authorized.tool().supports_fast_path())?),
             _ => return None,
         };
         let revision = self.recognizer.revision(headers, message)?;

@@ -46,7 +46,7 @@ impl FastPath {
                 Err(_) => None,
             },
             Operation::Call { authorized, arguments } => {
-                match dispatcher.run(authorized, arguments, info, None).await {
+                match dispatcher.call_authorized(authorized, arguments, info, None).await {
                     CallResult::Complete(result) => {
                         serialize(ServerResult::CallToolResult(result), request.revision).ok()
                     }

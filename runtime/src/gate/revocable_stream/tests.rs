@@ -1,10 +1,11 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
+use http::header;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::auth::{Claims, Revocation};
+use crate::auth::{Caller, Claims, Epoch, Revocation, RevocationClock};
 
 type Sender = mpsc::UnboundedSender<Bytes>;
 

@@ -230,9 +230,8 @@ async fn a_closed_connection_means_that_the_token_could_not_be_validated() {
 #[tokio::test]
 async fn neither_tokens_nor_secrets_are_logged() {
     let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // The subscriber is global, because `tracing` can miss events of one that belongs to a thread.
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).init();
     tracing::info!("logging is enabled");
     let echo = json!({"active": 1, "token": TOKEN, "secret": CLIENT_SECRET}).to_string();
     for (status, body) in [(200, r#"{"active": true}"#), (200, &echo), (401, &echo), (500, &echo)] {

@@ -27,14 +27,14 @@ enum Affected {
     /// The type is not in the list of PropelAuth's event types.
     Unknown,
     /// The body has no type.
-    Unreadable,
+    MissingType,
 }
 
 /// Event of a delivery with a valid signature.
 #[derive(Debug)]
 pub(super) struct Event {
-    /// Empty if the body has no type.
-    type_name: String,
+    /// Type of the event. Empty if the body has none.
+    name: String,
     affected: Affected,
     /// All users that the event names.
     users: Vec<String>,
@@ -42,7 +42,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// Parses a body. An unreadable body is an event that affects all access.
+    /// Parses a body. A body without a type, such as one that is not JSON, affects all access.
     pub(super) fn parse(body: &[u8]) -> Self {
         let fields: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
         let string = |name: &str| {
@@ -50,14 +50,14 @@ impl Event {
             (!value.is_empty() && value.len() <= MAX_ID_BYTES).then(|| value.to_owned())
         };
         let event_type = string("event_type");
-        let affected = event_type.as_deref().map_or(Affected::Unreadable, Affected::by);
+        let affected = event_type.as_deref().map_or(Affected::MissingType, Affected::of_event_type);
         let mut users: Vec<_> = ["user_id", "removed_user_id"].into_iter().filter_map(string).collect();
         users.dedup();
-        Self { type_name: event_type.unwrap_or_default(), affected, users, org: string("org_id") }
+        Self { name: event_type.unwrap_or_default(), affected, users, org: string("org_id") }
     }
 
     pub(super) fn event_type(&self) -> &str {
-        &self.type_name
+        &self.name
     }
 
     pub(super) fn is_unknown(&self) -> bool {
@@ -72,7 +72,7 @@ impl Event {
             Affected::Member => has_user && has_org,
             Affected::Organization => has_org,
             Affected::Nothing | Affected::Unknown => true,
-            Affected::Unreadable => false,
+            Affected::MissingType => false,
         }
     }
 
@@ -92,14 +92,14 @@ impl Event {
             (Affected::User, _, true)
             | (Affected::Member, None, true)
             | (Affected::Organization, None, _)
-            | (Affected::Unreadable, _, _) => vec![Revocation::All],
+            | (Affected::MissingType, _, _) => vec![Revocation::All],
         }
     }
 }
 
 impl Affected {
     /// Returns the access that an event type changes.
-    fn by(event_type: &str) -> Self {
+    fn of_event_type(event_type: &str) -> Self {
         match event_type {
             "user.deleted" | "user.disabled" | "user.locked" | "user.logged_out" => Self::User,
             "user.removed_from_org"

@@ -67,8 +67,8 @@ impl Webhooks {
         {
             tracing::warn!(
                 event = ?event_type,
-                "a webhook has a type that this version does not know; the tokens of its user or organization are \
-                 introspected again"
+                "a webhook has a type that this version does not know; the access of the user or organization that it \
+                 names, if any, is revoked"
             );
         }
         let revocations = event.revocations();

@@ -15,8 +15,8 @@ const SECRET_PREFIX: &str = "whsec_";
 /// Minimum length of a key, in bytes (Standard Webhooks, "Signature scheme").
 const MIN_KEY_BYTES: usize = 24;
 const MAX_ID_BYTES: usize = 256;
-/// Prefix of a symmetric signature.
-const SIGNATURE_VERSION: &str = "v1";
+/// Prefix of a symmetric signature. Asymmetric ones start with `v1a,`.
+const SYMMETRIC: &str = "v1,";
 
 /// Names of the headers with ID, time and signatures: those of Svix, and those of Standard Webhooks.
 const HEADER_NAMES: [[&str; 3]; 2] =
@@ -120,7 +120,7 @@ impl Keys {
         let signed_with = |key: &Webhook| {
             let Ok(expected) = key.sign(headers.id, headers.time, body) else { return false };
             let signatures = headers.signatures.split(' ');
-            let signatures = signatures.filter(|signature| signature.starts_with(SIGNATURE_VERSION));
+            let signatures = signatures.filter(|signature| signature.starts_with(SYMMETRIC));
             let equal = |signature: &str| bool::from(signature.as_bytes().ct_eq(expected.as_bytes()));
             signatures.fold(false, |any, signature| any | equal(signature))
         };

@@ -1,6 +1,8 @@
 //! Settings of a server: one struct for each area, with the unit, the default and the cost of each field.
 //!
-//! To add a setting, add a field to the struct of its area, its default, and its check in `problems`.
+//! To add a setting, add a field to the struct of its area, its default, and its check in `problems`. Use it in
+//! `server/build.rs`, and document it in `docs/operations.md`. The settings of the token cache are in
+//! `auth/token_cache.rs`.
 
 mod http;
 mod limits;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::tool::{
-    Argument, ParameterSchemas,
+    ParameterSchemas,
     arguments::{ArgumentSchema, compile},
 };
 
@@ -20,12 +20,12 @@ fn with_property(schema: &Value) -> Map<String, Value> {
     object(json!({ "type": "object", "properties": { "a": schema } }))
 }
 
-fn of_parameter<T: Argument>() -> Map<String, Value> {
+fn of_parameter<T: serde::de::DeserializeOwned + JsonSchema>() -> Map<String, Value> {
     object(ParameterSchemas::new(&mut ArgumentSchema::generator()).add::<T>("a", "What it is.").finish().to_value())
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only the schema is used")]
 struct Person {
     /// The name.
     name: String,
@@ -38,7 +38,7 @@ struct Person {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "kind")]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only the schema is used")]
 enum Home {
     /// First variant.
     Flat {
@@ -48,9 +48,9 @@ enum Home {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only the schema is used")]
 enum Choice {
-    /// Doc comment of a field.
+    /// Doc comment of a variant.
     A,
     B(u64, char),
     C {

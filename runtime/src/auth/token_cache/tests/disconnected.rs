@@ -3,8 +3,13 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
+
 use super::*;
-use crate::auth::{Caller, RevocationClock, TokenCache, TokenCacheConfig, Unavailable, ValidationError};
+use crate::auth::{
+    ReplicationError, Unavailable,
+    replicator::{SharedIntrospection, StreamPosition},
+};
 
 /// Replicator that shares nothing. The flag says whether it is connected.
 #[derive(Debug)]
