@@ -45,8 +45,10 @@ fn imports(source: &str) -> Vec<&str> {
     let mut modules = Vec::new();
     let mut in_list = false;
     for line in code {
-        if line.starts_with("use crate::{") || line.starts_with("pub use crate::{") {
-            in_list = true;
+        if let Some((_, list)) = line.split_once("use crate::{") {
+            // Names inside of an entry are no modules, so they do not matter.
+            modules.extend(list.split([',', '{', '}']).filter_map(|entry| entry.trim().split("::").next()));
+            in_list = !line.ends_with("};");
             continue;
         }
         if in_list {
