@@ -60,7 +60,7 @@ async fn expense_history() -> &'static str {
     "exp_0006: approved"
 }
 
-/// Returns the amount of an expense in euros. It stands for a query of the database.
+/// Returns the amount of an expense in euros. A real server reads it from a database.
 fn amount(expense_id: &str) -> Option<u32> {
     [("exp_0007", 120), ("exp_0008", 900)].into_iter().find(|(id, _)| *id == expense_id).map(|(_, euros)| euros)
 }

@@ -120,7 +120,7 @@ impl Probe {
                     delays = new_delays();
                 }
                 // The delay also follows a success, because tokens may still fail, and requests test the authorization
-                // server meanwhile.
+                // server in this time.
                 tokio::time::sleep(delays.next().unwrap_or(MAX_RETRY_DELAY)).await;
             }
         };

@@ -1,7 +1,7 @@
 //! Running a server: build problems, preflight and readiness, limits, shutdown, and the audit log.
 //!
 //! A test goes here if it is about the server as a process and not about one kind of request. `logs.rs`, `metrics.rs`,
-//! `memory.rs` and `soak.rs` beside this folder have a process of their own and say why.
+//! `memory.rs` and `soak.rs` beside this folder have a process of their own; their headers explain why.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
