@@ -9,6 +9,7 @@ use std::{
 };
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{discovery::Discovery, scope_drift};
@@ -112,7 +113,11 @@ impl Probe {
         let watch = async {
             let mut delays = new_delays();
             loop {
+                let waiting_since = Instant::now();
                 self.config.readiness.until_unhealthy().await;
+                if waiting_since.elapsed() >= MAX_RETRY_DELAY {
+                    delays = new_delays();
+                }
                 // Without a check of the validator, the delay grows: only requests show that an outage is over.
                 if let (preflight, true) = self.check().await
                     && preflight.passed()

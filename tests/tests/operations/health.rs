@@ -4,7 +4,7 @@ use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 use toolgate::{
     BuiltServer, Error, PropelAuth, Server,
-    auth::{Severity, StaticTokens},
+    auth::{BearerToken, Claims, Severity, StaticTokens, TokenValidator, Unavailable, ValidationError, async_trait},
 };
 use toolgate_dev_tenant::{DevTenant, Fault, IssuerVariant};
 use toolgate_tests::{
@@ -216,4 +216,26 @@ async fn a_validator_without_a_preflight_is_ready() {
     let server = |url| Server::new("toolgate-tests", &SCOPES).server_url(url).auth(StaticTokens::new());
     let server = TestServer::serve(server).await;
     wait_until_ready(&server).await;
+}
+
+/// Validator without a preflight check whose authorization server never responds.
+struct AlwaysUnavailable;
+
+#[async_trait]
+impl TokenValidator for AlwaysUnavailable {
+    async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+        Err(Unavailable::new("the directory does not respond").into())
+    }
+}
+
+#[tokio::test]
+async fn a_validator_without_a_preflight_becomes_ready_again_without_the_end_of_the_outage_being_logged() {
+    let log = CapturedLog::start();
+    let server = |url| Server::new("toolgate-tests", &SCOPES).server_url(url).auth(AlwaysUnavailable);
+    let server = TestServer::serve(server).await;
+    wait_until_ready(&server).await;
+    assert_eq!(server.client_with("any", Revision::Modern).list().await.status, 503);
+    wait_until_ready(&server).await;
+    let log = log.of_this_thread();
+    assert!(log.contains("tokens cannot be validated") && !log.contains("tokens can be validated again"), "{log}");
 }
