@@ -1,7 +1,8 @@
 //! An authorization gate for internal MCP servers.
 //!
-//! MCP authorizes access to a server, not to its tools: a client that can connect can call every tool. With toolgate, every tool declares the scopes that it requires, a misspelt scope does not compile, and a caller sees and
-//! calls only the tools that their token allows. [PropelAuth](https://www.propelauth.com) is the authorization server.
+//! MCP authorizes access to a server, not to its tools: a client that can connect can call every tool. With toolgate,
+//! every tool declares the scopes that it requires, a misspelled scope does not compile, and a caller sees and calls
+//! only the tools that their token allows. [PropelAuth](https://www.propelauth.com) is the authorization server.
 //!
 //! ```no_run
 //! use toolgate::prelude::*;
@@ -59,9 +60,9 @@
 //!
 //! # The prelude
 //!
-//! `use toolgate::prelude::*` imports the common items, including the derives of serde and schemars. Two of
-//! its names exist in other crates that servers use: `Json` in axum and `Context` in anyhow. An explicit import takes
-//! precedence over a glob, so `use axum::Json;` next to the prelude selects axum's type.
+//! `use toolgate::prelude::*` imports the common items, including the derives of serde and schemars. Two of its names
+//! exist in other crates that servers use: `Json` in axum and `Context` in anyhow. An explicit import takes precedence
+//! over a glob, so `use axum::Json;` next to the prelude selects axum's type.
 
 // Generated code refers to `::toolgate`, in this crate too.
 #[allow(unused_extern_crates, reason = "only generated code uses the name")]

@@ -359,7 +359,8 @@ impl TokenCache {
         self.active.remove_if(digest, condition);
     }
 
-    /// Evicts all entries that can no longer be used, at most once per TTL and once per [`EVICTION_INTERVAL`], so that claims do not stay in memory.
+    /// Evicts all entries that can no longer be used, at most once per TTL and once per [`EVICTION_INTERVAL`], so that
+    /// claims do not stay in memory.
     fn evict_unusable(&self) {
         let Ok(mut last_eviction) = self.last_eviction.try_lock() else { return };
         let (ttl, inactive_ttl) = (self.ttl, self.config.inactive_ttl);

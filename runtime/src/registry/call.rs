@@ -85,7 +85,11 @@ impl ToolRegistry {
                 Err(_) => panicked(name),
             },
             () = timed_out => {
-                tracing::warn!(tool = name, limit = ?time_limit, "tool exceeded its time limit (`tools.timeout`, or `timeout` of `#[tool]`)");
+                tracing::warn!(
+                    tool = name,
+                    limit = ?time_limit,
+                    "tool exceeded its time limit (`tools.timeout`, or `timeout` of `#[tool]`)"
+                );
                 FinishedCall::error(CallOutcome::TimedOut, "the tool exceeded its time limit and was stopped")
             }
         };

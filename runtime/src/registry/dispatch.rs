@@ -13,8 +13,8 @@ use crate::{
     tool::Context,
 };
 
-/// Entry point to the registered tools: creates lists, and decides, runs and records calls. The caller of [`list`](Self::list)
-/// records the list.
+/// Entry point to the registered tools: creates lists, and decides, runs and records calls. The caller of
+/// [`list`](Self::list) records the list.
 pub(crate) struct Dispatcher {
     registry: Arc<ToolRegistry>,
     audit: AuditLog,

@@ -128,7 +128,8 @@ impl Context {
         self.request.meta()
     }
 
-    /// Returns the HTTP headers of the request, without credentials: `Authorization`, `Proxy-Authorization` and `Cookie` are removed.
+    /// Returns the HTTP headers of the request, without credentials: `Authorization`, `Proxy-Authorization` and
+    /// `Cookie` are removed.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }

@@ -7,9 +7,10 @@ use crate::{auth::InsufficientScope, scope::MissingScopes};
 
 /// Error of a tool.
 ///
-/// [`ToolError::new`] creates a message for the model, which is shown unchanged. Other errors convert with `?`. All except
-/// [`InsufficientScope`], [`Denied`] and [`InputRequired`] are masked: the caller sees "internal error" and a reference, and the log has the reference and the cause. So a database
-/// error does not reveal the database to a caller.
+/// [`ToolError::new`] creates a message for the model, which is shown unchanged. Other errors convert with `?`. All
+/// except [`InsufficientScope`], [`Denied`] and [`InputRequired`] are masked: the caller sees "internal error" and a
+/// reference, and the log has the reference and the cause. So a database error does not reveal the database to a
+/// caller.
 ///
 /// ```
 /// # use toolgate::prelude::*;

@@ -59,7 +59,10 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
         let revocations = receiver.webhooks.revocations(&delivery);
         tracing::info!(event = ?delivery.event_type(), ?revocations, "received a webhook from PropelAuth");
         if let Err(reason) = receiver.revocations.revoke_since(&revocations, delivery.sent_at()).await {
-            tracing::error!(%reason, "the revocations could not be replicated: the webhook is not acknowledged, and PropelAuth will retry it");
+            tracing::error!(
+                %reason,
+                "the revocations could not be replicated: the webhook is not acknowledged, and PropelAuth will retry it"
+            );
             return error(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
         }
         // Only after access has ended: a delivery that is marked as applied is acknowledged without effect.
