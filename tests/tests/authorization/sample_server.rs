@@ -9,7 +9,7 @@ use toolgate_tests::{Revision, TestServer, connect_rmcp, propel_auth, token_for}
 
 /// Every tool with valid arguments.
 const CALLS: [(&str, &str); 13] = [
-    ("analytics_query", r#"{"metric":"active_users","from":"2026-01-01","to":"2026-01-31"}"#),
+    ("analytics_query", r#"{"metric":"daily_active_users","from":"2026-07-01","to":"2026-07-07"}"#),
     ("customer_contact", r#"{"customer_id":"cus_0001"}"#),
     ("customer_summary", r#"{"customer_id":"cus_0001"}"#),
     ("employee_information_private", r#"{"employee_id":"emp_0042"}"#),
