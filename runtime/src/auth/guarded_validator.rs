@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::{
     BearerToken, Claims, Readiness, TokenValidator, Unavailable, ValidationError, circuit_breaker::CircuitBreaker,
 };
-use crate::metrics;
+use crate::metrics::{self, IntrospectionOutcome};
 
 /// Maximum number of concurrent introspection requests.
 const MAX_CONCURRENT_REQUESTS: usize = 64;
@@ -76,9 +76,9 @@ impl GuardedValidator {
         let started_at = Instant::now();
         let result = self.validator.validate(token).await;
         let outcome = match &result {
-            Ok(_) => "active",
-            Err(ValidationError::Inactive) => "inactive",
-            Err(ValidationError::Unavailable(_)) => "unavailable",
+            Ok(_) => IntrospectionOutcome::Active,
+            Err(ValidationError::Inactive) => IntrospectionOutcome::Inactive,
+            Err(ValidationError::Unavailable(_)) => IntrospectionOutcome::Unavailable,
         };
         metrics::introspected(outcome, started_at.elapsed());
         result

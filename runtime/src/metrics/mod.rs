@@ -108,8 +108,21 @@ pub(crate) enum CircuitBreakerState {
     Open,
 }
 
-/// Records an introspection request; `outcome` is `active`, `inactive` or `unavailable`.
-pub(crate) fn introspected(outcome: &'static str, duration: Duration) {
+/// Outcome of an introspection request; the label `outcome` of `toolgate_introspection_duration_seconds`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum IntrospectionOutcome {
+    Active,
+    Inactive,
+    Unavailable,
+}
+
+/// Records an introspection request.
+pub(crate) fn introspected(outcome: IntrospectionOutcome, duration: Duration) {
+    let outcome = match outcome {
+        IntrospectionOutcome::Active => "active",
+        IntrospectionOutcome::Inactive => "inactive",
+        IntrospectionOutcome::Unavailable => "unavailable",
+    };
     histogram!(INTROSPECTION_DURATION, "outcome" => outcome).record(duration);
 }
 

@@ -1,4 +1,4 @@
-//! Tools: descriptors, arguments, results, errors, guards, and the context of a call.
+//! Tools: descriptors, arguments, results, errors, guards, visibility rules, and the context of a call.
 
 mod arguments;
 mod context;
@@ -12,6 +12,7 @@ mod request_state;
 pub(crate) mod result_size;
 mod simple_schema;
 mod states;
+mod visibility;
 
 pub use arguments::Arguments;
 pub(crate) use arguments::{ArgumentSchema, Violation};
@@ -20,7 +21,7 @@ pub use context::{Context, LogLevel};
 pub use descriptor::{Annotations, BodyFuture, Invocation, ToolDescriptor};
 pub(crate) use error::Failure;
 pub use error::ToolError;
-pub use guard::{Denied, Guard, GuardFuture, Org, OrgRole, Visibility, require_org, require_org_role};
+pub use guard::{Denied, Guard, GuardFuture};
 pub use input_required::InputRequired;
 pub(crate) use input_required::undeclared_capabilities;
 pub use output::{Json, ToolContent, ToolOutput, audio, image};
@@ -28,3 +29,4 @@ pub use parameters::ParameterSchemas;
 pub(crate) use request_state::{CallBinding, RequestStateSigner};
 pub use states::StateType;
 pub(crate) use states::States;
+pub use visibility::{Org, OrgRole, Visibility, require_org, require_org_role};
