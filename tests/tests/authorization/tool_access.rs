@@ -170,6 +170,19 @@ async fn a11_a_tool_cannot_read_the_token() {
 }
 
 #[tokio::test]
+async fn a_tool_cannot_read_cookies_or_proxy_credentials() {
+    let server = TestServer::start().await;
+    for revision in Revision::BOTH {
+        let message = revision.call_message("request_info", &json!({}));
+        let request = server.client_with("everything", revision).request(&message).header("X-Other", "visible");
+        let request = request.header("Cookie", "session=hunter2").header("Cookie", "other=hunter2");
+        let response = send(request.header("Proxy-Authorization", "Basic hunter2")).await;
+        assert!(response.is_success() && response.text.contains("visible"), "{response:?}");
+        assert!(!response.text.contains("hunter2"), "{response:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_authenticated_tool_accepts_every_valid_token_and_nothing_else() {
     let server = TestServer::start().await;
     for revision in Revision::BOTH {

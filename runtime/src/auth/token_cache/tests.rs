@@ -119,6 +119,16 @@ async fn with_a_ttl_of_zero_every_request_loads_the_token() {
     assert_eq!(cache.loads(), 3);
 }
 
+#[tokio::test]
+async fn with_a_ttl_of_zero_a_response_of_another_replica_from_before_a_revocation_is_not_accepted() {
+    let cache = CountingCache::new(TokenCacheConfig { ttl: Some(Duration::ZERO), ..config() });
+    let token = BearerToken::parse("a").unwrap();
+    let requested = Some((cache.revocation_clock.epoch(), Instant::now()));
+    cache.revocation_clock.revoke(&Revocation::User("u".to_owned()));
+    let load = || async { Ok(LoadedCaller { caller: caller(&user("u")), requested }) };
+    assert!(matches!(cache.cache.get(&token, load).await, Err(ValidationError::Unavailable(_))));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_response_is_used_until_its_ttl_and_no_longer() {
     let cache = CountingCache::new(config());
