@@ -7,8 +7,8 @@ use http::{HeaderMap, Response};
 
 use crate::{
     auth::{
-        AudiencePolicy, Authenticator, BearerToken, Caller, Claims, GuardedValidator, RevocationClock, TokenCache,
-        TokenCacheConfig, TokenValidator,
+        AudiencePolicy, Authenticator, BearerToken, CachedToken, Caller, Claims, GuardedValidator, RevocationClock,
+        TokenCache, TokenCacheConfig, TokenClass, TokenValidator,
     },
     error::BuildProblem,
     gate::RejectionResponder,
@@ -99,6 +99,12 @@ impl Tokens {
 
     /// Returns whether the token is valid. Uses the cached response if there is one.
     pub async fn authenticate(&self, token: &BearerToken) -> bool {
-        self.0.authenticate(token).await.is_ok()
+        match self.0.lookup(token) {
+            Ok(CachedToken::Current(_)) => true,
+            Ok(CachedToken::Outdated(_) | CachedToken::Unknown) => {
+                self.0.authenticate(token, TokenClass::Known).await.is_ok()
+            }
+            Err(_) => false,
+        }
     }
 }

@@ -15,6 +15,10 @@ pub(crate) enum Reason {
     TooManyRequests,
     /// The caller's in-flight limit is reached.
     TooManyRequestsFromCaller,
+    /// Too many tokens that were not valid before are being validated.
+    TooManyUnknownTokens,
+    /// The bodies of requests in flight take as much memory as they may.
+    TooMuchBodyMemory,
     /// The request has no bearer token.
     MissingToken,
     /// The `Authorization` header is malformed.
@@ -43,7 +47,7 @@ impl Reason {
     /// Whether the decision is written to the audit log. A client without a token can cause any number of 429 responses,
     /// so those are counted only.
     pub(crate) fn is_logged(self) -> bool {
-        self != Self::TooManyRequests
+        !matches!(self, Self::TooManyRequests | Self::TooManyUnknownTokens)
     }
 }
 
@@ -61,6 +65,8 @@ impl Label for Reason {
             Self::ForeignOrigin => "foreign_origin",
             Self::TooManyRequests => "too_many_requests",
             Self::TooManyRequestsFromCaller => "too_many_requests_from_caller",
+            Self::TooManyUnknownTokens => "too_many_unknown_tokens",
+            Self::TooMuchBodyMemory => "too_much_body_memory",
             Self::MissingToken => "missing_token",
             Self::MalformedToken => "malformed_token",
             Self::InvalidToken => "invalid_token",

@@ -6,13 +6,13 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 /// Maximum length of a sanitized text, in bytes.
-const MAX_TEXT: usize = 256;
+pub(crate) const MAX_TEXT: usize = 256;
 /// Mark at the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
 /// Cuts a text to 256 bytes, and replaces control characters and invisible ones.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_TEXT && text.chars().all(is_plain) {
+    if is_loggable(text) {
         return Cow::Borrowed(text);
     }
     let mut shortened = String::with_capacity(MAX_TEXT);
@@ -25,6 +25,11 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
         shortened.push(c);
     }
     Cow::Owned(shortened)
+}
+
+/// Returns whether [`text`] would not change a text: it has at most 256 bytes, and no control or invisible character.
+pub(crate) fn is_loggable(text: &str) -> bool {
+    text.len() <= MAX_TEXT && (text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || text.chars().all(is_plain))
 }
 
 /// Returns whether a character is neither a control character nor an invisible one, such as those that change the

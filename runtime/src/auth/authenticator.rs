@@ -5,8 +5,8 @@ use std::{sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 use super::{
-    Audience, BearerToken, Caller, Claims, GuardedValidator, Replicator, TokenCache, ValidationError,
-    token_cache::LoadedCaller,
+    Audience, BearerToken, CachedToken, Caller, Claims, GuardedValidator, Replicator, TokenCache, TokenClass,
+    ValidationError, token_cache::LoadedCaller,
 };
 use crate::scope::ScopeIndex;
 
@@ -50,14 +50,27 @@ impl Authenticator {
         self
     }
 
+    /// Looks a token up in the cache, without validating it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ValidationError::Inactive`] if the token is cached as inactive.
+    pub(crate) fn lookup(&self, token: &BearerToken) -> Result<CachedToken, ValidationError> {
+        self.cache.lookup(token)
+    }
+
     /// Returns the caller of a token.
     ///
     /// # Errors
     ///
     /// Returns [`ValidationError::Inactive`] if the token is not valid for this server, and
     /// [`ValidationError::Unavailable`] if this could not be determined.
-    pub(crate) async fn authenticate(&self, token: &BearerToken) -> Result<Arc<Caller>, ValidationError> {
-        self.cache.get(token, || self.load(token)).await
+    pub(crate) async fn authenticate(
+        &self,
+        token: &BearerToken,
+        class: TokenClass,
+    ) -> Result<Arc<Caller>, ValidationError> {
+        self.cache.get(token, || self.load(token, class)).await
     }
 
     /// Closes the circuit breaker. Call this if the authorization server responds again.
@@ -65,14 +78,14 @@ impl Authenticator {
         self.validator.close_circuit();
     }
 
-    async fn load(&self, token: &BearerToken) -> Result<LoadedCaller, ValidationError> {
+    async fn load(&self, token: &BearerToken, class: TokenClass) -> Result<LoadedCaller, ValidationError> {
         if let Some(loaded) = self.load_from_replicas(token).await {
             return Ok(loaded);
         }
         // Read before the introspection request is sent: the response does not reflect later revocations.
         let position = self.replicator.as_ref().and_then(|replicator| replicator.position());
         let requested_at = Instant::now();
-        let claims = self.validator.validate(token).await?;
+        let claims = self.validator.validate(token, class).await?;
         self.check_claims(&claims)?;
         if let (Some(replicator), Some(position)) = (&self.replicator, position) {
             replicator.share(token, &position, requested_at, &claims);
@@ -152,7 +165,7 @@ mod tests {
             }
         }
         authenticator(FixedClaims(claims), "https://mcp.example.com/mcp", policy)
-            .authenticate(&BearerToken::parse("token").unwrap())
+            .authenticate(&BearerToken::parse("token").unwrap(), TokenClass::Unknown)
             .await
     }
 
@@ -195,9 +208,10 @@ mod tests {
     async fn static_tokens_without_an_audience_are_accepted() {
         let tokens = StaticTokens::new().token("known", Claims::new().subject("harriet"));
         let authenticator = authenticator(tokens, "", AudiencePolicy::ThisServer);
-        let caller = authenticator.authenticate(&BearerToken::parse("known").unwrap()).await.unwrap();
+        let caller =
+            authenticator.authenticate(&BearerToken::parse("known").unwrap(), TokenClass::Unknown).await.unwrap();
         assert_eq!(caller.user_id(), Some("harriet"));
-        let unknown = authenticator.authenticate(&BearerToken::parse("unknown").unwrap()).await;
+        let unknown = authenticator.authenticate(&BearerToken::parse("unknown").unwrap(), TokenClass::Unknown).await;
         assert!(matches!(unknown, Err(ValidationError::Inactive)));
     }
 }

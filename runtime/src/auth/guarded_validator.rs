@@ -12,7 +12,7 @@ use super::{
 };
 use crate::metrics::{self, IntrospectionOutcome};
 
-/// Maximum number of concurrent introspection requests.
+/// Maximum number of concurrent introspection requests for the tokens of each class.
 const MAX_CONCURRENT_REQUESTS: usize = 64;
 /// Maximum time that a request waits for one of the [`MAX_CONCURRENT_REQUESTS`] slots.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,11 +20,21 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 /// together do not retry together.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// Class of a token, each with its own limit on concurrent requests to the validator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenClass {
+    /// The token was valid before.
+    Known,
+    /// Any client may have invented the token.
+    Unknown,
+}
+
 /// Token validator behind a circuit breaker. It reports the results to the readiness.
 pub(crate) struct GuardedValidator {
     validator: Arc<dyn TokenValidator>,
     circuit_breaker: CircuitBreaker,
-    concurrency: Semaphore,
+    known_tokens: Semaphore,
+    unknown_tokens: Semaphore,
     readiness: Arc<Readiness>,
 }
 
@@ -33,19 +43,24 @@ impl GuardedValidator {
         Self {
             validator,
             circuit_breaker: CircuitBreaker::default(),
-            concurrency: Semaphore::new(MAX_CONCURRENT_REQUESTS),
+            known_tokens: Semaphore::new(MAX_CONCURRENT_REQUESTS),
+            unknown_tokens: Semaphore::new(MAX_CONCURRENT_REQUESTS),
             readiness,
         }
     }
 
-    pub(crate) async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    pub(crate) async fn validate(&self, token: &BearerToken, class: TokenClass) -> Result<Claims, ValidationError> {
         let permit = self.circuit_breaker.permit().map_err(|remaining| {
             Unavailable::new(
                 "the circuit breaker is open: several requests to the authorization server in a row have failed",
             )
             .retry_after(remaining)
         })?;
-        let slot = tokio::time::timeout(QUEUE_TIMEOUT, self.concurrency.acquire()).await;
+        let slots = match class {
+            TokenClass::Known => &self.known_tokens,
+            TokenClass::Unknown => &self.unknown_tokens,
+        };
+        let slot = tokio::time::timeout(QUEUE_TIMEOUT, slots.acquire()).await;
         let Ok(Ok(_slot)) = slot else {
             return Err(Unavailable::new("too many concurrent introspection requests").into());
         };

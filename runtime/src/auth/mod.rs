@@ -25,7 +25,7 @@ pub use caller::{Caller, InsufficientScope};
 pub use claims::{Audience, Claims};
 pub(crate) use diagnostic::code;
 pub use diagnostic::{Diagnostic, Preflight, Severity};
-pub(crate) use guarded_validator::GuardedValidator;
+pub(crate) use guarded_validator::{GuardedValidator, TokenClass};
 pub(crate) use readiness::Readiness;
 pub use replicator::ReplicationError;
 pub(crate) use replicator::Replicator;
@@ -34,8 +34,8 @@ pub(crate) use replicator::{SharedIntrospection, StreamPosition};
 pub(crate) use revocation_clock::{Epoch, RevocationClock};
 pub use revocations::{Revocation, Revocations};
 pub use static_tokens::StaticTokens;
-pub(crate) use token_cache::TokenCache;
 pub use token_cache::TokenCacheConfig;
+pub(crate) use token_cache::{CachedToken, TokenCache};
 pub use validator::{
     AuthorizationServer, Route, SetupError, TokenValidator, Unavailable, ValidationError, ValidatorTexts,
 };

@@ -125,6 +125,17 @@ struct StaleResponse {
     recheck_after: Duration,
 }
 
+/// What the cache knows about a token.
+#[derive(Debug)]
+pub(crate) enum CachedToken {
+    /// The token is valid.
+    Current(Arc<Caller>),
+    /// The token was valid and has to be validated again.
+    Outdated(Arc<Caller>),
+    /// The token is not in the cache.
+    Unknown,
+}
+
 /// Result of a load. The cache contains an error only until the requests that wait for the same load have received
 /// it.
 type LoadResult = Result<CacheEntry, Arc<ValidationError>>;
@@ -207,6 +218,40 @@ impl TokenCache {
     pub(crate) fn with_replicator(mut self, replicator: Option<Arc<dyn Replicator>>) -> Self {
         self.replicator = replicator;
         self
+    }
+
+    /// Returns what the cache knows about a token, without loading it.
+    ///
+    /// # Errors
+    ///
+    /// The token is cached as inactive.
+    pub(crate) fn lookup(&self, token: &BearerToken) -> Result<CachedToken, ValidationError> {
+        let digest = TokenDigest::of(token);
+        if self.is_inactive(&digest) {
+            self.lookups.increment(Lookup::Inactive);
+            return Err(ValidationError::Inactive);
+        }
+        let Some(entry) = self.active.get(&digest).and_then(Result::ok) else { return Ok(CachedToken::Unknown) };
+        if !self.ttl.is_zero()
+            && !entry.caller.is_expired(SystemTime::now())
+            && entry.is_fresh(self.ttl)
+            && self.is_current(&entry)
+        {
+            self.lookups.increment(Lookup::Hit);
+            return Ok(CachedToken::Current(entry.caller));
+        }
+        Ok(CachedToken::Outdated(entry.caller))
+    }
+
+    fn is_inactive(&self, digest: &TokenDigest) -> bool {
+        !self.ttl.is_zero()
+            && self.inactive.get(digest).is_some_and(|reported_at| reported_at.elapsed() <= self.config.inactive_ttl)
+    }
+
+    /// Returns whether no revocation has ended the access of an entry, as far as this replica can know. Replication is
+    /// checked first, so that revocations received before that check are seen by the second one.
+    fn is_current(&self, entry: &CacheEntry) -> bool {
+        self.replication_permits(entry) && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch)
     }
 
     /// Returns the caller of a token from the cache, or loads it. Concurrent calls with one token share one load and

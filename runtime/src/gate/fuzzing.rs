@@ -78,7 +78,7 @@ pub fn jsonrpc(input: &[u8]) {
         }
     };
     let tool = message.called_tool();
-    let is_invalid_call = message.check_call_params().is_err();
+    let is_invalid_call = message.check_params().is_err();
     let id = message.request_id();
     assert!(serde_json::from_str::<IgnoredAny>(id).is_ok(), "the id is not JSON");
     // The reference parser rejects deep nesting and large numbers that this one skips.

@@ -9,10 +9,10 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 use thiserror::Error;
 
-use crate::audit::TraceId;
+use crate::audit::{MAX_TEXT, TraceId, is_loggable};
 
 pub(crate) const PARSE_ERROR: i32 = -32700;
 pub(crate) const INVALID_REQUEST: i32 = -32600;
@@ -37,6 +37,10 @@ pub(crate) struct Params<'a> {
     pub(super) name: Option<&'a RawValue>,
     pub(super) arguments: Option<&'a RawValue>,
     pub(super) meta: Option<&'a RawValue>,
+    /// Input that a tool asked for. It is one of the other members, too.
+    input_responses: Option<&'a RawValue>,
+    /// A member that must not reach a log.
+    unloggable: Option<&'static str>,
     /// Whether `params` has other members.
     pub(super) has_other_members: bool,
 }
@@ -47,7 +51,7 @@ pub(crate) enum ParamsKind {
     #[default]
     Absent,
     Object,
-    /// A type that MCP does not use. `check_call_params` rejects it for `tools/call`; rmcp for other methods.
+    /// A type that MCP does not use. `check_params` rejects it for `tools/call`; rmcp for other methods.
     Other,
 }
 
@@ -59,22 +63,45 @@ pub(crate) struct MalformedMessage {
     pub(crate) message: Cow<'static, str>,
 }
 
-/// A violation of the shape of `tools/call` parameters.
+/// Parameters that rmcp must not receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum InvalidCallParams {
+pub(crate) enum InvalidParams {
     #[error("`params` of tools/call must be an object with the name of a tool")]
     NotAnObject,
     #[error("`params.name` of tools/call must be a string")]
     Name,
     #[error("`params.arguments` of tools/call must be an object")]
     Arguments,
+    #[error(
+        "`params.arguments` of tools/call cannot be read: numbers must fit 64-bit floats, escapes must be characters, and \
+         nesting must not exceed 127 levels"
+    )]
+    UnreadableArguments,
+    #[error("`params.{0}` {UNLOGGABLE}")]
+    Unloggable(&'static str),
 }
 
+/// What is wrong with a text that must not reach a log.
+const UNLOGGABLE: &str = "is longer than 256 bytes, or has control or invisible characters";
+
+/// Members of `params` that rmcp logs as they are.
+const LOGGED_MEMBERS: [&str; 5] = ["cursor", "level", "protocolVersion", "requestId", "taskId"];
+
 impl<'a> Message<'a> {
-    /// Parses a body.
+    /// Parses a body. Its id and method can be logged.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, MalformedMessage> {
         match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{') => serde_json::from_slice(body).map_err(|error| MalformedMessage::from_parser(&error)),
+            Some(b'{') => {
+                let message: Self =
+                    serde_json::from_slice(body).map_err(|error| MalformedMessage::from_parser(&error))?;
+                if message.id.is_some_and(|id| !is_loggable_json(id)) {
+                    return Err(MalformedMessage::unloggable("id"));
+                }
+                if message.method.as_deref().is_some_and(|method| !is_loggable(method)) {
+                    return Err(MalformedMessage::unloggable("method"));
+                }
+                Ok(message)
+            }
             Some(b'[') => {
                 Err(MalformedMessage::invalid("JSON-RPC batches are not supported: send one message in each request"))
             }
@@ -98,22 +125,48 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Checks the shape of the parameters of a `tools/call` request. Without this check, rmcp would take an invalid call
-    /// for a request with an unknown method.
-    pub(crate) fn check_call_params(&self) -> Result<(), InvalidCallParams> {
+    /// Returns the parts of a `tools/call` whose size is the caller's choice: its arguments and its input.
+    pub(super) fn call_content(&self) -> [&'a str; 2] {
+        let params = &self.params;
+        let is_call = self.method.as_deref() == Some("tools/call");
+        [params.arguments, params.input_responses].map(|part| part.filter(|_| is_call).map_or("", RawValue::get))
+    }
+
+    /// Parses the arguments of a `tools/call`. `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// They are not an object, or they have a number or a text that cannot be represented.
+    pub(super) fn parse_arguments(&self) -> Result<Option<Map<String, Value>>, InvalidParams> {
+        let [arguments, _] = self.call_content();
+        if arguments.is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_str(arguments).map_err(|_| InvalidParams::UnreadableArguments)
+    }
+
+    /// Checks that parameters which rmcp logs can be logged, and the shape of the parameters of a `tools/call` request.
+    /// Without the second check, rmcp would take an invalid call for a request with an unknown method.
+    pub(crate) fn check_params(&self) -> Result<(), InvalidParams> {
+        if let Some(member) = self.params.unloggable {
+            return Err(InvalidParams::Unloggable(member));
+        }
+        if self.params.name.is_some_and(|name| !is_loggable_json(name)) {
+            return Err(InvalidParams::Unloggable("name"));
+        }
         if self.method.as_deref() != Some("tools/call") || self.id.is_none() {
             return Ok(());
         }
         let params = &self.params;
         if params.kind != ParamsKind::Object {
-            return Err(InvalidCallParams::NotAnObject);
+            return Err(InvalidParams::NotAnObject);
         }
         if !params.name.is_some_and(|name| name.get().starts_with('"')) {
-            return Err(InvalidCallParams::Name);
+            return Err(InvalidParams::Name);
         }
         let arguments = params.arguments.map(RawValue::get);
         if arguments.is_some_and(|arguments| !arguments.starts_with('{') && arguments != "null") {
-            return Err(InvalidCallParams::Arguments);
+            return Err(InvalidParams::Arguments);
         }
         Ok(())
     }
@@ -148,8 +201,25 @@ impl MalformedMessage {
         }
     }
 
+    fn unloggable(member: &'static str) -> Self {
+        Self { code: INVALID_REQUEST, message: format!("`{member}` {UNLOGGABLE}").into() }
+    }
+
     fn invalid(message: &'static str) -> Self {
         Self { code: INVALID_REQUEST, message: message.into() }
+    }
+}
+
+/// Returns whether a string or a number can be logged: at most 256 bytes, without control or invisible characters. Other
+/// values are not logged.
+fn is_loggable_json(value: &RawValue) -> bool {
+    let json = value.get();
+    match json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) {
+        // An escaped character takes at most twelve bytes of JSON for three of text, or six for one.
+        Some(_) if json.len() > 6 * MAX_TEXT + 2 => false,
+        Some(text) if text.contains('\\') => serde_json::from_str(json).is_ok_and(|text: String| is_loggable(&text)),
+        Some(text) => is_loggable(text),
+        None => json.len() <= MAX_TEXT || json.starts_with(['{', '[']),
     }
 }
 
@@ -233,9 +303,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
                         "name" => set_once(&mut params.name, "name", map.next_value()?)?,
                         "arguments" => set_once(&mut params.arguments, "arguments", map.next_value()?)?,
                         "_meta" => set_once(&mut params.meta, "_meta", map.next_value()?)?,
-                        _ => {
+                        key => {
                             params.has_other_members = true;
-                            map.next_value::<IgnoredAny>()?;
+                            if key == "inputResponses" {
+                                params.input_responses = Some(map.next_value()?);
+                            } else if let Some(member) = LOGGED_MEMBERS.iter().find(|&&member| member == key) {
+                                if !is_loggable_json(map.next_value()?) {
+                                    params.unloggable = Some(member);
+                                }
+                            } else {
+                                map.next_value::<IgnoredAny>()?;
+                            }
                         }
                     }
                 }
@@ -272,8 +350,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
             }
         }
 
-        const OTHER: Params<'static> =
-            Params { kind: ParamsKind::Other, name: None, arguments: None, meta: None, has_other_members: false };
+        const OTHER: Params<'static> = Params {
+            kind: ParamsKind::Other,
+            name: None,
+            arguments: None,
+            meta: None,
+            input_responses: None,
+            unloggable: None,
+            has_other_members: false,
+        };
         deserializer.deserialize_any(Fields(PhantomData))
     }
 }
@@ -330,7 +415,7 @@ mod tests {
     fn invalid_call_parameters_are_rejected() {
         let bad = |params: &str| {
             let body = format!(r#"{{"id":1,"method":"tools/call","params":{params}}}"#);
-            Message::parse(body.as_bytes()).unwrap().check_call_params().is_err()
+            Message::parse(body.as_bytes()).unwrap().check_params().is_err()
         };
         for params in [
             "[]",
@@ -348,10 +433,39 @@ mod tests {
             assert!(!bad(params), "{params}");
         }
         assert_eq!(
-            Message::parse(br#"{"method":"tools/call"}"#).unwrap().check_call_params(),
+            Message::parse(br#"{"method":"tools/call"}"#).unwrap().check_params(),
             Ok(()),
             "a notification is left to rmcp"
         );
+    }
+
+    #[test]
+    fn texts_that_rmcp_logs_are_short_and_plain() {
+        let check = |body: &str| match Message::parse(body.as_bytes()) {
+            Ok(message) => message.check_params().map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let long = "x".repeat(257);
+        for text in [&long, r"\u001b[2J", r"\n", "\u{202e}", r"\u202e", r"\ud800"] {
+            for body in [
+                format!(r#"{{"id":"{text}","method":"ping"}}"#),
+                format!(r#"{{"id":1,"method":"{text}"}}"#),
+                format!(r#"{{"id":1,"method":"tools/call","params":{{"name":"{text}"}}}}"#),
+                format!(r#"{{"id":1,"method":"tools/list","params":{{"cursor":"{text}"}}}}"#),
+                format!(r#"{{"method":"notifications/cancelled","params":{{"requestId":"{text}"}}}}"#),
+            ] {
+                assert!(check(&body).is_err(), "{body}");
+            }
+        }
+        assert!(check(&format!(r#"{{"id":{},"method":"ping"}}"#, "1".repeat(257))).is_err());
+        for body in [
+            r#"{"id":"größe","method":"ping"}"#.to_owned(),
+            format!(r#"{{"id":"{}","method":"ping"}}"#, "x".repeat(256)),
+            r#"{"id":1,"method":"tools/list","params":{"cursor":null}}"#.to_owned(),
+            format!(r#"{{"id":1,"method":"tools/call","params":{{"name":"a","requestState":"{long}"}}}}"#),
+        ] {
+            assert_eq!(check(&body), Ok(()), "{body}");
+        }
     }
 
     #[test]

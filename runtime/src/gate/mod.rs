@@ -1,24 +1,31 @@
 //! The gate: authenticates and decides every request to the MCP endpoint before anything behind it sees the request.
 
 mod access;
+mod body;
 mod challenge;
 mod fast_path;
 #[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
 mod in_flight;
+mod json_bounds;
 mod jsonrpc;
 mod origin;
+mod peer;
 mod pipeline;
 mod rejection;
 mod revocable_stream;
+mod unknown_tokens;
 
 use http::{HeaderMap, header};
 
+pub(crate) use body::BodyLimits;
 pub(crate) use fast_path::FastPath;
-pub(crate) use in_flight::InFlightLimit;
+pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
+pub(crate) use peer::TrustedProxies;
 pub(crate) use pipeline::{Gate, GateService};
 pub(crate) use rejection::RejectionResponder;
+pub(crate) use unknown_tokens::UnknownTokenLimit;
 
 /// Returns whether `Content-Type` is this media type, with or without parameters.
 fn has_content_type(headers: &HeaderMap, media_type: &str) -> bool {

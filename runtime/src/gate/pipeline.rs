@@ -3,31 +3,33 @@
 use std::{
     borrow::Cow,
     convert::Infallible,
+    net::IpAddr,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use tower::Service;
 
 use super::{
     access::Access,
+    body::{BodyLimits, without_arguments},
     fast_path::FastPath,
     has_content_type,
     in_flight::{InFlightGuard, InFlightLimit},
     jsonrpc::Message,
     origin::AllowedOrigins,
+    peer::TrustedProxies,
     rejection::{Rejection, RejectionResponder},
     revocable_stream,
+    unknown_tokens::UnknownTokenLimit,
 };
 use crate::{
-    audit::RequestInfo,
-    auth::{Authenticator, BearerToken, Caller, RevocationClock},
+    audit::{MAX_TEXT, RequestInfo},
+    auth::{Authenticator, BearerToken, CachedToken, Caller, RevocationClock, TokenClass},
     mcp::AuthenticatedRequest,
     registry::{Authorized, DecisionError, Dispatcher},
 };
@@ -35,16 +37,21 @@ use crate::{
 /// Authenticates and authorizes the requests to the MCP endpoint of one server.
 pub(crate) struct Gate {
     pub(crate) origins: AllowedOrigins,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) in_flight: Arc<InFlightLimit>,
+    pub(crate) unknown_tokens: Arc<UnknownTokenLimit>,
     pub(crate) authenticator: Authenticator,
     pub(crate) revocation_clock: Arc<RevocationClock>,
-    pub(crate) max_body_bytes: usize,
-    pub(crate) body_timeout: Duration,
+    pub(crate) body_limits: BodyLimits,
     pub(crate) dispatcher: Arc<Dispatcher>,
     /// `None` if every request goes to rmcp.
     pub(crate) fast_path: Option<FastPath>,
     pub(crate) responder: RejectionResponder,
 }
+
+/// Headers that rmcp repeats in log messages and errors.
+const LOGGED_HEADERS: [&str; 5] =
+    ["last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"];
 
 /// Fields of the audit record that are known so far.
 struct Progress<'a> {
@@ -68,6 +75,11 @@ impl Gate {
         }
     }
 
+    /// Number of requests that have not been answered.
+    pub(crate) fn requests_in_flight(&self) -> usize {
+        self.in_flight.in_flight() + self.unknown_tokens.len()
+    }
+
     /// Runs the steps in order. `buffer` receives the body, so that `progress` can borrow from it.
     async fn process<'a, S>(
         &self,
@@ -80,39 +92,49 @@ impl Gate {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         self.origins.check(request.uri(), request.headers())?;
-        // Acquired before the token is validated, so that an overloaded server rejects immediately.
-        let mut in_flight = self.in_flight.acquire()?;
         let token = BearerToken::from_headers(request.headers())?;
-        let mut access = self.authenticate(&token, progress).await?;
-        in_flight.assign(&access.caller, &token)?;
-        let body = self.read_body(std::mem::take(request.body_mut())).await?;
+        let (mut in_flight, mut access) = self.admit(&token, self.proxies.peer(request), progress).await?;
+        let body = self.body_limits.read(std::mem::take(request.body_mut()), &mut in_flight).await?;
         // Reading may take long enough for the caller's access to end.
         if !access.is_current() {
-            access = self.authenticate(&token, progress).await?;
+            access = self.authenticate_again(&token, progress).await?;
         }
         drop(token);
         let body = buffer.get_or_init(|| body);
-        let message = parse_message(request, body)?;
-        if let Some(message) = &message {
-            progress.read(message);
-            message.check_call_params()?;
-            let authorized = self.authorize(progress.tool.as_deref(), &access.caller)?;
-            if let Some(fast_path) = &self.fast_path
-                && let Some(candidate) = fast_path.recognize(request.headers(), message, authorized)
-            {
-                let response = fast_path.respond(candidate, &self.dispatcher, &access.caller, progress.info).await;
-                let response = response.unwrap_or_else(|scopes| self.responder.step_up(&scopes, progress.info.id));
-                return Ok(in_flight.hold(response));
-            }
+        let Some(message) = parse_message(request, body)? else {
+            self.body_limits.check_size(body, None, true, &mut in_flight)?;
+            let authenticated =
+                AuthenticatedRequest::new(Arc::clone(&access.caller), progress.info.received_at, None);
+            let response = forward(request, body.clone(), authenticated, inner).await?;
+            return Ok(in_flight.hold(revocable_stream::end_with_access(response, access)));
+        };
+        progress.read(&message);
+        message.check_params()?;
+        let authorized = self.authorize(progress.tool.as_deref(), &access.caller)?;
+        // rmcp compares mirrored arguments with their headers.
+        let rmcp_reads_arguments = authorized.as_ref().is_some_and(|authorized| authorized.tool().mirrors_headers());
+        self.body_limits.check_size(body, Some(&message), rmcp_reads_arguments, &mut in_flight)?;
+        let arguments = message.parse_arguments()?;
+        if let Some(fast_path) = &self.fast_path
+            && let Some(candidate) = fast_path.recognize(request.headers(), &message, authorized)
+        {
+            let arguments = arguments.unwrap_or_default();
+            let response =
+                fast_path.respond(candidate, arguments, &self.dispatcher, &access.caller, progress.info).await;
+            let response = response.unwrap_or_else(|scopes| self.responder.step_up(&scopes, progress.info.id));
+            return Ok(in_flight.hold(response));
         }
-        // The token must not be passed on to anything behind the gate (MCP, Token Handling). Tools have no use for the
-        // other credentials.
-        for credentials in [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE] {
-            request.headers_mut().remove(credentials);
-        }
-        *request.body_mut() = Body::from(body.clone());
-        let request = std::mem::take(request);
-        self.forward(request, access, message.as_ref(), progress.info, in_flight, inner).await
+        let (body, arguments) = if rmcp_reads_arguments {
+            (body.clone(), None)
+        } else {
+            // The tool then receives exactly what was parsed here.
+            (without_arguments(body, &message), arguments)
+        };
+        let authenticated =
+            AuthenticatedRequest::new(Arc::clone(&access.caller), progress.info.received_at, arguments);
+        let response = forward(request, body, authenticated.clone(), inner).await?;
+        let response = self.complete(response, &authenticated, progress.info.id)?;
+        Ok(in_flight.hold(revocable_stream::end_with_access(response, access)))
     }
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
@@ -129,25 +151,52 @@ impl Gate {
         self.responder.respond(rejection, progress.info.id)
     }
 
-    async fn authenticate(&self, token: &BearerToken, progress: &mut Progress<'_>) -> Result<Access, Rejection> {
-        progress.caller = None;
+    /// Authenticates a request and counts it as in flight. A request with an unknown token counts in a pool of its own
+    /// until the token has been validated, so that invented tokens take no place from known ones.
+    async fn admit(
+        &self,
+        token: &BearerToken,
+        peer: Option<IpAddr>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(InFlightGuard, Access), Rejection> {
         // Read before the token is validated: a revocation from here on ends this access.
         let since = self.revocation_clock.epoch();
-        let caller = self.authenticator.authenticate(token).await?;
+        let (caller, in_flight) = match self.authenticator.lookup(token)? {
+            CachedToken::Current(caller) => {
+                progress.caller = Some(Arc::clone(&caller));
+                let in_flight = self.in_flight.acquire(&caller, token)?;
+                (caller, in_flight)
+            }
+            CachedToken::Outdated(previous) => {
+                let in_flight = self.in_flight.acquire(&previous, token)?;
+                (self.authenticator.authenticate(token, TokenClass::Known).await?, in_flight)
+            }
+            CachedToken::Unknown => {
+                self.in_flight.check()?;
+                let place = self.unknown_tokens.acquire(peer)?;
+                let validation = place.validation().await?;
+                let caller = self.authenticator.authenticate(token, TokenClass::Unknown).await?;
+                drop((validation, place));
+                progress.caller = Some(Arc::clone(&caller));
+                let in_flight = self.in_flight.acquire(&caller, token)?;
+                (caller, in_flight)
+            }
+        };
         progress.caller = Some(Arc::clone(&caller));
-        Ok(Access { caller, since, clock: Arc::clone(&self.revocation_clock) })
+        Ok((in_flight, Access { caller, since, clock: Arc::clone(&self.revocation_clock) }))
     }
 
-    async fn read_body(&self, body: Body) -> Result<Bytes, Rejection> {
-        let whole = Limited::new(body, self.max_body_bytes).collect();
-        match tokio::time::timeout(self.body_timeout, whole).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Rejection::BodyTooLarge { limit: self.max_body_bytes })
-            }
-            Ok(Err(_)) => Err(Rejection::IncompleteBody),
-            Err(_) => Err(Rejection::BodyTimeout),
-        }
+    /// Authenticates a request again whose access has ended.
+    async fn authenticate_again(
+        &self,
+        token: &BearerToken,
+        progress: &mut Progress<'_>,
+    ) -> Result<Access, Rejection> {
+        progress.caller = None;
+        let since = self.revocation_clock.epoch();
+        let caller = self.authenticator.authenticate(token, TokenClass::Known).await?;
+        progress.caller = Some(Arc::clone(&caller));
+        Ok(Access { caller, since, clock: Arc::clone(&self.revocation_clock) })
     }
 
     /// Decides a call. An unknown or hidden tool is not rejected here: rmcp's handler responds, so that its checks of
@@ -165,35 +214,24 @@ impl Gate {
         }
     }
 
-    /// Passes the request to rmcp's service, and its response through.
-    async fn forward<S>(
+    /// Replaces responses of rmcp to a JSON-RPC message that the gate states better.
+    fn complete(
         &self,
-        mut request: Request<Body>,
-        access: Access,
-        message: Option<&Message<'_>>,
-        info: RequestInfo<'_>,
-        in_flight: InFlightGuard,
-        mut inner: S,
-    ) -> Result<Response<Body>, Rejection>
-    where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    {
-        let authenticated = AuthenticatedRequest::new(Arc::clone(&access.caller), info.received_at);
-        request.extensions_mut().insert(authenticated.clone());
-        let Ok(mut response) = inner.call(request).await;
-        if message.is_some() {
-            // rmcp responds with 415 to JSON that is not an MCP message.
-            if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-                return Err(Rejection::UnknownMessage);
-            }
-            // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
-            if let Some(scopes) = authenticated.step_up()
-                && has_content_type(response.headers(), "application/json")
-            {
-                response = self.responder.step_up(scopes, info.id);
-            }
+        response: Response<Body>,
+        request: &AuthenticatedRequest,
+        request_id: &str,
+    ) -> Result<Response<Body>, Rejection> {
+        // rmcp responds with 415 to JSON that is not an MCP message.
+        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return Err(Rejection::UnknownMessage);
         }
-        Ok(in_flight.hold(revocable_stream::end_with_access(response, access)))
+        // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
+        match request.step_up() {
+            Some(scopes) if has_content_type(response.headers(), "application/json") => {
+                Ok(self.responder.step_up(scopes, request_id))
+            }
+            _ => Ok(response),
+        }
     }
 }
 
@@ -203,6 +241,33 @@ impl<'a> Progress<'a> {
         self.info.trace_id = message.trace_id().or(self.info.trace_id);
         self.tool = message.called_tool();
     }
+}
+
+/// Passes a request to rmcp's service, without its credentials: the token must not be passed on to anything behind the
+/// gate (MCP, Token Handling), and tools have no use for the others.
+async fn forward<S>(
+    request: &mut Request<Body>,
+    body: Bytes,
+    authenticated: AuthenticatedRequest,
+    mut inner: S,
+) -> Result<Response<Body>, Rejection>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    check_logged_headers(request.headers())?;
+    for credentials in [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE] {
+        request.headers_mut().remove(credentials);
+    }
+    *request.body_mut() = Body::from(body);
+    request.extensions_mut().insert(authenticated);
+    let Ok(response) = inner.call(std::mem::take(request)).await;
+    Ok(response)
+}
+
+/// Checks that no header which rmcp logs is longer than what may be logged.
+fn check_logged_headers(headers: &HeaderMap) -> Result<(), Rejection> {
+    let is_long = |name: &&str| headers.get_all(*name).iter().any(|value| value.len() > MAX_TEXT);
+    LOGGED_HEADERS.into_iter().find(is_long).map_or(Ok(()), |name| Err(Rejection::HeaderTooLong(name)))
 }
 
 /// Parses the body of a `POST` with JSON. Other requests are left to rmcp.

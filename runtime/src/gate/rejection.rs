@@ -9,11 +9,12 @@ use thiserror::Error;
 
 use super::{
     challenge::Challenge,
-    jsonrpc::{self, INVALID_PARAMS, INVALID_REQUEST, InvalidCallParams, MalformedMessage},
+    json_bounds::JsonBoundsError,
+    jsonrpc::{self, INVALID_PARAMS, INVALID_REQUEST, InvalidParams, MalformedMessage},
     origin::OriginError,
 };
 use crate::{
-    audit::Reason,
+    audit::{MAX_TEXT, Reason},
     auth::{CredentialsError, Unavailable, ValidationError},
     mcp::INSUFFICIENT_SCOPE,
     scope::MissingScopes,
@@ -34,6 +35,12 @@ pub(crate) enum Rejection {
     /// 429: the caller's in-flight limit is reached.
     #[error("too many requests are in flight; try again in a moment")]
     TooManyRequestsFromCaller,
+    /// 429: too many tokens that were not valid before are being validated.
+    #[error("too many tokens are being validated; try again in a moment")]
+    TooManyUnknownTokens,
+    /// 429: the bodies of requests in flight take as much memory as they may.
+    #[error("too many large requests are in flight; try again in a moment")]
+    TooMuchBodyMemory,
     /// 401 without credentials, 400 with malformed ones (RFC 6750, section 3.1).
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -46,6 +53,9 @@ pub(crate) enum Rejection {
     /// 413: the body is larger than the limit, in bytes.
     #[error("the request body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
+    /// 413: the message is larger than the limit, in bytes, without the arguments of a tool call.
+    #[error("the message is larger than {limit} bytes without the arguments of a tool call")]
+    MessageTooLarge { limit: usize },
     /// 408: the body did not arrive within the time limit.
     #[error("the request body took too long to arrive")]
     BodyTimeout,
@@ -55,9 +65,15 @@ pub(crate) enum Rejection {
     /// 400: the body is not a JSON-RPC message.
     #[error(transparent)]
     MalformedMessage(#[from] MalformedMessage),
-    /// 400: the parameters of a `tools/call` have the wrong shape.
+    /// 400: the body has too many JSON values, or it is nested too deeply.
     #[error(transparent)]
-    InvalidCallParams(#[from] InvalidCallParams),
+    JsonBounds(#[from] JsonBoundsError),
+    /// 400: a header that is passed on to rmcp is too long.
+    #[error("the header `{0}` is longer than {MAX_TEXT} bytes")]
+    HeaderTooLong(&'static str),
+    /// 400: the parameters of a `tools/call` have the wrong shape, or a parameter must not reach a log.
+    #[error(transparent)]
+    InvalidParams(#[from] InvalidParams),
     /// 400: the body is a JSON-RPC message that MCP does not define.
     #[error("the body is not a valid MCP message")]
     UnknownMessage,
@@ -80,15 +96,20 @@ impl Rejection {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Origin(_) | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
-            Self::TooManyRequests | Self::TooManyRequestsFromCaller => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests
+            | Self::TooManyRequestsFromCaller
+            | Self::TooManyUnknownTokens
+            | Self::TooMuchBodyMemory => StatusCode::TOO_MANY_REQUESTS,
             Self::Credentials(CredentialsError::Missing) | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::TokensUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::MessageTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Credentials(_)
             | Self::IncompleteBody
             | Self::MalformedMessage(_)
-            | Self::InvalidCallParams(_)
+            | Self::JsonBounds(_)
+            | Self::HeaderTooLong(_)
+            | Self::InvalidParams(_)
             | Self::UnknownMessage => StatusCode::BAD_REQUEST,
         }
     }
@@ -99,12 +120,20 @@ impl Rejection {
             Self::Origin(_) => Reason::ForeignOrigin,
             Self::TooManyRequests => Reason::TooManyRequests,
             Self::TooManyRequestsFromCaller => Reason::TooManyRequestsFromCaller,
+            Self::TooManyUnknownTokens => Reason::TooManyUnknownTokens,
+            Self::TooMuchBodyMemory => Reason::TooMuchBodyMemory,
             Self::Credentials(CredentialsError::Missing) => Reason::MissingToken,
             Self::Credentials(_) => Reason::MalformedToken,
             Self::InvalidToken => Reason::InvalidToken,
             Self::TokensUnavailable(_) => Reason::TokensUnavailable,
-            Self::BodyTooLarge { .. } | Self::BodyTimeout | Self::IncompleteBody => Reason::UnreadableBody,
-            Self::MalformedMessage(_) | Self::InvalidCallParams(_) | Self::UnknownMessage => Reason::MalformedMessage,
+            Self::BodyTooLarge { .. } | Self::MessageTooLarge { .. } | Self::BodyTimeout | Self::IncompleteBody => {
+                Reason::UnreadableBody
+            }
+            Self::MalformedMessage(_)
+            | Self::JsonBounds(_)
+            | Self::HeaderTooLong(_)
+            | Self::InvalidParams(_)
+            | Self::UnknownMessage => Reason::MalformedMessage,
             Self::InsufficientScope(_) => Reason::InsufficientScope,
         }
     }
@@ -148,7 +177,10 @@ impl RejectionResponder {
         let challenge = || self.challenge.clone();
         match rejection {
             Rejection::Origin(_) => oauth_error(status, "forbidden", rejection),
-            Rejection::TooManyRequests | Rejection::TooManyRequestsFromCaller => {
+            Rejection::TooManyRequests
+            | Rejection::TooManyRequestsFromCaller
+            | Rejection::TooManyUnknownTokens
+            | Rejection::TooMuchBodyMemory => {
                 let retry_after = HeaderValue::from_static("1");
                 with_header(oauth_error(status, "too_many_requests", rejection), header::RETRY_AFTER, retry_after)
             }
@@ -169,15 +201,20 @@ impl RejectionResponder {
                 let response = oauth_error(status, "temporarily_unavailable", rejection);
                 with_header(response, header::RETRY_AFTER, HeaderValue::from(seconds))
             }
-            Rejection::BodyTooLarge { .. } => oauth_error(status, "request_too_large", rejection),
+            Rejection::BodyTooLarge { .. } | Rejection::MessageTooLarge { .. } => {
+                oauth_error(status, "request_too_large", rejection)
+            }
             Rejection::BodyTimeout => {
                 // The rest of the body may still arrive, so the connection cannot be reused.
                 let close = HeaderValue::from_static("close");
                 with_header(oauth_error(status, "request_timeout", rejection), header::CONNECTION, close)
             }
-            Rejection::IncompleteBody => oauth_error(status, "invalid_request", rejection),
+            Rejection::IncompleteBody | Rejection::HeaderTooLong(_) => {
+                oauth_error(status, "invalid_request", rejection)
+            }
             Rejection::MalformedMessage(error) => rpc_error(status, "null", error.code, rejection),
-            Rejection::InvalidCallParams(_) => rpc_error(status, request_id, INVALID_PARAMS, rejection),
+            Rejection::JsonBounds(_) => rpc_error(status, "null", INVALID_REQUEST, rejection),
+            Rejection::InvalidParams(_) => rpc_error(status, request_id, INVALID_PARAMS, rejection),
             Rejection::UnknownMessage => rpc_error(status, request_id, INVALID_REQUEST, rejection),
             Rejection::InsufficientScope(scopes) => self.step_up(scopes, request_id),
         }

@@ -64,7 +64,7 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = self.request.caller();
         let id = context.id.to_string();
-        let arguments = request.arguments.unwrap_or_default();
+        let arguments = self.request.take_arguments().or(request.arguments).unwrap_or_default();
         let binding = CallBinding::new(&request.name, caller, &arguments);
         let request_state = match &request.request_state {
             Some(signed) => Some(self.signer.verify(signed, &binding).map_err(|_| {

@@ -24,7 +24,7 @@ pub(crate) struct RegisteredTool {
     arguments: ArgumentSchema,
     /// Checks results against the output schema in debug builds.
     output_validator: Option<jsonschema::Validator>,
-    supports_fast_path: bool,
+    mirrors_headers: bool,
     info: ToolInfo,
     listing: Tool,
     concurrency_limit: Option<Semaphore>,
@@ -75,7 +75,7 @@ impl RegisteredTool {
             requirement,
             arguments,
             output_validator,
-            supports_fast_path: !descriptor.takes_context() && !mirrors_headers,
+            mirrors_headers,
             listing,
             concurrency_limit: descriptor
                 .concurrency
@@ -112,7 +112,12 @@ impl RegisteredTool {
 
     /// Returns whether the fast path can call the tool: it takes no `&Context`, and mirrors no argument into a header.
     pub(crate) fn supports_fast_path(&self) -> bool {
-        self.supports_fast_path
+        !self.descriptor.takes_context() && !self.mirrors_headers
+    }
+
+    /// Returns whether an argument is mirrored into a header, so that rmcp compares the two.
+    pub(crate) fn mirrors_headers(&self) -> bool {
+        self.mirrors_headers
     }
 
     pub(crate) fn info(&self) -> &ToolInfo {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     BuiltServer, Server,
+    config::Config,
     discovery::Discovery,
     health,
     preflight::{Probe, ProbeConfig},
@@ -24,7 +25,10 @@ use crate::{
         TokenValidator,
     },
     error::{BuildError, BuildProblem, Error},
-    gate::{AllowedOrigins, FastPath, Gate, InFlightLimit, RejectionResponder},
+    gate::{
+        AllowedOrigins, BodyLimits, FastPath, Gate, InFlightLimit, InFlightMaxima, RejectionResponder,
+        TrustedProxies, UnknownTokenLimit,
+    },
     mcp::{McpService, McpServiceConfig},
     registry::{Dispatcher, RegistryConfig, ToolRegistry},
     scope::ScopeIndex,
@@ -125,7 +129,7 @@ impl Server {
         let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&registry), self.conceal, config.tools.list_ttl));
         let authenticator = Authenticator::new(
             GuardedValidator::new(Arc::clone(&validator), Arc::clone(&readiness)),
-            TokenCache::new(config.token_cache, Arc::clone(&revocation_clock)),
+            TokenCache::new(config.token_cache.clone(), Arc::clone(&revocation_clock)),
             Arc::clone(&index),
             resource.clone(),
             self.audience,
@@ -136,14 +140,12 @@ impl Server {
             self.initial_scopes.into_iter().filter(|scope| scope != OFFLINE_ACCESS).collect();
         let gate = Arc::new(Gate {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
-            in_flight: Arc::new(InFlightLimit::new(
-                config.limits.max_requests_in_flight,
-                config.limits.max_requests_per_caller,
-            )),
+            proxies: TrustedProxies::new(config.http.trusted_proxies.clone()),
+            in_flight: Arc::new(InFlightLimit::new(in_flight_maxima(&config))),
+            unknown_tokens: Arc::new(UnknownTokenLimit::new(config.limits.max_unknown_tokens)),
             authenticator,
             revocation_clock,
-            max_body_bytes: config.http.max_body_bytes,
-            body_timeout: config.http.body_timeout,
+            body_limits: body_limits(&config),
             dispatcher: Arc::clone(&dispatcher),
             fast_path: self.fast_path.then(FastPath::default),
             responder: RejectionResponder::new(&metadata_url, &initial_scopes),
@@ -225,6 +227,23 @@ impl Server {
             return Ok(None);
         }
         Ok(Some(address))
+    }
+}
+
+fn in_flight_maxima(config: &Config) -> InFlightMaxima {
+    InFlightMaxima {
+        requests: config.limits.max_requests_in_flight,
+        requests_per_caller: config.limits.max_requests_per_caller,
+        body_memory: config.limits.max_body_memory,
+    }
+}
+
+fn body_limits(config: &Config) -> BodyLimits {
+    BodyLimits {
+        bytes: config.http.max_body_bytes,
+        message_bytes: config.http.max_message_bytes,
+        parsed_bytes: config.limits.max_parsed_bytes,
+        timeout: config.http.body_timeout,
     }
 }
 

@@ -132,14 +132,20 @@ impl BuiltServer {
         metrics::describe();
         metrics::circuit_breaker(metrics::CircuitBreakerState::Closed);
         let http = self.0.http.clone();
-        let in_flight = Arc::clone(&self.0.gate.in_flight);
+        let gate = Arc::clone(&self.0.gate);
         let shutdown = async move {
             shutdown.await;
             readiness.shutting_down();
         };
-        let drained =
-            accept::serve(listener, self.into_router(), &http, shutdown, || in_flight.in_flight(), cancel.clone())
-                .await;
+        let drained = accept::serve(
+            listener,
+            self.into_router(),
+            &http,
+            shutdown,
+            || gate.requests_in_flight(),
+            cancel.clone(),
+        )
+        .await;
         if let Drained::Aborted(requests) = drained {
             metrics::requests_aborted(requests);
             tracing::warn!(

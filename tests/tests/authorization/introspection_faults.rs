@@ -102,7 +102,7 @@ async fn after_five_failures_the_circuit_breaker_opens_and_then_tries_once() {
     assert_eq!(server.bodies.runs(), 1);
 }
 
-/// Creates a client of a server without a socket, with in-flight limits above what these tests send.
+/// Creates a client of a server without a socket, with limits above what these tests send.
 fn in_process(tenant: &DevTenant) -> (InProcessClient, ToolBodies) {
     let bodies = ToolBodies::default();
     let server = Server::new("toolgate-tests", &SCOPES)
@@ -111,6 +111,7 @@ fn in_process(tenant: &DevTenant) -> (InProcessClient, ToolBodies) {
         .limits(|limits| {
             limits.max_requests_in_flight = 20_000;
             limits.max_requests_per_caller = 20_000;
+            limits.max_unknown_tokens = 20_000;
         })
         .state(bodies.clone());
     (InProcessClient::new(server), bodies)

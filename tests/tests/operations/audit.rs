@@ -257,7 +257,9 @@ async fn a_caller_cannot_forge_records() {
     for text in [forged.to_owned(), "z".repeat(100_000)] {
         let mut message = Revision::Legacy.call_message(&text, &json!({}));
         message["id"] = text.clone().into();
-        assert_eq!(legacy.send(&message).await.error_code(), Some(-32602));
+        assert_eq!(legacy.send(&message).await.error_code(), Some(-32600));
+        let call = Revision::Legacy.call_message(&text, &json!({}));
+        assert_eq!(send(legacy.bare_post(call.to_string())).await.error_code(), Some(-32602));
         let long = json!({ "ticket_id": text });
         assert!(legacy.call("ticket", long).await.is_success());
     }

@@ -21,9 +21,6 @@ const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
-/// Maximum number of brackets in `arguments`; deeper values are left to rmcp's limit on nesting.
-const MAX_BRACKETS: usize = 64;
-
 /// Maximum number of complete `_meta` texts to remember. A client sends the same text with every request.
 const MAX_META_ENTRIES: usize = 256;
 /// Maximum length of a remembered `_meta` text, in bytes.
@@ -40,7 +37,7 @@ pub(crate) struct CanonicalRequest<'a> {
 #[derive(Debug)]
 pub(super) enum Operation<'a> {
     List,
-    Call { authorized: Authorized<'a>, arguments: Map<String, Value> },
+    Call(Authorized<'a>),
 }
 
 impl FastPath {
@@ -54,13 +51,15 @@ impl FastPath {
     ) -> Option<CanonicalRequest<'a>> {
         let authorized = match message.method.as_deref()? {
             "tools/list" if has_no_call_params(message) => None,
-            "tools/call" => Some(authorized.filter(|authorized| authorized.tool().supports_fast_path())?),
+            "tools/call" if has_canonical_call_params(message) => {
+                Some(authorized.filter(|authorized| authorized.tool().supports_fast_path())?)
+            }
             _ => return None,
         };
         let revision = self.recognizer.revision(headers, message)?;
         let operation = match authorized {
             None => Operation::List,
-            Some(authorized) => Operation::Call { authorized, arguments: arguments(message)? },
+            Some(authorized) => Operation::Call(authorized),
         };
         Some(CanonicalRequest { revision, operation })
     }
@@ -139,18 +138,11 @@ fn has_no_call_params(message: &Message<'_>) -> bool {
     params.kind != ParamsKind::Other && params.name.is_none() && params.arguments.is_none()
 }
 
-/// Returns the arguments of a call whose name has no escapes and whose arguments are shallow.
-fn arguments(message: &Message<'_>) -> Option<Map<String, Value>> {
-    if message.params.name?.get().contains('\\') {
-        return None;
-    }
-    let Some(arguments) = message.params.arguments else { return Some(Map::new()) };
-    let arguments = arguments.get();
-    let brackets = arguments.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    if !arguments.starts_with('{') || brackets > MAX_BRACKETS {
-        return None;
-    }
-    serde_json::from_str(arguments).ok()
+/// Returns whether the name of a call has no escapes, and its arguments are absent or an object.
+fn has_canonical_call_params(message: &Message<'_>) -> bool {
+    let params = &message.params;
+    params.name.is_some_and(|name| !name.get().contains('\\'))
+        && params.arguments.is_none_or(|arguments| arguments.get().starts_with('{'))
 }
 
 /// Returns whether rmcp would repeat an id unchanged: a small non-negative integer, or a string without escapes.
@@ -216,7 +208,7 @@ mod tests {
         let message = Message::parse(body.as_bytes()).ok()?;
         let params_are_canonical = match message.method.as_deref()? {
             "tools/list" => has_no_call_params(&message),
-            "tools/call" => arguments(&message).is_some(),
+            "tools/call" => has_canonical_call_params(&message),
             _ => false,
         };
         let revision = Recognizer::default().revision(&headers(pairs), &message);

@@ -6,6 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use rmcp::model::ServerResult;
+use serde_json::{Map, Value};
 
 use super::{
     FastPath,
@@ -25,7 +26,7 @@ use crate::{
 const CHUNK_THRESHOLD: usize = 4096;
 
 impl FastPath {
-    /// Responds to a canonical request, which consumes its authorization.
+    /// Responds to a canonical request, which consumes its authorization. `arguments` are those of a call.
     ///
     /// # Errors
     ///
@@ -33,6 +34,7 @@ impl FastPath {
     pub(crate) async fn respond(
         &self,
         request: CanonicalRequest<'_>,
+        arguments: Map<String, Value>,
         dispatcher: &Dispatcher,
         caller: &Arc<Caller>,
         info: RequestInfo<'_>,
@@ -45,7 +47,7 @@ impl FastPath {
                 }
                 Err(_) => None,
             },
-            Operation::Call { authorized, arguments } => {
+            Operation::Call(authorized) => {
                 match dispatcher.call_authorized(authorized, arguments, info, None).await {
                     CallResult::Complete(result) => {
                         serialize(ServerResult::CallToolResult(result), request.revision).ok()

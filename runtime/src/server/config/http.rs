@@ -1,8 +1,12 @@
 //! Settings of the HTTP server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use serde::Deserialize;
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::check_minimum;
 use crate::error::BuildProblem;
@@ -22,8 +26,16 @@ pub struct HttpConfig {
     /// Origins from which browsers may send requests in addition to the origin of the public URL, such as
     /// `https://app.example.com`. Default: none.
     pub allowed_origins: Vec<String>,
+    /// Proxies that are trusted to name the client in `X-Forwarded-For`, as addresses or networks such as `10.0.0.0/8`. The
+    /// limit on [unknown tokens](super::LimitsConfig::max_unknown_tokens) is shared between clients by their address; without
+    /// this setting, all clients of a proxy share one part. Default: none.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
     /// Maximum size of a request body, in bytes. A larger body is rejected with 413. Default: 4 MiB.
     pub max_body_bytes: usize,
+    /// Maximum size of a message without the arguments and the input of a tool call, in bytes. A larger one is rejected
+    /// with 413. Default: 64 KiB.
+    pub max_message_bytes: usize,
     /// Time within which a request body must arrive. A slower body is rejected with 408. Default: 30 seconds.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
@@ -52,7 +64,9 @@ impl Default for HttpConfig {
             endpoint_path: "/mcp".to_owned(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             max_body_bytes: 4 * 1024 * 1024,
+            max_message_bytes: 64 * 1024,
             body_timeout: Duration::from_secs(30),
             max_header_bytes: 32 * 1024,
             header_timeout: Duration::from_secs(30),
@@ -73,6 +87,7 @@ impl HttpConfig {
             problems.push(BuildProblem::EndpointPath(path.clone()));
         }
         problems.extend(check_minimum("http.max_body_bytes", self.max_body_bytes, 1));
+        problems.extend(check_minimum("http.max_message_bytes", self.max_message_bytes, 1024));
         problems.extend(check_minimum("http.max_header_bytes", self.max_header_bytes, 1024));
         let durations = [
             ("http.body_timeout", self.body_timeout),
@@ -83,4 +98,15 @@ impl HttpConfig {
         problems.extend(zero.map(|&(setting, _)| BuildProblem::ZeroDuration(setting)));
         problems
     }
+}
+
+/// Reads addresses and networks.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: &String| {
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| {
+            D::Error::custom(format!("expected an address or a network such as 10.0.0.0/8, got `{text}`"))
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?.iter().map(network).collect()
 }

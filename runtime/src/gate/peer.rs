@@ -1,0 +1,103 @@
+//! The peer of a request: the client's address, also behind trusted proxies.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use http::{HeaderMap, Request};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Proxies whose `X-Forwarded-For` is trusted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    pub(crate) fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks)
+    }
+
+    /// Returns the address of the client. `None` if the server does not know who connected, as with a router that another
+    /// server serves without connection info.
+    ///
+    /// Behind trusted proxies it is the last address in `X-Forwarded-For` that is not one of them: a client can send any
+    /// addresses before it. An IPv6 client counts by its network of 64 bits.
+    pub(crate) fn peer<B>(&self, request: &Request<B>) -> Option<IpAddr> {
+        let ConnectInfo(address) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+        Some(network(self.client(address.ip().to_canonical(), request.headers())))
+    }
+
+    fn client(&self, connected: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = connected;
+        if self.0.is_empty() || !self.contains(client) {
+            return client;
+        }
+        let values = headers.get_all(FORWARDED_FOR).iter().rev().filter_map(|value| value.to_str().ok());
+        for text in values.flat_map(|value| value.rsplit(',')) {
+            // What a trusted proxy did not write as an address ends the search.
+            let Ok(address) = text.trim().parse::<IpAddr>() else { break };
+            client = address.to_canonical();
+            if !self.contains(client) {
+                break;
+            }
+        }
+        client
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Returns an IPv4 address, or the first address of the /64 network of an IPv6 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(trusted: &[&str], connected: &str, forwarded_for: &[&str]) -> String {
+        let proxies = TrustedProxies::new(trusted.iter().map(|network| network.parse().unwrap()).collect());
+        let mut request = Request::new(());
+        for value in forwarded_for {
+            request.headers_mut().append(FORWARDED_FOR, value.parse().unwrap());
+        }
+        let address = SocketAddr::new(connected.parse().unwrap(), 4000);
+        request.extensions_mut().insert(ConnectInfo(address));
+        proxies.peer(&request).unwrap().to_string()
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_from_a_trusted_proxy() {
+        assert_eq!(peer(&[], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
+        assert_eq!(peer(&["10.0.0.0/8"], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
+        assert_eq!(peer(&["10.0.0.0/8"], "10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
+        assert_eq!(peer(&["10.0.0.0/8"], "::ffff:10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
+        assert_eq!(peer(&["10.0.0.0/8"], "10.1.1.1", &[]), "10.1.1.1");
+    }
+
+    #[test]
+    fn a_client_cannot_choose_its_address() {
+        let trusted = ["10.0.0.0/8"];
+        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1, 203.0.113.7, 10.2.2.2"]), "203.0.113.7");
+        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1", "203.0.113.7"]), "203.0.113.7");
+        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1, unknown"]), "10.1.1.1");
+        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1, unknown, 10.2.2.2"]), "10.2.2.2");
+    }
+
+    #[test]
+    fn ipv6_clients_count_by_network() {
+        assert_eq!(peer(&[], "2001:db8:1:2:3:4:5:6", &[]), "2001:db8:1:2::");
+        assert_eq!(peer(&[], "2001:db8:1:2:ffff::1", &[]), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn without_connection_info_the_peer_is_unknown() {
+        assert_eq!(TrustedProxies::default().peer(&Request::new(())), None);
+    }
+}

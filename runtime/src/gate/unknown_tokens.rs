@@ -1,0 +1,165 @@
+//! Limit on requests with unknown tokens: a pool of their own, shared between the peers that send them.
+//!
+//! Any client can invent tokens. Requests with them occupy no place of the in-flight limit, so they cannot cause a request
+//! with a known token to be rejected.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::rejection::Rejection;
+
+/// Maximum number of tokens of one peer that are validated at the same time. It is half of what the authorization server
+/// is asked at once, so that the token of another peer does not wait behind those of one.
+const MAX_VALIDATIONS_PER_PEER: usize = 32;
+/// Time that a request waits for the validation of its peer's earlier tokens.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Pool of requests whose token is being validated and was not valid before.
+#[derive(Debug)]
+pub(crate) struct UnknownTokenLimit {
+    max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    total: usize,
+    /// Requests of each peer. An entry exists only while its peer has a request, so there are at most `max`.
+    peers: HashMap<Option<IpAddr>, Peer>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    requests: usize,
+    validations: Arc<Semaphore>,
+}
+
+/// A place in the pool. Dropping it frees the place.
+#[derive(Debug)]
+pub(crate) struct UnknownTokenGuard {
+    limit: Arc<UnknownTokenLimit>,
+    peer: Option<IpAddr>,
+    validations: Arc<Semaphore>,
+}
+
+impl UnknownTokenLimit {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max, state: Mutex::default() }
+    }
+
+    /// Takes a place for a peer. A peer may take a place while it has fewer than are free: alone, it takes half of the
+    /// pool, and another peer always finds places.
+    ///
+    /// # Errors
+    ///
+    /// The peer has its share.
+    pub(crate) fn acquire(self: &Arc<Self>, peer: Option<IpAddr>) -> Result<UnknownTokenGuard, Rejection> {
+        let mut state = self.lock();
+        let free = self.max.saturating_sub(state.total);
+        let requests = state.peers.get(&peer).map_or(0, |peer| peer.requests);
+        if requests >= free {
+            return Err(Rejection::TooManyUnknownTokens);
+        }
+        state.total += 1;
+        let entry = state
+            .peers
+            .entry(peer)
+            .or_insert_with(|| Peer { requests: 0, validations: Arc::new(Semaphore::new(MAX_VALIDATIONS_PER_PEER)) });
+        entry.requests += 1;
+        let validations = Arc::clone(&entry.validations);
+        drop(state);
+        Ok(UnknownTokenGuard { limit: Arc::clone(self), peer, validations })
+    }
+
+    /// Number of requests in the pool.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().total
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl UnknownTokenGuard {
+    /// Waits until the token may be validated: a peer has a limited number of validations at the same time.
+    ///
+    /// # Errors
+    ///
+    /// The peer's earlier tokens are not validated in time.
+    pub(crate) async fn validation(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        let permit = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.validations).acquire_owned()).await;
+        permit.ok().and_then(Result::ok).ok_or(Rejection::TooManyUnknownTokens)
+    }
+}
+
+impl Drop for UnknownTokenGuard {
+    fn drop(&mut self) {
+        let mut state = self.limit.lock();
+        state.total -= 1;
+        if let Some(peer) = state.peers.get_mut(&self.peer) {
+            peer.requests -= 1;
+            if peer.requests == 0 {
+                state.peers.remove(&self.peer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn peer(last: u8) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, last).into()
+    }
+
+    fn take_all(limit: &Arc<UnknownTokenLimit>, peer: Option<IpAddr>) -> Vec<UnknownTokenGuard> {
+        std::iter::from_fn(|| limit.acquire(peer).ok()).collect()
+    }
+
+    #[test]
+    fn one_peer_takes_half_of_the_pool_and_the_next_half_of_the_rest() {
+        let limit = Arc::new(UnknownTokenLimit::new(64));
+        let first = take_all(&limit, Some(peer(1)));
+        let second = take_all(&limit, Some(peer(2)));
+        let third = take_all(&limit, None);
+        assert_eq!([first.len(), second.len(), third.len()], [32, 16, 8]);
+        assert_eq!(limit.len(), 56);
+        drop(first);
+        assert!(!take_all(&limit, Some(peer(3))).is_empty());
+        drop((second, third));
+        assert_eq!((limit.len(), limit.lock().peers.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_pool_of_one_place_admits_one_request() {
+        let limit = Arc::new(UnknownTokenLimit::new(1));
+        let only = limit.acquire(Some(peer(1))).unwrap();
+        assert!(limit.acquire(Some(peer(1))).is_err() && limit.acquire(Some(peer(2))).is_err());
+        drop(only);
+        assert!(limit.acquire(Some(peer(2))).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_waits_for_its_own_validations_only() {
+        let limit = Arc::new(UnknownTokenLimit::new(1024));
+        let places = take_all(&limit, Some(peer(1)));
+        let mut running = Vec::new();
+        for place in &places[..MAX_VALIDATIONS_PER_PEER] {
+            running.push(place.validation().await.unwrap());
+        }
+        assert!(places[MAX_VALIDATIONS_PER_PEER].validation().await.is_err());
+        assert!(limit.acquire(Some(peer(2))).unwrap().validation().await.is_ok());
+        running.pop();
+        assert!(places[MAX_VALIDATIONS_PER_PEER].validation().await.is_ok());
+    }
+}
