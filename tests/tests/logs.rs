@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use toolgate::PropelAuth;
 use toolgate_dev_tenant::{DevTenant, Fault};
 use toolgate_tests::{
     CapturedLog, RawRequest, Revision, TestServer, eventually, propel_auth, start_tenant, start_tenant_with,
-    tenant_server, token_for,
+    tenant_server, token_for, tokens,
 };
 
 /// Sends a call over a bare socket, because an HTTP client writes its headers to the log, too.
@@ -193,4 +193,58 @@ async fn the_advertised_issuer_is_logged_with_its_reason() {
         text.lines().any(|line| line.contains("this server is advertised") && line.contains(&expected))
     })
     .await;
+}
+
+/// Sends a message as a caller without scopes, over a bare socket.
+async fn send_message(server: &TestServer, message: &Value, headers: &[(&str, &str)]) -> u16 {
+    let request = RawRequest::mcp(Revision::Legacy).token("nothing").body(message.to_string());
+    let request = headers.iter().fold(request, |request, (name, value)| request.replace_header(name, value));
+    request.send(server.address).await.status
+}
+
+#[tokio::test]
+async fn a_caller_writes_neither_forged_nor_long_lines() {
+    let log = CapturedLog::start();
+    let server = TestServer::with(|server| server.auth(tokens())).await;
+    let forged = "x\n2026-11-26T00:00:00Z  INFO toolgate::audit: decision outcome=\"forged\"\u{1b}[2J\u{202e}";
+    let too_long = "y".repeat(30_000);
+    for text in [forged, &too_long] {
+        let call = |name: &str| Revision::Legacy.call_message(name, &json!({}));
+        let message = |method: &str, params: Value| Revision::Legacy.message(method, params);
+        let mut with_id = call("request_info");
+        with_id["id"] = text.into();
+        let cancelled =
+            json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": text } });
+        for message in [
+            with_id,
+            call(text),
+            message(text, json!({})),
+            message("tools/list", json!({ "cursor": text })),
+            message("prompts/get", json!({ "name": text })),
+            message(
+                "initialize",
+                json!({ "protocolVersion": text, "capabilities": {}, "clientInfo": { "name": "a", "version": "1" } }),
+            ),
+            cancelled,
+        ] {
+            assert_eq!(send_message(&server, &message, &[]).await, 400, "{message}");
+        }
+    }
+    for name in ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id", "Last-Event-ID"] {
+        let message = Revision::Legacy.message("ping", json!({}));
+        assert_eq!(send_message(&server, &message, &[(name, &too_long)]).await, 400, "{name}");
+    }
+    let message = Revision::Legacy.message("ping", json!({}));
+    for name in ["Host", "Origin"] {
+        let value = format!("http{}.example", "s".repeat(30_000));
+        assert_eq!(send_message(&server, &message, &[(name, &value)]).await, 403, "{name}");
+    }
+    let log = log.of_this_thread();
+    assert!(log.contains("malformed_message") && log.contains("foreign_origin"), "the log is not captured");
+    assert!(!log.contains(['\u{1b}', '\u{202e}']));
+    assert!(!log.lines().any(|line| line.starts_with("2026-11-26T00:00:00Z")), "a line is forged");
+    // At lower levels, rmcp and hyper log whole messages, escaped.
+    let is_logged = |line: &&str| ["ERROR", "WARN", "INFO toolgate"].iter().any(|level| line.contains(level));
+    let longest = log.lines().filter(is_logged).map(str::len).max();
+    assert!(longest.is_some_and(|bytes| bytes < 2_000), "{longest:?}");
 }

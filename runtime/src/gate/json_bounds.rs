@@ -14,6 +14,14 @@ pub(super) const SMALL_BODY: usize = 2048;
 /// Memory that a parsed body may take for each byte of its text.
 const MAX_GROWTH: usize = 16;
 
+/// Maximum and minimum number of members in one of several nodes of a `BTreeMap`, and the size of the largest node, in
+/// bytes.
+const MAX_NODE_MEMBERS: usize = 11;
+const MIN_NODE_MEMBERS: usize = 5;
+const NODE_BYTES: usize = 728;
+/// Minimum capacity of a vector of values that is not empty.
+const MIN_VEC_CAPACITY: usize = 4;
+
 /// A body has more JSON values or nesting than this server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum JsonBoundsError {
@@ -26,16 +34,25 @@ pub(crate) enum JsonBoundsError {
     TooManyValues { size: usize, allowed: usize },
 }
 
-/// Number of each part of a JSON text.
+/// What a JSON text consists of, as far as its parts take memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct JsonShape {
     bytes: usize,
     arrays: usize,
-    objects: usize,
-    /// Members of objects.
-    members: usize,
-    /// Elements and members after the first of their array or object.
-    commas: usize,
+    /// Elements of all arrays; an empty array counts as one.
+    elements: usize,
+    /// Nodes of the maps that hold the members of all objects.
+    nodes: usize,
+    /// Capacity of the vectors in which rmcp buffers the members of all objects.
+    capacity: usize,
+}
+
+/// An array or object that has not ended.
+#[derive(Clone, Copy, Debug, Default)]
+struct Container {
+    is_object: bool,
+    /// Members of an object, or elements of an array after the first.
+    count: usize,
 }
 
 impl JsonShape {
@@ -47,38 +64,63 @@ impl JsonShape {
     /// The text is nested too deeply.
     pub(crate) fn scan(json: &[u8]) -> Result<Self, JsonBoundsError> {
         let mut shape = Self { bytes: json.len(), ..Self::default() };
+        let mut open = [Container::default(); MAX_DEPTH];
         let mut depth = 0_usize;
         let mut at = 0;
         while let Some(&byte) = json.get(at) {
             at += 1;
             match byte {
                 b'"' => at = end_of_string(json, at),
-                b',' => shape.commas += 1,
-                b':' => shape.members += 1,
                 b'{' | b'[' => {
+                    let container = open.get_mut(depth).ok_or(JsonBoundsError::TooDeep)?;
+                    *container = Container { is_object: byte == b'{', count: 0 };
                     depth += 1;
-                    if depth > MAX_DEPTH {
-                        return Err(JsonBoundsError::TooDeep);
-                    }
-                    if byte == b'{' { shape.objects += 1 } else { shape.arrays += 1 }
                 }
-                b'}' | b']' => depth = depth.saturating_sub(1),
+                b':' | b',' => {
+                    let innermost = depth.checked_sub(1).and_then(|innermost| open.get_mut(innermost));
+                    if let Some(container) = innermost
+                        && container.is_object == (byte == b':')
+                    {
+                        container.count += 1;
+                    }
+                }
+                b'}' | b']' => {
+                    if let Some(innermost) = depth.checked_sub(1) {
+                        shape.add(open[innermost]);
+                        depth = innermost;
+                    }
+                }
                 _ => {}
             }
         }
+        // A parser may have read them before it fails.
+        for container in &open[..depth] {
+            shape.add(*container);
+        }
         Ok(shape)
+    }
+
+    fn add(&mut self, container: Container) {
+        if !container.is_object {
+            self.arrays += 1;
+            self.elements += container.count + 1;
+        } else if container.count > 0 {
+            self.nodes +=
+                if container.count <= MAX_NODE_MEMBERS { 1 } else { container.count / MIN_NODE_MEMBERS + 1 };
+            self.capacity += container.count.next_power_of_two().max(MIN_VEC_CAPACITY);
+        }
     }
 
     /// Returns an upper bound of the memory that the text takes as a [`serde_json::Value`], in bytes. It includes what
     /// parsing takes temporarily.
     pub(crate) fn value_size(&self) -> usize {
-        self.size(3, 64)
+        2 * self.bytes + 128 * self.arrays + 64 * self.elements + NODE_BYTES * self.nodes
     }
 
     /// Returns an upper bound of the memory that rmcp takes for the text as a part of a message, in bytes. rmcp buffers
     /// each message several times, because its types are untagged enums.
     pub(crate) fn rmcp_size(&self) -> usize {
-        self.size(8, 256)
+        8 * self.bytes + 512 * self.arrays + 256 * self.elements + NODE_BYTES * self.nodes + 224 * self.capacity
     }
 
     /// Returns this shape without a part of its text.
@@ -86,19 +128,10 @@ impl JsonShape {
         Self {
             bytes: self.bytes.saturating_sub(part.bytes),
             arrays: self.arrays.saturating_sub(part.arrays),
-            objects: self.objects.saturating_sub(part.objects),
-            members: self.members.saturating_sub(part.members),
-            commas: self.commas.saturating_sub(part.commas),
+            elements: self.elements.saturating_sub(part.elements),
+            nodes: self.nodes.saturating_sub(part.nodes),
+            capacity: self.capacity.saturating_sub(part.capacity),
         }
-    }
-
-    fn size(&self, per_byte: usize, per_value: usize) -> usize {
-        let values = self.arrays + self.objects + self.commas + 1;
-        self.bytes * per_byte
-            + values * per_value
-            + self.arrays * 128
-            + self.objects * 640
-            + self.members * (per_value + 128)
     }
 
     /// Returns `size`, if the text may take that much memory: [`MAX_GROWTH`] times its length, or `minimum`.
@@ -138,7 +171,7 @@ mod tests {
     #[test]
     fn structure_inside_of_strings_is_not_counted() {
         let shape = scan(r#"{"a,[{\"\\":["x",{}], "b:":"\\"}"#);
-        assert_eq!((shape.objects, shape.arrays, shape.members, shape.commas), (2, 1, 2, 2));
+        assert_eq!((shape.arrays, shape.elements, shape.nodes, shape.capacity), (1, 2, 1, 4));
     }
 
     #[test]
@@ -184,6 +217,13 @@ mod tests {
         }
 
         #[test]
+        fn a_prefix_counts_no_more_than_the_text(value in any_value(), end in any::<prop::sample::Index>()) {
+            let text = value.to_string();
+            let prefix = JsonShape::scan(&text.as_bytes()[..end.index(text.len() + 1)]).unwrap();
+            prop_assert!(prefix.rmcp_size() <= scan(&text).rmcp_size());
+        }
+
+        #[test]
         fn no_input_panics(json in prop::collection::vec(prop::sample::select(br#"{}[],:"\x1"#.to_vec()), 0..200)) {
             let _ = JsonShape::scan(&json).map(|shape| shape.rmcp_size());
         }
@@ -207,16 +247,13 @@ mod tests {
     fn count(value: &Value, shape: &mut JsonShape) {
         match value {
             Value::Array(values) => {
-                shape.arrays += 1;
-                shape.commas += values.len().saturating_sub(1);
+                shape.add(Container { is_object: false, count: values.len().saturating_sub(1) });
                 for value in values {
                     count(value, shape);
                 }
             }
             Value::Object(members) => {
-                shape.objects += 1;
-                shape.members += members.len();
-                shape.commas += members.len().saturating_sub(1);
+                shape.add(Container { is_object: true, count: members.len() });
                 for value in members.values() {
                     count(value, shape);
                 }

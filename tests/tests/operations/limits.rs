@@ -187,3 +187,28 @@ async fn a_client_that_does_not_read_is_disconnected() {
     server.shut_down().await;
     assert!(read_to_end(&mut stream).await.len() < RESULT_BYTES);
 }
+
+#[tokio::test]
+async fn one_caller_takes_a_quarter_of_the_memory_for_bodies() {
+    const BYTES: usize = 1_800_000;
+    let server = start(|server| server.limits(|limits| limits.max_body_memory = 16 << 20)).await;
+    // Opens a request whose body has not arrived.
+    let open = async |token| {
+        let request = RawRequest::mcp(Revision::Legacy).token(token).header("Content-Length", BYTES);
+        request.open(server.address).await
+    };
+    let large = |token| {
+        let body = Revision::Legacy.call_message("request_info", &json!({ "padding": "x".repeat(BYTES) }));
+        RawRequest::mcp(Revision::Legacy).token(token).body(body.to_string())
+    };
+    let slow = open("ann").await;
+    eventually("the first body is being read", async || large("ann").send(server.address).await.status == 429).await;
+    assert_too_many_requests(&large("ann-2").send(server.address).await);
+    assert!(
+        client_of(&server, "ann").call("request_info", json!({})).await.is_success(),
+        "a small body needs no memory"
+    );
+    assert_ne!(large("bob").send(server.address).await.status, 429, "another caller has memory of its own");
+    drop(slow);
+    eventually("the memory is free", async || large("ann").send(server.address).await.status != 429).await;
+}
