@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::auth::{BearerToken, CredentialsError};
 pub use crate::{
-    gate::fuzzing::{challenge, jsonrpc},
+    gate::fuzzing::{challenge, json_bounds, json_memory, jsonrpc},
     propelauth::fuzzing::{introspection, webhook},
 };
 
@@ -14,9 +14,10 @@ pub use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("bearer", bearer),
     ("challenge", challenge),
+    ("json_bounds", json_bounds),
     ("jsonrpc", jsonrpc),
     ("introspection", introspection),
     ("webhook", webhook),

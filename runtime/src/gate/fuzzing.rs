@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     challenge::Challenge,
+    json_bounds::JsonShape,
     jsonrpc::{INVALID_REQUEST, Message, PARSE_ERROR},
 };
 
@@ -93,4 +94,51 @@ pub fn jsonrpc(input: &[u8]) {
         !(reference["id"].is_string() || reference["id"].is_number())
             || serde_json::from_str(id).ok() == Some(reference["id"].clone())
     );
+}
+
+/// Counts the parts of a JSON text.
+///
+/// # Panics
+///
+/// A text that is nested too deeply is accepted, or the bounds are smaller than what the parsed value takes.
+pub fn json_bounds(input: &[u8]) {
+    let bounds = json_memory(input);
+    let Ok(value) = serde_json::from_slice::<Value>(input) else { return };
+    let Some((as_value, in_rmcp)) = bounds else {
+        assert!(depth(&value) > 100);
+        return;
+    };
+    assert!(depth(&value) <= 100);
+    assert!(minimum_size(&value) <= as_value, "{} bytes are more than {as_value}", minimum_size(&value));
+    assert!(as_value <= in_rmcp);
+}
+
+/// Returns the upper bounds of the memory that a JSON text takes as a value and in rmcp, in bytes. `None` if it is nested
+/// too deeply.
+pub fn json_memory(input: &[u8]) -> Option<(usize, usize)> {
+    let shape = JsonShape::scan(input).ok()?;
+    Some((shape.value_size(), shape.rmcp_size()))
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// Memory that a value takes at least, in bytes: its texts, its vectors, and the keys and values of its maps.
+fn minimum_size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.capacity(),
+        Value::Array(values) => {
+            values.capacity() * size_of::<Value>() + values.iter().map(minimum_size).sum::<usize>()
+        }
+        Value::Object(members) => {
+            let member = size_of::<String>() + size_of::<Value>();
+            members.iter().map(|(key, value)| member + key.capacity() + minimum_size(value)).sum()
+        }
+        _ => 0,
+    }
 }

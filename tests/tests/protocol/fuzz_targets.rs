@@ -26,6 +26,11 @@ fn corpus(target: &str) -> &'static [&'static [u8]] {
             b"Bearer realm=\"a\\\"b\", error=\"c\"",
             b"\n\n",
         ],
+        "json_bounds" => &[
+            br#"{"a":[{"":0},{"b\\":["x",{}]},[[[]]],-1.5e3,null,true],"c,{[:\"":"\u00e9]}"}"#,
+            br#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":0,"k":1,"l":2,"m":3}"#,
+            b"[[],[0],[0,0,0,0,0],\"\"]",
+        ],
         "jsonrpc" => &[
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"name":"b"},"_meta":{}}}"#,
             br#"{"method":"tools\/call","id":"x","params":{"na\u006de":"\u0061\ud83d\ude00"}}"#,
@@ -142,6 +147,11 @@ fn a_parsed_token_is_the_one_in_the_header() {
 #[test]
 fn every_challenge_parses_to_its_parameters() {
     run("challenge");
+}
+
+#[test]
+fn no_value_takes_more_than_its_bound() {
+    run("json_bounds");
 }
 
 #[test]
