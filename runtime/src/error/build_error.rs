@@ -133,6 +133,9 @@ pub enum BuildProblem {
     /// The path of the MCP endpoint is used by another route.
     #[error("`http.endpoint_path` is `{0}`, which another route of this server uses: choose another, such as /mcp")]
     EndpointConflict(String),
+    /// A trusted proxy is neither an address nor a network.
+    #[error("`http.trusted_proxies` must hold addresses or networks such as 10.0.0.0/8, got `{0}`")]
+    TrustedProxy(String),
     /// A limit is below its minimum.
     #[error("`{setting}` must be at least {minimum}, got {value}")]
     TooSmall {

@@ -6,6 +6,8 @@ use axum::extract::ConnectInfo;
 use http::{HeaderMap, Request};
 use ipnet::IpNet;
 
+use crate::error::BuildProblem;
+
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Proxies whose `X-Forwarded-For` is trusted.
@@ -13,8 +15,17 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(crate) struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    pub(crate) fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    /// Parses addresses and networks such as `10.0.0.0/8`.
+    ///
+    /// # Errors
+    ///
+    /// One of them is neither.
+    pub(crate) fn parse(proxies: &[String]) -> Result<Self, BuildProblem> {
+        let network = |text: &String| {
+            let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| BuildProblem::TrustedProxy(text.clone()))
+        };
+        proxies.iter().map(network).collect::<Result<_, _>>().map(Self)
     }
 
     /// Returns the address of the client. `None` if the server does not know who connected, as with a router that another
@@ -61,8 +72,8 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn peer(trusted: &[&str], connected: &str, forwarded_for: &[&str]) -> String {
-        let proxies = TrustedProxies::new(trusted.iter().map(|network| network.parse().unwrap()).collect());
+    fn peer<const N: usize>(trusted: [&str; N], connected: &str, forwarded_for: &[&str]) -> String {
+        let proxies = TrustedProxies::parse(&trusted.map(str::to_owned)).unwrap();
         let mut request = Request::new(());
         for value in forwarded_for {
             request.headers_mut().append(FORWARDED_FOR, value.parse().unwrap());
@@ -74,26 +85,34 @@ mod tests {
 
     #[test]
     fn forwarded_addresses_count_only_from_a_trusted_proxy() {
-        assert_eq!(peer(&[], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
-        assert_eq!(peer(&["10.0.0.0/8"], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
-        assert_eq!(peer(&["10.0.0.0/8"], "10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
-        assert_eq!(peer(&["10.0.0.0/8"], "::ffff:10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
-        assert_eq!(peer(&["10.0.0.0/8"], "10.1.1.1", &[]), "10.1.1.1");
+        assert_eq!(peer([], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
+        assert_eq!(peer(["10.0.0.0/8"], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
+        assert_eq!(peer(["10.0.0.0/8"], "10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
+        assert_eq!(peer(["10.0.0.0/8"], "::ffff:10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
+        assert_eq!(peer(["10.0.0.0/8"], "10.1.1.1", &[]), "10.1.1.1");
     }
 
     #[test]
     fn a_client_cannot_choose_its_address() {
         let trusted = ["10.0.0.0/8"];
-        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1, 203.0.113.7, 10.2.2.2"]), "203.0.113.7");
-        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1", "203.0.113.7"]), "203.0.113.7");
-        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1, unknown"]), "10.1.1.1");
-        assert_eq!(peer(&trusted, "10.1.1.1", &["1.1.1.1, unknown, 10.2.2.2"]), "10.2.2.2");
+        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1, 203.0.113.7, 10.2.2.2"]), "203.0.113.7");
+        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1", "203.0.113.7"]), "203.0.113.7");
+        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1, unknown"]), "10.1.1.1");
+        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1, unknown, 10.2.2.2"]), "10.2.2.2");
     }
 
     #[test]
     fn ipv6_clients_count_by_network() {
-        assert_eq!(peer(&[], "2001:db8:1:2:3:4:5:6", &[]), "2001:db8:1:2::");
-        assert_eq!(peer(&[], "2001:db8:1:2:ffff::1", &[]), "2001:db8:1:2::");
+        assert_eq!(peer([], "2001:db8:1:2:3:4:5:6", &[]), "2001:db8:1:2::");
+        assert_eq!(peer([], "2001:db8:1:2:ffff::1", &[]), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network() {
+        let parse = |text: &str| TrustedProxies::parse(&[text.to_owned()]).map(|proxies| proxies.0[0].to_string());
+        assert_eq!(parse("192.0.2.1").as_deref(), Ok("192.0.2.1/32"));
+        assert_eq!(parse("2001:db8::/32").as_deref(), Ok("2001:db8::/32"));
+        assert_eq!(parse("proxy.example.com"), Err(BuildProblem::TrustedProxy("proxy.example.com".to_owned())));
     }
 
     #[test]

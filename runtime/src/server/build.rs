@@ -119,6 +119,7 @@ impl Server {
         if has_conflict(&endpoint_path, server_url.path(), &routes) {
             problems.push(BuildProblem::EndpointConflict(endpoint_path.clone()));
         }
+        let proxies = TrustedProxies::parse(&config.http.trusted_proxies).unwrap_or_default();
         if !problems.is_empty() {
             return Err(BuildError::new(problems));
         }
@@ -140,7 +141,7 @@ impl Server {
             self.initial_scopes.into_iter().filter(|scope| scope != OFFLINE_ACCESS).collect();
         let gate = Arc::new(Gate {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
-            proxies: TrustedProxies::new(config.http.trusted_proxies.clone()),
+            proxies,
             in_flight: Arc::new(InFlightLimit::new(in_flight_maxima(&config))),
             unknown_tokens: Arc::new(UnknownTokenLimit::new(config.limits.max_unknown_tokens)),
             authenticator,

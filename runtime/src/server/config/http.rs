@@ -1,15 +1,11 @@
 //! Settings of the HTTP server.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
-use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
 use super::check_minimum;
-use crate::error::BuildProblem;
+use crate::{error::BuildProblem, gate::TrustedProxies};
 
 /// Settings of the HTTP server.
 ///
@@ -29,8 +25,7 @@ pub struct HttpConfig {
     /// Proxies that are trusted to name the client in `X-Forwarded-For`, as addresses or networks such as `10.0.0.0/8`. The
     /// limit on [unknown tokens](super::LimitsConfig::max_unknown_tokens) is shared between clients by their address; without
     /// this setting, all clients of a proxy share one part. Default: none.
-    #[serde(deserialize_with = "networks")]
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<String>,
     /// Maximum size of a request body, in bytes. A larger body is rejected with 413. Default: 4 MiB.
     pub max_body_bytes: usize,
     /// Maximum size of a message without the arguments and the input of a tool call, in bytes. A larger one is rejected
@@ -86,6 +81,7 @@ impl HttpConfig {
         if !is_path || path.contains("//") || path.starts_with("/.well-known") {
             problems.push(BuildProblem::EndpointPath(path.clone()));
         }
+        problems.extend(TrustedProxies::parse(&self.trusted_proxies).err());
         problems.extend(check_minimum("http.max_body_bytes", self.max_body_bytes, 1));
         problems.extend(check_minimum("http.max_message_bytes", self.max_message_bytes, 1024));
         problems.extend(check_minimum("http.max_header_bytes", self.max_header_bytes, 1024));
@@ -98,15 +94,4 @@ impl HttpConfig {
         problems.extend(zero.map(|&(setting, _)| BuildProblem::ZeroDuration(setting)));
         problems
     }
-}
-
-/// Reads addresses and networks.
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let network = |text: &String| {
-        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map_err(|_| {
-            D::Error::custom(format!("expected an address or a network such as 10.0.0.0/8, got `{text}`"))
-        })
-    };
-    Vec::<String>::deserialize(deserializer)?.iter().map(network).collect()
 }
