@@ -4,8 +4,8 @@
 //! cargo run -p toolgate --example elicitation_and_progress
 //! ```
 //!
-//! A client that supports elicitation shows the form to its user and calls the tool again with the response. The tool
-//! then asks for a confirmation; the client returns the signed state with it.
+//! A client that supports elicitation shows the form to its user and calls the tool again with the response and the signed
+//! state, which proves that the server asked. The tool then asks for a confirmation in the same way.
 //!
 //! ```console
 //! $ call() { curl -sN http://127.0.0.1:8000/mcp -H 'Authorization: Bearer sample-token' \
@@ -22,9 +22,10 @@
 //! $ call ticket_open "$TICKET" | grep -o -e '"resultType":"[a-z_]*"' -e '"message":"[^"]*"'
 //! "resultType":"input_required"
 //! "message":"Enter the details of the ticket."
-//! $ STATE=$(call ticket_open "$TICKET,"'
-//! >     "inputResponses": { "details": { "action": "accept", "content": { "urgent": true } } }' |
-//! >     grep -o '"requestState":"[^"]*"')
+//! $ state() { grep -o '"requestState":"[^"]*"'; }
+//! $ STATE=$(call ticket_open "$TICKET" | state)
+//! $ STATE=$(call ticket_open "$TICKET, $STATE,"'
+//! >     "inputResponses": { "details": { "action": "accept", "content": { "urgent": true } } }' | state)
 //! $ call ticket_open "$TICKET, $STATE,"'
 //! >     "inputResponses": { "confirm": { "action": "accept", "content": {} } }'
 //! {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"opened: No paper (urgent: true)"}],"isError":false}}

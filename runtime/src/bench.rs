@@ -41,7 +41,8 @@ impl Decision {
             max_result_bytes: usize::MAX,
         })?;
         let claims = Claims::new().scopes(granted.iter().copied());
-        Ok(Self { registry, caller: Arc::new(Caller::new(&claims, index)) })
+        let token = BearerToken::parse("token").expect("the token is valid");
+        Ok(Self { registry, caller: Arc::new(Caller::of_token(&token, &claims, index)) })
     }
 
     /// Returns whether the caller may call this tool. Computing the missing scopes is not included.

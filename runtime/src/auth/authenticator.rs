@@ -90,19 +90,19 @@ impl Authenticator {
         if let (Some(replicator), Some(position)) = (&self.replicator, position) {
             replicator.share(token, &position, requested_at, &claims);
         }
-        Ok(self.new_caller(&claims).into())
+        Ok(self.new_caller(token, &claims).into())
     }
 
     /// Loads the introspection response of another replica, if it passes the checks of this one.
     async fn load_from_replicas(&self, token: &BearerToken) -> Option<LoadedCaller> {
         let shared = self.replicator.as_ref()?.shared_introspection(token).await?;
         self.check_claims(&shared.claims).ok()?;
-        let caller = self.new_caller(&shared.claims);
+        let caller = self.new_caller(token, &shared.claims);
         Some(LoadedCaller { caller, requested: Some((shared.epoch, shared.requested_at)) })
     }
 
-    fn new_caller(&self, claims: &Claims) -> Arc<Caller> {
-        Arc::new(Caller::new(claims, Arc::clone(&self.index)))
+    fn new_caller(&self, token: &BearerToken, claims: &Claims) -> Arc<Caller> {
+        Arc::new(Caller::of_token(token, claims, Arc::clone(&self.index)))
     }
 
     fn check_claims(&self, claims: &Claims) -> Result<(), ValidationError> {

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner};
+use super::{
+    BearerToken, Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner, token_cache::TokenDigest,
+};
 use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 
 /// Authenticated identity of a request: the claims of its token, without the token.
@@ -27,12 +29,41 @@ pub struct Caller {
     claims: CompactClaims,
     granted: ScopeSet,
     index: Arc<ScopeIndex>,
+    /// Digest of the token, if it has no user. Boxed, because most of the cached callers have one.
+    token: Option<Box<TokenDigest>>,
+}
+
+/// Whom a request acts for: the unit of the in-flight limit, and of the calls that a signed state is valid for.
+///
+/// A user in an organization is one principal, with any number of tokens. A token without a user is a principal of its
+/// own: two of them can have the same claims.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Principal<'a> {
+    User { id: &'a str, org: Option<&'a str> },
+    Token(&'a TokenDigest),
 }
 
 impl Caller {
-    pub(crate) fn new(claims: &Claims, index: Arc<ScopeIndex>) -> Self {
+    /// Creates the caller of a token with these claims.
+    pub(crate) fn of_token(token: &BearerToken, claims: &Claims, index: Arc<ScopeIndex>) -> Self {
         let granted = index.expand(claims.scopes.iter().map(String::as_str));
-        Self { claims: CompactClaims::new(claims), granted, index }
+        let has_user = claims.subject.as_deref().is_some_and(|user| !user.is_empty());
+        let token = (!has_user).then(|| Box::new(TokenDigest::of(token)));
+        Self { claims: CompactClaims::new(claims), granted, index, token }
+    }
+
+    /// Creates the caller of the same token for each call.
+    #[cfg(test)]
+    pub(crate) fn new(claims: &Claims, index: Arc<ScopeIndex>) -> Self {
+        Self::of_token(&BearerToken::parse("token").expect("the token is valid"), claims, index)
+    }
+
+    /// Returns whom the request acts for.
+    pub(crate) fn principal(&self) -> Principal<'_> {
+        match &self.token {
+            Some(token) => Principal::Token(token),
+            None => Principal::User { id: self.user_id().unwrap_or_default(), org: self.org_id() },
+        }
     }
 
     /// Returns the user's ID (`sub`). `None` if the token acts for no user, as with the client credentials grant.
@@ -127,8 +158,8 @@ impl Caller {
     }
 }
 
-/// Omits `username` and the introspection response, so that a log of callers contains no personal data beyond the
-/// IDs.
+/// Omits `username`, the introspection response and the digest of the token, so that a log of callers contains no
+/// personal data beyond the IDs.
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
@@ -166,6 +197,29 @@ mod tests {
     fn caller(scopes: &[&str]) -> Caller {
         let index = Arc::new(ScopeIndex::new([&SCOPES]));
         Caller::new(&Claims::new().scopes(scopes.iter().copied()), index)
+    }
+
+    #[test]
+    fn a_user_is_one_principal_and_a_token_without_a_user_is_another() {
+        let caller = |token: &str, claims: &Claims| {
+            Caller::of_token(&BearerToken::parse(token).unwrap(), claims, Arc::default())
+        };
+        let user = Claims::new().subject("harriet").organization("company", "HR");
+        assert!(caller("one", &user).principal() == caller("two", &user).principal());
+        for anonymous in [Claims::new(), Claims::new().subject(""), Claims::new().organization("company", "HR")] {
+            assert!(caller("one", &anonymous).principal() == caller("one", &anonymous).principal());
+            assert!(caller("one", &anonymous).principal() != caller("two", &anonymous).principal());
+        }
+    }
+
+    #[test]
+    fn debug_shows_neither_the_token_nor_its_digest() {
+        let [one, two] = ["one", "two"].map(|token| {
+            let caller = Caller::of_token(&BearerToken::parse(token).unwrap(), &Claims::new(), Arc::default());
+            assert!(caller.token.is_some());
+            format!("{caller:?}")
+        });
+        assert_eq!(one, two);
     }
 
     #[test]

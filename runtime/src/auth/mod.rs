@@ -21,6 +21,7 @@ pub use async_trait::async_trait;
 
 pub(crate) use authenticator::{AudiencePolicy, Authenticator};
 pub use bearer_token::{BearerToken, CredentialsError};
+pub(crate) use caller::Principal;
 pub use caller::{Caller, InsufficientScope};
 pub use claims::{Audience, Claims};
 pub(crate) use diagnostic::code;

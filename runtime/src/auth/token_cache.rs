@@ -89,6 +89,10 @@ impl TokenDigest {
     pub(crate) fn of(token: &BearerToken) -> Self {
         Self(Sha256::digest(token.expose()).into())
     }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 /// Result of a successful load.

@@ -20,7 +20,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::rejection::Rejection;
 use crate::{
-    auth::{BearerToken, Caller},
+    auth::Caller,
     metrics::{self, GaugeHandle},
 };
 
@@ -96,16 +96,12 @@ impl InFlightLimit {
     /// # Errors
     ///
     /// The limit of the server or of the caller is reached.
-    pub(crate) fn acquire(
-        self: &Arc<Self>,
-        caller: &Caller,
-        token: &BearerToken,
-    ) -> Result<InFlightGuard, Rejection> {
+    pub(crate) fn acquire(self: &Arc<Self>, caller: &Caller) -> Result<InFlightGuard, Rejection> {
         if self.total.fetch_add(1, Ordering::Relaxed) >= self.max.requests {
             self.total.fetch_sub(1, Ordering::Relaxed);
             return Err(Rejection::TooManyRequests);
         }
-        let key = self.key(caller, token);
+        let key = self.key(caller);
         let mut callers = self.shard(key);
         let usage = callers.entry(key).or_default();
         if usage.requests >= self.max.requests_per_caller {
@@ -132,13 +128,9 @@ impl InFlightLimit {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// Returns the key of a caller. A user in an organization is one caller, with any number of tokens; a token without a
-    /// user is a caller of its own.
-    fn key(&self, caller: &Caller, token: &BearerToken) -> CallerKey {
-        CallerKey(match caller.user_id() {
-            Some(user) => self.hasher.hash_one((0_u8, user, caller.org_id())),
-            None => self.hasher.hash_one((1_u8, token.expose())),
-        })
+    /// Returns the key of a caller, who is its [`Principal`](crate::auth::Principal).
+    fn key(&self, caller: &Caller) -> CallerKey {
+        CallerKey(self.hasher.hash_one(caller.principal()))
     }
 
     fn shard(&self, key: CallerKey) -> MutexGuard<'_, Counts> {
@@ -243,7 +235,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::auth::Claims;
+    use crate::auth::{BearerToken, Claims};
 
     fn limit(max: usize, max_per_caller: usize, max_body_memory: usize) -> Arc<InFlightLimit> {
         let max = InFlightMaxima { requests: max, requests_per_caller: max_per_caller, body_memory: max_body_memory };
@@ -251,15 +243,15 @@ mod tests {
     }
 
     fn caller(user: &str) -> Caller {
-        Caller::new(&Claims::new().subject(user), Arc::default())
+        caller_of("t", &Claims::new().subject(user))
     }
 
-    fn token(token: &str) -> BearerToken {
-        BearerToken::parse(token).unwrap()
+    fn caller_of(token: &str, claims: &Claims) -> Caller {
+        Caller::of_token(&BearerToken::parse(token).unwrap(), claims, Arc::default())
     }
 
     fn acquire(limit: &Arc<InFlightLimit>, user: &str) -> Result<InFlightGuard, Rejection> {
-        limit.acquire(&caller(user), &token("t"))
+        limit.acquire(&caller(user))
     }
 
     fn counted_callers(limit: &InFlightLimit) -> usize {
@@ -282,21 +274,21 @@ mod tests {
     #[test]
     fn a_user_is_one_caller_with_any_number_of_tokens() {
         let limit = limit(10, 1, 0);
-        let harriet = |org| Caller::new(&Claims::new().subject("harriet").organization(org, "HR"), Arc::default());
-        let first = limit.acquire(&harriet("company"), &token("one")).unwrap();
-        assert!(limit.acquire(&harriet("company"), &token("two")).is_err());
-        assert!(limit.acquire(&harriet("other"), &token("one")).is_ok());
+        let harriet = |token, org| caller_of(token, &Claims::new().subject("harriet").organization(org, "HR"));
+        let first = limit.acquire(&harriet("one", "company")).unwrap();
+        assert!(limit.acquire(&harriet("two", "company")).is_err());
+        assert!(limit.acquire(&harriet("one", "other")).is_ok());
         drop(first);
-        assert!(limit.acquire(&harriet("company"), &token("two")).is_ok());
+        assert!(limit.acquire(&harriet("two", "company")).is_ok());
     }
 
     #[test]
     fn a_token_without_a_user_is_a_caller_of_its_own() {
         let limit = limit(10, 1, 0);
-        let anonymous = Caller::new(&Claims::new(), Arc::default());
-        let _first = limit.acquire(&anonymous, &token("one")).unwrap();
-        assert!(limit.acquire(&anonymous, &token("one")).is_err());
-        assert!(limit.acquire(&anonymous, &token("two")).is_ok());
+        let anonymous = |token| caller_of(token, &Claims::new());
+        let _first = limit.acquire(&anonymous("one")).unwrap();
+        assert!(limit.acquire(&anonymous("one")).is_err());
+        assert!(limit.acquire(&anonymous("two")).is_ok());
     }
 
     #[test]
@@ -317,8 +309,8 @@ mod tests {
                 scope.spawn(move || {
                     let caller = caller(&(user % 2).to_string());
                     for _ in 0..2000 {
-                        if let Ok(_guard) = limit.acquire(&caller, &token("t")) {
-                            let key = limit.key(&caller, &token("t"));
+                        if let Ok(_guard) = limit.acquire(&caller) {
+                            let key = limit.key(&caller);
                             assert!(limit.shard(key).values().all(|usage| usage.requests <= 3));
                         }
                     }

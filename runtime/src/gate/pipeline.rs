@@ -164,11 +164,11 @@ impl Gate {
         let (caller, in_flight) = match self.authenticator.lookup(token)? {
             CachedToken::Current(caller) => {
                 progress.caller = Some(Arc::clone(&caller));
-                let in_flight = self.in_flight.acquire(&caller, token)?;
+                let in_flight = self.in_flight.acquire(&caller)?;
                 (caller, in_flight)
             }
             CachedToken::Outdated(previous) => {
-                let in_flight = self.in_flight.acquire(&previous, token)?;
+                let in_flight = self.in_flight.acquire(&previous)?;
                 (self.authenticator.authenticate(token, TokenClass::Known).await?, in_flight)
             }
             CachedToken::Unknown => {
@@ -178,7 +178,7 @@ impl Gate {
                 let caller = self.authenticator.authenticate(token, TokenClass::Unknown).await?;
                 drop((validation, place));
                 progress.caller = Some(Arc::clone(&caller));
-                let in_flight = self.in_flight.acquire(&caller, token)?;
+                let in_flight = self.in_flight.acquire(&caller)?;
                 (caller, in_flight)
             }
         };

@@ -17,7 +17,7 @@ use crate::{
     audit::{Reason, RequestInfo, TraceId},
     registry::{CallRequest, CallResult, DecisionError, Dispatcher},
     scope::MissingScopes,
-    tool::{CallBinding, Context, RequestStateSigner, undeclared_capabilities},
+    tool::{CallBinding, Context, InputRound, RequestStateSigner, undeclared_capabilities},
 };
 
 /// Handler of one request, created by `McpService`.
@@ -66,18 +66,19 @@ impl ServerHandler for Handler {
         let id = context.id.to_string();
         let arguments = self.request.take_arguments().or(request.arguments).unwrap_or_default();
         let binding = CallBinding::new(&request.name, caller, &arguments);
-        let request_state = match &request.request_state {
-            Some(signed) => Some(self.signer.verify(signed, &binding).map_err(|_| {
+        let round = match &request.request_state {
+            Some(signed) => self.signer.verify(signed, &binding).map_err(|_| {
                 let info = self.request_info(&id, None);
                 self.dispatcher.audit().rejection(info, Some(caller), Reason::InvalidRequestState);
                 invalid_request_state()
-            })?),
-            None => None,
+            })?,
+            None => InputRound::default(),
         };
+        let (responses, state) = round.accept(request.input_responses.unwrap_or_default());
         let headers = context.extensions.remove::<http::request::Parts>().map(|parts| parts.headers);
         let tools = Arc::clone(self.dispatcher.registry());
         let context = Context::new(Arc::clone(caller), tools, Box::new(context), headers.unwrap_or_default())
-            .with_input(request.input_responses, request_state);
+            .with_input(responses, state);
         let call =
             CallRequest { tool: &request.name, arguments, info: self.request_info(&id, context.traceparent()) };
         match self.dispatcher.call(caller, call, Some(&context)).await {
@@ -105,7 +106,7 @@ impl Handler {
         binding: &CallBinding,
         context: &Context,
     ) -> Result<CallToolResponse, ErrorData> {
-        input.request_state = input.request_state.map(|state| self.signer.sign(&state, binding));
+        input.request_state = Some(self.signer.sign(&InputRound::of(&input), binding));
         // rmcp rejects the result for clients of earlier revisions, which cannot be asked for input.
         let can_be_asked = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
         let capabilities = context.client_capabilities().unwrap_or_default();

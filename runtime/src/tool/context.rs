@@ -85,9 +85,9 @@ impl Context {
         Self { caller, tools, request, headers, input_responses: InputResponses::default(), request_state: None }
     }
 
-    /// Adds what the client sent back from an earlier round.
-    pub(crate) fn with_input(mut self, responses: Option<InputResponses>, state: Option<String>) -> Self {
-        self.input_responses = responses.unwrap_or_default();
+    /// Adds the responses to what the tool asked for in the round before, and its state.
+    pub(crate) fn with_input(mut self, responses: InputResponses, state: Option<String>) -> Self {
+        self.input_responses = responses;
         self.request_state = state;
         self
     }
@@ -163,13 +163,17 @@ impl Context {
         self.request.cancellation().is_cancelled()
     }
 
-    /// Returns the client's response to a request for input of an earlier round; see
+    /// Returns the client's response to a request for input of the round before; see
     /// [`InputRequired`](super::InputRequired).
+    ///
+    /// The tool requested this input in a call with the same caller, tool and arguments, at most one hour ago. `None`
+    /// also if the client sent a response that was not requested, or one of another kind. The content of a form can be
+    /// any object: its fields are not checked against the schema of the request.
     pub fn input_response(&self, key: &str) -> Option<&Value> {
         self.input_responses.get(key)
     }
 
-    /// Returns the state given to [`InputRequired::state`](super::InputRequired::state) in an earlier round, unchanged
+    /// Returns the state given to [`InputRequired::state`](super::InputRequired::state) in the round before, unchanged
     /// and from the same caller, tool and arguments.
     pub fn request_state(&self) -> Option<&str> {
         self.request_state.as_deref()

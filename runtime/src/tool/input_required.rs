@@ -11,7 +11,8 @@ use thiserror::Error;
 /// Request for input from the client: the multi round-trip requests of MCP 2026-07-28.
 ///
 /// The client obtains the input and calls the tool again with it; see
-/// [`Context::input_response`](super::Context::input_response). A client that did not declare the capability
+/// [`Context::input_response`](super::Context::input_response). The result carries a signed state that names the
+/// requested inputs, so a client cannot respond before it was asked. A client that did not declare the capability
 /// ([`Context::client_capabilities`](super::Context::client_capabilities)), or that uses an earlier revision, receives an
 /// error instead.
 ///
@@ -60,8 +61,12 @@ impl InputRequired {
     }
 
     /// Adds state that the client sends back with the input; see [`Context::request_state`]. The client can read the state
-    /// and send it more than once. It cannot change it, use it for another call, or use it after one hour. Several
-    /// replicas need a common key: [`Server::request_state_key`](crate::Server::request_state_key).
+    /// and send it more than once, with the responses: a tool whose effect must happen once for each response has to
+    /// record that it did, for example under a random ID in the state. The client cannot change the state, use it for
+    /// another call or as another caller, or use it after one hour. A token without a user is a caller of its own.
+    ///
+    /// Several replicas need a common key, also for input without state:
+    /// [`Server::request_state_key`](crate::Server::request_state_key).
     ///
     /// [`Context::request_state`]: super::Context::request_state
     pub fn state(mut self, state: impl Into<String>) -> Self {

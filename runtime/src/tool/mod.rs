@@ -26,7 +26,7 @@ pub use input_required::InputRequired;
 pub(crate) use input_required::undeclared_capabilities;
 pub use output::{Json, ToolContent, ToolOutput, audio, image};
 pub use parameters::ParameterSchemas;
-pub(crate) use request_state::{CallBinding, RequestStateSigner};
+pub(crate) use request_state::{CallBinding, InputRound, RequestStateSigner};
 pub use states::StateType;
 pub(crate) use states::States;
 pub use visibility::{Org, OrgRole, Visibility, require_org, require_org_role};

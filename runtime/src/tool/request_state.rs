@@ -1,14 +1,18 @@
-//! Signing of `requestState`, the state of a tool that the client stores between two rounds.
+//! Signing of `requestState`, which the client stores between two rounds: what the tool asked for, and the tool's state.
 //!
 //! MCP 2026-07-28, Multi Round-Trip Requests: a server MUST reject state that fails the integrity check.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use rmcp::model::{RequestStateCodec, RequestStateError, SealOptions};
+use rmcp::model::{
+    ElicitResult, InputRequest, InputRequests, InputRequiredResult, InputResponses, RequestStateCodec,
+    RequestStateError, SealOptions,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Principal};
 
 /// Validity of a signed state: the time that a person may take to respond.
 const LIFETIME: Duration = Duration::from_hours(1);
@@ -17,8 +21,30 @@ const LIFETIME: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug)]
 pub(crate) struct RequestStateSigner(RequestStateCodec);
 
-/// Digest of the caller, tool and arguments that a state is bound to.
+/// Digest of the principal, client, tool and arguments that a state is bound to.
 pub(crate) struct CallBinding([u8; 32]);
+
+/// Round of a call in which the tool asked for input. It is the content of a signed state.
+///
+/// The default is a call that was not asked for anything, so that every response is unsolicited.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InputRound {
+    asked: BTreeMap<String, InputKind>,
+    /// State of the tool ([`InputRequired::state`](super::InputRequired::state)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+}
+
+/// Kind of a requested input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum InputKind {
+    Elicitation,
+    Sampling,
+    Roots,
+    /// A kind that a later version of rmcp adds. Its responses are not checked.
+    Other,
+}
 
 impl RequestStateSigner {
     /// Creates a signer with a random key, which no other process has.
@@ -36,28 +62,70 @@ impl RequestStateSigner {
         RequestStateCodec::try_new(key).map(Self)
     }
 
-    pub(crate) fn sign(&self, state: &str, call: &CallBinding) -> String {
+    pub(crate) fn sign(&self, round: &InputRound, call: &CallBinding) -> String {
         let options = SealOptions::new().associated_data(&call.0).ttl(LIFETIME);
-        self.0.seal_with(state.as_bytes(), &options)
+        self.0.seal_json_with(round, &options).expect("a round can be serialized")
     }
 
-    /// Verifies a signed state and returns the state.
+    /// Verifies a signed state and returns the round that it was signed for.
     ///
     /// # Errors
     ///
     /// The state was signed with another key or for another call, or it has expired.
-    pub(crate) fn verify(&self, signed: &str, call: &CallBinding) -> Result<String, RequestStateError> {
-        let state = self.0.open_with(signed, &call.0)?;
-        String::from_utf8(state).map_err(|_| RequestStateError::MalformedFormat)
+    pub(crate) fn verify(&self, signed: &str, call: &CallBinding) -> Result<InputRound, RequestStateError> {
+        self.0.open_json_with(signed, &call.0)
     }
 }
 
 impl CallBinding {
     pub(crate) fn new(tool: &str, caller: &Caller, arguments: &Map<String, Value>) -> Self {
-        let principal = [caller.user_id(), caller.client_id(), caller.org_id()];
+        let (user, org, token) = match caller.principal() {
+            Principal::User { id, org } => (Some(id), org, None),
+            Principal::Token(digest) => (None, None, Some(digest.as_bytes())),
+        };
         // JSON separates the parts unambiguously.
-        let call = serde_json::to_vec(&(tool, principal, arguments)).expect("a JSON value can be serialized");
-        Self(Sha256::digest(call).into())
+        let call = serde_json::to_vec(&(tool, user, org, token, caller.client_id(), arguments));
+        Self(Sha256::digest(call.expect("a JSON value can be serialized")).into())
+    }
+}
+
+impl InputRound {
+    /// Returns what a result asks for, and the state of the tool in it.
+    pub(crate) fn of(input: &InputRequiredResult) -> Self {
+        let requests = input.input_requests.iter().flat_map(InputRequests::iter);
+        Self {
+            asked: requests.map(|(key, request)| (key.clone(), InputKind::of(request))).collect(),
+            state: input.request_state.clone(),
+        }
+    }
+
+    /// Returns the responses to what was asked for, and the state of the tool. Unsolicited responses and those of another
+    /// kind are ignored, so that the tool asks again.
+    pub(crate) fn accept(self, mut responses: InputResponses) -> (InputResponses, Option<String>) {
+        responses.retain(|key, response| self.asked.get(key).is_some_and(|kind| kind.matches(response)));
+        (responses, self.state)
+    }
+}
+
+impl InputKind {
+    fn of(request: &InputRequest) -> Self {
+        match request {
+            InputRequest::Elicitation(_) => Self::Elicitation,
+            InputRequest::CreateMessage(_) => Self::Sampling,
+            InputRequest::ListRoots(_) => Self::Roots,
+            _ => Self::Other,
+        }
+    }
+
+    /// Returns whether a response is of this kind: an `ElicitResult`, a `CreateMessageResult` or a `ListRootsResult`.
+    fn matches(self, response: &Value) -> bool {
+        match self {
+            Self::Elicitation => ElicitResult::deserialize(response)
+                .is_ok_and(|response| response.content.as_ref().is_none_or(Value::is_object)),
+            Self::Sampling => response["role"].is_string() && !response["content"].is_null(),
+            Self::Roots => response["roots"].is_array(),
+            Self::Other => true,
+        }
     }
 }
 
@@ -68,18 +136,25 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::auth::Claims;
+    use crate::{
+        auth::{BearerToken, Claims},
+        tool::InputRequired,
+    };
 
     fn call(tool: &str, user: &str, arguments: &Value) -> CallBinding {
         let caller = Caller::new(&Claims::new().subject(user), Arc::default());
         CallBinding::new(tool, &caller, arguments.as_object().unwrap())
     }
 
+    fn round() -> InputRound {
+        InputRound::of(&InputRequired::ask("confirm", "Sure?").state("asked").into_result())
+    }
+
     #[test]
     fn a_signed_state_is_verified() {
         let (signer, call) = (RequestStateSigner::random(), call("ticket_delete", "sam", &json!({ "id": 1 })));
-        let state = signer.sign("asked", &call);
-        assert_eq!(signer.verify(&state, &call).unwrap(), "asked");
+        let state = signer.sign(&round(), &call);
+        assert_eq!(signer.verify(&state, &call).unwrap(), round());
         assert!(signer.verify(&format!("{state}A"), &call).is_err());
         assert!(signer.verify("asked", &call).is_err());
         assert!(RequestStateSigner::random().verify(&state, &call).is_err());
@@ -88,7 +163,7 @@ mod tests {
     #[test]
     fn a_state_is_valid_for_its_own_call_only() {
         let signer = RequestStateSigner::random();
-        let state = signer.sign("asked", &call("ticket_delete", "sam", &json!({ "id": 1 })));
+        let state = signer.sign(&round(), &call("ticket_delete", "sam", &json!({ "id": 1 })));
         for other in [
             call("ticket_delete", "sam", &json!({ "id": 2 })),
             call("ticket_delete", "harriet", &json!({ "id": 1 })),
@@ -99,10 +174,64 @@ mod tests {
     }
 
     #[test]
+    fn a_state_of_a_token_without_a_user_is_valid_for_that_token_only() {
+        let signer = RequestStateSigner::random();
+        for claims in [Claims::new(), Claims::new().subject(""), Claims::new().client_id("agents")] {
+            let call = |token: &str| {
+                let caller = Caller::of_token(&BearerToken::parse(token).unwrap(), &claims, Arc::default());
+                CallBinding::new("ticket_delete", &caller, &Map::new())
+            };
+            let state = signer.sign(&round(), &call("one"));
+            assert!(signer.verify(&state, &call("one")).is_ok());
+            assert!(signer.verify(&state, &call("two")).is_err());
+        }
+    }
+
+    #[test]
+    fn a_state_is_valid_with_every_token_of_its_user_and_client() {
+        let call = |token: &str, client: &str| {
+            let claims = Claims::new().subject("sam").client_id(client);
+            let caller = Caller::of_token(&BearerToken::parse(token).unwrap(), &claims, Arc::default());
+            CallBinding::new("ticket_delete", &caller, &Map::new())
+        };
+        let signer = RequestStateSigner::random();
+        let state = signer.sign(&round(), &call("before-the-refresh", "inspector"));
+        assert!(signer.verify(&state, &call("after-the-refresh", "inspector")).is_ok());
+        assert!(signer.verify(&state, &call("after-the-refresh", "other")).is_err());
+    }
+
+    #[test]
+    fn only_responses_to_what_was_asked_for_are_accepted() {
+        let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
+        let roots = json!({ "method": "roots/list", "params": {} });
+        let ask = || {
+            let input =
+                InputRequired::ask("user", "Sure?").and("model", serde_json::from_value(sample.clone()).unwrap());
+            InputRound::of(&input.and("roots", serde_json::from_value(roots.clone()).unwrap()).into_result())
+        };
+        let elicited = json!({ "action": "accept", "content": { "ok": true } });
+        let sampled = json!({ "role": "assistant", "content": { "type": "text", "text": "Yes." }, "model": "m" });
+        let listed = json!({ "roots": [] });
+        let accept = |round: InputRound, responses: Value| {
+            let (accepted, _) = round.accept(serde_json::from_value(responses).unwrap());
+            accepted.into_keys().collect::<Vec<_>>()
+        };
+        let right = json!({ "user": elicited, "model": sampled, "roots": listed, "other": elicited });
+        assert_eq!(accept(ask(), right.clone()), ["model", "roots", "user"]);
+        assert!(accept(InputRound::default(), right).is_empty(), "nothing was asked for");
+        let other_kinds = json!({ "user": sampled, "model": listed, "roots": elicited });
+        assert!(accept(ask(), other_kinds).is_empty());
+        for malformed in [json!(null), json!(7), json!([]), json!({}), json!({ "action": "maybe" })] {
+            let responses = json!({ "user": malformed, "model": malformed, "roots": malformed });
+            assert!(accept(ask(), responses).is_empty(), "{malformed}");
+        }
+    }
+
+    #[test]
     fn replicas_with_the_same_key_verify_each_others_states() {
         let [one, other] = [(); 2].map(|()| RequestStateSigner::with_key(vec![7; 32]).unwrap());
         let call = call("ticket_delete", "sam", &json!({}));
-        assert_eq!(other.verify(&one.sign("asked", &call), &call).unwrap(), "asked");
+        assert_eq!(other.verify(&one.sign(&round(), &call), &call).unwrap(), round());
         assert!(RequestStateSigner::with_key(b"short".to_vec()).is_err());
     }
 }

@@ -7,6 +7,7 @@
 
 mod argument_types;
 mod fuzz_targets;
+mod input_requests;
 mod invalid_messages;
 mod rmcp_client;
 mod size_limits;
