@@ -84,6 +84,7 @@ pub mod auth;
 mod error;
 mod gate;
 pub mod guides;
+mod log_limit;
 mod mcp;
 pub mod metrics;
 pub mod propelauth;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use toolgate::PropelAuth;
 use toolgate_dev_tenant::{DevTenant, Fault};
 use toolgate_tests::{
-    CapturedLog, RawRequest, Revision, TestServer, eventually, propel_auth, start_tenant, start_tenant_with,
-    tenant_server, token_for, tokens,
+    CapturedLog, IntrospectionStub, RawRequest, Revision, TestServer, eventually, propel_auth, start_tenant,
+    start_tenant_with, tenant_server, token_for, tokens,
 };
 
 /// Sends a call over a bare socket, because an HTTP client writes its headers to the log, too.
@@ -125,6 +125,37 @@ async fn an_outage_is_logged_with_the_fix() {
     let line =
         log.lines().find(|line| line.contains(tenant.auth_url()) && line.contains("ERROR")).unwrap_or_default();
     assert!(line.contains("PROPELAUTH_INTROSPECTION_CLIENT_SECRET"), "{line:?}");
+}
+
+#[tokio::test]
+async fn what_any_client_can_cause_is_logged_once_per_interval() {
+    const REQUESTS: usize = 300;
+    let log = CapturedLog::start();
+    let stub = IntrospectionStub::start().await;
+    let server = TestServer::with(|server| server.auth(stub.propel_auth())).await;
+    let audience = format!("https://other.example/{}", "x".repeat(30_000));
+    stub.set_response(json!({ "active": true, "sub": "u", "aud": audience }).to_string());
+    let body = Revision::Legacy.call_message("request_info", &json!({})).to_string();
+    for i in 0..REQUESTS {
+        let request = RawRequest::mcp(Revision::Legacy).body(body.as_str());
+        let foreign_host = request.clone().replace_header("Host", format!("{i}.{}.example", "x".repeat(2_000)));
+        assert_eq!(foreign_host.send(server.address).await.status, 403);
+        let malformed_host = request.clone().replace_header("Host", "a@b");
+        assert_eq!(malformed_host.send(server.address).await.status, 403);
+        let foreign_origin = request.clone().header("Origin", format!("https://{i}.example"));
+        assert_eq!(foreign_origin.send(server.address).await.status, 403);
+        let foreign_audience = request.token(&format!("token-{i}"));
+        assert_eq!(foreign_audience.send(server.address).await.status, 401);
+    }
+    let lines: Vec<_> = log
+        .of_this_thread()
+        .lines()
+        .filter(|line| line.contains(" WARN ") && line.contains("rejected a "))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    let bytes: usize = lines.iter().map(String::len).sum();
+    assert!(bytes < 4096, "{bytes} bytes for {} requests", 4 * REQUESTS);
 }
 
 #[tokio::test]

@@ -8,7 +8,10 @@ use super::{
     Audience, BearerToken, CachedToken, Caller, Claims, GuardedValidator, Replicator, TokenCache, TokenClass,
     ValidationError, token_cache::LoadedCaller,
 };
-use crate::scope::ScopeIndex;
+use crate::{log_limit::LogLimit, scope::ScopeIndex};
+
+/// Maximum length of a foreign audience in the log, in characters.
+const MAX_LOGGED_AUDIENCE: usize = 256;
 
 /// Policy for tokens that were not issued for this server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,7 @@ pub(crate) struct Authenticator {
     resource: String,
     audience_policy: AudiencePolicy,
     replicator: Option<Arc<dyn Replicator>>,
+    foreign_audiences: LogLimit,
 }
 
 impl Authenticator {
@@ -40,7 +44,8 @@ impl Authenticator {
         resource: String,
         audience_policy: AudiencePolicy,
     ) -> Self {
-        Self { validator, cache, index, resource, audience_policy, replicator: None }
+        let foreign_audiences = LogLimit::default();
+        Self { validator, cache, index, resource, audience_policy, replicator: None, foreign_audiences }
     }
 
     /// Shares revocations and introspection responses with the other replicas.
@@ -126,13 +131,18 @@ impl Authenticator {
         if is_accepted {
             return Ok(());
         }
-        tracing::warn!(
-            user = claims.subject,
-            audience = ?claims.audience,
-            resource = self.resource,
-            "rejected a token that was not issued for this server; if clients use another URL for this server, set \
-             SERVER_URL to that URL"
-        );
+        self.foreign_audiences.log(|suppressed| {
+            // The client chooses the resource that it requests the token for. `Debug` escapes control characters.
+            let audience: String = format!("{:?}", claims.audience).chars().take(MAX_LOGGED_AUDIENCE).collect();
+            tracing::warn!(
+                user = claims.subject,
+                %audience,
+                resource = self.resource,
+                suppressed,
+                "rejected a token that was not issued for this server; if clients use another URL for this server, set \
+                 SERVER_URL to that URL"
+            );
+        });
         Err(ValidationError::Inactive)
     }
 }

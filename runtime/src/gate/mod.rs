@@ -24,7 +24,7 @@ pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use peer::TrustedProxies;
 pub(crate) use pipeline::{Gate, GateService};
-pub(crate) use rejection::RejectionResponder;
+pub(crate) use rejection::{RejectionLog, RejectionResponder};
 pub(crate) use unknown_tokens::UnknownTokenLimit;
 
 /// Returns whether `Content-Type` is this media type, with or without parameters.

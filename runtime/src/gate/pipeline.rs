@@ -23,7 +23,7 @@ use super::{
     jsonrpc::Message,
     origin::AllowedOrigins,
     peer::TrustedProxies,
-    rejection::{Rejection, RejectionResponder},
+    rejection::{Rejection, RejectionLog, RejectionResponder},
     revocable_stream,
     unknown_tokens::UnknownTokenLimit,
 };
@@ -47,6 +47,7 @@ pub(crate) struct Gate {
     /// `None` if every request goes to rmcp.
     pub(crate) fast_path: Option<FastPath>,
     pub(crate) responder: RejectionResponder,
+    pub(crate) rejection_log: RejectionLog,
 }
 
 /// Headers that rmcp repeats in log messages and errors.
@@ -139,7 +140,7 @@ impl Gate {
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
     fn reject(&self, rejection: &Rejection, progress: &Progress<'_>) -> Response<Body> {
-        rejection.log();
+        self.rejection_log.log(rejection);
         match (rejection, &progress.caller, &progress.tool) {
             (Rejection::InsufficientScope(scopes), Some(caller), Some(tool)) => {
                 self.dispatcher.record_insufficient_scope(progress.info, caller, tool, scopes);

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     audit::{MAX_TEXT, Reason},
     auth::{CredentialsError, Unavailable, ValidationError},
+    log_limit::LogLimit,
     mcp::INSUFFICIENT_SCOPE,
     scope::MissingScopes,
 };
@@ -137,20 +138,32 @@ impl Rejection {
             Self::InsufficientScope(_) => Reason::InsufficientScope,
         }
     }
+}
 
-    /// Logs the cause of a rejection that an operator may have to act on.
-    pub(crate) fn log(&self) {
-        match self {
-            Self::Origin(error @ OriginError::MalformedHost) => tracing::warn!(reason = %error, "rejected a request"),
-            Self::Origin(error @ OriginError::ForeignHost(host)) => {
-                tracing::warn!(host, reason = %error, "rejected a request");
-            }
-            Self::Origin(error @ OriginError::ForeignOrigin(origin)) => {
-                tracing::warn!(origin, reason = %error, "rejected a request");
-            }
-            Self::TokensUnavailable(unavailable) => {
-                tracing::error!(reason = %unavailable, "a token could not be validated");
-            }
+/// Logs the causes of rejections that an operator may have to act on. Any client can cause them, so each is limited.
+#[derive(Debug, Default)]
+pub(crate) struct RejectionLog {
+    malformed_host: LogLimit,
+    foreign_host: LogLimit,
+    foreign_origin: LogLimit,
+    tokens_unavailable: LogLimit,
+}
+
+impl RejectionLog {
+    pub(crate) fn log(&self, rejection: &Rejection) {
+        match rejection {
+            Rejection::Origin(error @ OriginError::MalformedHost) => self.malformed_host.log(|suppressed| {
+                tracing::warn!(reason = %error, suppressed, "rejected a request");
+            }),
+            Rejection::Origin(error @ OriginError::ForeignHost(host)) => self.foreign_host.log(|suppressed| {
+                tracing::warn!(host, reason = %error, suppressed, "rejected a request");
+            }),
+            Rejection::Origin(error @ OriginError::ForeignOrigin(origin)) => self.foreign_origin.log(|suppressed| {
+                tracing::warn!(origin, reason = %error, suppressed, "rejected a request");
+            }),
+            Rejection::TokensUnavailable(unavailable) => self.tokens_unavailable.log(|suppressed| {
+                tracing::error!(reason = %unavailable, suppressed, "a token could not be validated");
+            }),
             _ => {}
         }
     }

@@ -26,7 +26,7 @@ use crate::{
     },
     error::{BuildError, BuildProblem, Error},
     gate::{
-        AllowedOrigins, BodyLimits, FastPath, Gate, InFlightLimit, InFlightMaxima, RejectionResponder,
+        AllowedOrigins, BodyLimits, FastPath, Gate, InFlightLimit, InFlightMaxima, RejectionLog, RejectionResponder,
         TrustedProxies, UnknownTokenLimit,
     },
     mcp::{McpService, McpServiceConfig},
@@ -150,6 +150,7 @@ impl Server {
             dispatcher: Arc::clone(&dispatcher),
             fast_path: self.fast_path.then(FastPath::default),
             responder: RejectionResponder::new(&metadata_url, &initial_scopes),
+            rejection_log: RejectionLog::default(),
         });
         let metadata = ResourceMetadata {
             name: self.title.clone().unwrap_or_else(|| self.name.clone()),

@@ -1,9 +1,6 @@
 //! The route `POST /webhooks/propelauth`.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -15,10 +12,12 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::{DeliveryHeaders, RejectedDelivery, Webhooks};
-use crate::auth::{Revocations, Route};
+use crate::{
+    auth::{Revocations, Route},
+    log_limit::LogLimit,
+};
 
 const PATH: &str = "/webhooks/propelauth";
 
@@ -26,19 +25,18 @@ const PATH: &str = "/webhooks/propelauth";
 const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Time within which a delivery must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Minimum time between two log messages about rejected deliveries, which any client can send.
-const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Returns the route that receives deliveries and revokes access.
 pub(in crate::propelauth) fn route(webhooks: Arc<Webhooks>, revocations: Revocations) -> Route {
-    let receiver = Receiver { webhooks, revocations, last_logged_rejection: Mutex::default() };
+    let receiver = Receiver { webhooks, revocations, rejected: LogLimit::default() };
     Route::new(PATH, post(receive).with_state(Arc::new(receiver)))
 }
 
 struct Receiver {
     webhooks: Arc<Webhooks>,
     revocations: Revocations,
-    last_logged_rejection: Mutex<Option<Instant>>,
+    /// Any client can send a delivery.
+    rejected: LogLimit,
 }
 
 async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
@@ -74,11 +72,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
 impl Receiver {
     /// Rejects a delivery. The reason is logged; the sender does not see it.
     fn reject(&self, rejected: RejectedDelivery) -> Response {
-        let mut last = self.last_logged_rejection.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
-            *last = Some(Instant::now());
-            tracing::warn!(reason = %rejected, "rejected a webhook");
-        }
+        self.rejected.log(|suppressed| tracing::warn!(reason = %rejected, suppressed, "rejected a webhook"));
         error(StatusCode::UNAUTHORIZED, "unauthorized")
     }
 }
