@@ -156,7 +156,6 @@ impl Server {
             name: self.title.clone().unwrap_or_else(|| self.name.clone()),
             resource: resource.clone(),
             scopes: index.names().iter().copied().filter(|&scope| scope != OFFLINE_ACCESS).collect(),
-            discovery: Arc::clone(&discovery),
         };
         let mut implementation = Implementation::new(self.name, self.version);
         implementation.title = self.title;
@@ -170,7 +169,7 @@ impl Server {
         let revocation_delay = RevocationDelay { ttl, stale_if_error, reports_revocations, texts: validator.texts() };
         let probe = Arc::new(Probe::new(ProbeConfig {
             validator,
-            discovery,
+            discovery: Arc::clone(&discovery),
             readiness,
             gate: Arc::clone(&gate),
             declared_scopes: index.names().to_vec(),
@@ -178,7 +177,7 @@ impl Server {
         }));
         let operations = with_routes(health::router(Arc::clone(&probe), &shutdown), routes, server_url.path());
         Ok(BuiltServer::new(Components {
-            metadata: well_known::router(metadata, &server_url, &endpoint_path),
+            metadata: well_known::router(metadata, discovery, &server_url, &endpoint_path),
             operations,
             preflight: self.preflight,
             revocation_delay,

@@ -1,12 +1,10 @@
 //! Metadata of the authorization server, refreshed periodically and served from memory.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::Mutex;
+use bytes::Bytes;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::auth::{AuthorizationServer, TokenValidator, Unavailable};
 
@@ -14,49 +12,56 @@ use crate::auth::{AuthorizationServer, TokenValidator, Unavailable};
 const REFRESH_AFTER: Duration = Duration::from_mins(10);
 /// Minimum time between two attempts.
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
+/// Time limit of one attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Cached metadata of the authorization server.
 pub(crate) struct Discovery {
     validator: Arc<dyn TokenValidator>,
     base_url: String,
     current: ArcSwapOption<Fetched>,
-    last_attempt: Mutex<Option<(Instant, Result<(), Unavailable>)>>,
+    /// Locked during an attempt, so that there is one at a time.
+    last_attempt: Arc<Mutex<Option<Attempt>>>,
 }
 
-struct Fetched {
-    server: Arc<AuthorizationServer>,
+/// Metadata of the authorization server, with its document as JSON for every response.
+pub(crate) struct Fetched {
+    pub(crate) server: AuthorizationServer,
+    pub(crate) document: Option<Bytes>,
     at: Instant,
+}
+
+struct Attempt {
+    finished_at: Instant,
+    result: Result<(), Unavailable>,
 }
 
 impl Discovery {
     pub(crate) fn new(validator: Arc<dyn TokenValidator>, base_url: String) -> Self {
-        Self { validator, base_url, current: ArcSwapOption::empty(), last_attempt: Mutex::new(None) }
+        Self { validator, base_url, current: ArcSwapOption::empty(), last_attempt: Arc::default() }
     }
 
     /// Returns the metadata. An outdated document is returned while a new one is fetched; only the first request waits.
+    /// Any client can cause an attempt, so there is at most one task, and one attempt in each interval.
     ///
     /// # Errors
     ///
     /// No document is cached and none could be fetched.
-    pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<AuthorizationServer>, Unavailable> {
+    pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<Fetched>, Unavailable> {
         if let Some(fetched) = self.current.load_full() {
             if fetched.at.elapsed() > REFRESH_AFTER {
-                let discovery = Arc::clone(self);
-                tokio::spawn(async move { discovery.refresh().await });
+                self.refresh_in_background();
             }
-            return Ok(Arc::clone(&fetched.server));
+            return Ok(fetched);
         }
         self.refresh().await?;
-        let fetched = self.current.load_full();
-        fetched
-            .map(|fetched| Arc::clone(&fetched.server))
-            .ok_or_else(|| Unavailable::new("the metadata was not fetched"))
+        self.current.load_full().ok_or_else(|| Unavailable::new("the metadata was not fetched"))
     }
 
     /// Returns the issuer to advertise, or the default issuer while no document is cached.
     pub(crate) async fn issuer(self: &Arc<Self>) -> Option<String> {
         match self.get().await {
-            Ok(server) => server.issuer.clone(),
+            Ok(fetched) => fetched.server.issuer.clone(),
             Err(_) => self.validator.default_issuer(),
         }
     }
@@ -65,15 +70,36 @@ impl Discovery {
     pub(crate) async fn refresh(&self) -> Result<(), Unavailable> {
         let called = Instant::now();
         let mut last = self.last_attempt.lock().await;
-        if let Some((at, result)) = &*last {
-            let settled_since = *at >= called;
-            if settled_since || at.elapsed() < MIN_INTERVAL {
+        if let Some(Attempt { finished_at, result }) = &*last {
+            let finished_since = *finished_at >= called;
+            if finished_since || finished_at.elapsed() < MIN_INTERVAL {
                 return result.clone();
             }
         }
-        let result = match self.validator.authorization_server(&self.base_url).await {
+        self.attempt(&mut last).await
+    }
+
+    /// Starts an attempt, unless one is in progress or the last one is too recent.
+    fn refresh_in_background(self: &Arc<Self>) {
+        let Ok(mut last) = Arc::clone(&self.last_attempt).try_lock_owned() else { return };
+        if last.as_ref().is_some_and(|last| last.finished_at.elapsed() < MIN_INTERVAL) {
+            return;
+        }
+        let discovery = Arc::clone(self);
+        tokio::spawn(async move { discovery.attempt(&mut last).await });
+    }
+
+    async fn attempt(&self, last: &mut Option<Attempt>) -> Result<(), Unavailable> {
+        let attempt = tokio::time::timeout(ATTEMPT_TIMEOUT, self.validator.authorization_server(&self.base_url));
+        let fetched = attempt.await.unwrap_or_else(|_| {
+            Err(Unavailable::new(format!("the metadata did not arrive within {ATTEMPT_TIMEOUT:?}")))
+        });
+        let result = match fetched {
             Ok(server) => {
-                self.current.store(Some(Arc::new(Fetched { server: Arc::new(server), at: Instant::now() })));
+                let document = server.document.as_ref().map(|document| {
+                    Bytes::from(serde_json::to_vec(document).expect("a JSON object can be serialized"))
+                });
+                self.current.store(Some(Arc::new(Fetched { server, document, at: Instant::now() })));
                 Ok(())
             }
             Err(unavailable) => {
@@ -81,7 +107,7 @@ impl Discovery {
                 Err(unavailable)
             }
         };
-        *last = Some((Instant::now(), result.clone()));
+        *last = Some(Attempt { finished_at: Instant::now(), result: result.clone() });
         result
     }
 }
@@ -91,6 +117,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
+    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::auth::{BearerToken, Claims, ValidationError};
@@ -130,5 +157,68 @@ mod tests {
         assert!(results.iter().all(Result::is_err));
         assert_eq!(validator.0.load(Ordering::SeqCst), 1);
         assert_eq!(discovery.issuer().await.as_deref(), Some("https://default.example"));
+    }
+
+    /// Validator whose metadata is available once; later attempts wait for a permit and then fail.
+    struct Fails {
+        attempts: AtomicUsize,
+        permits: Semaphore,
+    }
+
+    #[async_trait]
+    impl TokenValidator for Fails {
+        async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+            Err(ValidationError::Inactive)
+        }
+
+        async fn authorization_server(&self, _: &str) -> Result<AuthorizationServer, Unavailable> {
+            if self.attempts.fetch_add(1, Ordering::SeqCst) == 0 {
+                return Ok(AuthorizationServer::new("https://issuer.example"));
+            }
+            self.permits.acquire().await.expect("the semaphore is open").forget();
+            Err(Unavailable::new("unavailable"))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_number_of_requests_for_outdated_metadata_start_one_task_per_interval() {
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let validator = Arc::new(Fails { attempts: AtomicUsize::new(0), permits: Semaphore::new(0) });
+        let attempts = || validator.attempts.load(Ordering::SeqCst);
+        let discovery = Arc::new(Discovery::new(validator.clone(), String::new()));
+        let before = tasks();
+        let request = async || {
+            for _ in 0..1000 {
+                assert_eq!(discovery.issuer().await.as_deref(), Some("https://issuer.example"));
+            }
+            tokio::task::yield_now().await;
+        };
+        request().await;
+        assert_eq!((tasks() - before, attempts()), (0, 1));
+
+        tokio::time::advance(REFRESH_AFTER + Duration::from_secs(1)).await;
+        request().await;
+        assert_eq!((tasks() - before, attempts()), (1, 2), "one task waits for the authorization server");
+        request().await;
+        assert_eq!((tasks() - before, attempts()), (1, 2), "an attempt is in progress");
+
+        validator.permits.add_permits(1);
+        while tasks() > before {
+            tokio::task::yield_now().await;
+        }
+        request().await;
+        assert_eq!((tasks() - before, attempts()), (0, 2), "the failure is too recent");
+
+        tokio::time::advance(MIN_INTERVAL).await;
+        request().await;
+        assert_eq!((tasks() - before, attempts()), (1, 3));
+        // The validator does not return: the attempt ends at its time limit.
+        tokio::time::advance(ATTEMPT_TIMEOUT).await;
+        while tasks() > before {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::advance(MIN_INTERVAL).await;
+        request().await;
+        assert_eq!((tasks() - before, attempts()), (1, 4));
     }
 }

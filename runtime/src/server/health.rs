@@ -42,10 +42,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         return respond(StatusCode::OK, json!({ "status": "ready" }));
     }
     // A server that is mounted as a router and gets no requests would otherwise never become ready.
-    if !health.probe.is_watching() {
-        let (probe, stop) = (Arc::clone(&health.probe), health.stop.clone());
-        tokio::spawn(async move { probe.watch(stop).await });
-    }
+    drop(health.probe.start_watching(health.stop.clone()));
     respond(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unready", "reasons": reasons }))
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{discovery::Discovery, scope_drift};
@@ -69,7 +69,7 @@ impl Probe {
         let mut diagnostics = checked.unwrap_or_default();
         if !diagnostics.iter().any(Diagnostic::is_fatal) {
             match self.config.discovery.get().await {
-                Ok(server) => diagnostics.extend(self.scope_drift(server.scopes_supported.as_deref())),
+                Ok(fetched) => diagnostics.extend(self.scope_drift(fetched.server.scopes_supported.as_deref())),
                 Err(unavailable) => {
                     diagnostics.push(Diagnostic::fatal("metadata_unavailable", unavailable.to_string()));
                 }
@@ -87,8 +87,8 @@ impl Probe {
 
     /// Fetches the metadata, so that the first client does not wait for it, and logs differences between the scopes.
     pub(crate) async fn compare_scopes(&self) {
-        let server = self.config.discovery.get().await.ok();
-        let advertised = server.as_ref().and_then(|server| server.scopes_supported.as_deref());
+        let fetched = self.config.discovery.get().await.ok();
+        let advertised = fetched.as_ref().and_then(|fetched| fetched.server.scopes_supported.as_deref());
         self.scope_drift(advertised).iter().for_each(log);
     }
 
@@ -97,11 +97,20 @@ impl Probe {
         scope_drift::diagnostics(declared_scopes, advertised, registry, &validator.texts())
     }
 
-    /// Repeats the check while something is wrong, until `stop` is cancelled.
-    pub(crate) async fn watch(&self, stop: CancellationToken) {
+    /// Starts a task that repeats the check while something is wrong, until `stop` is cancelled. Returns `None` if it
+    /// runs already: any number of calls starts one task.
+    pub(crate) fn start_watching(self: &Arc<Self>, stop: CancellationToken) -> Option<JoinHandle<()>> {
         if self.is_watching.swap(true, Ordering::AcqRel) {
-            return;
+            return None;
         }
+        let probe = Arc::clone(self);
+        Some(tokio::spawn(async move {
+            stop.run_until_cancelled(probe.watch()).await;
+            probe.is_watching.store(false, Ordering::Release);
+        }))
+    }
+
+    async fn watch(&self) {
         let new_delays = || {
             ExponentialBuilder::default()
                 .with_min_delay(MIN_RETRY_DELAY)
@@ -110,31 +119,23 @@ impl Probe {
                 .without_max_times()
                 .build()
         };
-        let watch = async {
-            let mut delays = new_delays();
-            loop {
-                let waiting_since = Instant::now();
-                self.config.readiness.until_unhealthy().await;
-                if waiting_since.elapsed() >= MAX_RETRY_DELAY {
-                    delays = new_delays();
-                }
-                // Without a check of the validator, the delay grows: only requests show that an outage is over.
-                if let (preflight, true) = self.check().await
-                    && preflight.passed()
-                {
-                    delays = new_delays();
-                }
-                // The delay also follows a success, because tokens may still fail, and requests test the authorization
-                // server in this time.
-                tokio::time::sleep(delays.next().unwrap_or(MAX_RETRY_DELAY)).await;
+        let mut delays = new_delays();
+        loop {
+            let waiting_since = Instant::now();
+            self.config.readiness.until_unhealthy().await;
+            if waiting_since.elapsed() >= MAX_RETRY_DELAY {
+                delays = new_delays();
             }
-        };
-        stop.run_until_cancelled(watch).await;
-        self.is_watching.store(false, Ordering::Release);
-    }
-
-    pub(crate) fn is_watching(&self) -> bool {
-        self.is_watching.load(Ordering::Acquire)
+            // Without a check of the validator, the delay grows: only requests show that an outage is over.
+            if let (preflight, true) = self.check().await
+                && preflight.passed()
+            {
+                delays = new_delays();
+            }
+            // The delay also follows a success, because tokens may still fail, and requests test the authorization
+            // server in this time.
+            tokio::time::sleep(delays.next().unwrap_or(MAX_RETRY_DELAY)).await;
+        }
     }
 
     fn log(&self, preflight: &Preflight) {

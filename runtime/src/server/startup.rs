@@ -40,7 +40,7 @@ impl PreflightMode {
             }
             Self::Background => {}
         }
-        Ok(tokio::spawn(async move { probe.watch(stop).await }))
+        Ok(probe.start_watching(stop).unwrap_or_else(|| tokio::spawn(async {})))
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use axum::{
     Json, Router,
+    body::Body,
     extract::State,
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::{Value, json};
+use bytes::Bytes;
+use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::{discovery::Discovery, server_url::ServerUrl};
@@ -22,7 +25,18 @@ pub(crate) struct ResourceMetadata {
     pub(crate) name: String,
     pub(crate) resource: String,
     pub(crate) scopes: Vec<&'static str>,
-    pub(crate) discovery: Arc<Discovery>,
+}
+
+struct Documents {
+    resource: ResourceMetadata,
+    /// The latest protected resource metadata, which is the same while the issuer is.
+    protected_resource: ArcSwapOption<ProtectedResource>,
+    discovery: Arc<Discovery>,
+}
+
+struct ProtectedResource {
+    issuer: Option<String>,
+    document: Bytes,
 }
 
 /// Returns the URL of the protected resource metadata of the endpoint.
@@ -31,7 +45,12 @@ pub(crate) fn protected_resource_url(server_url: &ServerUrl, endpoint: &str) -> 
 }
 
 /// Creates the well-known routes. They are public, for every origin.
-pub(crate) fn router(metadata: ResourceMetadata, server_url: &ServerUrl, endpoint: &str) -> Router {
+pub(crate) fn router(
+    resource: ResourceMetadata,
+    discovery: Arc<Discovery>,
+    server_url: &ServerUrl,
+    endpoint: &str,
+) -> Router {
     let mut resource_paths = vec![
         format!("/.well-known/{PROTECTED_RESOURCE}"),
         format!("/.well-known/{PROTECTED_RESOURCE}{endpoint}"),
@@ -50,39 +69,104 @@ pub(crate) fn router(metadata: ResourceMetadata, server_url: &ServerUrl, endpoin
         router = router.route(&path, get(authorization_server));
     }
     let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
-    router.with_state(Arc::new(metadata)).layer(cors)
+    let documents = Documents { resource, protected_resource: ArcSwapOption::empty(), discovery };
+    router.with_state(Arc::new(documents)).layer(cors)
 }
 
-async fn protected_resource(State(metadata): State<Arc<ResourceMetadata>>) -> Response {
-    let mut document = json!({
-        "resource": metadata.resource,
-        "bearer_methods_supported": ["header"],
-        "resource_name": metadata.name,
-        "scopes_supported": metadata.scopes,
-    });
-    if let Some(issuer) = metadata.discovery.issuer().await {
-        document["authorization_servers"] = json!([issuer]);
+impl ResourceMetadata {
+    fn document(&self, issuer: Option<&str>) -> Bytes {
+        let mut document = json!({
+            "resource": self.resource,
+            "bearer_methods_supported": ["header"],
+            "resource_name": self.name,
+            "scopes_supported": self.scopes,
+        });
+        if let Some(issuer) = issuer {
+            document["authorization_servers"] = json!([issuer]);
+        }
+        document.to_string().into()
     }
-    cacheable(document)
 }
 
-async fn authorization_server(State(metadata): State<Arc<ResourceMetadata>>) -> Response {
-    let Ok(server) = metadata.discovery.get().await else {
+async fn protected_resource(State(documents): State<Arc<Documents>>) -> Response {
+    let issuer = documents.discovery.issuer().await;
+    if let Some(current) = &*documents.protected_resource.load()
+        && current.issuer == issuer
+    {
+        return cacheable(&current.document);
+    }
+    let document = documents.resource.document(issuer.as_deref());
+    let response = cacheable(&document);
+    documents.protected_resource.store(Some(Arc::new(ProtectedResource { issuer, document })));
+    response
+}
+
+async fn authorization_server(State(documents): State<Arc<Documents>>) -> Response {
+    let Ok(fetched) = documents.discovery.get().await else {
         let text = "the authorization server does not respond at the moment; try again later";
         let error = error(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
         return ([(header::RETRY_AFTER, "5")], error).into_response();
     };
-    match &server.document {
-        Some(document) => cacheable(Value::Object(document.clone())),
+    match &fetched.document {
+        Some(document) => cacheable(document),
         None => error(StatusCode::NOT_FOUND, "not_found", "this server does not serve authorization server metadata"),
     }
 }
 
-fn cacheable(document: Value) -> Response {
-    ([(header::CACHE_CONTROL, "public, max-age=60")], Json(document)).into_response()
+/// Responds with JSON, which all responses share.
+fn cacheable(document: &Bytes) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=60")];
+    (headers, Body::from(document.clone())).into_response()
 }
 
 fn error(status: StatusCode, code: &str, description: &str) -> Response {
     let body = json!({ "error": code, "error_description": description });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::auth::{AuthorizationServer, BearerToken, Claims, TokenValidator, Unavailable, ValidationError};
+
+    struct WithMetadata;
+
+    #[async_trait]
+    impl TokenValidator for WithMetadata {
+        async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+            Err(ValidationError::Inactive)
+        }
+
+        async fn authorization_server(&self, _: &str) -> Result<AuthorizationServer, Unavailable> {
+            let document = json!({ "issuer": "https://issuer.example" }).as_object().cloned();
+            Ok(AuthorizationServer { document, ..AuthorizationServer::new("https://issuer.example") })
+        }
+    }
+
+    #[tokio::test]
+    async fn every_response_shares_one_copy_of_the_document() {
+        let server_url = ServerUrl::parse("https://mcp.example.com").unwrap();
+        let discovery = Arc::new(Discovery::new(Arc::new(WithMetadata), String::new()));
+        let resource = ResourceMetadata {
+            name: "MCP".to_owned(),
+            resource: server_url.resource("/mcp"),
+            scopes: vec!["employees:read"],
+        };
+        let router = router(resource, discovery, &server_url, "/mcp");
+        for document in [PROTECTED_RESOURCE, AUTHORIZATION_SERVER] {
+            let get = async || {
+                let request = http::Request::get(format!("/.well-known/{document}")).body(Body::empty()).unwrap();
+                let response = router.clone().oneshot(request).await.unwrap();
+                assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+                response.into_body().collect().await.unwrap().to_bytes()
+            };
+            let (one, other) = (get().await, get().await);
+            assert!(str::from_utf8(&one).unwrap().contains("https://issuer.example"));
+            assert_eq!(one.as_ptr(), other.as_ptr(), "{document}");
+        }
+    }
 }

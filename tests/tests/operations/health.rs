@@ -156,6 +156,19 @@ async fn a_router_served_by_another_program_becomes_ready_on_request() {
 }
 
 #[tokio::test]
+async fn any_number_of_probes_start_one_preflight_task() {
+    let router = built(PropelAuth::new("http://127.0.0.1:1", "id", "secret").unwrap()).into_router();
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..1000 {
+        let response = exchange(&router, Request::get("/readyz").body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status, 503);
+    }
+    // The check itself may have a task for its connection.
+    assert!(tasks() - before <= 2, "{} tasks", tasks() - before);
+}
+
+#[tokio::test]
 async fn disabled_mcp_is_reported_with_the_dashboard_path() {
     let tenant = start_tenant_with(|tenant| tenant.mcp_enabled(false)).await;
     let found = diagnostics(propel_auth(&tenant)).await;
