@@ -147,9 +147,49 @@ impl Authenticator {
     }
 }
 
-/// Compares two resource URLs, ignoring one trailing slash.
+/// Compares two resource URLs: the scheme and host without regard to case, a default port as none (RFC 3986, sections
+/// 6.2.2.1 and 6.2.3), and one trailing slash as none. Everything else is compared exactly.
 fn is_same_resource(a: &str, b: &str) -> bool {
-    a.strip_suffix('/').unwrap_or(a) == b.strip_suffix('/').unwrap_or(b)
+    a == b
+        || match (ResourceUrl::split(a), ResourceUrl::split(b)) {
+            (Some(a), Some(b)) => a.is_same(&b),
+            _ => false,
+        }
+}
+
+/// The parts of a resource URL as it is written. A parser for browsers would accept and rewrite what is not a URL.
+struct ResourceUrl<'a> {
+    scheme: &'a str,
+    /// User information with its `@`.
+    user_info: &'a str,
+    host: &'a str,
+    /// `None` for the default port of the scheme.
+    port: Option<&'a str>,
+    /// Path, query and fragment, without a slash at the end.
+    rest: &'a str,
+}
+
+impl<'a> ResourceUrl<'a> {
+    fn split(url: &'a str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (user_info, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+        // An IPv6 address contains colons and ends with a bracket.
+        let (host, port) = match host.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (host, None),
+        };
+        let default = if scheme.eq_ignore_ascii_case("https") { "443" } else { "80" };
+        let has_default = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+        let port = port.filter(|port| !(has_default && (port.is_empty() || *port == default)));
+        Some(Self { scheme, user_info, host, port, rest: rest.strip_suffix('/').unwrap_or(rest) })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.scheme.eq_ignore_ascii_case(other.scheme)
+            && self.host.eq_ignore_ascii_case(other.host)
+            && (self.user_info, self.port, self.rest) == (other.user_info, other.port, other.rest)
+    }
 }
 
 #[cfg(test)]
@@ -192,6 +232,55 @@ mod tests {
             assert!(authenticate(claims, AudiencePolicy::ThisServer).await.is_err(), "{resource}");
         }
         assert!(authenticate(Claims::new(), AudiencePolicy::ThisServer).await.is_err());
+    }
+
+    #[test]
+    fn a5_equivalent_urls_are_one_resource() {
+        for (one, other) in [
+            ("https://mcp.example.com/mcp", "HTTPS://MCP.Example.com/mcp"),
+            ("https://mcp.example.com/mcp", "https://mcp.example.com:443/mcp"),
+            ("https://mcp.example.com/mcp", "https://mcp.example.com:/mcp/"),
+            ("https://mcp.example.com:8443/mcp", "https://MCP.example.com:8443/mcp"),
+            ("http://127.0.0.1/mcp", "http://127.0.0.1:80/mcp"),
+            ("http://[::1]/mcp", "HTTP://[::1]:80/mcp"),
+            ("https://mcp.example.com", "https://mcp.example.com:443/"),
+            ("urn:example:mcp", "urn:example:mcp"),
+        ] {
+            assert!(is_same_resource(one, other) && is_same_resource(other, one), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a5_urls_that_differ_in_more_than_spelling_are_different_resources() {
+        let own = "https://mcp.example.com/mcp";
+        for other in [
+            "https://mcp.example.com/MCP",
+            "https://mcp.example.com/mcp//",
+            "https://mcp.example.com//mcp",
+            "https://mcp.example.com/x/../mcp",
+            "https://mcp.example.com/%6Dcp",
+            "https://mcp.example.com\\mcp",
+            "https://mcp.example.com:80/mcp",
+            "https://mcp.example.com:0443/mcp",
+            "https://mcp.example.com:443:443/mcp",
+            "https://mcp.example.com./mcp",
+            "http://mcp.example.com:443/mcp",
+            "https://user@mcp.example.com/mcp",
+            "https://mcp.example.com:443@evil.example/mcp",
+            "https://evil.example/https://mcp.example.com/mcp",
+            "https://mcp.example.com/mcp?x",
+            "https://mcp.example.com/mcp?",
+            "https://mcp.example.com/mcp#",
+            "https://mcp.example.com?/mcp",
+            " https://mcp.example.com/mcp",
+            "https:/mcp.example.com/mcp",
+            "",
+        ] {
+            assert!(!is_same_resource(own, other) && !is_same_resource(other, own), "{other}");
+        }
+        assert!(!is_same_resource("https://a@mcp.example.com/", "https://A@mcp.example.com/"));
+        assert!(!is_same_resource("https://[::1]/mcp", "https://[::443]/mcp"));
+        assert!(!is_same_resource("https://mcp.example.com/mcp?x/", "https://mcp.example.com/mcp?X/"));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::json;
 use toolgate::Server;
 use toolgate_dev_tenant::{Fault, Mint};
 use toolgate_tests::{
-    HttpResponse, Revision, TestServer, start_tenant, tenant_server, tenant_server_with, token_for,
+    Client, HttpResponse, Revision, TestServer, start_tenant, tenant_server, tenant_server_with, token_for,
 };
 
 use crate::introspection::{call_status, start_with_stub};
@@ -63,6 +63,39 @@ async fn a5_a_token_for_a_similar_resource_is_rejected() {
         assert_eq!(call(&server, &token, Revision::Modern).await.status, 401, "{resource}");
     }
     assert_eq!(server.bodies.runs(), 0);
+}
+
+#[tokio::test]
+async fn a5_equivalent_spellings_of_this_servers_url_are_accepted() {
+    let (stub, server) = start_with_stub().await;
+    let introspected = |audience: &str| json!({ "active": true, "sub": "u", "aud": audience }).to_string();
+    let upper_case = server.endpoint.replace("http://", "HTTP://");
+    for spelling in [upper_case.clone(), format!("{upper_case}/")] {
+        assert_eq!(call_status(&stub, &server, &introspected(&spelling)).await, 200, "{spelling}");
+    }
+    assert_eq!(call_status(&stub, &server, &introspected(&upper_case.replace("/mcp", "/Mcp"))).await, 401);
+
+    // A default port and a name, which a test server cannot have: its URL is that of a proxy.
+    let server = TestServer::with(|server| {
+        let server = server.server_url("https://mcp.example.com").auth(stub.propel_auth());
+        server.http(|http| http.allowed_hosts.push("127.0.0.1".to_owned()))
+    })
+    .await;
+    let status = async |audience: &str| {
+        stub.set_response(introspected(audience));
+        let client = Client::new(&format!("{}/mcp", server.url), Revision::Modern)
+            .token(&audience.replace([':', '@', '?'], "-"));
+        client.call("request_info", json!({})).await.status
+    };
+    for spelling in
+        ["https://mcp.example.com:443/mcp", "https://MCP.Example.COM/mcp", "HTTPS://mcp.example.com:443/mcp/"]
+    {
+        assert_eq!(status(spelling).await, 200, "{spelling}");
+    }
+    for other in ["https://mcp.example.com:444/mcp", "https://u@mcp.example.com/mcp", "https://mcp.example.com/mcp?"]
+    {
+        assert_eq!(status(other).await, 401, "{other}");
+    }
 }
 
 #[tokio::test]
