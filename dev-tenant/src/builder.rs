@@ -68,9 +68,21 @@ impl DevTenantBuilder {
     }
 
     /// Sets whether a client id can be the https URL of a client ID metadata document. Default: disabled, as in
-    /// PropelAuth.
+    /// PropelAuth. [`client_document_hosts`](Self::client_document_hosts) sets the hosts that documents are fetched from.
     pub fn client_id_metadata_documents(mut self, enabled: bool) -> Self {
         self.settings.client_id_metadata_documents = enabled;
+        self
+    }
+
+    /// Sets the hosts from which client ID metadata documents are fetched, such as `client.example.com` or
+    /// `client.example.com:8443`. Default: none, because any website can send a browser here with any URL as the client
+    /// id.
+    ///
+    /// A document is fetched once a person is logged in, without a proxy or redirects, and only from public addresses. For
+    /// a client under development, a host can be a loopback address or `localhost`, with its port: `127.0.0.1:3000`. Such
+    /// a document can be served with http.
+    pub fn client_document_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.settings.client_document_hosts = hosts.into_iter().map(Into::into).collect();
         self
     }
 

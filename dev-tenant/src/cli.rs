@@ -71,6 +71,10 @@ struct DashboardArgs {
     /// Accept the https URL of a client ID metadata document as a client id.
     #[arg(long)]
     client_id_metadata_documents: bool,
+    /// Host from which client ID metadata documents are fetched, such as `client.example.com`, or `127.0.0.1:3000` for a
+    /// client under development; repeatable. Default: none.
+    #[arg(long = "client-document-host", value_name = "HOST", requires = "client_id_metadata_documents")]
+    client_document_hosts: Vec<String>,
     /// Redirect URI that clients can register; repeatable. Default: https, http on loopback, and schemes of
     /// applications.
     #[arg(long = "allowed-redirect-uri", value_name = "URI")]
@@ -123,6 +127,7 @@ impl Cli {
             .registration(!dashboard.no_registration)
             .iss_parameter(dashboard.iss_parameter)
             .client_id_metadata_documents(dashboard.client_id_metadata_documents)
+            .client_document_hosts(dashboard.client_document_hosts)
             .optional_scopes(!dashboard.all_or_nothing_consent);
         if !dashboard.allowed_redirect_uris.is_empty() {
             builder = builder.allowed_redirect_uris(dashboard.allowed_redirect_uris);

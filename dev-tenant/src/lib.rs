@@ -57,6 +57,7 @@ mod secret;
 mod settings;
 mod state;
 mod tenant;
+mod text;
 mod webhook;
 
 pub use builder::{BindError, DevTenantBuilder};

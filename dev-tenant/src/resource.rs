@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+/// Maximum length of a resource, in bytes.
+const MAX_RESOURCE_BYTES: usize = 2048;
+
 /// The resources for which a tenant issues tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResourcePolicy {
@@ -15,6 +18,13 @@ impl ResourcePolicy {
     /// Validates a `resource` and returns it unchanged.
     pub(crate) fn check(self, resource: &str) -> Result<String, ResourceError> {
         let invalid = |reason| ResourceError::Invalid { resource: resource.to_owned(), reason };
+        if resource.len() > MAX_RESOURCE_BYTES {
+            return Err(invalid("it is longer than 2048 bytes"));
+        }
+        // RFC 3986 section 2. A parser for browsers would encode the other characters.
+        if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(invalid("it has spaces or characters that are not ASCII"));
+        }
         let url = Url::parse(resource).map_err(|_| invalid("it is not an absolute URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(invalid("its scheme is neither http nor https"));

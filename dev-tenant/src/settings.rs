@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) mcp_enabled: bool,
     pub(crate) registration: bool,
     pub(crate) client_id_metadata_documents: bool,
+    /// Hosts of client ID metadata documents, with the port unless it is the default one.
+    pub(crate) client_document_hosts: Vec<String>,
     pub(crate) iss_parameter: bool,
     pub(crate) optional_scopes: bool,
     pub(crate) allowed_redirect_uris: Option<Vec<String>>,
@@ -41,6 +43,7 @@ impl Default for Settings {
             mcp_enabled: true,
             registration: true,
             client_id_metadata_documents: false,
+            client_document_hosts: Vec::new(),
             iss_parameter: false,
             optional_scopes: true,
             allowed_redirect_uris: None,

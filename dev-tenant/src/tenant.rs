@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::browser::{CompletedConsents, FormTokens, Sessions};
 use crate::config::{Person, TenantConfig};
+use crate::client_document::ClientDocuments;
 use crate::data::{Journal, TenantData};
 use crate::fault::Fault;
 use crate::mint::{Audience, Mint, MintError};
@@ -27,6 +28,7 @@ pub(crate) struct Tenant {
     pub(crate) sessions: Sessions,
     pub(crate) form_tokens: FormTokens,
     pub(crate) webhooks: Webhooks,
+    pub(crate) client_documents: ClientDocuments,
     pub(crate) journal: Journal,
     completed_consents: Mutex<CompletedConsents>,
     state: Mutex<State>,
@@ -68,6 +70,7 @@ impl Tenant {
             sessions: Sessions::default(),
             form_tokens: FormTokens::default(),
             journal,
+            client_documents: ClientDocuments::default(),
             completed_consents: Mutex::default(),
             state: Mutex::new(state),
             fault: Mutex::default(),

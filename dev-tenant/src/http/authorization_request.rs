@@ -9,7 +9,7 @@ use crate::config::Person;
 use crate::oauth::{AuthorizationError, AuthorizationRequest, Client, Params};
 use crate::tenant::Tenant;
 
-use super::page::{Link, Message, page, see_other};
+use super::page::{Link, Message, page, reason, see_other};
 
 /// Returns the person who is logged in, if they are enabled.
 pub(super) fn logged_in_person(tenant: &Tenant, session: &SessionId) -> Option<Person> {
@@ -44,14 +44,14 @@ async fn find_client(tenant: &Tenant, params: &Params) -> Result<Client, Respons
     })
 }
 
-fn invalid_request(reason: &str) -> Response {
+/// Returns the page for a request that cannot be answered to the client.
+pub(super) fn invalid_request(why: &str) -> Response {
     let message = Message {
         heading: "This request cannot be answered",
         paragraphs: &[
             "An application sent you here with an invalid request. The tenant cannot trust its address, so it does not \
              send you back.",
-            // Backticks mark code in a terminal only.
-            &format!("The reason: {}.", reason.replace('`', "")),
+            &reason(why),
             "Go back to the application and connect again. If it stores its registration, delete the registration \
              first.",
         ],

@@ -9,9 +9,13 @@ use axum::response::Response;
 use crate::browser::SessionId;
 use crate::oauth::Params;
 use crate::tenant::Tenant;
+use crate::text::shown;
 
-use super::authorization_request::{already_completed, logged_in_person, validate};
+use super::authorization_request::{already_completed, invalid_request, logged_in_person, validate};
 use super::{consent, login};
+
+/// Maximum size of the query of an authorization request, in bytes.
+const MAX_QUERY_BYTES: usize = 32 << 10;
 
 /// `GET /oauth/2.1/authorize`
 pub(super) async fn authorize(
@@ -19,13 +23,22 @@ pub(super) async fn authorize(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let params = Params::parse(query.unwrap_or_default().as_bytes());
+    let query = query.unwrap_or_default();
+    if query.len() > MAX_QUERY_BYTES {
+        return invalid_request(&format!("the request has more than {MAX_QUERY_BYTES} bytes"));
+    }
+    let params = Params::parse(query.as_bytes());
+    let session = SessionId::from_headers(&headers, &tenant.cookie_name());
+    let person = session.as_ref().and_then(|session| logged_in_person(&tenant, session));
+    let client_id = params.first("client_id");
+    if person.is_none() && tenant.needs_document(client_id) {
+        // The document is fetched, and the request validated, for a person who is logged in.
+        return show_login(&tenant, session, &shown(client_id), &params.encode_without(&["prompt"]));
+    }
     let request = match validate(&tenant, &params).await {
         Ok(request) => request,
         Err(response) => return response,
     };
-    let session = SessionId::from_headers(&headers, &tenant.cookie_name());
-    let person = session.as_ref().and_then(|session| logged_in_person(&tenant, session));
     match (session, person) {
         (Some(session), Some(person)) if !request.prompts_login => {
             let completed = tenant.completed_consents().contains_request(&session, &request.query);
@@ -35,10 +48,17 @@ pub(super) async fn authorize(
                 consent::show(&tenant, &session, &person, &request)
             }
         }
-        (Some(session), _) => login::show(&tenant, &session, &request),
-        (None, _) => {
+        (session, _) => show_login(&tenant, session, &request.client.display_name(), &request.query),
+    }
+}
+
+/// Renders the login page, with a new session if the browser has none.
+fn show_login(tenant: &Tenant, session: Option<SessionId>, client: &str, query: &str) -> Response {
+    match session {
+        Some(session) => login::show(tenant, &session, client, query),
+        None => {
             let session = SessionId::random();
-            let response = login::show(&tenant, &session, &request);
+            let response = login::show(tenant, &session, client, query);
             tenant.with_cookie(&session, response)
         }
     }

@@ -22,7 +22,7 @@ use super::page::{page_with_form_target, see_other, stale_form};
 #[template(path = "consent.html")]
 struct Consent<'a> {
     organization: &'a str,
-    client: &'a str,
+    client: String,
     person: &'a Person,
     redirect_host: String,
     on_this_machine: bool,

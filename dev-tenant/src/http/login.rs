@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use crate::browser::{Form, SessionId};
 use crate::config::Person;
-use crate::oauth::{AuthorizationRequest, Params};
+use crate::oauth::Params;
 use crate::tenant::Tenant;
 
 use super::origin::is_cross_site;
@@ -32,8 +32,8 @@ struct Group<'a> {
     people: Vec<&'a Person>,
 }
 
-/// Renders the login page.
-pub(super) fn show(tenant: &Tenant, session: &SessionId, request: &AuthorizationRequest) -> Response {
+/// Renders the login page for a client and the query of its authorization request.
+pub(super) fn show(tenant: &Tenant, session: &SessionId, client: &str, query: &str) -> Response {
     let people = tenant.people();
     let groups = tenant.config.roles().iter().filter_map(|role| {
         let people: Vec<_> = people.iter().filter(|person| person.role == role.name).collect();
@@ -41,10 +41,10 @@ pub(super) fn show(tenant: &Tenant, session: &SessionId, request: &Authorization
     });
     let login = Login {
         organization: &tenant.config.organization().name,
-        client: request.client.display_name(),
+        client,
         groups: groups.collect(),
-        form_token: tenant.form_tokens.issue(form(session, &request.query)),
-        request: &request.query,
+        form_token: tenant.form_tokens.issue(form(session, query)),
+        request: query,
     };
     page(StatusCode::OK, &login)
 }

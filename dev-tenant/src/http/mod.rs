@@ -28,6 +28,9 @@ use crate::tenant::Tenant;
 /// Maximum size of a request body, in bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
+/// Maximum size of a client registration, in bytes. Most of it is stored.
+const MAX_REGISTRATION_BYTES: usize = 16 << 10;
+
 /// Path of the authorization server metadata. PropelAuth serves it here and not at the root.
 const METADATA_PATH: &str = "/.well-known/oauth-authorization-server/oauth/2.1";
 
@@ -37,7 +40,7 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
     let public = Router::new()
         .route(METADATA_PATH, get(metadata::document))
         .route("/oauth/2.1/token", post(token::token))
-        .route("/oauth/2.1/register", post(register::register))
+        .route("/oauth/2.1/register", post(register::register).layer(DefaultBodyLimit::max(MAX_REGISTRATION_BYTES)))
         .route("/oauth/2.1/revoke", post(token::revoke))
         .layer(cors);
     Router::new()

@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use crate::browser::SessionId;
 use crate::oauth::Params;
 use crate::tenant::Tenant;
+use crate::text::shown;
 
 /// Path of the style sheet.
 pub(super) const STYLE_SHEET_PATH: &str = "/assets/style.css";
@@ -28,6 +29,12 @@ pub(super) struct Message<'a> {
     pub(super) heading: &'a str,
     pub(super) paragraphs: &'a [&'a str],
     pub(super) link: Option<Link>,
+}
+
+/// Returns the paragraph that tells the reason of a rejection, which may quote what a client sent.
+pub(super) fn reason(text: &str) -> String {
+    // Backticks mark code in a terminal only.
+    format!("The reason: {}.", shown(text).replace('`', ""))
 }
 
 /// Renders a page whose forms are sent to the tenant.

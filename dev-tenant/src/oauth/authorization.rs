@@ -14,6 +14,9 @@ use super::redirect_uri::is_registered;
 /// Maximum length of `state`, in bytes.
 const MAX_STATE_BYTES: usize = 4096;
 
+/// Maximum length of `scope`, in bytes.
+const MAX_SCOPE_BYTES: usize = 4096;
+
 /// A validated authorization request.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthorizationRequest {
@@ -174,6 +177,9 @@ fn resource(settings: &Settings, params: &Params) -> Result<String, OAuthError> 
 
 /// Splits `scope` into its tokens, in their order and without duplicates.
 pub(crate) fn parse_scopes(text: &str) -> Result<Vec<String>, OAuthError> {
+    if text.len() > MAX_SCOPE_BYTES {
+        return Err(OAuthError::InvalidScope("`scope` must have at most 4096 bytes".to_owned()));
+    }
     let mut scopes: Vec<String> = Vec::new();
     for token in text.split(' ').filter(|token| !token.is_empty()) {
         if !is_scope_token(token) {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::now;
 use crate::config::is_scope_token;
 use crate::secret::{Digest, random_secret};
+use crate::text::{is_plain, shown};
 
 use super::error::OAuthError;
 use super::redirect_uri::{RedirectUriError, check_redirect_uri};
@@ -14,6 +15,9 @@ const MAX_REDIRECT_URIS: usize = 20;
 
 /// Maximum length of a client's name, in characters.
 const MAX_NAME_CHARS: usize = 200;
+
+/// Maximum length of the scopes that a client registers, in bytes.
+const MAX_SCOPE_BYTES: usize = 4096;
 
 /// A registered client, or one described by its client ID metadata document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,7 +44,8 @@ pub(crate) enum AuthMethod {
     ClientSecretPost,
 }
 
-/// Client metadata as a client sends it. Fields that this server does not use are ignored.
+/// Client metadata as a client sends it. Fields that this server does not use, such as `client_uri`, `logo_uri` and
+/// `contacts`, are ignored and not stored.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ClientMetadata {
     #[serde(default)]
@@ -111,14 +116,18 @@ impl ClientMetadata {
             check_redirect_uri(uri, allowed_redirects)?;
         }
         if let Some(name) = &self.client_name
-            && (name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control))
+            && (name.chars().count() > MAX_NAME_CHARS || !name.chars().all(is_plain))
         {
-            return invalid("`client_name` must be at most 200 printable characters");
+            return invalid(
+                "`client_name` must be at most 200 characters, without control characters, invisible characters and \
+                 characters that change the direction of the text",
+            );
         }
         if let Some(scope) = &self.scope
-            && !scope.split(' ').all(|token| token.is_empty() || is_scope_token(token))
+            && (scope.len() > MAX_SCOPE_BYTES
+                || !scope.split(' ').all(|token| token.is_empty() || is_scope_token(token)))
         {
-            return invalid("`scope` must be a list of scope tokens separated by spaces");
+            return invalid("`scope` must be a list of scope tokens separated by spaces, at most 4096 bytes");
         }
         // RFC 7591 section 2: the defaults are authorization_code and code.
         let grants = |name: &str| match &self.grant_types {
@@ -167,7 +176,8 @@ impl Client {
     }
 
     /// Returns the name for people: the name that the client registered, or its id.
-    pub(crate) fn display_name(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.id)
+    pub(crate) fn display_name(&self) -> String {
+        // A data file may have a name that an earlier version accepted.
+        shown(self.name.as_deref().unwrap_or(&self.id))
     }
 }

@@ -6,6 +6,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::text::shown;
+
 use super::redirect_uri::RedirectUriError;
 
 /// An error with a code of RFC 6749 section 5.2, RFC 7591 section 3.2.2 or RFC 8707 section 2. Its text is the
@@ -51,9 +53,9 @@ impl OAuthError {
         }
     }
 
-    /// Returns the `error_description`, in the characters that RFC 6749 section 5.2 allows there.
+    /// Returns the `error_description`, which may quote what a client sent: cut, and in the characters that RFC 6749 section 5.2 allows there.
     pub(crate) fn description(&self) -> String {
-        self.to_string()
+        shown(&self.to_string())
             .chars()
             .map(|char| match char {
                 '"' => '\'',

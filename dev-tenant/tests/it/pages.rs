@@ -66,6 +66,57 @@ async fn client_metadata_is_escaped() {
 }
 
 #[tokio::test]
+async fn the_name_of_a_client_cannot_change_the_direction_of_the_text_around_it() {
+    let tenant = start().await;
+    // A name in a script from right to left is legal.
+    let metadata = json!({
+        "client_name": "שלום",
+        "redirect_uris": [REDIRECT],
+        "token_endpoint_auth_method": "none",
+    });
+    let registration: Value = register_as(&tenant, &metadata).await.json().await.unwrap();
+    let query = request(registration["client_id"].as_str().unwrap(), &[]);
+    let url = format!("{}/oauth/2.1/authorize?{query}", tenant.auth_url());
+    let login = http().get(&url).send().await.unwrap().text().await.unwrap();
+    assert_eq!(login.matches("<bdi>שלום</bdi>").count(), login.matches("שלום").count(), "{login}");
+    let consent = Browser::default().log_in(&tenant, &query, "HR").await;
+    let body = consent.split("<body").nth(1).unwrap();
+    assert_eq!(body.matches(">שלום</bdi>").count(), body.matches("שלום").count(), "{body}");
+    assert_eq!(body.matches("<bdi").count(), 2, "{body}");
+}
+
+#[tokio::test]
+async fn a_page_quotes_little_of_a_request_and_no_character_that_garbles_it() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let authorize = async |query: &str| {
+        http().get(format!("{}/oauth/2.1/authorize?{query}", tenant.auth_url())).send().await.unwrap()
+    };
+    // The request itself is too long for a page.
+    let response = authorize(&format!("client_id={client}&state={}", "x".repeat(40_000))).await;
+    assert_eq!(response.status(), 400);
+    assert!(response.text().await.unwrap().len() < 4000);
+
+    for (changes, error) in [
+        (("resource", "http://127.0.0.1:8000/mcp\u{202e}".to_owned()), "invalid_target"),
+        (("resource", format!("http://127.0.0.1:8000/{}", "x".repeat(2048))), "invalid_target"),
+        (("resource", format!("http://example.com/{}", "x".repeat(2000))), "invalid_target"),
+        (("scope", "employees:read:public ".repeat(200)), "invalid_scope"),
+    ] {
+        let response = authorize(&request(&client, &[(changes.0, changes.1.as_str())])).await;
+        let params = redirect_params(&response);
+        assert_eq!(params["error"], error, "{changes:?}");
+        assert!(params["error_description"].len() <= 301 && params["error_description"].is_ascii());
+    }
+
+    let id = format!("\u{202e}{}", "x".repeat(3000));
+    let encoded: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    let url = format!("{}/admin/api/people/{}/disable", tenant.auth_url(), encoded.replace('+', "%20"));
+    let error = http().post(url).send().await.unwrap().text().await.unwrap();
+    assert!(error.chars().count() < 400 && !error.contains('\u{202e}'), "{error}");
+}
+
+#[tokio::test]
 async fn rejects_a_form_without_its_cookie_or_from_another_browser() {
     let tenant = start().await;
     let client = register(&tenant).await;

@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::http::origin::{is_cross_site, is_own_origin};
 use crate::mint::{Mint, MintError};
 use crate::tenant::{Tenant, TenantError};
+use crate::text::shown;
 
 type SharedTenant = State<Arc<Tenant>>;
 
@@ -48,7 +49,7 @@ impl IntoResponse for ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
         };
-        (status, Json(json!({"error": self.to_string()}))).into_response()
+        (status, Json(json!({"error": shown(&self.to_string())}))).into_response()
     }
 }
 

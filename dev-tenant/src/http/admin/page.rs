@@ -11,7 +11,7 @@ use axum::response::Response;
 use crate::browser::{Form, SessionId};
 use crate::config::{Person, Role, ScopeInfo};
 use crate::http::origin::is_cross_site;
-use crate::http::page::{Link, Message, page, see_other, stale_form};
+use crate::http::page::{Link, Message, page, reason, see_other, stale_form};
 use crate::oauth::Params;
 use crate::tenant::{Tenant, TenantError};
 
@@ -108,7 +108,7 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
         Err(error) => {
             let message = Message {
                 heading: "Nothing was changed",
-                paragraphs: &[&format!("The reason: {error}.")],
+                paragraphs: &[&reason(&error.to_string())],
                 link: Some(Link { href: "/admin".to_owned(), text: "Back to the admin page" }),
             };
             page(StatusCode::BAD_REQUEST, &message)
