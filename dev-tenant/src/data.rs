@@ -2,7 +2,8 @@
 //!
 //! The file is a journal of JSON lines. The first line is a header with the version of the format, and each further line
 //! is one change. The tenant works in memory and sends every change to one thread, which appends it to the file. A
-//! request that changed something gets its response after the change was synced to disk. Opening the file compacts it.
+//! request that changed something gets its response after the change was synced to disk. The file is compacted when it is
+//! opened, and when it has grown to a multiple of what it stores.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::iter;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -26,6 +29,9 @@ const VERSION: u32 = 1;
 
 /// Maximum length of the header line, in bytes. It bounds what is read of a file that another program wrote.
 const MAX_HEADER_BYTES: u64 = 256;
+
+/// Minimum size at which the file is compacted while it is in use, in bytes.
+const MIN_COMPACTION_BYTES: u64 = 8 << 20;
 
 /// Maximum number of commands that are handled between two syncs.
 const MAX_BATCH: usize = 512;
@@ -215,12 +221,15 @@ fn append_line(text: &mut Vec<u8>, line: &impl Serialize) -> serde_json::Result<
 
 /// The open data file and the changes that are not synced to it yet.
 struct DataFile {
+    path: PathBuf,
     file: File,
     /// Length of the part that was synced, in bytes.
     synced: u64,
+    /// Length at which the file is compacted, in bytes.
+    compact_at: u64,
     /// Lines that follow that part. After a failed write they stay here, and the next write repeats them.
     unsynced: Vec<u8>,
-    /// The file before compaction. It stays locked, because another process may have opened it before the rename.
+    /// The file before the last compaction. It stays locked, because another process may have opened it before the rename.
     _original: File,
 }
 
@@ -244,7 +253,7 @@ impl DataFile {
         {
             return Err(error);
         }
-        let mut file = private_file_options().write(true).create_new(true).open(&temporary)?;
+        let mut file = private_file_options().read(true).write(true).create_new(true).open(&temporary)?;
         file.write_all(&text)?;
         file.sync_all()?;
         file.try_lock()?;
@@ -254,7 +263,33 @@ impl DataFile {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self { file, synced: text.len() as u64, unsynced: Vec::new(), _original: original })
+        let synced = text.len() as u64;
+        let compact_at = MIN_COMPACTION_BYTES.max(synced.saturating_mul(2));
+        Ok(Self { path, file, synced, compact_at, unsynced: Vec::new(), _original: original })
+    }
+
+    /// Compacts the file if it has grown to a multiple of what it stores. Clients can change records without end.
+    fn compact_if_large(&mut self) {
+        if self.synced < self.compact_at {
+            return;
+        }
+        match self.compact() {
+            Ok(compacted) => *self = compacted,
+            Err(error) => {
+                tracing::error!(%error, "cannot compact the data file; it keeps growing until this succeeds");
+                self.compact_at = self.synced.saturating_mul(2);
+            }
+        }
+    }
+
+    /// Returns a compacted file in place of this one, whose changes are all synced.
+    fn compact(&mut self) -> Result<Self, DataError> {
+        let failed = |source| DataError::Open { path: self.path.clone(), source };
+        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let records = read(&self.path, &self.file)?;
+        // The clone keeps the lock.
+        let original = self.file.try_clone().map_err(failed)?;
+        Self::compacted(&self.path, &records, original).map_err(failed)
     }
 
     /// Writes all changes and waits until they are on disk.
@@ -284,14 +319,23 @@ enum Command {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     commands: Option<Sender<Command>>,
+    /// Whether the last write failed.
+    is_failing: Arc<AtomicBool>,
 }
 
 impl Journal {
     /// Starts the thread, which runs until the journal is closed or the last clone is dropped.
     fn start(file: DataFile) -> Self {
         let (sender, receiver) = channel();
-        thread::spawn(move || write_changes(file, &receiver));
-        Self { commands: Some(sender) }
+        let is_failing = Arc::<AtomicBool>::default();
+        let failing = Arc::clone(&is_failing);
+        thread::spawn(move || write_changes(file, &receiver, &failing));
+        Self { commands: Some(sender), is_failing }
+    }
+
+    /// Returns whether the last write failed, so that its changes are in memory only.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
     }
 
     pub(crate) fn put(&self, kind: &str, key: &str, record: &impl Serialize) {
@@ -340,7 +384,7 @@ impl Journal {
     }
 }
 
-fn write_changes(mut file: DataFile, commands: &Receiver<Command>) {
+fn write_changes(mut file: DataFile, commands: &Receiver<Command>, is_failing: &AtomicBool) {
     while let Ok(first) = commands.recv() {
         let mut flushes = Vec::new();
         let mut close = None;
@@ -355,8 +399,17 @@ fn write_changes(mut file: DataFile, commands: &Receiver<Command>) {
             }
         }
         let synced = file.sync();
-        if let Err(error) = &synced {
-            tracing::error!(%error, "cannot write to the data file; the next change retries the write");
+        let was_failing = is_failing.swap(synced.is_err(), Ordering::Relaxed);
+        match &synced {
+            // Each request retries the write, so only the first failure is logged.
+            Err(error) if !was_failing => {
+                tracing::error!(%error, "cannot write to the data file; the next change retries the write");
+            }
+            Ok(()) if was_failing => tracing::info!("the data file is written again; no change was lost"),
+            _ => {}
+        }
+        if synced.is_ok() {
+            file.compact_if_large();
         }
         for reply in flushes {
             // An error means that the request was cancelled.
@@ -383,6 +436,70 @@ mod tests {
         assert_eq!(format!("{data:?}"), "TenantData { records: 1, .. }");
         let builder = crate::DevTenant::builder(crate::TenantConfig::sample()).data(data);
         assert!(!format!("{builder:?}").contains("hunter2"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn changes_are_rejected_before_they_use_memory_while_the_disk_is_full() {
+        // Every write to this device fails.
+        let full = || OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+        let file = DataFile {
+            path: PathBuf::new(),
+            file: full(),
+            synced: 0,
+            compact_at: u64::MAX,
+            unsynced: Vec::new(),
+            _original: full(),
+        };
+        let data = TenantData { records: Records::new(), file };
+        let tenant = Arc::new(crate::tenant::Tenant::new(
+            crate::TenantConfig::sample(),
+            crate::settings::Settings::default(),
+            "http://127.0.0.1".to_owned(),
+            Some(data),
+            None,
+        ));
+        // The introspection credentials, which the start created, could not be written.
+        assert!(!tenant.journal.flush().await && tenant.journal.is_failing());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/oauth/2.1/register", listener.local_addr().unwrap());
+        let router = crate::http::router(Arc::clone(&tenant));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for _ in 0..50 {
+            let metadata = serde_json::json!({ "redirect_uris": ["http://127.0.0.1/callback"] });
+            assert_eq!(http.post(&url).json(&metadata).send().await.unwrap().status(), 500);
+        }
+        assert_eq!(tenant.state().client_count(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_file_is_compacted_while_it_is_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenant.jsonl");
+        let (_, journal) = TenantData::open(&path).unwrap().into_journal();
+        let record = "x".repeat(100_000);
+        let mut written = 0;
+        let mut largest = 0;
+        for i in 0..300 {
+            // Each record replaces or removes an earlier one.
+            journal.put("client", &format!("client-{}", i % 3), &format!("{i} {record}"));
+            journal.put("client", "removed", &record);
+            journal.delete("client", "removed");
+            assert!(journal.flush().await);
+            written += 200_000;
+            largest = largest.max(fs::metadata(&path).unwrap().len());
+        }
+        assert!(written > 6 * MIN_COMPACTION_BYTES);
+        assert!(largest < MIN_COMPACTION_BYTES + 1_000_000, "{largest} bytes");
+        assert!(matches!(TenantData::open(&path), Err(DataError::InUse(_))), "the compacted file is locked");
+        journal.close().await;
+        let (stored, _) = TenantData::open(&path).unwrap().into_journal();
+        let clients: Vec<_> = stored["client"].iter().map(|(key, record)| (key.as_str(), record)).collect();
+        assert_eq!(clients.len(), 3);
+        for (client, i) in clients.iter().zip([297, 298, 299]) {
+            assert_eq!(*client.1, format!("{i} {record}"), "{}", client.0);
+        }
     }
 
     #[cfg(unix)]

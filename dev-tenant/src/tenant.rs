@@ -1,13 +1,14 @@
 //! The tenant that the handle and the HTTP endpoints share.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::browser::{CompletedConsents, FormTokens, Sessions};
-use crate::config::{Person, TenantConfig};
 use crate::client_document::ClientDocuments;
+use crate::config::{Person, TenantConfig};
 use crate::data::{Journal, TenantData};
 use crate::fault::Fault;
 use crate::mint::{Audience, Mint, MintError};
@@ -27,8 +28,8 @@ pub(crate) struct Tenant {
     pub(crate) shutdown: CancellationToken,
     pub(crate) sessions: Sessions,
     pub(crate) form_tokens: FormTokens,
-    pub(crate) webhooks: Webhooks,
     pub(crate) client_documents: ClientDocuments,
+    pub(crate) webhooks: Webhooks,
     pub(crate) journal: Journal,
     completed_consents: Mutex<CompletedConsents>,
     state: Mutex<State>,
@@ -69,8 +70,8 @@ impl Tenant {
             shutdown,
             sessions: Sessions::default(),
             form_tokens: FormTokens::default(),
-            journal,
             client_documents: ClientDocuments::default(),
+            journal,
             completed_consents: Mutex::default(),
             state: Mutex::new(state),
             fault: Mutex::default(),
@@ -163,7 +164,9 @@ impl Tenant {
             Audience::Resource(resource) => Some(self.settings.resources.check(resource)?),
         };
         let grantable = self.config.role(&person.role).map_or(&[][..], |role| &role.scopes);
-        let scopes = mint.scopes.clone().unwrap_or_else(|| grantable.to_vec());
+        let mut scopes = mint.scopes.clone().unwrap_or_else(|| grantable.to_vec());
+        let mut seen = HashSet::new();
+        scopes.retain(|scope| seen.insert(scope.clone()));
         if let Some(scope) = scopes.iter().find(|scope| !grantable.contains(scope)) {
             return Err(MintError::NotGrantable { role: person.role, scope: scope.clone() });
         }

@@ -1,6 +1,7 @@
 //! Webhooks, signed and delivered in order as PropelAuth delivers them through Svix.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -92,6 +93,8 @@ pub enum WebhookError {
 pub(crate) struct Webhooks {
     endpoint: Option<WebhookEndpoint>,
     queue: Option<Sender<Message>>,
+    /// Whether the last webhook was dropped because the queue was full.
+    is_dropping: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -108,7 +111,7 @@ impl Webhooks {
             tokio::spawn(async move { shutdown.run_until_cancelled(deliver_all(endpoint, receiver)).await });
             sender
         });
-        Self { endpoint, queue }
+        Self { endpoint, queue, is_dropping: AtomicBool::new(false) }
     }
 
     /// Returns the URL of the endpoint, if there is one.
@@ -124,8 +127,12 @@ impl Webhooks {
             Err(error) => return tracing::error!(%error, "a webhook cannot be serialized as JSON"),
         };
         let id = format!("msg_{}", Uuid::new_v4().simple());
-        if let Err(error) = queue.try_send(Message { id, body }) {
-            tracing::warn!(%error, "dropped a webhook");
+        let dropped = queue.try_send(Message { id, body });
+        let was_dropping = self.is_dropping.swap(dropped.is_err(), Ordering::Relaxed);
+        if let Err(error) = dropped
+            && !was_dropping
+        {
+            tracing::warn!(%error, "dropping webhooks until the endpoint has accepted those in the queue");
         }
     }
 }
@@ -178,4 +185,46 @@ async fn deliver(
         .send()
         .await?;
     if response.status().is_success() { Ok(()) } else { Err(DeliveryError::Status(response.status())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn any_number_of_dropped_webhooks_is_one_line_in_the_log() {
+        let (sender, mut waiting) = channel(1);
+        let webhooks = Webhooks { queue: Some(sender), ..Webhooks::default() };
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..100 {
+                webhooks.send(&"event");
+            }
+            assert!(waiting.try_recv().is_ok());
+            for _ in 0..100 {
+                webhooks.send(&"event");
+            }
+        });
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(log.lines().count(), 2, "{log}");
+    }
 }

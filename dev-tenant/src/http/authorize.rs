@@ -54,12 +54,10 @@ pub(super) async fn authorize(
 
 /// Renders the login page, with a new session if the browser has none.
 fn show_login(tenant: &Tenant, session: Option<SessionId>, client: &str, query: &str) -> Response {
-    match session {
-        Some(session) => login::show(tenant, &session, client, query),
-        None => {
-            let session = SessionId::random();
-            let response = login::show(tenant, &session, client, query);
-            tenant.with_cookie(&session, response)
-        }
+    if let Some(session) = session {
+        return login::show(tenant, &session, client, query);
     }
+    let session = SessionId::random();
+    let response = login::show(tenant, &session, client, query);
+    tenant.with_cookie(&session, response)
 }

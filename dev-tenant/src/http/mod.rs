@@ -60,11 +60,12 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
 /// Delays the response until the changes of the request are in the data file.
 async fn flush_changes(State(tenant): State<Arc<Tenant>>, request: Request, next: Next) -> Response {
     let is_read_only = request.method().is_safe();
-    let response = next.run(request).await;
-    if is_read_only || tenant.journal.flush().await {
-        response
-    } else {
-        let text = "The change could not be written to the data file; see the log of the development tenant.\n";
-        (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+    let text = "The change could not be written to the data file; see the log of the development tenant.\n";
+    let not_written = || (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
+    // Otherwise, the changes that cannot be written would need more and more memory.
+    if !is_read_only && tenant.journal.is_failing() && !tenant.journal.flush().await {
+        return not_written();
     }
+    let response = next.run(request).await;
+    if is_read_only || tenant.journal.flush().await { response } else { not_written() }
 }

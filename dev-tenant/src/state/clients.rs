@@ -14,6 +14,11 @@ impl State {
         self.clients.get(id)
     }
 
+    #[cfg(test)]
+    pub(crate) fn client_count(&self) -> usize {
+        self.clients.len()
+    }
+
     /// Stores a client. At the maximum, it evicts the oldest client without a grant.
     pub(crate) fn put_client(&mut self, client: Client) -> Result<(), OAuthError> {
         if self.clients.len() >= MAX_CLIENTS && self.clients.get(&client.id).is_none() {

@@ -6,8 +6,8 @@ use crate::clock::now;
 use crate::oauth::{AuthorizationRequest, Client, CodeChallenge, CodeVerifier, OAuthError};
 use crate::secret::{Digest, random_secret};
 
-use super::State;
 use super::grants::{Grant, GrantId};
+use super::{MAX_RECORDS, State};
 
 /// An authorization code, stored under its digest. A spent code stays stored, so that a replay is detected.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,7 +51,8 @@ impl State {
             expires_at: now().saturating_add(lifetime),
             spent: false,
         };
-        self.codes.put(Digest::of(&code).as_str(), record);
+        let key = Digest::of(&code);
+        self.codes.put_bounded(key.as_str(), record, MAX_RECORDS, |code| code.expires_at);
         code
     }
 

@@ -6,7 +6,10 @@ use crate::oauth::OAuthError;
 use crate::resource::same_resource;
 use crate::secret::random_secret;
 
-use super::State;
+use super::{MAX_RECORDS, State};
+
+/// Number of grants at which those without a code or token are removed before the next sweep is due.
+const MAX_GRANTS: usize = 4 * MAX_RECORDS;
 
 /// The key of a [`Grant`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +44,10 @@ impl State {
 
     /// Stores a new grant.
     pub(crate) fn put_grant(&mut self, grant: Grant) -> GrantId {
+        if self.grants.len() >= MAX_GRANTS {
+            // A sweep leaves at most one grant for each code and token.
+            self.swept_at = 0;
+        }
         self.sweep();
         let id = random_secret();
         self.grants.put(&id, grant);

@@ -30,6 +30,10 @@ use tokens::{AccessToken, RefreshToken};
 /// Minimum time between two sweeps of expired records, in seconds.
 const SWEEP_INTERVAL: u64 = 60;
 
+/// Maximum number of stored codes, of access tokens, and of refresh tokens. At the maximum, the one that expires first is
+/// removed.
+const MAX_RECORDS: usize = 20_000;
+
 /// The credentials of resource servers at the introspection endpoint.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct IntrospectionCredentials {

@@ -47,6 +47,17 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         self.records.insert(key, record);
     }
 
+    /// Stores a record. At the maximum number of records, it removes the one that expires first.
+    pub(crate) fn put_bounded(&mut self, key: &str, record: T, max: usize, expires_at: impl Fn(&T) -> u64) {
+        if self.records.len() >= max && !self.records.contains_key(key) {
+            let first = self.records.iter().min_by_key(|(_, record)| expires_at(record)).map(|(key, _)| key.clone());
+            if let Some(first) = first {
+                self.remove(&first);
+            }
+        }
+        self.put(key, record);
+    }
+
     pub(crate) fn remove(&mut self, key: &str) {
         if self.records.remove(key).is_some() {
             self.journal.delete(self.kind, key);

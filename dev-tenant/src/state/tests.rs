@@ -45,6 +45,41 @@ fn a_sweep_keeps_the_grant_of_a_code_that_is_being_redeemed() {
 }
 
 #[test]
+fn the_number_of_records_is_bounded_and_the_newest_tokens_stay_active() {
+    let config = TenantConfig::sample();
+    let person = &config.people()[0].id;
+    let (mut state, client) = (empty(), client());
+    let request = request(client);
+    let (mut code, mut token) = (String::new(), String::new());
+    for _ in 0..MAX_RECORDS + 200 {
+        code = state.issue_code(&request, person, Vec::new(), 60);
+        let grant = state.put_grant(Grant {
+            person: person.clone(),
+            client_id: "x".to_owned(),
+            resource: None,
+            scopes: Vec::new(),
+        });
+        token = state.issue_access_token(&grant, Vec::new(), 60);
+        state.issue_refresh_token(&grant, 60);
+    }
+    assert_eq!(state.codes.len(), MAX_RECORDS);
+    assert_eq!((state.access_tokens.len(), state.refresh_tokens.len()), (MAX_RECORDS, MAX_RECORDS));
+    assert!(state.grants.len() <= 4 * MAX_RECORDS);
+    assert!(state.is_code_redeemable(&code) && state.active_token(&config, &token).is_some());
+    // Grants without a code or token are removed at the maximum, and not only once a minute.
+    for _ in 0..4 * MAX_RECORDS {
+        state.put_grant(Grant {
+            person: person.clone(),
+            client_id: "x".to_owned(),
+            resource: None,
+            scopes: Vec::new(),
+        });
+    }
+    assert!(state.grants.len() <= 4 * MAX_RECORDS, "{} grants", state.grants.len());
+    assert!(state.is_code_redeemable(&code) && state.active_token(&config, &token).is_some());
+}
+
+#[test]
 fn a_sweep_removes_everything_that_expired() {
     let config = TenantConfig::sample();
     let person = &config.people()[0].id;

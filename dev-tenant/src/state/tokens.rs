@@ -7,8 +7,8 @@ use crate::config::{Person, Role, TenantConfig};
 use crate::oauth::{Client, OAuthError};
 use crate::secret::{Digest, random_secret};
 
-use super::State;
 use super::grants::{Grant, GrantId};
+use super::{MAX_RECORDS, State};
 
 /// An access token, stored under its digest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,7 +49,8 @@ impl State {
         let issued_at = now();
         let record =
             AccessToken { grant: grant.clone(), scopes, issued_at, expires_at: issued_at.saturating_add(lifetime) };
-        self.access_tokens.put(Digest::of(&token).as_str(), record);
+        let key = Digest::of(&token);
+        self.access_tokens.put_bounded(key.as_str(), record, MAX_RECORDS, |token| token.expires_at);
         token
     }
 
@@ -57,7 +58,8 @@ impl State {
     pub(crate) fn issue_refresh_token(&mut self, grant: &GrantId, lifetime: u64) -> String {
         let token = random_secret();
         let record = RefreshToken { grant: grant.clone(), expires_at: now().saturating_add(lifetime), spent: false };
-        self.refresh_tokens.put(Digest::of(&token).as_str(), record);
+        let key = Digest::of(&token);
+        self.refresh_tokens.put_bounded(key.as_str(), record, MAX_RECORDS, |token| token.expires_at);
         token
     }
 

@@ -282,7 +282,7 @@ async fn a_few_documents_are_fetched_at_once() {
     // It accepts connections and never responds.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let tenant = with_documents(&[host.clone()]).await;
+    let tenant = with_documents(std::slice::from_ref(&host)).await;
     let browser = logged_in(&tenant).await;
     let (sender, mut statuses) = tokio::sync::mpsc::channel(REQUESTS);
     for i in 0..REQUESTS {
