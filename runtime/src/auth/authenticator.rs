@@ -75,7 +75,7 @@ impl Authenticator {
         token: &BearerToken,
         class: TokenClass,
     ) -> Result<Arc<Caller>, ValidationError> {
-        self.cache.get(token, || self.load(token, class)).await
+        self.cache.get(token, || self.load(token, &class)).await
     }
 
     /// Closes the circuit breaker. Call this if the authorization server responds again.
@@ -83,7 +83,7 @@ impl Authenticator {
         self.validator.close_circuit();
     }
 
-    async fn load(&self, token: &BearerToken, class: TokenClass) -> Result<LoadedCaller, ValidationError> {
+    async fn load(&self, token: &BearerToken, class: &TokenClass) -> Result<LoadedCaller, ValidationError> {
         if let Some(loaded) = self.load_from_replicas(token).await {
             return Ok(loaded);
         }
@@ -215,7 +215,7 @@ mod tests {
             }
         }
         authenticator(FixedClaims(claims), "https://mcp.example.com/mcp", policy)
-            .authenticate(&BearerToken::parse("token").unwrap(), TokenClass::Unknown)
+            .authenticate(&BearerToken::parse("token").unwrap(), TokenClass::Known)
             .await
     }
 
@@ -308,9 +308,9 @@ mod tests {
         let tokens = StaticTokens::new().token("known", Claims::new().subject("harriet"));
         let authenticator = authenticator(tokens, "", AudiencePolicy::ThisServer);
         let caller =
-            authenticator.authenticate(&BearerToken::parse("known").unwrap(), TokenClass::Unknown).await.unwrap();
+            authenticator.authenticate(&BearerToken::parse("known").unwrap(), TokenClass::Known).await.unwrap();
         assert_eq!(caller.user_id(), Some("harriet"));
-        let unknown = authenticator.authenticate(&BearerToken::parse("unknown").unwrap(), TokenClass::Unknown).await;
+        let unknown = authenticator.authenticate(&BearerToken::parse("unknown").unwrap(), TokenClass::Known).await;
         assert!(matches!(unknown, Err(ValidationError::Inactive)));
     }
 }

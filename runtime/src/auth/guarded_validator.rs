@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use super::{
     BearerToken, Claims, Readiness, TokenValidator, Unavailable, ValidationError, circuit_breaker::CircuitBreaker,
@@ -21,12 +21,16 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Class of a token, each with its own limit on concurrent requests to the validator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum TokenClass {
     /// The token was valid before.
     Known,
     /// Any client may have invented the token.
-    Unknown,
+    Unknown {
+        /// Limit on concurrent requests for the tokens of the client's address, so that those of another do not wait
+        /// behind them.
+        validations_of_peer: Arc<Semaphore>,
+    },
 }
 
 /// Token validator behind a circuit breaker. It reports the results to the readiness.
@@ -49,19 +53,14 @@ impl GuardedValidator {
         }
     }
 
-    pub(crate) async fn validate(&self, token: &BearerToken, class: TokenClass) -> Result<Claims, ValidationError> {
+    pub(crate) async fn validate(&self, token: &BearerToken, class: &TokenClass) -> Result<Claims, ValidationError> {
         let permit = self.circuit_breaker.permit().map_err(|remaining| {
             Unavailable::new(
                 "the circuit breaker is open: several requests to the authorization server in a row have failed",
             )
             .retry_after(remaining)
         })?;
-        let slots = match class {
-            TokenClass::Known => &self.known_tokens,
-            TokenClass::Unknown => &self.unknown_tokens,
-        };
-        let slot = tokio::time::timeout(QUEUE_TIMEOUT, slots.acquire()).await;
-        let Ok(Ok(_slot)) = slot else {
+        let Ok(Ok(_slots)) = tokio::time::timeout(QUEUE_TIMEOUT, self.slots(class)).await else {
             return Err(Unavailable::new("too many concurrent introspection requests").into());
         };
         let mut result = self.send_request(token).await;
@@ -85,6 +84,16 @@ impl GuardedValidator {
             }
         }
         result
+    }
+
+    /// Waits until a request for a token of this class may be sent. The request holds the returned permits.
+    async fn slots<'a>(&'a self, class: &'a TokenClass) -> Result<[Option<SemaphorePermit<'a>>; 2], AcquireError> {
+        Ok(match class {
+            TokenClass::Known => [Some(self.known_tokens.acquire().await?), None],
+            TokenClass::Unknown { validations_of_peer } => {
+                [Some(validations_of_peer.acquire().await?), Some(self.unknown_tokens.acquire().await?)]
+            }
+        })
     }
 
     async fn send_request(&self, token: &BearerToken) -> Result<Claims, ValidationError> {

@@ -175,9 +175,8 @@ impl Gate {
             CachedToken::Unknown => {
                 self.in_flight.check()?;
                 let place = self.unknown_tokens.acquire(peer)?;
-                let validation = place.validation().await?;
-                let caller = self.authenticator.authenticate(token, TokenClass::Unknown).await?;
-                drop((validation, place));
+                let caller = self.authenticator.authenticate(token, place.token_class()).await?;
+                drop(place);
                 progress.caller = Some(Arc::clone(&caller));
                 let in_flight = self.in_flight.acquire(&caller)?;
                 (caller, in_flight)

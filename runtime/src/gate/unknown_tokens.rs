@@ -7,18 +7,16 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::rejection::Rejection;
+use crate::auth::TokenClass;
 
 /// Maximum number of tokens of one peer that are validated at the same time. It is half of what the authorization server
 /// is asked at once, so that the token of another peer does not wait behind those of one.
 const MAX_VALIDATIONS_PER_PEER: usize = 32;
-/// Time that a request waits for the validation of its peer's earlier tokens.
-const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pool of requests whose token is being validated and was not valid before.
 #[derive(Debug)]
@@ -88,14 +86,9 @@ impl UnknownTokenLimit {
 }
 
 impl UnknownTokenGuard {
-    /// Waits until the token may be validated: a peer has a limited number of validations at the same time.
-    ///
-    /// # Errors
-    ///
-    /// The peer's earlier tokens are not validated in time.
-    pub(crate) async fn validation(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        let permit = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.validations).acquire_owned()).await;
-        permit.ok().and_then(Result::ok).ok_or(Rejection::TooManyUnknownTokens)
+    /// Returns the class of the token, with which it is validated.
+    pub(crate) fn token_class(&self) -> TokenClass {
+        TokenClass::Unknown { validations_of_peer: Arc::clone(&self.validations) }
     }
 }
 
@@ -149,17 +142,16 @@ mod tests {
         assert!(limit.acquire(Some(peer(2))).is_ok());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_waits_for_its_own_validations_only() {
-        let limit = Arc::new(UnknownTokenLimit::new(1024));
-        let places = take_all(&limit, Some(peer(1)));
-        let mut running = Vec::new();
-        for place in &places[..MAX_VALIDATIONS_PER_PEER] {
-            running.push(place.validation().await.unwrap());
-        }
-        assert!(places[MAX_VALIDATIONS_PER_PEER].validation().await.is_err());
-        assert!(limit.acquire(Some(peer(2))).unwrap().validation().await.is_ok());
-        running.pop();
-        assert!(places[MAX_VALIDATIONS_PER_PEER].validation().await.is_ok());
+    #[test]
+    fn each_peer_has_its_own_validations() {
+        let limit = Arc::new(UnknownTokenLimit::new(8));
+        let validations = |last| match limit.acquire(Some(peer(last))).unwrap().token_class() {
+            TokenClass::Unknown { validations_of_peer } => validations_of_peer,
+            TokenClass::Known => panic!("the token is unknown"),
+        };
+        let _place = limit.acquire(Some(peer(1))).unwrap();
+        assert!(Arc::ptr_eq(&validations(1), &validations(1)));
+        assert!(!Arc::ptr_eq(&validations(1), &validations(2)));
+        assert_eq!(validations(1).available_permits(), MAX_VALIDATIONS_PER_PEER);
     }
 }
