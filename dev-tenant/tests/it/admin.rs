@@ -54,6 +54,19 @@ async fn the_api_changes_people() {
 }
 
 #[tokio::test]
+async fn a_minted_token_stores_each_scope_once() {
+    let tenant = start().await;
+    let body = json!({
+        "person": tenant.person_of_role("HR").unwrap().id,
+        "resource": RESOURCE,
+        "scopes": vec!["employees:read:public"; 1000],
+    });
+    let minted: Value = call(&tenant, Method::POST, "tokens", Some(body)).await.json().await.unwrap();
+    let token = minted["access_token"].as_str().unwrap();
+    assert_eq!(introspect(&tenant, token).await["scope"], "employees:read:public");
+}
+
+#[tokio::test]
 async fn the_api_mints_tokens_sets_faults_and_disables_mcp() {
     let tenant = start().await;
     let id = tenant.person_of_role("HR").unwrap().id;
