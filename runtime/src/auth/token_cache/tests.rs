@@ -300,5 +300,6 @@ async fn unusable_entries_are_evicted() {
 #[cfg(target_pointer_width = "64")]
 fn cache_entries_and_callers_are_small() {
     assert_eq!(size_of::<LoadResult>(), 40);
-    assert_eq!(size_of::<Caller>(), 128);
+    // With the counters of its `Arc`, 152 bytes: allocators reserve 160.
+    assert_eq!(size_of::<Caller>(), 136);
 }
