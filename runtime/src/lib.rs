@@ -81,6 +81,7 @@ pub mod __fuzzing;
 pub mod __private;
 pub mod audit;
 pub mod auth;
+mod body;
 mod error;
 mod gate;
 pub mod guides;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     in_flight::InFlightGuard,
@@ -13,6 +12,7 @@ use super::{
     jsonrpc::Message,
     rejection::Rejection,
 };
+use crate::body::{BodyError, read_body};
 
 /// Limits on request bodies.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +33,16 @@ const PARSED_MESSAGE_BYTES: usize = 1024 * 1024;
 impl BodyLimits {
     /// Reads a body, and reserves memory for it.
     pub(super) async fn read(&self, body: Body, in_flight: &mut InFlightGuard) -> Result<Bytes, Rejection> {
-        let expected = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
-        in_flight.reserve_body_memory(expected.unwrap_or(usize::MAX).min(self.bytes))?;
-        let whole = Limited::new(body, self.bytes).collect();
-        match tokio::time::timeout(self.timeout, whole).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Rejection::BodyTooLarge { limit: self.bytes }),
-            Ok(Err(_)) => Err(Rejection::IncompleteBody),
-            Err(_) => Err(Rejection::BodyTimeout),
+        // A body that is too large takes no memory, because it is not read.
+        let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+        if announced.is_none_or(|bytes| bytes <= self.bytes) {
+            in_flight.reserve_body_memory(announced.unwrap_or(self.bytes))?;
         }
+        read_body(body, self.bytes, self.timeout).await.map_err(|error| match error {
+            BodyError::TooLarge => Rejection::BodyTooLarge { limit: self.bytes },
+            BodyError::Timeout => Rejection::BodyTimeout,
+            BodyError::Incomplete => Rejection::IncompleteBody,
+        })
     }
 
     /// Bounds the memory that parsing a body takes, before a parser allocates memory for each value.
