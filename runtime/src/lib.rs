@@ -88,6 +88,7 @@ pub mod guides;
 mod log_limit;
 mod mcp;
 pub mod metrics;
+mod peer;
 pub mod propelauth;
 mod registry;
 #[cfg(feature = "redis")]

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, header::HeaderValue};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
@@ -11,7 +11,7 @@ use toolgate::{
     auth::{BearerToken, Claims, Revocations, Route, TokenValidator, ValidationError, async_trait},
 };
 
-use crate::{HttpResponse, http_client, send};
+use crate::{HttpResponse, RawRequest, http_client, send};
 
 /// Secret with which deliveries are signed unless a test says otherwise.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -106,6 +106,24 @@ impl WebhookDelivery {
             .header(format!("{prefix}-signature"), signature)
             .header("content-type", "application/json")
             .body(self.body.clone())
+    }
+
+    /// Returns the signed HTTP request as text, for a client that sends it slowly.
+    ///
+    /// # Panics
+    ///
+    /// If the secret is invalid.
+    pub fn raw_request(&self) -> RawRequest {
+        let request = self.request().build().expect("the request is valid");
+        let value = |value: &HeaderValue| value.to_str().expect("the headers are ASCII").to_owned();
+        let headers = request.headers().iter().map(|(name, header)| (name.as_str(), value(header)));
+        let raw = RawRequest::new("POST", request.url().path()).body(self.body.clone());
+        headers.fold(raw, |raw, (name, value)| raw.header(name, value))
+    }
+
+    /// Returns the text of the event, which is the body.
+    pub fn body(&self) -> &str {
+        &self.body
     }
 
     /// Sends the delivery.

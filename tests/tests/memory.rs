@@ -1,6 +1,7 @@
-//! Memory is bounded under a flood of unknown tokens, and a valid token stays cached.
+//! Memory is bounded under a flood of unknown tokens or of unsigned webhooks, and a valid token stays cached.
 //!
-//! In a process of its own: the allocator counts the bytes of the whole process. The flood has 50,000 tokens, a million
+//! In a process of its own, in which one test runs at a time: the allocator counts the bytes of the whole process. The
+//! flood of tokens has 50,000 tokens, a million
 //! with `TOOLGATE_FULL=1`, or as many as `TOOLGATE_GARBAGE` says.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -15,11 +16,18 @@ use std::{
 };
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tokio::{sync::Mutex, task::JoinSet};
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, StaticTokens, TokenValidator, ValidationError, async_trait},
 };
-use toolgate_tests::{InProcessClient, SCOPES, ToolBodies, heap_bytes};
+use toolgate_tests::{
+    InProcessClient, SCOPES, TestServer, ToolBodies, WebhookDelivery, WithWebhooks, eventually, heap_bytes,
+    read_to_end,
+};
+
+/// Held by the test that counts the bytes of the process.
+static RUNNING: Mutex<()> = Mutex::const_new(());
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -46,6 +54,7 @@ impl TokenValidator for OneToken {
 
 #[tokio::test]
 async fn unknown_tokens_leave_memory_bounded_and_the_valid_token_cached() {
+    let _running = RUNNING.lock().await;
     let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().expect("the variable is a number"));
     let full = number("TOOLGATE_FULL").is_some_and(|full| full > 0);
     let tokens = number("TOOLGATE_GARBAGE").unwrap_or(if full { 1_000_000 } else { 50_000 });
@@ -77,4 +86,34 @@ async fn unknown_tokens_leave_memory_bounded_and_the_valid_token_cached() {
         end >> 10
     );
     assert!(end <= warm + MAX_GROWTH_BYTES, "{warm} bytes after {warm_up} tokens, {end} after {tokens}");
+}
+
+#[tokio::test]
+async fn unsigned_webhooks_in_chunks_of_one_byte_leave_memory_bounded() {
+    const DELIVERIES: usize = 64;
+    const BYTES: usize = 8 * 1024;
+    // For each of 16 deliveries: a body with twice its size, and the buffers of a connection.
+    const MAX_GROWTH_BYTES: usize = 16 * (2 * 16 + 2 * 64) * 1024;
+    let _running = RUNNING.lock().await;
+    let server = TestServer::with(|server| server.auth(WithWebhooks::new(StaticTokens::new()))).await;
+    let delivery = WebhookDelivery::user_disabled(&server.url, "msg_1", "harriet").raw_request();
+    let request = delivery.header("Transfer-Encoding", "chunked").body("1\r\nx\r\n".repeat(BYTES));
+    let before = heap_bytes();
+    let mut deliveries = JoinSet::new();
+    for _ in 0..DELIVERIES {
+        let mut stream = request.open(server.address).await;
+        deliveries.spawn(async move { read_to_end(&mut stream).await });
+    }
+    let (mut heap, mut unchanged) = (0, 0);
+    eventually("the server has read everything that was sent", async || {
+        let previous = std::mem::replace(&mut heap, heap_bytes());
+        unchanged = if heap == previous { unchanged + 1 } else { 0 };
+        unchanged == 20
+    })
+    .await;
+    println!("{DELIVERIES} deliveries of {BYTES} bytes: {} KiB on the heap", heap.saturating_sub(before) >> 10);
+    assert!(heap <= before + MAX_GROWTH_BYTES, "{before} bytes before, {heap} after");
+    for _ in 0..DELIVERIES - 16 {
+        assert!(deliveries.join_next().await.unwrap().unwrap().starts_with("HTTP/1.1 503 "));
+    }
 }

@@ -10,10 +10,10 @@ mod in_flight;
 mod json_bounds;
 mod jsonrpc;
 mod origin;
-mod peer;
 mod pipeline;
 mod rejection;
 mod revocable_stream;
+mod trusted_proxies;
 mod unknown_tokens;
 
 use http::{HeaderMap, header};
@@ -22,9 +22,9 @@ pub(crate) use body::BodyLimits;
 pub(crate) use fast_path::FastPath;
 pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
-pub(crate) use peer::TrustedProxies;
 pub(crate) use pipeline::{Gate, GateService};
 pub(crate) use rejection::{RejectionLog, RejectionResponder};
+pub(crate) use trusted_proxies::TrustedProxies;
 pub(crate) use unknown_tokens::UnknownTokenLimit;
 
 /// Returns whether `Content-Type` is this media type, with or without parameters.

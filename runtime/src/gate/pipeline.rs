@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     convert::Infallible,
-    net::IpAddr,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
@@ -22,15 +21,16 @@ use super::{
     in_flight::{InFlightGuard, InFlightLimit},
     jsonrpc::Message,
     origin::AllowedOrigins,
-    peer::TrustedProxies,
     rejection::{Rejection, RejectionLog, RejectionResponder},
     revocable_stream,
+    trusted_proxies::TrustedProxies,
     unknown_tokens::UnknownTokenLimit,
 };
 use crate::{
     audit::{MAX_TEXT, RequestInfo},
     auth::{Authenticator, BearerToken, CachedToken, Caller, RevocationClock, TokenClass},
     mcp::AuthenticatedRequest,
+    peer::Peer,
     registry::{Authorized, DecisionError, Dispatcher},
 };
 
@@ -94,7 +94,7 @@ impl Gate {
     {
         self.origins.check(request.uri(), request.headers())?;
         let token = BearerToken::from_headers(request.headers())?;
-        let (mut in_flight, mut access) = self.admit(&token, self.proxies.peer(request), progress).await?;
+        let (mut in_flight, mut access) = self.admit(&token, self.proxies.client(request), progress).await?;
         let body = self.body_limits.read(std::mem::take(request.body_mut()), &mut in_flight).await?;
         // Reading may take long enough for the caller's access to end.
         if !access.is_current() {
@@ -157,7 +157,7 @@ impl Gate {
     async fn admit(
         &self,
         token: &BearerToken,
-        peer: Option<IpAddr>,
+        peer: Option<Peer>,
         progress: &mut Progress<'_>,
     ) -> Result<(InFlightGuard, Access), Rejection> {
         // Read before the token is validated: a revocation from here on ends this access.

@@ -5,14 +5,13 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Semaphore;
 
 use super::rejection::Rejection;
-use crate::auth::TokenClass;
+use crate::{auth::TokenClass, peer::Peer};
 
 /// Maximum number of tokens of one peer that are validated at the same time. It is half of what the authorization server
 /// is asked at once, so that the token of another peer does not wait behind those of one.
@@ -29,11 +28,11 @@ pub(crate) struct UnknownTokenLimit {
 struct State {
     total: usize,
     /// Requests of each peer. An entry exists only while its peer has a request, so there are at most `max`.
-    peers: HashMap<Option<IpAddr>, Peer>,
+    peers: HashMap<Option<Peer>, Usage>,
 }
 
 #[derive(Debug)]
-struct Peer {
+struct Usage {
     requests: usize,
     validations: Arc<Semaphore>,
 }
@@ -42,7 +41,7 @@ struct Peer {
 #[derive(Debug)]
 pub(crate) struct UnknownTokenGuard {
     limit: Arc<UnknownTokenLimit>,
-    peer: Option<IpAddr>,
+    peer: Option<Peer>,
     validations: Arc<Semaphore>,
 }
 
@@ -57,18 +56,18 @@ impl UnknownTokenLimit {
     /// # Errors
     ///
     /// The peer has its share.
-    pub(crate) fn acquire(self: &Arc<Self>, peer: Option<IpAddr>) -> Result<UnknownTokenGuard, Rejection> {
+    pub(crate) fn acquire(self: &Arc<Self>, peer: Option<Peer>) -> Result<UnknownTokenGuard, Rejection> {
         let mut state = self.lock();
         let free = self.max.saturating_sub(state.total);
-        let requests = state.peers.get(&peer).map_or(0, |peer| peer.requests);
+        let requests = state.peers.get(&peer).map_or(0, |usage| usage.requests);
         if requests >= free {
             return Err(Rejection::TooManyUnknownTokens);
         }
         state.total += 1;
-        let entry = state
-            .peers
-            .entry(peer)
-            .or_insert_with(|| Peer { requests: 0, validations: Arc::new(Semaphore::new(MAX_VALIDATIONS_PER_PEER)) });
+        let entry = state.peers.entry(peer).or_insert_with(|| Usage {
+            requests: 0,
+            validations: Arc::new(Semaphore::new(MAX_VALIDATIONS_PER_PEER)),
+        });
         entry.requests += 1;
         let validations = Arc::clone(&entry.validations);
         drop(state);
@@ -96,9 +95,9 @@ impl Drop for UnknownTokenGuard {
     fn drop(&mut self) {
         let mut state = self.limit.lock();
         state.total -= 1;
-        if let Some(peer) = state.peers.get_mut(&self.peer) {
-            peer.requests -= 1;
-            if peer.requests == 0 {
+        if let Some(usage) = state.peers.get_mut(&self.peer) {
+            usage.requests -= 1;
+            if usage.requests == 0 {
                 state.peers.remove(&self.peer);
             }
         }
@@ -107,15 +106,13 @@ impl Drop for UnknownTokenGuard {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
-    fn peer(last: u8) -> IpAddr {
-        Ipv4Addr::new(192, 0, 2, last).into()
+    fn peer(last: u8) -> Peer {
+        Peer::new([192, 0, 2, last].into())
     }
 
-    fn take_all(limit: &Arc<UnknownTokenLimit>, peer: Option<IpAddr>) -> Vec<UnknownTokenGuard> {
+    fn take_all(limit: &Arc<UnknownTokenLimit>, peer: Option<Peer>) -> Vec<UnknownTokenGuard> {
         std::iter::from_fn(|| limit.acquire(peer).ok()).collect()
     }
 

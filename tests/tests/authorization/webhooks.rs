@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::json;
-use tokio::{io::AsyncWriteExt as _, sync::Notify};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::Notify, task::JoinSet};
 use toolgate::{
     Server,
     auth::{BearerToken, Claims, StaticTokens, TokenValidator, ValidationError, async_trait},
@@ -145,8 +145,9 @@ async fn both_secrets_are_accepted_during_rotation() {
 #[tokio::test]
 async fn the_endpoint_accepts_only_small_posts_and_exists_only_with_a_secret() {
     let server = TestServer::with(|server| server.auth(WithWebhooks::new(StaticTokens::new()))).await;
-    let event = json!({ "event_type": "user.created", "padding": "x".repeat(256 * 1024) });
-    assert_eq!(WebhookDelivery::new(&server.url, "msg_1", &event).send().await.status, 413);
+    let event = |bytes| json!({ "event_type": "user.created", "padding": "x".repeat(bytes) });
+    assert_eq!(WebhookDelivery::new(&server.url, "msg_1", &event(16 * 1024)).send().await.status, 413);
+    assert_eq!(WebhookDelivery::new(&server.url, "msg_1", &event(15 * 1024)).send().await.status, 204);
     let standard = WebhookDelivery::new(&server.url, "msg_2", &json!({ "event_type": "user.created" }));
     let request = standard.header_prefix("webhook").request().header("Origin", "http://localhost:1");
     let response = send(request).await;
@@ -158,6 +159,65 @@ async fn the_endpoint_accepts_only_small_posts_and_exists_only_with_a_secret() {
     let without_secret = TestServer::start().await;
     let response = WebhookDelivery::new(&without_secret.url, "msg_1", &json!({})).send().await;
     assert_eq!(response.status, 404, "without a secret there is no endpoint");
+}
+
+/// Number of deliveries whose body has not arrived.
+const MAX_UNSIGNED: usize = 16;
+
+/// Sends the head of a delivery and a part of its body.
+async fn begin(delivery: &WebhookDelivery, server: &TestServer) -> TcpStream {
+    let body = delivery.body();
+    let request = delivery.raw_request().header("Content-Length", body.len());
+    request.body(&body[..1]).open(server.address).await
+}
+
+#[tokio::test]
+async fn a_genuine_delivery_is_applied_while_strangers_send_theirs_slowly() {
+    let tenant = start_tenant().await;
+    let server = start_with_webhooks(&tenant).await;
+    let (id, client) = cached_hr_client(&tenant, &server).await;
+    let before = tenant.introspection_count();
+    let stranger = WebhookDelivery::user_disabled(&server.url, "msg_0", &id).signed_with(NEXT_SECRET);
+    let mut strangers = JoinSet::new();
+    for _ in 0..3 * MAX_UNSIGNED {
+        let mut stream = begin(&stranger, &server).await;
+        strangers.spawn(async move { read_to_end(&mut stream).await });
+    }
+    // Older ones make room for the others, so strangers have every place now.
+    for _ in 0..2 * MAX_UNSIGNED {
+        let response = strangers.join_next().await.unwrap().unwrap();
+        assert!(response.starts_with("HTTP/1.1 503 ") && response.contains("\r\nretry-after: 1\r\n"), "{response}");
+    }
+    deliver_disabled(&server, "msg_1", &id).await;
+    assert_eq!(client.list().await.status, 200);
+    assert_eq!(tenant.introspection_count(), before + 1, "the delivery ended the cached access");
+    // A delivery that does not arrive in one piece takes the place of a stranger.
+    let genuine = WebhookDelivery::user_disabled(&server.url, "msg_2", &id);
+    let mut stream = begin(&genuine, &server).await;
+    assert!(strangers.join_next().await.unwrap().unwrap().starts_with("HTTP/1.1 503 "));
+    stream.write_all(&genuine.body().as_bytes()[1..]).await.unwrap();
+    assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 204 "));
+    assert_eq!(client.list().await.status, 200);
+    assert_eq!(tenant.introspection_count(), before + 2);
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_genuine_is_rejected_before_its_body_arrives() {
+    let server = TestServer::with(|server| server.auth(WithWebhooks::new(StaticTokens::new()))).await;
+    let delivery = WebhookDelivery::user_disabled(&server.url, "msg_1", "harriet");
+    let announced = |request: RawRequest, bytes: usize| request.body("").header("Content-Length", bytes);
+    let too_large = announced(delivery.raw_request(), 16 * 1024 + 1);
+    assert_eq!(too_large.send(server.address).await.status, 413);
+    for (name, value) in [
+        ("svix-id", ""),
+        ("svix-timestamp", "0"),
+        ("svix-signature", "v1,"),
+        ("svix-signature", "v1,c2hvcnQ="),
+        ("svix-signature", "v1a,MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
+    ] {
+        let request = announced(delivery.raw_request().replace_header(name, value), 1000);
+        assert_eq!(request.send(server.address).await.status, 401, "{name}: {value}");
+    }
 }
 
 #[tokio::test]

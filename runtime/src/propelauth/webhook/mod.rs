@@ -7,6 +7,7 @@ mod event;
 mod replay;
 mod route;
 mod signature;
+mod unsigned;
 
 use std::{
     sync::{Mutex, PoisonError},

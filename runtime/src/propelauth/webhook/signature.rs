@@ -17,6 +17,8 @@ const MIN_KEY_BYTES: usize = 24;
 const MAX_ID_BYTES: usize = 256;
 /// Prefix of a symmetric signature. Asymmetric ones start with `v1a,`.
 const SYMMETRIC: &str = "v1,";
+/// Length of a symmetric signature with its prefix: base64 of an HMAC-SHA256.
+const SIGNATURE_LENGTH: usize = SYMMETRIC.len() + 44;
 
 /// Names of the headers with ID, time and signatures: those of Svix, and those of Standard Webhooks.
 const HEADER_NAMES: [[&str; 3]; 2] =
@@ -78,6 +80,10 @@ impl<'a> DeliveryHeaders<'a> {
         if difference > TOLERANCE.as_secs() {
             return Err(RejectedDelivery::Time);
         }
+        // A body that no signature can match is not read.
+        if possible_signatures(signatures).next().is_none() {
+            return Err(RejectedDelivery::Signature);
+        }
         Ok(Self { id, time, signatures })
     }
 
@@ -119,13 +125,17 @@ impl Keys {
     pub(super) fn verify(&self, headers: &DeliveryHeaders<'_>, body: &[u8]) -> Result<(), RejectedDelivery> {
         let signed_with = |key: &Webhook| {
             let Ok(expected) = key.sign(headers.id, headers.time, body) else { return false };
-            let signatures = headers.signatures.split(' ');
-            let signatures = signatures.filter(|signature| signature.starts_with(SYMMETRIC));
             let equal = |signature: &str| bool::from(signature.as_bytes().ct_eq(expected.as_bytes()));
-            signatures.fold(false, |any, signature| any | equal(signature))
+            possible_signatures(headers.signatures).fold(false, |any, signature| any | equal(signature))
         };
         if self.0.iter().any(signed_with) { Ok(()) } else { Err(RejectedDelivery::Signature) }
     }
+}
+
+/// Returns the signatures that have the form of a symmetric one.
+fn possible_signatures(signatures: &str) -> impl Iterator<Item = &str> {
+    let is_possible = |signature: &&str| signature.len() == SIGNATURE_LENGTH && signature.starts_with(SYMMETRIC);
+    signatures.split(' ').filter(is_possible)
 }
 
 #[cfg(test)]
@@ -232,6 +242,12 @@ mod tests {
         }
         for time in [i64::MIN.to_string(), i64::MAX.to_string(), "-1".to_owned(), "0".to_owned()] {
             assert_eq!(error("a", &time), RejectedDelivery::Time, "{time}");
+        }
+        let long = format!("v1,{}", "A".repeat(45));
+        for signatures in ["", "v1,", "v1,x", "v1a,x v2,x", &long] {
+            let headers = headers(HEADER_NAMES[0], ["a", &time, signatures]);
+            let error = DeliveryHeaders::parse_at(&headers, at(TIME)).unwrap_err();
+            assert_eq!(error, RejectedDelivery::Signature, "{signatures}");
         }
         assert_eq!(
             DeliveryHeaders::parse_at(&HeaderMap::new(), at(TIME)).unwrap_err(),

@@ -1,12 +1,12 @@
-//! The peer of a request: the client's address, also behind trusted proxies.
+//! Trusted proxies: the address of a client behind them.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use http::{HeaderMap, Request};
 use ipnet::IpNet;
 
-use crate::error::BuildProblem;
+use crate::{error::BuildProblem, peer::Peer};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -28,17 +28,16 @@ impl TrustedProxies {
         proxies.iter().map(network).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Returns the address of the client. `None` if the server does not know who connected, as with a router that another
-    /// server serves without connection info.
+    /// Returns the client that sent a request. `None` if the HTTP server does not report who connected.
     ///
     /// Behind trusted proxies it is the last address in `X-Forwarded-For` that is not one of them: a client can send any
-    /// addresses before it. An IPv6 client counts by its network of 64 bits.
-    pub(crate) fn peer<B>(&self, request: &Request<B>) -> Option<IpAddr> {
+    /// addresses before it.
+    pub(crate) fn client<B>(&self, request: &Request<B>) -> Option<Peer> {
         let ConnectInfo(address) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
-        Some(network(self.client(address.ip().to_canonical(), request.headers())))
+        Some(Peer::new(self.client_address(address.ip().to_canonical(), request.headers())))
     }
 
-    fn client(&self, connected: IpAddr, headers: &HeaderMap) -> IpAddr {
+    fn client_address(&self, connected: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = connected;
         if self.0.is_empty() || !self.contains(client) {
             return client;
@@ -60,19 +59,11 @@ impl TrustedProxies {
     }
 }
 
-/// Returns an IPv4 address, or the first address of the /64 network of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn peer<const N: usize>(trusted: [&str; N], connected: &str, forwarded_for: &[&str]) -> String {
+    fn client<const N: usize>(trusted: [&str; N], connected: &str, forwarded_for: &[&str]) -> Peer {
         let proxies = TrustedProxies::parse(&trusted.map(str::to_owned)).unwrap();
         let mut request = Request::new(());
         for value in forwarded_for {
@@ -80,31 +71,29 @@ mod tests {
         }
         let address = SocketAddr::new(connected.parse().unwrap(), 4000);
         request.extensions_mut().insert(ConnectInfo(address));
-        proxies.peer(&request).unwrap().to_string()
+        proxies.client(&request).unwrap()
+    }
+
+    fn peer(address: &str) -> Peer {
+        Peer::new(address.parse().unwrap())
     }
 
     #[test]
     fn forwarded_addresses_count_only_from_a_trusted_proxy() {
-        assert_eq!(peer([], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
-        assert_eq!(peer(["10.0.0.0/8"], "192.0.2.1", &["203.0.113.7"]), "192.0.2.1");
-        assert_eq!(peer(["10.0.0.0/8"], "10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
-        assert_eq!(peer(["10.0.0.0/8"], "::ffff:10.1.1.1", &["203.0.113.7"]), "203.0.113.7");
-        assert_eq!(peer(["10.0.0.0/8"], "10.1.1.1", &[]), "10.1.1.1");
+        assert_eq!(client([], "192.0.2.1", &["203.0.113.7"]), peer("192.0.2.1"));
+        assert_eq!(client(["10.0.0.0/8"], "192.0.2.1", &["203.0.113.7"]), peer("192.0.2.1"));
+        assert_eq!(client(["10.0.0.0/8"], "10.1.1.1", &["203.0.113.7"]), peer("203.0.113.7"));
+        assert_eq!(client(["10.0.0.0/8"], "::ffff:10.1.1.1", &["203.0.113.7"]), peer("203.0.113.7"));
+        assert_eq!(client(["10.0.0.0/8"], "10.1.1.1", &[]), peer("10.1.1.1"));
     }
 
     #[test]
     fn a_client_cannot_choose_its_address() {
         let trusted = ["10.0.0.0/8"];
-        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1, 203.0.113.7, 10.2.2.2"]), "203.0.113.7");
-        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1", "203.0.113.7"]), "203.0.113.7");
-        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1, unknown"]), "10.1.1.1");
-        assert_eq!(peer(trusted, "10.1.1.1", &["1.1.1.1, unknown, 10.2.2.2"]), "10.2.2.2");
-    }
-
-    #[test]
-    fn ipv6_clients_count_by_network() {
-        assert_eq!(peer([], "2001:db8:1:2:3:4:5:6", &[]), "2001:db8:1:2::");
-        assert_eq!(peer([], "2001:db8:1:2:ffff::1", &[]), "2001:db8:1:2::");
+        assert_eq!(client(trusted, "10.1.1.1", &["1.1.1.1, 203.0.113.7, 10.2.2.2"]), peer("203.0.113.7"));
+        assert_eq!(client(trusted, "10.1.1.1", &["1.1.1.1", "203.0.113.7"]), peer("203.0.113.7"));
+        assert_eq!(client(trusted, "10.1.1.1", &["1.1.1.1, unknown"]), peer("10.1.1.1"));
+        assert_eq!(client(trusted, "10.1.1.1", &["1.1.1.1, unknown, 10.2.2.2"]), peer("10.2.2.2"));
     }
 
     #[test]
@@ -116,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn without_connection_info_the_peer_is_unknown() {
-        assert_eq!(TrustedProxies::default().peer(&Request::new(())), None);
+    fn without_connection_info_the_client_is_unknown() {
+        assert_eq!(TrustedProxies::default().client(&Request::new(())), None);
     }
 }
