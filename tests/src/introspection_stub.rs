@@ -45,6 +45,11 @@ impl IntrospectionStub {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns the URL of the authorization server.
+    pub fn auth_url(&self) -> &str {
+        &self.auth_url
+    }
+
     /// Returns a validator that introspects at this stub.
     ///
     /// # Panics

@@ -11,9 +11,10 @@ use std::{
 };
 
 use serde_json::json;
+use tokio::net::TcpStream;
 use toolgate::{Error, auth::StaticTokens, prelude::*};
 use toolgate_dev_tenant::Fault;
-use toolgate_tests::{Revision, TestServer, eventually, propel_auth, start_tenant, token_for};
+use toolgate_tests::{Revision, TestServer, eventually, propel_auth, read_to_end, start_tenant, token_for};
 
 /// Scopes of the server, which the tenant has, too.
 pub static SCOPES: Scopes = Scopes::new(&["people:read:private", "people:read:public", "tickets:read"]);
@@ -75,6 +76,15 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     })
     .await;
     let token = token_for(&tenant, "Support", &server.endpoint);
+    // The limit on the connections of this endpoint is 8. Those that send nothing are closed for new ones.
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(TcpStream::connect(metrics_address).await.unwrap());
+    }
+    Metrics::scrape(metrics_address).await;
+    for stream in &mut silent[..80] {
+        assert_eq!(read_to_end(stream).await, "");
+    }
     let client = server.client_with(&token, Revision::Modern);
 
     for _ in 0..3 {
@@ -139,6 +149,19 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     assert!((open.get("toolgate_circuit_breaker_state") - 2.0).abs() < f64::EPSILON, "{}", open.text);
     assert!(open.get(r#"toolgate_introspection_duration_seconds_count{outcome="unavailable"}"#) >= 5.0);
     assert!((open.get(r#"toolgate_decisions_total{reason="tokens_unavailable"}"#) - 5.0).abs() < f64::EPSILON);
+
+    // Connections are counted, and so are those that are closed because of their limit.
+    assert!(open.get("toolgate_connections") >= 1.0, "{}", open.text);
+    let limited = TestServer::serve(|url| {
+        let server = Server::new("metrics", &SCOPES).server_url(url).auth(StaticTokens::new()).skip_preflight();
+        server.http(|http| http.max_connections = Some(1))
+    })
+    .await;
+    let mut idle = TcpStream::connect(limited.address).await.unwrap();
+    assert_eq!(limited.client(Revision::Modern).list().await.status, 401);
+    assert_eq!(read_to_end(&mut idle).await, "");
+    let closed = Metrics::scrape(metrics_address).await;
+    assert!((closed.get(r#"toolgate_connections_closed_total{reason="idle"}"#) - 1.0).abs() < f64::EPSILON);
 
     // An address in use prevents a server from starting, with an error that names the variable.
     let second = Server::new("metrics", &SCOPES)

@@ -1,6 +1,6 @@
 //! Validation of `Host` and `Origin` against DNS rebinding (MCP, Streamable HTTP).
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
 use thiserror::Error;
 use url::Url;
 
@@ -25,7 +25,7 @@ pub(crate) struct AllowedOrigins {
 /// The log shows the sanitized value; the response does not.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum OriginError {
-    #[error("the Host header is missing or malformed")]
+    #[error("the Host header is missing, duplicate or malformed")]
     MalformedHost,
     #[error(
         "this server is not known under the host that the request names; if it should be, add the host to \
@@ -62,7 +62,10 @@ impl AllowedOrigins {
     }
 
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), OriginError> {
-        let host = match headers.get(header::HOST) {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = match hosts.next() {
+            // Which of them a proxy or another check has used is not known (RFC 9112, section 3.2).
+            Some(_) if hosts.next().is_some() => None,
             Some(value) if value == self.authority.as_str() => return Ok(()),
             Some(value) => value.to_str().ok().and_then(host_of),
             // HTTP/2 carries the authority in the URI.
@@ -79,6 +82,11 @@ impl AllowedOrigins {
         }
         self.loopback
             && Url::parse(origin).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && is_loopback(&url))
+    }
+
+    /// Returns whether a target in absolute form may name this authority.
+    pub(crate) fn allows_authority(&self, authority: &Authority) -> bool {
+        !authority.as_str().contains('@') && self.allows_host(authority.host())
     }
 
     fn allows_host(&self, host: &str) -> bool {

@@ -11,6 +11,8 @@
 //! | `toolgate_decisions_total` | counter | `reason` | decisions of the gate, by reason |
 //! | `toolgate_requests_in_flight` | gauge | | requests to the MCP endpoint that are in flight |
 //! | `toolgate_requests_aborted_total` | counter | | requests that were still in flight when the shutdown timeout expired |
+//! | `toolgate_connections` | gauge | | open connections |
+//! | `toolgate_connections_closed_total` | counter | `reason` | connections that were closed because of `max_connections`: `idle`, `incomplete_head`, `unread_response`, `rejected` (all others were in use: requests get 503) |
 //! | `toolgate_token_cache_lookups_total` | counter | `result` | lookups by result: `hit`, `miss`, `inactive` (cached as inactive), `stale` (used because of `stale_if_error`) |
 //! | `toolgate_introspection_duration_seconds` | histogram | `outcome` | introspection requests to the authorization server: `active`, `inactive`, `unavailable` |
 //! | `toolgate_circuit_breaker_state` | gauge | | state of the circuit breaker: 0 closed, 1 probing, 2 open |
@@ -39,6 +41,8 @@ pub(crate) const CALLS: &str = "toolgate_calls_total";
 pub(crate) const CALL_DURATION: &str = "toolgate_call_duration_seconds";
 pub(crate) const DECISIONS: &str = "toolgate_decisions_total";
 pub(crate) const IN_FLIGHT: &str = "toolgate_requests_in_flight";
+pub(crate) const CONNECTIONS: &str = "toolgate_connections";
+pub(crate) const CONNECTIONS_CLOSED: &str = "toolgate_connections_closed_total";
 pub(crate) const CACHE_LOOKUPS: &str = "toolgate_token_cache_lookups_total";
 const REQUESTS_ABORTED: &str = "toolgate_requests_aborted_total";
 const INTROSPECTION_DURATION: &str = "toolgate_introspection_duration_seconds";
@@ -63,6 +67,8 @@ pub fn describe() {
     describe_counter!(DECISIONS, Unit::Count, "Decisions of the gate, by reason.");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are in flight.");
     describe_counter!(REQUESTS_ABORTED, Unit::Count, "Requests still in flight when the shutdown timeout expired.");
+    describe_gauge!(CONNECTIONS, Unit::Count, "Open connections.");
+    describe_counter!(CONNECTIONS_CLOSED, Unit::Count, "Connections closed because of their limit, by reason.");
     describe_counter!(CACHE_LOOKUPS, Unit::Count, "Lookups in the token cache, by result.");
     describe_histogram!(INTROSPECTION_DURATION, Unit::Seconds, "Introspection requests, by outcome.");
     describe_gauge!(CIRCUIT_BREAKER_STATE, "State of the circuit breaker: 0 closed, 1 probing, 2 open.");
@@ -96,6 +102,33 @@ impl Label for Lookup {
             Self::Miss => "miss",
             Self::Inactive => "inactive",
             Self::Stale => "stale",
+        }
+    }
+}
+
+/// Connection that was closed because of the limit on connections; the label `reason` of
+/// `toolgate_connections_closed_total`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ClosedConnection {
+    Idle,
+    IncompleteHead,
+    UnreadResponse,
+    Rejected,
+}
+
+impl Label for ClosedConnection {
+    const COUNT: usize = 4;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::IncompleteHead => "incomplete_head",
+            Self::UnreadResponse => "unread_response",
+            Self::Rejected => "rejected",
         }
     }
 }

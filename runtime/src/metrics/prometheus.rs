@@ -9,14 +9,13 @@ use std::{
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
-use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{CALL_DURATION, INTROSPECTION_DURATION, REVOCATION_LAG};
 
 /// Interval at which samples are moved into the buckets of their histograms. Otherwise they accumulate until the next
 /// scrape.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-const PATH: &str = "/metrics";
+pub(crate) const PATH: &str = "/metrics";
 /// Upper bounds of the buckets of every histogram, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
@@ -34,16 +33,6 @@ pub struct MetricsError(#[source] BuildError);
 impl fmt::Debug for MetricsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// Handle of the endpoint. Dropping it closes the endpoint.
-#[derive(Debug)]
-pub(crate) struct Endpoint(JoinHandle<()>);
-
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -66,29 +55,17 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
     Ok(builder)
 }
 
-/// Serves the metrics at `/metrics`.
-pub(crate) fn serve(listener: TcpListener, handle: PrometheusHandle) -> std::io::Result<Endpoint> {
-    let address = listener.local_addr()?;
-    let upkeep = handle.clone();
-    let router = Router::new().route(PATH, get(render)).with_state(handle);
-    let task = tokio::spawn(async move {
-        let upkeep = async move {
-            loop {
-                tokio::time::sleep(UPKEEP_INTERVAL).await;
-                upkeep.run_upkeep();
-            }
-        };
-        tokio::select! {
-            served = axum::serve(listener, router) => {
-                if let Err(error) = served {
-                    tracing::error!(%error, "the metrics endpoint stopped");
-                }
-            }
-            () = upkeep => {}
-        }
-    });
-    tracing::info!(%address, path = PATH, "serving metrics");
-    Ok(Endpoint(task))
+/// Returns the route `/metrics`.
+pub(crate) fn router(handle: PrometheusHandle) -> Router {
+    Router::new().route(PATH, get(render)).with_state(handle)
+}
+
+/// Moves samples into the buckets of their histograms, forever.
+pub(crate) async fn upkeep(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
+        handle.run_upkeep();
+    }
 }
 
 async fn render(State(handle): State<PrometheusHandle>) -> impl IntoResponse {

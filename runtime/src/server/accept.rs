@@ -1,75 +1,120 @@
-//! Accepting connections with time limits, and graceful shutdown.
+//! Accepting connections with limits on their number and times, and graceful shutdown.
 //!
 //! `axum::serve` has no settings for this, so hyper serves the connections.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{future::Future, io, pin::pin, time::Duration};
 
-use axum::{Router, serve::Listener};
+use axum::{
+    Json, Router,
+    response::{IntoResponse as _, Response},
+};
+use http::{StatusCode, header};
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
+use hyper_util::rt::TokioTimer;
+use serde_json::json;
 use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-    time::timeout,
+    net::TcpListener,
+    time::{Instant, sleep_until, timeout},
 };
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
-use super::config::HttpConfig;
+use super::{config::HttpConfig, connection::Shared, connections::Connections, descriptors};
+use crate::gate::AllowedOrigins;
 
 /// Time that aborted responses have to send their last bytes.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum time before connections are accepted again after the process had no descriptor for one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Maximum size of the buffers for reading and for writing of each connection, in bytes.
+const MAX_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Limits on the connections of a listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionLimits {
+    pub(crate) max_connections: usize,
+    pub(crate) max_header_bytes: usize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    /// Whether metrics and the log report the number of connections and the effects of its limit.
+    pub(crate) report: bool,
+}
+
+impl ConnectionLimits {
+    pub(crate) fn new(http: &HttpConfig) -> Self {
+        Self {
+            max_connections: descriptors::max_connections(http.max_connections),
+            max_header_bytes: http.max_header_bytes,
+            header_timeout: http.header_timeout,
+            write_timeout: http.write_timeout,
+            shutdown_timeout: http.shutdown_timeout,
+            report: true,
+        }
+    }
+}
+
+/// Routes of a listener.
+#[derive(Debug)]
+pub(crate) struct ServedRoutes {
+    pub(crate) router: Router,
+    /// Those of the routes that must not depend on clients, such as health probes. They are also served on a few
+    /// connections beyond the limit.
+    pub(crate) independent: Router,
+    /// Hosts that a target in absolute form may name. `None` if it may name any host.
+    pub(crate) allowed: Option<AllowedOrigins>,
+}
 
 /// Serves until `shutdown` completes, then waits for requests in flight for at most the shutdown timeout. Cancels `cancel`
 /// to abort the remaining ones.
 pub(crate) async fn serve(
-    mut listener: TcpListener,
-    router: Router,
-    http: &HttpConfig,
+    listener: TcpListener,
+    served: ServedRoutes,
+    limits: ConnectionLimits,
     shutdown: impl Future<Output = ()>,
     in_flight: impl Fn() -> usize,
     cancel: CancellationToken,
 ) -> Drained {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(http.header_timeout).max_header_size(http.max_header_bytes);
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_header_size(limits.max_header_bytes)
+        .max_buf_size(limits.max_header_bytes.max(MAX_BUFFER_BYTES));
+    let ServedRoutes { router, independent, allowed } = served;
+    let limited_router = independent.fallback(too_many_connections);
+    let shared = Shared { builder, router, limited_router, allowed, write_timeout: limits.write_timeout };
+    let mut connections = Connections::new(limits.max_connections, shared, limits.report);
+    let mut paused_until = None;
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            (stream, _) = Listener::accept(&mut listener) => {
-                // Responses are small, and clients wait for them.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "connection was closed before it was accepted");
-                }
-                let service = TowerToHyperService::new(router.clone());
-                let io = TokioIo::new(Box::pin(with_write_timeout(stream, http.write_timeout)));
-                let connection = graceful.watch(builder.serve_connection(io, service));
-                connections.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%error, "connection failed");
-                    }
-                });
+            // A descriptor is free again.
+            () = connections.ended() => paused_until = None,
+            () = sleep_until(paused_until.unwrap_or_else(Instant::now)), if paused_until.is_some() => {
+                paused_until = None;
             }
+            accepted = listener.accept(), if paused_until.is_none() && connections.can_accept() => match accepted {
+                Ok((stream, address)) => connections.add(stream, address),
+                Err(error) if is_connection_error(&error) => {}
+                Err(error) => {
+                    connections.accept_failed(&error);
+                    paused_until = Some(Instant::now() + ACCEPT_PAUSE);
+                }
+            },
         }
     }
     drop(listener);
     tracing::info!(requests = in_flight(), "shutting down: waiting for requests in flight");
-    if timeout(http.shutdown_timeout, graceful.shutdown()).await.is_ok() {
+    connections.shut_down();
+    if timeout(limits.shutdown_timeout, connections.all_ended()).await.is_ok() {
         return Drained::All;
     }
     let aborted = in_flight();
     cancel.cancel();
-    let rest = async { while connections.join_next().await.is_some() {} };
-    let _ = timeout(ABORT_TIMEOUT, rest).await;
-    connections.shutdown().await;
+    let _ = timeout(ABORT_TIMEOUT, connections.all_ended()).await;
+    connections.abort().await;
     Drained::Aborted(aborted)
 }
 
@@ -82,9 +127,57 @@ pub(crate) enum Drained {
     Aborted(usize),
 }
 
-/// Wraps a connection so that it fails when the client leaves data unread for too long.
-fn with_write_timeout(stream: TcpStream, limit: Duration) -> TimeoutStream<TcpStream> {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(limit));
-    stream
+/// Responds to a request on a connection beyond the limit.
+async fn too_many_connections() -> Response {
+    let body = Json(json!({ "error": "too_many_connections" }));
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], body)
+        .into_response()
+}
+
+/// Returns whether an error of `accept` is about the connection and not about the listener.
+fn is_connection_error(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::{extract::ConnectInfo, routing::get};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+        sync::oneshot,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_contains_the_address_of_its_peer() {
+        let router = Router::new()
+            .route("/", get(|ConnectInfo(address): ConnectInfo<SocketAddr>| async move { address.to_string() }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let limits = ConnectionLimits::new(&HttpConfig::default());
+        let served = ServedRoutes { router, independent: Router::new(), allowed: None };
+        let serving = serve(listener, served, limits, stopped, || 0, CancellationToken::new());
+        let request = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+            let mut response = String::new();
+            stream.read_to_string(&mut response).await.unwrap();
+            stop.send(()).unwrap();
+            (response, stream.local_addr().unwrap())
+        };
+        let (drained, (response, client)) = tokio::join!(serving, request);
+        assert!(response.ends_with(&format!("\r\n\r\n{client}")), "{response}");
+        assert_eq!(drained, Drained::All);
+    }
 }

@@ -4,10 +4,16 @@ mod accept;
 mod build;
 mod builder;
 pub mod config;
+mod connection;
+mod connections;
 mod cors;
+mod descriptors;
 mod discovery;
 mod health;
+#[cfg(feature = "prometheus")]
+mod metrics_endpoint;
 mod preflight;
+mod request_head;
 mod scope_drift;
 mod serve;
 mod server_url;

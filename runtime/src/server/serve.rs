@@ -6,8 +6,10 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "prometheus")]
+use super::metrics_endpoint;
 use super::{
-    accept::{self, Drained},
+    accept::{self, ConnectionLimits, Drained, ServedRoutes},
     config::HttpConfig,
     cors::BrowserCors,
     preflight::Probe,
@@ -126,31 +128,32 @@ impl BuiltServer {
         let readiness = Arc::clone(self.0.probe.readiness());
         let preflight = self.0.preflight.start(Arc::clone(&self.0.probe), cancel.clone()).await?;
         self.0.revocation_delay.log();
-        tracing::info!(endpoint = self.0.resource, tools = self.0.registry.tools().len(), "serving");
+        let limits = ConnectionLimits::new(&self.0.http);
+        tracing::info!(
+            endpoint = self.0.resource,
+            tools = self.0.registry.tools().len(),
+            max_connections = limits.max_connections,
+            "serving"
+        );
         #[cfg(feature = "prometheus")]
-        let _metrics = serve_metrics(self.0.http.metrics_address).await?;
+        let _metrics = metrics_endpoint::serve(self.0.http.metrics_address).await?;
         metrics::describe();
         metrics::circuit_breaker(metrics::CircuitBreakerState::Closed);
-        let http = self.0.http.clone();
+        let allowed = Some(self.0.gate.origins.clone());
+        let independent = self.0.operations.clone();
         let gate = Arc::clone(&self.0.gate);
         let shutdown = async move {
             shutdown.await;
             readiness.shutting_down();
         };
-        let drained = accept::serve(
-            listener,
-            self.into_router(),
-            &http,
-            shutdown,
-            || gate.requests_in_flight(),
-            cancel.clone(),
-        )
-        .await;
+        let served = ServedRoutes { router: self.into_router(), independent, allowed };
+        let drained =
+            accept::serve(listener, served, limits, shutdown, || gate.requests_in_flight(), cancel.clone()).await;
         if let Drained::Aborted(requests) = drained {
             metrics::requests_aborted(requests);
             tracing::warn!(
                 requests,
-                shutdown_timeout = ?http.shutdown_timeout,
+                shutdown_timeout = ?limits.shutdown_timeout,
                 "aborted the requests that did not finish within `http.shutdown_timeout`"
             );
         }
@@ -164,13 +167,4 @@ impl std::fmt::Debug for BuiltServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BuiltServer").field("endpoint", &self.0.resource).finish_non_exhaustive()
     }
-}
-
-/// Serves the metrics until the returned value is dropped.
-#[cfg(feature = "prometheus")]
-async fn serve_metrics(address: Option<SocketAddr>) -> Result<Option<metrics::prometheus::Endpoint>, Error> {
-    let Some(address) = address else { return Ok(None) };
-    let handle = metrics::prometheus::install()?;
-    let listener = TcpListener::bind(address).await.map_err(|source| Error::ListenForMetrics { address, source })?;
-    Ok(Some(metrics::prometheus::serve(listener, handle)?))
 }

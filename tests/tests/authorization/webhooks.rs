@@ -17,7 +17,7 @@ use toolgate::{
 use toolgate_dev_tenant::{DevTenant, WebhookEndpoint};
 use toolgate_tests::{
     Client, RawRequest, Revision, SCOPES, TestServer, WEBHOOK_SECRET, WebhookDelivery, WithWebhooks, eventually,
-    http_client, propel_auth, read_to_end, send, start_tenant, start_tenant_with, token_for,
+    http_client, propel_auth, read_to_end, send, start_tenant, start_tenant_with, token_for, tokens,
 };
 
 const NEXT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -199,6 +199,19 @@ async fn a_genuine_delivery_is_applied_while_strangers_send_theirs_slowly() {
     assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 204 "));
     assert_eq!(client.list().await.status, 200);
     assert_eq!(tenant.introspection_count(), before + 2);
+}
+
+#[tokio::test]
+async fn a_webhook_is_applied_while_all_connections_are_in_use() {
+    let validator = WithWebhooks::new(tokens());
+    let server = TestServer::with(|server| server.auth(validator).http(|http| http.max_connections = Some(1))).await;
+    let client = server.client_with("nothing", Revision::Modern);
+    let call = tokio::spawn(async move { client.call("waits", json!({})).await });
+    server.bodies.wait_for_start(1).await;
+    assert_eq!(server.client_with("nothing", Revision::Modern).list().await.status, 503);
+    deliver_disabled(&server, "msg_1", "another user").await;
+    server.bodies.release(1);
+    assert!(call.await.unwrap().is_success());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 mod audit;
 mod build_errors;
+mod connections;
 mod health;
 mod limits;
 mod shutdown;

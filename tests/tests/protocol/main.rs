@@ -9,6 +9,7 @@ mod argument_types;
 mod fuzz_targets;
 mod input_requests;
 mod invalid_messages;
+mod request_head;
 mod rmcp_client;
 mod size_limits;
 mod streams;

@@ -28,7 +28,7 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Time within which a delivery must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum number of deliveries whose body has not arrived. The server keeps at most this number times twice
-/// [`MAX_BODY_BYTES`] for bodies that nobody may have signed.
+/// [`MAX_BODY_BYTES`] for bodies whose signature is not verified yet.
 const MAX_UNSIGNED: usize = 16;
 
 /// Returns the route that receives deliveries and revokes access.

@@ -36,6 +36,11 @@ pub struct HttpConfig {
     pub body_timeout: Duration,
     /// Maximum size of a request head, in bytes; at least 1024. A larger head is rejected with 431. Default: 32 KiB.
     pub max_header_bytes: usize,
+    /// Maximum number of open connections; at least 1. At the limit, an unused connection is closed for each new one: one
+    /// of the address with the most connections, and of those the one that has been idle for the longest time. If all
+    /// are in use, a new connection is rejected with 503. A connection takes one descriptor and up to 130 KiB. Default:
+    /// the soft limit on descriptors (`ulimit -n`) without 256 for other uses, or half of a limit below 512; at most 8192.
+    pub max_connections: Option<usize>,
     /// Time within which a request head must arrive, and for which a connection may be idle. Default: 30 seconds.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
@@ -64,6 +69,7 @@ impl Default for HttpConfig {
             max_message_bytes: 64 * 1024,
             body_timeout: Duration::from_secs(30),
             max_header_bytes: 32 * 1024,
+            max_connections: None,
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(30),
@@ -85,6 +91,8 @@ impl HttpConfig {
         problems.extend(check_minimum("http.max_body_bytes", self.max_body_bytes, 1));
         problems.extend(check_minimum("http.max_message_bytes", self.max_message_bytes, 1024));
         problems.extend(check_minimum("http.max_header_bytes", self.max_header_bytes, 1024));
+        let max_connections = self.max_connections.unwrap_or(usize::MAX);
+        problems.extend(check_minimum("http.max_connections", max_connections, 1));
         let durations = [
             ("http.body_timeout", self.body_timeout),
             ("http.header_timeout", self.header_timeout),

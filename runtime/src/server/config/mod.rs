@@ -74,6 +74,7 @@ mod tests {
         config.http.max_body_bytes = 0;
         config.http.body_timeout = Duration::ZERO;
         config.http.max_header_bytes = 0;
+        config.http.max_connections = Some(0);
         config.http.header_timeout = Duration::ZERO;
         config.http.write_timeout = Duration::ZERO;
         // Valid: a server may stop without waiting for requests in flight.
@@ -87,7 +88,7 @@ mod tests {
         config.limits.max_body_memory = 0;
         // Valid: arguments take at most 16 times their size.
         config.limits.max_parsed_bytes = 0;
-        assert_eq!(config.problems().len(), 12, "{:?}", config.problems());
+        assert_eq!(config.problems().len(), 13, "{:?}", config.problems());
     }
 
     #[test]
