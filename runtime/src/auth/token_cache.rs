@@ -11,6 +11,7 @@ use quick_cache::{
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use thiserror::Error;
 use tokio::time::Instant;
 
 use super::{BearerToken, Caller, Epoch, Replicator, RevocationClock, Unavailable, ValidationError};
@@ -26,7 +27,8 @@ const DISCONNECTED_TTL: Duration = DEFAULT_TTL;
 /// Number of cache shards, each with its own lock and an equal part of the capacity. With more shards, the part of
 /// each would be too small for large claims.
 const SHARDS: usize = 16;
-/// Maximum number of loads for one lookup, if a revocation invalidates each response while it is in flight.
+/// Maximum number of loads for one lookup, if a revocation invalidates each response while it is in flight. A load that
+/// began before the lookup does not count.
 const MAX_LOADS: usize = 3;
 /// Time for which a stale response is used before the next introspection request, while the authorization server does
 /// not respond.
@@ -266,8 +268,7 @@ impl TokenCache {
         L: Future<Output = Result<A, ValidationError>>,
         A: Into<LoadedCaller>,
     {
-        let ttl = self.ttl;
-        if ttl.is_zero() {
+        if self.ttl.is_zero() {
             return self.load_uncached(load).await;
         }
         let started_at = Instant::now();
@@ -276,27 +277,46 @@ impl TokenCache {
             self.lookups.increment(Lookup::Inactive);
             return Err(ValidationError::Inactive);
         }
-        for _ in 0..MAX_LOADS {
-            let cached = self.active.get(&digest).and_then(Result::ok);
+        let mut outdated: Option<CacheEntry> = None;
+        let mut loads = 0;
+        loop {
+            let is_outdated =
+                |entry: &CacheEntry| outdated.as_ref().is_some_and(|outdated| entry.is_same_load(outdated));
+            let cached = self.active.get(&digest).and_then(Result::ok).filter(|entry| !is_outdated(entry));
             self.lookups.increment(if cached.is_some() { Lookup::Hit } else { Lookup::Miss });
             let entry = match cached {
                 Some(entry) => entry,
-                None => self.load_single_flight(digest, &load).await?,
+                None => self.load_single_flight(digest, &load, is_outdated).await?,
             };
             if entry.caller.is_expired(SystemTime::now()) {
                 return Err(ValidationError::Inactive);
             }
-            // A response that was requested during this call is fresh, even if it took longer than the TTL.
-            // Replication is checked first, so that revocations received before that check are seen by the second one.
-            if (entry.requested_at >= started_at || entry.is_fresh(ttl))
-                && self.replication_permits(&entry)
-                && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch)
-            {
-                return Ok(entry.caller);
+            let Err(reason) = self.check_current(&entry, started_at) else { return Ok(entry.caller) };
+            self.evict_load(&digest, &entry);
+            // Only the first response can be that of a load which began before this call.
+            loads += usize::from(outdated.is_some() || entry.requested_at >= started_at);
+            if loads == MAX_LOADS {
+                return Err(reason.into());
             }
-            self.evict_if(&digest, |cached| cached.as_ref().is_ok_and(|cached| cached.is_same_load(&entry)));
+            outdated = Some(entry);
         }
-        Err(revoked_during_every_load())
+    }
+
+    /// Returns an error if the response of an entry can no longer be used, or not by a call that started at
+    /// `started_at`.
+    fn check_current(&self, entry: &CacheEntry, started_at: Instant) -> Result<(), Outdated> {
+        // A response that was requested during this call is fresh, even if it took longer than the TTL.
+        if entry.requested_at < started_at && !entry.is_fresh(self.ttl) {
+            return Err(Outdated::Expired);
+        }
+        // Replication is checked first, so that revocations received before that check are seen by the second one.
+        if !self.replication_permits(entry) {
+            return Err(Outdated::Disconnected);
+        }
+        if !self.revocation_clock.is_current(entry.caller.owner(), entry.epoch) {
+            return Err(Outdated::Revoked);
+        }
+        Ok(())
     }
 
     /// Loads the caller without caching it. A response that was in flight during a revocation is discarded here, too.
@@ -315,7 +335,7 @@ impl TokenCache {
                 return Ok(caller);
             }
         }
-        Err(revoked_during_every_load())
+        Err(Outdated::Revoked.into())
     }
 
     /// Returns whether replication permits the use of an entry: this replica is connected, or the response is recent
@@ -327,16 +347,29 @@ impl TokenCache {
         }
     }
 
-    /// Loads and inserts the entry of a token, or waits for a load that is in flight.
-    async fn load_single_flight<F, L, A>(&self, digest: TokenDigest, load: &F) -> Result<CacheEntry, ValidationError>
+    /// Loads and inserts the entry of a token, or waits for a load that is in flight. Does not return an outdated entry.
+    async fn load_single_flight<F, L, A>(
+        &self,
+        digest: TokenDigest,
+        load: &F,
+        is_outdated: impl Fn(&CacheEntry) -> bool,
+    ) -> Result<CacheEntry, ValidationError>
     where
         F: Fn() -> L,
         L: Future<Output = Result<A, ValidationError>>,
         A: Into<LoadedCaller>,
     {
-        let guard = match self.active.get_value_or_guard_async(&digest).await {
-            Ok(loaded) => return loaded.map_err(|error| ValidationError::clone(&error)),
-            Err(guard) => guard,
+        let guard = loop {
+            match self.active.get_value_or_guard_async(&digest).await {
+                // `quick_cache` wakes the waiting requests before it replaces the placeholder of the load by its
+                // result. In between, the result is returned, but cannot be evicted.
+                Ok(Ok(entry)) if is_outdated(&entry) => {
+                    self.evict_load(&digest, &entry);
+                    tokio::task::yield_now().await;
+                }
+                Ok(loaded) => return loaded.map_err(|error| ValidationError::clone(&error)),
+                Err(guard) => break guard,
+            }
         };
         let result = self.load_entry(digest, load).await.map_err(Arc::new);
         // The waiting requests receive the result even if it is too large to be cached.
@@ -403,6 +436,11 @@ impl TokenCache {
         is_usable.then_some(entry)
     }
 
+    /// Evicts the entry of a token if it is the result of the same load as `entry`.
+    fn evict_load(&self, digest: &TokenDigest, entry: &CacheEntry) {
+        self.evict_if(digest, |cached| cached.as_ref().is_ok_and(|cached| cached.is_same_load(entry)));
+    }
+
     /// Evicts the entry of a token if it meets the condition, so that the result of a later load is not evicted.
     fn evict_if(&self, digest: &TokenDigest, condition: impl FnOnce(&LoadResult) -> bool) {
         self.active.remove_if(digest, condition);
@@ -447,8 +485,21 @@ fn new_cache<V: Clone, W: Weighter<TokenDigest, V> + Clone>(
     Cache::with_options(options, weighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
 
-fn revoked_during_every_load() -> ValidationError {
-    Unavailable::new("access was revoked during every attempt to validate the token").into()
+/// Reason why an introspection response cannot be used.
+#[derive(Clone, Copy, Debug, Error)]
+enum Outdated {
+    #[error("every attempt to validate the token took longer than `token_cache.ttl`")]
+    Expired,
+    #[error("every attempt to validate the token took longer than {DISCONNECTED_TTL:?}, without the other replicas")]
+    Disconnected,
+    #[error("access was revoked during every attempt to validate the token")]
+    Revoked,
+}
+
+impl From<Outdated> for ValidationError {
+    fn from(reason: Outdated) -> Self {
+        Unavailable::new(reason.to_string()).into()
+    }
 }
 
 impl std::fmt::Debug for TokenCache {

@@ -241,12 +241,14 @@ async fn an_invalid_secret_is_rejected_without_showing_it() {
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
 }
 
-/// Validator that accepts the first validation once the test allows it, and rejects every later one.
+/// Validator that accepts the first validation once the test allows it, and rejects every later one unless it
+/// `accepts_later` ones.
 #[derive(Clone, Default)]
 struct HeldValidator(Arc<Held>);
 
 #[derive(Default)]
 struct Held {
+    accepts_later: bool,
     validations: AtomicUsize,
     started: Notify,
     released: Notify,
@@ -255,12 +257,13 @@ struct Held {
 #[async_trait]
 impl TokenValidator for HeldValidator {
     async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+        let claims = Claims::new().subject("harriet").audience_verified();
         if self.0.validations.fetch_add(1, Ordering::SeqCst) > 0 {
-            return Err(ValidationError::Inactive);
+            return if self.0.accepts_later { Ok(claims) } else { Err(ValidationError::Inactive) };
         }
         self.0.started.notify_one();
         self.0.released.notified().await;
-        Ok(Claims::new().subject("harriet").audience_verified())
+        Ok(claims)
     }
 }
 
@@ -284,6 +287,33 @@ async fn an_introspection_in_flight_cannot_restore_revoked_access() {
         assert_eq!(client.list().await.status, 401);
         assert_eq!(server.bodies.runs(), 0);
         assert!(validator.0.validations.load(Ordering::SeqCst) >= 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_that_share_an_introspection_in_flight_during_a_revocation_share_the_next_one() {
+    const REQUESTS: usize = 400;
+    for _ in 0..20 {
+        let validator = HeldValidator(Arc::new(Held { accepts_later: true, ..Held::default() }));
+        let server = TestServer::with(|server| {
+            server.auth(WithWebhooks::new(validator.clone())).limits(|limits| limits.max_requests_per_caller = 1000)
+        })
+        .await;
+        let body = Revision::Legacy.call_message("request_info", &json!({})).to_string();
+        let request = RawRequest::mcp(Revision::Legacy).token("token").body(body);
+        let mut streams = Vec::new();
+        for _ in 0..REQUESTS {
+            streams.push(request.open(server.address).await);
+        }
+        validator.0.started.notified().await;
+        deliver_disabled(&server, "msg_1", "harriet").await;
+        validator.0.released.notify_one();
+        for stream in &mut streams {
+            let response = read_to_end(stream).await;
+            assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+        }
+        assert_eq!(validator.0.validations.load(Ordering::SeqCst), 2);
+        assert_eq!(server.bodies.runs(), REQUESTS);
     }
 }
 

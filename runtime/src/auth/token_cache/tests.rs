@@ -10,6 +10,7 @@ use crate::{
 
 mod disconnected;
 mod revocation_race;
+mod revoked_load;
 
 const TTL: Duration = Duration::from_mins(1);
 
