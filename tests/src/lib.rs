@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use captured_log::CapturedLog;
 pub use client::{Client, InProcessClient, Revision, http_client};
 pub use http_response::{Challenge, HttpResponse, exchange, send};
-pub use introspection_stub::IntrospectionStub;
+pub use introspection_stub::{CONTROL_QUESTION, IntrospectionStub, StubFault};
 pub use memory::{heap_bytes, resident_bytes};
 pub use raw_request::{RawRequest, read_to_end};
 pub use rmcp_client::{connect_rmcp, fail_to_connect_rmcp};

@@ -4,6 +4,9 @@
 //! It is closed until [`FAILURE_THRESHOLD`] requests in a row have failed, and then open: no requests are sent until
 //! the backoff has passed. After that it is half-open: one request at a time probes the authorization server. A
 //! failed probe doubles the backoff; a successful one closes the circuit breaker.
+//!
+//! A failure counts once it is confirmed, because it may concern the token of its request only. A failed probe is in
+//! flight until then.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -26,13 +29,17 @@ pub(crate) struct CircuitBreaker(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Number of failures in a row.
+    /// Number of confirmed failures in a row.
     failures: u32,
+    /// Number of failures since the latest success that are not confirmed.
+    unconfirmed: u32,
     backoff: Duration,
     /// End of the backoff, after which a request may probe. `None` if closed.
     open_until: Option<Instant>,
     /// Whether a probe is in flight.
     is_probing: bool,
+    /// Whether the probe in flight has failed and is not confirmed.
+    has_failed_probe: bool,
 }
 
 /// Permission to send one request, consumed by its outcome. Dropping it without an outcome, as when the client
@@ -66,6 +73,29 @@ impl CircuitBreaker {
         Permit { breaker: self, is_probe: false }.succeeded();
     }
 
+    /// Counts the failures since the latest success. Opens the circuit breaker at the threshold, and again after a
+    /// failed probe.
+    pub(crate) fn confirm_failures(&self) {
+        let mut state = self.lock();
+        let failures = std::mem::take(&mut state.unconfirmed);
+        state.failures = state.failures.saturating_add(failures);
+        let has_failed_probe = std::mem::take(&mut state.has_failed_probe);
+        if has_failed_probe {
+            state.is_probing = false;
+            state.backoff = (state.backoff * 2).min(MAX_BACKOFF);
+        } else if state.failures >= FAILURE_THRESHOLD && state.open_until.is_none() {
+            state.backoff = MIN_BACKOFF;
+            tracing::error!(
+                failures = state.failures,
+                "requests to the authorization server failed repeatedly: requests are now sent only to probe it"
+            );
+        } else {
+            return;
+        }
+        state.open_until = Some(Instant::now() + state.backoff);
+        metrics::circuit_breaker(CircuitBreakerState::Open);
+    }
+
     #[cfg(test)]
     fn is_open(&self) -> bool {
         self.lock().open_until.is_some()
@@ -87,24 +117,19 @@ impl Permit<'_> {
         *state = State::default();
     }
 
-    /// Records that the request failed. Opens the circuit breaker at the threshold, and again after a probe.
-    pub(crate) fn failed(self) {
+    /// Records that the request failed. The failure counts once [`CircuitBreaker::confirm_failures`] is called.
+    pub(crate) fn failed(mut self) {
         let mut state = self.breaker.lock();
-        state.failures += 1;
+        state.unconfirmed = state.unconfirmed.saturating_add(1);
         // A success of another request may have reset the state while this probe was in flight.
-        if self.is_probe && state.open_until.is_some() {
-            state.backoff = (state.backoff * 2).min(MAX_BACKOFF);
-        } else if state.failures >= FAILURE_THRESHOLD && state.open_until.is_none() {
-            state.backoff = MIN_BACKOFF;
-            tracing::error!(
-                failures = state.failures,
-                "requests to the authorization server failed repeatedly: requests are now sent only to probe it"
-            );
-        } else {
-            return;
+        if std::mem::take(&mut self.is_probe) && state.is_probing {
+            state.has_failed_probe = true;
         }
-        state.open_until = Some(Instant::now() + state.backoff);
-        metrics::circuit_breaker(CircuitBreakerState::Open);
+    }
+
+    /// Returns whether the request is a probe.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.is_probe
     }
 }
 
@@ -127,6 +152,7 @@ mod tests {
     fn fail(breaker: &CircuitBreaker, times: u32) {
         for _ in 0..times {
             breaker.permit().unwrap().failed();
+            breaker.confirm_failures();
         }
     }
 
@@ -150,10 +176,30 @@ mod tests {
         assert!(breaker.permit().is_err());
         probe.failed();
         tokio::time::advance(MIN_BACKOFF).await;
+        assert!(breaker.permit().is_err(), "the probe is not confirmed");
+        breaker.confirm_failures();
+        tokio::time::advance(MIN_BACKOFF).await;
         assert!(breaker.permit().is_err(), "the backoff has doubled");
         tokio::time::advance(MIN_BACKOFF).await;
         breaker.permit().unwrap().succeeded();
         assert!(breaker.permit().is_ok() && breaker.permit().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_count_once_they_are_confirmed_and_not_after_a_success() {
+        let breaker = CircuitBreaker::default();
+        for _ in 0..100 {
+            breaker.permit().unwrap().failed();
+        }
+        breaker.permit().unwrap().succeeded();
+        breaker.confirm_failures();
+        assert!(!breaker.is_open());
+        for _ in 0..FAILURE_THRESHOLD {
+            breaker.permit().unwrap().failed();
+        }
+        assert!(!breaker.is_open());
+        breaker.confirm_failures();
+        assert!(breaker.is_open());
     }
 
     #[tokio::test(start_paused = true)]
@@ -173,6 +219,7 @@ mod tests {
         let probe = breaker.permit().unwrap();
         breaker.close();
         probe.failed();
+        breaker.confirm_failures();
         assert!(!breaker.is_open());
         fail(&breaker, FAILURE_THRESHOLD - 1);
         assert_eq!(breaker.permit().unwrap_err(), MIN_BACKOFF);

@@ -1,24 +1,19 @@
-//! Guarded validator: limits concurrent requests to the validator, retries once, and fails fast during an outage.
+//! Guarded validator: limits concurrent requests to the validator, and fails fast during an outage.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     BearerToken, Claims, Readiness, TokenValidator, Unavailable, ValidationError, circuit_breaker::CircuitBreaker,
+    control_question::ControlQuestion, retrying_validator::RetryingValidator,
 };
-use crate::metrics::{self, IntrospectionOutcome};
 
 /// Maximum number of concurrent introspection requests for the tokens of each class.
 const MAX_CONCURRENT_REQUESTS: usize = 64;
 /// Maximum time that a request waits for one of the [`MAX_CONCURRENT_REQUESTS`] slots.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Minimum delay before the retry. A random part of up to the same length is added, so that requests which failed
-/// together do not retry together.
-const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Class of a token, each with its own limit on concurrent requests to the validator.
 #[derive(Clone, Debug)]
@@ -35,21 +30,35 @@ pub(crate) enum TokenClass {
 
 /// Token validator behind a circuit breaker. It reports the results to the readiness.
 pub(crate) struct GuardedValidator {
-    validator: Arc<dyn TokenValidator>,
-    circuit_breaker: CircuitBreaker,
+    validator: Arc<RetryingValidator>,
+    circuit_breaker: Arc<CircuitBreaker>,
     known_tokens: Semaphore,
     unknown_tokens: Semaphore,
     readiness: Arc<Readiness>,
+    control_question: Arc<ControlQuestion>,
+    /// Cancels a control question in flight.
+    _cancel_on_drop: DropGuard,
 }
 
 impl GuardedValidator {
     pub(crate) fn new(validator: Arc<dyn TokenValidator>, readiness: Arc<Readiness>) -> Self {
+        let validator = Arc::new(RetryingValidator::new(validator));
+        let circuit_breaker = Arc::new(CircuitBreaker::default());
+        let cancel = CancellationToken::new();
+        let control_question = Arc::new(ControlQuestion::new(
+            Arc::clone(&validator),
+            Arc::clone(&circuit_breaker),
+            Arc::clone(&readiness),
+            cancel.clone(),
+        ));
         Self {
             validator,
-            circuit_breaker: CircuitBreaker::default(),
+            circuit_breaker,
             known_tokens: Semaphore::new(MAX_CONCURRENT_REQUESTS),
             unknown_tokens: Semaphore::new(MAX_CONCURRENT_REQUESTS),
             readiness,
+            control_question,
+            _cancel_on_drop: cancel.drop_guard(),
         }
     }
 
@@ -63,24 +72,15 @@ impl GuardedValidator {
         let Ok(Ok(_slots)) = tokio::time::timeout(QUEUE_TIMEOUT, self.slots(class)).await else {
             return Err(Unavailable::new("too many concurrent introspection requests").into());
         };
-        let mut result = self.send_request(token).await;
-        // Introspection has no side effects (RFC 7662), so it can be retried. It is not retried if the authorization
-        // server sent `Retry-After`, or if the retry would fail in the same way.
-        if let Err(ValidationError::Unavailable(unavailable)) = &result
-            && unavailable.is_retryable()
-        {
-            let jitter = rand::random_range(1.0..2.0);
-            tokio::time::sleep(RETRY_DELAY.mul_f64(jitter)).await;
-            result = self.send_request(token).await;
-        }
+        let result = self.validator.validate(token).await;
         match &result {
             Ok(_) | Err(ValidationError::Inactive) => {
                 permit.succeeded();
                 self.readiness.validation_succeeded();
             }
+            // The failure may concern this token only.
             Err(ValidationError::Unavailable(unavailable)) => {
-                permit.failed();
-                self.readiness.validation_failed(unavailable);
+                self.control_question.validation_failed(permit, unavailable);
             }
         }
         result
@@ -96,20 +96,11 @@ impl GuardedValidator {
         })
     }
 
-    async fn send_request(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        let started_at = Instant::now();
-        let result = self.validator.validate(token).await;
-        let outcome = match &result {
-            Ok(_) => IntrospectionOutcome::Active,
-            Err(ValidationError::Inactive) => IntrospectionOutcome::Inactive,
-            Err(ValidationError::Unavailable(_)) => IntrospectionOutcome::Unavailable,
-        };
-        metrics::introspected(outcome, started_at.elapsed());
-        result
-    }
-
     /// Closes the circuit breaker, because the preflight check found that the authorization server responds.
     pub(crate) fn close_circuit(&self) {
         self.circuit_breaker.close();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,11 @@ pub trait TokenValidator: Send + Sync + 'static {
     ///
     /// The server checks the expiry and the audience in the claims, so a validator only reports them.
     ///
+    /// After [`ValidationError::Unavailable`], the server calls this with a random token, at most once a second and for
+    /// at most 5 seconds. If the authorization server responds for that token, the failure concerns the first token
+    /// only. Otherwise the server is no longer ready, and stops calling this for a while after five failures. Do not
+    /// reject a token by its form alone before the authorization server is asked, or an outage is not recognized.
+    ///
     /// # Errors
     ///
     /// [`ValidationError::Inactive`] if the token is not valid, [`ValidationError::Unavailable`] if this could not be

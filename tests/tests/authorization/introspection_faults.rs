@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use toolgate::Server;
 use toolgate_dev_tenant::{DevTenant, Fault};
 use toolgate_tests::{
-    Client, InProcessClient, Revision, SCOPES, TestServer, ToolBodies, eventually, propel_auth, start_tenant,
-    token_for,
+    CONTROL_QUESTION, Client, InProcessClient, IntrospectionStub, Revision, SCOPES, StubFault, TestServer,
+    ToolBodies, eventually, http_client, propel_auth, send, start_tenant, token_for,
 };
 
 /// Starts a server whose introspection timeout is 250 ms.
@@ -22,8 +22,12 @@ async fn status(client: &Client) -> u16 {
     client.call("request_info", json!({})).await.status
 }
 
+async fn is_ready(server: &TestServer) -> bool {
+    send(http_client().get(format!("{}/readyz", server.url))).await.status == 200
+}
+
 /// Returns every fault with the status of a call with an uncached token, and with the number of introspection requests:
-/// two where a retry may help, one where it would get the same response or where the tenant sent `Retry-After`.
+/// about it: two where a retry may help, one where it would get the same response or where the tenant sent `Retry-After`.
 fn faults() -> Vec<(Fault, u16, u64)> {
     vec![
         (Fault::delay(Duration::from_millis(20)), 200, 1),
@@ -51,6 +55,12 @@ async fn every_fault_has_its_status_and_number_of_introspections() {
         let client = server.client_with(&token_for(&tenant, "HR", &server.endpoint), Revision::Modern);
         tenant.set_fault(fault.clone());
         assert_eq!(status(&client).await, expected, "{fault:?}");
+        if expected == 503 {
+            // A random token is introspected in the same way, to find out whether the failure concerns one token only.
+            eventually("the control question is asked", async || tenant.introspection_count() >= 2 * introspections)
+                .await;
+        }
+        let introspections = if expected == 503 { 2 * introspections } else { introspections };
         assert_eq!(tenant.introspection_count(), introspections, "{fault:?}");
         // A valid introspection response is cached, active or not.
         tenant.clear_fault();
@@ -79,27 +89,32 @@ async fn no_fault_affects_a_cached_token() {
 
 #[tokio::test]
 async fn after_five_failures_the_circuit_breaker_opens_and_then_tries_once() {
-    let tenant = start_tenant().await;
-    let server = start_with_short_timeout(&tenant).await;
-    let client = server.client_with(&token_for(&tenant, "HR", &server.endpoint), Revision::Modern);
-    tenant.set_fault(Fault::ServerError);
+    let stub = IntrospectionStub::start().await;
+    let server = TestServer::with(|server| server.auth(stub.propel_auth())).await;
+    stub.set_response(json!({ "active": true, "sub": "harriet", "aud": server.endpoint }).to_string());
+    stub.fail_for("token=", StubFault::Status(500));
+    let client = server.client_with("known", Revision::Modern);
+    let introspections = || stub.requests_for("token=known");
     for failures in 1..=5 {
         assert_eq!(status(&client).await, 503);
-        assert_eq!(tenant.introspection_count(), 2 * failures, "each call introspects twice");
+        assert_eq!(introspections(), 2 * failures, "each call introspects twice");
     }
+    eventually("a control question has confirmed the outage", async || !is_ready(&server).await).await;
     let response = client.call("request_info", json!({})).await;
     assert_eq!((response.status, response.header("retry-after")), (503, "1"));
-    assert_eq!(tenant.introspection_count(), 10, "the circuit breaker is open");
+    assert_eq!(introspections(), 10, "the circuit breaker is open");
     eventually("the circuit breaker is half open", async || {
         assert_eq!(status(&client).await, 503);
-        tenant.introspection_count() > 10
+        introspections() > 10
     })
     .await;
-    assert_eq!(tenant.introspection_count(), 12, "one call introspects twice");
-    tenant.clear_fault();
+    assert_eq!(introspections(), 12, "one call introspects twice");
+    stub.clear_fault();
     eventually("the circuit breaker is closed", async || status(&client).await == 200).await;
-    assert_eq!(tenant.introspection_count(), 13, "one introspection closes the circuit breaker");
+    assert_eq!(introspections(), 13, "one introspection closes the circuit breaker");
     assert_eq!(server.bodies.runs(), 1);
+    let questions = stub.requests_for(CONTROL_QUESTION);
+    println!("{questions} introspections for control questions");
 }
 
 /// Creates a client of a server without a socket, with limits above what these tests send.

@@ -15,6 +15,7 @@ mod header_injection;
 mod introspection;
 mod introspection_faults;
 mod listed_is_callable;
+mod odd_tokens;
 mod sample_server;
 mod tool_access;
 mod webhooks;

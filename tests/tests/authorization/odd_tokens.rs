@@ -1,0 +1,58 @@
+//! Tokens for which the authorization server, or a firewall in front of it, responds with an error. They affect no other
+//! token.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::task::JoinSet;
+use toolgate_tests::{CONTROL_QUESTION, IntrospectionStub, Revision, StubFault, TestServer, http_client, send};
+
+/// Number of requests with odd tokens for each fault: 1,020 in total.
+const REQUESTS: usize = 170;
+/// Number of them that are in flight.
+const CONCURRENT: usize = 17;
+
+async fn status(server: &TestServer, token: &str) -> (u16, String) {
+    let response = server.client_with(token, Revision::Modern).call("request_info", json!({})).await;
+    (response.status, response.header("retry-after").to_owned())
+}
+
+async fn readiness(server: &TestServer) -> u16 {
+    send(http_client().get(format!("{}/readyz", server.url))).await.status
+}
+
+#[tokio::test]
+async fn tokens_that_the_authorization_server_fails_for_affect_no_other_token() {
+    // A failure that may be temporary is retried. Responses with `Retry-After` and rejected credentials are not.
+    for (fault, requests_per_token) in [
+        (StubFault::Status(400), 2),
+        (StubFault::Status(403), 1),
+        (StubFault::Status(429), 1),
+        (StubFault::Status(500), 2),
+        (StubFault::Reset, 2),
+        (StubFault::Hang, 2),
+    ] {
+        let stub = IntrospectionStub::start().await;
+        let auth = stub.propel_auth().timeout(Duration::from_millis(250));
+        let server = TestServer::with(|server| server.auth(auth)).await;
+        stub.set_response(json!({ "active": true, "sub": "harriet", "aud": server.endpoint }).to_string());
+        stub.fail_for("passwd", fault);
+        let started_at = Instant::now();
+        for batch in 0..REQUESTS / CONCURRENT {
+            let mut requests = JoinSet::new();
+            for i in 0..CONCURRENT {
+                let client = server.client_with(&format!("../../etc/passwd/{batch}/{i}"), Revision::Modern);
+                requests.spawn(async move { client.call("request_info", json!({})).await.status });
+            }
+            assert_eq!(status(&server, &format!("new-{batch}")).await, (200, String::new()), "{fault:?}");
+            assert_eq!(requests.join_all().await, [503; CONCURRENT], "{fault:?}");
+            assert_eq!(status(&server, &format!("newer-{batch}")).await, (200, String::new()), "{fault:?}");
+            assert_eq!(readiness(&server).await, 200, "{fault:?}");
+        }
+        let questions = stub.requests_for(CONTROL_QUESTION);
+        assert_eq!(stub.requests_for("passwd"), REQUESTS * requests_per_token, "{fault:?}");
+        let seconds = usize::try_from(started_at.elapsed().as_secs()).unwrap();
+        println!("{fault:?}: {questions} control questions in {seconds} s for {REQUESTS} requests");
+        assert!((1..=seconds + 1).contains(&questions), "{fault:?}: {questions} control questions in {seconds} s");
+    }
+}
