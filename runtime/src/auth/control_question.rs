@@ -20,13 +20,12 @@ use super::{
     circuit_breaker::{CircuitBreaker, Permit},
     retrying_validator::RetryingValidator,
 };
+use crate::log_limit::LOG_INTERVAL;
 
 /// Time for which the result of a control question is used, and the minimum time from one to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of a control question, including its retry.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Minimum time between two log messages about failures that concern single tokens.
-const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Decides whether failed validations count for the circuit breaker and the readiness.
 pub(crate) struct ControlQuestion {

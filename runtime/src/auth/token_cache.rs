@@ -7,7 +7,7 @@ use std::{
 
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter,
-    sync::{Cache, DefaultLifecycle},
+    sync::{Cache, DefaultLifecycle, GuardResult},
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -33,6 +33,8 @@ const MAX_LOADS: usize = 3;
 /// Time for which a stale response is used before the next introspection request, while the authorization server does
 /// not respond.
 const STALE_RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Time beyond the TTL for which a token counts as known, so that it is validated before the tokens of strangers.
+const KNOWN_FOR: Duration = Duration::from_mins(10);
 /// Minimum time between two evictions of unusable entries.
 const EVICTION_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -238,26 +240,19 @@ impl TokenCache {
             return Err(ValidationError::Inactive);
         }
         let Some(entry) = self.active.get(&digest).and_then(Result::ok) else { return Ok(CachedToken::Unknown) };
-        if !self.ttl.is_zero()
+        let is_current = !self.ttl.is_zero()
             && !entry.caller.is_expired(SystemTime::now())
-            && entry.is_fresh(self.ttl)
-            && self.is_current(&entry)
-        {
-            self.lookups.increment(Lookup::Hit);
-            return Ok(CachedToken::Current(entry.caller));
+            && self.check_current(&entry, Instant::now()).is_ok();
+        if !is_current {
+            return Ok(CachedToken::Outdated(entry.caller));
         }
-        Ok(CachedToken::Outdated(entry.caller))
+        self.lookups.increment(Lookup::Hit);
+        Ok(CachedToken::Current(entry.caller))
     }
 
     fn is_inactive(&self, digest: &TokenDigest) -> bool {
         !self.ttl.is_zero()
             && self.inactive.get(digest).is_some_and(|reported_at| reported_at.elapsed() <= self.config.inactive_ttl)
-    }
-
-    /// Returns whether no revocation has ended the access of an entry, as far as this replica can know. Replication is
-    /// checked first, so that revocations received before that check are seen by the second one.
-    fn is_current(&self, entry: &CacheEntry) -> bool {
-        self.replication_permits(entry) && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch)
     }
 
     /// Returns the caller of a token from the cache, or loads it. Concurrent calls with one token share one load and
@@ -268,12 +263,12 @@ impl TokenCache {
         L: Future<Output = Result<A, ValidationError>>,
         A: Into<LoadedCaller>,
     {
+        let digest = TokenDigest::of(token);
         if self.ttl.is_zero() {
-            return self.load_uncached(load).await;
+            return self.load_always(digest, load).await;
         }
         let started_at = Instant::now();
-        let digest = TokenDigest::of(token);
-        if self.inactive.get(&digest).is_some_and(|reported_at| reported_at.elapsed() <= self.config.inactive_ttl) {
+        if self.is_inactive(&digest) {
             self.lookups.increment(Lookup::Inactive);
             return Err(ValidationError::Inactive);
         }
@@ -286,7 +281,13 @@ impl TokenCache {
             self.lookups.increment(if cached.is_some() { Lookup::Hit } else { Lookup::Miss });
             let entry = match cached {
                 Some(entry) => entry,
-                None => self.load_single_flight(digest, &load, is_outdated).await?,
+                None => match self.load_single_flight(digest, &load, is_outdated).await {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        self.keep_known(digest, outdated, &error);
+                        return Err(error);
+                    }
+                },
             };
             if entry.caller.is_expired(SystemTime::now()) {
                 return Err(ValidationError::Inactive);
@@ -319,8 +320,9 @@ impl TokenCache {
         Ok(())
     }
 
-    /// Loads the caller without caching it. A response that was in flight during a revocation is discarded here, too.
-    async fn load_uncached<F, L, A>(&self, load: F) -> Result<Arc<Caller>, ValidationError>
+    /// Loads the caller for each call. A response that was in flight during a revocation is discarded here, too. The
+    /// entry is cached only for [`lookup`](Self::lookup).
+    async fn load_always<F, L, A>(&self, digest: TokenDigest, load: F) -> Result<Arc<Caller>, ValidationError>
     where
         F: Fn() -> L,
         L: Future<Output = Result<A, ValidationError>>,
@@ -328,14 +330,35 @@ impl TokenCache {
     {
         for _ in 0..MAX_LOADS {
             self.lookups.increment(Lookup::Miss);
-            let epoch = self.revocation_clock.epoch();
-            let LoadedCaller { caller, requested } = load().await?.into();
-            let epoch = requested.map_or(epoch, |(epoch, _)| epoch);
+            let (epoch, requested_at) = (self.revocation_clock.epoch(), Instant::now());
+            let LoadedCaller { caller, requested } = match load().await {
+                Ok(loaded) => loaded.into(),
+                Err(error) => {
+                    if matches!(error, ValidationError::Inactive) {
+                        self.active.remove(&digest);
+                    }
+                    return Err(error);
+                }
+            };
+            let (epoch, requested_at) = requested.unwrap_or((epoch, requested_at));
             if self.revocation_clock.is_current(caller.owner(), epoch) {
+                let entry = CacheEntry { caller: Arc::clone(&caller), epoch, requested_at, stale: None };
+                self.active.insert(digest, Ok(entry));
+                self.evict_unusable();
                 return Ok(caller);
             }
         }
         Err(Outdated::Revoked.into())
+    }
+
+    /// Keeps the outdated entry of a token that could not be validated, so that the token stays known.
+    fn keep_known(&self, digest: TokenDigest, outdated: Option<CacheEntry>, error: &ValidationError) {
+        if let (ValidationError::Unavailable(_), Some(entry)) = (error, outdated)
+            // Does not wait for a load in flight, whose result is newer.
+            && let GuardResult::Guard(guard) = self.active.get_value_or_guard(&digest, Some(Duration::ZERO))
+        {
+            let _ = guard.insert(Ok(entry));
+        }
     }
 
     /// Returns whether replication permits the use of an entry: this replica is connected, or the response is recent
@@ -447,7 +470,7 @@ impl TokenCache {
     }
 
     /// Evicts all entries that can no longer be used, at most once per TTL and once per [`EVICTION_INTERVAL`], so that
-    /// claims do not stay in memory.
+    /// claims do not stay in memory. An outdated entry is kept for [`KNOWN_FOR`].
     fn evict_unusable(&self) {
         let Ok(mut last_eviction) = self.last_eviction.try_lock() else { return };
         let (ttl, inactive_ttl) = (self.ttl, self.config.inactive_ttl);
@@ -458,7 +481,10 @@ impl TokenCache {
         drop(last_eviction);
         let now = SystemTime::now();
         let is_usable = |entry: &CacheEntry, ttl| entry.is_fresh(ttl) && !entry.caller.is_expired(now);
-        self.active.retain(|_, cached| cached.as_ref().is_ok_and(|entry| is_usable(entry, ttl)));
+        let is_known = |entry: &CacheEntry| {
+            entry.requested_at.elapsed() <= ttl.saturating_add(KNOWN_FOR) && !entry.caller.is_expired(now)
+        };
+        self.active.retain(|_, cached| cached.as_ref().is_ok_and(is_known));
         self.inactive.retain(|_, reported_at| reported_at.elapsed() <= inactive_ttl);
         if let Some(stale) = &self.stale {
             stale.retain(|_, entry| is_usable(entry, self.stale_ttl()));

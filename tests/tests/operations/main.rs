@@ -11,6 +11,7 @@ mod connections;
 mod health;
 mod limits;
 mod shutdown;
+mod strangers;
 
 use std::time::Duration;
 

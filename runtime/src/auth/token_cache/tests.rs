@@ -291,10 +291,42 @@ async fn unusable_entries_are_evicted() {
     assert_eq!(sizes(&cache), (100, 100, 100));
     tokio::time::advance(TTL + Duration::from_secs(1)).await;
     cache.get("another", Ok(user("v"))).await.unwrap();
-    assert_eq!(sizes(&cache), (1, 0, 101), "stale entries are still usable");
+    assert_eq!(sizes(&cache), (101, 0, 101), "the tokens are known, and stale entries are still usable");
     tokio::time::advance(stale_if_error + Duration::from_secs(1)).await;
     cache.get("one-more", Ok(user("w"))).await.unwrap();
-    assert_eq!(sizes(&cache), (1, 0, 2));
+    assert_eq!(sizes(&cache), (102, 0, 2));
+    tokio::time::advance(KNOWN_FOR).await;
+    cache.get("one-more", Ok(user("w"))).await.unwrap();
+    assert_eq!(sizes(&cache), (1, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_valid_stays_known_until_it_is_reported_as_inactive() {
+    for ttl in [TTL, Duration::ZERO] {
+        let cache = CountingCache::new(TokenCacheConfig { ttl: Some(ttl), ..config() });
+        let lookup = || cache.cache.lookup(&BearerToken::parse("a").unwrap());
+        assert!(matches!(lookup(), Ok(CachedToken::Unknown)));
+        let _ = cache.get("a", unavailable()).await;
+        assert!(matches!(lookup(), Ok(CachedToken::Unknown)), "nobody knows whether the token is valid");
+        cache.get("a", Ok(user("u"))).await.unwrap();
+        assert_eq!(matches!(lookup(), Ok(CachedToken::Current(_))), !ttl.is_zero());
+        tokio::time::advance(TTL + Duration::from_secs(1)).await;
+        assert!(matches!(lookup(), Ok(CachedToken::Outdated(_))));
+        let _ = cache.get("a", unavailable()).await;
+        assert!(matches!(lookup(), Ok(CachedToken::Outdated(_))), "an outage does not make the token unknown");
+        let _ = cache.get("a", Err(ValidationError::Inactive)).await;
+        assert_eq!(lookup().is_err(), !ttl.is_zero(), "the token is cached as inactive");
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert!(matches!(lookup(), Ok(CachedToken::Unknown)));
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_makes_a_token_outdated() {
+    let cache = CountingCache::new(config());
+    cache.get("a", Ok(user("u"))).await.unwrap();
+    cache.revocation_clock.revoke(&Revocation::User("u".to_owned()));
+    assert!(matches!(cache.cache.lookup(&BearerToken::parse("a").unwrap()), Ok(CachedToken::Outdated(_))));
 }
 
 #[test]
