@@ -153,6 +153,21 @@ mod tests {
     }
 
     #[test]
+    fn several_hosts_are_rejected_even_if_they_are_equal() {
+        let allowed = AllowedOrigins::new(&Url::parse("https://mcp.example.com").unwrap(), &[], &[]);
+        for second in ["mcp.example.com", "evil.example"] {
+            let mut headers = HeaderMap::new();
+            headers.append(header::HOST, HeaderValue::from_static("mcp.example.com"));
+            headers.append(header::HOST, HeaderValue::from_static(second));
+            assert_eq!(
+                allowed.check(&Uri::from_static("/mcp"), &headers),
+                Err(OriginError::MalformedHost),
+                "{second}"
+            );
+        }
+    }
+
+    #[test]
     fn loopback_names_are_accepted_only_by_a_loopback_server() {
         let server = "http://127.0.0.1:8000";
         for host in ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "127.0.0.2"] {

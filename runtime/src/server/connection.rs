@@ -94,12 +94,8 @@ impl Connection {
     }
 
     /// Returns whether the connection can be closed for a new one, for which reason, and since when, in the order of the
-    /// connections with the same reason.
-    pub(super) fn closable(&self) -> Option<(CloseReason, u64)> {
-        self.closable_at(uptime())
-    }
-
-    fn closable_at(&self, now: u64) -> Option<(CloseReason, u64)> {
+    /// connections with the same reason. `now` is the [`uptime`].
+    pub(super) fn closable(&self, now: u64) -> Option<(CloseReason, u64)> {
         let unread_since = self.unread_since.load(Ordering::Relaxed);
         if unread_since != 0 {
             let is_over = now.saturating_sub(unread_since) >= millis(UNREAD_GRACE);
@@ -125,7 +121,7 @@ impl Connection {
 
     /// Returns whether the connection can be closed now, for the reason for which it was asked to close.
     fn is_unused(&self) -> bool {
-        match self.closable() {
+        match self.closable(uptime()) {
             Some((CloseReason::UnreadResponse, _)) => self.reason.get() == Some(&CloseReason::UnreadResponse),
             closable => closable.is_some(),
         }
@@ -370,7 +366,7 @@ fn next_position() -> u64 {
 }
 
 /// Returns the time since the first call in milliseconds, at least 1.
-fn uptime() -> u64 {
+pub(super) fn uptime() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     millis(START.elapsed()).max(1)
 }
@@ -387,12 +383,9 @@ mod tests {
     fn a_connection_can_be_closed_unless_a_request_is_in_flight_or_a_response_is_being_read() {
         let connection = Arc::new(Connection::new(([127, 0, 0, 1], 1).into(), false));
         let later = Arc::new(Connection::new(([127, 0, 0, 1], 2).into(), false));
-        let reason = |now| connection.closable_at(now).map(|(reason, _)| reason);
+        let reason = |now| connection.closable(now).map(|(reason, _)| reason);
         assert_eq!(reason(1), Some(CloseReason::Idle));
-        assert!(
-            connection.closable_at(1) < later.closable_at(1),
-            "the one that has been idle for the longest time first"
-        );
+        assert!(connection.closable(1) < later.closable(1), "the one that has been idle for the longest time first");
         connection.scanner().scan(&mut b"GET".to_vec());
         assert_eq!(reason(1), Some(CloseReason::IncompleteHead));
         let request = InFlight::new(&connection);
@@ -405,6 +398,6 @@ mod tests {
         drop(request);
         assert_eq!(reason(5999), None, "the rest of the response is being sent");
         connection.unread_since.store(0, Ordering::Relaxed);
-        assert!(connection.closable_at(1) > later.closable_at(1), "it has been idle for a shorter time");
+        assert!(connection.closable(1) > later.closable(1), "it has been idle for a shorter time");
     }
 }

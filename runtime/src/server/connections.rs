@@ -110,21 +110,23 @@ impl Connections {
     /// Closes this number of connections that are not in use. Closes none and returns `false` if there are fewer.
     ///
     /// The peer with the most connections loses them first; of its connections, an idle one before one that has sent a
-    /// part of a request or does not read its response, and the one that has been so for the longest time.
+    /// part of a request, and the one that has been so for the longest time. A connection whose client does not read the
+    /// response is closed only if there is no other.
     fn close_unused(&mut self, number: usize) -> bool {
+        let now = connection::uptime();
         let open = self.open.values().filter(|connection| !connection.is_closing());
         let mut unused: Vec<_> = open
             .filter_map(|connection| {
-                let (reason, since) = connection.closable()?;
+                let (reason, since) = connection.closable(now)?;
                 let count = self.peers.get(&connection.peer()).copied();
-                Some(((Reverse(count), reason, since), connection))
+                Some(((reason == CloseReason::UnreadResponse, Reverse(count), reason, since), connection))
             })
             .collect();
         if unused.len() < number {
             return false;
         }
         unused.select_nth_unstable_by_key(number - 1, |&(rank, _)| rank);
-        for &((_, reason, _), connection) in &unused[..number] {
+        for &((.., reason, _), connection) in &unused[..number] {
             connection.close(reason);
             self.closing += 1;
             self.report.closed(reason);

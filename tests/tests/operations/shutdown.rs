@@ -1,7 +1,7 @@
 //! Graceful shutdown.
 
 use serde_json::json;
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use toolgate_tests::{CapturedLog, Revision, TestServer, eventually, within_deadline};
 
 use crate::{AnyToken, SHORT_TIMEOUT, spawn_call};
@@ -52,10 +52,13 @@ async fn shutdown_aborts_and_counts_unfinished_requests() {
 }
 
 #[tokio::test]
-async fn shutdown_does_not_wait_for_idle_connections() {
+async fn shutdown_does_not_wait_for_idle_connections_and_incomplete_heads() {
     let server = start().await;
     let client = server.client_with("ann", Revision::Modern);
     assert!(client.call("request_info", json!({})).await.is_success());
     let _silent = TcpStream::connect(server.address).await.unwrap();
+    let mut partial = TcpStream::connect(server.address).await.unwrap();
+    partial.write_all(b"POST /mcp HTTP/1.1\r\n").await.unwrap();
+    assert!(client.call("request_info", json!({})).await.is_success(), "the server has read the part of the head");
     server.shut_down().await;
 }
