@@ -2,7 +2,7 @@
 //!
 //! `axum::serve` has no settings for this, so hyper serves the connections.
 
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
 
 use axum::{
     Json, Router,
@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use serde_json::json;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,9 @@ use crate::gate::AllowedOrigins;
 const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum time before connections are accepted again after the process had no descriptor for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Maximum number of connections that wait to be accepted. The operating system may have a lower maximum
+/// (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
 /// Maximum size of the buffers for reading and for writing of each connection, in bytes.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -51,6 +54,17 @@ impl ConnectionLimits {
             report: true,
         }
     }
+}
+
+/// Listens on an address. `TcpListener::bind` has a backlog of 128, which a burst of clients exceeds; a client whose
+/// connection is not queued tries again after a second.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restarted server can listen although connections of the previous one are in TIME_WAIT.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Routes of a listener.
@@ -144,8 +158,6 @@ fn is_connection_error(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use axum::{extract::ConnectInfo, routing::get};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -156,10 +168,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_burst_of_connections_is_queued() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..400 {
+            let client = timeout(Duration::from_secs(20), TcpStream::connect(address)).await;
+            clients.push(client.expect("the connection is queued").unwrap());
+        }
+    }
+
+    #[tokio::test]
     async fn a_request_contains_the_address_of_its_peer() {
         let router = Router::new()
             .route("/", get(|ConnectInfo(address): ConnectInfo<SocketAddr>| async move { address.to_string() }));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {

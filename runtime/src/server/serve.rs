@@ -110,7 +110,7 @@ impl BuiltServer {
     /// [required](super::Server::require_preflight).
     pub async fn serve(self) -> Result<(), Error> {
         let address = self.0.bind;
-        let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+        let listener = accept::listen(address).map_err(|source| Error::Listen { address, source })?;
         self.serve_on(listener, shutdown_signal()).await
     }
 
