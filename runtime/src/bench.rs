@@ -12,6 +12,7 @@ use crate::{
     },
     error::BuildProblem,
     gate::RejectionResponder,
+    json_memory,
     registry::{RegistryConfig, ToolRegistry},
     scope::{MissingScopes, ScopeIndex, Scopes},
     tool::States,
@@ -54,6 +55,11 @@ impl Decision {
     pub fn visible(&self) -> usize {
         self.registry.visible_to(&self.caller).count()
     }
+}
+
+/// Returns an upper bound of the bytes that a JSON value has allocated.
+pub fn json_memory(value: &serde_json::Value) -> usize {
+    json_memory::of_value(value)
 }
 
 /// Reads the bearer token of a request.

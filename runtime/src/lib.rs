@@ -85,6 +85,7 @@ mod body;
 mod error;
 mod gate;
 pub mod guides;
+mod json_memory;
 mod log_limit;
 mod mcp;
 pub mod metrics;

@@ -34,8 +34,7 @@ struct Shared {
     requests: Mutex<Vec<(HeaderMap, String)>>,
 }
 
-/// Text in each introspection request about a random token, by which the server finds out whether a failure concerns one
-/// token only.
+/// Text in each introspection request about a random token, which the server sends after a token could not be validated.
 pub const CONTROL_QUESTION: &str = "token=control-";
 
 /// How [`IntrospectionStub::fail_for`] responds to a token.
@@ -45,7 +44,7 @@ pub enum StubFault {
     Status(u16),
     /// The connection is closed within the response.
     Reset,
-    /// There is no response.
+    /// The response never begins.
     Hang,
 }
 

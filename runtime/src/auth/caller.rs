@@ -1,12 +1,18 @@
 //! Authenticated caller of a request.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::{
-    BearerToken, Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner, token_cache::TokenDigest,
+    BearerToken, Claims,
+    identity::{Identity, Principal},
+    revocation_clock::TokenOwner,
 };
 use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 
@@ -26,30 +32,15 @@ use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 /// ```
 #[derive(Clone)]
 pub struct Caller {
-    claims: CompactClaims,
-    granted: ScopeSet,
-    index: Arc<ScopeIndex>,
-    /// Digest of the token, if it has no user. Boxed, because most of the cached callers have one.
-    token: Option<Box<TokenDigest>>,
-}
-
-/// Whom a request acts for: the unit of the in-flight limit, and of the calls that a signed state is valid for.
-///
-/// A user in an organization is one principal, with any number of tokens. A token without a user is a principal of its
-/// own: two of them can have the same claims.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Principal<'a> {
-    User { id: &'a str, org: Option<&'a str> },
-    Token(&'a TokenDigest),
+    identity: Arc<Identity>,
+    /// The introspection response as a map, from its first use by the request until the end of the request.
+    claims: OnceLock<Arc<Map<String, Value>>>,
 }
 
 impl Caller {
     /// Creates the caller of a token with these claims.
     pub(crate) fn of_token(token: &BearerToken, claims: &Claims, index: Arc<ScopeIndex>) -> Self {
-        let granted = index.expand(claims.scopes.iter().map(String::as_str));
-        let has_user = claims.subject.as_deref().is_some_and(|user| !user.is_empty());
-        let token = (!has_user).then(|| Box::new(TokenDigest::of(token)));
-        Self { claims: CompactClaims::new(claims), granted, index, token }
+        Arc::new(Identity::new(token, claims, index)).into()
     }
 
     /// Creates the caller of the same token for each call.
@@ -58,57 +49,59 @@ impl Caller {
         Self::of_token(&BearerToken::parse("token").expect("the token is valid"), claims, index)
     }
 
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
     /// Returns whom the request acts for.
     pub(crate) fn principal(&self) -> Principal<'_> {
-        match &self.token {
-            Some(token) => Principal::Token(token),
-            None => Principal::User { id: self.user_id().unwrap_or_default(), org: self.org_id() },
-        }
+        self.identity.principal()
     }
 
     /// Returns the user's ID (`sub`). `None` if the token acts for no user, as with the client credentials grant.
     pub fn user_id(&self) -> Option<&str> {
-        self.claims.subject()
+        self.identity.claims.subject()
     }
 
     /// Returns the ID of the OAuth client that the token was issued to, if the introspection response has one.
     pub fn client_id(&self) -> Option<&str> {
-        self.claims.client_id()
+        self.identity.claims.client_id()
     }
 
     /// Returns the human-readable name of the user, such as an e-mail address, if the introspection response has one.
     pub fn username(&self) -> Option<&str> {
-        self.claims.username()
+        self.identity.claims.username()
     }
 
     /// Returns the ID of the organization that the user selected when they authorized the client.
     pub fn org_id(&self) -> Option<&str> {
-        self.claims.org_id()
+        self.identity.claims.org_id()
     }
 
     /// Returns the user's role in that organization.
     pub fn org_role(&self) -> Option<&str> {
-        self.claims.org_role()
+        self.identity.claims.org_role()
     }
 
     /// Returns the time at which the token expires.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.claims.expires_at()
+        self.identity.claims.expires_at()
     }
 
-    /// Returns the complete introspection response.
+    /// Returns the complete introspection response. The first call in a request parses it.
     pub fn claims(&self) -> &Map<String, Value> {
-        self.claims.raw()
+        self.claims.get_or_init(|| self.identity.claims.raw())
     }
 
     /// Returns the caller's scopes that are in the server's list, including implied scopes, in the order of the list.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.granted.bits().filter_map(|bit| self.index.names().get(bit).copied())
+        let Identity { granted, index, .. } = &*self.identity;
+        granted.bits().filter_map(|bit| index.names().get(bit).copied())
     }
 
     /// Returns whether the caller has a scope, directly or through a scope that implies it.
     pub fn has(&self, scope: Scope) -> bool {
-        self.index.bit(scope.name()).is_some_and(|bit| self.granted.contains(bit))
+        self.identity.index.bit(scope.name()).is_some_and(|bit| self.granted().contains(bit))
     }
 
     /// Requires a scope in the body of a tool, for access that depends on arguments or data. Return the error with
@@ -140,21 +133,22 @@ impl Caller {
     }
 
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
-        self.expires_at().is_some_and(|expires_at| expires_at <= now)
+        self.identity.is_expired(now)
     }
 
     /// Returns the user and organization by which a revocation can end this caller's access.
     pub(crate) fn owner(&self) -> TokenOwner<'_> {
-        TokenOwner { user: self.user_id(), org: self.org_id() }
-    }
-
-    /// Returns the approximate size in bytes.
-    pub(crate) fn size(&self) -> u32 {
-        self.claims.size()
+        self.identity.owner()
     }
 
     pub(crate) fn granted(&self) -> &ScopeSet {
-        &self.granted
+        &self.identity.granted
+    }
+}
+
+impl From<Arc<Identity>> for Caller {
+    fn from(identity: Arc<Identity>) -> Self {
+        Self { identity, claims: OnceLock::new() }
     }
 }
 
@@ -216,7 +210,7 @@ mod tests {
     fn debug_shows_neither_the_token_nor_its_digest() {
         let [one, two] = ["one", "two"].map(|token| {
             let caller = Caller::of_token(&BearerToken::parse(token).unwrap(), &Claims::new(), Arc::default());
-            assert!(caller.token.is_some());
+            assert!(matches!(caller.principal(), Principal::Token(_)));
             format!("{caller:?}")
         });
         assert_eq!(one, two);

@@ -112,28 +112,9 @@ impl Claims {
         self
     }
 
-    /// Returns the approximate size in bytes.
-    pub(crate) fn size(&self) -> usize {
-        let texts = [&self.subject, &self.client_id, &self.username, &self.org_id, &self.org_role];
-        size_of::<Self>()
-            + texts.iter().filter_map(|text| text.as_ref().map(String::len)).sum::<usize>()
-            + self.scopes.iter().map(|scope| size_of::<String>() + scope.len()).sum::<usize>()
-            + self.raw.iter().map(|(key, value)| key.len() + value_size(value)).sum::<usize>()
-    }
-
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
-}
-
-fn value_size(value: &Value) -> usize {
-    let content = match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(value_size).sum(),
-        Value::Object(object) => object.iter().map(|(key, value)| key.len() + value_size(value)).sum(),
-    };
-    size_of::<Value>() + content
 }
 
 /// Omits `username` and `raw`, so that a log of claims contains no personal data beyond the IDs.

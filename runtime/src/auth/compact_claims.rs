@@ -1,31 +1,43 @@
 //! Compact claims: one JSON buffer plus offsets into it, because the token cache may hold a million of them.
 
-use std::{num::NonZeroU32, ops::Range, sync::OnceLock, time::SystemTime};
+use std::{
+    num::NonZeroU32,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::SystemTime,
+};
 
 use serde_json::{Map, Value};
 
 use super::Claims;
+use crate::json_memory;
 
 /// Maximum nesting depth of a claim that is parsed from the buffer again. `serde_json` parses at most 127 levels.
 const MAX_DEPTH: usize = 100;
+/// Bytes of a map in an `Arc`, without its entries.
+const MAP_ALLOCATION: usize = size_of::<Map<String, Value>>() + 2 * size_of::<usize>() + json_memory::ALLOCATION;
 
 /// Claims of one token in compact form. A text that occurs several times is stored once.
-#[derive(Clone)]
 pub(crate) struct CompactClaims {
     /// [`Claims::raw`] as JSON, followed by the fields that do not occur verbatim in it.
     buffer: Box<str>,
     /// Length of the JSON at the start of the buffer, in bytes.
     json_len: u32,
-    /// Approximate size in bytes, including the parsed map.
-    size: u32,
     subject: Option<Span>,
     client_id: Option<Span>,
     username: Option<Span>,
     org_id: Option<Span>,
     org_role: Option<Span>,
     expires_at: Option<SystemTime>,
-    /// The JSON as a map, parsed at the first use.
-    raw: OnceLock<Box<Map<String, Value>>>,
+    raw: RawClaims,
+}
+
+/// [`Claims::raw`] as a map. It may take a hundred times the memory of its JSON, so it is not stored.
+enum RawClaims {
+    /// The map that was parsed from the JSON in the buffer, while a request uses it.
+    Parsed(Mutex<Weak<Map<String, Value>>>),
+    /// The map of JSON that is nested too deeply to be parsed again.
+    Stored(Arc<Map<String, Value>>),
 }
 
 /// Byte range in the buffer. It stores the end plus one, so that `Option<Span>` takes no extra space.
@@ -45,11 +57,13 @@ impl CompactClaims {
         let username = store(&claims.username);
         let org_id = store(&claims.org_id);
         let org_role = store(&claims.org_role);
-        // JSON that is nested too deeply to be parsed again is stored as a map.
         let is_deep = claims.raw.values().any(|value| is_deeper_than(value, MAX_DEPTH));
-        let raw = if is_deep { OnceLock::from(Box::new(claims.raw.clone())) } else { OnceLock::new() };
+        let raw = if is_deep {
+            RawClaims::Stored(Arc::new(claims.raw.clone()))
+        } else {
+            RawClaims::Parsed(Mutex::default())
+        };
         Self {
-            size: u32::try_from(claims.size() + buffer.len()).unwrap_or(u32::MAX),
             buffer: buffer.into(),
             json_len,
             subject,
@@ -86,17 +100,30 @@ impl CompactClaims {
         self.expires_at
     }
 
-    /// Returns [`Claims::raw`]. The first call parses the JSON.
-    pub(crate) fn raw(&self) -> &Map<String, Value> {
-        self.raw.get_or_init(|| {
+    /// Returns [`Claims::raw`]. Parses the JSON, unless another request uses the result at the same time.
+    pub(crate) fn raw(&self) -> Arc<Map<String, Value>> {
+        let parsed = match &self.raw {
+            RawClaims::Parsed(parsed) => parsed,
+            RawClaims::Stored(map) => return Arc::clone(map),
+        };
+        let mut parsed = parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        parsed.upgrade().unwrap_or_else(|| {
             let json = &self.buffer[..self.json_len as usize];
-            Box::new(serde_json::from_str(json).expect("the JSON was serialized from an object"))
+            let map = Arc::new(serde_json::from_str(json).expect("the JSON was serialized from an object"));
+            *parsed = Arc::downgrade(&map);
+            map
         })
     }
 
-    /// Returns the approximate size in bytes, including the parsed map.
-    pub(crate) fn size(&self) -> u32 {
-        self.size
+    /// Returns an upper bound of the bytes that the claims have allocated, without this struct and without a map that
+    /// requests use.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let map = match &self.raw {
+            // The allocation of the latest map stays until the next one is parsed.
+            RawClaims::Parsed(_) => 0,
+            RawClaims::Stored(map) => json_memory::of_object(map),
+        };
+        json_memory::STRING + self.buffer.len() + MAP_ALLOCATION + map
     }
 
     fn text(&self, span: Option<Span>) -> Option<&str> {
@@ -152,7 +179,7 @@ mod tests {
         assert_eq!(compact.org_role(), claims.org_role.as_deref());
         assert_eq!(compact.expires_at(), claims.expires_at);
         assert_eq!(*compact.raw(), claims.raw);
-        assert_eq!(compact.clone().raw(), compact.raw());
+        assert_eq!(compact.raw(), compact.raw());
     }
 
     proptest! {
@@ -175,6 +202,16 @@ mod tests {
             }
             assert_lossless(&Claims { subject, client_id, username, org_id, org_role, ..claims });
         }
+    }
+
+    #[test]
+    fn the_map_is_shared_by_its_users_and_freed_after_the_last_one() {
+        let mut claims = Claims::new();
+        claims.raw = object(&json!({ "a": [1, 2, 3] }));
+        let compact = CompactClaims::new(&claims);
+        let (first, second) = (compact.raw(), compact.raw());
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(Arc::strong_count(&first), 2, "the claims do not use it");
     }
 
     #[test]

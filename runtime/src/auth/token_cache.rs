@@ -14,7 +14,9 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::{BearerToken, Caller, Epoch, Replicator, RevocationClock, Unavailable, ValidationError};
+use super::{
+    BearerToken, Caller, Epoch, Replicator, RevocationClock, Unavailable, ValidationError, identity::Identity,
+};
 use crate::metrics::{self, CounterSet, Lookup};
 
 /// Default TTL if the validator does not report revocations.
@@ -24,6 +26,8 @@ const DEFAULT_TTL_WITH_REVOCATIONS: Duration = Duration::from_mins(5);
 /// Maximum TTL while this replica is disconnected: like a server without revocations, it does not receive those of
 /// the other replicas.
 const DISCONNECTED_TTL: Duration = DEFAULT_TTL;
+/// Upper bound of the bytes of an entry in the tables of the cache, which double when they are full.
+const ENTRY_BYTES: u64 = 192;
 /// Number of cache shards, each with its own lock and an equal part of the capacity. With more shards, the part of
 /// each would be too small for large claims.
 const SHARDS: usize = 16;
@@ -62,7 +66,9 @@ pub struct TokenCacheConfig {
     pub stale_if_error: Duration,
     /// Maximum number of cached tokens. Each takes about 250 bytes plus its claims. Default: 100,000.
     pub max_tokens: u64,
-    /// Maximum size of the cached claims, in bytes. With `stale_if_error`, twice this is used. Default: 256 MiB.
+    /// Maximum size of the cache, in bytes: the introspection responses as JSON, and what each entry takes beside its
+    /// response. While a request reads [`Caller::claims`], the parsed response takes further memory, up to a hundred
+    /// times its size as JSON. With `stale_if_error`, twice this is used. Default: 256 MiB.
     pub max_bytes: u64,
 }
 
@@ -115,7 +121,7 @@ impl From<Arc<Caller>> for LoadedCaller {
 /// Cached introspection response of an active token. It is small, because there may be a million of them.
 #[derive(Clone)]
 struct CacheEntry {
-    caller: Arc<Caller>,
+    identity: Arc<Identity>,
     /// Epoch of the revocation clock from before the introspection request.
     epoch: Epoch,
     /// Time of the latest introspection request, including one that failed.
@@ -165,7 +171,7 @@ pub(crate) struct TokenCache {
     lookups: CounterSet<Lookup>,
 }
 
-/// Weight of cache entries: their size in bytes, and at least `max_bytes / max_tokens`. With this minimum, one
+/// Weight of cache entries: the bytes that they allocate, and at least `max_bytes / max_tokens`. With this minimum, one
 /// capacity limits both the bytes and the number of tokens.
 #[derive(Clone)]
 struct EntryWeighter {
@@ -174,7 +180,7 @@ struct EntryWeighter {
 
 impl Weighter<TokenDigest, CacheEntry> for EntryWeighter {
     fn weight(&self, _: &TokenDigest, entry: &CacheEntry) -> u64 {
-        u64::from(entry.caller.size()).max(self.min_weight)
+        (entry.identity.bytes() as u64 + ENTRY_BYTES).max(self.min_weight)
     }
 }
 
@@ -195,9 +201,14 @@ impl CacheEntry {
         self.requested_at.elapsed() <= self.stale.as_ref().map_or(ttl, |stale| stale.recheck_after.min(ttl))
     }
 
+    /// Creates the caller of a request.
+    fn to_caller(&self) -> Arc<Caller> {
+        Arc::new(Arc::clone(&self.identity).into())
+    }
+
     /// Returns whether both entries are the result of the same load.
     fn is_same_load(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.caller, &other.caller)
+        Arc::ptr_eq(&self.identity, &other.identity)
             && self.epoch == other.epoch
             && self.requested_at == other.requested_at
     }
@@ -241,13 +252,13 @@ impl TokenCache {
         }
         let Some(entry) = self.active.get(&digest).and_then(Result::ok) else { return Ok(CachedToken::Unknown) };
         let is_current = !self.ttl.is_zero()
-            && !entry.caller.is_expired(SystemTime::now())
+            && !entry.identity.is_expired(SystemTime::now())
             && self.check_current(&entry, Instant::now()).is_ok();
         if !is_current {
-            return Ok(CachedToken::Outdated(entry.caller));
+            return Ok(CachedToken::Outdated(entry.to_caller()));
         }
         self.lookups.increment(Lookup::Hit);
-        Ok(CachedToken::Current(entry.caller))
+        Ok(CachedToken::Current(entry.to_caller()))
     }
 
     fn is_inactive(&self, digest: &TokenDigest) -> bool {
@@ -289,10 +300,10 @@ impl TokenCache {
                     }
                 },
             };
-            if entry.caller.is_expired(SystemTime::now()) {
+            if entry.identity.is_expired(SystemTime::now()) {
                 return Err(ValidationError::Inactive);
             }
-            let Err(reason) = self.check_current(&entry, started_at) else { return Ok(entry.caller) };
+            let Err(reason) = self.check_current(&entry, started_at) else { return Ok(entry.to_caller()) };
             self.evict_load(&digest, &entry);
             // Only the first response can be that of a load which began before this call.
             loads += usize::from(outdated.is_some() || entry.requested_at >= started_at);
@@ -314,7 +325,7 @@ impl TokenCache {
         if !self.replication_permits(entry) {
             return Err(Outdated::Disconnected);
         }
-        if !self.revocation_clock.is_current(entry.caller.owner(), entry.epoch) {
+        if !self.revocation_clock.is_current(entry.identity.owner(), entry.epoch) {
             return Err(Outdated::Revoked);
         }
         Ok(())
@@ -342,7 +353,7 @@ impl TokenCache {
             };
             let (epoch, requested_at) = requested.unwrap_or((epoch, requested_at));
             if self.revocation_clock.is_current(caller.owner(), epoch) {
-                let entry = CacheEntry { caller: Arc::clone(&caller), epoch, requested_at, stale: None };
+                let entry = CacheEntry { identity: Arc::clone(caller.identity()), epoch, requested_at, stale: None };
                 self.active.insert(digest, Ok(entry));
                 self.evict_unusable();
                 return Ok(caller);
@@ -416,7 +427,8 @@ impl TokenCache {
         match load().await.map(A::into) {
             Ok(LoadedCaller { caller, requested }) => {
                 let (epoch, requested_at) = requested.unwrap_or((epoch, requested_at));
-                let entry = CacheEntry { caller, epoch, requested_at, stale: None };
+                let identity = Arc::clone(caller.identity());
+                let entry = CacheEntry { identity, epoch, requested_at, stale: None };
                 if let Some(stale) = &self.stale {
                     stale.insert(digest, entry.clone());
                 }
@@ -453,9 +465,9 @@ impl TokenCache {
     fn stale_entry(&self, digest: TokenDigest) -> Option<CacheEntry> {
         let entry = self.stale.as_ref()?.get(&digest)?;
         let is_usable = entry.is_fresh(self.stale_ttl())
-            && !entry.caller.is_expired(SystemTime::now())
+            && !entry.identity.is_expired(SystemTime::now())
             && self.replication_permits(&entry)
-            && self.revocation_clock.is_current(entry.caller.owner(), entry.epoch);
+            && self.revocation_clock.is_current(entry.identity.owner(), entry.epoch);
         is_usable.then_some(entry)
     }
 
@@ -480,9 +492,9 @@ impl TokenCache {
         *last_eviction = Instant::now();
         drop(last_eviction);
         let now = SystemTime::now();
-        let is_usable = |entry: &CacheEntry, ttl| entry.is_fresh(ttl) && !entry.caller.is_expired(now);
+        let is_usable = |entry: &CacheEntry, ttl| entry.is_fresh(ttl) && !entry.identity.is_expired(now);
         let is_known = |entry: &CacheEntry| {
-            entry.requested_at.elapsed() <= ttl.saturating_add(KNOWN_FOR) && !entry.caller.is_expired(now)
+            entry.requested_at.elapsed() <= ttl.saturating_add(KNOWN_FOR) && !entry.identity.is_expired(now)
         };
         self.active.retain(|_, cached| cached.as_ref().is_ok_and(is_known));
         self.inactive.retain(|_, reported_at| reported_at.elapsed() <= inactive_ttl);

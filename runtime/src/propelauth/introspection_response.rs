@@ -4,8 +4,9 @@
 //! integer, a float or a string that holds either. Every field except `active` may be missing or `null`. If `active`
 //! is false, no other field is read.
 //!
-//! A response is invalid, which is not the same as inactive, if a field has another type, if a key is duplicate, or
-//! if `exp` is after the year 9999 (probably because it is in milliseconds). An invalid `exp` never results in a
+//! A response is invalid, which is not the same as inactive, if a field has another type, if a key is duplicate, if it
+//! has more than [`MAX_VALUES`] values, or if `exp` is after the year 9999 (probably because it is in milliseconds). An
+//! invalid `exp` never results in a
 //! token that does not expire. `Claims::raw` has all fields, including those that are not interpreted.
 
 use std::{
@@ -17,7 +18,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Number, Value, error::Category};
 use thiserror::Error;
 
-use crate::auth::{Audience, Claims};
+use crate::{
+    auth::{Audience, Claims},
+    json_memory,
+};
+
+/// Maximum number of JSON values in a response, including those inside of others. A response has dozens. Parsed, it takes
+/// at most 1.5 MiB.
+const MAX_VALUES: usize = 4096;
 
 /// Latest valid `exp`, 9999-12-31T23:59:59Z in seconds since 1970. An `f64` represents every second before it
 /// exactly.
@@ -39,6 +47,8 @@ pub(super) enum IntrospectionResponseError {
     NotAnObject,
     #[error("it has a duplicate key")]
     DuplicateKey,
+    #[error("it has more than {MAX_VALUES} values")]
+    TooManyValues,
     #[error("`active` is missing or not a boolean")]
     MissingActive,
     #[error("`{field}` is not {expected}")]
@@ -67,6 +77,9 @@ struct Fields(Map<String, Value>);
 
 impl Fields {
     fn parse(body: &[u8]) -> Result<Self, IntrospectionResponseError> {
+        if json_memory::has_more_values_than(body, MAX_VALUES) {
+            return Err(IntrospectionResponseError::TooManyValues);
+        }
         match serde_json::from_slice(body) {
             Ok(UniqueKeys(Some(fields))) => Ok(Self(fields)),
             Ok(UniqueKeys(None)) => Err(IntrospectionResponseError::DuplicateKey),

@@ -5,6 +5,11 @@ use thiserror::Error;
 use url::Url;
 
 use super::auth_url::is_https_or_loopback;
+use crate::json_memory;
+
+/// Maximum number of JSON values in a metadata document, including those inside of others: one for each scope, and
+/// dozens of others. Parsed, they take at most 6 MiB.
+const MAX_VALUES: usize = 16 * 1024;
 
 /// Metadata document with a non-empty `issuer`, secure endpoint URLs and string scopes. The other fields are not checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +24,8 @@ pub(super) struct Metadata {
 pub(super) enum MetadataError {
     #[error("it is not a JSON object")]
     NotAnObject,
+    #[error("it has more than {MAX_VALUES} values")]
+    TooManyValues,
     #[error("`issuer` is missing or not a string")]
     MissingIssuer,
     #[error("`{0}` is not an https:// URL (or http:// on loopback)")]
@@ -29,6 +36,9 @@ pub(super) enum MetadataError {
 
 impl Metadata {
     pub(super) fn parse(body: &[u8]) -> Result<Self, MetadataError> {
+        if json_memory::has_more_values_than(body, MAX_VALUES) {
+            return Err(MetadataError::TooManyValues);
+        }
         let document: Map<String, Value> = serde_json::from_slice(body).map_err(|_| MetadataError::NotAnObject)?;
         let issuer = document.get("issuer").and_then(Value::as_str).filter(|issuer| !issuer.is_empty());
         let issuer = issuer.ok_or(MetadataError::MissingIssuer)?.to_owned();
@@ -91,6 +101,8 @@ mod tests {
         for body in ["", "<html>", "[]", "null", "{"] {
             assert_eq!(Metadata::parse(body.as_bytes()), Err(MetadataError::NotAnObject), "{body}");
         }
+        let many = json!({"issuer": "x", "other": vec![0; MAX_VALUES]});
+        assert_eq!(parse(&many), Err(MetadataError::TooManyValues));
         for document in [json!({}), json!({"issuer": 1}), json!({"issuer": ""}), json!({"issuer": null})] {
             assert_eq!(parse(&document), Err(MetadataError::MissingIssuer), "{document}");
         }

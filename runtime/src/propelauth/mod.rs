@@ -167,7 +167,8 @@ impl PropelAuth {
         self.limit(|limits| limits.timeout = timeout)
     }
 
-    /// Sets the maximum size of an introspection response, in bytes. Default: 64 KiB. (Metadata may have 1 MiB.)
+    /// Sets the maximum size of an introspection response, in bytes. Default: 64 KiB. (Metadata may have 1 MiB.) A
+    /// response may have at most 4,096 JSON values.
     #[must_use]
     pub fn max_response_bytes(self, bytes: usize) -> Self {
         self.limit(|limits| limits.max_response_bytes = bytes)

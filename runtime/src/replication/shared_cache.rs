@@ -18,7 +18,10 @@ use super::{
     redis_client::{RedisClient, RedisError},
     shared_entry::SharedEntry,
 };
-use crate::auth::{BearerToken, Claims, StreamPosition};
+use crate::{
+    auth::{BearerToken, Claims, StreamPosition},
+    json_memory,
+};
 
 /// Maximum time that a request waits for Redis.
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
@@ -30,6 +33,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MAX_CONCURRENT_WRITES: usize = 64;
 /// Maximum size of an entry before encryption, in bytes. Larger ones are not shared.
 const MAX_ENTRY_BYTES: usize = 64 * 1024;
+/// Maximum number of JSON values in an entry, including those inside of others. A validator other than PropelAuth may
+/// return more. Those entries are not shared.
+const MAX_ENTRY_VALUES: usize = 4096 + 64;
 /// Maximum difference between the clocks of two replicas.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
@@ -111,6 +117,9 @@ impl SharedCache {
         remaining_millis: i64,
     ) -> Option<CachedIntrospection> {
         let plaintext = self.keys.decrypt(token, name, value)?;
+        if exceeds_limits(&plaintext) {
+            return None;
+        }
         let entry: SharedEntry = serde_json::from_slice(&plaintext).ok()?;
         // The age follows from Redis' clock and from the clocks of the replicas. The higher one is used.
         let remaining = Duration::from_millis(u64::try_from(remaining_millis).ok()?);
@@ -159,7 +168,7 @@ impl SharedCache {
         });
     }
 
-    /// Encrypts an entry. `None` if it is too large or has expired.
+    /// Encrypts an entry. `None` if it exceeds a limit or has expired.
     fn encrypt(
         &self,
         token: &BearerToken,
@@ -175,7 +184,7 @@ impl SharedCache {
         let lifetime = token_lifetime.min(self.ttl);
         let entry = SharedEntry::new(position, request_time, lifetime, claims)?;
         let plaintext = serde_json::to_vec(&entry).ok()?;
-        if plaintext.len() > MAX_ENTRY_BYTES {
+        if exceeds_limits(&plaintext) {
             return None;
         }
         let name = self.keys.entry_name(token);
@@ -186,6 +195,11 @@ impl SharedCache {
     fn key(&self, name: &EntryName) -> String {
         format!("{}{}", self.prefix, name.as_str())
     }
+}
+
+/// Returns whether the plaintext of an entry is too large to be shared.
+fn exceeds_limits(plaintext: &[u8]) -> bool {
+    plaintext.len() > MAX_ENTRY_BYTES || json_memory::has_more_values_than(plaintext, MAX_ENTRY_VALUES)
 }
 
 impl Health {
@@ -209,5 +223,20 @@ impl Health {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_with_too_many_bytes_or_values_is_not_shared() {
+        let array = |values: usize| format!("[{}]", vec!["0"; values].join(","));
+        assert!(!exceeds_limits(array(MAX_ENTRY_VALUES - 1).as_bytes()));
+        assert!(exceeds_limits(array(MAX_ENTRY_VALUES).as_bytes()));
+        let text = |bytes: usize| format!("\"{}\"", "a".repeat(bytes - 2));
+        assert!(!exceeds_limits(text(MAX_ENTRY_BYTES).as_bytes()));
+        assert!(exceeds_limits(text(MAX_ENTRY_BYTES + 1).as_bytes()));
     }
 }

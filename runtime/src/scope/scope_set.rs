@@ -43,6 +43,11 @@ impl ScopeSet {
             .flat_map(|(i, &word)| (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| i * 64 + bit))
     }
 
+    /// Returns the bytes that the set has allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        if self.words.spilled() { self.words.capacity() * size_of::<u64>() } else { 0 }
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()

@@ -56,7 +56,7 @@ async fn every_fault_has_its_status_and_number_of_introspections() {
         tenant.set_fault(fault.clone());
         assert_eq!(status(&client).await, expected, "{fault:?}");
         if expected == 503 {
-            // A random token is introspected in the same way, to find out whether the failure concerns one token only.
+            // A random token is introspected in the same way, because the failure may concern one token only.
             eventually("the control question is asked", async || tenant.introspection_count() >= 2 * introspections)
                 .await;
         }

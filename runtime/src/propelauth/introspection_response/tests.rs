@@ -174,6 +174,13 @@ fn rejects_an_active_that_is_not_a_boolean() {
 }
 
 #[test]
+fn rejects_a_response_with_too_many_values() {
+    // The response itself, `active` and the array are values, too.
+    assert!(parse_with("other", vec![0; MAX_VALUES - 3]).is_ok());
+    assert_eq!(parse_with("other", vec![0; MAX_VALUES - 2]), Err(IntrospectionResponseError::TooManyValues));
+}
+
+#[test]
 fn rejects_a_duplicate_key() {
     for text in [
         r#"{"active":false,"active":true}"#,

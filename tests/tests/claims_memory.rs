@@ -1,0 +1,195 @@
+//! Memory of claims, counted at the allocator: what the token cache takes, and what an introspection response takes.
+//!
+//! In a process of its own, because the allocator counts the bytes of the whole process. The tests run one after the
+//! other.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{alloc::System, sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tokio::sync::{Mutex, MutexGuard};
+use toolgate::{
+    Server,
+    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+};
+use toolgate_tests::{InProcessClient, IntrospectionStub, Revision, SCOPES, TestServer, ToolBodies, heap_bytes};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// `token_cache.max_bytes` of the test.
+const MAX_BYTES: usize = 1 << 20;
+/// Memory of the server beside the claims: the tables of the caches, and the first request of each kind.
+const BASE_BYTES: usize = 256 << 10;
+/// Size of the claims of one token as JSON.
+const CLAIMS_BYTES: usize = 8 << 10;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+async fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().await
+}
+
+/// Returns claims of [`CLAIMS_BYTES`] in the shapes that allocate the most.
+fn shapes() -> Vec<(&'static str, Value)> {
+    let repeated = |element: Value| {
+        let count = CLAIMS_BYTES / (element.to_string().len() + 1);
+        Value::Array(vec![element; count])
+    };
+    let deep = (0..110).fold(json!(0), |value, _| json!([value]));
+    let keys: Map<String, Value> = (0..CLAIMS_BYTES / 8).map(|key| (format!("{key:04}"), json!(0))).collect();
+    let members: Map<String, Value> =
+        (0..CLAIMS_BYTES / 13).map(|key| (format!("{key:04}"), json!({"": 0}))).collect();
+    vec![
+        ("small objects", repeated(json!({ "": 0 }))),
+        ("empty objects", repeated(json!({}))),
+        ("empty arrays", repeated(json!([]))),
+        ("arrays of one", repeated(json!([0]))),
+        ("numbers", repeated(json!(0))),
+        ("short strings", repeated(json!("a"))),
+        ("short keys", Value::Object(keys)),
+        ("objects in an object", Value::Object(members)),
+        ("a long string", json!("a".repeat(CLAIMS_BYTES))),
+        ("deep arrays", Value::Array(vec![deep; 6])),
+    ]
+}
+
+/// Validator that returns the same claims for every token.
+struct FixedClaims(Arc<Map<String, Value>>);
+
+#[async_trait]
+impl TokenValidator for FixedClaims {
+    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        let mut claims = Claims::new().subject(token.expose()).audience_verified();
+        claims.raw = (*self.0).clone();
+        Ok(claims)
+    }
+}
+
+#[tokio::test]
+async fn cached_claims_of_any_shape_take_at_most_max_bytes_even_if_tools_read_them() {
+    let _alone = alone().await;
+    let mut too_large = Vec::new();
+    for (shape, value) in shapes() {
+        let claims = json!({ "x": value });
+        let validator = FixedClaims(Arc::new(claims.as_object().unwrap().clone()));
+        let server = Server::new("toolgate-tests", &SCOPES)
+            .skip_preflight()
+            .auth(validator)
+            .token_cache(|cache| {
+                cache.ttl = Some(Duration::from_hours(1));
+                cache.max_bytes = MAX_BYTES as u64;
+                cache.max_tokens = 10_000;
+            })
+            .state(ToolBodies::default());
+        let client = InProcessClient::new(server);
+        assert!(client.call("warm-up", "request_info").await.is_success());
+        let before = heap_bytes();
+        let mut max = 0;
+        for token in 0..MAX_BYTES / CLAIMS_BYTES * 3 / 2 {
+            assert!(client.call(&format!("token-{token}"), "request_info").await.is_success());
+            max = max.max(heap_bytes().saturating_sub(before));
+        }
+        println!("{shape}: {} KiB of {} KiB", max >> 10, MAX_BYTES >> 10);
+        if max > MAX_BYTES + BASE_BYTES {
+            too_large.push((shape, max));
+        }
+        assert!(max > MAX_BYTES / 4, "{shape}: the cache is used");
+    }
+    assert!(too_large.is_empty(), "more than {MAX_BYTES} bytes: {too_large:?}");
+}
+
+/// Returns how many bytes are allocated for one call whose token has this introspection response, including what is
+/// deallocated again.
+async fn allocated_by_call(response: String) -> (u16, usize) {
+    let stub = IntrospectionStub::start().await;
+    let server = TestServer::with(|server| server.auth(stub.propel_auth())).await;
+    let call = async |token: &str| server.client_with(token, Revision::Modern).list().await.status;
+    stub.set_response(json!({ "active": true, "sub": "a", "aud": server.endpoint }).to_string());
+    assert_eq!(call("warm-up").await, 200);
+    stub.set_response(response.replace("ENDPOINT", &server.endpoint));
+    let before = INSTRUMENTED_SYSTEM.stats().bytes_allocated;
+    let status = call("token").await;
+    (status, INSTRUMENTED_SYSTEM.stats().bytes_allocated - before)
+}
+
+#[tokio::test]
+async fn an_introspection_response_with_too_many_values_is_rejected_before_it_takes_memory() {
+    let _alone = alone().await;
+    let response = |element: &str, count: usize| {
+        let elements = vec![element; count].join(",");
+        format!(r#"{{"active":true,"sub":"a","aud":"ENDPOINT","x":[{elements}]}}"#)
+    };
+    let (status, allocated) = allocated_by_call(response(r#"{"":0}"#, 9000)).await;
+    println!("{allocated} bytes allocated");
+    assert_eq!(status, 503);
+    assert!(allocated < 1 << 20, "{allocated} bytes allocated");
+    // Together with the object, its members and the array, 4,096 values.
+    assert_eq!(allocated_by_call(response("0", 4091)).await.0, 200);
+    assert_eq!(allocated_by_call(response("0", 4092)).await.0, 503);
+}
+
+/// Returns shapes of which an object or array has this number of entries.
+fn containers(entries: usize) -> Vec<Value> {
+    let keys = |value: &Value| (0..entries).map(|key| (key.to_string(), value.clone())).collect();
+    vec![
+        Value::Array(vec![json!(0); entries]),
+        Value::Array(vec![json!({ "": 0 }); entries]),
+        Value::Array(vec![json!([[], {}, ""]); entries]),
+        Value::Object(keys(&json!(0))),
+        Value::Object(keys(&json!("text"))),
+        json!("a".repeat(entries)),
+    ]
+}
+
+#[tokio::test]
+async fn the_bound_of_the_memory_of_a_json_value_is_above_and_near_what_it_allocates() {
+    let _alone = alone().await;
+    let values = (0..400).flat_map(containers).chain(shapes().into_iter().map(|(_, value)| value));
+    let mut ratios = (f64::MAX, 0.0_f64);
+    for value in values {
+        let text = value.to_string();
+        let before = heap_bytes();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let allocated = heap_bytes() - before;
+        let bound = toolgate::__bench::json_memory(&value);
+        assert!(bound >= allocated, "{bound} < {allocated} bytes: {}", &text[..text.len().min(200)]);
+        assert!(bound <= 2 * allocated + 64, "{bound} > 2 * {allocated} bytes: {}", &text[..text.len().min(200)]);
+        if allocated >= 1024 {
+            let ratio = bound as f64 / allocated as f64;
+            ratios = (ratios.0.min(ratio), ratios.1.max(ratio));
+        }
+    }
+    println!("the bound is {:.2} to {:.2} times what is allocated", ratios.0, ratios.1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_bound_of_the_memory_of_any_json_value_is_above_what_it_allocates(text in json_text()) {
+        let _alone = ONE_AT_A_TIME.blocking_lock();
+        let before = heap_bytes();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let allocated = heap_bytes() - before;
+        let bound = toolgate::__bench::json_memory(&value);
+        prop_assert!(bound >= allocated && bound <= 4 * allocated + 64, "{} bytes: {}", allocated, bound);
+    }
+}
+
+/// Returns JSON text whose objects have their keys in any order.
+fn json_text() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![Just("0".to_owned()), Just("null".to_owned()), "\"[a-z]{0,20}\""];
+    leaf.prop_recursive(4, 256, 40, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..40).prop_map(|values| format!("[{}]", values.join(","))),
+            prop::collection::vec(("[a-z]{0,3}", inner), 0..40).prop_map(|members| {
+                let members: Vec<_> = members.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
