@@ -67,7 +67,7 @@ impl ControlQuestion {
     }
 
     /// Records that a token could not be validated. Asks the control question, unless one is in flight or was answered
-    /// within [`INTERVAL`]. A failed probe of the circuit breaker always waits for an answer from after it.
+    /// within [`INTERVAL`]. A failed probe of the circuit breaker does not use an earlier answer.
     pub(crate) fn validation_failed(self: &Arc<Self>, permit: Permit<'_>, unavailable: &Unavailable) {
         let mut state = self.lock();
         match &mut state.phase {

@@ -1,11 +1,21 @@
 //! Tokens for which the authorization server, or a firewall in front of it, responds with an error. They affect no other
 //! token.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
-use tokio::task::JoinSet;
-use toolgate_tests::{CONTROL_QUESTION, IntrospectionStub, Revision, StubFault, TestServer, http_client, send};
+use tokio::{sync::Notify, task::JoinSet};
+use toolgate::auth::{BearerToken, Claims, TokenValidator, Unavailable, ValidationError, async_trait};
+use toolgate_tests::{
+    CONTROL_QUESTION, CapturedLog, IntrospectionStub, Revision, StubFault, TestServer, eventually, http_client, send,
+    within_deadline,
+};
 
 /// Number of requests with odd tokens for each fault: 1,020 in total.
 const REQUESTS: usize = 170;
@@ -55,4 +65,47 @@ async fn tokens_that_the_authorization_server_fails_for_affect_no_other_token() 
         println!("{fault:?}: {questions} control questions in {seconds} s for {REQUESTS} requests");
         assert!((1..=seconds + 1).contains(&questions), "{fault:?}: {questions} control questions in {seconds} s");
     }
+}
+
+/// Validator that fails for the token `odd` and never validates another one.
+#[derive(Clone, Default)]
+struct HangingValidator(Arc<Question>);
+
+#[derive(Default)]
+struct Question {
+    asked: Notify,
+    ended: AtomicBool,
+}
+
+struct EndedOnDrop<'a>(&'a Question);
+
+impl Drop for EndedOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl TokenValidator for HangingValidator {
+    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+        if token.expose() == "odd" {
+            return Err(Unavailable::new("a firewall rejects this token").into());
+        }
+        let _ended = EndedOnDrop(&self.0);
+        self.0.asked.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_control_question_in_flight_ends_with_the_server() {
+    let log = CapturedLog::start();
+    let validator = HangingValidator::default();
+    let server = TestServer::with(|server| server.auth(validator.clone())).await;
+    assert_eq!(status(&server, "odd").await.0, 503);
+    within_deadline("the control question is asked", validator.0.asked.notified()).await;
+    server.shut_down().await;
+    eventually("the control question ends", async || validator.0.ended.load(Ordering::SeqCst)).await;
+    let log = log.of_this_thread();
+    assert!(!log.contains("tokens cannot be validated"), "its own time limit has ended it: {log}");
 }

@@ -335,3 +335,16 @@ fn cache_entries_and_callers_are_small() {
     assert_eq!(size_of::<LoadResult>(), 40);
     assert_eq!(size_of::<Identity>(), 144);
 }
+
+#[test]
+fn a_hundred_thousand_ordinary_tokens_fit_by_default() {
+    let mut claims = Claims::new()
+        .subject("31c41c16-7dff-4ec4-9a3c-1f1a4c7d9d4e")
+        .organization("1189c444-8a2d-4c41-8b4b-43ae43ce79a4", "Member");
+    for field in 0..25 {
+        claims.raw.insert(format!("a_claim_{field:02}"), "a text of a usual length".into());
+    }
+    let TokenCacheConfig { max_bytes, max_tokens, .. } = TokenCacheConfig::default();
+    let bytes = caller(&claims).identity().bytes() as u64 + ENTRY_BYTES;
+    assert!(bytes <= max_bytes / max_tokens, "{bytes} bytes");
+}
