@@ -20,7 +20,7 @@ use toolgate_tests::{
 /// Number of requests with odd tokens for each fault: 1,020 in total.
 const REQUESTS: usize = 170;
 /// Number of them that are in flight.
-const CONCURRENT: usize = 17;
+const CONCURRENT: usize = 34;
 
 async fn status(server: &TestServer, token: &str) -> (u16, String) {
     let response = server.client_with(token, Revision::Modern).call("request_info", json!({})).await;
@@ -43,7 +43,8 @@ async fn tokens_that_the_authorization_server_fails_for_affect_no_other_token() 
         (StubFault::Hang, 2),
     ] {
         let stub = IntrospectionStub::start().await;
-        let auth = stub.propel_auth().timeout(Duration::from_millis(250));
+        let timeout = if fault == StubFault::Hang { Duration::from_millis(500) } else { Duration::from_secs(5) };
+        let auth = stub.propel_auth().timeout(timeout);
         let server = TestServer::with(|server| server.auth(auth)).await;
         stub.set_response(json!({ "active": true, "sub": "harriet", "aud": server.endpoint }).to_string());
         stub.fail_for("passwd", fault);
