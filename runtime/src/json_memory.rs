@@ -2,7 +2,7 @@
 //!
 //! A value can allocate a hundred times its text: `{"":0}` is an object with one entry, whose map allocates a node for
 //! eleven. The bounds are derived from the size of a [`Value`] and from how its containers grow, and are compared with an
-//! allocator by `tests/tests/claims_memory.rs`.
+//! allocator by `tests/tests/json_memory.rs`.
 
 use std::{collections::BTreeMap, fmt, mem::size_of};
 

@@ -7,7 +7,6 @@
 
 use std::{alloc::System, sync::Arc, time::Duration};
 
-use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::sync::{Mutex, MutexGuard};
@@ -130,66 +129,4 @@ async fn an_introspection_response_with_too_many_values_is_rejected_before_it_ta
     // Together with the object, its members and the array, 4,096 values.
     assert_eq!(allocated_by_call(response("0", 4091)).await.0, 200);
     assert_eq!(allocated_by_call(response("0", 4092)).await.0, 503);
-}
-
-/// Returns shapes of which an object or array has this number of entries.
-fn containers(entries: usize) -> Vec<Value> {
-    let keys = |value: &Value| (0..entries).map(|key| (key.to_string(), value.clone())).collect();
-    vec![
-        Value::Array(vec![json!(0); entries]),
-        Value::Array(vec![json!({ "": 0 }); entries]),
-        Value::Array(vec![json!([[], {}, ""]); entries]),
-        Value::Object(keys(&json!(0))),
-        Value::Object(keys(&json!("text"))),
-        json!("a".repeat(entries)),
-    ]
-}
-
-#[tokio::test]
-async fn the_bound_of_the_memory_of_a_json_value_is_above_and_near_what_it_allocates() {
-    let _alone = alone().await;
-    let values = (0..400).flat_map(containers).chain(shapes().into_iter().map(|(_, value)| value));
-    let mut percents = (usize::MAX, 0);
-    for value in values {
-        let text = value.to_string();
-        let before = heap_bytes();
-        let value: Value = serde_json::from_str(&text).unwrap();
-        let allocated = heap_bytes() - before;
-        let bound = toolgate::__bench::json_memory(&value);
-        assert!(bound >= allocated, "{bound} < {allocated} bytes: {}", &text[..text.len().min(200)]);
-        assert!(bound <= 2 * allocated + 64, "{bound} > 2 * {allocated} bytes: {}", &text[..text.len().min(200)]);
-        if allocated >= 1024 {
-            let percent = bound * 100 / allocated;
-            percents = (percents.0.min(percent), percents.1.max(percent));
-        }
-    }
-    println!("the bound is {} to {} % of what is allocated", percents.0, percents.1);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_bound_of_the_memory_of_any_json_value_is_above_what_it_allocates(text in json_text()) {
-        let _alone = ONE_AT_A_TIME.blocking_lock();
-        let before = heap_bytes();
-        let value: Value = serde_json::from_str(&text).unwrap();
-        let allocated = heap_bytes() - before;
-        let bound = toolgate::__bench::json_memory(&value);
-        prop_assert!(bound >= allocated && bound <= 4 * allocated + 64, "{} bytes: {}", allocated, bound);
-    }
-}
-
-/// Returns JSON text whose objects have their keys in any order.
-fn json_text() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![Just("0".to_owned()), Just("null".to_owned()), "\"[a-z]{0,20}\""];
-    leaf.prop_recursive(4, 256, 40, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..40).prop_map(|values| format!("[{}]", values.join(","))),
-            prop::collection::vec(("[a-z]{0,3}", inner), 0..40).prop_map(|members| {
-                let members: Vec<_> = members.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-                format!("{{{}}}", members.join(","))
-            }),
-        ]
-    })
 }
