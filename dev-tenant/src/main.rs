@@ -3,19 +3,23 @@
 
 mod cli;
 
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use toolgate_dev_tenant::DevTenant;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use cli::{Cli, StartError};
 
+/// Number of lines of the log that wait for standard error. Further lines are lost.
+const MAX_LOG_LINES: usize = 1024;
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let _log = log_to_stderr();
     match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -23,6 +27,22 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Logs to standard error, which may be closed or have a reader that does not read.
+fn log_to_stderr() -> ManuallyDrop<WorkerGuard> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let (writer, guard) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_LOG_LINES).finish(io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(writer)
+        // Otherwise, the subscriber reports its errors with `eprintln!`, which panics if standard error is closed.
+        .log_internal_errors(false)
+        .init();
+    // Dropping the guard prints to standard output if the log is blocked, which panics if that is closed.
+    ManuallyDrop::new(guard)
 }
 
 async fn run(cli: Cli) -> Result<(), StartError> {

@@ -1,4 +1,4 @@
-//! The server of the README, with a subscriber that prints its log.
+//! The server of the README, with its log on standard error.
 //!
 //! Start a development tenant, which replaces PropelAuth on this machine. It prints the variables that the server reads:
 //!
@@ -46,6 +46,6 @@ async fn department(
 
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
-    tracing_subscriber::fmt().init();
+    let _log = toolgate::logging::init();
     Server::new("My MCP server", &SCOPES).auth(PropelAuth::from_env()?).serve().await
 }

@@ -76,7 +76,7 @@ async fn listen(variable: &str, default: &str) -> io::Result<TcpListener> {
 
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
-    tracing_subscriber::fmt().init();
+    let _log = toolgate::logging::init();
     let hr_listener = listen("HR_ADDR", "127.0.0.1:8000").await?;
     let hr_claims = Claims::new().subject("harriet").scopes(["payroll:read"]);
     let hr = Server::new("HR", &hr::SCOPES)

@@ -54,6 +54,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
+//! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
 //! | `redis` | `replication`, which shares revocations between replicas through Redis |
 //! | `chrono`, `uuid`, `url` | types of these crates as arguments and in results |
@@ -87,6 +88,8 @@ mod gate;
 pub mod guides;
 mod json_memory;
 mod log_limit;
+#[cfg(feature = "logging")]
+pub mod logging;
 mod mcp;
 pub mod metrics;
 mod peer;

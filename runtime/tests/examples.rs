@@ -18,7 +18,7 @@ use std::{
 
 use toolgate_dev_tenant::{DevTenant, TenantConfig};
 
-/// Time limit for a line of an example's output.
+/// Time limit for a line of an example's log.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Number of free ports to try. Another process can bind a port between its selection and the start of the example.
@@ -62,13 +62,13 @@ impl Example {
             .env("NO_COLOR", "1")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = BufReader::new(process.stdout.take().unwrap());
+        let stderr = BufReader::new(process.stderr.take().unwrap());
         let (sender, output) = mpsc::channel();
         thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
+            for line in stderr.lines().map_while(Result::ok) {
                 println!("{name}: {line}");
                 let _ = sender.send(line);
             }
@@ -76,7 +76,7 @@ impl Example {
         Self { name, process, output, addresses: Vec::new() }
     }
 
-    /// Waits for a line of output that contains `text`. Returns `None` if the example exits before.
+    /// Waits for a line of the log that contains `text`. Returns `None` if the example exits before.
     fn line_with(&self, text: &str) -> Option<String> {
         loop {
             match self.output.recv_timeout(TIMEOUT) {
@@ -177,13 +177,13 @@ async fn minimal_serves_with_a_development_tenant() {
 }
 
 #[test]
-fn minimal_is_the_server_of_the_readme_with_a_subscriber() {
+fn minimal_is_the_server_of_the_readme_with_a_log() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let (_, code) = readme.split_once("```rust,no_run\n").unwrap();
     let (code, _) = code.split_once("```").unwrap();
     let example = fs::read_to_string(source("minimal")).unwrap();
     let (_, example) = example.split_once("\n\n").unwrap();
-    assert_eq!(example.replace("    tracing_subscriber::fmt().init();\n", ""), code);
+    assert_eq!(example.replace("    let _log = toolgate::logging::init();\n", ""), code);
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
 
 use crate::support::http;
 
@@ -49,6 +52,39 @@ async fn the_first_lines_are_the_variables_of_a_server() {
         .unwrap();
     assert_eq!(response.status(), 200);
     drop(running);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_is_closed_or_not_read_stops_no_request_and_no_shutdown() {
+    // The tenant queues 1000 webhooks and logs that it drops the others. A pipe holds 64 KiB.
+    const WEBHOOKS: usize = 3000;
+    // No server listens on this port after the listener is dropped.
+    let unreachable =
+        format!("http://{}/", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    for is_closed in [true, false] {
+        let mut command = program();
+        command.args(["--bind", "127.0.0.1:0", "--webhook-url", &unreachable, "--webhook-secret"]);
+        command.arg("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let unread = child.stderr.take().filter(|_| !is_closed);
+        let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        let mut running = Running(child);
+        let url = line.strip_prefix("PROPELAUTH_AUTH_URL=").unwrap();
+        let http = http();
+        let requests = async {
+            for _ in 0..WEBHOOKS {
+                let event = json!({ "event_type": "test" });
+                let request = http.post(format!("{url}/admin/api/webhooks")).json(&event);
+                assert_eq!(request.send().await.unwrap().status(), 202);
+            }
+        };
+        let answered = tokio::time::timeout(Duration::from_mins(1), requests).await;
+        assert!(answered.is_ok(), "no response; closed: {is_closed}");
+        assert!(Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap().success());
+        assert!(running.0.wait().unwrap().success(), "closed: {is_closed}");
+        drop(unread);
+    }
 }
 
 #[test]

@@ -4,10 +4,12 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -59,12 +61,12 @@ struct Running {
 impl Running {
     /// Starts the program with the development tenant and parses its banner.
     fn start(folder: &Path) -> Self {
-        let mut child = program(folder)
-            .args(["--bind", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::start_with_stderr(folder, Stdio::null())
+    }
+
+    fn start_with_stderr(folder: &Path, stderr: Stdio) -> Self {
+        let mut child =
+            program(folder).args(["--bind", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let first_line = lines.next().unwrap();
         let url = lines.find_map(|line| line.strip_prefix("MCP URL: ").map(str::to_owned)).unwrap();
@@ -78,6 +80,14 @@ impl Running {
             })
             .collect();
         Self { child, first_line, url, tokens }
+    }
+
+    /// Sends SIGTERM and waits for the program. Returns whether its exit status is 0.
+    #[cfg(unix)]
+    fn terminate(&mut self) -> bool {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().success()
     }
 }
 
@@ -124,9 +134,65 @@ async fn sigterm_stops_the_server_with_exit_status_0() {
     let mut running = Running::start(folder.path());
     // The signal handlers are installed before the first response.
     Client::new(&running.url, &running.tokens["HR"]).tools().await;
-    let id = running.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    assert!(running.child.wait().unwrap().success());
+    assert!(running.terminate());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_is_closed_or_not_read_stops_no_request_and_no_shutdown() {
+    // A pipe holds 64 KiB, and each request logs its audit record.
+    const REQUESTS: usize = 2000;
+    for is_closed in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running = Running::start_with_stderr(folder.path(), Stdio::piped());
+        let unread = running.child.stderr.take().filter(|_| !is_closed);
+        let client = Client::new(&running.url, &running.tokens["HR"]);
+        let stranger = Client::new(&running.url, "unknown");
+        let requests = async {
+            for _ in 0..REQUESTS {
+                assert_eq!(stranger.call("whoami", json!({})).await.0, 401);
+                assert_eq!(client.call("whoami", json!({})).await.0, 200);
+            }
+            assert_eq!(client.readiness().await, 200);
+        };
+        let answered = tokio::time::timeout(Duration::from_mins(1), requests).await;
+        assert!(answered.is_ok(), "no response; closed: {is_closed}");
+        assert!(running.terminate(), "closed: {is_closed}");
+        drop(unread);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn text_from_callers_is_escaped_and_cut_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stderr");
+    let mut running = Running::start_with_stderr(folder.path(), File::create(&path).unwrap().into());
+    let client = Client::new(&running.url, &running.tokens["HR"]);
+    let forged = "7\n2026-11-22T20:03:12.123456Z  INFO toolgate::audit: decision\u{1b}[2J\u{202e}";
+    let long = "x".repeat(1024 * 1024);
+    for sent in [forged, &long] {
+        for message in [
+            json!({ "jsonrpc": "2.0", "id": sent, "method": "tools/list", "params": { "cursor": sent } }),
+            json!({ "jsonrpc": "2.0", "id": 1, "method": sent, "params": {} }),
+            json!({ "jsonrpc": "2.0", "id": sent, "method": "tools/call", "params": { "name": sent } }),
+            json!({ "jsonrpc": "2.0", "id": sent, "method": "initialize", "params": { "protocolVersion": sent } }),
+        ] {
+            client.send(&message).await;
+        }
+    }
+    client.send_with_host(&"x".repeat(20_000)).await;
+    assert!(running.terminate());
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.lines().count() > 5, "{text}");
+    for line in text.lines() {
+        let (time, rest) = line.split_once(' ').unwrap();
+        let level = rest.split_whitespace().next().unwrap();
+        assert!(time.ends_with('Z') && ["INFO", "WARN", "ERROR"].contains(&level), "{line:?}");
+        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        assert!(line.len() < 5000, "{} bytes", line.len());
+    }
+    assert!(text.len() < 32 * 1024, "{} bytes", text.len());
 }
 
 #[test]

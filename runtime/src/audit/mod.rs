@@ -36,6 +36,8 @@ mod sanitize;
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
 pub(crate) use reason::{CallOutcome, Reason};
 pub(crate) use record::{AuditLog, CallRecord, RequestInfo, TraceId, audited_arguments};
+#[cfg(feature = "logging")]
+pub(crate) use sanitize::is_plain;
 pub(crate) use sanitize::{MAX_TEXT, is_loggable};
 
 /// Target of the audit events.

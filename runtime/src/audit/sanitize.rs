@@ -34,7 +34,7 @@ pub(crate) fn is_loggable(text: &str) -> bool {
 
 /// Returns whether a character is neither a control character nor an invisible one, such as those that change the
 /// direction of a line.
-fn is_plain(c: char) -> bool {
+pub(crate) fn is_plain(c: char) -> bool {
     let is_invisible = matches!(
         c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

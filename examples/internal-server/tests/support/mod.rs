@@ -28,13 +28,36 @@ impl Client {
         self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
     }
 
-    async fn request(&self, method: &str, params: Value) -> (StatusCode, Value) {
-        let response = self
-            .http
+    /// Returns the status of `/readyz`.
+    #[allow(dead_code, reason = "not every test target uses it")]
+    pub(crate) async fn readiness(&self) -> StatusCode {
+        let url = self.url.replace("/mcp", "/readyz");
+        self.http.get(url).send().await.unwrap().status()
+    }
+
+    /// Sends a message, which may be invalid, and returns the HTTP status.
+    #[allow(dead_code, reason = "not every test target uses it")]
+    pub(crate) async fn send(&self, message: &Value) -> StatusCode {
+        self.post().json(message).send().await.unwrap().status()
+    }
+
+    /// Sends a request to another host and returns the HTTP status.
+    #[allow(dead_code, reason = "not every test target uses it")]
+    pub(crate) async fn send_with_host(&self, host: &str) -> StatusCode {
+        self.post().header("host", host).send().await.unwrap().status()
+    }
+
+    fn post(&self) -> reqwest::RequestBuilder {
+        self.http
             .post(&self.url)
             .bearer_auth(&self.token)
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", "2025-11-25")
+    }
+
+    async fn request(&self, method: &str, params: Value) -> (StatusCode, Value) {
+        let response = self
+            .post()
             .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
             .send()
             .await

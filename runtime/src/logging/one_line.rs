@@ -1,0 +1,269 @@
+//! Format of an event: one line, whose text from callers is escaped and cut.
+
+use std::fmt::{self, Write};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_log::NormalizeEvent;
+use tracing_subscriber::{
+    field::RecordFields,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    registry::LookupSpan,
+};
+
+use super::is_target_of;
+use crate::audit::is_plain;
+
+/// Maximum size of the fields of a line, in bytes.
+const MAX_LINE: usize = 16 * 1024;
+/// Maximum size of a field in an event of this crate, in bytes.
+const MAX_OWN_FIELD: usize = 4 * 1024;
+/// Maximum size of a field in an event of another crate and in a span, in bytes. Such a field may hold whole messages.
+const MAX_FIELD: usize = 256;
+/// Mark at the end of a text that was cut.
+const ELLIPSIS: char = '…';
+
+/// Format of an event: time, level, spans, target and fields.
+pub(super) struct OneLine;
+
+impl<S, N> FormatEvent<S, N> for OneLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        // An event of the crate `log` has its target and its level in fields.
+        let normalized = event.normalized_metadata();
+        let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+        let (dim, level_color, reset) = match (writer.has_ansi_escapes(), *metadata.level()) {
+            (false, _) => ("", "", ""),
+            (true, Level::ERROR) => ("\x1b[2m", "\x1b[31m", "\x1b[0m"),
+            (true, Level::WARN) => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
+            (true, Level::INFO) => ("\x1b[2m", "\x1b[32m", "\x1b[0m"),
+            (true, Level::DEBUG) => ("\x1b[2m", "\x1b[34m", "\x1b[0m"),
+            (true, Level::TRACE) => ("\x1b[2m", "\x1b[35m", "\x1b[0m"),
+        };
+        writer.write_str(dim)?;
+        SystemTime.format_time(&mut writer)?;
+        write!(writer, "{reset} {level_color}{:>5}{reset} ", metadata.level())?;
+        for span in ctx.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
+            writer.write_str(span.name())?;
+            if let Some(fields) = span.extensions().get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
+                write!(writer, "{{{fields}}}")?;
+            }
+            writer.write_str(": ")?;
+        }
+        let mut target = Escaped::new(&mut writer, MAX_FIELD);
+        let _ = target.write_str(metadata.target());
+        writer.write_str(": ")?;
+        let max_field = if is_target_of("toolgate", metadata.target()) { MAX_OWN_FIELD } else { MAX_FIELD };
+        event.record(&mut Fields::new(&mut writer, max_field));
+        writeln!(writer)
+    }
+}
+
+/// Format of the fields of spans.
+pub(super) struct OneLineFields;
+
+impl<'writer> FormatFields<'writer> for OneLineFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        fields.record(&mut Fields::new(&mut writer, MAX_FIELD));
+        Ok(())
+    }
+}
+
+/// Visitor that writes fields, the message without its name.
+struct Fields<'a> {
+    writer: &'a mut dyn Write,
+    max_field: usize,
+    /// Number of bytes that the line may still have.
+    left: usize,
+    is_first: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn new(writer: &'a mut dyn Write, max_field: usize) -> Self {
+        Self { writer, max_field, left: MAX_LINE, is_first: true }
+    }
+
+    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        // The crate `log` passes its metadata as fields.
+        if self.left == 0 || field.name().starts_with("log.") {
+            return;
+        }
+        let separator = if std::mem::take(&mut self.is_first) { "" } else { " " };
+        let mut text = Escaped::new(self.writer, self.max_field.min(self.left));
+        // An error means that the text was cut, or that a value failed to format itself.
+        let _ = match field.name() {
+            "message" => write!(text, "{separator}{value}"),
+            name => write!(text, "{separator}{}={value}", name.trim_start_matches("r#")),
+        };
+        self.left -= text.written.min(self.left);
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.write(field, format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.write(field, format_args!("{value}"));
+        } else {
+            self.write(field, format_args!("{value:?}"));
+        }
+    }
+}
+
+/// Writer that escapes characters that are not plain text, and fails once the text is too long. It has then written
+/// the beginning and an ellipsis.
+struct Escaped<'a> {
+    writer: &'a mut dyn Write,
+    max: usize,
+    written: usize,
+    is_cut: bool,
+}
+
+impl<'a> Escaped<'a> {
+    fn new(writer: &'a mut dyn Write, max: usize) -> Self {
+        Self { writer, max, written: 0, is_cut: false }
+    }
+
+    fn append(&mut self, text: &str) -> fmt::Result {
+        if self.is_cut {
+            return Err(fmt::Error);
+        }
+        if self.written + text.len() + ELLIPSIS.len_utf8() > self.max {
+            self.is_cut = true;
+            self.written = self.max;
+            self.writer.write_char(ELLIPSIS)?;
+            return Err(fmt::Error);
+        }
+        self.written += text.len();
+        self.writer.write_str(text)
+    }
+}
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fits = self.written + text.len() + ELLIPSIS.len_utf8() <= self.max;
+        if fits && text.chars().all(is_plain) {
+            return self.append(text);
+        }
+        let mut utf8 = [0; 4];
+        for c in text.chars() {
+            if is_plain(c) {
+                self.append(c.encode_utf8(&mut utf8))?;
+            } else {
+                // As a whole, so that a cut does not leave a part of it.
+                self.append(&c.escape_default().to_string())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use proptest::prelude::*;
+    use tracing_subscriber::{layer::SubscriberExt, registry};
+
+    use super::*;
+
+    /// Logs with the format and returns the text.
+    fn log(ansi: bool, events: impl FnOnce()) -> String {
+        static TEXT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        struct Output;
+        impl std::io::Write for Output {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                TEXT.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = tracing_subscriber::fmt::layer().event_format(OneLine).fmt_fields(OneLineFields);
+        let layer = layer.with_ansi(ansi).with_writer(|| Output).log_internal_errors(false);
+        tracing::subscriber::with_default(registry().with(layer), events);
+        String::from_utf8(std::mem::take(&mut *TEXT.lock().unwrap())).unwrap()
+    }
+
+    /// Logs a text in every place of an event.
+    fn log_everywhere(text: &str) -> String {
+        log(false, || {
+            let _span = tracing::info_span!(target: "rmcp", "request", id = %text).entered();
+            tracing::warn!(target: "rmcp::service", id = %text, error = ?Some(text), text, "response error: {text}");
+            tracing::warn!(target: "toolgate::gate", host = text, reason = %text, "rejected: {text}");
+        })
+    }
+
+    #[test]
+    fn an_event_has_its_time_level_spans_target_and_fields() {
+        let text = log(false, || {
+            let _span = tracing::info_span!("request", id = 7).entered();
+            tracing::info!(target: "toolgate::x", endpoint = "http://x", count = 3, r#type = true, "serving {}", "all");
+        });
+        let (time, rest) = text.split_once(' ').unwrap();
+        assert!(time.ends_with('Z'), "{text}");
+        let expected = " INFO request{id=7}: toolgate::x: serving all endpoint=\"http://x\" count=3 type=true\n";
+        assert_eq!(rest, expected);
+    }
+
+    #[test]
+    fn colors_are_the_only_escape_sequences() {
+        let text = log(true, || tracing::error!("a\u{1b}[2Jb"));
+        assert_eq!(text.matches('\u{1b}').count(), 4, "{text:?}");
+        assert!(text.contains("a\\u{1b}[2Jb") && text.contains("\u{1b}[31mERROR\u{1b}[0m"), "{text:?}");
+    }
+
+    #[test]
+    fn a_caller_cannot_forge_a_line_or_control_the_terminal() {
+        let forged = "7\n2026-11-22T20:03:12Z INFO toolgate::audit: \u{1b}]0;x\u{7}\u{202e}\u{200b}\u{2028}\r\u{9b}";
+        let text = log_everywhere(forged);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.trim_end_matches('\n').chars().all(|c| c == '\n' || is_plain(c)), "{text:?}");
+        assert!(
+            text.contains("id=7\\n2026-11-22T20:03:12Z INFO toolgate::audit: \\u{1b}]0;x\\u{7}\\u{202e}"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_caller_cannot_write_megabytes() {
+        let text = log_everywhere(&"x".repeat(4 * 1024 * 1024));
+        let lines: Vec<_> = text.lines().collect();
+        // The span's field, the message and three fields; the span's field, the message and two fields.
+        assert!(lines[0].len() < 5 * MAX_FIELD + 100, "{} bytes", lines[0].len());
+        assert!(lines[1].len() < MAX_FIELD + 3 * MAX_OWN_FIELD + 100, "{} bytes", lines[1].len());
+        assert_eq!(text.matches(ELLIPSIS).count(), 9);
+        let many = "x".repeat(MAX_OWN_FIELD);
+        let text = log(false, || {
+            tracing::warn!(target: "toolgate", a = %many, b = %many, c = %many, d = %many, e = %many, f = %many);
+        });
+        assert!(text.len() <= MAX_LINE + 100, "{} bytes", text.len());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_one_plain_line(text: String, repetitions in 1..200_usize) {
+            let log = log_everywhere(&text.repeat(repetitions));
+            prop_assert_eq!(log.lines().count(), 2);
+            prop_assert_eq!(log.matches('\n').count(), 2);
+            prop_assert!(log.chars().all(|c| c == '\n' || is_plain(c)));
+            prop_assert!(log.len() < 2 * MAX_LINE);
+        }
+    }
+}
