@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -105,7 +105,7 @@ impl RawRequest {
 }
 
 /// Reads until the server closes or resets the connection.
-pub async fn read_to_end(stream: &mut TcpStream) -> String {
+pub async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     let _ = within_deadline("the server closes the connection", stream.read_to_end(&mut bytes)).await;
     String::from_utf8_lossy(&bytes).into_owned()

@@ -25,16 +25,11 @@ thread_local! {
 /// [the table](crate::audit) and `time`, in UTC (RFC 3339).
 ///
 /// ```no_run
-/// use toolgate::audit::JsonLines;
-/// use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+/// use toolgate::{audit::JsonLines, logging};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (audit, guard) = JsonLines::file("/var/log/company/audit.jsonl").daily().keep(90).open()?;
-/// tracing_subscriber::registry()
-///     // Filter this layer only: a global filter would also apply to the audit log.
-///     .with(tracing_subscriber::fmt::layer().with_filter(EnvFilter::from_default_env()))
-///     .with(audit)
-///     .init();
+/// let _log = logging::init_with(audit); // feature `logging`
 ///
 /// // ... serve ...
 ///
@@ -43,9 +38,13 @@ thread_local! {
 /// # }
 /// ```
 ///
-/// A separate thread writes the file. If more than 4 MiB are waiting to be written, requests wait too, because no
-/// request proceeds without its record. A failed write is retried until it succeeds. Only the owner can read the file
-/// and the rotated files. Only one process may write to a file.
+/// The layer works with every subscriber. A filter of the whole subscriber also applies to it, so filter the other layers
+/// instead.
+///
+/// A separate thread writes the file, so no request waits for the disk. A failed write is retried until it succeeds.
+/// Up to 4 MiB of records wait in memory. Before they are full, every server of the process rejects requests to its MCP
+/// endpoint with 503, because no call runs without its record; see `docs/operations.md`. Only the owner can read the
+/// file and the rotated files. Only one process may write to a file.
 pub struct JsonLines {
     queue: Arc<Queue>,
 }
@@ -58,8 +57,8 @@ pub struct JsonLinesBuilder {
     rotation: Rotation,
 }
 
-/// Guard of the writer thread. Dropping it waits until every record is on disk, or until writes have failed for 5
-/// seconds; hold it until the server has stopped. Later records are written synchronously.
+/// Guard of the writer thread. Dropping it waits until every record is on disk, for at most 5 seconds; hold it until the
+/// server has stopped. Later records are written synchronously.
 #[must_use = "dropping the guard closes the queue: hold it until the server has stopped"]
 pub struct AuditGuard {
     queue: Arc<Queue>,
@@ -108,8 +107,8 @@ impl JsonLinesBuilder {
 
 impl Drop for AuditGuard {
     fn drop(&mut self) {
-        self.queue.close();
-        if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
+        // A thread that has not ended is blocked by the disk.
+        if self.queue.close() && self.writer.take().is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the writer thread of the audit log panicked");
         }
     }

@@ -4,6 +4,9 @@
 //! list, and every rejected request except the 429 responses that any client can cause without a token. Any subscriber
 //! can consume the fields. A field that does not apply is absent.
 //!
+//! Requests that are rejected before their caller is known have a record of their own up to 100 times in 10 seconds for
+//! each reason. Further ones share one record with their `count`, so that clients without a token cannot fill the log.
+//!
 //! | field | value |
 //! |---|---|
 //! | `outcome` | how the request ended: `completed`, `listed`, `insufficient_scope`, ... |
@@ -14,14 +17,17 @@
 //! | `required`, `missing` | scopes, separated by spaces |
 //! | `tools` | number of tools in a list |
 //! | `arguments` | JSON object of the arguments that the tool opted in to record, `#[tool(.., audit("ticket_id"))]` |
+//! | `count` | number of rejections in this record; absent in a record of one decision |
 //! | `latency_us` | time since the request was received, in microseconds |
 //!
 //! A record never holds a token, nor an argument that was not opted in. Text that a caller controls is cut to 256 bytes,
 //! and control characters and characters that change the direction of a line are replaced, so a caller cannot forge
 //! records.
 //!
-//! With the feature `audit-file`, `JsonLines` writes the records to a file.
+//! With the feature `audit-file`, `JsonLines` writes the records to a file. While the file cannot be written, requests
+//! to the MCP endpoint are rejected with 503.
 
+mod availability;
 #[cfg(feature = "audit-file")]
 mod json_lines;
 #[cfg(feature = "audit-file")]
@@ -31,7 +37,9 @@ mod record;
 #[cfg(feature = "audit-file")]
 mod rotating_file;
 mod sanitize;
+mod unauthenticated;
 
+pub(crate) use availability::is_available;
 #[cfg(feature = "audit-file")]
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
 pub(crate) use reason::{CallOutcome, Reason};

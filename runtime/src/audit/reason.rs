@@ -27,6 +27,8 @@ pub(crate) enum Reason {
     InvalidToken,
     /// The token could not be validated.
     TokensUnavailable,
+    /// The audit log cannot be written.
+    AuditUnavailable,
     /// The body is too large, too slow, or incomplete.
     UnreadableBody,
     /// The body is not a valid JSON-RPC or MCP message.
@@ -71,6 +73,7 @@ impl Label for Reason {
             Self::MalformedToken => "malformed_token",
             Self::InvalidToken => "invalid_token",
             Self::TokensUnavailable => "tokens_unavailable",
+            Self::AuditUnavailable => "audit_log_unavailable",
             Self::UnreadableBody => "unreadable_body",
             Self::MalformedMessage => "malformed_message",
             Self::InvalidRequestState => "invalid_request_state",

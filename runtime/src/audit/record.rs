@@ -1,6 +1,6 @@
 //! Audit records: one `tracing` event and one counter increment for each decision.
 
-use std::{fmt, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -10,6 +10,7 @@ use super::{
     TARGET,
     reason::{CallOutcome, Reason},
     sanitize,
+    unauthenticated::{Admission, UnauthenticatedRejections},
 };
 use crate::{
     auth::Caller,
@@ -66,6 +67,7 @@ pub(crate) struct CallRecord<'a> {
 pub(crate) struct AuditLog {
     decisions: CounterSet<Reason>,
     unknown_tools: CounterSet<CallOutcome>,
+    unauthenticated: Arc<UnauthenticatedRejections>,
 }
 
 impl AuditLog {
@@ -73,15 +75,32 @@ impl AuditLog {
         Self {
             decisions: CounterSet::new(metrics::DECISIONS, "reason"),
             unknown_tools: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", UNKNOWN),
+            unauthenticated: Arc::default(),
         }
     }
 
     /// Records a request that was rejected before it reached a tool.
     pub(crate) fn rejection(&self, request: RequestInfo<'_>, caller: Option<&Caller>, reason: Reason) {
         self.decisions.increment(reason);
-        if reason.is_logged() {
-            AuditRecord { caller, ..AuditRecord::new(request, reason.name()) }.emit();
+        if !reason.is_logged() {
+            return;
         }
+        let is_unavailable = reason == Reason::AuditUnavailable;
+        if caller.is_none() || is_unavailable {
+            let admission = self.unauthenticated.admit(reason);
+            if is_unavailable && admission == Admission::FirstCounted {
+                tracing::error!("the audit log cannot be written: requests are rejected with 503");
+            }
+            if admission != Admission::Recorded {
+                return;
+            }
+        }
+        AuditRecord { caller, ..AuditRecord::new(request, reason.name()) }.emit();
+    }
+
+    /// Records the rejections that were only counted so far. Call it before the audit log is closed.
+    pub(crate) fn flush(&self) {
+        self.unauthenticated.flush();
     }
 
     /// Records a list of `tools` tools.
@@ -125,6 +144,12 @@ pub(crate) fn audited_arguments(names: &[&'static str], arguments: &Map<String, 
     (!selected.is_empty()).then(|| Value::Object(selected).to_string())
 }
 
+/// Records a number of rejections that have no record of their own.
+pub(super) fn record_counted(reason: Reason, count: u64) {
+    let request = RequestInfo { id: "", trace_id: None, received_at: Instant::now() };
+    AuditRecord { count: Some(count), ..AuditRecord::new(request, reason.name()) }.emit();
+}
+
 /// One event of the audit log. It never holds a token.
 struct AuditRecord<'a> {
     request: RequestInfo<'a>,
@@ -135,11 +160,23 @@ struct AuditRecord<'a> {
     missing: &'a [&'static str],
     tools: Option<u64>,
     arguments: Option<&'a str>,
+    /// Number of decisions, if it is not one.
+    count: Option<u64>,
 }
 
 impl<'a> AuditRecord<'a> {
     fn new(request: RequestInfo<'a>, outcome: &'static str) -> Self {
-        Self { request, caller: None, tool: None, outcome, required: &[], missing: &[], tools: None, arguments: None }
+        Self {
+            request,
+            caller: None,
+            tool: None,
+            outcome,
+            required: &[],
+            missing: &[],
+            tools: None,
+            arguments: None,
+            count: None,
+        }
     }
 
     fn emit(&self) {
@@ -153,6 +190,7 @@ impl<'a> AuditRecord<'a> {
         let tool = self.tool.map(sanitize::text);
         let required = SpaceSeparated::new(self.required).map(display);
         let missing = SpaceSeparated::new(self.missing).map(display);
+        let latency = self.count.is_none().then(|| self.request.received_at.elapsed().as_micros());
         tracing::info!(
             target: TARGET,
             outcome = self.outcome,
@@ -167,7 +205,8 @@ impl<'a> AuditRecord<'a> {
             missing,
             tools = self.tools,
             arguments = self.arguments,
-            latency_us = u64::try_from(self.request.received_at.elapsed().as_micros()).unwrap_or(u64::MAX),
+            count = self.count,
+            latency_us = latency.map(|micros| u64::try_from(micros).unwrap_or(u64::MAX)),
             "decision"
         );
     }

@@ -27,7 +27,7 @@ use super::{
     unknown_tokens::UnknownTokenLimit,
 };
 use crate::{
-    audit::{MAX_TEXT, RequestInfo},
+    audit::{self, MAX_TEXT, RequestInfo},
     auth::{Authenticator, BearerToken, CachedToken, Caller, RevocationClock, TokenClass},
     mcp::AuthenticatedRequest,
     peer::Peer,
@@ -95,11 +95,13 @@ impl Gate {
         self.origins.check(request.uri(), request.headers())?;
         let token = BearerToken::from_headers(request.headers())?;
         let (mut in_flight, mut access) = self.admit(&token, self.proxies.client(request), progress).await?;
+        check_audit_log()?;
         let body = self.body_limits.read(std::mem::take(request.body_mut()), &mut in_flight).await?;
         // Reading may take long enough for the caller's access to end.
         if !access.is_current() {
             access = self.authenticate_again(&token, progress).await?;
         }
+        check_audit_log()?;
         drop(token);
         let body = buffer.get_or_init(|| body);
         let Some(message) = parse_message(request, body)? else {
@@ -268,6 +270,11 @@ where
 fn check_logged_headers(headers: &HeaderMap) -> Result<(), Rejection> {
     let is_long = |name: &&str| headers.get_all(*name).iter().any(|value| value.len() > MAX_TEXT);
     LOGGED_HEADERS.into_iter().find(is_long).map_or(Ok(()), |name| Err(Rejection::HeaderTooLong(name)))
+}
+
+/// Rejects the request if the record of its call may not fit into the audit log.
+fn check_audit_log() -> Result<(), Rejection> {
+    if audit::is_available() { Ok(()) } else { Err(Rejection::AuditUnavailable) }
 }
 
 /// Parses the body of a `POST` with JSON. Other requests are left to rmcp.

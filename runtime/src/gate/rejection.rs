@@ -51,6 +51,9 @@ pub(crate) enum Rejection {
     /// 503: the token cannot be validated. Never 401, because clients discard a token then.
     #[error("this server cannot validate tokens at the moment; the token was not rejected, try again later")]
     TokensUnavailable(Unavailable),
+    /// 503: the audit log cannot be written, and no call runs without its record.
+    #[error("this server cannot record calls at the moment and therefore runs none; try again later")]
+    AuditUnavailable,
     /// 413: the body is larger than the limit, in bytes.
     #[error("the request body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
@@ -102,7 +105,7 @@ impl Rejection {
             | Self::TooManyUnknownTokens
             | Self::TooMuchBodyMemory => StatusCode::TOO_MANY_REQUESTS,
             Self::Credentials(CredentialsError::Missing) | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::TokensUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TokensUnavailable(_) | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge { .. } | Self::MessageTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Credentials(_)
@@ -127,6 +130,7 @@ impl Rejection {
             Self::Credentials(_) => Reason::MalformedToken,
             Self::InvalidToken => Reason::InvalidToken,
             Self::TokensUnavailable(_) => Reason::TokensUnavailable,
+            Self::AuditUnavailable => Reason::AuditUnavailable,
             Self::BodyTooLarge { .. } | Self::MessageTooLarge { .. } | Self::BodyTimeout | Self::IncompleteBody => {
                 Reason::UnreadableBody
             }
@@ -213,6 +217,11 @@ impl RejectionResponder {
                 let seconds = unavailable.retry_after.unwrap_or(DEFAULT_RETRY_AFTER).as_secs().max(1);
                 let response = oauth_error(status, "temporarily_unavailable", rejection);
                 with_header(response, header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
+            Rejection::AuditUnavailable => {
+                let retry_after = HeaderValue::from(DEFAULT_RETRY_AFTER.as_secs());
+                let response = oauth_error(status, "temporarily_unavailable", rejection);
+                with_header(response, header::RETRY_AFTER, retry_after)
             }
             Rejection::BodyTooLarge { .. } | Rejection::MessageTooLarge { .. } => {
                 oauth_error(status, "request_too_large", rejection)

@@ -20,6 +20,7 @@
 //! | `toolgate_revocation_lag_seconds` | histogram | | time from the event to its application |
 //! | `toolgate_replication_connected` | gauge | | with replication: 1 while revocations of other replicas are received, otherwise 0 |
 //! | `toolgate_audit_write_failures_total` | counter | | failed attempts to write the audit file; a failed attempt loses no records |
+//! | `toolgate_audit_records_lost_total` | counter | | audit records that were discarded because they could not be written and memory was full |
 //!
 //! The values of every label are a closed set: `tool` is a tool of this server or `unknown`. A caller cannot create
 //! label values.
@@ -53,6 +54,8 @@ const REVOCATION_LAG: &str = "toolgate_revocation_lag_seconds";
 const REPLICATION_CONNECTED: &str = "toolgate_replication_connected";
 #[cfg(feature = "audit-file")]
 const AUDIT_WRITE_FAILURES: &str = "toolgate_audit_write_failures_total";
+#[cfg(feature = "audit-file")]
+const AUDIT_RECORDS_LOST: &str = "toolgate_audit_records_lost_total";
 
 /// Describes each metric to the installed recorder. The server calls this when it starts to serve; call it yourself
 /// if you serve [`BuiltServer::into_router`](crate::BuiltServer::into_router).
@@ -78,6 +81,8 @@ pub fn describe() {
     describe_gauge!(REPLICATION_CONNECTED, "Revocations of other replicas are received: 1 yes, 0 no.");
     #[cfg(feature = "audit-file")]
     describe_counter!(AUDIT_WRITE_FAILURES, Unit::Count, "Failed attempts to write the audit file.");
+    #[cfg(feature = "audit-file")]
+    describe_counter!(AUDIT_RECORDS_LOST, Unit::Count, "Audit records that were discarded.");
 }
 
 /// Result of a lookup in the token cache; the label `result` of `toolgate_token_cache_lookups_total`.
@@ -189,4 +194,10 @@ pub(crate) fn replication_connected(connected: bool) {
 #[cfg(feature = "audit-file")]
 pub(crate) fn audit_write_failed() {
     counter!(AUDIT_WRITE_FAILURES).increment(1);
+}
+
+/// Records that audit records were lost.
+#[cfg(feature = "audit-file")]
+pub(crate) fn audit_records_lost(records: u64) {
+    counter!(AUDIT_RECORDS_LOST).increment(records);
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::preflight::Probe;
+use crate::audit;
 
 pub(crate) const ALIVE: &str = "/healthz";
 pub(crate) const READY: &str = "/readyz";
@@ -37,12 +38,18 @@ async fn alive() -> Response {
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> Response {
-    let reasons = health.probe.readiness().reasons();
+    let mut reasons = health.probe.readiness().reasons();
+    let can_validate = reasons.is_empty();
+    if !audit::is_available() {
+        reasons.push("audit_log_unavailable");
+    }
     if reasons.is_empty() {
         return respond(StatusCode::OK, json!({ "status": "ready" }));
     }
     // A server that is mounted as a router and gets no requests would otherwise never become ready.
-    drop(health.probe.start_watching(health.stop.clone()));
+    if !can_validate {
+        drop(health.probe.start_watching(health.stop.clone()));
+    }
     respond(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unready", "reasons": reasons }))
 }
 

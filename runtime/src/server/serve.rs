@@ -159,6 +159,8 @@ impl BuiltServer {
         }
         cancel.cancel();
         preflight.abort();
+        // The program closes the audit log when this function returns.
+        gate.dispatcher.audit().flush();
         Ok(())
     }
 }

@@ -197,6 +197,35 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
 }
 
 #[tokio::test]
+async fn rejections_that_anybody_can_cause_have_a_bounded_number_of_records_and_a_complete_count() {
+    const REQUESTS: usize = 300;
+    let audited = start(u64::MAX, |server| server).await;
+    let (nobody, unknown, reader) =
+        (audited.server.client(Revision::Legacy), audited.client("token-unknown"), audited.client("token-reader"));
+    for _ in 0..REQUESTS {
+        assert_eq!(nobody.list().await.status, 401);
+        assert_eq!(unknown.list().await.status, 401);
+        assert_eq!(reader.call("ticket_close", json!({ "reason": "" })).await.status, 403);
+    }
+    let (lines, _) = audited.finish().await;
+    for (outcome, max_records) in [("missing_token", 200), ("invalid_token", 200), ("insufficient_scope", REQUESTS)] {
+        let records: Vec<_> = lines.iter().filter(|line| line["outcome"] == outcome).collect();
+        let decisions: u64 = records.iter().map(|line| line["count"].as_u64().unwrap_or(1)).sum();
+        assert_eq!(decisions, REQUESTS as u64, "{outcome}");
+        assert!(records.len() <= max_records + 2, "{} records of {outcome}", records.len());
+        let (counts, single): (Vec<_>, Vec<_>) = records.into_iter().partition(|line| line["count"].is_u64());
+        assert!(single.len() >= 100 && single.iter().all(|line| line["latency_us"].is_u64()), "{outcome}");
+        let fields = |line: &Value| line.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert!(counts.iter().all(|line| fields(line) == ["count", "outcome", "time"]), "{counts:?}");
+        assert_eq!(
+            counts.is_empty(),
+            outcome == "insufficient_scope",
+            "a caller's rejections are never counted only"
+        );
+    }
+}
+
+#[tokio::test]
 async fn no_record_is_lost_in_concurrent_calls_and_rotations() {
     const CALLS: usize = 500;
     let audited = start(10_000, |server| server).await;
