@@ -148,4 +148,20 @@ mod tests {
         assert_eq!(recorded(now + INTERVAL, true), (100, Some(51_900)));
         assert_eq!(recorded(now + INTERVAL * 2, false), (0, Some(52_000)), "the disk does not keep up");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_count_is_recorded_without_another_request() {
+        let rejections = Arc::new(UnauthenticatedRejections::default());
+        for _ in 0..=MAX_RECORDS {
+            rejections.admit(Reason::MissingToken);
+        }
+        let is_counted = || rejections.window(Reason::MissingToken).counted.is_some();
+        tokio::time::sleep(INTERVAL / 2).await;
+        assert!(is_counted());
+        // More than one interval, if a test in another thread has an audit file that cannot be written.
+        while is_counted() {
+            tokio::time::sleep(INTERVAL).await;
+            std::thread::yield_now();
+        }
+    }
 }
