@@ -4,7 +4,10 @@
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
-use crate::auth::{BearerToken, CredentialsError};
+use crate::{
+    audit::{is_loggable, sanitize},
+    auth::{BearerToken, CredentialsError},
+};
 pub use crate::{
     gate::fuzzing::{challenge, json_bounds, json_memory, jsonrpc},
     propelauth::fuzzing::{introspection, webhook},
@@ -14,11 +17,12 @@ pub use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("bearer", bearer),
     ("challenge", challenge),
     ("json_bounds", json_bounds),
     ("jsonrpc", jsonrpc),
+    ("log_text", log_text),
     ("introspection", introspection),
     ("webhook", webhook),
 ];
@@ -51,5 +55,28 @@ pub fn bearer(input: &[u8]) {
             assert!(values.first().is_none_or(|value| !value.to_ascii_lowercase().starts_with(b"bearer ")));
         }
         Err(CredentialsError::Malformed | CredentialsError::TooLong) => assert_eq!(values.len(), 1),
+    }
+}
+
+/// Prepares text of a caller for the audit log, and for a field of the log.
+///
+/// # Panics
+///
+/// The result is too long, or has a control or an invisible character.
+pub fn log_text(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let sanitized = sanitize(&text);
+    assert!(is_loggable(&sanitized));
+    assert_eq!(sanitize(&sanitized), sanitized);
+    assert_eq!(sanitized == text, is_loggable(&text));
+    #[cfg(feature = "logging")]
+    {
+        let escaped = crate::logging::one_line::escaped(&text, 256);
+        assert!(is_loggable(&escaped), "{escaped:?}");
+        // A text is cut only if it would be too long.
+        let whole = crate::logging::one_line::escaped(&text, usize::MAX);
+        assert_eq!(escaped == whole, whole.len() + '…'.len_utf8() <= 256);
+        assert!(whole.chars().all(|c| is_loggable(c.encode_utf8(&mut [0; 4]))));
+        assert!(whole.starts_with(escaped.trim_end_matches('…')));
     }
 }

@@ -202,7 +202,7 @@ async fn good_callers_are_served_while_the_server_is_attacked() {
     let address = server.address;
     let harriet = tenant.person_of_role("HR").unwrap().id;
     let mint =
-        Mint::for_person(&harriet).resource(&format!("http://{address}/mcp")).expires_in(Duration::from_hours(2));
+        Mint::for_person(&harriet).resource(format!("http://{address}/mcp")).expires_in(Duration::from_hours(2));
     let tokens: Vec<_> = (0..GOOD_CALLERS).map(|_| tenant.mint(&mint).unwrap()).collect();
     let attacker = tenant.mint(&mint).unwrap();
     tenant.set_fault(Fault::delay(Duration::from_millis(200)));

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! - **Each event is one line.** Control characters, line breaks, characters that change the text direction, and
-//!   invisible characters are escaped, as in `\u{202e}`. A field is cut to 256 bytes, or 4 KiB in an event of toolgate,
-//!   and a line to 16 KiB.
+//!   invisible characters are escaped, as in `\u{202e}`. A field is cut to 4 KiB, or 256 bytes in an event of rmcp, and
+//!   a line to 16 KiB.
 //! - **Logging never blocks and never panics.** A separate thread writes to standard error. Up to 1 MiB of lines wait for
 //!   it. Further lines are lost, and the log shows their number. If standard error is closed, all lines are lost.
 //! - **Panics are events,** also those of a tool, so that they do not block on standard error. With `RUST_BACKTRACE=1`,
@@ -25,6 +25,9 @@
 //! and arguments and results at `debug` and `trace`. Its events below `warn` are therefore disabled, even with
 //! `RUST_LOG=debug`, unless the filter names rmcp, such as `RUST_LOG=info,rmcp=debug`.
 
+#[cfg(any(fuzzing, toolgate_internals))]
+pub(crate) mod one_line;
+#[cfg(not(any(fuzzing, toolgate_internals)))]
 mod one_line;
 mod panic_hook;
 mod stderr_queue;

@@ -22,10 +22,10 @@ use crate::audit::is_plain;
 
 /// Maximum size of the fields of a line, in bytes.
 const MAX_LINE: usize = 16 * 1024;
-/// Maximum size of a field in an event of this crate, in bytes.
-const MAX_OWN_FIELD: usize = 4 * 1024;
-/// Maximum size of a field in an event of another crate and in a span, in bytes. Such a field may hold whole messages.
-const MAX_FIELD: usize = 256;
+/// Maximum size of a field, in bytes.
+const MAX_FIELD: usize = 4 * 1024;
+/// Maximum size of a field in an event of rmcp and in a span, in bytes. Such a field may hold a whole message.
+const MAX_RMCP_FIELD: usize = 256;
 /// Mark at the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
@@ -59,10 +59,10 @@ where
             }
             writer.write_str(": ")?;
         }
-        let mut target = Escaped::new(&mut writer, MAX_FIELD);
+        let mut target = Escaped::new(&mut writer, MAX_RMCP_FIELD);
         let _ = target.write_str(metadata.target());
         writer.write_str(": ")?;
-        let max_field = if is_target_of("toolgate", metadata.target()) { MAX_OWN_FIELD } else { MAX_FIELD };
+        let max_field = if is_target_of("rmcp", metadata.target()) { MAX_RMCP_FIELD } else { MAX_FIELD };
         event.record(&mut Fields::new(&mut writer, max_field));
         writeln!(writer)
     }
@@ -73,7 +73,7 @@ pub(super) struct OneLineFields;
 
 impl<'writer> FormatFields<'writer> for OneLineFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        fields.record(&mut Fields::new(&mut writer, MAX_FIELD));
+        fields.record(&mut Fields::new(&mut writer, MAX_RMCP_FIELD));
         Ok(())
     }
 }
@@ -170,6 +170,14 @@ impl Write for Escaped<'_> {
     }
 }
 
+/// Returns a text as it is in a field of at most `max` bytes.
+#[cfg(any(fuzzing, toolgate_internals))]
+pub(crate) fn escaped(text: &str, max: usize) -> String {
+    let mut field = String::new();
+    let _ = Escaped::new(&mut field, max).write_str(text);
+    field
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Mutex, PoisonError};
@@ -246,10 +254,10 @@ mod tests {
         let text = log_everywhere(&"x".repeat(4 * 1024 * 1024));
         let lines: Vec<_> = text.lines().collect();
         // The span's field, the message and three fields; the span's field, the message and two fields.
-        assert!(lines[0].len() < 5 * MAX_FIELD + 100, "{} bytes", lines[0].len());
-        assert!(lines[1].len() < MAX_FIELD + 3 * MAX_OWN_FIELD + 100, "{} bytes", lines[1].len());
+        assert!(lines[0].len() < 5 * MAX_RMCP_FIELD + 100, "{} bytes", lines[0].len());
+        assert!(lines[1].len() < MAX_RMCP_FIELD + 3 * MAX_FIELD + 100, "{} bytes", lines[1].len());
         assert_eq!(text.matches(ELLIPSIS).count(), 9);
-        let many = "x".repeat(MAX_OWN_FIELD);
+        let many = "x".repeat(MAX_FIELD);
         let text = log(false, || {
             tracing::warn!(target: "toolgate", a = %many, b = %many, c = %many, d = %many, e = %many, f = %many);
         });

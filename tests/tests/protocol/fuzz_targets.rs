@@ -10,6 +10,12 @@ use toolgate::__fuzzing::TARGETS;
 const DEFAULT_INPUTS: usize = 10_000;
 const MAX_INPUT_BYTES: usize = 20_000;
 
+const LOG_TEXT: &[&[u8]] = &[
+    b"x\n2026-11-26T00:00:00Z  INFO toolgate::audit: decision outcome=\"forged\"\x1b[2J",
+    "größe 価格 \u{202e}\u{200b}\u{2028}\u{feff} \\ \"quoted\"".as_bytes(),
+    &[b'y'; 300],
+];
+
 fn corpus(target: &str) -> &'static [&'static [u8]] {
     match target {
         "bearer" => &[
@@ -39,6 +45,7 @@ fn corpus(target: &str) -> &'static [&'static [u8]] {
             br#"[{"method":"ping"}]"#,
             br#" {"id":{"a":1},"method":"ping","params":[1,true,"x"]}"#,
         ],
+        "log_text" => LOG_TEXT,
         "introspection" => &[
             br#"{"active":true,"scope":"a b  c","client_id":"c","sub":"u","exp":1800000000,"iat":1,"aud":"https://x/mcp","org_id":"o","org_role":"HR"}"#,
             br#"{"active":true,"scope":["a","b"],"aud":["x","y"],"exp":"1.8e9"}"#,
@@ -152,6 +159,11 @@ fn every_challenge_parses_to_its_parameters() {
 #[test]
 fn no_value_takes_more_than_its_bound() {
     run("json_bounds");
+}
+
+#[test]
+fn text_of_a_caller_is_short_and_plain_in_the_log() {
+    run("log_text");
 }
 
 #[test]
