@@ -38,7 +38,7 @@ pub(crate) const ENTRY: usize = if IS_SORTED {
 const IS_SORTED: bool = size_of::<Map<String, Value>>() == size_of::<BTreeMap<String, Value>>();
 
 /// Maximum number of entries of a node of a B-tree (`std::collections::btree_map`).
-const NODE_ENTRIES: usize = 11;
+pub(crate) const NODE_ENTRIES: usize = 11;
 
 /// Bytes of a leaf of a B-tree, or of the first vector and table: entries, and a pointer and two lengths.
 const NODE: usize = if IS_SORTED {

@@ -1,11 +1,13 @@
 //! Bounds on the JSON of a request body, from one pass over its bytes that allocates nothing.
 //!
 //! A parsed value can take a hundred times its text: `{"":0}` has 7 bytes with its comma and takes 673. The pass counts
-//! what takes memory and estimates an upper bound before any parser allocates. The sizes per part were measured with
-//! `serde_json` 1.0 and rmcp 3.11 on 64-bit targets; `tests/tests/body_memory.rs` compares them with the allocator.
+//! what takes memory and computes an upper bound before any parser allocates. What rmcp takes was measured with rmcp
+//! 3.11; `tests/tests/body_memory.rs` and `fuzz/` compare the bounds with an allocator.
 
 use memchr::memchr2;
 use thiserror::Error;
+
+use crate::json_memory::{ARRAY, ELEMENT, ENTRY, NODE_ENTRIES, OBJECT};
 
 /// Maximum nesting depth of a body. `serde_json` and rmcp accept 127 levels.
 const MAX_DEPTH: usize = 100;
@@ -14,13 +16,12 @@ pub(super) const SMALL_BODY: usize = 2048;
 /// Memory that a parsed body may take for each byte of its text.
 const MAX_GROWTH: usize = 16;
 
-/// Maximum and minimum number of members in one of several nodes of a `BTreeMap`, and the size of the largest node, in
-/// bytes.
-const MAX_NODE_MEMBERS: usize = 11;
-const MIN_NODE_MEMBERS: usize = 5;
-const NODE_BYTES: usize = 728;
-/// Minimum capacity of a vector of values that is not empty.
-const MIN_VEC_CAPACITY: usize = 4;
+/// Number of vectors in which rmcp holds the elements of an array at the same time.
+const RMCP_BUFFERS: usize = 4;
+/// Memory that rmcp takes for each place in the vectors in which it buffers the members of an object, in bytes.
+const RMCP_MEMBER: usize = 224;
+/// Minimum capacity of a vector that is not empty.
+const MIN_CAPACITY: usize = 4;
 
 /// A body has more JSON values or nesting than this server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -41,8 +42,10 @@ pub(crate) struct JsonShape {
     arrays: usize,
     /// Elements of all arrays; an empty array counts as one.
     elements: usize,
-    /// Nodes of the maps that hold the members of all objects.
-    nodes: usize,
+    /// Objects that are not empty.
+    objects: usize,
+    /// Members after the first of objects whose map has more than one node.
+    further_members: usize,
     /// Capacity of the vectors in which rmcp buffers the members of all objects.
     capacity: usize,
 }
@@ -100,27 +103,34 @@ impl JsonShape {
         Ok(shape)
     }
 
-    fn add(&mut self, container: Container) {
-        if !container.is_object {
+    fn add(&mut self, Container { is_object, count }: Container) {
+        if !is_object {
             self.arrays += 1;
-            self.elements += container.count + 1;
-        } else if container.count > 0 {
-            self.nodes +=
-                if container.count <= MAX_NODE_MEMBERS { 1 } else { container.count / MIN_NODE_MEMBERS + 1 };
-            self.capacity += container.count.next_power_of_two().max(MIN_VEC_CAPACITY);
+            self.elements += count + 1;
+        } else if count > 0 {
+            self.objects += 1;
+            self.further_members += if count > NODE_ENTRIES { count - 1 } else { 0 };
+            self.capacity += count.next_power_of_two().max(MIN_CAPACITY);
         }
     }
 
     /// Returns an upper bound of the memory that the text takes as a [`serde_json::Value`], in bytes. It includes what
     /// parsing takes temporarily.
     pub(crate) fn value_size(&self) -> usize {
-        2 * self.bytes + 128 * self.arrays + 64 * self.elements + NODE_BYTES * self.nodes
+        2 * self.bytes + self.arrays * ARRAY + self.elements * ELEMENT + self.maps_size()
     }
 
     /// Returns an upper bound of the memory that rmcp takes for the text as a part of a message, in bytes. rmcp buffers
     /// each message several times, because its types are untagged enums.
     pub(crate) fn rmcp_size(&self) -> usize {
-        8 * self.bytes + 512 * self.arrays + 256 * self.elements + NODE_BYTES * self.nodes + 224 * self.capacity
+        8 * self.bytes
+            + RMCP_BUFFERS * (self.arrays * ARRAY + self.elements * ELEMENT)
+            + self.maps_size()
+            + self.capacity * RMCP_MEMBER
+    }
+
+    fn maps_size(&self) -> usize {
+        self.objects * OBJECT + self.further_members * ENTRY
     }
 
     /// Returns this shape without a part of its text.
@@ -129,7 +139,8 @@ impl JsonShape {
             bytes: self.bytes.saturating_sub(part.bytes),
             arrays: self.arrays.saturating_sub(part.arrays),
             elements: self.elements.saturating_sub(part.elements),
-            nodes: self.nodes.saturating_sub(part.nodes),
+            objects: self.objects.saturating_sub(part.objects),
+            further_members: self.further_members.saturating_sub(part.further_members),
             capacity: self.capacity.saturating_sub(part.capacity),
         }
     }
@@ -171,7 +182,7 @@ mod tests {
     #[test]
     fn structure_inside_of_strings_is_not_counted() {
         let shape = scan(r#"{"a,[{\"\\":["x",{}], "b:":"\\"}"#);
-        assert_eq!((shape.arrays, shape.elements, shape.nodes, shape.capacity), (1, 2, 1, 4));
+        assert_eq!((shape.arrays, shape.elements, shape.objects, shape.capacity), (1, 2, 1, 4));
     }
 
     #[test]
