@@ -57,7 +57,7 @@ async fn the_first_lines_are_the_variables_of_a_server() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_log_that_is_closed_or_not_read_stops_no_request_and_no_shutdown() {
-    // The tenant queues 1000 webhooks and logs that it drops the others. A pipe holds 64 KiB.
+    // The tenant queues 1000 webhooks and logs that it drops further ones. A pipe holds 64 KiB.
     const WEBHOOKS: usize = 3000;
     // No server listens on this port after the listener is dropped.
     let unreachable =

@@ -246,7 +246,7 @@ impl<'a> Progress<'a> {
 }
 
 /// Passes a request to rmcp's service, without its credentials: the token must not be passed on to anything behind the
-/// gate (MCP, Token Handling), and tools have no use for the others.
+/// gate (MCP, Token Handling), and tools have no use for cookies and proxy credentials.
 async fn forward<S>(
     request: &mut Request<Body>,
     body: Bytes,

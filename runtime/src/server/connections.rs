@@ -111,7 +111,7 @@ impl Connections {
     ///
     /// The peer with the most connections loses them first; of its connections, an idle one before one that has sent a
     /// part of a request, and the one that has been so for the longest time. A connection whose client does not read the
-    /// response is closed only if there is no other.
+    /// response is closed only if all others are in use.
     fn close_unused(&mut self, number: usize) -> bool {
         let now = connection::uptime();
         let open = self.open.values().filter(|connection| !connection.is_closing());

@@ -183,7 +183,7 @@ async fn a_genuine_delivery_is_applied_while_strangers_send_theirs_slowly() {
         let mut stream = begin(&stranger, &server).await;
         strangers.spawn(async move { read_to_end(&mut stream).await });
     }
-    // Older ones make room for the others, so strangers have every place now.
+    // Older ones make room for later ones, so strangers have every place now.
     for _ in 0..2 * MAX_UNSIGNED {
         let response = strangers.join_next().await.unwrap().unwrap();
         assert!(response.starts_with("HTTP/1.1 503 ") && response.contains("\r\nretry-after: 1\r\n"), "{response}");
