@@ -1,9 +1,14 @@
-//! Reading a request body into one buffer, with a limit on its size and its time.
+//! Bodies: reading a request body into one buffer with limits on its size and its time, and response bodies that hold a
+//! value.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use thiserror::Error;
 
@@ -52,12 +57,44 @@ where
     Ok(buffer.freeze())
 }
 
+/// Response body that drops a value when it has been sent or dropped.
+#[derive(Debug)]
+pub(crate) struct GuardedBody<G> {
+    body: axum::body::Body,
+    _guard: G,
+}
+
+impl<G> GuardedBody<G> {
+    pub(crate) fn new(body: axum::body::Body, guard: G) -> Self {
+        Self { body, _guard: guard }
+    }
+}
+
+impl<G: Unpin> Body for GuardedBody<G> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
 
     use futures_util::{StreamExt as _, stream};
-    use http_body::Frame;
     use http_body_util::{Full, StreamBody};
 
     use super::*;

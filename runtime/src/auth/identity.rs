@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    BearerToken, Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner, token_cache::TokenDigest,
+    BearerToken, Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner, token_digest::TokenDigest,
 };
 use crate::{
     json_memory,

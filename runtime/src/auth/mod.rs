@@ -17,6 +17,7 @@ mod revocation_clock;
 mod revocations;
 mod static_tokens;
 mod token_cache;
+mod token_digest;
 mod validator;
 
 /// Attribute for `impl TokenValidator`.

@@ -4,23 +4,20 @@ use std::{
     collections::HashMap,
     fmt,
     hash::{BuildHasher, RandomState},
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
 };
 
 use axum::body::Body;
-use bytes::Bytes;
 use foldhash::fast::FixedState;
 use http::Response;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::rejection::Rejection;
 use crate::{
     auth::Caller,
+    body::GuardedBody,
     metrics::{self, GaugeHandle},
 };
 
@@ -172,7 +169,7 @@ impl InFlightGuard {
 
     /// Moves the guard into the response body.
     pub(crate) fn hold(self, response: Response<Body>) -> Response<Body> {
-        response.map(|body| Body::new(GuardedBody { body, _guard: self }))
+        response.map(|body| Body::new(GuardedBody::new(body, self)))
     }
 }
 
@@ -204,34 +201,9 @@ impl fmt::Debug for InFlightLimit {
     }
 }
 
-/// Response body that ends its request when it is dropped.
-struct GuardedBody {
-    body: Body,
-    _guard: InFlightGuard,
-}
-
-impl HttpBody for GuardedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http_body::Body as _;
     use http_body_util::BodyExt;
 
     use super::*;

@@ -16,15 +16,12 @@ use std::{
 
 use axum::{
     Json, Router,
-    body::Body,
     extract::ConnectInfo,
     response::{IntoResponse as _, Response},
     routing::future::RouteFuture,
 };
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, StatusCode, header};
-use http_body::{Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
@@ -38,7 +35,7 @@ use tokio_io_timeout::TimeoutStream;
 use tower::Service as _;
 
 use super::request_head::{self, HeadScanner, MalformedHead};
-use crate::{gate::AllowedOrigins, peer::Peer};
+use crate::{body::GuardedBody, gate::AllowedOrigins, peer::Peer};
 
 /// Time for which a client may leave a response unread before its connection can be closed for a new one.
 const UNREAD_GRACE: Duration = Duration::from_secs(5);
@@ -255,7 +252,7 @@ impl ConnectionService {
 }
 
 impl hyper::service::Service<Request<Incoming>> for ConnectionService {
-    type Response = Response<ConnectionBody>;
+    type Response = Response<GuardedBody<Option<InFlight>>>;
     type Error = Infallible;
     type Future = ResponseFuture;
 
@@ -298,7 +295,7 @@ pin_project! {
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<ConnectionBody>, Infallible>;
+    type Output = Result<Response<GuardedBody<Option<InFlight>>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -313,33 +310,7 @@ impl Future for ResponseFuture {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let in_flight = this.in_flight.take();
-        Poll::Ready(Ok(response.map(|body| ConnectionBody { body, _in_flight: in_flight })))
-    }
-}
-
-/// Response body that ends its request when it is dropped.
-pub(super) struct ConnectionBody {
-    body: Body,
-    _in_flight: Option<InFlight>,
-}
-
-impl http_body::Body for ConnectionBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        Poll::Ready(Ok(response.map(|body| GuardedBody::new(body, in_flight))))
     }
 }
 

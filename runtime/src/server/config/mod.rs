@@ -2,7 +2,7 @@
 //!
 //! To add a setting, add a field to the struct of its area, its default, and its check in `problems`. Use it in
 //! `server/build.rs`, and document it in `docs/operations.md`. The settings of the token cache are in
-//! `auth/token_cache.rs`.
+//! `auth/token_cache/config.rs`.
 
 mod http;
 mod limits;
