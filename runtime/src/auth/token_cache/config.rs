@@ -34,8 +34,9 @@ pub struct TokenCacheConfig {
     /// Maximum number of cached tokens. Each takes about 250 bytes plus its claims. Default: 100,000.
     pub max_tokens: u64,
     /// Maximum size of the cache, in bytes: the introspection responses as JSON, and what each entry takes beside its
-    /// response. While a request reads [`Caller::claims`], the parsed response takes further memory, up to a hundred
-    /// times its size as JSON. With `stale_if_error`, twice this is used. Default: 256 MiB.
+    /// response. While a request reads [`Caller::claims`](crate::auth::Caller::claims), the parsed response takes
+    /// further memory, up to a hundred times its size as JSON. With `stale_if_error`, twice this is used. Default:
+    /// 256 MiB.
     pub max_bytes: u64,
 }
 
