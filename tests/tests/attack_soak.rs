@@ -67,7 +67,7 @@ async fn process_of_the_server() {
 /// The server in a process of its own.
 struct ServerProcess {
     process: Child,
-    /// Is kept open, because the test harness of the process writes to it.
+    /// Stays open, because the test harness of the process writes to it.
     _stdout: BufReader<ChildStdout>,
     address: SocketAddr,
 }
@@ -138,7 +138,7 @@ async fn send_and_hold(server: SocketAddr, text: Arc<String>, hold: Duration) {
     let _ = timeout(hold, stream.read_to_end(&mut Vec::new())).await;
 }
 
-/// Repeats an attack on several connections at once until a time.
+/// Repeats an attack on several concurrent connections until a time.
 fn attack(
     attackers: &mut JoinSet<()>,
     server: SocketAddr,

@@ -417,7 +417,7 @@ impl TokenCache {
     }
 
     /// Evicts all entries that can no longer be used, at most once per TTL and once per [`EVICTION_INTERVAL`], so that
-    /// claims do not stay in memory. An outdated entry is kept for [`KNOWN_FOR`].
+    /// claims do not stay in memory. An outdated entry remains for [`KNOWN_FOR`].
     fn evict_unusable(&self) {
         let Ok(mut last_eviction) = self.last_eviction.try_lock() else { return };
         let (ttl, inactive_ttl) = (self.ttl, self.config.inactive_ttl);

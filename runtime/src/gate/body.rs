@@ -70,8 +70,8 @@ impl BodyLimits {
     }
 }
 
-/// Returns the body of a call with an empty object in place of its arguments. rmcp would take ten times the memory of the
-/// gate to parse them.
+/// Returns the body of a call with an empty object in place of its arguments. rmcp would take two to four times the
+/// memory of the gate to parse them.
 pub(super) fn without_arguments(body: &Bytes, message: &Message<'_>) -> Bytes {
     let [arguments, _] = message.call_content();
     if arguments.is_empty() {

@@ -11,7 +11,8 @@ use crate::json_memory::{ARRAY, ELEMENT, ENTRY, NODE_ENTRIES, OBJECT};
 
 /// Maximum nesting depth of a body. `serde_json` and rmcp accept 127 levels.
 const MAX_DEPTH: usize = 100;
-/// A body up to this size is not scanned, in bytes. It takes at most 600 KiB parsed, and `serde_json` limits its nesting.
+/// A body up to this size is not scanned, in bytes. Parsed, it takes less than 1 MiB, and `serde_json` limits its
+/// nesting.
 pub(super) const SMALL_BODY: usize = 2048;
 /// Memory that a parsed body may take for each byte of its text.
 const MAX_GROWTH: usize = 16;

@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use super::rejection::Rejection;
 use crate::{auth::TokenClass, peer::Peer};
 
-/// Maximum number of tokens of one peer that are validated at the same time. It is half of what the authorization server
-/// is asked at once, so that the token of another peer does not wait behind those of one.
+/// Maximum number of concurrent validations for one peer: half of those for all unknown tokens, so that a token of
+/// another peer does not wait behind them.
 const MAX_VALIDATIONS_PER_PEER: usize = 32;
 
 /// Pool of requests whose token is being validated and was not valid before.

@@ -106,7 +106,7 @@ impl Connection {
         Some((if in_head { CloseReason::IncompleteHead } else { CloseReason::Idle }, idle_since))
     }
 
-    /// Asks the task of the connection to close it. The first reason is kept.
+    /// Asks the task of the connection to close it. A later reason does not replace the first.
     pub(super) fn close(&self, reason: CloseReason) {
         let _ = self.reason.set(reason);
         self.close.notify_one();

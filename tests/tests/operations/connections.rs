@@ -167,7 +167,7 @@ async fn health_is_reported_while_silent_connections_are_beyond_the_limit() {
 /// A server in a process of its own, with a limit on descriptors.
 struct LimitedServer {
     process: Child,
-    /// Is kept open, because the test harness of the process writes to it.
+    /// Stays open, because the test harness of the process writes to it.
     _stdout: BufReader<ChildStdout>,
     address: SocketAddr,
 }

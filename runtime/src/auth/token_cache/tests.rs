@@ -307,7 +307,7 @@ async fn a_token_that_was_valid_stays_known_until_it_is_reported_as_inactive() {
         let lookup = || cache.cache.lookup(&BearerToken::parse("a").unwrap());
         assert!(matches!(lookup(), Ok(CachedToken::Unknown)));
         let _ = cache.get("a", unavailable()).await;
-        assert!(matches!(lookup(), Ok(CachedToken::Unknown)), "nobody knows whether the token is valid");
+        assert!(matches!(lookup(), Ok(CachedToken::Unknown)), "the token has never been valid");
         cache.get("a", Ok(user("u"))).await.unwrap();
         assert_eq!(matches!(lookup(), Ok(CachedToken::Current(_))), !ttl.is_zero());
         tokio::time::advance(TTL + Duration::from_secs(1)).await;
