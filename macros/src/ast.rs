@@ -1,13 +1,13 @@
 //! A tool as it is written: the attribute and the function.
 
 use proc_macro2::TokenStream;
-use syn::{ItemFn, ReturnType, Type, TypeReference, ext::IdentExt, parse_quote};
+use syn::{ItemFn, ReturnType, Type, ext::IdentExt, parse_quote};
 
 use crate::{
     attr::ToolAttr,
     doc,
     errors::Errors,
-    parameter::{Argument, Parameter},
+    parameter::{Argument, Parameter, Reference},
 };
 
 /// A function with `#[tool(..)]`.
@@ -52,7 +52,7 @@ impl Tool {
         })
     }
 
-    pub(crate) fn server_provided(&self) -> impl Iterator<Item = &TypeReference> {
+    pub(crate) fn server_provided(&self) -> impl Iterator<Item = &Reference> {
         self.parameters.iter().filter_map(|parameter| match parameter {
             Parameter::ServerProvided(reference) => Some(reference),
             Parameter::Argument(_) => None,

@@ -18,7 +18,7 @@ use syn::{Expr, LitStr, Path};
 
 use crate::{
     errors::Errors,
-    value::{MetaItem, ScopeList, ValueParser},
+    value::{ConditionalScopes, MetaItem, ScopeList, ValueParser},
 };
 
 /// Every argument and its parser.
@@ -28,6 +28,8 @@ const ARGUMENTS: &[Argument] = &[
         example: r#"scopes = "a"` or `scopes("a", "b")"#, parse: |attr, value| attr.scopes = Some(value.scopes()) },
     Argument { name: "any_scope", takes: "string literals, which are checked at compile time",
         example: r#"any_scope("a", "b")"#, parse: |attr, value| attr.any_scope = Some(value.scopes()) },
+    Argument { name: "scopes_if", takes: "a condition on the tool's arguments and the scopes that it requires",
+        example: r#"scopes_if(amount > 1000, "refunds:approve")"#, parse: |attr, value| attr.scopes_if.extend(value.conditional_scopes()) },
     Argument { name: "authenticated", takes: "no value",
         example: "authenticated", parse: |attr, value| attr.authenticated = Some(value.keyword()) },
     Argument { name: "scopes_in", takes: "the path of a list of scopes",
@@ -46,10 +48,14 @@ const ARGUMENTS: &[Argument] = &[
         example: "idempotent = false", parse: |attr, value| attr.idempotent = value.flag() },
     Argument { name: "open_world", takes: "`true`, `false` or no value",
         example: "open_world = false", parse: |attr, value| attr.open_world = value.flag() },
-    Argument { name: "guard", takes: "one or more guards",
-        example: "guard = own_department", parse: |attr, value| attr.guards = value.expressions() },
-    Argument { name: "visible_to", takes: "one or more visibility rules",
-        example: r#"visible_to = require_org_role("Owner")"#, parse: |attr, value| attr.visible_to = value.expressions() },
+    Argument { name: "guard", takes: "calls of a `fn` or an `async fn` with the tool's parameters",
+        example: "guard = own_ticket(caller, &ticket_id)", parse: |attr, value| attr.guards = value.calls() },
+    Argument { name: "visible_to", takes: "calls of a function with `caller` or with state that the tool takes",
+        example: "visible_to = is_on_duty(caller)", parse: |attr, value| attr.visible_to = value.calls() },
+    Argument { name: "org_role", takes: "one or more roles as string literals",
+        example: r#"org_role = "Owner""#, parse: |attr, value| attr.org_roles = value.strings() },
+    Argument { name: "org", takes: "one or more IDs of organizations as string literals",
+        example: r#"org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11""#, parse: |attr, value| attr.orgs = value.strings() },
     Argument { name: "timeout", takes: "a string with a number and a unit",
         example: r#"timeout = "30s"` or `timeout = "1h 30m""#, parse: |attr, value| attr.timeout = value.timeout() },
     Argument { name: "concurrency", takes: "a positive 32-bit integer",
@@ -71,6 +77,9 @@ struct Argument {
     parse: fn(&mut ToolAttr, ValueParser<'_>),
 }
 
+/// The argument that can be given several times.
+const REPEATABLE: &str = "scopes_if";
+
 /// Arguments that declare who may call a tool.
 const ACCESS_RULES: [&str; 3] = ["scopes", "any_scope", "authenticated"];
 
@@ -88,8 +97,11 @@ pub(crate) struct ToolAttr {
     pub(crate) destructive: Option<bool>,
     pub(crate) idempotent: Option<bool>,
     pub(crate) open_world: Option<bool>,
+    pub(crate) scopes_if: Vec<ConditionalScopes>,
     pub(crate) guards: Vec<Expr>,
     pub(crate) visible_to: Vec<Expr>,
+    pub(crate) org_roles: Vec<LitStr>,
+    pub(crate) orgs: Vec<LitStr>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<u32>,
     pub(crate) audit: Vec<LitStr>,
@@ -106,7 +118,7 @@ impl ToolAttr {
         let (items, syntax_error) = MetaItem::parse_all(tokens);
         for item in items {
             let name = item.name.clone();
-            if seen.contains(&name) {
+            if seen.contains(&name) && name != REPEATABLE {
                 errors.push(&name, format!("duplicate argument `{name}`: remove one"));
             } else if let Some(argument) = ARGUMENTS.iter().find(|argument| name == argument.name) {
                 let value = ValueParser { item, takes: argument.takes, example: argument.example, errors };
@@ -139,9 +151,10 @@ impl ToolAttr {
         list.or(self.authenticated.as_ref()).map_or_else(Span::call_site, Ident::span)
     }
 
-    /// The scopes of `scopes` and `any_scope`.
+    /// The scopes of `scopes`, `any_scope` and `scopes_if`.
     pub(crate) fn all_scopes(&self) -> impl Iterator<Item = &LitStr> {
-        self.scopes.iter().chain(&self.any_scope).flat_map(|list| &list.scopes)
+        let unconditional = self.scopes.iter().chain(&self.any_scope).flat_map(|list| &list.scopes);
+        unconditional.chain(self.scopes_if.iter().flat_map(|conditional| &conditional.scopes))
     }
 }
 

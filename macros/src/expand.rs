@@ -2,15 +2,14 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, ItemFn, spanned::Spanned};
+use syn::{Ident, ItemFn, LitStr, spanned::Spanned};
 
-use crate::{
-    ast::Tool, errors::Errors, parameter::Parameter, runtime_path::RuntimePath, scope, validate, value::ScopeList,
-};
+use crate::{ast::Tool, errors::Errors, runtime_path::RuntimePath, scope, validate};
 
 use arguments::ArgumentCode;
 
 mod arguments;
+mod policy;
 
 /// Expands `#[tool(..)]`.
 ///
@@ -39,11 +38,13 @@ pub(crate) fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 fn expand(tool: &Tool) -> TokenStream {
     let runtime = RuntimePath::named_or_found(tool.attr.runtime.as_ref());
-    let function = &tool.function;
+    let function = policy::function(tool);
     // A tool that `cfg` removes is not registered.
     let cfgs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     let (list, access) = (tool.attr.scopes_in.as_ref(), tool.attr.access_span());
     let checks = scope::checks(&runtime, list, access, tool.attr.all_scopes());
+    let role_checks = scope::role_checks(&runtime, &tool.attr.org_roles);
+    let proof_checks = policy::proof_checks(tool, &runtime);
     let arguments = ArgumentCode::new(tool, &runtime);
     let (items, input_schema) = (&arguments.items, &arguments.input_schema);
     let output_schema = output_schema(tool, &runtime);
@@ -57,6 +58,8 @@ fn expand(tool: &Tool) -> TokenStream {
         #(#cfgs)*
         const _: () = {
             #checks
+            #role_checks
+            #proof_checks
             #items
             #input_schema
             #output_schema
@@ -87,25 +90,23 @@ fn output_method(tool: &Tool, runtime: &RuntimePath, name: &str) -> TokenStream 
     quote_spanned!(output.span()=> <#output as #runtime::ToolOutput>::#name)
 }
 
-/// The function that the server calls: it reads the parameters from the invocation and calls the author's function.
+/// The function that the server calls: it reads the parameters from the invocation, takes the steps of the call, and calls
+/// the author's function.
 fn body(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
-    let function = &tool.function.sig.ident;
-    let mut argument_values = arguments.values.iter();
-    let values = tool.parameters.iter().map(|parameter| match parameter {
-        Parameter::Argument(_) => argument_values.next().cloned().unwrap_or_default(),
-        Parameter::ServerProvided(reference) => {
-            let ty = &reference.elem;
-            // A local variable needs the span of this macro: with the span of a type from a `macro_rules!` it would not
-            // be in scope.
-            let invocation = quote!(__invocation);
-            quote_spanned!(ty.span()=> #invocation.state::<#ty>()?)
-        }
-    });
-    let values: Vec<_> = values.collect();
-    let mutability = (!arguments.values.is_empty()).then(|| quote!(mut));
     let read = &arguments.read;
-    let call = quote_spanned!(function.span()=> #function(#(#values),*));
-    let into_result = output_method(tool, runtime, "into_result");
+    let steps = if tool.attr.guards.is_empty() && tool.attr.scopes_if.is_empty() {
+        let function = &tool.function.sig.ident;
+        let values = policy::values(tool, runtime, arguments);
+        let call = quote_spanned!(function.span()=> #function(#(#values),*));
+        let into_result = output_method(tool, runtime, "into_result");
+        quote! {
+            let __steps = __invocation.steps();
+            ::core::result::Result::Ok(#runtime::__private::body(__steps, #call, #into_result))
+        }
+    } else {
+        policy::steps(tool, runtime, arguments)
+    };
+    let mutability = (!arguments.values.is_empty()).then(|| quote!(mut));
     quote! {
         #[allow(deprecated)]
         fn __toolgate_body(
@@ -113,7 +114,7 @@ fn body(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenSt
         ) -> #runtime::__private::BodyFuture<'_> {
             #runtime::__private::start(move || {
                 #read
-                ::core::result::Result::Ok(#runtime::__private::body(#call, #into_result))
+                #steps
             })
         }
     }
@@ -131,26 +132,19 @@ fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
         calls.push(quote!(.description(#description)));
     }
     if let Some(list) = &attr.scopes {
-        let scopes = checked_scopes(runtime, list);
+        let scopes = checked_scope_list(runtime, &list.scopes);
         calls.push(quote!(.scopes(&[#(#scopes),*])));
     }
     if let Some(list) = &attr.any_scope {
-        let scopes = checked_scopes(runtime, list);
+        let scopes = checked_scope_list(runtime, &list.scopes);
         calls.push(quote!(.any_scope(&[#(#scopes),*])));
     }
     calls.extend(annotations(tool, runtime));
-    let states: Vec<_> = tool.server_provided().map(|reference| &reference.elem).collect();
+    let states = policy::states(tool, runtime);
     if !states.is_empty() {
-        calls.push(quote!(.states(&[#(#runtime::__private::StateType::of::<#states>()),*])));
+        calls.push(quote!(.states(&[#(#states),*])));
     }
-    if !attr.guards.is_empty() {
-        let guards = attr.guards.iter().map(|guard| quote_spanned!(guard.span()=> &#guard));
-        calls.push(quote!(.guards(&[#(#guards),*])));
-    }
-    if !attr.visible_to.is_empty() {
-        let rules = attr.visible_to.iter().map(|rule| quote_spanned!(rule.span()=> &#rule));
-        calls.push(quote!(.visible_to(&[#(#rules),*])));
-    }
+    calls.extend(policy::descriptor_calls(tool, runtime));
     if let Some(timeout) = attr.timeout {
         let (seconds, nanoseconds) = (timeout.as_secs(), timeout.subsec_nanos());
         calls.push(quote!(.timeout(::core::time::Duration::new(#seconds, #nanoseconds))));
@@ -178,8 +172,8 @@ fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
     }
 }
 
-fn checked_scopes<'a>(runtime: &'a RuntimePath, list: &'a ScopeList) -> impl Iterator<Item = TokenStream> + 'a {
-    list.scopes.iter().map(|name| scope::scope_value(runtime, name))
+fn checked_scope_list<'a>(runtime: &'a RuntimePath, scopes: &'a [LitStr]) -> impl Iterator<Item = TokenStream> + 'a {
+    scopes.iter().map(|name| scope::scope_value(runtime, name))
 }
 
 /// The call of `annotations`, if the tool has any of the four hints.

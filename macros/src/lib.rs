@@ -15,6 +15,8 @@ mod expand;
 mod parameter;
 mod runtime_path;
 mod scope;
+mod scope_marker;
+mod source_text;
 mod validate;
 mod value;
 
@@ -66,8 +68,11 @@ use proc_macro::TokenStream;
 /// | `destructive`, `destructive = false` | MCP hint: the tool may delete or overwrite data. | not sent |
 /// | `idempotent`, `idempotent = false` | MCP hint: a second call with the same arguments has no further effect. | not sent |
 /// | `open_world`, `open_world = false` | MCP hint: the tool reaches systems outside the server's own. | not sent |
-/// | `guard = own_department`, `guard(a, b)` | Checks that run before the body and see the arguments: each is an `async fn(&Caller, &Arguments) -> Result<(), Denied>` or a type that implements `Guard`. | none |
-/// | `visible_to = require_org_role("Owner")`, `visible_to(a, b)` | Rules that hide the tool from a caller, in the list and in calls: each is a `fn(&Caller) -> bool` or a type that implements `Visibility`. | none |
+/// | `scopes_if(amount > 1000, "a", "b")` | Scopes that a call needs if the condition holds, an expression over the tool's arguments. It can be given several times. | |
+/// | `guard = own_ticket(caller, &ticket_id, tickets)`, `guard(a(..), b(..))` | Checks that run before the body: each is a call of a `fn` or an `async fn` that returns `Result<(), Denied>`, with parameters of the tool. `caller` and `context` are in scope, too. | none |
+/// | `visible_to = is_on_duty(caller, rota)`, `visible_to(a(..), b(..))` | Rules that hide the tool from a caller, in the list and in calls: each is a call of a function that returns `bool`, with `caller` and states that the tool takes. | none |
+/// | `org_role = "Owner"`, `org_role("Owner", "Admin")` | Hides the tool from callers with another role in their organization. The roles are checked against `crate::ROLES`, if the crate declares it. | every role |
+/// | `org = "1f1f…"`, `org("1f1f…", "2a2a…")` | Hides the tool from callers of other organizations. | every organization |
 /// | `timeout = "30s"` | Time limit of a call, at most 24 h, in [humantime](https://docs.rs/humantime)'s notation: `500ms`, `5m`, `1h 30m`. | the server's `timeout` for tools |
 /// | `concurrency = 4` | Maximum number of concurrent calls. A further call gets a result with `isError` that says that the tool is busy. | unlimited |
 /// | `audit("ticket_id")` | Arguments whose values go into the audit record, by their names in JSON. | none |
@@ -89,8 +94,9 @@ use proc_macro::TokenStream;
 /// - `#[arg(header = "Region")]` declares that clients repeat the argument in the HTTP header `Mcp-Param-Region`
 ///   (SEP-2243). The argument must be a string, an integer or a boolean.
 ///
-/// **References are provided by the server:** `&Caller`, `&Context`, or `&T` for a `T` that was passed to
-/// `Server::state`.
+/// **References are provided by the server:** `&Caller`, `&Context`, `&Granted<S>` for a scope that the tool declares, or
+/// `&T` for a `T` that was passed to `Server::state`. A parameter that only a guard or a visibility rule uses is not
+/// reported as unused.
 ///
 /// # Results
 ///
@@ -109,4 +115,13 @@ pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn scope(input: TokenStream) -> TokenStream {
     scope::expand(input.into()).into()
+}
+
+/// Implements `ScopeMarker`: the type stands for a scope in `Granted`.
+///
+/// `#[scope("payroll:read:all")]` names the scope, which is checked against `crate::SCOPES`, and
+/// `#[scope("payroll:read:all", in policy::SCOPES)]` one that is checked against the list at that path.
+#[proc_macro_derive(ScopeMarker, attributes(scope))]
+pub fn scope_marker(input: TokenStream) -> TokenStream {
+    scope_marker::expand(input.into()).into()
 }

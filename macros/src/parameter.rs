@@ -11,8 +11,15 @@ use crate::{doc, errors::Errors};
 pub(crate) enum Parameter {
     /// An owned type, which is deserialized from the JSON arguments of the call.
     Argument(Box<Argument>),
-    /// A reference, which the server provides: `&Caller`, `&Context` or `&T` state.
-    ServerProvided(TypeReference),
+    /// A reference, which the server provides: `&Caller`, `&Context`, `&Granted<S>` or `&T` state.
+    ServerProvided(Reference),
+}
+
+/// A parameter that the server provides.
+pub(crate) struct Reference {
+    /// Its name, if guards and visibility rules can name it.
+    pub(crate) ident: Option<Ident>,
+    pub(crate) ty: TypeReference,
 }
 
 /// A parameter that is deserialized from JSON.
@@ -78,7 +85,11 @@ impl Parameter {
         }
 
         if let Type::Reference(reference) = &*input.ty {
-            return Some(Self::ServerProvided(reference.clone()));
+            let ident = match &*input.pat {
+                Pat::Ident(pattern) => Some(pattern.ident.clone()),
+                _ => None,
+            };
+            return Some(Self::ServerProvided(Reference { ident, ty: reference.clone() }));
         }
         let ident = match &*input.pat {
             Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
@@ -101,6 +112,16 @@ impl Parameter {
         };
         argument.read_serde_attributes();
         Some(Self::Argument(Box::new(argument)))
+    }
+}
+
+impl Parameter {
+    /// Name of the parameter, if it has one.
+    pub(crate) fn ident(&self) -> Option<&Ident> {
+        match self {
+            Self::Argument(argument) => Some(&argument.ident),
+            Self::ServerProvided(reference) => reference.ident.as_ref(),
+        }
     }
 }
 

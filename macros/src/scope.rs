@@ -10,10 +10,10 @@ use syn::{
 
 use crate::runtime_path::RuntimePath;
 
-/// Arguments of `scope!`.
-struct ScopeMacro {
-    name: LitStr,
-    list: Option<Path>,
+/// Arguments of `scope!`, and of `#[scope(..)]` on a scope marker.
+pub(crate) struct ScopeMacro {
+    pub(crate) name: LitStr,
+    pub(crate) list: Option<Path>,
 }
 
 impl Parse for ScopeMacro {
@@ -91,16 +91,36 @@ fn list(runtime: &RuntimePath, named: Option<&Path>, span: Span) -> TokenStream 
     if let Some(path) = named {
         return quote_spanned!(path.span()=> &#path);
     }
-    let found = quote_spanned!(span=> &SCOPES);
+    list_of_crate(&quote!(#runtime::__private::missing), &Ident::new("SCOPES", span))
+}
+
+/// Returns a reference to the static `name` at the root of the crate, or to that of the module `missing`.
+fn list_of_crate(missing: &TokenStream, name: &Ident) -> TokenStream {
+    let found = quote_spanned!(name.span()=> &#name);
     quote!({
         #[allow(unused_imports)]
-        use #runtime::__private::missing::*;
+        use #missing::*;
         {
             #[allow(unused_imports)]
             use crate::*;
             #found
         }
     })
+}
+
+/// Constants that fail to compile if the crate has a list `ROLES` without one of `roles`, each at its literal.
+pub(crate) fn role_checks(runtime: &RuntimePath, roles: &[LitStr]) -> TokenStream {
+    let Some(first) = roles.first() else { return TokenStream::new() };
+    let list = list_of_crate(&quote!(#runtime::__private::missing_roles), &Ident::new("ROLES", first.span()));
+    let checks = roles.iter().map(|role| {
+        let (spanned, list) = (runtime.with_span(role.span()), Ident::new("__TOOLGATE_ROLES", role.span()));
+        let check = quote_spanned!(role.span()=> #spanned::__private::check_role(#list, #role));
+        quote!(const _: () = #check;)
+    });
+    quote! {
+        static __TOOLGATE_ROLES: &#runtime::Roles = #list;
+        #(#checks)*
+    }
 }
 
 /// Returns the value of a scope that [`checks`] checks.

@@ -7,6 +7,7 @@ use crate::{
     ast::Tool,
     errors::Errors,
     parameter::{Argument, Parameter},
+    source_text::mention,
     value::ScopeList,
 };
 
@@ -18,10 +19,11 @@ pub(crate) fn tool(tool: &Tool, errors: &mut Errors) {
     name(tool, errors);
     signature(tool, errors);
     audit(tool, errors);
+    visibility_rules(tool, errors);
     for parameter in &tool.parameters {
         match parameter {
             Parameter::Argument(argument) => argument_type(&argument.ty, errors),
-            Parameter::ServerProvided(reference) => server_provided(reference, errors),
+            Parameter::ServerProvided(reference) => server_provided(&reference.ty, errors),
         }
     }
     headers(tool, errors);
@@ -111,6 +113,22 @@ fn audit(tool: &Tool, errors: &mut Errors) {
             let expected = if known.len() == 1 { "expected" } else { "expected one of" };
             errors
                 .push(literal, format!("the tool has no argument `{name}` in JSON: {expected} {}", known.join(", ")));
+        }
+    }
+}
+
+/// A visibility rule decides lists, which have neither arguments nor a context.
+fn visibility_rules(tool: &Tool, errors: &mut Errors) {
+    for rule in &tool.attr.visible_to {
+        let tokens = rule.to_token_stream();
+        for argument in tool.arguments() {
+            if let Some(name) = mention(&tokens, &argument.ident) {
+                let message = format!(
+                    "a visibility rule cannot use the argument `{name}`, because it decides lists, which have no \
+                     arguments: use `guard`"
+                );
+                errors.push(name, message);
+            }
         }
     }
 }

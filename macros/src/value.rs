@@ -12,11 +12,17 @@ use syn::{
     token,
 };
 
-use crate::errors::Errors;
+use crate::{errors::Errors, source_text::source_text};
 
 /// Value of `scopes(..)` or `any_scope(..)`.
 pub(crate) struct ScopeList {
     pub(crate) keyword: Ident,
+    pub(crate) scopes: Vec<LitStr>,
+}
+
+/// Value of `scopes_if(condition, ..)`.
+pub(crate) struct ConditionalScopes {
+    pub(crate) condition: Expr,
     pub(crate) scopes: Vec<LitStr>,
 }
 
@@ -206,13 +212,24 @@ impl ValueParser<'_> {
         self.one()
     }
 
-    /// `name = expression` or `name(expression, expression)`. Literals are reported.
-    pub(crate) fn expressions(mut self) -> Vec<Expr> {
-        let mut expressions = self.one_or_more();
-        for literal in expressions.extract_if(.., |expr| matches!(expr, Expr::Lit(_))) {
-            self.reject(literal);
+    /// `name = call(..)` or `name(call(..), call(..))`, where each is a call of a function or a method.
+    pub(crate) fn calls(mut self) -> Vec<Expr> {
+        let mut calls = Vec::new();
+        for expr in self.one_or_more() {
+            match &expr {
+                Expr::Call(_) | Expr::MethodCall(_) => calls.push(expr),
+                Expr::Await(awaited) => {
+                    let message = format!("`{}` takes the call without `.await`: remove it", self.item.name);
+                    self.errors.push(awaited.await_token, message);
+                }
+                Expr::Path(path) => {
+                    let message = format!("{}: call it, as in `{}(caller)`", self.expected(), source_text(path));
+                    self.errors.push(path, message);
+                }
+                _ => self.reject(expr),
+            }
         }
-        expressions
+        calls
     }
 
     /// `name = 4`.
@@ -246,13 +263,29 @@ impl ValueParser<'_> {
 
     /// `name = ".."` or `name("..", "..")`, where each string is a scope.
     pub(crate) fn scopes(mut self) -> ScopeList {
-        let mut scopes: Vec<LitStr> = Vec::new();
         let values = self.values();
         if values.is_empty() {
             let message =
                 format!("{}; to allow every caller with a valid token, write `authenticated`", self.expected());
             self.errors.push(&self.item.name, message);
         }
+        let scopes = self.scope_literals(values);
+        ScopeList { keyword: self.item.name, scopes }
+    }
+
+    /// `name(condition, "..", "..")`, where each string is a scope.
+    pub(crate) fn conditional_scopes(mut self) -> Option<ConditionalScopes> {
+        let mut values = self.values().into_iter();
+        let condition = values.next().filter(|condition| string_literal(condition).is_none());
+        let (Some(condition), false) = (condition, values.as_slice().is_empty()) else {
+            self.reject(self.item.name.clone());
+            return None;
+        };
+        Some(ConditionalScopes { condition, scopes: self.scope_literals(values) })
+    }
+
+    fn scope_literals(&mut self, values: impl IntoIterator<Item = Expr>) -> Vec<LitStr> {
+        let mut scopes: Vec<LitStr> = Vec::new();
         for expr in values {
             let Some(scope) = string_literal(&expr) else {
                 self.reject(expr);
@@ -274,6 +307,6 @@ impl ValueParser<'_> {
                 scopes.push(scope);
             }
         }
-        ScopeList { keyword: self.item.name, scopes }
+        scopes
     }
 }

@@ -40,13 +40,15 @@ use std::sync::{
 
 use toolgate::{
     auth::{Claims, StaticTokens},
-    guard::{Arguments, Denied, require_org_role},
     prelude::*,
 };
 
 /// Every scope of this server. A token with `expenses:approve` also has `expenses:read`.
 pub static SCOPES: Scopes =
     Scopes::new(&["audit:read", "expenses:approve", "expenses:read"]).implies("expenses:approve", &["expenses:read"]);
+
+/// Every role of this server's organizations.
+pub static ROLES: Roles = Roles::new(&["Member", "Owner"]);
 
 /// List the expenses that wait for approval.
 #[tool(scopes = "expenses:read", read_only)]
@@ -66,9 +68,8 @@ fn amount(expense_id: &str) -> Option<u32> {
 }
 
 /// Guard: only owners approve more than 500 EUR. The amount is looked up, because the caller could state another one.
-async fn within_limit(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-    let expense_id: Option<String> = arguments.get("expense_id").map_err(|_| Denied::new("invalid `expense_id`"))?;
-    let euros = expense_id.as_deref().and_then(amount).ok_or_else(|| Denied::new("unknown expense"))?;
+fn within_limit(caller: &Caller, expense_id: &str) -> Result<(), Denied> {
+    let euros = amount(expense_id).ok_or_else(|| Denied::new("unknown expense"))?;
     if euros <= 500 || caller.org_role() == Some("Owner") {
         return Ok(());
     }
@@ -76,13 +77,13 @@ async fn within_limit(caller: &Caller, arguments: &Arguments) -> Result<(), Deni
 }
 
 /// Approve an expense.
-#[tool(scopes = "expenses:approve", guard = within_limit)]
+#[tool(scopes = "expenses:approve", guard = within_limit(caller, &expense_id))]
 async fn expense_approve(expense_id: String) -> String {
     format!("approved: {expense_id}")
 }
 
 /// Delete an expense.
-#[tool(scopes = "expenses:approve", visible_to = require_org_role("Owner"), destructive)]
+#[tool(scopes = "expenses:approve", org_role = "Owner", destructive)]
 async fn expense_delete(expense_id: String) -> String {
     format!("deleted: {expense_id}")
 }
@@ -93,7 +94,7 @@ fn in_audit_department(caller: &Caller) -> bool {
 }
 
 /// Return the notes of the audit department.
-#[tool(scopes = "audit:read", visible_to = in_audit_department, read_only)]
+#[tool(scopes = "audit:read", visible_to = in_audit_department(caller), read_only)]
 async fn audit_notes() -> &'static str {
     "no findings"
 }
@@ -103,7 +104,7 @@ async fn audit_notes() -> &'static str {
 struct Maintenance(Arc<AtomicBool>);
 
 /// Start or end maintenance.
-#[tool(scopes = "expenses:approve", visible_to = require_org_role("Owner"))]
+#[tool(scopes = "expenses:approve", org_role = "Owner")]
 async fn maintenance(on: bool, maintenance: &Maintenance) -> &'static str {
     maintenance.0.store(on, Ordering::Relaxed);
     if on { "maintenance has started" } else { "maintenance has ended" }

@@ -44,7 +44,8 @@
 //!   implement [`TokenValidator`] for another authorization server.
 //! - A tool takes its arguments as owned parameters, and [`Caller`], [`Context`] and states by reference. It fails with
 //!   [`ToolError`].
-//! - [`guard`] has policies beyond scopes, [`guides`] explain how to write them.
+//! - [`guides`] explain how to write policies beyond scopes: scopes that depend on arguments, guards ([`Denied`]),
+//!   visibility rules, and proofs for a data layer ([`Granted`]).
 //! - [`audit`] and [`metrics`] describe the records and the numbers of a server.
 //!
 //! # Features
@@ -112,14 +113,6 @@ pub mod content {
     pub use crate::tool::{ToolContent, audio, image};
 }
 
-/// Policies beyond scopes: a [`Guard`](guard::Guard) decides a call by its arguments, a [`Visibility`](guard::Visibility)
-/// rule decides lists and calls by the caller.
-pub mod guard {
-    pub use crate::tool::{
-        Arguments, Denied, Guard, GuardFuture, Org, OrgRole, Visibility, require_org, require_org_role,
-    };
-}
-
 /// Asking the user for input during a call.
 pub mod input {
     pub use rmcp::model::{
@@ -139,11 +132,12 @@ pub mod prelude {
     pub use serde_json::json;
 
     pub use crate::{
-        Caller, Context, Json, JsonObject, PropelAuth, Scope, ScopeTable, Scopes, Server, ToolError, scope, tool,
+        Caller, Context, Denied, Granted, Json, JsonObject, PropelAuth, Roles, Scope, ScopeMarker, ScopeTable,
+        Scopes, Server, ToolError, scope, tool,
     };
 }
 
-pub use auth::{Caller, Preflight, TokenValidator};
+pub use auth::{Caller, Granted, Preflight, TokenValidator};
 pub use error::{BuildError, BuildProblem, Error, ServerUrlError, ToolProblem};
 pub use propelauth::PropelAuth;
 pub use registry::{ScopeTable, ToolInfo};
@@ -151,9 +145,9 @@ pub use registry::{ScopeTable, ToolInfo};
 pub use rmcp;
 #[doc(no_inline)]
 pub use rmcp::model::CallToolResult;
-pub use scope::{MissingScopes, Scope, Scopes};
+pub use scope::{MissingScopes, Roles, Scope, ScopeMarker, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 pub use server::{BuiltServer, Server, config, shutdown_signal};
-pub use tool::{Annotations, Context, Json, LogLevel, ToolError, ToolOutput};
-pub use toolgate_macros::{scope, tool};
+pub use tool::{Annotations, Context, Denied, Json, LogLevel, ToolError, ToolOutput};
+pub use toolgate_macros::{ScopeMarker, scope, tool};

@@ -10,8 +10,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{Scope, ToolError};
 pub use crate::{
-    scope::{check_list, missing, scope},
-    tool::{BodyFuture, Invocation, ParameterSchemas, StateType, ToolDescriptor},
+    scope::{check_list, check_proof, check_role, missing, missing_roles, scope},
+    tool::{
+        BodyFuture, CallSteps, ConditionalScopes, Invocation, ParameterSchemas, Provided, Reference, ReferenceTo,
+        StateType, ToolDescriptor, VisibilityRule,
+    },
 };
 
 /// Returns a scope without checking it. Generated code checks the same name with a constant `scope(LIST, name)`. If it
@@ -53,12 +56,23 @@ pub fn start<'a>(call: impl FnOnce() -> Result<BodyFuture<'a>, ToolError>) -> Bo
     call().unwrap_or_else(|error| Box::pin(std::future::ready(Err(error))))
 }
 
-/// Returns a future that runs the annotated function and converts its output to a call result.
+/// Returns a future that starts the body, runs the annotated function and converts its output to a call result.
 pub fn body<'a, F: Future + Send + 'a>(
-    future: F,
+    steps: CallSteps<'a>,
+    function: F,
     into_result: fn(F::Output) -> Result<CallToolResult, ToolError>,
 ) -> BodyFuture<'a> {
-    Box::pin(async move { into_result(future.await) })
+    Box::pin(async move {
+        let _permit = steps.start_body()?;
+        into_result(function.await)
+    })
+}
+
+/// Returns a future that runs the guards of a tool, and then its body.
+pub fn guarded_body<'a>(
+    future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'a,
+) -> BodyFuture<'a> {
+    Box::pin(future)
 }
 
 /// Returns the input schema of a tool whose arguments are the fields of `T`.

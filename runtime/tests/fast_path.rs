@@ -23,7 +23,6 @@ use proptest::{prelude::*, sample::select, test_runner::TestRunner};
 use serde_json::{Value, json};
 use toolgate::{
     auth::{Claims, StaticTokens},
-    guard::{Arguments, Denied, require_org_role},
     prelude::*,
 };
 use tower::ServiceExt;
@@ -92,21 +91,18 @@ async fn regional(#[arg(header = "Region")] region: String) -> String {
     region
 }
 
-async fn except_on_mondays(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-    match arguments.as_object().get("day") {
-        Some(day) if day == "Monday" => Err(Denied::new("not on Mondays")),
-        _ => Ok(()),
-    }
+fn except_on_mondays(day: &str) -> Result<(), Denied> {
+    if day == "Monday" { Err(Denied::new("not on Mondays")) } else { Ok(()) }
 }
 
 /// Have a guard.
-#[tool(scopes = "read", guard = except_on_mondays)]
+#[tool(scopes = "read", guard = except_on_mondays(&day))]
 async fn guarded(day: String) -> String {
     day
 }
 
 /// Be visible to owners only.
-#[tool(authenticated, visible_to = require_org_role("Owner"))]
+#[tool(authenticated, org_role = "Owner")]
 async fn owners() -> Vec<String> {
     vec!["a".to_owned(), "b".to_owned()]
 }

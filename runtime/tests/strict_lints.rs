@@ -25,7 +25,6 @@
 use toolgate::{
     ToolOutput,
     content::{self, Content, Image},
-    guard::{Arguments, Denied, require_org_role},
     prelude::*,
 };
 
@@ -47,15 +46,36 @@ pub struct Report {
 /// A constant scope.
 pub const WRITE: Scope = scope!("reports:write:all");
 
-async fn few_arguments(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-    if caller.has(WRITE) || arguments.as_object().len() < 3 {
+/// The roles.
+pub static ROLES: Roles = Roles::new(&["Owner", "Member"]);
+
+/// Access to writing.
+#[derive(Debug, ScopeMarker)]
+#[scope("reports:write:all")]
+pub struct Write;
+
+/// State that only the guard of a tool uses.
+#[derive(Debug)]
+pub struct Quota;
+
+fn short_report(caller: &Caller, report: &Report, quota: &Quota) -> Result<(), Denied> {
+    if caller.has(WRITE) || report.text.len() < 3 {
         return Ok(());
     }
-    Err(Denied::new("too many arguments"))
+    Err(Denied::new(format!("the report is too long for {quota:?}")))
+}
+
+async fn same_session(context: &Context) -> Result<(), Denied> {
+    context.progress(0.0, None, None).await;
+    if context.request_id().is_empty() { Err(Denied::new("no request")) } else { Ok(()) }
 }
 
 fn has_user_id(caller: &Caller) -> bool {
     caller.user_id().is_some()
+}
+
+const fn has_reports(_reports: &Reports) -> bool {
+    true
 }
 
 /// Has no parameters.
@@ -74,13 +94,24 @@ async fn nothing() {}
     destructive = false,
     idempotent,
     open_world = false,
-    guard(few_arguments, few_arguments),
-    visible_to(require_org_role("Owner"), has_user_id),
+    scopes_if(report.text.is_empty(), "reports:write:all"),
+    scopes_if(matches!(report.text.as_str(), "a" | "b"), "reports:read:all", "reports:write:all"),
+    guard(short_report(caller, &report, quota), same_session(context)),
+    visible_to(has_user_id(caller), has_reports(reports)),
+    org_role("Owner", "Member"),
+    org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11",
     timeout = "30s",
     meta = json!({ "example.com/cost": 3 }),
 )]
-pub async fn every_argument(report: Report, caller: &Caller, context: &Context, reports: &Reports) -> String {
-    format!("{} {caller:?} {context:?} {reports:?}", report.text)
+pub async fn every_argument(
+    report: Report,
+    caller: &Caller,
+    context: &Context,
+    reports: &Reports,
+    access: &Granted<Write>,
+    quota: &Quota,
+) -> String {
+    format!("{} {caller:?} {context:?} {reports:?} {access:?}", report.text)
 }
 
 /// Takes arguments without attributes.

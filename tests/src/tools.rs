@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use toolgate::guard::{Arguments, Denied, require_org_role};
 use toolgate::prelude::*;
 
 use crate::ToolBodies;
@@ -98,7 +97,7 @@ async fn file_write(bodies: &ToolBodies) {
 }
 
 /// Return what only owners may see.
-#[tool(authenticated, visible_to = require_org_role("Owner"))]
+#[tool(authenticated, org_role = "Owner")]
 async fn owner_only(bodies: &ToolBodies) -> &'static str {
     bodies.record_run();
     "for owners"
@@ -123,20 +122,19 @@ async fn requires_scope_late(caller: &Caller, context: &Context, bodies: &ToolBo
     Ok(caller.require(scope!("people:read:private"))?)
 }
 
-/// Allows the call if `decision` is `allow`; otherwise denies it, panics or never returns.
-async fn decide(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-    let decision: Option<String> =
-        arguments.get("decision").map_err(|_| Denied::new("the decision is not a string"))?;
-    match decision.as_deref() {
-        Some("allow") => Ok(()),
-        Some("panic") => panic!("the password is swordfish"),
-        Some("hang") => std::future::pending().await,
+/// Allows the call if `decision` is `allow`; otherwise denies it, fails, panics or never returns.
+async fn decide(decision: &str) -> Result<(), Denied> {
+    match decision {
+        "allow" => Ok(()),
+        "panic" => panic!("the password is swordfish"),
+        "fail" => Err(std::io::Error::other("the password is swordfish"))?,
+        "hang" => std::future::pending().await,
         _ => Err(Denied::new("the decision is not `allow`")),
     }
 }
 
 /// Return the decision of the guard.
-#[tool(scopes = "people:read:public", guard = decide, timeout = "50ms")]
+#[tool(scopes = "people:read:public", guard = decide(&decision), timeout = "50ms")]
 async fn guarded(decision: String, bodies: &ToolBodies) -> String {
     bodies.record_run();
     decision

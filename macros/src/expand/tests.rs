@@ -77,15 +77,18 @@ fn every_attribute_argument() {
             destructive,
             idempotent = true,
             open_world = false,
-            guard(office_hours, own_department),
-            visible_to = is_employee,
+            scopes_if(ticket_id.starts_with("tkt_9"), "e:write"),
+            guard(office_hours(context), own_ticket(caller, &ticket_id, tickets)),
+            visible_to(is_employee(caller), on_duty(caller, rota)),
+            org_role("Owner", "Admin"),
+            org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11",
             timeout = "1m 30s 250ms",
             concurrency = 4,
             audit("ticket_id"),
             meta = json!({ "cost": 3 }),
             crate = gate::toolgate,
         )]
-        async fn every_argument(ticket_id: String) -> String {
+        async fn every_argument(ticket_id: String, tickets: &Tickets, rota: &Rota) -> String {
             body()
         }
     );

@@ -30,7 +30,6 @@ use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 /// }
 /// # fn main() {}
 /// ```
-#[derive(Clone)]
 pub struct Caller {
     identity: Arc<Identity>,
     /// The introspection response as a map, from its first use by the request until the end of the request.
@@ -101,7 +100,12 @@ impl Caller {
 
     /// Returns whether the caller has a scope, directly or through a scope that implies it.
     pub fn has(&self, scope: Scope) -> bool {
-        self.identity.index.bit(scope.name()).is_some_and(|bit| self.granted().contains(bit))
+        self.has_name(scope.name())
+    }
+
+    /// Returns whether the caller has the scope with this name.
+    pub(crate) fn has_name(&self, scope: &str) -> bool {
+        self.identity.index.bit(scope).is_some_and(|bit| self.granted().contains(bit))
     }
 
     /// Requires a scope in the body of a tool, for access that depends on arguments or data. Return the error with

@@ -32,6 +32,7 @@ use crate::{
     mcp::AuthenticatedRequest,
     peer::Peer,
     registry::{Authorized, DecisionError, Dispatcher},
+    scope::MissingScopes,
 };
 
 /// Authenticates and authorizes the requests to the MCP endpoint of one server.
@@ -113,7 +114,13 @@ impl Gate {
         };
         progress.read(&message);
         message.check_params()?;
-        let authorized = self.authorize(progress.tool.as_deref(), &access.caller)?;
+        let authorized = match self.authorize(progress.tool.as_deref(), &access.caller) {
+            Ok(authorized) => authorized,
+            Err(mut scopes) => {
+                self.add_conditional_scopes(&mut scopes, &message, body, &access.caller, &mut in_flight).await;
+                return Err(Rejection::InsufficientScope(scopes));
+            }
+        };
         // rmcp compares mirrored arguments with their headers.
         let rmcp_reads_arguments = authorized.as_ref().is_some_and(|authorized| authorized.tool().mirrors_headers());
         self.body_limits.check_size(body, Some(&message), rmcp_reads_arguments, &mut in_flight)?;
@@ -207,12 +214,32 @@ impl Gate {
         &'a self,
         tool: Option<&str>,
         caller: &'a Arc<Caller>,
-    ) -> Result<Option<Authorized<'a>>, Rejection> {
+    ) -> Result<Option<Authorized<'a>>, MissingScopes> {
         let Some(tool) = tool else { return Ok(None) };
         match self.dispatcher.decide(tool, caller) {
             Ok(authorized) => Ok(Some(authorized)),
-            Err(DecisionError::InsufficientScope(scopes)) => Err(Rejection::InsufficientScope(scopes)),
+            Err(DecisionError::InsufficientScope(scopes)) => Err(scopes),
             Err(DecisionError::UnknownTool | DecisionError::Hidden) => Ok(None),
+        }
+    }
+
+    /// Adds the scopes that depend on the arguments to the missing ones of a call. Arguments that the gate would reject
+    /// require none.
+    async fn add_conditional_scopes(
+        &self,
+        scopes: &mut MissingScopes,
+        message: &Message<'_>,
+        body: &[u8],
+        caller: &Caller,
+        in_flight: &mut InFlightGuard,
+    ) {
+        let registry = self.dispatcher.registry();
+        let tool = message.called_tool().and_then(|name| registry.get(&name));
+        let Some(tool) = tool.filter(|tool| tool.has_conditional_scopes()) else { return };
+        if self.body_limits.check_size(body, Some(message), false, in_flight).is_ok()
+            && let Ok(Some(arguments)) = message.parse_arguments()
+        {
+            registry.add_conditional_scopes(scopes, tool, caller, arguments).await;
         }
     }
 

@@ -6,13 +6,17 @@ use futures_util::FutureExt;
 use rmcp::model::{CallToolResult, ContentBlock, InputRequiredResult};
 use serde_json::{Map, Value};
 
-use super::{Authorized, ToolRegistry};
+use super::{Authorized, RegisteredTool, ToolRegistry};
 use crate::{
     audit::CallOutcome,
+    auth::Caller,
     error::ErrorChain,
     metrics::Label,
     scope::MissingScopes,
-    tool::{Context, Denied, Failure, Invocation, ToolError, Violation, result_size},
+    tool::{
+        BodyFuture, CallSteps, Context, Failure, Invocation, LastStep, MetConditions, Provided, ToolError, Violation,
+        result_size,
+    },
 };
 
 /// Result of a call.
@@ -47,19 +51,20 @@ impl FinishedCall {
 }
 
 impl ToolRegistry {
-    /// Runs a call: checks the arguments, runs the guards, runs the body within its time limit, and masks internal
-    /// errors.
+    /// Runs a call within its time limit: checks the arguments and the scopes that depend on them, runs the guards and the
+    /// body, and masks internal errors. Stores in `met` which conditions of the tool hold.
     pub(crate) async fn execute(
         &self,
         authorized: Authorized<'_>,
         arguments: Map<String, Value>,
         context: Option<&Context>,
+        met: &MetConditions,
     ) -> FinishedCall {
         let tool = authorized.tool();
         let name = tool.name();
         let time_limit = self.time_limit(tool);
         // A panic in a guard or in the body must end this call only.
-        let run = AssertUnwindSafe(self.run_tool(authorized, arguments, context)).catch_unwind();
+        let run = AssertUnwindSafe(self.run_tool(authorized, arguments, context, met)).catch_unwind();
         let cancelled = async {
             match context {
                 Some(context) => context.cancelled().await,
@@ -122,21 +127,18 @@ impl ToolRegistry {
         authorized: Authorized<'_>,
         arguments: Map<String, Value>,
         context: Option<&Context>,
+        met: &MetConditions,
     ) -> Result<CallToolResult, ToolError> {
         let tool = authorized.tool();
-        let arguments = tool.arguments().check(arguments)?;
-        for guard in tool.descriptor().guards {
-            let checked = AssertUnwindSafe(guard.check(authorized.caller(), &arguments)).catch_unwind().await;
-            checked.unwrap_or_else(|_| {
-                tracing::error!(tool = tool.name(), "guard panicked; the call is denied");
-                Err(Denied::new("a guard failed"))
-            })?;
-        }
-        // No queue: calls beyond the tool's concurrency limit fail immediately.
-        let _permit =
-            tool.concurrency_limit().map(|limit| limit.try_acquire().map_err(|_| ToolError::busy())).transpose()?;
-        let invocation = Invocation { arguments, caller: authorized.caller(), context, states: self.states() };
-        let result = (tool.descriptor().body)(invocation).await?;
+        let steps = CallSteps {
+            tool: tool.descriptor(),
+            caller: authorized.caller(),
+            met,
+            last: LastStep::Body,
+            concurrency_limit: tool.concurrency_limit(),
+            trace: None,
+        };
+        let result = self.take_steps(tool, steps, arguments, context)?.await?;
         if let (Some(validator), Some(content)) = (tool.output_validator(), &result.structured_content)
             && let Err(error) = validator.validate(content)
         {
@@ -149,12 +151,71 @@ impl ToolRegistry {
         }
         Ok(result)
     }
+
+    /// Checks the arguments and returns the future of the steps after them.
+    ///
+    /// # Errors
+    ///
+    /// The arguments violate the schema of the tool.
+    pub(super) fn take_steps<'a>(
+        &'a self,
+        tool: &RegisteredTool,
+        steps: CallSteps<'a>,
+        arguments: Map<String, Value>,
+        context: Option<&'a Context>,
+    ) -> Result<BodyFuture<'a>, ToolError> {
+        let arguments = tool.arguments().check(arguments)?;
+        let provided = Provided { caller: steps.caller, context, states: self.states() };
+        Ok((tool.descriptor().body)(Invocation { arguments, provided, steps }))
+    }
+
+    /// Adds to the missing scopes of a call those that its arguments require, so that one challenge names every scope of
+    /// the call. Arguments that do not fit the tool's schema require none.
+    pub(crate) async fn add_conditional_scopes(
+        &self,
+        scopes: &mut MissingScopes,
+        tool: &RegisteredTool,
+        caller: &Caller,
+        arguments: Map<String, Value>,
+    ) {
+        let met = MetConditions::default();
+        let steps = CallSteps {
+            tool: tool.descriptor(),
+            caller,
+            met: &met,
+            last: LastStep::Conditions,
+            concurrency_limit: None,
+            trace: None,
+        };
+        let evaluated = AssertUnwindSafe(async {
+            if let Ok(conditions) = self.take_steps(tool, steps, arguments, None) {
+                // It ends with `Stopped`, or with the error of an argument or a condition, which the call reports.
+                let _ = conditions.await;
+            }
+        });
+        // A panic while an argument is read is not reported before the caller has the scopes.
+        let _ = evaluated.catch_unwind().await;
+        for scope in met.scopes(tool.descriptor()) {
+            if !scopes.required.contains(&scope) {
+                scopes.required.push(scope);
+                if !caller.has_name(scope) {
+                    scopes.missing.push(scope);
+                }
+            }
+        }
+    }
 }
 
 fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> FinishedCall {
     match failure {
         Failure::Shown(message) => FinishedCall::error(CallOutcome::Failed, message),
-        Failure::Denied(denied) => FinishedCall::error(CallOutcome::Denied, format!("not allowed: {denied}")),
+        Failure::Denied(message) => FinishedCall::error(CallOutcome::Denied, format!("not allowed: {message}")),
+        Failure::GuardFailed(error) => {
+            let reference = new_reference();
+            tracing::error!(tool, reference, error = %ErrorChain(error.as_ref()), "guard failed; the call is denied");
+            FinishedCall::error(CallOutcome::Denied, format!("not allowed: a guard failed (reference {reference})"))
+        }
+        Failure::Stopped => log_and_mask(tool, "the call ended before its body"),
         Failure::Busy => FinishedCall::error(
             CallOutcome::Busy,
             "the tool is busy: its limit of concurrent calls is reached; try again in a moment",

@@ -84,7 +84,7 @@ impl ToolRegistry {
 
     /// Decides without allocating: deny rules, visibility rules, then a few bit operations.
     fn decision(&self, tool: &RegisteredTool, caller: &Caller) -> Decision {
-        if self.is_disabled(tool) || !tool.is_visible_to(caller) {
+        if self.is_disabled(tool) || !tool.is_visible_to(caller, self.states()) {
             Decision::Hidden
         } else if tool.requirement().is_met_by(caller.granted()) {
             Decision::Allowed

@@ -1,6 +1,6 @@
 //! Deciding, running and recording lists and calls, for the fast path and for rmcp's handler.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use rmcp::model::{CacheScope, ListToolsResult};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::{
     audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, audited_arguments},
     auth::Caller,
     scope::MissingScopes,
-    tool::Context,
+    tool::{Context, MetConditions},
 };
 
 /// Entry point to the registered tools: creates lists, and decides, runs and records calls. The caller of
@@ -73,8 +73,13 @@ impl Dispatcher {
     ) -> Result<CallResult, DecisionError> {
         match self.registry.decide(call.tool, caller) {
             Ok(authorized) => Ok(self.call_authorized(authorized, call.arguments, call.info, context).await),
-            Err(error) => {
+            Err(mut error) => {
                 let (info, tool) = (call.info, call.tool);
+                if let DecisionError::InsufficientScope(scopes) = &mut error
+                    && let Some(tool) = self.registry.get(tool).filter(|tool| tool.has_conditional_scopes())
+                {
+                    self.registry.add_conditional_scopes(scopes, tool, caller, call.arguments).await;
+                }
                 match &error {
                     DecisionError::UnknownTool => self.audit.unknown_tool(info, caller, tool),
                     DecisionError::Hidden => self.record_rejection(info, caller, tool, CallOutcome::Hidden, &[], &[]),
@@ -96,24 +101,26 @@ impl Dispatcher {
         context: Option<&Context>,
     ) -> CallResult {
         let tool = authorized.tool();
-        let declared = tool.required_scopes();
         let audited = audited_arguments(tool.descriptor().audit, &arguments);
+        let met = MetConditions::default();
         let mut record = PendingRecord {
             audit: &self.audit,
             info,
             caller: authorized.caller(),
             tool,
+            met: &met,
             arguments: audited.as_deref(),
             finished: false,
         };
-        let mut call = self.registry.execute(authorized, arguments, context).await;
+        let mut call = self.registry.execute(authorized, arguments, context, &met).await;
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
-            // The challenge names every scope of the call, those that the tool declares included (MCP, Scope Challenge).
+            // The challenge names every scope of the call (MCP, Scope Challenge): also those that the tool declares.
+            let declared = record.required();
             let others = declared.iter().filter(|scope| !scopes.required.contains(scope)).copied();
             scopes.required = others.chain(scopes.required.iter().copied()).collect();
             record.finish(call.outcome, &scopes.required, &scopes.missing);
         } else {
-            record.finish(call.outcome, declared, &[]);
+            record.finish(call.outcome, &record.required(), &[]);
         }
         call.result
     }
@@ -167,11 +174,24 @@ struct PendingRecord<'a> {
     info: RequestInfo<'a>,
     caller: &'a Caller,
     tool: &'a RegisteredTool,
+    met: &'a MetConditions,
     arguments: Option<&'a str>,
     finished: bool,
 }
 
-impl PendingRecord<'_> {
+impl<'a> PendingRecord<'a> {
+    /// Returns the scopes that the tool declares for this call, as far as its conditions have been evaluated.
+    fn required(&self) -> Cow<'a, [&'static str]> {
+        let declared = self.tool.required_scopes();
+        if self.met.is_empty() {
+            return declared.into();
+        }
+        let mut required = declared.to_vec();
+        required
+            .extend(self.met.scopes(self.tool.descriptor()).into_iter().filter(|scope| !declared.contains(scope)));
+        required.into()
+    }
+
     fn finish(&mut self, outcome: CallOutcome, required: &[&'static str], missing: &[&'static str]) {
         self.finished = true;
         let record = CallRecord { outcome, required, missing, arguments: self.arguments };
@@ -182,7 +202,7 @@ impl PendingRecord<'_> {
 impl Drop for PendingRecord<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            self.finish(CallOutcome::Cancelled, self.tool.required_scopes(), &[]);
+            self.finish(CallOutcome::Cancelled, &self.required(), &[]);
         }
     }
 }

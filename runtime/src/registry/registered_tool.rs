@@ -1,6 +1,11 @@
 //! A tool that is ready to be listed and called.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use rmcp::model::{MetaObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value};
@@ -13,7 +18,7 @@ use crate::{
     error::ToolProblem,
     metrics::{self, CounterSet, HistogramHandle},
     scope::{Requirement, ScopeIndex},
-    tool::{Annotations, ArgumentSchema, ToolDescriptor, output},
+    tool::{Annotations, ArgumentSchema, Provided, States, ToolDescriptor, VisibilityRule, output},
 };
 
 /// A tool of a server, with everything that lists and calls need precomputed.
@@ -139,8 +144,35 @@ impl RegisteredTool {
         self.durations.record(duration);
     }
 
-    pub(crate) fn is_visible_to(&self, caller: &Caller) -> bool {
-        self.descriptor.visible_to.iter().all(|rule| rule.allows(caller))
+    /// Returns whether the arguments of a call can require scopes beyond [`requirement`](Self::requirement).
+    pub(crate) fn has_conditional_scopes(&self) -> bool {
+        !self.descriptor.scopes_if.is_empty()
+    }
+
+    /// Returns whether scopes alone decide who sees the tool.
+    pub(crate) fn is_decided_by_scopes(&self) -> bool {
+        let ToolDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
+        orgs.is_empty() && org_roles.is_empty() && visible_to.is_empty()
+    }
+
+    /// Returns whether the rules beyond scopes allow the caller to see the tool.
+    pub(crate) fn is_visible_to(&self, caller: &Caller, states: &States) -> bool {
+        let ToolDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
+        // UUIDs are compared without regard to case (RFC 9562, section 4).
+        let is_org = || caller.org_id().is_some_and(|id| orgs.iter().any(|org| org.eq_ignore_ascii_case(id)));
+        let has_role = || caller.org_role().is_some_and(|role| org_roles.contains(&role));
+        (orgs.is_empty() || is_org())
+            && (org_roles.is_empty() || has_role())
+            && visible_to.iter().all(|rule| self.allows(rule, Provided { caller, context: None, states }))
+    }
+
+    /// Evaluates a visibility rule. A rule that fails or panics hides the tool.
+    fn allows(&self, rule: &VisibilityRule, provided: Provided<'_>) -> bool {
+        let allowed = catch_unwind(AssertUnwindSafe(|| (rule.allows)(provided)));
+        if !matches!(allowed, Ok(Ok(_))) {
+            tracing::error!(tool = self.name(), rule = rule.source, "visibility rule failed; the tool is hidden");
+        }
+        matches!(allowed, Ok(Ok(true)))
     }
 }
 

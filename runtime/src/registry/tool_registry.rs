@@ -102,7 +102,7 @@ impl ToolRegistry {
 
     /// Returns whether scopes alone decide which tools a caller sees.
     pub(crate) fn is_decided_by_scopes(&self) -> bool {
-        self.deny.is_empty() && self.tools.iter().all(|tool| tool.descriptor().visible_to.is_empty())
+        self.deny.is_empty() && self.tools.iter().all(RegisteredTool::is_decided_by_scopes)
     }
 
     /// Maximum size of a result, in bytes of JSON.

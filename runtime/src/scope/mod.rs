@@ -5,16 +5,25 @@
 mod checked_scope;
 mod const_message;
 mod const_str;
+mod marker;
 mod requirement;
+mod roles;
 mod scope_index;
 mod scope_set;
 mod scopes;
+mod unique;
 
 pub use checked_scope::Scope;
 #[doc(hidden)]
 pub use checked_scope::{check_list, missing, scope};
+pub use marker::ScopeMarker;
+#[doc(hidden)]
+pub use marker::check_proof;
 pub use requirement::MissingScopes;
 pub(crate) use requirement::Requirement;
+pub use roles::Roles;
+#[doc(hidden)]
+pub use roles::{check_role, missing as missing_roles};
 pub(crate) use scope_index::ScopeIndex;
 pub(crate) use scope_set::ScopeSet;
 pub use scopes::Scopes;

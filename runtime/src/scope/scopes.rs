@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{const_message::ConstMessage, const_str};
+use super::{const_message::ConstMessage, const_str, unique::first_duplicate};
 
 /// Maximum number of [`Scopes::implies`] rules of a list.
 const MAX_RULES: usize = 64;
@@ -62,7 +62,9 @@ impl Scopes {
             check_token(names[i]);
             i += 1;
         }
-        check_unique(names);
+        if let Some(duplicate) = first_duplicate(names) {
+            ConstMessage::new("duplicate scope `").push(duplicate).push("`: remove one").panic();
+        }
         Self { names, rules: [Rule { scope: "", implied: &[] }; MAX_RULES], rule_count: 0, missing: false }
     }
 
@@ -150,6 +152,11 @@ impl Scopes {
         }
     }
 
+    /// Returns whether a token with the scope `from` has the scope `to`: the same one, or one that it implies.
+    pub(crate) const fn includes(&self, from: &str, to: &str) -> bool {
+        const_str::equal(from, to) || self.implies_transitively(from, to)
+    }
+
     /// Returns whether the rules lead from `from` to `to`. The search visits rules, so `visited` has one bit for each
     /// rule.
     const fn implies_transitively(&self, from: &str, to: &str) -> bool {
@@ -221,64 +228,6 @@ const fn check_token(name: &str) {
                  (RFC 6749, section 3.3); write each scope as a separate entry",
             )
             .panic();
-    }
-}
-
-/// Rejects duplicates by sorting hashes (heap sort, without allocation and without a quadratic worst case). Comparing
-/// all pairs of a few thousand scopes would exceed the compiler's limit on constant evaluation.
-#[track_caller]
-const fn check_unique<const N: usize>(names: &[&'static str; N]) {
-    let mut hashes = [0; N];
-    let mut i = 0;
-    while i < N {
-        hashes[i] = const_str::hash(names[i]);
-        i += 1;
-    }
-    let mut start = N / 2;
-    let mut end = N;
-    while end > 1 {
-        if start > 0 {
-            start -= 1;
-        } else {
-            end -= 1;
-            hashes.swap(0, end);
-        }
-        let mut root = start;
-        while 2 * root + 1 < end {
-            let mut child = 2 * root + 1;
-            if child + 1 < end && hashes[child] < hashes[child + 1] {
-                child += 1;
-            }
-            if hashes[root] >= hashes[child] {
-                break;
-            }
-            hashes.swap(root, child);
-            root = child;
-        }
-    }
-    let mut i = 1;
-    while i < N {
-        if hashes[i - 1] == hashes[i] {
-            panic_if_duplicate(names, hashes[i]);
-        }
-        i += 1;
-    }
-}
-
-#[track_caller]
-const fn panic_if_duplicate(names: &[&'static str], hash: u64) {
-    let mut i = 0;
-    while i < names.len() {
-        if const_str::hash(names[i]) == hash {
-            let mut j = i + 1;
-            while j < names.len() {
-                if const_str::equal(names[i], names[j]) {
-                    ConstMessage::new("duplicate scope `").push(names[i]).push("`: remove one").panic();
-                }
-                j += 1;
-            }
-        }
-        i += 1;
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
 
 use jsonschema::{Validator, error::ValidationErrorKind};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{ToolError, simple_schema};
@@ -15,38 +14,6 @@ use crate::error::ToolProblem;
 
 /// Maximum number of violations in a result, which bounds the size of the result.
 const MAX_VIOLATIONS: usize = 20;
-
-/// Arguments of a call that fit the tool's schema, as a guard sees them.
-#[derive(Debug)]
-pub struct Arguments(Map<String, Value>);
-
-impl Arguments {
-    /// Returns one argument, if the call has it.
-    ///
-    /// # Errors
-    ///
-    /// The argument is not a `T`.
-    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ToolError> {
-        self.0.get(name).map(T::deserialize).transpose().map_err(Into::into)
-    }
-
-    /// Returns all arguments as a JSON object.
-    pub fn as_object(&self) -> &Map<String, Value> {
-        &self.0
-    }
-
-    pub(crate) fn new(arguments: Map<String, Value>) -> Self {
-        Self(arguments)
-    }
-
-    pub(crate) fn as_object_mut(&mut self) -> &mut Map<String, Value> {
-        &mut self.0
-    }
-
-    pub(crate) fn into_object(self) -> Map<String, Value> {
-        self.0
-    }
-}
 
 /// Input schema of a tool and the validator compiled from it: the published schema is the enforced one.
 pub(crate) struct ArgumentSchema {
@@ -89,12 +56,12 @@ impl ArgumentSchema {
         &self.schema
     }
 
-    /// Validates the arguments of a call.
+    /// Validates the arguments of a call, and returns them.
     ///
     /// # Errors
     ///
     /// Every violation with its JSON pointer, up to a maximum.
-    pub(crate) fn check(&self, arguments: Map<String, Value>) -> Result<Arguments, ToolError> {
+    pub(crate) fn check(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
         let validator = self.validator.get_or_init(|| compile(&self.schema)).as_ref();
         // Fail closed: arguments that cannot be validated are rejected.
         let validator = validator.map_err(|problem| ToolError::masked(problem.to_string()))?;
@@ -104,7 +71,7 @@ impl ArgumentSchema {
             return Err(ToolError::invalid_arguments(violations.map(|e| Violation::new(&e)).collect()));
         }
         let Value::Object(arguments) = value else { unreachable!("it was made from an object above") };
-        Ok(Arguments(arguments))
+        Ok(arguments)
     }
 }
 

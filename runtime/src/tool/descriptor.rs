@@ -1,16 +1,13 @@
 //! The descriptor that `#[tool]` generates for a function.
 
-use std::{any::Any, fmt, future::Future, pin::Pin, time::Duration};
+use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use rmcp::model::CallToolResult;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Serialize, de::DeserializeOwned};
+use schemars::{Schema, SchemaGenerator};
+use serde::Serialize;
 
-use super::{Arguments, Context, Guard, StateType, States, ToolError, Violation, Visibility, parameters};
-use crate::{
-    auth::Caller,
-    scope::{Scope, Scopes},
-};
+use super::{ConditionalScopes, Context, Invocation, Provided, StateType, ToolError};
+use crate::scope::{Scope, Scopes};
 
 /// A tool as its author declared it. `#[tool]` creates descriptors and registers them.
 pub struct ToolDescriptor {
@@ -24,27 +21,43 @@ pub struct ToolDescriptor {
     pub(crate) input: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) output: fn(&mut SchemaGenerator) -> Option<Schema>,
     pub(crate) states: &'static [StateType],
-    pub(crate) guards: &'static [&'static dyn Guard],
-    pub(crate) visible_to: &'static [&'static dyn Visibility],
+    pub(crate) scopes_if: &'static [ConditionalScopes],
+    /// Source texts of the guards, which the body calls.
+    pub(crate) guards: &'static [&'static str],
+    pub(crate) visible_to: &'static [VisibilityRule],
+    /// Organizations whose callers may see the tool; empty if all may.
+    pub(crate) orgs: &'static [&'static str],
+    /// Roles whose callers may see the tool; empty if all may.
+    pub(crate) org_roles: &'static [&'static str],
     pub(crate) timeout: Option<Duration>,
     /// Maximum number of concurrent calls.
     pub(crate) concurrency: Option<u32>,
     /// Names of the arguments that audit records may contain.
     pub(crate) audit: &'static [&'static str],
     pub(crate) meta: Option<fn() -> serde_json::Value>,
-    /// The generated wrapper of the author's function. Only a call that consumed an `Authorized` runs it.
+    /// The generated function with the steps of a call. Only a call that consumed an `Authorized` gets to the author's
+    /// function.
     pub(crate) body: Body,
     pub(crate) defined_at: &'static str,
 }
 
 inventory::collect!(ToolDescriptor);
 
-/// Generated function that reads the arguments and calls the author's function.
+/// Generated function that reads the arguments, takes the [steps](super::CallSteps), and calls the author's function.
 pub(crate) type Body = for<'a> fn(Invocation<'a>) -> BodyFuture<'a>;
 
 /// Future that a [`Body`] returns.
 #[doc(hidden)]
 pub type BodyFuture<'a> = Pin<Box<dyn Future<Output = Result<CallToolResult, ToolError>> + Send + 'a>>;
+
+/// A call in `visible_to(..)`, which decides lists and calls.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct VisibilityRule {
+    /// Source text of the call.
+    pub source: &'static str,
+    pub allows: fn(Provided<'_>) -> Result<bool, ToolError>,
+}
 
 /// MCP's hints about a tool's behaviour. Clients may use them; the decision never does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -99,8 +112,11 @@ impl ToolDescriptor {
             input,
             output,
             states: &[],
+            scopes_if: &[],
             guards: &[],
             visible_to: &[],
+            orgs: &[],
+            org_roles: &[],
             timeout: None,
             concurrency: None,
             audit: &[],
@@ -147,14 +163,32 @@ impl ToolDescriptor {
     }
 
     #[doc(hidden)]
-    pub const fn guards(mut self, guards: &'static [&'static dyn Guard]) -> Self {
-        self.guards = guards;
+    pub const fn scopes_if(mut self, scopes: &'static [ConditionalScopes]) -> Self {
+        self.scopes_if = scopes;
         self
     }
 
     #[doc(hidden)]
-    pub const fn visible_to(mut self, rules: &'static [&'static dyn Visibility]) -> Self {
+    pub const fn guards(mut self, sources: &'static [&'static str]) -> Self {
+        self.guards = sources;
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn visible_to(mut self, rules: &'static [VisibilityRule]) -> Self {
         self.visible_to = rules;
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn orgs(mut self, ids: &'static [&'static str]) -> Self {
+        self.orgs = ids;
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn org_roles(mut self, roles: &'static [&'static str]) -> Self {
+        self.org_roles = roles;
         self
     }
 
@@ -222,40 +256,5 @@ impl fmt::Debug for ToolDescriptor {
             .field("name", &self.name)
             .field("defined_at", &self.defined_at)
             .finish_non_exhaustive()
-    }
-}
-
-/// Input of a tool's body: the arguments and everything that its parameters can refer to.
-#[doc(hidden)]
-pub struct Invocation<'a> {
-    pub(crate) arguments: Arguments,
-    pub(crate) caller: &'a Caller,
-    pub(crate) context: Option<&'a Context>,
-    pub(crate) states: &'a States,
-}
-
-impl<'a> Invocation<'a> {
-    /// Deserializes all arguments into one type. They fit the schema already, so an error is about a rule that the schema
-    /// cannot express; the model sees it.
-    pub fn arguments<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ToolError> {
-        let arguments = std::mem::replace(&mut self.arguments, Arguments::new(serde_json::Map::new()));
-        T::deserialize(serde_json::Value::Object(arguments.into_object()))
-            .map_err(|error| ToolError::invalid_arguments(vec![Violation::of_arguments(error.to_string())]))
-    }
-
-    /// Removes one argument and deserializes it.
-    pub fn argument<T: DeserializeOwned + JsonSchema>(&mut self, name: &str) -> Result<T, ToolError> {
-        parameters::take(self.arguments.as_object_mut(), name)
-    }
-
-    /// Returns the value for a parameter of type `&T`: the caller, the context, or a state of the server.
-    pub fn state<T: Send + Sync + 'static>(&self) -> Result<&'a T, ToolError> {
-        let caller: &'a (dyn Any + Send + Sync) = self.caller;
-        let context = self.context.map(|context| -> &'a (dyn Any + Send + Sync) { context });
-        caller
-            .downcast_ref()
-            .or_else(|| context.and_then(<dyn Any + Send + Sync>::downcast_ref))
-            .or_else(|| self.states.get())
-            .ok_or_else(|| ToolError::masked(format!("no state of the type {}", std::any::type_name::<T>())))
     }
 }

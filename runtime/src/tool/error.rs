@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::{Denied, InputRequired, Violation};
+use super::{Denied, InputRequired, Violation, denied::Denial};
 use crate::{auth::InsufficientScope, scope::MissingScopes};
 
 /// Error of a tool.
@@ -39,14 +39,18 @@ pub(crate) enum Failure {
     Masked(Box<dyn Error + Send + Sync>),
     /// The body required a scope that the token lacks; the client can step up.
     InsufficientScope(MissingScopes),
-    /// A guard denied the call.
-    Denied(Denied),
+    /// A guard denied the call, with a message that the model sees.
+    Denied(String),
+    /// A guard failed, which denies the call. Only the log shows its error.
+    GuardFailed(Box<dyn Error + Send + Sync>),
     /// The arguments violate the input schema.
     InvalidArguments(Vec<Violation>),
     /// The tool's concurrency limit is reached.
     Busy,
     /// The body needs input from the client.
     InputRequired(Box<InputRequired>),
+    /// The steps of the call end here, because only its policy is evaluated.
+    Stopped,
 }
 
 impl ToolError {
@@ -68,6 +72,14 @@ impl ToolError {
         Self(Failure::Busy)
     }
 
+    pub(crate) fn insufficient_scope(scopes: MissingScopes) -> Self {
+        Self(Failure::InsufficientScope(scopes))
+    }
+
+    pub(crate) fn stopped() -> Self {
+        Self(Failure::Stopped)
+    }
+
     pub(crate) fn into_failure(self) -> Failure {
         self.0
     }
@@ -81,14 +93,20 @@ impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
             Ok(error) => return Self(Failure::InsufficientScope(error.0)),
             Err(error) => error,
         };
-        error = match error.downcast::<Denied>() {
-            Ok(denied) => return Self(Failure::Denied(*denied)),
-            Err(error) => error,
-        };
         match error.downcast::<InputRequired>() {
             Ok(input) => Self(Failure::InputRequired(input)),
             Err(error) => Self(Failure::Masked(error)),
         }
+    }
+}
+
+impl From<Denied> for ToolError {
+    fn from(denied: Denied) -> Self {
+        Self(match denied.into_denial() {
+            Denial::Message(message) => Failure::Denied(message),
+            Denial::Error(error) => Failure::GuardFailed(error),
+            Denial::InsufficientScope(scopes) => Failure::InsufficientScope(scopes),
+        })
     }
 }
 

@@ -14,12 +14,18 @@ use crate::auth::Caller;
 pub struct StateType {
     id: fn() -> TypeId,
     name: fn() -> &'static str,
+    provided_by_call: bool,
 }
 
 impl StateType {
     /// Returns the descriptor of `T`.
     pub const fn of<T: 'static>() -> Self {
-        Self { id: TypeId::of::<T>, name: std::any::type_name::<T> }
+        Self { id: TypeId::of::<T>, name: std::any::type_name::<T>, provided_by_call: false }
+    }
+
+    /// Returns the descriptor of a `T` that each call provides.
+    pub const fn provided_by_call<T: 'static>() -> Self {
+        Self { provided_by_call: true, ..Self::of::<T>() }
     }
 
     pub(crate) fn id(self) -> TypeId {
@@ -32,7 +38,7 @@ impl StateType {
 
     /// Returns whether each call provides the value, so that the server needs no state of this type.
     pub(crate) fn is_provided_by_call(self) -> bool {
-        [TypeId::of::<Caller>(), TypeId::of::<Context>()].contains(&self.id())
+        self.provided_by_call || [TypeId::of::<Caller>(), TypeId::of::<Context>()].contains(&self.id())
     }
 }
 

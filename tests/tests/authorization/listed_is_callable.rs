@@ -9,7 +9,6 @@ use proptest::{collection::btree_set, prelude::*, sample::select, test_runner::T
 use tokio::runtime::Runtime;
 use toolgate::{
     auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
-    guard::require_org_role,
     prelude::*,
 };
 use toolgate_tests::{InProcessClient, ToolBodies};
@@ -89,9 +88,9 @@ tools! {
     one_a
     #[tool(scopes = "b:read", scopes_in = CATALOGUE)]
     one_b
-    #[tool(authenticated, visible_to = require_org_role("Owner"), scopes_in = CATALOGUE)]
+    #[tool(authenticated, org_role = "Owner", scopes_in = CATALOGUE)]
     owners
-    #[tool(scopes = "c", visible_to = require_org_role("Owner"), scopes_in = CATALOGUE)]
+    #[tool(scopes = "c", org_role = "Owner", scopes_in = CATALOGUE)]
     owners_with_c
     #[tool(scopes = "d", any_scope("d", "e"), scopes_in = CATALOGUE)]
     overlapping

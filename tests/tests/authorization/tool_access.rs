@@ -250,6 +250,7 @@ async fn a_guard_that_does_not_allow_the_call_prevents_the_body() {
         assert!(denied.is_tool_error());
         assert_eq!(denied.text_content(), "not allowed: the decision is not `allow`");
         assert_eq!(call("panic").await.text_content(), "not allowed: a guard failed");
+        assert!(call("fail").await.text_content().starts_with("not allowed: a guard failed (reference "));
         assert!(call("hang").await.is_tool_error());
         let without_scope = server.client_with("nothing", revision);
         let response = without_scope.call("guarded", json!({ "decision": "allow" })).await;

@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use toolgate::{
     audit::{AuditGuard, JsonLines},
     auth::{Claims, StaticTokens},
-    guard::{Arguments, Denied},
     prelude::*,
 };
 use toolgate_tests::{CapturedLog, Client, Revision, TestServer, send};
@@ -27,7 +26,7 @@ async fn ticket(ticket_id: String, page: Option<u8>, password: Option<String>) -
 }
 
 /// Close a ticket.
-#[tool(scopes("tickets:close", "tickets:read"), scopes_in = TICKET_SCOPES, guard = not_for_holidays)]
+#[tool(scopes("tickets:close", "tickets:read"), scopes_in = TICKET_SCOPES, guard = not_for_holidays(&reason))]
 async fn ticket_close(reason: String) -> String {
     reason
 }
@@ -44,11 +43,8 @@ async fn ticket_fails() -> Result<String, ToolError> {
     Err(std::io::Error::other("the password is swordfish"))?
 }
 
-async fn not_for_holidays(_: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-    match arguments.get::<String>("reason") {
-        Ok(Some(reason)) if reason == "holiday" => Err(Denied::new("not for holidays")),
-        _ => Ok(()),
-    }
+fn not_for_holidays(reason: &str) -> Result<(), Denied> {
+    if reason == "holiday" { Err(Denied::new("not for holidays")) } else { Ok(()) }
 }
 
 /// A server with an audit file. The layer is the default of the thread that the server runs on.

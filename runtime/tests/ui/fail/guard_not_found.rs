@@ -1,11 +1,11 @@
+#![allow(unused_variables)]
+
 use toolgate::prelude::*;
 
-pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
 
-#[tool(scopes = "employees:read:public", guard = own_department)]
-async fn guarded() {}
-
-#[tool(scopes = "employees:read:public", visible_to = require_org_role("Owner"))]
-async fn hidden() {}
+#[tool(scopes = "tickets:read", guard = own_ticket(caller, &ticket_id))]
+async fn ticket(ticket_id: String) {}
 
 fn main() {}

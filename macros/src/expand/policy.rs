@@ -1,0 +1,216 @@
+//! Generated code of policies beyond scopes: conditions, guards, visibility rules and proofs.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Expr, FnArg, Ident, ItemFn, LitStr, parse_quote, spanned::Spanned};
+
+use super::{arguments::ArgumentCode, checked_scope_list, output_method};
+use crate::{
+    ast::Tool,
+    parameter::{Parameter, Reference},
+    runtime_path::RuntimePath,
+    source_text::{mention, source_text},
+};
+
+/// Names of the values that guards can use although the tool does not take them.
+const CALLER: &str = "caller";
+const CONTEXT: &str = "context";
+
+/// The author's function. A parameter that only guards, conditions and visibility rules use is not an unused variable.
+pub(super) fn function(tool: &Tool) -> ItemFn {
+    let attr = &tool.attr;
+    let conditions = attr.scopes_if.iter().map(|conditional| &conditional.condition);
+    let expressions: TokenStream =
+        attr.guards.iter().chain(&attr.visible_to).chain(conditions).map(ToTokens::to_token_stream).collect();
+    let mut function = tool.function.clone();
+    for input in &mut function.sig.inputs {
+        if let FnArg::Typed(input) = input
+            && let syn::Pat::Ident(pattern) = &*input.pat
+            && mention(&expressions, &pattern.ident).is_some()
+        {
+            input.attrs.push(parse_quote!(#[allow(unused_variables)]));
+        }
+    }
+    function
+}
+
+/// Constants that fail to compile if a parameter proves a scope that the tool does not declare, each at its type.
+pub(super) fn proof_checks(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
+    if tool.server_provided().next().is_none() {
+        return TokenStream::new();
+    }
+    let name = tool.name();
+    let names = |list: &Option<crate::value::ScopeList>| {
+        let names: Vec<LitStr> = list.iter().flat_map(|list| list.scopes.clone()).collect();
+        quote!(&[#(#names),*])
+    };
+    let (all, any) = (names(&tool.attr.scopes), names(&tool.attr.any_scope));
+    let checks = tool.server_provided().map(|Reference { ty, .. }| {
+        let (ty, span) = (&ty.elem, ty.elem.span());
+        let (spanned, list) = (runtime.with_span(span), Ident::new("__TOOLGATE_SCOPES", span));
+        quote_spanned!(span=> const _: () = #spanned::__private::check_proof(
+            #list, #spanned::__private::ReferenceTo::<#ty>::PROVES, #all, #any, #name
+        );)
+    });
+    quote! {
+        #[allow(unused_imports)]
+        use #runtime::__private::Reference as _;
+        #(#checks)*
+    }
+}
+
+/// The types of the references that the tool takes, and of the context if a guard names it.
+pub(super) fn states(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenStream> {
+    let references = tool.server_provided().map(|Reference { ty, .. }| {
+        let (ty, runtime) = (&ty.elem, runtime.with_span(ty.elem.span()));
+        quote_spanned!(ty.span()=> #runtime::__private::ReferenceTo::<#ty>::TYPE)
+    });
+    let context =
+        named_by_guards(tool, CONTEXT).map(|_| quote!(#runtime::__private::StateType::of::<#runtime::Context>()));
+    references.chain(context).collect()
+}
+
+/// The expressions that are passed to the function, in the order of its parameters.
+pub(super) fn values(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> Vec<TokenStream> {
+    let mut values = arguments.values.iter();
+    let value = |parameter: &Parameter| match parameter {
+        Parameter::Argument(_) => values.next().cloned().unwrap_or_default(),
+        Parameter::ServerProvided(reference) => provide(reference, runtime, &quote!(__invocation.provided())),
+    };
+    tool.parameters.iter().map(value).collect()
+}
+
+/// The value of a reference.
+fn provide(reference: &Reference, runtime: &RuntimePath, provided: &TokenStream) -> TokenStream {
+    let ty = &reference.ty.elem;
+    let runtime = runtime.with_span(ty.span());
+    // A local variable needs the span of this macro: with the span of a type from a `macro_rules!` it would not be in
+    // scope.
+    quote_spanned!(ty.span()=> #runtime::__private::ReferenceTo::<#ty>::provide(#provided)?)
+}
+
+/// The steps of a call whose policy depends on arguments. The parameters are local variables, so that conditions and
+/// guards can borrow them by their names.
+pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
+    let function = &tool.function.sig.ident;
+    let argument_names = tool.arguments().map(|argument| &argument.ident);
+    let argument_values = &arguments.values;
+    let conditions = tool.attr.scopes_if.iter().enumerate().map(|(i, conditional)| {
+        let condition = &conditional.condition;
+        let steps = quote!(__steps);
+        quote_spanned!(condition.span()=> #steps.condition(#i, || #condition)?;)
+    });
+    let check = (!tool.attr.scopes_if.is_empty()).then(|| quote!(__steps.check_conditional_scopes()?;));
+    let mut references = Vec::new();
+    let mut values = Vec::new();
+    for parameter in &tool.parameters {
+        match parameter {
+            Parameter::Argument(argument) => values.push(argument.ident.to_token_stream()),
+            Parameter::ServerProvided(reference) => {
+                let value = provide(reference, runtime, &quote!(__provided));
+                match &reference.ident {
+                    Some(ident) => {
+                        references.push(quote!(let #ident = #value;));
+                        values.push(ident.to_token_stream());
+                    }
+                    None => values.push(value),
+                }
+            }
+        }
+    }
+    let caller = named_by_guards(tool, CALLER).map(|caller| quote!(let #caller = __provided.caller();));
+    let context = named_by_guards(tool, CONTEXT).map(
+        |context| quote!(let #context = #runtime::__private::ReferenceTo::<#runtime::Context>::provide(__provided)?;),
+    );
+    let guards = tool.attr.guards.iter().map(|guard| {
+        let steps = quote!(__steps);
+        quote_spanned!(guard.span()=> #steps.guard(|| #guard).await?;)
+    });
+    let into_result = output_method(tool, runtime, "into_result");
+    let call = quote_spanned!(function.span()=> __function(#(#values),*));
+    let call = quote!(#into_result(#call.await));
+    quote! {
+        #[allow(unused_imports)]
+        use #runtime::__private::Reference as _;
+        let __steps = __invocation.steps();
+        let __provided = __invocation.provided();
+        // A parameter can have the name of the function.
+        let __function = #function;
+        #(let #argument_names = #argument_values;)*
+        #(#conditions)*
+        #check
+        #(#references)*
+        #caller
+        #context
+        ::core::result::Result::Ok(#runtime::__private::guarded_body(async move {
+            #(#guards)*
+            let __permit = __steps.start_body()?;
+            #call
+        }))
+    }
+}
+
+/// The builder calls of the descriptor for policies beyond scopes.
+pub(super) fn descriptor_calls(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenStream> {
+    let attr = &tool.attr;
+    let mut calls = Vec::new();
+    if !attr.scopes_if.is_empty() {
+        let conditionals = attr.scopes_if.iter().map(|conditional| {
+            let condition = source_text(&conditional.condition);
+            let scopes = checked_scope_list(runtime, &conditional.scopes);
+            quote!(#runtime::__private::ConditionalScopes { condition: #condition, scopes: &[#(#scopes),*] })
+        });
+        calls.push(quote!(.scopes_if(&[#(#conditionals),*])));
+    }
+    if !attr.guards.is_empty() {
+        let sources = attr.guards.iter().map(source_text);
+        calls.push(quote!(.guards(&[#(#sources),*])));
+    }
+    if !attr.visible_to.is_empty() {
+        let rules = attr.visible_to.iter().map(|rule| visibility_rule(tool, rule, runtime));
+        calls.push(quote!(.visible_to(&[#(#rules),*])));
+    }
+    if !attr.orgs.is_empty() {
+        let orgs = &attr.orgs;
+        calls.push(quote!(.orgs(&[#(#orgs),*])));
+    }
+    if !attr.org_roles.is_empty() {
+        let roles = &attr.org_roles;
+        calls.push(quote!(.org_roles(&[#(#roles),*])));
+    }
+    calls
+}
+
+fn visibility_rule(tool: &Tool, rule: &Expr, runtime: &RuntimePath) -> TokenStream {
+    let tokens = rule.to_token_stream();
+    let source = source_text(rule);
+    let caller = named(tool, &tokens, CALLER).map(|caller| quote!(let #caller = __provided.caller();));
+    let references = tool.server_provided().filter_map(|reference| {
+        let name = reference.ident.as_ref()?;
+        mention(&tokens, name)?;
+        let value = provide(reference, runtime, &quote!(__provided));
+        Some(quote!(let #name = #value;))
+    });
+    let allowed = quote_spanned!(rule.span()=> ::core::result::Result::Ok(#rule));
+    quote!(#runtime::__private::VisibilityRule {
+        source: #source,
+        allows: |__provided| {
+            #caller
+            #(#references)*
+            #allowed
+        },
+    })
+}
+
+/// The name `name` as the guards mention it, if no parameter of the tool has it.
+fn named_by_guards(tool: &Tool, name: &str) -> Option<Ident> {
+    let guards = tool.attr.guards.iter().map(ToTokens::to_token_stream).collect();
+    named(tool, &guards, name)
+}
+
+/// The name `name` as it is mentioned, with the hygiene of the mention, if no parameter of the tool has it.
+fn named(tool: &Tool, tokens: &TokenStream, name: &str) -> Option<Ident> {
+    let name = Ident::new(name, proc_macro2::Span::call_site());
+    let is_parameter = tool.parameters.iter().any(|parameter| parameter.ident() == Some(&name));
+    if is_parameter { None } else { mention(tokens, &name) }
+}

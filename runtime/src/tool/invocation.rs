@@ -1,0 +1,111 @@
+//! What generated code receives for a call, and for a visibility rule.
+
+use std::any::Any;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{CallSteps, Context, StateType, States, ToolError, Violation, parameters};
+use crate::{
+    auth::{Caller, Granted},
+    scope::{Scope, ScopeMarker},
+};
+
+/// Input of a tool's generated function: the arguments, and everything that its parameters can refer to.
+#[doc(hidden)]
+pub struct Invocation<'a> {
+    pub(crate) arguments: Map<String, Value>,
+    pub(crate) provided: Provided<'a>,
+    pub(crate) steps: CallSteps<'a>,
+}
+
+/// Values that the server provides by reference.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Provided<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) context: Option<&'a Context>,
+    pub(crate) states: &'a States,
+}
+
+impl<'a> Invocation<'a> {
+    /// Deserializes all arguments into one type. They fit the schema already, so an error is about a rule that the schema
+    /// cannot express; the model sees it.
+    pub fn arguments<T: DeserializeOwned>(&mut self) -> Result<T, ToolError> {
+        let arguments = std::mem::take(&mut self.arguments);
+        T::deserialize(Value::Object(arguments))
+            .map_err(|error| ToolError::invalid_arguments(vec![Violation::of_arguments(error.to_string())]))
+    }
+
+    /// Removes one argument and deserializes it.
+    pub fn argument<T: DeserializeOwned + JsonSchema>(&mut self, name: &str) -> Result<T, ToolError> {
+        parameters::take(&mut self.arguments, name)
+    }
+
+    pub fn provided(&self) -> Provided<'a> {
+        self.provided
+    }
+
+    pub fn steps(&self) -> CallSteps<'a> {
+        self.steps
+    }
+}
+
+impl<'a> Provided<'a> {
+    pub fn caller(self) -> &'a Caller {
+        self.caller
+    }
+
+    /// Returns the value for a parameter of type `&T`: the caller, the context, or a state of the server.
+    fn get<T: Send + Sync + 'static>(self) -> Result<&'a T, ToolError> {
+        let caller: &'a (dyn Any + Send + Sync) = self.caller;
+        let context = self.context.map(|context| -> &'a (dyn Any + Send + Sync) { context });
+        caller
+            .downcast_ref()
+            .or_else(|| context.and_then(<dyn Any + Send + Sync>::downcast_ref))
+            .or_else(|| self.states.get())
+            .ok_or_else(|| ToolError::masked(format!("no state of the type {}", std::any::type_name::<T>())))
+    }
+}
+
+/// A parameter of type `&T`, in generated code.
+///
+/// The inherent items for `Granted<S>` take precedence over those of the trait [`Reference`], so generated code finds out
+/// which one a type is, through aliases too.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ReferenceTo<T>(std::marker::PhantomData<T>);
+
+/// A parameter that is not a `&Granted<S>`: `&Caller`, `&Context`, or `&T` state.
+#[doc(hidden)]
+pub trait Reference<T> {
+    const PROVES: Option<Scope>;
+    const TYPE: StateType;
+    fn provide(provided: Provided<'_>) -> Result<&T, ToolError>
+    where
+        T: Send + Sync;
+}
+
+impl<T: 'static> Reference<T> for ReferenceTo<T> {
+    const PROVES: Option<Scope> = None;
+    const TYPE: StateType = StateType::of::<T>();
+
+    fn provide(provided: Provided<'_>) -> Result<&T, ToolError>
+    where
+        T: Send + Sync,
+    {
+        provided.get()
+    }
+}
+
+impl<S: ScopeMarker> ReferenceTo<Granted<S>> {
+    pub const PROVES: Option<Scope> = Some(S::SCOPE);
+    pub const TYPE: StateType = StateType::provided_by_call::<Granted<S>>();
+
+    /// The decision has checked the scopes that the tool declares, and this is one of them. It is checked again, so that
+    /// a mistake there cannot create a proof.
+    pub fn provide(provided: Provided<'_>) -> Result<&Granted<S>, ToolError> {
+        Ok(provided.caller.grant::<S>()?)
+    }
+}

@@ -1,0 +1,11 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+#[tool(scopes = "tickets:read", scopes_if(status, "tickets:write"))]
+async fn ticket(status: Option<String>) {}
+
+fn main() {}

@@ -1,0 +1,15 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+async fn own_ticket(_caller: &Caller) -> Result<(), Denied> {
+    Ok(())
+}
+
+#[tool(scopes = "tickets:read", guard = own_ticket)]
+async fn ticket() {}
+
+fn main() {}

@@ -1,0 +1,13 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+fn own_ticket(_caller: &Caller) {}
+
+#[tool(scopes = "tickets:read", guard = own_ticket(caller))]
+async fn ticket() {}
+
+fn main() {}

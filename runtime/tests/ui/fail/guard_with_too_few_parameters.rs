@@ -1,0 +1,15 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+async fn own_ticket(_caller: &Caller, _owner: &str) -> Result<(), Denied> {
+    Ok(())
+}
+
+#[tool(scopes = "tickets:read", guard = own_ticket(caller))]
+async fn ticket(owner: String) {}
+
+fn main() {}

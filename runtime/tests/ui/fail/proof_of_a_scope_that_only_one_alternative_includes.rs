@@ -1,0 +1,16 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+#[derive(ScopeMarker)]
+#[scope("payroll:read:all")]
+pub struct PayrollRead;
+
+
+#[tool(any_scope("payroll:write:all", "tickets:read"))]
+async fn report(access: &Granted<PayrollRead>) {}
+
+fn main() {}

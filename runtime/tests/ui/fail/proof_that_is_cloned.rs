@@ -1,0 +1,17 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+#[derive(ScopeMarker)]
+#[scope("payroll:read:all")]
+pub struct PayrollRead;
+
+
+fn keep(access: &Granted<PayrollRead>) -> Granted<PayrollRead> {
+    access.clone()
+}
+
+fn main() {}

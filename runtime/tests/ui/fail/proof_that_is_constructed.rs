@@ -1,0 +1,19 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+#[derive(ScopeMarker)]
+#[scope("payroll:read:all")]
+pub struct PayrollRead;
+
+
+fn salary(_access: &Granted<PayrollRead>) {}
+
+fn cheat() {
+    salary(&Granted(std::marker::PhantomData));
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+pub static ROLES: Roles = Roles::new(&["Owner", "Admin", "Owner"]);
+
+fn main() {}

@@ -1,0 +1,12 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+#[derive(ScopeMarker)]
+#[scope("payroll:read:all")]
+pub struct PayrollRead<T>(T);
+
+fn main() {}

@@ -1,0 +1,15 @@
+#![allow(unused_variables)]
+
+use toolgate::prelude::*;
+
+pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "payroll:write:all", "tickets:read", "tickets:write"])
+    .implies("payroll:write:all", &["payroll:read:all"]);
+
+fn is_on_duty(_caller: &Caller) -> bool {
+    true
+}
+
+#[tool(scopes = "tickets:read", visible_to = is_on_duty)]
+async fn ticket() {}
+
+fn main() {}
