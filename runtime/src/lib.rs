@@ -58,6 +58,7 @@
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
 //! | `redis` | `replication`, which shares revocations between replicas through Redis |
+//! | `testing` | `testing`, which tests the policies of a server in process; enable it in `[dev-dependencies]` |
 //! | `chrono`, `uuid`, `url` | types of these crates as arguments and in results |
 //!
 //! # The prelude
@@ -100,6 +101,8 @@ mod registry;
 pub mod replication;
 mod scope;
 mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tool;
 mod url;
 

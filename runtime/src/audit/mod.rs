@@ -34,6 +34,8 @@ mod json_lines;
 mod queue;
 mod reason;
 mod record;
+#[cfg(feature = "testing")]
+mod recorded_calls;
 #[cfg(feature = "audit-file")]
 mod rotating_file;
 mod sanitize;
@@ -44,6 +46,8 @@ pub(crate) use availability::is_available;
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
 pub(crate) use reason::{CallOutcome, Reason};
 pub(crate) use record::{AuditLog, CallRecord, RequestInfo, TraceId, audited_arguments};
+#[cfg(feature = "testing")]
+pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};
 #[cfg(feature = "logging")]
 pub(crate) use sanitize::is_plain;
 pub(crate) use sanitize::{MAX_TEXT, is_loggable};

@@ -68,6 +68,9 @@ pub(crate) struct AuditLog {
     decisions: CounterSet<Reason>,
     unknown_tools: CounterSet<CallOutcome>,
     unauthenticated: Arc<UnauthenticatedRejections>,
+    /// Where calls are recorded in addition, if the server runs in a test.
+    #[cfg(feature = "testing")]
+    recorded_calls: std::sync::OnceLock<Arc<super::RecordedCalls>>,
 }
 
 impl AuditLog {
@@ -76,7 +79,15 @@ impl AuditLog {
             decisions: CounterSet::new(metrics::DECISIONS, "reason"),
             unknown_tools: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", UNKNOWN),
             unauthenticated: Arc::default(),
+            #[cfg(feature = "testing")]
+            recorded_calls: std::sync::OnceLock::new(),
         }
+    }
+
+    /// Records calls in memory from now on, in addition. Only the first `calls` count.
+    #[cfg(feature = "testing")]
+    pub(crate) fn record_calls_in(&self, calls: Arc<super::RecordedCalls>) {
+        let _ = self.recorded_calls.set(calls);
     }
 
     /// Records a request that was rejected before it reached a tool.
@@ -115,12 +126,20 @@ impl AuditLog {
         let outcome = CallOutcome::UnknownTool;
         self.decisions.increment(outcome.reason());
         self.unknown_tools.increment(outcome);
+        #[cfg(feature = "testing")]
+        if let Some(calls) = self.recorded_calls.get() {
+            calls.record(request, outcome, &[], &[]);
+        }
         AuditRecord { caller: Some(caller), tool: Some(name), ..AuditRecord::new(request, outcome.name()) }.emit();
     }
 
     /// Records a call of a registered tool.
     pub(crate) fn call(&self, request: RequestInfo<'_>, caller: &Caller, tool: &str, call: CallRecord<'_>) {
         self.decisions.increment(call.outcome.reason());
+        #[cfg(feature = "testing")]
+        if let Some(calls) = self.recorded_calls.get() {
+            calls.record(request, call.outcome, call.required, call.missing);
+        }
         AuditRecord {
             caller: Some(caller),
             tool: Some(tool),

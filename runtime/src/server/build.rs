@@ -197,7 +197,7 @@ impl Server {
     }
 
     fn bind_address(&self) -> Result<SocketAddr, BuildProblem> {
-        match (self.bind, env("BIND_ADDR")) {
+        match (self.bind, self.env("BIND_ADDR")) {
             (Some(address), _) => Ok(address),
             (None, Some(value)) => parse_address("BIND_ADDR", value, "127.0.0.1:8000"),
             (None, None) => Ok(DEFAULT_BIND),
@@ -205,7 +205,7 @@ impl Server {
     }
 
     fn public_url(&self, bind: SocketAddr) -> Result<ServerUrl, BuildProblem> {
-        let text = match self.public_url.clone().or_else(|| env("SERVER_URL")) {
+        let text = match self.public_url.clone().or_else(|| self.env("SERVER_URL")) {
             Some(text) => text,
             None if bind.ip().is_loopback() => format!("http://{bind}"),
             None => return Err(BuildProblem::MissingServerUrl(bind)),
@@ -218,7 +218,7 @@ impl Server {
     }
 
     fn metrics_address(&self) -> Result<Option<SocketAddr>, BuildProblem> {
-        let address = match (self.config.http.metrics_address, env("METRICS_ADDR")) {
+        let address = match (self.config.http.metrics_address, self.env("METRICS_ADDR")) {
             (Some(address), _) => address,
             (None, Some(value)) => parse_address("METRICS_ADDR", value, "127.0.0.1:9464")?,
             (None, None) => return Ok(None),
@@ -228,6 +228,12 @@ impl Server {
             return Ok(None);
         }
         Ok(Some(address))
+    }
+
+    /// Returns an environment variable that is set and not blank, unless the server ignores the environment.
+    fn env(&self, name: &str) -> Option<String> {
+        let value = if self.reads_environment { std::env::var(name).ok() } else { None };
+        value.filter(|value| !value.trim().is_empty())
     }
 }
 
@@ -279,11 +285,6 @@ struct Parts {
 /// Moves an error to the list of problems.
 fn collect<T>(result: Result<T, BuildProblem>, problems: &mut Vec<BuildProblem>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
-}
-
-/// Returns an environment variable that is set and not blank.
-fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 fn parse_address(variable: &'static str, value: String, example: &'static str) -> Result<SocketAddr, BuildProblem> {

@@ -45,6 +45,8 @@ pub struct Server {
     pub(super) audience: AudiencePolicy,
     pub(super) public_url: Option<String>,
     pub(super) bind: Option<SocketAddr>,
+    /// Whether environment variables provide the addresses that are not set.
+    pub(super) reads_environment: bool,
     pub(super) config: Config,
     #[cfg(feature = "redis")]
     pub(super) replication: Option<Replication>,
@@ -74,6 +76,7 @@ impl Server {
             audience: AudiencePolicy::default(),
             public_url: None,
             bind: None,
+            reads_environment: true,
             config: Config::default(),
             #[cfg(feature = "redis")]
             replication: None,
@@ -294,6 +297,28 @@ impl Server {
     pub fn skip_preflight(mut self) -> Self {
         self.set_preflight(PreflightMode::Skipped);
         self
+    }
+
+    /// Prepares the server for tests in process: it has `validator` instead of its own, and neither the environment nor a
+    /// socket is used.
+    #[cfg(feature = "testing")]
+    pub(crate) fn in_process(mut self, validator: Arc<dyn TokenValidator>) -> Self {
+        self.validator = Some(validator);
+        self.public_url = None;
+        self.bind = None;
+        self.config.http.metrics_address = None;
+        self.reads_environment = false;
+        #[cfg(feature = "redis")]
+        {
+            self.replication = None;
+        }
+        self
+    }
+
+    /// Returns the scope lists of the server's tools.
+    #[cfg(feature = "testing")]
+    pub(crate) fn scope_lists(&self) -> &[&'static Scopes] {
+        &self.scope_lists
     }
 
     fn set_preflight(&mut self, mode: PreflightMode) {

@@ -76,6 +76,12 @@ impl BuiltServer {
         self.0.revocations.clone()
     }
 
+    /// Returns the entry point to the registered tools and to the audit log.
+    #[cfg(feature = "testing")]
+    pub(crate) fn dispatcher(&self) -> &Arc<crate::registry::Dispatcher> {
+        &self.0.gate.dispatcher
+    }
+
     /// Returns the server as a router to merge into a larger one: the MCP endpoint behind its gate, the metadata,
     /// `/healthz` and `/readyz`, and the routes of the validator, such as a webhook endpoint.
     ///

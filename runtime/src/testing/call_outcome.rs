@@ -1,0 +1,184 @@
+//! The outcome of a call, with assertions about it.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde_json::Value;
+
+use super::{Outcome, ToolResult, classify::Mismatch, response::Response};
+use crate::scope::MissingScopes;
+
+/// Outcome of a call; created by [`TestCaller::call`](super::TestCaller::call).
+///
+/// Each method asserts one outcome and returns what belongs to it. Its panic message says what was expected, what
+/// happened instead, who called, and what the server responded.
+///
+/// ```
+/// # use toolgate::{auth::Claims, prelude::*, testing::TestServer};
+/// # pub static SCOPES: Scopes = Scopes::new(&["tickets:read"]);
+/// # /// Read a ticket.
+/// # #[tool(scopes = "tickets:read", read_only)]
+/// # async fn ticket(ticket_id: u32) -> String {
+/// #     format!("ticket {ticket_id} is open")
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), toolgate::BuildError> {
+/// let server = TestServer::new(Server::new("tickets", &SCOPES))?;
+/// let support = server.with_scopes(["tickets:read"]);
+/// assert_eq!(support.call("ticket", json!({ "ticket_id": 7 })).await.allowed().text(), "ticket 7 is open");
+/// assert_eq!(support.call("ticket", json!({})).await.invalid_arguments().len(), 1);
+/// server.as_caller(Claims::new()).call("ticket", json!({})).await.missing_scopes(["tickets:read"]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a call without an assertion tests nothing: call a method such as `allowed`"]
+pub struct CallOutcome {
+    pub(super) tool: String,
+    pub(super) arguments: Value,
+    /// Description of the caller.
+    pub(super) caller: String,
+    pub(super) outcome: Result<Outcome, Mismatch>,
+    pub(super) response: Response,
+    /// Names of all tools of the server.
+    pub(super) tools: Vec<&'static str>,
+}
+
+impl CallOutcome {
+    /// Asserts that the body returned a result that is not an error, and returns the result.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[track_caller]
+    pub fn allowed(&self) -> ToolResult {
+        match self.outcome() {
+            Outcome::Allowed(result) => result.clone(),
+            _ => self.unexpected("the call to be allowed"),
+        }
+    }
+
+    /// Asserts that the response is 403 with a challenge because the token lacks exactly these scopes, in any order.
+    /// Returns them together with all required scopes, which the challenge names. Of the alternatives in `any_scope`, a
+    /// challenge requires one.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise, or other scopes are missing.
+    #[track_caller]
+    pub fn missing_scopes(&self, scopes: impl IntoIterator<Item = impl Into<String>>) -> MissingScopes {
+        let expected: BTreeSet<String> = scopes.into_iter().map(Into::into).collect();
+        match self.outcome() {
+            Outcome::MissingScopes(scopes) if expected.iter().eq(&BTreeSet::from_iter(scopes.missing.clone())) => {
+                scopes.clone()
+            }
+            _ => {
+                let scopes = Vec::from_iter(expected).join(", ");
+                self.unexpected(&format!("a challenge because the token lacks the scopes {scopes}"))
+            }
+        }
+    }
+
+    /// Asserts that the tool exists and that the response is, byte for byte, that for a tool that does not exist: the
+    /// tool is hidden by `visible_to`, disabled by [`Server::deny`](crate::Server::deny), or concealed by
+    /// [`Server::conceal_forbidden_tools`](crate::Server::conceal_forbidden_tools).
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise, also if the server has no tool with this name, because the test then has a
+    /// misspelled name.
+    #[track_caller]
+    pub fn hidden(&self) {
+        if *self.outcome() != Outcome::Hidden {
+            self.unexpected("the tool to be hidden from the caller");
+        }
+    }
+
+    /// Asserts that a guard denied the call, or the body with [`Denied`](crate::guard::Denied). Returns the text that
+    /// the model sees, `not allowed: ..`.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[track_caller]
+    pub fn denied(&self) -> String {
+        match self.outcome() {
+            Outcome::Denied(text) => text.clone(),
+            _ => self.unexpected("a guard to deny the call"),
+        }
+    }
+
+    /// Asserts that the arguments violate the input schema, and returns every violation. Each begins with the JSON
+    /// pointer to the argument, such as `/ticket_id: ..`, or with `(arguments)`.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[track_caller]
+    pub fn invalid_arguments(&self) -> Vec<String> {
+        match self.outcome() {
+            Outcome::InvalidArguments(violations) => violations.clone(),
+            _ => self.unexpected("the arguments to violate the input schema"),
+        }
+    }
+
+    /// Asserts that the body returned an error for the model, such as [`ToolError::new`](crate::ToolError::new), and
+    /// returns its text.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[track_caller]
+    pub fn failed(&self) -> String {
+        match self.outcome() {
+            Outcome::Failed(text) => text.clone(),
+            _ => self.unexpected("the tool to fail with an error that the model sees"),
+        }
+    }
+
+    /// Asserts that the body returned an error that only the log shows, and that the response has nothing but a
+    /// reference to the log.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise, also if the body panicked.
+    #[track_caller]
+    pub fn masked(&self) {
+        if !matches!(self.outcome(), Outcome::Masked(_)) {
+            self.unexpected("the tool to fail with an error that only the log shows");
+        }
+    }
+
+    /// Returns how the call ended.
+    ///
+    /// # Panics
+    ///
+    /// If the response is not the one that is specified for this outcome, which would be a bug of toolgate.
+    #[track_caller]
+    pub fn outcome(&self) -> &Outcome {
+        match &self.outcome {
+            Ok(outcome) => outcome,
+            Err(mismatch) => panic!("{mismatch}\n{self:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn unexpected(&self, expected: &str) -> ! {
+        match self.outcome() {
+            outcome @ Outcome::UnknownTool => {
+                panic!("expected {expected}, but {outcome}\n{self:?}\n  tools: {}", self.tools.join(", "))
+            }
+            outcome => panic!("expected {expected}, but {outcome}\n{self:?}"),
+        }
+    }
+}
+
+/// The call, its caller and the response, one on each line.
+impl fmt::Debug for CallOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "  call: {} {}\n  caller: {}\n  response: {}",
+            self.tool, self.arguments, self.caller, self.response
+        )
+    }
+}

@@ -1,0 +1,107 @@
+//! Callers of a test server.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    CallOutcome,
+    classify::{UnknownToolResponse, classify, is_reported_as_unknown},
+    connection::{CallResponse, Connection},
+    issued_tokens::IssuedTokens,
+};
+use crate::auth::Claims;
+
+/// Caller of a [`TestServer`](super::TestServer), with a token of its own.
+///
+/// ```
+/// # use toolgate::{prelude::*, testing::TestServer};
+/// # pub static SCOPES: Scopes = Scopes::new(&["tickets:read", "tickets:write"]);
+/// # /// Read a ticket.
+/// # #[tool(scopes = "tickets:read", read_only)]
+/// # async fn ticket(ticket_id: u32) -> String {
+/// #     format!("ticket {ticket_id} is open")
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), toolgate::BuildError> {
+/// let server = TestServer::new(Server::new("tickets", &SCOPES))?;
+/// let reader = server.with_scopes(["tickets:read"]);
+/// assert_eq!(reader.tools().await, ["ticket"]);
+/// reader.call("ticket", json!({ "ticket_id": 7 })).await.allowed();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TestCaller {
+    connection: Arc<Connection>,
+    token: String,
+    description: String,
+}
+
+impl TestCaller {
+    pub(super) fn new(connection: Arc<Connection>, tokens: &IssuedTokens, claims: Claims) -> Self {
+        let description = describe(&claims);
+        Self { connection, token: tokens.issue(claims), description }
+    }
+
+    /// Returns the names of the tools that the caller sees, in the order of the list.
+    ///
+    /// # Panics
+    ///
+    /// If the server rejects the request, for example because the token has expired.
+    pub async fn tools(&self) -> Vec<String> {
+        let tools = self.list().await;
+        tools.iter().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect()
+    }
+
+    /// Returns the tools that the caller sees, as `tools/list` describes them: name, description, schemas and
+    /// annotations.
+    ///
+    /// # Panics
+    ///
+    /// If the server rejects the request, for example because the token has expired.
+    pub async fn list(&self) -> Vec<Value> {
+        let response = self.connection.list(&self.token).await;
+        match response.tools() {
+            Some(tools) => tools.clone(),
+            None => {
+                panic!("expected a list of tools\n  caller: {}\n  response: {response}", self.description);
+            }
+        }
+    }
+
+    /// Calls a tool. `arguments` is a JSON object.
+    pub async fn call(&self, tool: &str, arguments: Value) -> CallOutcome {
+        let CallResponse { response, records } = self.connection.call(&self.token, tool, &arguments).await;
+        let unknown = if is_reported_as_unknown(&response) {
+            let unknown = format!("no-tool-{}", uuid::Uuid::new_v4().simple());
+            let response = self.connection.call(&self.token, &unknown, &arguments).await.response;
+            Some(UnknownToolResponse { tool: unknown, response })
+        } else {
+            None
+        };
+        CallOutcome {
+            tool: tool.to_owned(),
+            caller: self.description.clone(),
+            outcome: classify(tool, &records, &response, unknown.as_ref()),
+            response,
+            arguments,
+            tools: self.connection.tool_names(),
+        }
+    }
+}
+
+/// Shows who the caller is, without the token.
+impl fmt::Debug for TestCaller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TestCaller").field(&self.description).finish()
+    }
+}
+
+/// Describes a caller in one line.
+fn describe(claims: &Claims) -> String {
+    let scopes = if claims.scopes.is_empty() { "none".to_owned() } else { claims.scopes.join(", ") };
+    let user = claims.subject.as_deref().map(|subject| format!("user {subject}, ")).unwrap_or_default();
+    let role = claims.org_role.as_deref().map(|role| format!("role {role}, ")).unwrap_or_default();
+    format!("{user}{role}scopes: {scopes}")
+}

@@ -1,0 +1,141 @@
+//! Requests to the router of a server, in the newest revision of MCP that it supports.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
+use rmcp::model::ProtocolVersion;
+use serde_json::{Map, Value, json};
+use tower::ServiceExt;
+
+use super::response::Response;
+use crate::{
+    audit::{RecordedCall, RecordedCalls},
+    registry::{Dispatcher, RegisteredTool},
+    server::BuiltServer,
+};
+
+const REVISION: ProtocolVersion = ProtocolVersion::V_2026_07_28;
+
+/// Connection to a server in process.
+pub(super) struct Connection {
+    router: Router,
+    host: String,
+    path: String,
+    dispatcher: Arc<Dispatcher>,
+    calls: Arc<RecordedCalls>,
+    next_id: AtomicU64,
+}
+
+/// Response to a call, with what was recorded about it.
+pub(super) struct CallResponse {
+    pub(super) response: Response,
+    pub(super) records: Vec<RecordedCall>,
+}
+
+impl Connection {
+    pub(super) fn new(server: BuiltServer) -> Self {
+        let endpoint = server.endpoint().trim_start_matches("http://");
+        let (host, path) = endpoint.split_once('/').unwrap_or((endpoint, ""));
+        let (host, path) = (host.to_owned(), format!("/{path}"));
+        let dispatcher = Arc::clone(server.dispatcher());
+        let calls = Arc::new(RecordedCalls::default());
+        dispatcher.audit().record_calls_in(Arc::clone(&calls));
+        Self { router: server.into_router(), host, path, dispatcher, calls, next_id: AtomicU64::new(1) }
+    }
+
+    /// Returns the names of all tools of the server.
+    pub(super) fn tool_names(&self) -> Vec<&'static str> {
+        self.dispatcher.registry().tools().iter().map(RegisteredTool::name).collect()
+    }
+
+    /// Sends `tools/list`.
+    pub(super) async fn list(&self, token: &str) -> Response {
+        self.send(token, self.next_id(), "tools/list", json!({}), HeaderMap::new()).await
+    }
+
+    /// Sends `tools/call`.
+    pub(super) async fn call(&self, token: &str, tool: &str, arguments: &Value) -> CallResponse {
+        let mut headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), header_value(tool))]);
+        if let (Some(tool), Some(arguments)) = (self.dispatcher.registry().get(tool), arguments.as_object()) {
+            mirror_arguments(tool.arguments().schema(), arguments, &mut headers);
+        }
+        let id = self.next_id();
+        let params = json!({ "name": tool, "arguments": arguments });
+        let response = self.send(token, id, "tools/call", params, headers).await;
+        CallResponse { response, records: self.calls.take(&id.to_string()) }
+    }
+
+    fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn send(
+        &self,
+        token: &str,
+        id: u64,
+        method: &'static str,
+        mut params: Value,
+        mut headers: HeaderMap,
+    ) -> Response {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": REVISION.as_str(),
+            "io.modelcontextprotocol/clientInfo": { "name": "toolgate-testing", "version": env!("CARGO_PKG_VERSION") },
+            "io.modelcontextprotocol/clientCapabilities":
+                { "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} },
+        });
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        headers.extend([
+            (header::HOST, header_value(&self.host)),
+            (header::AUTHORIZATION, header_value(&format!("Bearer {token}"))),
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream")),
+            (HeaderName::from_static("mcp-protocol-version"), header_value(REVISION.as_str())),
+            (HeaderName::from_static("mcp-method"), HeaderValue::from_static(method)),
+        ]);
+        let request = Request::post(&self.path).body(Body::from(message.to_string()));
+        let mut request = request.expect("the path is that of a route");
+        *request.headers_mut() = headers;
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("the body is in memory");
+        Response::new(id, parts.status, parts.headers, &body)
+    }
+}
+
+/// Adds the headers that mirror arguments (SEP-2243).
+fn mirror_arguments(schema: &Map<String, Value>, arguments: &Map<String, Value>, headers: &mut HeaderMap) {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+    for (property, schema) in properties {
+        let value = match arguments.get(property) {
+            Some(Value::String(text)) => text.clone(),
+            Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
+            Some(Value::Object(arguments)) => {
+                schema.as_object().inspect(|schema| mirror_arguments(schema, arguments, headers));
+                continue;
+            }
+            _ => continue,
+        };
+        let header = schema.get("x-mcp-header").and_then(Value::as_str);
+        let name = header.and_then(|header| HeaderName::try_from(format!("mcp-param-{header}")).ok());
+        if let Some(name) = name {
+            headers.insert(name, header_value(&value));
+        }
+    }
+}
+
+/// Encodes a text as the value of a header (SEP-2243).
+fn header_value(text: &str) -> HeaderValue {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && text.trim() == text
+        && !(text.starts_with("=?base64?") && text.ends_with("?="));
+    let encoded = if is_plain { text.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(text)) };
+    HeaderValue::try_from(encoded).expect("the text is printable ASCII")
+}

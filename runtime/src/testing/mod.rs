@@ -1,0 +1,102 @@
+//! Tests of the policies of a server, in process.
+//!
+//! A [`TestServer`] is the server that its builder describes, without a socket and without an authorization server. Its
+//! callers send real requests, in the newest revision of MCP that the server supports, through the whole gate: tokens
+//! are validated, scopes decided, guards run, and calls recorded in the audit log.
+//!
+//! The module exists with the feature `testing`. Enable it in `[dev-dependencies]` only:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! toolgate = { version = "0.1", features = ["testing"] }
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use toolgate::{auth::Claims, guard::{Arguments, Denied}, prelude::*, testing::TestServer};
+//!
+//! pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "tickets:read"]);
+//!
+//! async fn not_own_salary(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
+//!     match arguments.get::<String>("employee_id") {
+//!         Ok(Some(employee)) if Some(employee.as_str()) != caller.user_id() => Ok(()),
+//!         _ => Err(Denied::new("ask HR for your own salary")),
+//!     }
+//! }
+//!
+//! # #[doc(hidden)]
+//! /// Return an employee's salary.
+//! #[tool(scopes = "payroll:read:all", guard = not_own_salary, read_only)]
+//! async fn salary(employee_id: String) -> Result<Json<u32>, ToolError> {
+//!     match employee_id.as_str() {
+//!         "sam" => Ok(Json(50_000)),
+//!         _ => Err(ToolError::new(format!("there is no employee {employee_id}"))),
+//!     }
+//! }
+//!
+//! /// The server of the program, without its validator.
+//! fn server() -> Server {
+//!     Server::new("company", &SCOPES)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), toolgate::BuildError> {
+//! // In a `#[tokio::test]`:
+//! let server = TestServer::new(server())?.role("HR", ["payroll:read:all"]).role("Support", ["tickets:read"]);
+//!
+//! let hr = server.as_role("HR");
+//! assert_eq!(hr.tools().await, ["salary"]);
+//! let salary = hr.call("salary", json!({ "employee_id": "sam" })).await.allowed();
+//! assert_eq!(salary.structured(), 50_000);
+//! assert_eq!(hr.call("salary", json!({})).await.invalid_arguments().len(), 1);
+//! assert_eq!(hr.call("salary", json!({ "employee_id": "x" })).await.failed(), "there is no employee x");
+//!
+//! let support = server.as_role("Support");
+//! assert!(support.tools().await.is_empty());
+//! support.call("salary", json!({ "employee_id": "sam" })).await.missing_scopes(["payroll:read:all"]);
+//!
+//! let sam = server.as_caller(Claims::new().subject("sam").scopes(["payroll:read:all"]));
+//! let denied = sam.call("salary", json!({ "employee_id": "sam" })).await.denied();
+//! assert_eq!(denied, "not allowed: ask HR for your own salary");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Outcomes
+//!
+//! Each method of [`CallOutcome`] asserts one outcome. The audit record of the call says what happened, and the response
+//! must be the one that clients receive for it:
+//!
+//! | method | asserts that | response |
+//! |---|---|---|
+//! | [`allowed`](CallOutcome::allowed) | the body returned a result | 200, a result without `isError` |
+//! | [`missing_scopes`](CallOutcome::missing_scopes) | the token lacks exactly these scopes | 403, a challenge with all required scopes, JSON-RPC `-32010` |
+//! | [`hidden`](CallOutcome::hidden) | the tool is hidden, disabled or concealed | 200, JSON-RPC `-32602`, byte for byte that for a tool that does not exist |
+//! | [`invalid_arguments`](CallOutcome::invalid_arguments) | the arguments violate the input schema | 200, a result with `isError`, every violation with its pointer |
+//! | [`denied`](CallOutcome::denied) | a guard denied the call | 200, a result with `isError`, `not allowed: ..` |
+//! | [`failed`](CallOutcome::failed) | the body returned an error for the model | 200, a result with `isError`, the text of the error |
+//! | [`masked`](CallOutcome::masked) | the body returned any other error | 200, a result with `isError`, `internal error` and a reference to the log |
+//! | [`outcome`](CallOutcome::outcome) | nothing; returns the [`Outcome`], also that of a panic, a timeout, a full tool, a large result, a request for input, an unknown tool, or a rejected token | |
+//!
+//! # Unit tests
+//!
+//! [`caller`] and [`arguments`] create what guards, visibility rules and bodies take, without a server.
+
+mod call_outcome;
+mod caller;
+mod classify;
+mod connection;
+mod issued_tokens;
+mod outcome;
+mod response;
+mod server;
+mod tool_result;
+mod values;
+
+pub use call_outcome::CallOutcome;
+pub use caller::TestCaller;
+pub use outcome::Outcome;
+pub use server::TestServer;
+pub use tool_result::ToolResult;
+pub use values::{arguments, caller};

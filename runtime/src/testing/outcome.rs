@@ -1,0 +1,93 @@
+//! How a call ended.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::ToolResult;
+use crate::scope::MissingScopes;
+
+/// How a call ended, for tests that match on it instead of calling a method such as
+/// [`CallOutcome::allowed`](super::CallOutcome::allowed). `Display` is a sentence about the call.
+///
+/// A text is that of the result, as the model sees it.
+///
+/// ```
+/// # use toolgate::{prelude::*, testing::{Outcome, TestServer}};
+/// # pub static SCOPES: Scopes = Scopes::new(&["files:read"]);
+/// # /// Fail.
+/// # #[tool(authenticated)]
+/// # async fn fail() -> &'static str {
+/// #     panic!("out of luck")
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), toolgate::BuildError> {
+/// let server = TestServer::new(Server::new("files", &SCOPES))?;
+/// let call = server.with_scopes(["files:read"]).call("fail", json!({})).await;
+/// assert!(matches!(call.outcome(), Outcome::Panicked(_)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The body returned a result that is not an error.
+    Allowed(ToolResult),
+    /// The token lacks scopes that the tool, or its body, requires.
+    MissingScopes(MissingScopes),
+    /// The tool exists, and the response is that for a tool that does not exist.
+    Hidden,
+    /// The server has no tool with this name.
+    UnknownTool,
+    /// The arguments violate the input schema. Each violation begins with the JSON pointer to the argument.
+    InvalidArguments(Vec<String>),
+    /// A guard denied the call, or the body did with [`Denied`](crate::guard::Denied).
+    Denied(String),
+    /// The body returned an error that the model sees.
+    Failed(String),
+    /// The body returned an error that only the log shows.
+    Masked(String),
+    /// The body panicked.
+    Panicked(String),
+    /// The call exceeded its time limit.
+    TimedOut(String),
+    /// The tool's limit of concurrent calls is reached.
+    Busy(String),
+    /// The result is larger than `limits.max_result_bytes`.
+    ResultTooLarge(String),
+    /// The body asks for input from the client. The value has the requests by their keys.
+    InputRequired(Value),
+    /// The request was rejected before the call was decided, for example because the token has expired.
+    Rejected {
+        /// Status of the response.
+        status: u16,
+        /// What the server says about it.
+        message: String,
+    },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed(_) => write!(f, "the call was allowed and returned a result"),
+            Self::MissingScopes(scopes) => {
+                let [missing, required] = [&scopes.missing, &scopes.required].map(|scopes| scopes.join(", "));
+                write!(f, "the token lacks the scopes {missing} (the call requires {required})")
+            }
+            Self::Hidden => write!(f, "the tool is hidden from the caller"),
+            Self::UnknownTool => write!(f, "the server has no tool with this name"),
+            Self::InvalidArguments(violations) => {
+                write!(f, "the arguments violate the input schema: {}", violations.join("; "))
+            }
+            Self::Denied(text) => write!(f, "the call was denied: {text}"),
+            Self::Failed(text) => write!(f, "the tool failed: {text}"),
+            Self::Masked(text) => write!(f, "the tool failed with an error that only the log shows: {text}"),
+            Self::Panicked(text) => write!(f, "the tool panicked: {text}"),
+            Self::TimedOut(text) => write!(f, "the call timed out: {text}"),
+            Self::Busy(text) => write!(f, "the call was not started: {text}"),
+            Self::ResultTooLarge(text) => write!(f, "the result was not sent: {text}"),
+            Self::InputRequired(requests) => write!(f, "the tool asks for input: {requests}"),
+            Self::Rejected { status, message } => write!(f, "the request was rejected with {status}: {message}"),
+        }
+    }
+}
