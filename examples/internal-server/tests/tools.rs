@@ -1,78 +1,50 @@
-//! Every tool, called over HTTP with a token that has all scopes.
+//! Every tool, called in process with a token that has all scopes, and with the tokens of all roles.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-mod support;
-
 use std::fs;
-use std::future;
 
 use internal_server::company::Company;
 use internal_server::repository::Repository;
-use internal_server::{SCOPES, server};
+use internal_server::{RoleTable, SCOPES, server, tenant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use toolgate::auth::{Claims, StaticTokens};
+use toolgate::testing::{CallOutcome, Outcome, TestCaller, TestServer};
 
-use support::Client;
-
-/// A running server with its own database and repository.
+/// A server with its own database and repository.
 struct Fixture {
-    client: Client,
-    server: JoinHandle<Result<(), toolgate::Error>>,
+    server: TestServer,
+    /// A caller with all scopes.
+    caller: TestCaller,
     _folder: TempDir,
 }
 
 impl Fixture {
-    async fn start() -> Self {
+    async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let code = folder.path().join("code");
         fs::create_dir_all(code.join("src")).unwrap();
         fs::write(code.join("src/main.rs"), "fn main() {}\n").unwrap();
 
         let company = Company::open(folder.path().join("company.db")).await.unwrap();
+        let server = server(company, Repository::open(code).unwrap(), StaticTokens::new());
+        let server = tenant::config()
+            .unwrap()
+            .roles()
+            .iter()
+            .fold(TestServer::new(server).unwrap(), |server, role| server.role(&role.name, &role.scopes));
         let claims = Claims::new().subject("user_1").scopes(SCOPES.names().iter().copied());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let built = server(company, Repository::open(code).unwrap(), StaticTokens::new().token("token", claims))
-            .bind(address)
-            .server_url(format!("http://{address}"))
-            .build()
-            .unwrap();
-        let client = Client::new(built.endpoint(), "token");
-        let server = tokio::spawn(built.serve_on(listener, future::pending()));
-        Self { client, server, _folder: folder }
+        Self { caller: server.as_caller(claims), server, _folder: folder }
     }
 
-    /// Calls a tool and returns the structured content of its successful result.
-    async fn call(&self, tool: &str, arguments: Value) -> Value {
-        let (status, response) = self.client.call(tool, arguments).await;
-        assert_eq!(status, 200, "{tool}: {response}");
-        assert_eq!(response["result"]["isError"], false, "{tool}: {response}");
-        response["result"]["structuredContent"].clone()
-    }
-
-    /// Calls a tool and returns the text of its error result.
-    async fn call_error(&self, tool: &str, arguments: Value) -> String {
-        let (status, response) = self.client.call(tool, arguments).await;
-        assert_eq!(status, 200, "{tool}: {response}");
-        assert_eq!(response["result"]["isError"], true, "{tool}: {response}");
-        response["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+    async fn call(&self, tool: &str, arguments: Value) -> CallOutcome {
+        self.caller.call(tool, arguments).await
     }
 }
 
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-#[tokio::test]
-async fn every_tool_returns_structured_content() {
-    let fixture = Fixture::start().await;
-    let mut called = Vec::new();
-    for (tool, arguments, pointer, expected) in [
+/// Every tool with valid arguments, and a value in its result.
+fn calls() -> [(&'static str, Value, &'static str, Value); 13] {
+    [
         (
             "analytics_query",
             json!({"metric": "signups", "from": "2026-09-01", "to": "2026-09-30"}),
@@ -96,17 +68,44 @@ async fn every_tool_returns_structured_content() {
             json!("closed"),
         ),
         ("whoami", json!({}), "/user_id", json!("user_1")),
-    ] {
-        let result = fixture.call(tool, arguments).await;
+    ]
+}
+
+#[tokio::test]
+async fn every_tool_returns_structured_content() {
+    let fixture = Fixture::new().await;
+    let mut called = Vec::new();
+    for (tool, arguments, pointer, expected) in calls() {
+        let result = fixture.call(tool, arguments).await.allowed().structured();
         assert_eq!(result.pointer(pointer), Some(&expected), "{tool}: {result}");
-        called.push(tool.to_owned());
+        called.push(tool);
     }
-    assert_eq!(fixture.client.tools().await, called);
+    assert_eq!(fixture.caller.tools().await, called);
+}
+
+#[tokio::test]
+async fn each_role_may_call_exactly_the_tools_of_the_role_table() {
+    let fixture = Fixture::new().await;
+    let table = RoleTable::new(&tenant::config().unwrap());
+    for role in &table.roles {
+        let rows = table.tools.iter().filter(|row| row.roles.contains(role));
+        let permitted: Vec<_> = rows.map(|row| row.tool.name).collect();
+        let caller = fixture.server.as_role(role);
+        assert_eq!(caller.tools().await, permitted, "{role}");
+        for (tool, arguments, ..) in calls() {
+            let call = caller.call(tool, arguments).await;
+            match call.outcome() {
+                Outcome::Allowed(_) => assert!(permitted.contains(&tool), "{role}: {call:?}"),
+                Outcome::MissingScopes(_) => assert!(!permitted.contains(&tool), "{role}: {call:?}"),
+                outcome => panic!("{role}: {outcome}\n{call:?}"),
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn an_error_for_missing_data_says_what_to_request_instead() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::new().await;
     for (tool, arguments, expected) in [
         ("analytics_query", json!({"metric": "signups", "from": "2026-09-02", "to": "2026-09-01"}), "swap them"),
         ("analytics_query", json!({"metric": "signups", "from": "2025-01-01", "to": "2026-09-01"}), "at most 366"),
@@ -138,14 +137,14 @@ async fn an_error_for_missing_data_says_what_to_request_instead() {
             "use ticket_list",
         ),
     ] {
-        let text = fixture.call_error(tool, arguments).await;
+        let text = fixture.call(tool, arguments).await.failed();
         assert!(text.contains(expected), "{tool}: {text}");
     }
 }
 
 #[tokio::test]
 async fn rejects_arguments_with_an_invalid_format_or_range() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::new().await;
     for (tool, arguments, argument) in [
         ("analytics_query", json!({"metric": "secrets", "from": "2026-09-01", "to": "2026-09-01"}), "/metric"),
         ("analytics_query", json!({"metric": "signups", "from": "2026-02-30", "to": "2026-09-01"}), "/from"),
@@ -163,20 +162,20 @@ async fn rejects_arguments_with_an_invalid_format_or_range() {
         ("ticket_update", json!({"ticket_id": "tkt_0001", "status": "closed", "comment": ""}), "/comment"),
         ("whoami", json!({"as": "user_2"}), "as"),
     ] {
-        let text = fixture.call_error(tool, arguments).await;
-        assert!(text.contains("input schema") && text.contains(argument), "{tool}: {text}");
+        let violations = fixture.call(tool, arguments).await.invalid_arguments();
+        assert!(violations.iter().any(|violation| violation.contains(argument)), "{tool}: {violations:?}");
     }
 }
 
 #[tokio::test]
 async fn an_update_records_its_author_and_changes_the_list() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::new().await;
     let arguments = json!({"ticket_id": "tkt_0005", "status": "waiting", "comment": "Which browser is it?"});
-    let update = fixture.call("ticket_update", arguments).await;
+    let update = fixture.call("ticket_update", arguments).await.allowed().structured();
     assert_eq!(update["history"][0]["author"], "user_1");
     assert_eq!(update["history"][0]["comment"], "Which browser is it?");
 
-    let list = fixture.call("ticket_list", json!({"status": "waiting"})).await;
+    let list = fixture.call("ticket_list", json!({"status": "waiting"})).await.allowed().structured();
     let tickets = list["tickets"].as_array().unwrap();
     let ticket = tickets.iter().find(|ticket| ticket["ticket_id"] == "tkt_0005").unwrap();
     assert_eq!(ticket["comments"], 1);

@@ -20,11 +20,11 @@
 //! A tool is listed if and only if the rules that decide lists allow the call. The rules after them can still reject a call
 //! with certain arguments.
 //!
-//! Test a policy by sending requests to the router:
+//! Test a policy with `toolgate::testing`, which sends requests through the whole gate of a server in process (feature
+//! `testing`, in `[dev-dependencies]`):
 //!
 //! ```
-//! # use toolgate::{auth::{Claims, StaticTokens}, prelude::*};
-//! # use tower::ServiceExt as _;
+//! use toolgate::{auth::Claims, prelude::*, testing::TestServer};
 //! # pub static SCOPES: Scopes = Scopes::new(&["tickets:read", "tickets:write"]);
 //! # #[doc(hidden)]
 //! /// Read a ticket.
@@ -34,25 +34,16 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let tokens = StaticTokens::new()
-//!     .token("sam", Claims::new().subject("sam").scopes(["tickets:read"]))
-//!     .token("eve", Claims::new().subject("eve"));
-//! let router = Server::new("tickets", &SCOPES).auth(tokens).build()?.into_router();
+//! # async fn main() -> Result<(), toolgate::BuildError> {
+//! let server = TestServer::new(Server::new("tickets", &SCOPES))?;
 //!
-//! let call = |token: &str| {
-//!     axum::http::Request::post("/mcp")
-//!         .header("host", "127.0.0.1:8000")
-//!         .header("authorization", format!("Bearer {token}"))
-//!         .header("content-type", "application/json")
-//!         .header("accept", "application/json, text/event-stream")
-//!         .body(axum::body::Body::from(
-//!             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ticket","arguments":{"ticket_id":"t1"}}}"#,
-//!         ))
-//!         .unwrap()
-//! };
-//! assert_eq!(router.clone().oneshot(call("sam")).await?.status(), 200);
-//! assert_eq!(router.clone().oneshot(call("eve")).await?.status(), 403);
+//! let sam = server.with_scopes(["tickets:read"]);
+//! assert_eq!(sam.tools().await, ["ticket"]);
+//! assert_eq!(sam.call("ticket", json!({ "ticket_id": "t1" })).await.allowed().text(), "t1 is open");
+//!
+//! let eve = server.as_caller(Claims::new().subject("eve"));
+//! assert!(eve.tools().await.is_empty());
+//! eve.call("ticket", json!({ "ticket_id": "t1" })).await.missing_scopes(["tickets:read"]);
 //! # Ok(())
 //! # }
 //! ```

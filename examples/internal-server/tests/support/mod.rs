@@ -29,20 +29,17 @@ impl Client {
     }
 
     /// Returns the status of `/readyz`.
-    #[allow(dead_code, reason = "not every test target uses it")]
     pub(crate) async fn readiness(&self) -> StatusCode {
         let url = self.url.replace("/mcp", "/readyz");
         self.http.get(url).send().await.unwrap().status()
     }
 
     /// Sends a message, which may be invalid, and returns the HTTP status.
-    #[allow(dead_code, reason = "not every test target uses it")]
     pub(crate) async fn send(&self, message: &Value) -> StatusCode {
         self.post().json(message).send().await.unwrap().status()
     }
 
     /// Sends a request to another host and returns the HTTP status.
-    #[allow(dead_code, reason = "not every test target uses it")]
     pub(crate) async fn send_with_host(&self, host: &str) -> StatusCode {
         self.post().header("host", host).send().await.unwrap().status()
     }
