@@ -8,10 +8,11 @@ use std::{
 use proptest::{collection::btree_set, prelude::*, sample::select, test_runner::TestCaseResult};
 use tokio::runtime::Runtime;
 use toolgate::{
-    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    auth::Claims,
     prelude::*,
+    testing::{Outcome, TestCaller, TestServer},
 };
-use toolgate_tests::{InProcessClient, ToolBodies};
+use toolgate_tests::ToolBodies;
 
 /// `all` implies `a` and `b:write`, which implies `b:read`; `c:admin` implies `c`.
 static CATALOGUE: Scopes = Scopes::new(&["a", "all", "b:read", "b:write", "c", "c:admin", "d", "e"])
@@ -99,94 +100,66 @@ tools! {
 /// Scopes of tokens that are not in the list; some are similar to scopes that are.
 const FOREIGN: [&str; 6] = ["A", "a:", "b", "b:read:x", "offline_access", "*"];
 
-/// Claims of the next request.
-#[derive(Clone, Debug, Default)]
+/// Claims of a caller.
+#[derive(Clone, Debug)]
 struct TestClaims {
     scopes: BTreeSet<&'static str>,
     role: Option<&'static str>,
 }
 
-/// Validator that returns the claims of the current case.
-struct CurrentClaims(Arc<Mutex<TestClaims>>);
-
-#[async_trait]
-impl TokenValidator for CurrentClaims {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        assert!(token.expose().starts_with("case-"));
-        let current = self.0.lock().unwrap().clone();
-        let claims = Claims::new().audience_verified().scopes(current.scopes);
-        Ok(match current.role {
-            Some(role) => claims.organization("org-1", role),
-            None => claims,
-        })
-    }
-}
-
 struct Fixture {
     runtime: Runtime,
-    client: InProcessClient,
-    claims: Arc<Mutex<TestClaims>>,
+    server: TestServer,
     disabled: Arc<Mutex<BTreeSet<&'static str>>>,
     bodies: ToolBodies,
-    /// Number of the case. Each case has a token of its own, because the server caches claims.
-    cases: std::cell::Cell<usize>,
 }
 
 impl Fixture {
     fn new(conceal: bool) -> Self {
-        let claims = Arc::new(Mutex::new(TestClaims::default()));
         let disabled = Arc::new(Mutex::new(BTreeSet::new()));
         let denied = Arc::clone(&disabled);
         let bodies = ToolBodies::default();
         let mut server = Server::new("catalogue", &CATALOGUE)
-            .auth(CurrentClaims(Arc::clone(&claims)))
             .state(bodies.clone())
             .deny(move |tool| denied.lock().unwrap().contains(tool.name));
         if conceal {
             server = server.conceal_forbidden_tools();
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = runtime.block_on(async { InProcessClient::new(server) });
-        Self { runtime, client, claims, disabled, bodies, cases: std::cell::Cell::new(0) }
-    }
-
-    fn token(&self) -> String {
-        format!("case-{}", self.cases.get())
-    }
-
-    fn listed(&self) -> BTreeSet<String> {
-        let response = self.runtime.block_on(self.client.list(&self.token()));
-        response.tool_names().into_iter().collect()
+        Self { runtime, server: TestServer::new(server).unwrap(), disabled, bodies }
     }
 
     /// Calls every tool and returns those whose bodies ran.
-    fn callable(&self, conceal: bool) -> BTreeSet<String> {
+    fn callable(&self, caller: &TestCaller, conceal: bool) -> BTreeSet<String> {
         let mut callable = BTreeSet::new();
         for (name, ..) in TOOLS {
             let before = self.bodies.runs();
-            let response = self.runtime.block_on(self.client.call(&self.token(), name));
+            let call = self.runtime.block_on(caller.call(name, json!({})));
             let runs = self.bodies.runs() - before;
-            if response.status == 200 && response.json()["result"].is_object() {
-                assert_eq!(runs, 1, "{name} ran once");
-                callable.insert(name.to_owned());
-            } else {
-                assert_eq!(runs, 0, "{name} was rejected and ran");
-                let unknown = (response.status, response.error_code()) == (200, Some(-32602));
-                let challenged = (response.status, response.error_code()) == (403, Some(-32010));
-                assert!(unknown || (challenged && !conceal), "{name}: {response:?}");
+            match call.outcome() {
+                Outcome::Allowed(_) => {
+                    assert_eq!(runs, 1, "{name} ran once");
+                    callable.insert(name.to_owned());
+                }
+                Outcome::Hidden => assert_eq!(runs, 0, "{name} was hidden and ran"),
+                Outcome::MissingScopes(_) if !conceal => assert_eq!(runs, 0, "{name} was rejected and ran"),
+                outcome => panic!("{outcome}\n{call:?}"),
             }
         }
         callable
     }
 
-    fn check(&self, claims: TestClaims, disabled: BTreeSet<&'static str>, conceal: bool) -> TestCaseResult {
+    fn check(&self, claims: &TestClaims, disabled: BTreeSet<&'static str>, conceal: bool) -> TestCaseResult {
         let permitted = permitted(&claims.scopes, claims.role, &disabled);
         let permitted: BTreeSet<String> = permitted.into_iter().map(str::to_owned).collect();
-        self.cases.set(self.cases.get() + 1);
-        *self.claims.lock().unwrap() = claims;
         *self.disabled.lock().unwrap() = disabled;
-        let listed = self.listed();
-        prop_assert_eq!(&listed, &self.callable(conceal), "the listed tools are not the callable ones");
+        let token = Claims::new().scopes(claims.scopes.iter().copied());
+        let caller = self.server.as_caller(match claims.role {
+            Some(role) => token.organization("org-1", role),
+            None => token,
+        });
+        let listed: BTreeSet<String> = self.runtime.block_on(caller.tools()).into_iter().collect();
+        prop_assert_eq!(&listed, &self.callable(&caller, conceal), "the listed tools are not the callable ones");
         prop_assert_eq!(&listed, &permitted, "the listed tools are not the permitted ones");
         Ok(())
     }
@@ -208,7 +181,7 @@ fn run(conceal: bool) {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) };
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let checked =
-        runner.run(&(claims(), disabled_tools()), |(claims, disabled)| fixture.check(claims, disabled, conceal));
+        runner.run(&(claims(), disabled_tools()), |(claims, disabled)| fixture.check(&claims, disabled, conceal));
     if let Err(error) = checked {
         panic!("{error}");
     }
