@@ -75,6 +75,12 @@ impl Claims {
         self
     }
 
+    /// Sets the human-readable name of the user, such as an e-mail address.
+    pub fn username(mut self, username: impl Into<String>) -> Self {
+        self.username = Some(username.into());
+        self
+    }
+
     /// Sets the ID of the OAuth client.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = Some(client_id.into());

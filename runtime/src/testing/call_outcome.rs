@@ -93,7 +93,7 @@ impl CallOutcome {
         }
     }
 
-    /// Asserts that a guard denied the call, or the body with [`Denied`](crate::guard::Denied). Returns the text that
+    /// Asserts that a guard denied the call, or the body with [`Denied`](crate::Denied). Returns the text that
     /// the model sees, `not allowed: ..`.
     ///
     /// # Panics
@@ -102,7 +102,7 @@ impl CallOutcome {
     #[track_caller]
     pub fn denied(&self) -> String {
         match self.outcome() {
-            Outcome::Denied(text) => text.clone(),
+            Outcome::DeniedByGuard(text) => text.clone(),
             _ => self.unexpected("a guard to deny the call"),
         }
     }

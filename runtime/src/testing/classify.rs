@@ -84,7 +84,7 @@ pub(super) fn classify(
             if !text.starts_with("not allowed: ") {
                 return Err(mismatch("a tool result that begins with `not allowed: `"));
             }
-            Outcome::Denied(text.to_owned())
+            Outcome::DeniedByGuard(text.to_owned())
         }
         Recorded::Failed => Outcome::Failed(error()?.to_owned()),
         Recorded::Masked | Recorded::Panicked => {

@@ -14,20 +14,20 @@
 //! # Example
 //!
 //! ```
-//! use toolgate::{auth::Claims, guard::{Arguments, Denied}, prelude::*, testing::TestServer};
+//! use toolgate::{auth::Claims, prelude::*, testing::TestServer};
 //!
 //! pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "tickets:read"]);
 //!
-//! async fn not_own_salary(caller: &Caller, arguments: &Arguments) -> Result<(), Denied> {
-//!     match arguments.get::<String>("employee_id") {
-//!         Ok(Some(employee)) if Some(employee.as_str()) != caller.user_id() => Ok(()),
-//!         _ => Err(Denied::new("ask HR for your own salary")),
+//! fn not_own_salary(caller: &Caller, employee_id: &str) -> Result<(), Denied> {
+//!     if Some(employee_id) == caller.user_id() {
+//!         return Err(Denied::new("ask HR for your own salary"));
 //!     }
+//!     Ok(())
 //! }
 //!
 //! # #[doc(hidden)]
 //! /// Return an employee's salary.
-//! #[tool(scopes = "payroll:read:all", guard = not_own_salary, read_only)]
+//! #[tool(scopes = "payroll:read:all", guard = not_own_salary(caller, &employee_id), read_only)]
 //! async fn salary(employee_id: String) -> Result<Json<u32>, ToolError> {
 //!     match employee_id.as_str() {
 //!         "sam" => Ok(Json(50_000)),
@@ -81,7 +81,8 @@
 //!
 //! # Unit tests
 //!
-//! [`caller`] and [`arguments`] create what guards, visibility rules and bodies take, without a server.
+//! [`caller`] creates a caller without a server, for guards, visibility rules and bodies. Its method
+//! [`grant`](crate::Caller::grant) returns the proofs that a data layer requires.
 
 mod call_outcome;
 mod caller;
@@ -99,4 +100,4 @@ pub use caller::TestCaller;
 pub use outcome::Outcome;
 pub use server::TestServer;
 pub use tool_result::ToolResult;
-pub use values::{arguments, caller};
+pub use values::caller;

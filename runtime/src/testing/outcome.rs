@@ -41,8 +41,9 @@ pub enum Outcome {
     UnknownTool,
     /// The arguments violate the input schema. Each violation begins with the JSON pointer to the argument.
     InvalidArguments(Vec<String>),
-    /// A guard denied the call, or the body did with [`Denied`](crate::guard::Denied).
-    Denied(String),
+    /// A guard denied the call, or the body did with [`Denied`](crate::Denied).
+    // Not `Denied`: the compiler would then print `toolgate::Denied` in errors about guards.
+    DeniedByGuard(String),
     /// The body returned an error that the model sees.
     Failed(String),
     /// The body returned an error that only the log shows.
@@ -79,7 +80,7 @@ impl fmt::Display for Outcome {
             Self::InvalidArguments(violations) => {
                 write!(f, "the arguments violate the input schema: {}", violations.join("; "))
             }
-            Self::Denied(text) => write!(f, "the call was denied: {text}"),
+            Self::DeniedByGuard(text) => write!(f, "the call was denied: {text}"),
             Self::Failed(text) => write!(f, "the tool failed: {text}"),
             Self::Masked(text) => write!(f, "the tool failed with an error that only the log shows: {text}"),
             Self::Panicked(text) => write!(f, "the tool panicked: {text}"),

@@ -99,12 +99,23 @@ impl TestServer {
     /// If the role was not [added](Self::role).
     #[track_caller]
     pub fn as_role(&self, name: &str) -> TestCaller {
+        self.as_caller(self.role_claims(name))
+    }
+
+    /// Returns the claims of [`as_role`](Self::as_role), to add what a policy beyond scopes reads:
+    /// `server.as_caller(server.role_claims("Support").username("sanna@example.com"))`.
+    ///
+    /// # Panics
+    ///
+    /// If the role was not [added](Self::role).
+    #[track_caller]
+    pub fn role_claims(&self, name: &str) -> Claims {
         let Some((role, scopes)) = self.roles.iter().find(|(known, _)| known == name) else {
             let known: Vec<_> = self.roles.iter().map(|(known, _)| known.as_str()).collect();
             panic!("there is no role `{name}`; the roles are {}", known.join(", "));
         };
         let claims = Claims::new().subject(format!("{USER}-{role}")).organization(ORGANIZATION, role);
-        self.as_caller(claims.scopes(scopes))
+        claims.scopes(scopes)
     }
 }
 
