@@ -1,5 +1,6 @@
 //! The sample company's internal MCP server, which `cargo run` starts at the root of the repository.
 
+pub mod access;
 mod cli;
 pub mod company;
 pub mod domain;
@@ -13,6 +14,6 @@ mod welcome;
 
 pub use cli::{Cli, TableFormat};
 pub use role_table::{RoleTable, RoleTableRow};
-pub use scopes::SCOPES;
+pub use scopes::{ROLES, SCOPES};
 pub use startup::{StartError, run, server};
 pub use welcome::{RoleToken, TokenSource, Welcome};

@@ -2,6 +2,10 @@
 
 use toolgate::prelude::*;
 
+use crate::access::{
+    AnalyticsRead, CodeRead, CustomerContactsRead, CustomersRead, DirectoryRead, PayrollRead, PrivateRecordsRead,
+    RevenueRead, TicketsRead, TicketsWrite,
+};
 use crate::company::{
     AnalyticsReport, Company, CustomerContact, CustomerSummary, Department, EmployeeSearch, Metric, PayrollSummary,
     PrivateProfile, PublicProfile, RevenueReport, TicketDetails, TicketList, TicketStatus, TicketUpdate,
@@ -45,21 +49,42 @@ async fn employee_information_public(
     /// The employee's ID, such as `emp_0042`. Use `employee_search` to find it.
     employee_id: EmployeeId,
     company: &Company,
+    access: &Granted<DirectoryRead>,
 ) -> Result<Json<PublicProfile>, ToolError> {
-    let profile = company.public_profile(&employee_id).await?;
+    let profile = company.public_profile(access, &employee_id).await?;
     profile.map(Json).ok_or_else(|| unknown_employee(&employee_id))
 }
 
-/// Return an employee's private record: salary, date of birth, home address and private contact details,
-/// together with the public profile.
-#[tool(scopes = "employees:read:private", read_only)]
+/// An employee's private record, with the salary if it was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EmployeeRecord {
+    /// The private record.
+    #[serde(flatten)]
+    profile: PrivateProfile,
+    /// The gross annual salary, in whole US dollars. Absent if it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annual_salary_usd: Option<i64>,
+}
+
+/// Return an employee's private record: date of birth, home address and private contact details, together with the
+/// public profile, and the salary if it is asked for.
+#[tool(scopes = "employees:read:private", scopes_if(with_salary == Some(true), "payroll:read:all"), read_only)]
 async fn employee_information_private(
     /// The employee's ID, such as `emp_0042`. Use `employee_search` to find it.
     employee_id: EmployeeId,
+    /// Whether to return the salary. Defaults to false.
+    with_salary: Option<bool>,
+    caller: &Caller,
     company: &Company,
-) -> Result<Json<PrivateProfile>, ToolError> {
-    let profile = company.private_profile(&employee_id).await?;
-    profile.map(Json).ok_or_else(|| unknown_employee(&employee_id))
+    access: &Granted<PrivateRecordsRead>,
+) -> Result<Json<EmployeeRecord>, ToolError> {
+    let profile = company.private_profile(access, &employee_id).await?;
+    let profile = profile.ok_or_else(|| unknown_employee(&employee_id))?;
+    let annual_salary_usd = match with_salary {
+        Some(true) => company.annual_salary(caller.grant()?, &employee_id).await?,
+        _ => None,
+    };
+    Ok(Json(EmployeeRecord { profile, annual_salary_usd }))
 }
 
 /// Find employees by a part of their name, title, location or work e-mail address.
@@ -74,8 +99,9 @@ async fn employee_search(
     #[schemars(range(min = 1, max = 50))]
     limit: Option<u32>,
     company: &Company,
+    access: &Granted<DirectoryRead>,
 ) -> Result<Json<EmployeeSearch>, ToolError> {
-    let found = company.search_employees(query.trim(), department, limit.unwrap_or(10)).await?;
+    let found = company.search_employees(access, query.trim(), department, limit.unwrap_or(10)).await?;
     Ok(Json(found))
 }
 
@@ -93,11 +119,12 @@ async fn payroll_summary(
     #[schemars(range(min = 1, max = 12))]
     month: u8,
     company: &Company,
+    access: &Granted<PayrollRead>,
 ) -> Result<Json<PayrollSummary>, ToolError> {
-    if let Some(summary) = company.payroll_summary(year, month).await? {
+    if let Some(summary) = company.payroll_summary(access, year, month).await? {
         return Ok(Json(summary));
     }
-    let (first, last) = company.payroll_months().await?;
+    let (first, last) = company.payroll_months(access).await?;
     Err(ToolError::new(format!("no payroll data for {year:04}-{month:02}; request a month from {first} to {last}")))
 }
 
@@ -107,11 +134,12 @@ async fn revenue_report(
     /// The quarter, such as `2026-Q3`.
     quarter: Quarter,
     company: &Company,
+    access: &Granted<RevenueRead>,
 ) -> Result<Json<RevenueReport>, ToolError> {
-    if let Some(report) = company.revenue_report(quarter).await? {
+    if let Some(report) = company.revenue_report(access, quarter).await? {
         return Ok(Json(report));
     }
-    let (first, last) = company.revenue_quarters().await?;
+    let (first, last) = company.revenue_quarters(access).await?;
     Err(ToolError::new(format!("no revenue data for {quarter}; request a quarter from {first} to {last}")))
 }
 
@@ -128,6 +156,7 @@ async fn analytics_query(
     /// The last day (inclusive), such as `2026-07-31`. The range is limited to 366 days.
     to: Day,
     company: &Company,
+    access: &Granted<AnalyticsRead>,
 ) -> Result<Json<AnalyticsReport>, ToolError> {
     let days = from.days_until(to) + 1;
     if days < 1 {
@@ -138,9 +167,9 @@ async fn analytics_query(
             "the range from {from} to {to} has {days} days; request at most {MAX_ANALYTICS_DAYS}"
         )));
     }
-    let report = company.analytics(metric, from, to).await?;
+    let report = company.analytics(access, metric, from, to).await?;
     if report.points.is_empty() {
-        let (first, last) = company.analytics_days().await?;
+        let (first, last) = company.analytics_days(access).await?;
         return Err(ToolError::new(format!("no data from {from} to {to}; request days from {first} to {last}")));
     }
     Ok(Json(report))
@@ -152,10 +181,11 @@ async fn customer_summary(
     /// The customer's ID, such as `cus_0042`.
     customer_id: CustomerId,
     company: &Company,
+    access: &Granted<CustomersRead>,
 ) -> Result<Json<CustomerSummary>, ToolError> {
-    match company.customer_summary(&customer_id).await? {
+    match company.customer_summary(access, &customer_id).await? {
         Some(summary) => Ok(Json(summary)),
-        None => Err(unknown_customer(&customer_id, company).await),
+        None => Err(unknown_customer(&customer_id, access, company).await),
     }
 }
 
@@ -165,15 +195,17 @@ async fn customer_contact(
     /// The customer's ID, such as `cus_0042`.
     customer_id: CustomerId,
     company: &Company,
+    access: &Granted<CustomersRead>,
+    contacts: &Granted<CustomerContactsRead>,
 ) -> Result<Json<CustomerContact>, ToolError> {
-    match company.customer_contact(&customer_id).await? {
+    match company.customer_contact(contacts, &customer_id).await? {
         Some(contact) => Ok(Json(contact)),
-        None => Err(unknown_customer(&customer_id, company).await),
+        None => Err(unknown_customer(&customer_id, access, company).await),
     }
 }
 
-async fn unknown_customer(id: &CustomerId, company: &Company) -> ToolError {
-    match company.customer_ids().await {
+async fn unknown_customer(id: &CustomerId, access: &Granted<CustomersRead>, company: &Company) -> ToolError {
+    match company.customer_ids(access).await {
         Ok((first, last)) => ToolError::new(format!("no customer {id}; use an ID from {first} to {last}")),
         Err(error) => error.into(),
     }
@@ -185,12 +217,43 @@ async fn ticket_list(
     /// Return only tickets with this status.
     status: Option<TicketStatus>,
     company: &Company,
+    access: &Granted<TicketsRead>,
 ) -> Result<Json<TicketList>, ToolError> {
-    Ok(Json(company.tickets(status).await?))
+    Ok(Json(company.tickets(access, status).await?))
 }
 
-/// Set a ticket's status and add a comment.
-#[tool(scopes = "ticket:write:update", destructive)]
+/// Allows support agents to update only tickets of their own queue.
+async fn own_queue(
+    caller: &Caller,
+    ticket_id: &TicketId,
+    company: &Company,
+    access: &Granted<TicketsWrite>,
+) -> Result<(), Denied> {
+    let Some(queue) = company.ticket_queue(access, ticket_id).await? else {
+        return Err(Denied::new(format!("no ticket {ticket_id}; use ticket_list to find IDs")));
+    };
+    let own = match caller.username() {
+        Some(email) => company.agent_queue(access, email).await?,
+        None => None,
+    };
+    match own {
+        Some(own) if own == queue => Ok(()),
+        Some(own) => Err(Denied::new(format!(
+            "{ticket_id} is in the queue `{}`; you can update tickets of the queue `{}`",
+            queue.name(),
+            own.name(),
+        ))),
+        None => Err(Denied::new("only support agents can update tickets, and you are not in the list of agents")),
+    }
+}
+
+/// Set a ticket's status and add a comment. Support agents can update tickets of their own queue.
+#[tool(
+    scopes = "ticket:write:update",
+    scopes_if(status == TicketStatus::Closed, "ticket:write:close"),
+    guard = own_queue(caller, &ticket_id, company, access),
+    destructive
+)]
 async fn ticket_update(
     /// The ticket's ID, such as `tkt_0042`. Use `ticket_list` to find it.
     ticket_id: TicketId,
@@ -201,10 +264,11 @@ async fn ticket_update(
     comment: String,
     caller: &Caller,
     company: &Company,
+    access: &Granted<TicketsWrite>,
 ) -> Result<Json<TicketDetails>, ToolError> {
     let update = TicketUpdate { ticket: &ticket_id, status, comment: &comment, author: caller.user_id() };
     company
-        .update_ticket(update)
+        .update_ticket(access, update)
         .await?
         .map(Json)
         .ok_or_else(|| ToolError::new(format!("no ticket {ticket_id}; use ticket_list to find IDs")))
@@ -223,10 +287,11 @@ async fn repository_search(
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     repository: &Repository,
+    access: &Granted<CodeRead>,
 ) -> Result<Json<SearchResult>, ToolError> {
     let path = RepositoryPath::parse(path.as_deref().unwrap_or_default()).map_err(repository_error)?;
     let limit = limit.unwrap_or(20) as usize;
-    repository.search(&query, &path, limit).await.map(Json).map_err(repository_error)
+    repository.search(access, &query, &path, limit).await.map(Json).map_err(repository_error)
 }
 
 /// Return the text of a file in the company's source code, up to 128 KiB.
@@ -236,9 +301,10 @@ async fn repository_read(
     #[schemars(length(min = 1, max = 1000))]
     path: String,
     repository: &Repository,
+    access: &Granted<CodeRead>,
 ) -> Result<Json<FileText>, ToolError> {
     let path = RepositoryPath::parse(&path).map_err(repository_error)?;
-    repository.read(&path).await.map(Json).map_err(repository_error)
+    repository.read(access, &path).await.map(Json).map_err(repository_error)
 }
 
 /// Shows the model what is wrong with a path, but masks errors of the operating system.

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use toolgate::auth::{Claims, StaticTokens};
 use toolgate::testing::{CallOutcome, Outcome, TestCaller, TestServer};
 
+/// A support agent, who works in the queue `product`.
+const SANNA: &str = "sanna.support@example.com";
+
 /// A server with its own database and repository.
 struct Fixture {
     server: TestServer,
@@ -33,7 +36,7 @@ impl Fixture {
             .roles()
             .iter()
             .fold(TestServer::new(server).unwrap(), |server, role| server.role(&role.name, &role.scopes));
-        let claims = Claims::new().subject("user_1").scopes(SCOPES.names().iter().copied());
+        let claims = Claims::new().subject("user_1").username(SANNA).scopes(SCOPES.names().iter().copied());
         Self { caller: server.as_caller(claims), server, _folder: folder }
     }
 
@@ -90,7 +93,7 @@ async fn each_role_may_call_exactly_the_tools_of_the_role_table() {
     for role in &table.roles {
         let rows = table.tools.iter().filter(|row| row.roles.contains(role));
         let permitted: Vec<_> = rows.map(|row| row.tool.name).collect();
-        let caller = fixture.server.as_role(role);
+        let caller = fixture.server.as_caller(fixture.server.role_claims(role).username(SANNA));
         assert_eq!(caller.tools().await, permitted, "{role}");
         for (tool, arguments, ..) in calls() {
             let call = caller.call(tool, arguments).await;
@@ -131,11 +134,6 @@ async fn an_error_for_missing_data_says_what_to_request_instead() {
         ("repository_read", json!({"path": "../company.db"}), "not a path inside the repository"),
         ("repository_search", json!({"query": "x", "path": "/etc"}), "not a path inside the repository"),
         ("revenue_report", json!({"quarter": "2030-Q1"}), "from 2024-Q4 to 2026-Q3"),
-        (
-            "ticket_update",
-            json!({"ticket_id": "tkt_9999", "status": "closed", "comment": "Gone."}),
-            "use ticket_list",
-        ),
     ] {
         let text = fixture.call(tool, arguments).await.failed();
         assert!(text.contains(expected), "{tool}: {text}");
@@ -179,4 +177,61 @@ async fn an_update_records_its_author_and_changes_the_list() {
     let tickets = list["tickets"].as_array().unwrap();
     let ticket = tickets.iter().find(|ticket| ticket["ticket_id"] == "tkt_0005").unwrap();
     assert_eq!(ticket["comments"], 1);
+}
+
+#[tokio::test]
+async fn an_agent_updates_only_tickets_of_their_own_queue() {
+    let fixture = Fixture::new().await;
+    let support = fixture.server.role_claims("Support");
+    let update = |ticket: &str| json!({"ticket_id": ticket, "status": "waiting", "comment": "Which browser is it?"});
+    let sanna = fixture.server.as_caller(support.clone().username(SANNA));
+    let silas = fixture.server.as_caller(support.clone().username("silas.support@example.com"));
+    sanna.call("ticket_update", update("tkt_0001")).await.allowed();
+    silas.call("ticket_update", update("tkt_0002")).await.allowed();
+    let denied = silas.call("ticket_update", update("tkt_0001")).await.denied();
+    assert_eq!(
+        denied,
+        "not allowed: tkt_0001 is in the queue `product`; you can update tickets of the queue `accounts`"
+    );
+    for stranger in [support.clone(), support.username("harriet.hr@example.com")] {
+        let denied = fixture.server.as_caller(stranger).call("ticket_update", update("tkt_0001")).await.denied();
+        assert!(denied.contains("only support agents"), "{denied}");
+    }
+    let denied = sanna.call("ticket_update", update("tkt_9999")).await.denied();
+    assert!(denied.contains("use ticket_list"), "{denied}");
+}
+
+#[tokio::test]
+async fn closing_a_ticket_requires_one_more_scope() {
+    let fixture = Fixture::new().await;
+    let caller = |scopes: &[&str]| {
+        let claims = Claims::new().subject("user_1").username(SANNA).scopes(scopes.iter().copied());
+        fixture.server.as_caller(claims)
+    };
+    let update = |status: &str| json!({"ticket_id": "tkt_0001", "status": status, "comment": "Done."});
+    let updater = caller(&["ticket:write:update"]);
+    updater.call("ticket_update", update("waiting")).await.allowed();
+    let missing = updater.call("ticket_update", update("closed")).await.missing_scopes(["ticket:write:close"]);
+    assert_eq!(missing.required, ["ticket:write:update", "ticket:write:close"]);
+    // One challenge for a caller without either.
+    let both = ["ticket:write:update", "ticket:write:close"];
+    caller(&[]).call("ticket_update", update("closed")).await.missing_scopes(both);
+    caller(&both).call("ticket_update", update("closed")).await.allowed();
+}
+
+#[tokio::test]
+async fn the_salary_in_a_private_record_requires_payroll() {
+    let fixture = Fixture::new().await;
+    let caller = fixture.server.with_scopes(["employees:read:private"]);
+    let record = async |with_salary: Value| {
+        let arguments = json!({"employee_id": "emp_0042", "with_salary": with_salary});
+        caller.call("employee_information_private", arguments).await
+    };
+    for without in [Value::Null, json!(false)] {
+        assert_eq!(record(without).await.allowed().structured().get("annual_salary_usd"), None);
+    }
+    record(json!(true)).await.missing_scopes(["payroll:read:all"]);
+    let arguments = json!({"employee_id": "emp_0042", "with_salary": true});
+    let hr = fixture.server.as_role("HR").call("employee_information_private", arguments).await.allowed();
+    assert!(hr.structured()["annual_salary_usd"].as_i64().unwrap() > 0);
 }

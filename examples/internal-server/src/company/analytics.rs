@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toolgate::Granted;
 
 use super::Company;
+use crate::access::AnalyticsRead;
 use crate::domain::Day;
 
 /// A metric that is measured daily.
@@ -60,7 +62,13 @@ pub struct DataPoint {
 
 impl Company {
     /// Returns the values of a metric from one day to another (inclusive).
-    pub async fn analytics(&self, metric: Metric, from: Day, to: Day) -> Result<AnalyticsReport, sqlx::Error> {
+    pub async fn analytics(
+        &self,
+        _access: &Granted<AnalyticsRead>,
+        metric: Metric,
+        from: Day,
+        to: Day,
+    ) -> Result<AnalyticsReport, sqlx::Error> {
         let points: Vec<DataPoint> = sqlx::query_as(
             "SELECT day, value FROM metrics
              WHERE metric = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day",
@@ -83,7 +91,7 @@ impl Company {
     }
 
     /// Returns the first and the last day with data.
-    pub async fn analytics_days(&self) -> Result<(Day, Day), sqlx::Error> {
+    pub async fn analytics_days(&self, _access: &Granted<AnalyticsRead>) -> Result<(Day, Day), sqlx::Error> {
         sqlx::query_as("SELECT min(day), max(day) FROM metrics").fetch_one(&self.pool).await
     }
 }

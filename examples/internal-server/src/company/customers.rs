@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toolgate::Granted;
 
 use super::Company;
+use crate::access::{CustomerContactsRead, CustomersRead};
 use crate::domain::{CustomerId, Day, EmployeeId};
 
 /// A customer's plan.
@@ -84,7 +86,11 @@ pub struct CustomerContact {
 
 impl Company {
     /// Returns a customer's account, or `None` if the ID does not exist.
-    pub async fn customer_summary(&self, id: &CustomerId) -> Result<Option<CustomerSummary>, sqlx::Error> {
+    pub async fn customer_summary(
+        &self,
+        _access: &Granted<CustomersRead>,
+        id: &CustomerId,
+    ) -> Result<Option<CustomerSummary>, sqlx::Error> {
         sqlx::query_as(
             "SELECT id AS customer_id, name, industry, region, plan, status, customer_since, seats,
                     annual_contract_usd, health_score, account_manager_id,
@@ -99,7 +105,11 @@ impl Company {
     }
 
     /// Returns a customer's contact, or `None` if the ID does not exist.
-    pub async fn customer_contact(&self, id: &CustomerId) -> Result<Option<CustomerContact>, sqlx::Error> {
+    pub async fn customer_contact(
+        &self,
+        _access: &Granted<CustomerContactsRead>,
+        id: &CustomerId,
+    ) -> Result<Option<CustomerContact>, sqlx::Error> {
         sqlx::query_as(
             "SELECT id AS customer_id, name AS customer_name, contact_name, contact_title,
                     contact_email, contact_phone, billing_address
@@ -111,7 +121,10 @@ impl Company {
     }
 
     /// Returns the first and the last customer ID.
-    pub async fn customer_ids(&self) -> Result<(CustomerId, CustomerId), sqlx::Error> {
+    pub async fn customer_ids(
+        &self,
+        _access: &Granted<CustomersRead>,
+    ) -> Result<(CustomerId, CustomerId), sqlx::Error> {
         sqlx::query_as("SELECT min(id), max(id) FROM customers").fetch_one(&self.pool).await
     }
 }

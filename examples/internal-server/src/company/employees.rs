@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toolgate::Granted;
 
 use super::Company;
+use crate::access::{DirectoryRead, PrivateRecordsRead};
 use crate::domain::{Day, EmployeeId};
 
 /// A department of the company.
@@ -45,7 +47,7 @@ pub struct PublicProfile {
     pub started_on: Day,
 }
 
-/// The private record of an employee, including the public profile.
+/// The private record of an employee, including the public profile. Salaries are payroll data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct PrivateProfile {
     /// The public profile.
@@ -54,8 +56,6 @@ pub struct PrivateProfile {
     pub public: PublicProfile,
     /// The date of birth.
     pub date_of_birth: Day,
-    /// The gross annual salary, in whole US dollars.
-    pub annual_salary_usd: i64,
     /// The private e-mail address.
     pub personal_email: String,
     /// The private telephone number.
@@ -75,7 +75,11 @@ pub struct EmployeeSearch {
 
 impl Company {
     /// Returns the public profile of an employee, or `None` if the ID does not exist.
-    pub async fn public_profile(&self, id: &EmployeeId) -> Result<Option<PublicProfile>, sqlx::Error> {
+    pub async fn public_profile(
+        &self,
+        _access: &Granted<DirectoryRead>,
+        id: &EmployeeId,
+    ) -> Result<Option<PublicProfile>, sqlx::Error> {
         sqlx::query_as(
             "SELECT id AS employee_id, name, title, department, location, email, manager_id, started_on
              FROM employees WHERE id = ?1",
@@ -86,17 +90,26 @@ impl Company {
     }
 
     /// Returns the private record of an employee, or `None` if the ID does not exist.
-    pub async fn private_profile(&self, id: &EmployeeId) -> Result<Option<PrivateProfile>, sqlx::Error> {
-        sqlx::query_as("SELECT id AS employee_id, * FROM employees WHERE id = ?1")
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await
+    pub async fn private_profile(
+        &self,
+        _access: &Granted<PrivateRecordsRead>,
+        id: &EmployeeId,
+    ) -> Result<Option<PrivateProfile>, sqlx::Error> {
+        sqlx::query_as(
+            "SELECT id AS employee_id, name, title, department, location, email, manager_id, started_on,
+                    date_of_birth, personal_email, personal_phone, home_address
+             FROM employees WHERE id = ?1",
+        )
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await
     }
 
     /// Finds employees whose name, title, location or e-mail address contains `query`, ignoring case. An empty query
     /// matches every employee.
     pub async fn search_employees(
         &self,
+        _access: &Granted<DirectoryRead>,
         query: &str,
         department: Option<Department>,
         limit: u32,

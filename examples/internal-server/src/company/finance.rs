@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use toolgate::Granted;
 
 use super::Company;
+use crate::access::RevenueRead;
 use crate::domain::Quarter;
 
 /// The revenue of one quarter. All amounts are whole US dollars.
@@ -37,7 +39,11 @@ pub struct RevenueShare {
 
 impl Company {
     /// Returns the revenue of a quarter, or `None` if the quarter has no data.
-    pub async fn revenue_report(&self, quarter: Quarter) -> Result<Option<RevenueReport>, sqlx::Error> {
+    pub async fn revenue_report(
+        &self,
+        _access: &Granted<RevenueRead>,
+        quarter: Quarter,
+    ) -> Result<Option<RevenueReport>, sqlx::Error> {
         let Some(total_usd) = self.revenue(quarter).await? else {
             return Ok(None);
         };
@@ -70,7 +76,7 @@ impl Company {
     }
 
     /// Returns the first and the last quarter with data, as text.
-    pub async fn revenue_quarters(&self) -> Result<(String, String), sqlx::Error> {
+    pub async fn revenue_quarters(&self, _access: &Granted<RevenueRead>) -> Result<(String, String), sqlx::Error> {
         sqlx::query_as("SELECT min(quarter), max(quarter) FROM revenue").fetch_one(&self.pool).await
     }
 

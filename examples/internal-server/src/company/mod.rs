@@ -25,12 +25,14 @@ pub use error::OpenError;
 use error::is_busy;
 pub use finance::{RevenueReport, RevenueShare};
 pub use payroll::{DepartmentPayroll, PayrollSummary};
-pub use tickets::{Priority, Ticket, TicketComment, TicketDetails, TicketList, TicketStatus, TicketUpdate};
+pub use tickets::{
+    Priority, Ticket, TicketComment, TicketDetails, TicketList, TicketQueue, TicketStatus, TicketUpdate,
+};
 
 /// `PRAGMA application_id` of a sample company's file: "tgcs" in ASCII.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"tgcs");
 /// `PRAGMA user_version` of the schema in `schema.sql`.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 /// Maximum time that a statement waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

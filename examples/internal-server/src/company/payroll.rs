@@ -2,8 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use toolgate::Granted;
 
 use super::{Company, Department};
+use crate::access::PayrollRead;
+use crate::domain::EmployeeId;
 
 /// The payroll of one month. All amounts are whole US dollars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -41,8 +44,25 @@ pub struct DepartmentPayroll {
 }
 
 impl Company {
+    /// Returns the gross annual salary of an employee in whole US dollars, or `None` if the ID does not exist.
+    pub async fn annual_salary(
+        &self,
+        _access: &Granted<PayrollRead>,
+        id: &EmployeeId,
+    ) -> Result<Option<i64>, sqlx::Error> {
+        sqlx::query_scalar("SELECT annual_salary_usd FROM employees WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+    }
+
     /// Returns the payroll of a month, or `None` if the month has no data.
-    pub async fn payroll_summary(&self, year: u16, month: u8) -> Result<Option<PayrollSummary>, sqlx::Error> {
+    pub async fn payroll_summary(
+        &self,
+        _access: &Granted<PayrollRead>,
+        year: u16,
+        month: u8,
+    ) -> Result<Option<PayrollSummary>, sqlx::Error> {
         let month = format!("{year:04}-{month:02}");
         let departments: Vec<DepartmentPayroll> = sqlx::query_as(
             "SELECT department,
@@ -76,7 +96,7 @@ impl Company {
     }
 
     /// Returns the first and the last month with data, in the form `YYYY-MM`.
-    pub async fn payroll_months(&self) -> Result<(String, String), sqlx::Error> {
+    pub async fn payroll_months(&self, _access: &Granted<PayrollRead>) -> Result<(String, String), sqlx::Error> {
         sqlx::query_as("SELECT min(month), max(month) FROM payroll").fetch_one(&self.pool).await
     }
 }

@@ -1,7 +1,7 @@
 -- The sample company's tables, created in the transaction that also fills them.
 -- The two pragmas identify the file. Keep them equal to APPLICATION_ID and SCHEMA_VERSION in mod.rs.
 PRAGMA application_id = 1952932723; -- "tgcs"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE employees (
     id                TEXT PRIMARY KEY,
@@ -66,12 +66,19 @@ CREATE TABLE tickets (
     id          TEXT PRIMARY KEY,
     customer_id TEXT NOT NULL REFERENCES customers (id),
     assignee_id TEXT NOT NULL REFERENCES employees (id),
+    queue       TEXT NOT NULL,
     subject     TEXT NOT NULL,
     description TEXT NOT NULL,
     priority    TEXT NOT NULL,
     status      TEXT NOT NULL,
     opened_at   TEXT NOT NULL,
     updated_at  TEXT NOT NULL
+) STRICT;
+
+-- Users who may update tickets, by the e-mail address of their account at the authorization server.
+CREATE TABLE support_agents (
+    email TEXT PRIMARY KEY,
+    queue TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE ticket_comments (

@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toolgate::Granted;
 
 use super::Company;
+use crate::access::{TicketsRead, TicketsWrite};
 use crate::domain::{CustomerId, EmployeeId, TicketId};
 
 /// The status of a ticket.
@@ -38,6 +40,28 @@ pub enum Priority {
     Urgent,
 }
 
+/// A queue of tickets, in which one group of support agents works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum TicketQueue {
+    /// Contracts, invoices and seats.
+    Accounts,
+    /// Problems with the product.
+    Product,
+}
+
+impl TicketQueue {
+    /// Returns the name of the queue, as JSON shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Product => "product",
+        }
+    }
+}
+
 /// A ticket of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 #[schemars(inline)]
@@ -48,6 +72,8 @@ pub struct Ticket {
     pub customer_id: CustomerId,
     /// The employee who is assigned to it.
     pub assignee_id: EmployeeId,
+    /// The queue that it is in.
+    pub queue: TicketQueue,
     /// The subject, in one line.
     pub subject: String,
     /// The customer's description.
@@ -110,9 +136,13 @@ pub struct TicketUpdate<'a> {
 
 impl Company {
     /// Returns all tickets, or the tickets with one status.
-    pub async fn tickets(&self, status: Option<TicketStatus>) -> Result<TicketList, sqlx::Error> {
+    pub async fn tickets(
+        &self,
+        _access: &Granted<TicketsRead>,
+        status: Option<TicketStatus>,
+    ) -> Result<TicketList, sqlx::Error> {
         let tickets = sqlx::query_as(
-            "SELECT id AS ticket_id, customer_id, assignee_id, subject, description, priority, status,
+            "SELECT id AS ticket_id, customer_id, assignee_id, queue, subject, description, priority, status,
                     opened_at, updated_at,
                     (SELECT count(*) FROM ticket_comments WHERE ticket_id = tickets.id) AS comments
              FROM tickets
@@ -126,8 +156,33 @@ impl Company {
         Ok(TicketList { tickets })
     }
 
+    /// Returns the queue of a ticket, or `None` if the ticket does not exist.
+    pub async fn ticket_queue(
+        &self,
+        _access: &Granted<TicketsWrite>,
+        id: &TicketId,
+    ) -> Result<Option<TicketQueue>, sqlx::Error> {
+        sqlx::query_scalar("SELECT queue FROM tickets WHERE id = ?1").bind(id).fetch_optional(&self.pool).await
+    }
+
+    /// Returns the queue in which the support agent with this e-mail address works, or `None` if there is no such agent.
+    pub async fn agent_queue(
+        &self,
+        _access: &Granted<TicketsWrite>,
+        email: &str,
+    ) -> Result<Option<TicketQueue>, sqlx::Error> {
+        sqlx::query_scalar("SELECT queue FROM support_agents WHERE email = ?1")
+            .bind(email)
+            .fetch_optional(&self.pool)
+            .await
+    }
+
     /// Sets a ticket's status and adds a comment in one transaction. Returns `None` if the ticket does not exist.
-    pub async fn update_ticket(&self, update: TicketUpdate<'_>) -> Result<Option<TicketDetails>, sqlx::Error> {
+    pub async fn update_ticket(
+        &self,
+        _access: &Granted<TicketsWrite>,
+        update: TicketUpdate<'_>,
+    ) -> Result<Option<TicketDetails>, sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let changed = sqlx::query(
             "UPDATE tickets SET status = ?2, updated_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
@@ -152,7 +207,7 @@ impl Company {
         .execute(&mut *transaction)
         .await?;
         let ticket = sqlx::query_as(
-            "SELECT id AS ticket_id, customer_id, assignee_id, subject, description, priority, status,
+            "SELECT id AS ticket_id, customer_id, assignee_id, queue, subject, description, priority, status,
                     opened_at, updated_at,
                     (SELECT count(*) FROM ticket_comments WHERE ticket_id = tickets.id) AS comments
              FROM tickets WHERE id = ?1",

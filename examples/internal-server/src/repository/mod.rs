@@ -18,6 +18,9 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
+use toolgate::Granted;
+
+use crate::access::CodeRead;
 
 pub use path::RepositoryPath;
 pub use read::{FileText, MAX_READ_BYTES};
@@ -99,6 +102,7 @@ impl Repository {
     /// Returns an error if `path` does not exist in the repository, or is a file that cannot be searched.
     pub async fn search(
         &self,
+        _access: &Granted<CodeRead>,
         query: &str,
         path: &RepositoryPath,
         limit: usize,
@@ -114,7 +118,11 @@ impl Repository {
     /// # Errors
     ///
     /// Returns an error if `path` does not exist in the repository, or is not a text file.
-    pub async fn read(&self, path: &RepositoryPath) -> Result<FileText, RepositoryError> {
+    pub async fn read(
+        &self,
+        _access: &Granted<CodeRead>,
+        path: &RepositoryPath,
+    ) -> Result<FileText, RepositoryError> {
         let (root, path) = (Arc::clone(&self.root), path.clone());
         blocking(move || read::read(&root, &path)).await
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
+use crate::access::test_caller;
 
 /// A repository, and a secret file next to its folder.
 struct Fixture {
@@ -34,11 +35,11 @@ impl Fixture {
     }
 
     async fn read(&self, path: &str) -> Result<FileText, RepositoryError> {
-        self.repository.read(&RepositoryPath::parse(path)?).await
+        self.repository.read(test_caller().grant().unwrap(), &RepositoryPath::parse(path)?).await
     }
 
     async fn search(&self, query: &str, path: &str, limit: usize) -> Result<SearchResult, RepositoryError> {
-        self.repository.search(query, &RepositoryPath::parse(path)?, limit).await
+        self.repository.search(test_caller().grant().unwrap(), query, &RepositoryPath::parse(path)?, limit).await
     }
 
     async fn matching_paths(&self, query: &str, path: &str) -> Vec<String> {
@@ -95,7 +96,7 @@ async fn the_database_cannot_be_read_through_the_repository_tools() {
     let fixture = Fixture::new();
     let path = fixture.root().join("data/company.db");
     let company = crate::company::Company::open(&path).await.unwrap();
-    company.tickets(None).await.unwrap();
+    company.tickets(test_caller().grant().unwrap(), None).await.unwrap();
     for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if fs::metadata(fixture.root().join("data").join(&name)).unwrap().len() > 0 {

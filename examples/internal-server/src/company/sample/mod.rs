@@ -104,13 +104,19 @@ pub(super) async fn fill(connection: &mut SqliteConnection) -> Result<(), sqlx::
     .await?;
     insert(
         connection,
-        "INSERT INTO tickets (id, customer_id, assignee_id, subject, description, priority, status,
+        "INSERT INTO tickets (id, customer_id, assignee_id, queue, subject, description, priority, status,
                               opened_at, updated_at)
-         SELECT value ->> 'id', value ->> 'customer_id', value ->> 'assignee_id', value ->> 'subject',
-                value ->> 'description', value ->> 'priority', value ->> 'status', value ->> 'opened_at',
-                value ->> 'updated_at'
+         SELECT value ->> 'id', value ->> 'customer_id', value ->> 'assignee_id', value ->> 'queue',
+                value ->> 'subject', value ->> 'description', value ->> 'priority', value ->> 'status',
+                value ->> 'opened_at', value ->> 'updated_at'
          FROM json_each(?1)",
         &tickets::all(&employees, &customers),
+    )
+    .await?;
+    insert(
+        connection,
+        "INSERT INTO support_agents (email, queue) SELECT value ->> 'email', value ->> 'queue' FROM json_each(?1)",
+        &tickets::AGENTS,
     )
     .await
 }

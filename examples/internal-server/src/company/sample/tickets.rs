@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::customers::Customer;
 use super::employees::Employee;
 use super::{SampleRng, date, days_after};
-use crate::company::{Department, Priority, TicketStatus};
+use crate::company::{Department, Priority, TicketQueue, TicketStatus};
 use crate::domain::{CustomerId, EmployeeId, TicketId};
 
 /// A row of the table `tickets`.
@@ -12,6 +12,7 @@ pub(super) struct Ticket<'a> {
     id: TicketId,
     customer_id: &'a CustomerId,
     assignee_id: &'a EmployeeId,
+    queue: TicketQueue,
     subject: &'static str,
     description: String,
     priority: Priority,
@@ -19,6 +20,19 @@ pub(super) struct Ticket<'a> {
     opened_at: String,
     updated_at: String,
 }
+
+/// A row of the table `support_agents`.
+#[derive(Serialize)]
+pub(super) struct Agent {
+    email: &'static str,
+    queue: TicketQueue,
+}
+
+/// The support agents: the people with the role Support in `tenant.toml`.
+pub(super) const AGENTS: [Agent; 2] = [
+    Agent { email: "sanna.support@example.com", queue: TicketQueue::Product },
+    Agent { email: "silas.support@example.com", queue: TicketQueue::Accounts },
+];
 
 const COUNT: usize = 40;
 
@@ -55,6 +69,7 @@ pub(super) fn all<'a>(employees: &'a [Employee], customers: &'a [Customer<'_>]) 
                 id: TicketId::numbered(number),
                 customer_id: rng.choose(&customer_ids),
                 assignee_id: rng.choose(&assignees),
+                queue: if number % 2 == 0 { TicketQueue::Accounts } else { TicketQueue::Product },
                 subject,
                 description: format!("{detail} It concerns workspace {workspace}."),
                 priority: rng.choose(&[

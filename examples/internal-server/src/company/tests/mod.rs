@@ -33,8 +33,9 @@ async fn digest(company: &Company) -> Vec<u8> {
                 billing_address) FROM customers ORDER BY id",
         "SELECT json_array(quarter, product, region, amount_usd) FROM revenue ORDER BY quarter, product, region",
         "SELECT json_array(metric, day, value) FROM metrics ORDER BY metric, day",
-        "SELECT json_array(id, customer_id, assignee_id, subject, description, priority, status, opened_at,
+        "SELECT json_array(id, customer_id, assignee_id, queue, subject, description, priority, status, opened_at,
                 updated_at) FROM tickets ORDER BY id",
+        "SELECT json_array(email, queue) FROM support_agents ORDER BY email",
         "SELECT json_array(ticket_id, number, author, status, comment, written_at) FROM ticket_comments
          ORDER BY ticket_id, number",
     ] {

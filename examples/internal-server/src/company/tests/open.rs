@@ -4,6 +4,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::super::*;
 use super::{company, count, digest};
+use crate::access::test_caller;
 use crate::domain::TicketId;
 
 #[tokio::test]
@@ -46,6 +47,7 @@ async fn every_email_address_is_below_example_com() {
 #[tokio::test]
 async fn reopening_a_company_keeps_its_changes() {
     let fixture = company().await;
+    let access = &test_caller();
     let ticket: TicketId = "tkt_0007".parse().unwrap();
     let update = TicketUpdate {
         ticket: &ticket,
@@ -53,7 +55,7 @@ async fn reopening_a_company_keeps_its_changes() {
         comment: "It works now.",
         author: Some("user_1"),
     };
-    fixture.company.update_ticket(update).await.unwrap().unwrap();
+    fixture.company.update_ticket(access.grant().unwrap(), update).await.unwrap().unwrap();
     let before = digest(&fixture.company).await;
     fixture.company.close().await;
 

@@ -1,13 +1,15 @@
 use super::super::*;
 use super::{company, count, digest};
+use crate::access::test_caller;
 use crate::domain::{CustomerId, EmployeeId, TicketId};
 
 #[tokio::test]
 async fn the_private_profile_includes_the_public_profile() {
     let fixture = company().await;
+    let access = &test_caller();
     let id: EmployeeId = "emp_0042".parse().unwrap();
-    let public = fixture.company.public_profile(&id).await.unwrap().unwrap();
-    let private = fixture.company.private_profile(&id).await.unwrap().unwrap();
+    let public = fixture.company.public_profile(access.grant().unwrap(), &id).await.unwrap().unwrap();
+    let private = fixture.company.private_profile(access.grant().unwrap(), &id).await.unwrap().unwrap();
     assert_eq!(private.public, public);
 
     let public = serde_json::to_value(&public).unwrap();
@@ -15,15 +17,16 @@ async fn the_private_profile_includes_the_public_profile() {
         assert!(public.get(secret).is_none(), "{secret}");
     }
     let unknown: EmployeeId = "emp_9999".parse().unwrap();
-    assert_eq!(fixture.company.public_profile(&unknown).await.unwrap(), None);
-    assert_eq!(fixture.company.private_profile(&unknown).await.unwrap(), None);
+    assert_eq!(fixture.company.public_profile(access.grant().unwrap(), &unknown).await.unwrap(), None);
+    assert_eq!(fixture.company.private_profile(access.grant().unwrap(), &unknown).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn the_head_of_the_company_has_no_manager() {
     let fixture = company().await;
+    let access = &test_caller();
     let id: EmployeeId = "emp_0001".parse().unwrap();
-    let head = fixture.company.public_profile(&id).await.unwrap().unwrap();
+    let head = fixture.company.public_profile(access.grant().unwrap(), &id).await.unwrap().unwrap();
     assert_eq!(head.manager_id, None);
     assert_eq!(count(&fixture.company, "SELECT count(*) FROM employees WHERE manager_id IS NULL").await, 1);
 }
@@ -31,18 +34,19 @@ async fn the_head_of_the_company_has_no_manager() {
 #[tokio::test]
 async fn a_search_treats_the_query_as_plain_text() {
     let fixture = company().await;
+    let access = &test_caller();
     let company = &fixture.company;
-    let all = company.search_employees("", None, 5).await.unwrap();
+    let all = company.search_employees(access.grant().unwrap(), "", None, 5).await.unwrap();
     assert_eq!((all.total, all.employees.len()), (240, 5));
 
-    let hr = company.search_employees("", Some(Department::Hr), 50).await.unwrap();
+    let hr = company.search_employees(access.grant().unwrap(), "", Some(Department::Hr), 50).await.unwrap();
     assert_eq!(hr.total, 14);
     assert!(hr.employees.iter().all(|employee| employee.department == Department::Hr));
 
-    let upper = company.search_employees("ALEX", None, 50).await.unwrap();
+    let upper = company.search_employees(access.grant().unwrap(), "ALEX", None, 50).await.unwrap();
     assert_eq!(upper.total, 15);
     for injection in ["%", "_", "' OR 1=1 --", "\0"] {
-        let found = company.search_employees(injection, None, 50).await.unwrap();
+        let found = company.search_employees(access.grant().unwrap(), injection, None, 50).await.unwrap();
         assert_eq!(found.total, 0, "{injection:?}");
     }
 }
@@ -50,22 +54,27 @@ async fn a_search_treats_the_query_as_plain_text() {
 #[tokio::test]
 async fn the_payroll_totals_are_the_sums_of_their_parts() {
     let fixture = company().await;
-    let december = fixture.company.payroll_summary(2025, 12).await.unwrap().unwrap();
+    let access = &test_caller();
+    let december = fixture.company.payroll_summary(access.grant().unwrap(), 2025, 12).await.unwrap().unwrap();
     assert_eq!(december.month, "2025-12");
     assert!(december.bonuses_usd > 0);
     let parts: i64 = december.departments.iter().map(|part| part.salaries_usd).sum();
     assert_eq!(december.salaries_usd, parts);
     assert_eq!(december.total_usd, december.salaries_usd + december.bonuses_usd + december.employer_taxes_usd);
-    assert_eq!(fixture.company.payroll_summary(2030, 1).await.unwrap(), None);
-    assert_eq!(fixture.company.payroll_months().await.unwrap(), ("2024-10".to_owned(), "2026-09".to_owned()));
+    assert_eq!(fixture.company.payroll_summary(access.grant().unwrap(), 2030, 1).await.unwrap(), None);
+    assert_eq!(
+        fixture.company.payroll_months(access.grant().unwrap()).await.unwrap(),
+        ("2024-10".to_owned(), "2026-09".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_quarter_is_compared_with_the_previous_quarter() {
     let fixture = company().await;
+    let access = &test_caller();
     let report = |quarter: &str| {
         let (company, quarter) = (fixture.company.clone(), quarter.parse().unwrap());
-        async move { company.revenue_report(quarter).await.unwrap() }
+        async move { company.revenue_report(access.grant().unwrap(), quarter).await.unwrap() }
     };
     let first = report("2024-Q4").await.unwrap();
     assert_eq!((first.previous_total_usd, first.growth_percent), (None, None));
@@ -80,14 +89,16 @@ async fn a_quarter_is_compared_with_the_previous_quarter() {
 #[tokio::test]
 async fn a_range_of_days_includes_both_ends() {
     let fixture = company().await;
+    let access = &test_caller();
     let (from, to) = ("2026-09-28".parse().unwrap(), "2026-09-30".parse().unwrap());
-    let report = fixture.company.analytics(Metric::DailyActiveUsers, from, to).await.unwrap();
+    let report =
+        fixture.company.analytics(access.grant().unwrap(), Metric::DailyActiveUsers, from, to).await.unwrap();
     assert_eq!(report.points.len(), 3);
     assert_eq!(report.points[0].day, from);
     assert_eq!(report.points[2].day, to);
 
     let later = "2027-01-01".parse().unwrap();
-    let empty = fixture.company.analytics(Metric::Signups, later, later).await.unwrap();
+    let empty = fixture.company.analytics(access.grant().unwrap(), Metric::Signups, later, later).await.unwrap();
     assert!(empty.points.is_empty());
     assert_eq!((empty.minimum, empty.maximum, empty.mean), (None, None, None));
 }
@@ -95,25 +106,27 @@ async fn a_range_of_days_includes_both_ends() {
 #[tokio::test]
 async fn the_summary_does_not_contain_the_contact() {
     let fixture = company().await;
+    let access = &test_caller();
     let id: CustomerId = "cus_0001".parse().unwrap();
-    let summary = fixture.company.customer_summary(&id).await.unwrap().unwrap();
-    let contact = fixture.company.customer_contact(&id).await.unwrap().unwrap();
+    let summary = fixture.company.customer_summary(access.grant().unwrap(), &id).await.unwrap().unwrap();
+    let contact = fixture.company.customer_contact(access.grant().unwrap(), &id).await.unwrap().unwrap();
     assert_eq!(summary.name, contact.customer_name);
     let summary = serde_json::to_string(&summary).unwrap();
     assert!(!summary.contains(&contact.contact_email) && !summary.contains(&contact.contact_name));
 
     let unknown: CustomerId = "cus_9999".parse().unwrap();
-    assert_eq!(fixture.company.customer_summary(&unknown).await.unwrap(), None);
-    assert_eq!(fixture.company.customer_contact(&unknown).await.unwrap(), None);
+    assert_eq!(fixture.company.customer_summary(access.grant().unwrap(), &unknown).await.unwrap(), None);
+    assert_eq!(fixture.company.customer_contact(access.grant().unwrap(), &unknown).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn urgent_tickets_are_listed_first() {
     let fixture = company().await;
-    let all = fixture.company.tickets(None).await.unwrap().tickets;
+    let access = &test_caller();
+    let all = fixture.company.tickets(access.grant().unwrap(), None).await.unwrap().tickets;
     assert_eq!(all.len(), 40);
     assert_eq!(all[0].priority, Priority::Urgent);
-    let open = fixture.company.tickets(Some(TicketStatus::Open)).await.unwrap().tickets;
+    let open = fixture.company.tickets(access.grant().unwrap(), Some(TicketStatus::Open)).await.unwrap().tickets;
     assert!(!open.is_empty() && open.len() < all.len());
     assert!(open.iter().all(|ticket| ticket.status == TicketStatus::Open));
 }
@@ -121,12 +134,13 @@ async fn urgent_tickets_are_listed_first() {
 #[tokio::test]
 async fn an_update_sets_the_status_and_adds_the_comment() {
     let fixture = company().await;
+    let access = &test_caller();
     let id: TicketId = "tkt_0003".parse().unwrap();
     let update = |status, comment| {
         let (company, id) = (fixture.company.clone(), id.clone());
         async move {
             let update = TicketUpdate { ticket: &id, status, comment, author: Some("user_1") };
-            company.update_ticket(update).await.unwrap().unwrap()
+            company.update_ticket(access.grant().unwrap(), update).await.unwrap().unwrap()
         }
     };
     update(TicketStatus::InProgress, "Looking.").await;
@@ -136,12 +150,13 @@ async fn an_update_sets_the_status_and_adds_the_comment() {
     assert_eq!(details.history[0].author.as_deref(), Some("user_1"));
     let history: Vec<_> = details.history.iter().map(|entry| entry.comment.as_str()).collect();
     assert_eq!(history, ["Looking.", "'); DROP TABLE tickets; --"]);
-    assert_eq!(fixture.company.tickets(None).await.unwrap().tickets.len(), 40);
+    assert_eq!(fixture.company.tickets(access.grant().unwrap(), None).await.unwrap().tickets.len(), 40);
 }
 
 #[tokio::test]
 async fn an_update_of_an_unknown_ticket_changes_nothing() {
     let fixture = company().await;
+    let access = &test_caller();
     let before = digest(&fixture.company).await;
     let update = TicketUpdate {
         ticket: &"tkt_9999".parse().unwrap(),
@@ -149,6 +164,6 @@ async fn an_update_of_an_unknown_ticket_changes_nothing() {
         comment: "Gone.",
         author: Some("user_1"),
     };
-    assert_eq!(fixture.company.update_ticket(update).await.unwrap(), None);
+    assert_eq!(fixture.company.update_ticket(access.grant().unwrap(), update).await.unwrap(), None);
     assert_eq!(digest(&fixture.company).await, before);
 }
