@@ -70,7 +70,7 @@ const fn edit_distance(a: &str, b: &str) -> Option<usize> {
 }
 
 /// Returns the entry with the smallest edit distance to `text`, if that is at most a third of the length of `text`.
-pub(crate) const fn nearest(text: &str, names: &[&'static str]) -> Option<&'static str> {
+pub(crate) const fn nearest<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
     let mut best = None;
     let mut best_distance = text.len() / 3 + 1;
     let mut i = 0;

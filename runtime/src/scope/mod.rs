@@ -16,6 +16,7 @@ mod unique;
 pub use checked_scope::Scope;
 #[doc(hidden)]
 pub use checked_scope::{check_list, missing, scope};
+pub(crate) use const_str::nearest;
 pub use marker::ScopeMarker;
 #[doc(hidden)]
 pub use marker::check_proof;

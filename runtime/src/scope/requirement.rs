@@ -1,23 +1,27 @@
 //! Scope requirement of a tool.
 
+use std::{borrow::Borrow, hash::Hash};
+
 use serde::Serialize;
 
 use super::{ScopeIndex, ScopeSet, scope_set::Mask};
 
 /// Requirement of a tool: every scope in `all`, and at least one scope in `any` unless `any` is empty. A requirement
 /// without scopes is met by every valid token.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Requirement {
-    all: Vec<RequiredScope>,
-    any: Vec<RequiredScope>,
+///
+/// `N` is the type of names, as in [`ScopeIndex`].
+#[derive(Clone, Debug)]
+pub(crate) struct Requirement<N = &'static str> {
+    all: Vec<RequiredScope<N>>,
+    any: Vec<RequiredScope<N>>,
     all_mask: Mask,
     any_mask: Option<Mask>,
 }
 
 /// Required scope and its bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct RequiredScope {
-    name: &'static str,
+struct RequiredScope<N> {
+    name: N,
     bit: usize,
 }
 
@@ -31,14 +35,14 @@ pub struct MissingScopes {
     pub required: Vec<&'static str>,
 }
 
-impl Requirement {
+impl<N: Borrow<str> + Copy + Eq + Hash> Requirement<N> {
     /// Creates a requirement. A scope that is not in `index` can never be met.
     pub(crate) fn new(
-        index: &ScopeIndex,
-        all: impl IntoIterator<Item = &'static str>,
-        any: impl IntoIterator<Item = &'static str>,
+        index: &ScopeIndex<N>,
+        all: impl IntoIterator<Item = N>,
+        any: impl IntoIterator<Item = N>,
     ) -> Self {
-        let mut requirement = Self::default();
+        let mut requirement = Self { all: Vec::new(), any: Vec::new(), all_mask: Mask::default(), any_mask: None };
         for name in all {
             let scope = RequiredScope::new(index, name);
             if !requirement.all.contains(&scope) {
@@ -60,23 +64,29 @@ impl Requirement {
         self.all_mask.all_in(granted) && self.any_mask.as_ref().is_none_or(|mask| mask.any_in(granted))
     }
 
-    /// Returns the missing scopes, for a challenge, if [`is_met_by`](Self::is_met_by) returned false. Of the scopes
-    /// in `any`, it requires one that is granted, otherwise the first.
+    /// Returns every scope that a token with the granted scopes needs, and whether it is granted. Of the scopes in
+    /// `any`, it requires one that is granted, otherwise the first.
+    pub(crate) fn required(&self, granted: &ScopeSet) -> impl Iterator<Item = (N, bool)> {
+        let alternative = self.any.iter().find(|scope| granted.contains(scope.bit)).or(self.any.first());
+        let required = self.all.iter().chain(alternative.filter(|scope| !self.all.contains(scope)));
+        required.map(|scope| (scope.name, granted.contains(scope.bit)))
+    }
+}
+
+impl Requirement {
+    /// Returns the missing scopes, for a challenge, if [`is_met_by`](Self::is_met_by) returned false.
     pub(crate) fn missing_scopes(&self, granted: &ScopeSet) -> MissingScopes {
-        let is_granted = |scope: &RequiredScope| granted.contains(scope.bit);
-        let alternative = self.any.iter().find(|scope| is_granted(scope)).or(self.any.first());
-        let required = || self.all.iter().chain(alternative.filter(|scope| !self.all.contains(scope)));
         MissingScopes {
-            missing: required().filter(|scope| !is_granted(scope)).map(|scope| scope.name).collect(),
-            required: required().map(|scope| scope.name).collect(),
+            missing: self.required(granted).filter(|(_, is_granted)| !is_granted).map(|(name, _)| name).collect(),
+            required: self.required(granted).map(|(name, _)| name).collect(),
         }
     }
 }
 
-impl RequiredScope {
+impl<N: Borrow<str> + Copy + Eq + Hash> RequiredScope<N> {
     /// A scope that is not in the index is assigned a bit that no token has, so that the requirement is never met.
-    fn new(index: &ScopeIndex, name: &'static str) -> Self {
-        Self { name, bit: index.bit(name).unwrap_or(index.names().len()) }
+    fn new(index: &ScopeIndex<N>, name: N) -> Self {
+        Self { name, bit: index.bit(name.borrow()).unwrap_or(index.names().len()) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use rmcp::model::CallToolResult;
 use schemars::{Schema, SchemaGenerator};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ConditionalScopes, Context, Invocation, Provided, StateType, ToolError};
 use crate::scope::{Scope, Scopes};
@@ -60,7 +60,7 @@ pub struct VisibilityRule {
 }
 
 /// MCP's hints about a tool's behaviour. Clients may use them; the decision never does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs, reason = "generated code constructs it")]
 pub struct Annotations {
     /// `readOnlyHint`: the tool modifies nothing.
