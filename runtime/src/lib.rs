@@ -57,6 +57,7 @@
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
+//! | `policy-files` | `Role::from_toml`, which reads the roles of an access [policy] from a file |
 //! | `redis` | `replication`, which shares revocations between replicas through Redis |
 //! | `testing` | `testing`, which tests the policies of a server in process; enable it in `[dev-dependencies]` |
 //! | `chrono`, `uuid`, `url` | types of these crates as arguments and in results |
@@ -95,6 +96,7 @@ pub mod logging;
 mod mcp;
 pub mod metrics;
 mod peer;
+pub mod policy;
 pub mod propelauth;
 mod registry;
 #[cfg(feature = "redis")]

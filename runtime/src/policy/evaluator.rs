@@ -1,0 +1,146 @@
+//! Evaluation of a policy, with the functions that decide requests.
+
+use super::{Access, Policy, RuntimeCheck, Subject, ToolPolicy, subject::Kind};
+use crate::scope::{Requirement, ScopeIndex, ScopeSet};
+
+/// A policy with its scopes as bits.
+pub(super) struct Evaluator<'p> {
+    policy: &'p Policy,
+    index: ScopeIndex<&'p str>,
+    tools: Vec<EvaluatedTool<'p>>,
+}
+
+/// A tool with its requirements as bits.
+pub(super) struct EvaluatedTool<'p> {
+    policy: &'p ToolPolicy,
+    switches: usize,
+    requirement: Requirement<&'p str>,
+    /// The conditions of `scopes_if` and the scopes that each requires.
+    conditions: Vec<(&'p str, Requirement<&'p str>)>,
+}
+
+/// A token, as far as a policy knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Holder {
+    pub(super) granted: ScopeSet,
+    /// `None` if it is not known.
+    pub(super) org_role: Option<String>,
+}
+
+/// The subject is a role that the policy does not contain.
+#[derive(Debug)]
+pub(super) struct UnknownRole(pub(super) String);
+
+impl<'p> Evaluator<'p> {
+    pub(super) fn new(policy: &'p Policy) -> Self {
+        let index = ScopeIndex::with_hierarchy(
+            policy.scopes.iter().map(String::as_str),
+            policy.hierarchy.iter().map(|rule| (rule.scope.as_str(), rule.implies.iter().map(String::as_str))),
+        );
+        let tools =
+            policy.tools.iter().map(|tool| EvaluatedTool::new(tool, policy.server.switches, &index)).collect();
+        Self { policy, index, tools }
+    }
+
+    pub(super) fn index(&self) -> &ScopeIndex<&'p str> {
+        &self.index
+    }
+
+    pub(super) fn tools(&self) -> impl Iterator<Item = &EvaluatedTool<'p>> {
+        self.tools.iter()
+    }
+
+    pub(super) fn tool(&self, name: &str) -> Option<&EvaluatedTool<'p>> {
+        self.tools.iter().find(|tool| tool.policy.name == name)
+    }
+
+    /// Returns a token with all scopes of the subject.
+    pub(super) fn holder(&self, subject: &Subject) -> Result<Holder, UnknownRole> {
+        let (scopes, org_role) = match &subject.0 {
+            Kind::Token { scopes, org_role } => (scopes, org_role.clone()),
+            Kind::Role(name) => {
+                let role = self.policy.role(name).ok_or_else(|| UnknownRole(name.clone()))?;
+                (&role.scopes, Some(role.name.clone()))
+            }
+        };
+        Ok(Holder { granted: self.expand(scopes), org_role })
+    }
+
+    pub(super) fn expand(&self, scopes: &[String]) -> ScopeSet {
+        self.index.expand(scopes.iter().map(String::as_str))
+    }
+}
+
+impl<'p> EvaluatedTool<'p> {
+    fn new(policy: &'p ToolPolicy, switches: usize, index: &ScopeIndex<&'p str>) -> Self {
+        let names = |scopes: &'p [String]| scopes.iter().map(String::as_str);
+        Self {
+            policy,
+            switches,
+            requirement: Requirement::new(index, names(&policy.scopes), names(&policy.any_scope)),
+            conditions: policy
+                .scopes_if
+                .iter()
+                .map(|rule| (rule.condition.as_str(), Requirement::new(index, names(&rule.scopes), [])))
+                .collect(),
+        }
+    }
+
+    pub(super) fn policy(&self) -> &'p ToolPolicy {
+        self.policy
+    }
+
+    /// Returns whether the scopes meet the requirement of a call for which no condition is true.
+    pub(super) fn is_met_by(&self, granted: &ScopeSet) -> bool {
+        self.requirement.is_met_by(granted)
+    }
+
+    /// Returns whether a token with this organization role can see the tool. `None` is a role that is not known.
+    pub(super) fn can_be_seen_by(&self, org_role: Option<&str>) -> bool {
+        let roles = &self.policy.org_roles;
+        roles.is_empty() || org_role.is_none_or(|name| roles.iter().any(|role| role == name))
+    }
+
+    /// Decides in the order of the gate: visibility, then scopes.
+    pub(super) fn access(&self, holder: &Holder) -> Access {
+        if !self.can_be_seen_by(holder.org_role.as_deref()) {
+            return Access::Hidden { org_roles: self.policy.org_roles.clone() };
+        }
+        if !self.is_met_by(&holder.granted) {
+            return Access::MissingScopes {
+                missing: missing(&self.requirement, &holder.granted),
+                required: self.requirement.required(&holder.granted).map(|(name, _)| name.to_owned()).collect(),
+            };
+        }
+        let because = self.checks(holder);
+        if because.is_empty() { Access::Allowed } else { Access::MayAllow { because } }
+    }
+
+    /// Returns the checks that a running server makes, in addition to the requirement.
+    fn checks(&self, holder: &Holder) -> Vec<RuntimeCheck> {
+        let tool = self.policy;
+        let mut checks = Vec::new();
+        if self.switches > 0 {
+            checks.push(RuntimeCheck::Switches(self.switches));
+        }
+        if !tool.orgs.is_empty() {
+            checks.push(RuntimeCheck::Org(tool.orgs.clone()));
+        }
+        if !tool.org_roles.is_empty() && holder.org_role.is_none() {
+            checks.push(RuntimeCheck::OrgRole(tool.org_roles.clone()));
+        }
+        checks.extend(tool.visible_to.iter().cloned().map(RuntimeCheck::VisibleTo));
+        checks.extend(self.conditions.iter().filter(|(_, requirement)| !requirement.is_met_by(&holder.granted)).map(
+            |&(condition, ref requirement)| RuntimeCheck::Condition {
+                condition: condition.to_owned(),
+                missing: missing(requirement, &holder.granted),
+            },
+        ));
+        checks.extend(tool.guards.iter().cloned().map(RuntimeCheck::Guard));
+        checks
+    }
+}
+
+fn missing(requirement: &Requirement<&str>, granted: &ScopeSet) -> Vec<String> {
+    requirement.required(granted).filter(|(_, is_granted)| !is_granted).map(|(name, _)| name.to_owned()).collect()
+}

@@ -1,0 +1,187 @@
+use super::{fixtures::company, *};
+
+fn names(tools: &[&ToolPolicy]) -> Vec<String> {
+    tools.iter().map(|tool| tool.name.clone()).collect()
+}
+
+#[test]
+fn a_token_opens_the_tools_whose_scopes_it_has_directly_or_by_hierarchy() {
+    let policy = company();
+    let open = |scopes: &[&str]| names(&policy.open_to(scopes));
+    assert_eq!(open(&["mcp:connect", "employees:read:private"]), ["employee_search", "server_settings", "whoami"]);
+    assert_eq!(
+        open(&["mcp:connect", "ticket:write:update", "support:lead"]),
+        ["server_settings", "ticket_update", "whoami"]
+    );
+    assert!(open(&["employees:read:private", "unknown"]).is_empty());
+}
+
+#[test]
+fn access_says_what_is_missing() {
+    assert_eq!(
+        company().access("HR", "ticket_update"),
+        Access::MissingScopes {
+            missing: vec!["ticket:write:update".into(), "support:agent".into()],
+            required: vec!["ticket:write:update".into(), "mcp:connect".into(), "support:agent".into()],
+        }
+    );
+}
+
+#[test]
+fn access_names_the_checks_that_a_server_makes() {
+    let policy = company();
+    assert_eq!(
+        policy.access("Customer Support", "ticket_update").to_string(),
+        "may be allowed, if `matches!(status, TicketStatus::Closed)` is false (otherwise it also requires \
+         ticket:write:close) and the guard `own_queue(caller, &ticket_id, company)` allows"
+    );
+    assert_eq!(
+        policy.access("Owner", "ticket_update").to_string(),
+        "may be allowed, if the guard `own_queue(caller, &ticket_id, company)` allows"
+    );
+    assert_eq!(
+        policy.access("HR", "payroll_summary"),
+        Access::MayAllow { because: vec![RuntimeCheck::VisibleTo("on_duty(caller)".into())] }
+    );
+}
+
+#[test]
+fn org_roles_are_decided_if_the_role_is_known() {
+    let policy = company();
+    assert_eq!(policy.access("Owner", "server_settings"), Access::Allowed);
+    assert_eq!(policy.access("HR", "server_settings"), Access::Hidden { org_roles: vec!["Owner".into()] });
+    let token = scopes(["mcp:connect"]);
+    assert_eq!(
+        policy.access(token.clone(), "server_settings"),
+        Access::MayAllow { because: vec![RuntimeCheck::OrgRole(vec!["Owner".into()])] }
+    );
+    assert_eq!(policy.access(token.clone().with_org_role("Owner"), "server_settings"), Access::Allowed);
+    assert!(!policy.access(token.with_org_role("owner"), "server_settings").may_allow());
+}
+
+#[test]
+fn organizations_and_deny_rules_are_decided_by_the_server() {
+    let mut policy = Policy::of(&["a"]).with_tool(ToolPolicy::of("tool").orgs(&["1d2e"]));
+    policy.server.switches = 2;
+    assert_eq!(
+        policy.access(scopes(["a"]), "tool").to_string(),
+        "may be allowed, if none of the 2 `Server::deny` rules disables it and the organization is 1d2e"
+    );
+}
+
+#[test]
+fn an_unknown_tool_or_role_is_reported_as_such() {
+    let policy = company();
+    assert_eq!(policy.access("HR", "payroll"), Access::UnknownTool);
+    assert_eq!(policy.access("Hr", "payroll_summary"), Access::UnknownRole);
+}
+
+#[test]
+fn the_table_shows_every_requirement() {
+    insta::assert_snapshot!(company(), @r#"
+    tool             hints      HR   Customer Support  Owner  requires
+    employee_search  read-only  x    x                        employees:read:public and mcp:connect
+    payroll_summary  -          (x)                           payroll:read:all and mcp:connect, visible to on_duty(caller)
+    server_settings  -                                 x      mcp:connect, with the org role Owner
+    ticket_update    -               (x)               (x)    ticket:write:update and mcp:connect and one of support:agent, support:lead, also ticket:write:close when matches!(status, TicketStatus::Closed), if own_queue(caller, &ticket_id, company) allows
+    whoami           read-only  x    x                 x      mcp:connect
+
+    x: every call is allowed; (x): the server's own checks decide
+    all tools require mcp:connect
+    tools that a caller lacks scopes for are concealed
+    employees:read:private implies employees:read:public
+    "#);
+}
+
+#[test]
+fn markdown_escapes_the_separator_of_columns() {
+    let policy = Policy::of(&["a"])
+        .with_tool(ToolPolicy::of("tool").when("x || y", &["a"]).guard("f(\"`\")").orgs(&["1d2e", "3f4a"]));
+    insta::assert_snapshot!(policy.to_markdown(), @r#"
+    | tool | hints | requires |
+    |---|---|---|
+    | `tool` | - | any valid token, also `a` when `x \|\| y`, in the organization `1d2e` or `3f4a`, if `` f("`") `` allows |
+    "#);
+}
+
+#[test]
+fn the_access_matrix_marks_what_a_server_decides() {
+    insta::assert_snapshot!(company().access_matrix(), @r#"
+    tool             HR   Customer Support  Owner
+    employee_search  x    x
+    payroll_summary  (x)
+    server_settings                         x
+    ticket_update         (x)               (x)
+    whoami           x    x                 x
+    "#);
+    assert_eq!(
+        company().access_matrix().to_markdown().lines().next().unwrap(),
+        "| tool | HR | Customer Support | Owner |"
+    );
+}
+
+#[test]
+fn deny_rules_do_not_change_marks() {
+    let mut policy = company();
+    policy.server.switches = 1;
+    assert_eq!(policy.access_matrix(), company().access_matrix());
+}
+
+#[test]
+fn json_contains_the_whole_policy() {
+    let policy = company();
+    let json = serde_json::to_string(&policy).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy);
+}
+
+#[test]
+fn roles_may_have_only_scopes_of_the_policy() {
+    let error = company().with_roles(vec![Role::new("HR", ["payroll:read:al"])]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the role `HR` has the scope `payroll:read:al`, which is not in the list of scopes: did you mean \
+         `payroll:read:all`?"
+    );
+}
+
+#[test]
+fn duplicate_roles_and_scopes_are_rejected() {
+    let role = || Role::new("HR", ["payroll:read:all"]);
+    let error = company().with_roles(vec![role(), role()]).unwrap_err();
+    assert!(matches!(error, RolesError::DuplicateRole { .. }), "{error}");
+    let error = company().with_roles(vec![Role::new("HR", ["mcp:connect", "mcp:connect"])]).unwrap_err();
+    assert!(matches!(error, RolesError::DuplicateScope { .. }), "{error}");
+}
+
+#[cfg(feature = "policy-files")]
+mod policy_files {
+    use super::*;
+
+    #[test]
+    fn the_roles_of_a_development_tenant_can_be_read() {
+        let tenant = r#"
+            [organization]
+            id = "5a3e1f00-0000-4000-8000-000000000001"
+
+            [[scopes]]
+            name = "payroll:read:all"
+            description = "Read the company's monthly payroll."
+
+            [[roles]]
+            name = "HR"
+            scopes = ["payroll:read:all"]
+
+            [[roles]]
+            name = "Contractor"
+            scopes = []
+        "#;
+        let roles = Role::from_toml(tenant).unwrap();
+        assert_eq!(roles, [Role::new("HR", ["payroll:read:all"]), Role::new::<&str>("Contractor", [])]);
+    }
+
+    #[test]
+    fn a_file_without_roles_is_an_error() {
+        assert_eq!(Role::from_toml("[organization]\nname = \"x\"\n"), Err(RolesError::NoRoles));
+        assert!(matches!(Role::from_toml("[[roles]]\nname = \"x\"\n"), Err(RolesError::Toml(_))));
+    }
+}

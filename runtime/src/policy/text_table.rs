@@ -1,0 +1,40 @@
+//! Tables as aligned text and as Markdown.
+
+use std::fmt;
+
+/// A table of cells. `Display` aligns its columns with spaces.
+pub(super) struct TextTable {
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl TextTable {
+    pub(super) fn to_markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells: Vec<_> =
+                cells.iter().map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " ")).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rule = format!("|{}\n", "---|".repeat(self.header.len()));
+        line(&self.header) + &rule + &self.rows.iter().map(|row| line(row)).collect::<String>()
+    }
+}
+
+impl fmt::Display for TextTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = || std::iter::once(&self.header).chain(&self.rows);
+        let widths: Vec<usize> = (0..self.header.len())
+            .map(|column| lines().map(|line| line[column].chars().count()).max().unwrap_or_default())
+            .collect();
+        for line in lines() {
+            let cells: Vec<_> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Formats text as a Markdown code span.
+pub(super) fn code(text: &str) -> String {
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}

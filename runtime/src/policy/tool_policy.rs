@@ -1,0 +1,89 @@
+//! Policy of one tool, and the text of what it requires.
+
+use serde::{Deserialize, Serialize};
+
+use crate::tool::Annotations;
+
+/// What a tool requires of its callers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ToolPolicy {
+    /// Name on the wire.
+    pub name: String,
+    /// Scopes that are all required, including those that the server requires for all tools.
+    pub scopes: Vec<String>,
+    /// Scopes of which one is required; empty if there is no such alternative.
+    pub any_scope: Vec<String>,
+    /// Scopes that calls with certain arguments require in addition.
+    pub scopes_if: Vec<ConditionalScopes>,
+    /// Guards, as Rust source text.
+    pub guards: Vec<String>,
+    /// Visibility functions, as Rust source text. A caller must be allowed by all of them.
+    pub visible_to: Vec<String>,
+    /// Ids of organizations; a caller must act for one of them. Empty if any organization is allowed.
+    pub orgs: Vec<String>,
+    /// Organization roles; a caller must have one of them. Empty if any role is allowed.
+    pub org_roles: Vec<String>,
+    /// Hints for clients, which do not affect access.
+    pub annotations: Annotations,
+    /// File and line of the function. Empty if it is not known, as in a policy that was read from a lock file.
+    pub defined_at: String,
+}
+
+/// Scopes that a call requires if a condition on its arguments is true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConditionalScopes {
+    /// The condition, as Rust source text.
+    pub condition: String,
+    /// Scopes that are all required if the condition is true.
+    pub scopes: Vec<String>,
+}
+
+impl ToolPolicy {
+    /// Formats everything that a call requires, such as `ticket:read and one of support:agent, support:lead, if
+    /// own_queue(caller) allows`. A tool without requirements requires `any valid token`.
+    pub fn requirement(&self) -> String {
+        self.requirement_quoted(&str::to_owned)
+    }
+
+    /// Formats the requirement with names and source text quoted by `quote`.
+    pub(super) fn requirement_quoted(&self, quote: &dyn Fn(&str) -> String) -> String {
+        let quoted = |names: &[String], separator: &str| {
+            names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(separator)
+        };
+        let mut text = scope_formula(&self.scopes, &self.any_scope, quote);
+        for ConditionalScopes { condition, scopes } in &self.scopes_if {
+            text.push_str(&format!(", also {} when {}", quoted(scopes, " and "), quote(condition)));
+        }
+        if !self.org_roles.is_empty() {
+            text.push_str(&format!(", with the org role {}", quoted(&self.org_roles, " or ")));
+        }
+        if !self.orgs.is_empty() {
+            text.push_str(&format!(", in the organization {}", quoted(&self.orgs, " or ")));
+        }
+        if !self.visible_to.is_empty() {
+            text.push_str(&format!(", visible to {}", quoted(&self.visible_to, " and ")));
+        }
+        match self.guards.as_slice() {
+            [] => {}
+            [guard] => text.push_str(&format!(", if {} allows", quote(guard))),
+            guards => text.push_str(&format!(", if {} allow", quoted(guards, " and "))),
+        }
+        text
+    }
+}
+
+/// Formats a requirement of scopes: `a and b`, `one of a, b`, or `any valid token`.
+pub(super) fn scope_formula(scopes: &[String], any_scope: &[String], quote: &dyn Fn(&str) -> String) -> String {
+    let quoted =
+        |names: &[String], separator: &str| names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(separator);
+    let all = quoted(scopes, " and ");
+    let any = format!("one of {}", quoted(any_scope, ", "));
+    match (scopes.is_empty(), any_scope.is_empty()) {
+        (true, true) => "any valid token".to_owned(),
+        (false, true) => all,
+        (true, false) => any,
+        (false, false) => format!("{all} and {any}"),
+    }
+}
