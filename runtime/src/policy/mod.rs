@@ -31,6 +31,7 @@ mod access;
 mod access_matrix;
 mod evaluator;
 mod role;
+mod rules;
 mod subject;
 mod table;
 mod text_table;
@@ -43,6 +44,7 @@ pub use self::{
     access::{Access, RuntimeCheck},
     access_matrix::{AccessMatrix, AccessMatrixRow, Mark},
     role::{Role, RolesError},
+    rules::{Counterexample, RuleViolation},
     subject::{Subject, scopes},
     tool_policy::{ConditionalScopes, ToolPolicy},
 };

@@ -1,0 +1,242 @@
+//! Rules about every token: what nobody may call, and what nobody may call together.
+//!
+//! They are decided exactly. A tool that is callable with some scopes is callable with more, so it is enough to evaluate
+//! the largest set of scopes that a rule is about.
+
+mod pattern;
+mod smallest_set;
+mod violation;
+
+use self::smallest_set::smallest_set;
+pub use self::violation::{Counterexample, RuleViolation};
+use super::{
+    Access, Policy, RuntimeCheck, Subject,
+    evaluator::{EvaluatedTool, Evaluator, Holder},
+    role::similar,
+    subject::Kind,
+};
+
+impl Policy {
+    /// Checks that the subject may call no tool whose name matches `tools`, with any subset of its scopes. `*` in a
+    /// pattern matches any text.
+    ///
+    /// ```
+    /// use toolgate::policy::Policy;
+    ///
+    /// let policy = Policy::from_lock(
+    ///     "scope payroll:read:all\n\nrole HR\n  payroll:read:all\n\ntool payroll_summary\n  scopes payroll:read:all\n",
+    /// )?;
+    /// let violation = policy.never("HR", "payroll_*").unwrap_err();
+    /// assert_eq!(violation.to_string(), "HR with `payroll:read:all` can call `payroll_summary`");
+    /// # Ok::<(), toolgate::policy::LockError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A call that the subject may make, with the smallest set of scopes that it needs. A tool with guards, conditions
+    /// or visibility rules counts as callable, except if an organization role that is known excludes the subject. It is
+    /// also an error if the pattern matches no tool, or if the role or a scope is unknown.
+    pub fn never(&self, subject: impl Into<Subject>, tools: &str) -> Result<(), RuleViolation> {
+        let subject = subject.into();
+        let evaluator = Evaluator::new(self);
+        let holder = self.known_holder(&evaluator, &subject)?;
+        let scopes = match &subject.0 {
+            Kind::Role(name) => self.role(name).map_or(&[][..], |role| &role.scopes),
+            Kind::Token { scopes, .. } => scopes,
+        };
+        let search = Search { evaluator: &evaluator, scopes: bits(&evaluator, scopes), holder };
+        let matching = matching(&evaluator, tools)?;
+        smallest(matching.iter().filter_map(|&tool| search.smallest_call(&[tool]))).map_or(Ok(()), |call| {
+            let role = matches!(subject.0, Kind::Role(_)).then(|| search.holder.org_role.clone()).flatten();
+            Err(call.violation(&search, role, None))
+        })
+    }
+
+    /// Checks that every token that may call a tool whose name matches `tools` has `scope`, directly or by the hierarchy.
+    /// `*` in a pattern matches any text.
+    ///
+    /// ```
+    /// use toolgate::policy::Policy;
+    ///
+    /// let policy = Policy::from_lock(
+    ///     "scope payroll:read:all\nscope report:read\n\ntool payroll_summary\n  any_scope payroll:read:all report:read\n",
+    /// )?;
+    /// let violation = policy.only("payroll:read:all", "payroll_*").unwrap_err();
+    /// assert_eq!(
+    ///     violation.to_string(),
+    ///     "a token with `report:read` can call `payroll_summary` without `payroll:read:all`"
+    /// );
+    /// # Ok::<(), toolgate::policy::LockError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A call that a token without the scope may make, with the smallest set of scopes. It is also an error if the
+    /// pattern matches no tool, or if the scope is unknown.
+    pub fn only(&self, scope: &str, tools: &str) -> Result<(), RuleViolation> {
+        self.check_scope(scope)?;
+        let evaluator = Evaluator::new(self);
+        let matching = matching(&evaluator, tools)?;
+        let index = evaluator.index();
+        let grants_scope = |name: &str| index.bit(scope).is_some_and(|bit| index.expand([name]).contains(bit));
+        let without: Vec<usize> =
+            index.names().iter().enumerate().filter(|(_, name)| !grants_scope(name)).map(|(bit, _)| bit).collect();
+        let granted = index.expand(without.iter().map(|&bit| index.names()[bit]));
+        let search = Search { evaluator: &evaluator, scopes: without, holder: Holder { granted, org_role: None } };
+        smallest(matching.iter().filter_map(|&tool| search.smallest_call(&[tool])))
+            .map_or(Ok(()), |call| Err(call.violation(&search, None, Some(scope.to_owned()))))
+    }
+
+    /// Checks that no role may call both a tool whose name matches `first` and one whose name matches `second`, with any
+    /// subset of its scopes. `*` in a pattern matches any text.
+    ///
+    /// ```
+    /// use toolgate::policy::Policy;
+    ///
+    /// let policy = Policy::from_lock(
+    ///     "scope ask\nscope approve\n\nrole Clerk\n  ask\n\nrole Lead\n  ask\n  approve\n\n\
+    ///      tool refund_approve\n  scopes approve\n\ntool refund_request\n  scopes ask\n",
+    /// )?;
+    /// let violation = policy.separate("refund_request", "refund_approve").unwrap_err();
+    /// assert_eq!(
+    ///     violation.to_string(),
+    ///     "Lead with `ask` and `approve` can call both `refund_request` and `refund_approve`"
+    /// );
+    /// # Ok::<(), toolgate::policy::LockError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The role that may make both calls with the smallest set of scopes. It is also an error if the policy has no
+    /// roles, if a pattern matches no tool, or if a tool matches both patterns.
+    pub fn separate(&self, first: &str, second: &str) -> Result<(), RuleViolation> {
+        if self.roles.is_empty() {
+            return Err(RuleViolation::NoRoles);
+        }
+        let evaluator = Evaluator::new(self);
+        let (firsts, seconds) = (matching(&evaluator, first)?, matching(&evaluator, second)?);
+        if let Some(tool) = firsts.iter().find(|tool| pattern::matches(second, &tool.policy().name)) {
+            return Err(RuleViolation::OverlappingPatterns {
+                tool: tool.policy().name.clone(),
+                first: first.to_owned(),
+                second: second.to_owned(),
+            });
+        }
+        let mut found: Option<(Call<'_>, Search<'_>)> = None;
+        for role in &self.roles {
+            let holder = Holder { granted: evaluator.expand(&role.scopes), org_role: Some(role.name.clone()) };
+            let search = Search { evaluator: &evaluator, scopes: bits(&evaluator, &role.scopes), holder };
+            let pairs = firsts.iter().flat_map(|&first| seconds.iter().map(move |&second| [first, second]));
+            if let Some(call) = smallest(pairs.filter_map(|pair| search.smallest_call(&pair)))
+                && found.as_ref().is_none_or(|(best, _)| call.is_smaller_than(best))
+            {
+                found = Some((call, search));
+            }
+        }
+        found.map_or(Ok(()), |(call, search)| {
+            let role = search.holder.org_role.clone();
+            Err(call.violation(&search, role, None))
+        })
+    }
+
+    /// Returns the subject as a token, if its role and its scopes are known.
+    fn known_holder(&self, evaluator: &Evaluator<'_>, subject: &Subject) -> Result<Holder, RuleViolation> {
+        if let Kind::Token { scopes, .. } = &subject.0 {
+            scopes.iter().try_for_each(|scope| self.check_scope(scope))?;
+        }
+        evaluator.holder(subject).map_err(|unknown| {
+            let roles: Vec<String> = self.roles.iter().map(|role| role.name.clone()).collect();
+            RuleViolation::UnknownRole { similar: similar(&unknown.0, &roles), role: unknown.0 }
+        })
+    }
+
+    fn check_scope(&self, scope: &str) -> Result<(), RuleViolation> {
+        if self.scopes.iter().any(|name| name == scope) {
+            return Ok(());
+        }
+        Err(RuleViolation::UnknownScope { scope: scope.to_owned(), similar: similar(scope, &self.scopes) })
+    }
+}
+
+/// Search for calls that a token may make with a subset of its scopes.
+struct Search<'e> {
+    evaluator: &'e Evaluator<'e>,
+    /// The scopes of the token, as bits in the order of the policy.
+    scopes: Vec<usize>,
+    /// The token with all of these scopes.
+    holder: Holder,
+}
+
+/// Calls that are possible with the same token, and the smallest set of scopes that they need.
+struct Call<'e> {
+    tools: Vec<&'e EvaluatedTool<'e>>,
+    scopes: Vec<usize>,
+}
+
+impl<'e> Search<'e> {
+    /// Returns the smallest set of scopes with which all of these tools may be called.
+    fn smallest_call(&self, tools: &[&'e EvaluatedTool<'e>]) -> Option<Call<'e>> {
+        let is_callable = |tool: &&EvaluatedTool<'_>| {
+            tool.can_be_seen_by(self.holder.org_role.as_deref()) && tool.is_met_by(&self.holder.granted)
+        };
+        if !tools.iter().all(is_callable) {
+            return None;
+        }
+        let policies: Vec<_> = tools.iter().map(|tool| tool.policy()).collect();
+        let scopes = smallest_set(self.evaluator.index(), &policies, &self.scopes)?;
+        Some(Call { tools: tools.to_vec(), scopes })
+    }
+}
+
+impl Call<'_> {
+    /// Compares the number of scopes, then the scopes in the order of the policy.
+    fn is_smaller_than(&self, other: &Self) -> bool {
+        (self.scopes.len(), &self.scopes) < (other.scopes.len(), &other.scopes)
+    }
+
+    fn violation(self, search: &Search<'_>, role: Option<String>, without: Option<String>) -> RuleViolation {
+        let index = search.evaluator.index();
+        let names: Vec<&str> = self.scopes.iter().map(|&bit| index.names()[bit]).collect();
+        let holder =
+            Holder { granted: index.expand(names.iter().copied()), org_role: search.holder.org_role.clone() };
+        let mut because = Vec::new();
+        for tool in &self.tools {
+            if let Access::MayAllow { because: checks } = tool.access(&holder) {
+                // A deny rule disables a tool for all callers, so it is no part of their access.
+                because.extend(checks.into_iter().filter(|check| !matches!(check, RuntimeCheck::Switches(_))));
+            }
+        }
+        RuleViolation::Violated(Box::new(Counterexample {
+            role,
+            scopes: names.into_iter().map(str::to_owned).collect(),
+            tools: self.tools.iter().map(|tool| tool.policy().name.clone()).collect(),
+            without,
+            because,
+        }))
+    }
+}
+
+/// Returns the smallest call, the first of several that are equally small.
+fn smallest<'e>(calls: impl Iterator<Item = Call<'e>>) -> Option<Call<'e>> {
+    calls.reduce(|best, call| if call.is_smaller_than(&best) { call } else { best })
+}
+
+/// Returns the bits of these scopes, in the order of the policy.
+fn bits(evaluator: &Evaluator<'_>, scopes: &[String]) -> Vec<usize> {
+    let mut bits: Vec<usize> = scopes.iter().filter_map(|scope| evaluator.index().bit(scope)).collect();
+    bits.sort_unstable();
+    bits.dedup();
+    bits
+}
+
+fn matching<'e>(evaluator: &'e Evaluator<'e>, tools: &str) -> Result<Vec<&'e EvaluatedTool<'e>>, RuleViolation> {
+    let matching: Vec<_> = evaluator.tools().filter(|tool| pattern::matches(tools, &tool.policy().name)).collect();
+    if matching.is_empty() {
+        let names: Vec<String> = evaluator.tools().map(|tool| tool.policy().name.clone()).collect();
+        return Err(RuleViolation::NoSuchTool { pattern: tools.to_owned(), similar: similar(tools, &names) });
+    }
+    Ok(matching)
+}
+
+#[cfg(test)]
+mod tests;

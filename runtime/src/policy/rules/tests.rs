@@ -1,0 +1,287 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::policy::{Role, ToolPolicy, fixtures::company, scopes};
+
+fn text(result: Result<(), RuleViolation>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn never_reports_the_smallest_set_of_scopes_of_a_role() {
+    let policy = company();
+    assert_eq!(
+        text(policy.never("HR", "employee_*")),
+        "HR with `mcp:connect` and `employees:read:private` can call `employee_search`"
+    );
+    assert_eq!(policy.never("HR", "ticket_*"), Ok(()));
+}
+
+#[test]
+fn never_names_the_checks_that_have_the_last_word() {
+    assert_eq!(
+        text(company().never("HR", "payroll_*")),
+        "HR with `mcp:connect` and `payroll:read:all` can call `payroll_summary`, if `on_duty(caller)` makes it visible"
+    );
+    let mut policy = company();
+    policy.server.switches = 1;
+    assert_eq!(text(policy.never("HR", "whoami")), "HR with `mcp:connect` can call `whoami`");
+}
+
+#[test]
+fn never_decides_org_roles_exactly() {
+    let policy = company();
+    assert_eq!(policy.never("HR", "server_settings"), Ok(()));
+    assert_eq!(text(policy.never("Owner", "server_*")), "Owner with `mcp:connect` can call `server_settings`");
+    assert_eq!(
+        text(policy.never(scopes(["mcp:connect"]), "server_*")),
+        "a token with `mcp:connect` can call `server_settings`, if the org role is Owner"
+    );
+    assert_eq!(policy.never(scopes(["mcp:connect"]).with_org_role("HR"), "server_*"), Ok(()));
+}
+
+#[test]
+fn only_reports_a_token_without_the_scope() {
+    let policy = company();
+    assert_eq!(policy.only("payroll:read:all", "payroll_*"), Ok(()));
+    assert_eq!(policy.only("mcp:connect", "*"), Ok(()));
+    assert_eq!(
+        text(policy.only("support:lead", "ticket_*")),
+        "a token with `mcp:connect` and `ticket:write:update` and `support:agent` can call `ticket_update` without \
+         `support:lead`, if `matches!(status, TicketStatus::Closed)` is false (otherwise it also requires \
+         ticket:write:close) and the guard `own_queue(caller, &ticket_id, company)` allows"
+    );
+}
+
+#[test]
+fn only_accepts_a_scope_that_implies_the_required_one() {
+    let policy = Policy::of(&["all", "read"])
+        .implying("all", &["read"])
+        .with_tool(ToolPolicy::of("get").all(&["read"]))
+        .with_tool(ToolPolicy::of("put").all(&["all"]));
+    assert_eq!(policy.only("read", "*"), Ok(()));
+    assert_eq!(text(policy.only("all", "*")), "a token with `read` can call `get` without `all`");
+}
+
+#[test]
+fn a_tool_without_requirements_is_open_to_any_valid_token() {
+    let policy = Policy::of(&["a"]).with_role("Guest", &[]).with_tool(ToolPolicy::of("open"));
+    assert_eq!(text(policy.only("a", "open")), "any valid token can call `open` without `a`");
+    assert_eq!(text(policy.never("Guest", "open")), "Guest without any scope can call `open`");
+}
+
+#[test]
+fn separate_reports_a_role_with_both_tools() {
+    let policy = company();
+    assert_eq!(
+        text(policy.separate("server_settings", "ticket_*")),
+        "Owner with `mcp:connect` and `ticket:write:update` and `support:lead` can call both `server_settings` and \
+         `ticket_update`, if `matches!(status, TicketStatus::Closed)` is false (otherwise it also requires \
+         ticket:write:close) and the guard `own_queue(caller, &ticket_id, company)` allows"
+    );
+    assert_eq!(policy.separate("payroll_*", "ticket_*"), Ok(()));
+}
+
+#[test]
+fn a_rule_that_checks_nothing_is_an_error() {
+    let policy = company();
+    assert_eq!(
+        text(policy.never("HR", "payrol_summary")),
+        "`payrol_summary` matches no tool: did you mean `payroll_summary`?"
+    );
+    assert_eq!(
+        text(policy.only("payroll:read:al", "*")),
+        "the scope `payroll:read:al` is not in the policy: did you mean `payroll:read:all`?"
+    );
+    assert_eq!(text(policy.never("HRR", "*")), "the role `HRR` is not in the policy: did you mean `HR`?");
+    assert!(matches!(policy.never(scopes(["unknown"]), "*"), Err(RuleViolation::UnknownScope { .. })));
+    assert!(matches!(policy.separate("x*", "*"), Err(RuleViolation::NoSuchTool { .. })));
+    assert!(matches!(policy.separate("*", "ticket_*"), Err(RuleViolation::OverlappingPatterns { .. })));
+    let policy = policy.with_roles(Vec::new()).unwrap();
+    assert_eq!(policy.separate("payroll_*", "ticket_*"), Err(RuleViolation::NoRoles));
+}
+
+#[test]
+fn debug_prints_what_display_prints() {
+    let violation = company().never("HR", "whoami").unwrap_err();
+    assert_eq!(format!("{violation:?}"), violation.to_string());
+}
+
+/// Brute force: every token with every subset of scopes, as sets of numbers. It shares no code with the policy.
+mod brute_force {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    pub(super) type Set = BTreeSet<usize>;
+
+    fn position(policy: &Policy, scope: &str) -> usize {
+        policy.scopes.iter().position(|name| name == scope).unwrap()
+    }
+
+    pub(super) fn set(policy: &Policy, scopes: &[String]) -> Set {
+        scopes.iter().map(|scope| position(policy, scope)).collect()
+    }
+
+    pub(super) fn closure(policy: &Policy, scopes: &Set) -> Set {
+        let mut closure = scopes.clone();
+        loop {
+            let mut grown = closure.clone();
+            for rule in &policy.hierarchy {
+                if closure.contains(&position(policy, &rule.scope)) {
+                    grown.extend(set(policy, &rule.implies));
+                }
+            }
+            if grown == closure {
+                return closure;
+            }
+            closure = grown;
+        }
+    }
+
+    pub(super) fn is_callable(policy: &Policy, tool: &ToolPolicy, scopes: &Set, org_role: Option<&str>) -> bool {
+        let granted = closure(policy, scopes);
+        set(policy, &tool.scopes).is_subset(&granted)
+            && (tool.any_scope.is_empty() || !set(policy, &tool.any_scope).is_disjoint(&granted))
+            && (tool.org_roles.is_empty() || org_role.is_none_or(|role| tool.org_roles.contains(&role.to_owned())))
+    }
+
+    pub(super) fn subsets(of: &Set) -> impl Iterator<Item = Set> + use<> {
+        let items: Vec<usize> = of.iter().copied().collect();
+        (0_u32..1 << items.len())
+            .map(move |mask| (0..items.len()).filter(|i| mask & (1 << i) != 0).map(|i| items[i]).collect())
+    }
+
+    /// Returns the smallest of these sets: the fewest scopes, then the first in the order of the policy.
+    pub(super) fn smallest(sets: impl Iterator<Item = Set>) -> Option<Vec<usize>> {
+        sets.map(|set| set.into_iter().collect::<Vec<_>>()).min_by_key(|set| (set.len(), set.clone()))
+    }
+}
+
+const ROLES: [&str; 3] = ["HR", "IT", "Owner"];
+
+fn name(i: usize) -> String {
+    format!("scope:{i}")
+}
+
+fn some_scopes(count: usize, at_most: usize) -> impl Strategy<Value = Vec<String>> {
+    prop::collection::btree_set(0..count, 0..=at_most.min(count)).prop_map(|set| set.into_iter().map(name).collect())
+}
+
+prop_compose! {
+    fn any_tool(count: usize)(
+        scopes in some_scopes(count, 3),
+        any_scope in some_scopes(count, 3),
+        org_roles in prop::option::weighted(0.3, prop::sample::subsequence(ROLES.to_vec(), 1..=2)),
+        with_guard in any::<bool>(),
+    ) -> ToolPolicy {
+        let mut tool = ToolPolicy { scopes, any_scope, ..ToolPolicy::default() };
+        tool.org_roles = org_roles.into_iter().flatten().map(str::to_owned).collect();
+        tool.guards.extend(with_guard.then(|| "guard(caller)".to_owned()));
+        tool
+    }
+}
+
+/// A policy with up to 12 scopes. A scope implies only scopes with a greater number, so there is no cycle.
+fn any_policy() -> impl Strategy<Value = Policy> {
+    (1_usize..=12).prop_flat_map(|count| {
+        let rules = prop::collection::vec((0..count, some_scopes(count, 3)), 0..6);
+        let roles = prop::collection::vec(some_scopes(count, 8), ROLES.len());
+        let tools = prop::collection::vec(any_tool(count), 2..5);
+        // The order of the list is independent of the hierarchy.
+        let scopes = Just((0..count).map(name).collect::<Vec<_>>()).prop_shuffle();
+        (scopes, rules, roles, tools).prop_map(|(scopes, rules, roles, tools)| {
+            let names: Vec<&str> = scopes.iter().map(String::as_str).collect();
+            let mut policy = Policy::of(&names);
+            for (scope, implied) in rules {
+                let greater: Vec<&str> = implied
+                    .iter()
+                    .filter(|implied| implied["scope:".len()..].parse::<usize>().unwrap() > scope)
+                    .map(String::as_str)
+                    .collect();
+                policy = policy.implying(&name(scope), &greater);
+            }
+            policy.roles = ROLES.iter().zip(roles).map(|(role, scopes)| Role::new(*role, scopes)).collect();
+            for (tool, i) in tools.into_iter().zip(0..) {
+                policy = policy.with_tool(ToolPolicy { name: format!("{}_{i}", ["get", "put"][i % 2]), ..tool });
+            }
+            policy
+        })
+    })
+}
+
+/// Returns the scopes of the counterexample, after checking that it is one.
+fn counterexample(policy: &Policy, result: Result<(), RuleViolation>) -> Option<(Vec<usize>, Counterexample)> {
+    match result {
+        Ok(()) => None,
+        Err(RuleViolation::Violated(found)) => {
+            let scopes = brute_force::set(policy, &found.scopes);
+            for tool in &found.tools {
+                let tool = policy.tool(tool).unwrap();
+                assert!(brute_force::is_callable(policy, tool, &scopes, found.role.as_deref()), "{found}");
+            }
+            Some((scopes.into_iter().collect(), *found))
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn named<'p>(policy: &'p Policy, prefix: &str) -> Vec<&'p ToolPolicy> {
+    policy.tools.iter().filter(|tool| tool.name.starts_with(prefix)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn never_agrees_with_brute_force(policy in any_policy(), role in 0..ROLES.len(), of_token in any::<bool>()) {
+        let Role { name, scopes: owned, .. } = &policy.roles[role];
+        let (org_role, found) = if of_token {
+            (None, policy.never(scopes(owned.clone()), "get_*"))
+        } else {
+            (Some(name.as_str()), policy.never(name.as_str(), "get_*"))
+        };
+        let expected = brute_force::smallest(
+            brute_force::subsets(&brute_force::set(&policy, owned)).filter(|subset| {
+                named(&policy, "get_").iter().any(|tool| brute_force::is_callable(&policy, tool, subset, org_role))
+            }),
+        );
+        let found = counterexample(&policy, found);
+        prop_assert_eq!(found.as_ref().map(|(scopes, _)| scopes), expected.as_ref());
+        prop_assert!(found.is_none_or(|(_, found)| found.role.as_deref() == org_role));
+    }
+
+    #[test]
+    fn only_agrees_with_brute_force(policy in any_policy(), scope in any::<prop::sample::Index>()) {
+        let position = scope.index(policy.scopes.len());
+        let every = (0..policy.scopes.len()).collect();
+        let expected = brute_force::smallest(
+            brute_force::subsets(&every).filter(|subset| {
+                !brute_force::closure(&policy, subset).contains(&position)
+                    && named(&policy, "get_").iter().any(|tool| brute_force::is_callable(&policy, tool, subset, None))
+            }),
+        );
+        let found = counterexample(&policy, policy.only(&policy.scopes[position], "get_*"));
+        prop_assert_eq!(found.map(|(scopes, _)| scopes), expected);
+    }
+
+    #[test]
+    fn separate_agrees_with_brute_force(policy in any_policy()) {
+        let expected = policy
+            .roles
+            .iter()
+            .filter_map(|role| {
+                let may_call = |prefix: &str, subset: &_| {
+                    let tools = named(&policy, prefix);
+                    tools.iter().any(|tool| brute_force::is_callable(&policy, tool, subset, Some(&role.name)))
+                };
+                let sets = brute_force::subsets(&brute_force::set(&policy, &role.scopes));
+                brute_force::smallest(sets.filter(|subset| may_call("get_", subset) && may_call("put_", subset)))
+                    .map(|set| (set.len(), set, &role.name))
+            })
+            .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let found = counterexample(&policy, policy.separate("get_*", "put_*"));
+        let found = found.map(|(scopes, found)| (scopes, found.role.unwrap()));
+        prop_assert_eq!(found, expected.map(|(_, scopes, role)| (scopes, role.clone())));
+    }
+}
