@@ -95,6 +95,12 @@ impl<'p> EvaluatedTool<'p> {
         self.requirement.is_met_by(granted)
     }
 
+    /// Returns whether the scopes are sufficient for a call for which this condition is true, apart from the scopes of all
+    /// calls.
+    pub(super) fn meets_condition(&self, condition: &str, granted: &ScopeSet) -> bool {
+        self.conditions.iter().all(|(text, requirement)| *text != condition || requirement.is_met_by(granted))
+    }
+
     /// Returns whether a token with this organization role can see the tool. `None` is a role that is not known.
     pub(super) fn can_be_seen_by(&self, org_role: Option<&str>) -> bool {
         let roles = &self.policy.org_roles;

@@ -29,7 +29,11 @@
 
 mod access;
 mod access_matrix;
+mod canonical;
+mod diff;
 mod evaluator;
+mod fingerprint;
+mod lock;
 mod role;
 mod rules;
 mod subject;
@@ -43,6 +47,8 @@ use self::evaluator::Evaluator;
 pub use self::{
     access::{Access, RuntimeCheck},
     access_matrix::{AccessMatrix, AccessMatrixRow, Mark},
+    diff::{PolicyChange, PolicyDiff},
+    lock::{LockDifference, LockError, LockProblem},
     role::{Role, RolesError},
     rules::{Counterexample, RuleViolation},
     subject::{Subject, scopes},

@@ -1,7 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::{Role, ToolPolicy, fixtures::company, scopes};
+use crate::policy::{
+    Role, ToolPolicy,
+    fixtures::{
+        arbitrary::{ROLES, any_policy},
+        brute_force, company,
+    },
+    scopes,
+};
 
 fn text(result: Result<(), RuleViolation>) -> String {
     result.unwrap_err().to_string()
@@ -105,109 +112,6 @@ fn a_rule_that_checks_nothing_is_an_error() {
 fn debug_prints_what_display_prints() {
     let violation = company().never("HR", "whoami").unwrap_err();
     assert_eq!(format!("{violation:?}"), violation.to_string());
-}
-
-/// Brute force: every token with every subset of scopes, as sets of numbers. It shares no code with the policy.
-mod brute_force {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    pub(super) type Set = BTreeSet<usize>;
-
-    fn position(policy: &Policy, scope: &str) -> usize {
-        policy.scopes.iter().position(|name| name == scope).unwrap()
-    }
-
-    pub(super) fn set(policy: &Policy, scopes: &[String]) -> Set {
-        scopes.iter().map(|scope| position(policy, scope)).collect()
-    }
-
-    pub(super) fn closure(policy: &Policy, scopes: &Set) -> Set {
-        let mut closure = scopes.clone();
-        loop {
-            let mut grown = closure.clone();
-            for rule in &policy.hierarchy {
-                if closure.contains(&position(policy, &rule.scope)) {
-                    grown.extend(set(policy, &rule.implies));
-                }
-            }
-            if grown == closure {
-                return closure;
-            }
-            closure = grown;
-        }
-    }
-
-    pub(super) fn is_callable(policy: &Policy, tool: &ToolPolicy, scopes: &Set, org_role: Option<&str>) -> bool {
-        let granted = closure(policy, scopes);
-        set(policy, &tool.scopes).is_subset(&granted)
-            && (tool.any_scope.is_empty() || !set(policy, &tool.any_scope).is_disjoint(&granted))
-            && (tool.org_roles.is_empty() || org_role.is_none_or(|role| tool.org_roles.contains(&role.to_owned())))
-    }
-
-    pub(super) fn subsets(of: &Set) -> impl Iterator<Item = Set> + use<> {
-        let items: Vec<usize> = of.iter().copied().collect();
-        (0_u32..1 << items.len())
-            .map(move |mask| (0..items.len()).filter(|i| mask & (1 << i) != 0).map(|i| items[i]).collect())
-    }
-
-    /// Returns the smallest of these sets: the fewest scopes, then the first in the order of the policy.
-    pub(super) fn smallest(sets: impl Iterator<Item = Set>) -> Option<Vec<usize>> {
-        sets.map(|set| set.into_iter().collect::<Vec<_>>()).min_by_key(|set| (set.len(), set.clone()))
-    }
-}
-
-const ROLES: [&str; 3] = ["HR", "IT", "Owner"];
-
-fn name(i: usize) -> String {
-    format!("scope:{i}")
-}
-
-fn some_scopes(count: usize, at_most: usize) -> impl Strategy<Value = Vec<String>> {
-    prop::collection::btree_set(0..count, 0..=at_most.min(count)).prop_map(|set| set.into_iter().map(name).collect())
-}
-
-prop_compose! {
-    fn any_tool(count: usize)(
-        scopes in some_scopes(count, 3),
-        any_scope in some_scopes(count, 3),
-        org_roles in prop::option::weighted(0.3, prop::sample::subsequence(ROLES.to_vec(), 1..=2)),
-        with_guard in any::<bool>(),
-    ) -> ToolPolicy {
-        let mut tool = ToolPolicy { scopes, any_scope, ..ToolPolicy::default() };
-        tool.org_roles = org_roles.into_iter().flatten().map(str::to_owned).collect();
-        tool.guards.extend(with_guard.then(|| "guard(caller)".to_owned()));
-        tool
-    }
-}
-
-/// A policy with up to 12 scopes. A scope implies only scopes with a greater number, so there is no cycle.
-fn any_policy() -> impl Strategy<Value = Policy> {
-    (1_usize..=12).prop_flat_map(|count| {
-        let rules = prop::collection::vec((0..count, some_scopes(count, 3)), 0..6);
-        let roles = prop::collection::vec(some_scopes(count, 8), ROLES.len());
-        let tools = prop::collection::vec(any_tool(count), 2..5);
-        // The order of the list is independent of the hierarchy.
-        let scopes = Just((0..count).map(name).collect::<Vec<_>>()).prop_shuffle();
-        (scopes, rules, roles, tools).prop_map(|(scopes, rules, roles, tools)| {
-            let names: Vec<&str> = scopes.iter().map(String::as_str).collect();
-            let mut policy = Policy::of(&names);
-            for (scope, implied) in rules {
-                let greater: Vec<&str> = implied
-                    .iter()
-                    .filter(|implied| implied["scope:".len()..].parse::<usize>().unwrap() > scope)
-                    .map(String::as_str)
-                    .collect();
-                policy = policy.implying(&name(scope), &greater);
-            }
-            policy.roles = ROLES.iter().zip(roles).map(|(role, scopes)| Role::new(*role, scopes)).collect();
-            for (tool, i) in tools.into_iter().zip(0..) {
-                policy = policy.with_tool(ToolPolicy { name: format!("{}_{i}", ["get", "put"][i % 2]), ..tool });
-            }
-            policy
-        })
-    })
 }
 
 /// Returns the scopes of the counterexample, after checking that it is one.

@@ -1,0 +1,281 @@
+use proptest::prelude::*;
+
+use super::{
+    exceeds::{Version, exceeds},
+    *,
+};
+use crate::policy::{
+    ToolPolicy,
+    evaluator::Evaluator,
+    fixtures::{arbitrary::any_policy, brute_force, company},
+};
+
+/// Returns the sentences of the changes that `change` makes to the company's policy, and whether they widen access.
+fn diff(change: impl FnOnce(&mut Policy)) -> (String, bool) {
+    let mut new = company();
+    change(&mut new);
+    let diff = company().diff(&new);
+    (diff.to_string(), diff.widens_access())
+}
+
+fn tool<'p>(policy: &'p mut Policy, name: &str) -> &'p mut ToolPolicy {
+    policy.tools.iter_mut().find(|tool| tool.name == name).unwrap()
+}
+
+#[test]
+fn equal_policies_have_no_difference() {
+    let diff = company().diff(&company());
+    assert!(diff.is_empty() && !diff.widens_access());
+    assert_eq!(diff.to_string(), "");
+}
+
+#[test]
+fn roles_gain_and_lose_tools() {
+    let (text, widens) = diff(|policy| tool(policy, "payroll_summary").scopes = vec!["mcp:connect".into()]);
+    assert_eq!(
+        text,
+        "Customer Support gains payroll_summary\nOwner gains payroll_summary\n\
+         payroll_summary: now requires mcp:connect instead of payroll:read:all and mcp:connect\n"
+    );
+    assert!(widens);
+    let (text, widens) = diff(|policy| tool(policy, "whoami").scopes.push("support:lead".into()));
+    assert_eq!(
+        text,
+        "Customer Support loses whoami\nHR loses whoami\n\
+         whoami: now requires support:lead and mcp:connect instead of mcp:connect\n"
+    );
+    assert!(!widens);
+}
+
+#[test]
+fn changes_of_role_scopes_are_reported() {
+    let (text, widens) = diff(|policy| policy.roles[0].scopes[2] = "support:lead".into());
+    assert_eq!(
+        text,
+        "HR loses payroll_summary\nHR can now get support:lead\nHR can no longer get payroll:read:all\n"
+    );
+    assert!(widens);
+    let (text, widens) = diff(|policy| policy.roles[0].name = "People".into());
+    assert_eq!(
+        text,
+        "new role People, which can call employee_search, payroll_summary and whoami\n\
+         role HR removed, which could call employee_search, payroll_summary and whoami\n"
+    );
+    assert!(widens);
+}
+
+#[test]
+fn roles_are_ignored_unless_both_policies_have_roles() {
+    assert_eq!(diff(|policy| policy.roles.clear()), (String::new(), false));
+}
+
+#[test]
+fn conditions_name_the_tokens_that_lose_and_gain() {
+    let condition = "matches!(status, TicketStatus::Closed)";
+    let (text, widens) = diff(|policy| tool(policy, "ticket_update").scopes_if.clear());
+    assert_eq!(text, format!("tokens without `ticket:write:close` gain ticket_update when {condition}\n"));
+    assert!(widens);
+    let (text, widens) = diff(|policy| {
+        tool(policy, "ticket_update").scopes_if[0].scopes.push("support:lead".into());
+    });
+    assert_eq!(text, format!("tokens without `support:lead` lose ticket_update when {condition}\n"));
+    assert!(!widens);
+}
+
+#[test]
+fn a_condition_that_all_calls_already_meet_changes_nothing() {
+    let (text, widens) = diff(|policy| {
+        let tool = tool(policy, "ticket_update");
+        tool.scopes.push("ticket:write:close".into());
+        tool.scopes_if.clear();
+    });
+    assert!(text.contains("ticket_update: matches!(status, TicketStatus::Closed) no longer requires"), "{text}");
+    assert!(!widens);
+}
+
+#[test]
+fn removed_checks_widen_and_added_checks_do_not() {
+    let (text, widens) = diff(|policy| {
+        tool(policy, "ticket_update").guards.clear();
+        tool(policy, "payroll_summary").visible_to.clear();
+    });
+    assert_eq!(
+        text,
+        "payroll_summary: visibility function on_duty(caller) removed (fewer checks)\n\
+         ticket_update: guard own_queue(caller, &ticket_id, company) removed (fewer checks)\n"
+    );
+    assert!(widens);
+    let (text, widens) = diff(|policy| tool(policy, "whoami").guards.push("f(caller)".into()));
+    assert_eq!((text.as_str(), widens), ("whoami: guard f(caller) added (more checks)\n", false));
+}
+
+#[test]
+fn restrictions_by_organization_and_role_are_compared_as_sets() {
+    let (text, widens) = diff(|policy| tool(policy, "server_settings").org_roles.push("HR".into()));
+    assert_eq!(
+        text,
+        "HR gains server_settings\nserver_settings: now visible to the org role HR or Owner instead of Owner\n"
+    );
+    assert!(widens);
+    let (text, widens) = diff(|policy| tool(policy, "whoami").orgs.push("5a3e".into()));
+    assert_eq!((text.as_str(), widens), ("whoami: now callable in the organization 5a3e instead of any\n", false));
+}
+
+#[test]
+fn new_and_removed_tools_are_reported() {
+    let (text, widens) = diff(|policy| {
+        policy.tools.retain(|tool| tool.name != "whoami");
+        policy.tools.push(ToolPolicy::of("export").all(&["payroll:read:all"]).guard("f(caller)"));
+    });
+    assert_eq!(
+        text,
+        "Customer Support loses whoami\nHR gains export\nHR loses whoami\nOwner loses whoami\n\
+         new tool export, which requires payroll:read:all and mcp:connect, if f(caller) allows\ntool whoami removed\n"
+    );
+    assert!(widens);
+}
+
+#[test]
+fn rules_for_all_tools_are_reported_once() {
+    let (text, widens) = diff(|policy| {
+        policy.roles.clear();
+        policy.server.required_scopes.clear();
+        policy.server.switches = 1;
+        policy.server.conceal_forbidden_tools = false;
+        policy.tools.iter_mut().for_each(|tool| tool.scopes.retain(|scope| scope != "mcp:connect"));
+    });
+    assert_eq!(
+        text,
+        "the server no longer requires mcp:connect for all tools\n\
+         tools that a caller lacks scopes for are now reported as forbidden\n\
+         the number of `Server::deny` rules changed from 0 to 1\n"
+    );
+    assert!(widens);
+}
+
+#[test]
+fn a_tool_that_declares_the_scope_itself_is_not_affected_by_the_server() {
+    let (text, widens) = diff(|policy| policy.server.required_scopes.clear());
+    assert_eq!((text.as_str(), widens), ("the server no longer requires mcp:connect for all tools\n", false));
+}
+
+#[test]
+fn changes_of_the_hierarchy_are_reported() {
+    let (text, widens) = diff(|policy| policy.hierarchy[0].implies = vec!["payroll:read:all".into()]);
+    assert_eq!(
+        text,
+        "HR loses employee_search\nemployees:read:private now implies payroll:read:all\n\
+         employees:read:private no longer implies employees:read:public\n"
+    );
+    assert!(widens);
+}
+
+#[test]
+fn hints_and_scopes_without_a_tool_are_reported() {
+    let (text, widens) = diff(|policy| {
+        policy.scopes.push("new:scope".into());
+        tool(policy, "whoami").annotations.read_only = None;
+    });
+    assert_eq!(text, "whoami: hints changed from `read-only` to `-`\nnew scope new:scope\n");
+    assert!(!widens);
+}
+
+/// Returns whether a token may make a call for which only `condition` is true.
+fn is_callable(policy: &Policy, tool: &ToolPolicy, scopes: &[String], condition: Option<&str>) -> bool {
+    // A scope that the policy does not contain grants nothing.
+    let known: Vec<String> = scopes.iter().filter(|scope| policy.scopes.contains(scope)).cloned().collect();
+    let set = brute_force::set(policy, &known);
+    let granted = brute_force::closure(policy, &set);
+    let conditional = tool.scopes_if.iter().filter(|rule| Some(rule.condition.as_str()) == condition);
+    brute_force::is_callable(policy, tool, &set, None)
+        && conditional.into_iter().all(|rule| brute_force::set(policy, &rule.scopes).is_subset(&granted))
+}
+
+/// Returns the sets of scopes that two policies know.
+fn tokens(a: &Policy, b: &Policy) -> Vec<Vec<String>> {
+    let mut scopes = a.scopes.clone();
+    scopes.extend(b.scopes.iter().filter(|scope| !a.scopes.contains(scope)).cloned());
+    brute_force::subsets(&(0..scopes.len()).collect())
+        .map(|set| set.into_iter().map(|i| scopes[i].clone()).collect())
+        .collect()
+}
+
+const PARTS: usize = 14;
+
+/// Replaces one part of a policy by that of another one.
+fn replace_part(policy: &mut Policy, other: Policy, part: usize) {
+    let (tool, other_tool) = (&mut policy.tools[0], other.tools[0].clone());
+    match part {
+        0 => policy.scopes = other.scopes,
+        1 => policy.hierarchy = other.hierarchy,
+        2 => policy.server.required_scopes.extend(other.scopes.first().cloned()),
+        3 => policy.server.switches += 1,
+        4 => policy.roles[0] = other.roles[0].clone(),
+        5 => policy.roles.truncate(2),
+        6 => policy.tools.truncate(1),
+        7 => tool.scopes = other_tool.scopes,
+        8 => tool.any_scope = other_tool.any_scope,
+        9 => tool.scopes_if = other_tool.scopes_if,
+        10 => tool.guards = other_tool.guards,
+        11 => tool.guards.extend(["other(x)".to_owned(), "guard(caller)".to_owned()]),
+        12 => tool.org_roles = other_tool.org_roles,
+        PARTS.. => unreachable!("there are {PARTS} parts"),
+        _ => tool.annotations.idempotent = Some(true),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_diff_is_empty_exactly_if_the_canonical_policies_are_equal(old in any_policy(), other in any_policy(), part in 0..PARTS) {
+        let mut new = old.clone();
+        replace_part(&mut new, other, part);
+        prop_assert_eq!(old.diff(&new).is_empty(), old.canonical() == new.canonical());
+        prop_assert!(old.diff(&old.canonical()).is_empty());
+        prop_assert_eq!(new.check_lock(&old.to_lock()).is_ok(), old.canonical() == new.canonical());
+    }
+
+    #[test]
+    fn more_scopes_are_sufficient_exactly_if_a_token_shows_it(a in any_policy(), b in any_policy()) {
+        let (a_evaluator, b_evaluator) = (Evaluator::new(&a), Evaluator::new(&b));
+        let (a_tool, b_tool) = (a_evaluator.tools().next().unwrap(), b_evaluator.tools().next().unwrap());
+        for condition in [None, Some("closed"), Some("urgent")] {
+            let expected = tokens(&a, &b).iter().any(|token| {
+                is_callable(&a, a_tool.policy(), token, condition)
+                    && !is_callable(&b, b_tool.policy(), token, condition)
+            });
+            let a_version = Version { policy: &a_evaluator, tool: a_tool };
+            let b_version = Version { policy: &b_evaluator, tool: b_tool };
+            prop_assert_eq!(exceeds(a_version, b_version, condition), expected);
+        }
+    }
+
+    /// Whoever gains a call is reported. Only one tool differs, so that few changes hide others.
+    #[test]
+    fn a_diff_without_widening_lets_no_token_gain(old in any_policy(), other in any_policy()) {
+        let mut new = old.clone();
+        let replacement = &other.tools[0];
+        let known = |scopes: &[String]| -> Vec<String> {
+            scopes.iter().filter(|scope| new.scopes.contains(scope)).cloned().collect()
+        };
+        let replacement = ToolPolicy {
+            name: old.tools[0].name.clone(),
+            scopes: known(&replacement.scopes),
+            any_scope: known(&replacement.any_scope),
+            scopes_if: Vec::new(),
+            ..old.tools[0].clone()
+        };
+        new.tools[0] = replacement;
+        if !old.diff(&new).widens_access() {
+            for token in tokens(&old, &new) {
+                for condition in [None, Some("closed"), Some("urgent")] {
+                    prop_assert!(
+                        !is_callable(&new, &new.tools[0], &token, condition)
+                            || is_callable(&old, &old.tools[0], &token, condition)
+                    );
+                }
+            }
+        }
+    }
+}
