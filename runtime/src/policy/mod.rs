@@ -43,7 +43,7 @@ mod tool_policy;
 
 use serde::{Deserialize, Serialize};
 
-use self::evaluator::Evaluator;
+use self::evaluator::{EvaluatedTool, Evaluator};
 pub use self::{
     access::{Access, RuntimeCheck},
     access_matrix::{AccessMatrix, AccessMatrixRow, Mark},
@@ -120,7 +120,7 @@ impl Policy {
         let evaluator = Evaluator::new(self);
         // A subject without a role name is always known.
         let Ok(holder) = evaluator.holder(&subject) else { return Vec::new() };
-        evaluator.tools().filter(|tool| tool.access(&holder).may_allow()).map(|tool| tool.policy()).collect()
+        evaluator.tools().filter(|tool| tool.access(&holder).may_allow()).map(EvaluatedTool::policy).collect()
     }
 
     /// Returns whether a role, or a token with a set of scopes, may call a tool.

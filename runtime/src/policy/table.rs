@@ -23,9 +23,13 @@ impl Policy {
     /// # Ok::<(), toolgate::policy::LockError>(())
     /// ```
     pub fn to_markdown(&self) -> String {
-        let notes: String = self.notes(&code).iter().map(|note| format!("- {note}\n")).collect();
-        let separator = if notes.is_empty() { "" } else { "\n" };
-        self.table(&code).to_markdown() + separator + &notes
+        let mut lines = vec![self.table(&code).to_markdown()];
+        lines.extend(self.notes(&code).iter().map(|note| format!("- {note}\n")));
+        // A list needs an empty line before it.
+        if lines.len() > 1 {
+            lines.insert(1, "\n".to_owned());
+        }
+        lines.concat()
     }
 
     fn table(&self, quote: &dyn Fn(&str) -> String) -> TextTable {

@@ -49,41 +49,39 @@ impl ToolPolicy {
 
     /// Formats the requirement with names and source text quoted by `quote`.
     pub(super) fn requirement_quoted(&self, quote: &dyn Fn(&str) -> String) -> String {
-        let quoted = |names: &[String], separator: &str| {
-            names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(separator)
-        };
-        let mut text = scope_formula(&self.scopes, &self.any_scope, quote);
+        let mut phrases = vec![scope_formula(&self.scopes, &self.any_scope, quote)];
         for ConditionalScopes { condition, scopes } in &self.scopes_if {
-            text.push_str(&format!(", also {} when {}", quoted(scopes, " and "), quote(condition)));
+            phrases.push(format!("also {} when {}", quoted(scopes, " and ", quote), quote(condition)));
         }
         if !self.org_roles.is_empty() {
-            text.push_str(&format!(", with the org role {}", quoted(&self.org_roles, " or ")));
+            phrases.push(format!("with the org role {}", quoted(&self.org_roles, " or ", quote)));
         }
         if !self.orgs.is_empty() {
-            text.push_str(&format!(", in the organization {}", quoted(&self.orgs, " or ")));
+            phrases.push(format!("in the organization {}", quoted(&self.orgs, " or ", quote)));
         }
         if !self.visible_to.is_empty() {
-            text.push_str(&format!(", visible to {}", quoted(&self.visible_to, " and ")));
+            phrases.push(format!("visible to {}", quoted(&self.visible_to, " and ", quote)));
         }
-        match self.guards.as_slice() {
-            [] => {}
-            [guard] => text.push_str(&format!(", if {} allows", quote(guard))),
-            guards => text.push_str(&format!(", if {} allow", quoted(guards, " and "))),
+        if !self.guards.is_empty() {
+            let verb = if self.guards.len() == 1 { "allows" } else { "allow" };
+            phrases.push(format!("if {} {verb}", quoted(&self.guards, " and ", quote)));
         }
-        text
+        phrases.join(", ")
     }
 }
 
 /// Formats a requirement of scopes: `a and b`, `one of a, b`, or `any valid token`.
 pub(super) fn scope_formula(scopes: &[String], any_scope: &[String], quote: &dyn Fn(&str) -> String) -> String {
-    let quoted =
-        |names: &[String], separator: &str| names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(separator);
-    let all = quoted(scopes, " and ");
-    let any = format!("one of {}", quoted(any_scope, ", "));
+    let all = quoted(scopes, " and ", quote);
+    let any = format!("one of {}", quoted(any_scope, ", ", quote));
     match (scopes.is_empty(), any_scope.is_empty()) {
         (true, true) => "any valid token".to_owned(),
         (false, true) => all,
         (true, false) => any,
         (false, false) => format!("{all} and {any}"),
     }
+}
+
+fn quoted(names: &[String], separator: &str, quote: &dyn Fn(&str) -> String) -> String {
+    names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(separator)
 }

@@ -46,13 +46,13 @@ impl ToolComparison<'_> {
             guards.iter().filter(|guard| others.contains(guard)).cloned().collect()
         };
         if common(&old.guards, &new.guards) != common(&new.guards, &old.guards) {
-            self.push(false, "the guards run in another order".to_owned());
+            self.push(false, "the guards run in another order");
         }
         self.checks("visibility function", &old.visible_to, &new.visible_to);
         self.restriction("callable in the organization", &old.orgs, &new.orgs);
         self.restriction("visible to the org role", &old.org_roles, &new.org_roles);
         if old.annotations != new.annotations {
-            self.push(false, format!("hints changed from `{}` to `{}`", old.annotations, new.annotations));
+            self.push(false, &format!("hints changed from `{}` to `{}`", old.annotations, new.annotations));
         }
     }
 
@@ -68,7 +68,7 @@ impl ToolComparison<'_> {
         let [old_formula, new_formula] =
             [old, new].map(|tool| scope_formula(&tool.scopes, &tool.any_scope, &str::to_owned));
         let widens = exceeds(self.new, self.old, None);
-        self.push(widens, format!("now requires {new_formula} instead of {old_formula}"));
+        self.push(widens, &format!("now requires {new_formula} instead of {old_formula}"));
     }
 
     fn conditions(&mut self, old: &ToolPolicy, new: &ToolPolicy) {
@@ -108,10 +108,10 @@ impl ToolComparison<'_> {
     /// Compares guards or visibility functions, all of which must allow a call.
     fn checks(&mut self, kind: &str, old: &[String], new: &[String]) {
         for check in added(new, old) {
-            self.push(true, format!("{kind} {check} removed (fewer checks)"));
+            self.push(true, &format!("{kind} {check} removed (fewer checks)"));
         }
         for check in added(old, new) {
-            self.push(false, format!("{kind} {check} added (more checks)"));
+            self.push(false, &format!("{kind} {check} added (more checks)"));
         }
     }
 
@@ -122,10 +122,10 @@ impl ToolComparison<'_> {
         }
         let text = |values: &[String]| if values.is_empty() { "any".to_owned() } else { values.join(" or ") };
         let widens = !old.is_empty() && (new.is_empty() || !added(old, new).is_empty());
-        self.push(widens, format!("now {phrase} {} instead of {}", text(new), text(old)));
+        self.push(widens, &format!("now {phrase} {} instead of {}", text(new), text(old)));
     }
 
-    fn push(&mut self, widens_access: bool, change: String) {
+    fn push(&mut self, widens_access: bool, change: &str) {
         let sentence = format!("{}: {change}", self.new.tool.policy().name);
         self.changes.push(PolicyChange { sentence, widens_access });
     }
