@@ -137,15 +137,15 @@ pub mod prelude {
     pub use serde_json::json;
 
     pub use crate::{
-        Caller, Context, Denied, Granted, Json, JsonObject, PropelAuth, Roles, Scope, ScopeMarker, ScopeTable,
-        Scopes, Server, ToolError, scope, tool,
+        Caller, Context, Denied, Granted, Json, JsonObject, Policy, PropelAuth, Roles, Scope, ScopeMarker, Scopes,
+        Server, ToolError, scope, tool,
     };
 }
 
 pub use auth::{Caller, Granted, Preflight, TokenValidator};
 pub use error::{BuildError, BuildProblem, Error, ServerUrlError, ToolProblem};
+pub use policy::Policy;
 pub use propelauth::PropelAuth;
-pub use registry::{ScopeTable, ToolInfo};
 /// The version of rmcp whose types this API uses.
 pub use rmcp;
 #[doc(no_inline)]

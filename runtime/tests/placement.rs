@@ -5,7 +5,7 @@
 
 mod support;
 
-use toolgate::{ScopeTable, scope, tool};
+use toolgate::{Policy, scope, tool};
 
 // The list is defined in a module and re-exported at the root, where `#[tool]` expects it.
 mod policy {
@@ -77,7 +77,7 @@ const fn generic<const N: usize>() -> toolgate::Scope {
 
 #[test]
 fn a_scopes_list_has_exactly_the_tools_that_are_checked_against_it() {
-    let names = |list| ScopeTable::of(list).tools().iter().map(|tool| tool.name).collect::<Vec<_>>();
+    let names = |list| Policy::of(list).tools.into_iter().map(|tool| tool.name).collect::<Vec<_>>();
     assert_eq!(names(&SCOPES), ["at_the_root", "in_a_function", "in_a_module", "of_a_macro"]);
     assert_eq!(names(&policy::scopes::AUDIT), ["authenticated_of_another_list", "of_another_list"]);
 }

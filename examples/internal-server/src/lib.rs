@@ -4,8 +4,8 @@ pub mod access;
 mod cli;
 pub mod company;
 pub mod domain;
+mod policy;
 pub mod repository;
-mod role_table;
 mod scopes;
 mod startup;
 pub mod tenant;
@@ -13,7 +13,7 @@ mod tools;
 mod welcome;
 
 pub use cli::{Cli, TableFormat};
-pub use role_table::{RoleTable, RoleTableRow};
+pub use policy::policy;
 pub use scopes::{ROLES, SCOPES};
 pub use startup::{StartError, run, server};
 pub use welcome::{RoleToken, TokenSource, Welcome};

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use toolgate::auth::TokenValidator;
+use toolgate::policy::RolesError;
 use toolgate::propelauth::{self, Variable};
 use toolgate::{PropelAuth, Server, shutdown_signal};
 use toolgate_dev_tenant::{BindError, DevTenant, Mint, MintError};
 
 use crate::company::{Company, OpenError};
 use crate::repository::{Repository, RepositoryError};
-use crate::{Cli, RoleTable, RoleToken, SCOPES, TableFormat, TokenSource, Welcome, tenant};
+use crate::{Cli, RoleToken, SCOPES, TableFormat, TokenSource, Welcome, policy, tenant};
 
 /// Server instructions that clients pass to the model.
 const INSTRUCTIONS: &str = "\
@@ -76,6 +77,9 @@ pub enum StartError {
     /// The server cannot be built, or failed while serving.
     #[error(transparent)]
     Server(#[from] toolgate::Error),
+    /// `tenant.toml` has roles that do not fit the server.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
     /// The scope table cannot be written as JSON.
     #[error("cannot write the scope table: {0}")]
     ScopeTable(#[from] serde_json::Error),
@@ -121,10 +125,10 @@ pub fn server(company: Company, repository: Repository, auth: impl TokenValidato
 /// Returns an error if the server cannot start. Its message says how to fix the problem.
 pub async fn run(cli: Cli) -> Result<(), StartError> {
     if let Some(format) = cli.scope_table {
-        let table = RoleTable::new(&tenant::config()?);
+        let policy = policy(&Server::new("sample-company", &SCOPES))?;
         print(&match format {
-            TableFormat::Text => table.to_string(),
-            TableFormat::Json => format!("{}\n", serde_json::to_string_pretty(&table)?),
+            TableFormat::Text => policy.to_string(),
+            TableFormat::Json => format!("{}\n", serde_json::to_string_pretty(&policy)?),
         });
         return Ok(());
     }

@@ -5,9 +5,10 @@ use std::fs;
 
 use internal_server::company::Company;
 use internal_server::repository::Repository;
-use internal_server::{RoleTable, SCOPES, server, tenant};
+use internal_server::{SCOPES, policy, server, tenant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use toolgate::Server;
 use toolgate::auth::{Claims, StaticTokens};
 use toolgate::testing::{CallOutcome, Outcome, TestCaller, TestServer};
 
@@ -89,10 +90,11 @@ async fn every_tool_returns_structured_content() {
 #[tokio::test]
 async fn each_role_may_call_exactly_the_tools_of_the_role_table() {
     let fixture = Fixture::new().await;
-    let table = RoleTable::new(&tenant::config().unwrap());
-    for role in &table.roles {
-        let rows = table.tools.iter().filter(|row| row.roles.contains(role));
-        let permitted: Vec<_> = rows.map(|row| row.tool.name).collect();
+    let policy = policy(&Server::new("company", &SCOPES)).unwrap();
+    for role in tenant::config().unwrap().roles() {
+        let role = &role.name;
+        let tools = policy.tools.iter().map(|tool| tool.name.as_str());
+        let permitted: Vec<_> = tools.filter(|tool| policy.access(role, tool).may_allow()).collect();
         let caller = fixture.server.as_caller(fixture.server.role_claims(role).username(SANNA));
         assert_eq!(caller.tools().await, permitted, "{role}");
         for (tool, arguments, ..) in calls() {

@@ -61,7 +61,7 @@
 //!     format!("{customer_id}@customers.example.com")
 //! }
 //! # fn main() {
-//! assert_eq!(ScopeTable::of(&SCOPES).tools()[0].requirement(), "customers:read:summary and customers:read:contact");
+//! assert_eq!(Policy::of(&SCOPES).tools[0].requirement(), "customers:read:summary and customers:read:contact");
 //! # }
 //! ```
 //!
@@ -79,7 +79,7 @@
 //!     format!("no notes about {ticket_id}")
 //! }
 //! # fn main() {
-//! assert_eq!(ScopeTable::of(&SCOPES).tools()[0].requirement(), "tickets:read and one of support:agent, support:lead");
+//! assert_eq!(Policy::of(&SCOPES).tools[0].requirement(), "tickets:read and one of support:agent, support:lead");
 //! # }
 //! ```
 //!
@@ -286,7 +286,7 @@
 //!
 //! # fn main() -> Result<(), toolgate::BuildError> {
 //! let server = Server::new("tickets", &SCOPES).auth(StaticTokens::new()).require_for_all_tools(scope!("mcp:connect")).build()?;
-//! assert_eq!(server.scope_table().tools()[0].requirement(), "tickets:read and mcp:connect");
+//! assert_eq!(server.policy().tools[0].requirement(), "tickets:read and mcp:connect");
 //! # Ok(())
 //! # }
 //! ```

@@ -30,6 +30,7 @@
 mod access;
 mod access_matrix;
 mod canonical;
+mod declared;
 mod diff;
 mod evaluator;
 mod fingerprint;

@@ -61,7 +61,7 @@ fn org_roles_are_decided_if_the_role_is_known() {
 
 #[test]
 fn organizations_and_deny_rules_are_decided_by_the_server() {
-    let mut policy = Policy::of(&["a"]).with_tool(ToolPolicy::of("tool").orgs(&["1d2e"]));
+    let mut policy = Policy::of_scopes(&["a"]).with_tool(ToolPolicy::of("tool").orgs(&["1d2e"]));
     policy.server.switches = 2;
     assert_eq!(
         policy.access(scopes(["a"]), "tool").to_string(),
@@ -95,7 +95,7 @@ fn the_table_shows_every_requirement() {
 
 #[test]
 fn markdown_escapes_the_separator_of_columns() {
-    let policy = Policy::of(&["a"])
+    let policy = Policy::of_scopes(&["a"])
         .with_tool(ToolPolicy::of("tool").when("x || y", &["a"]).guard("f(\"`\")").orgs(&["1d2e", "3f4a"]));
     insta::assert_snapshot!(policy.to_markdown(), @r#"
     | tool | hints | requires |

@@ -41,6 +41,12 @@ pub struct ConditionalScopes {
 }
 
 impl ToolPolicy {
+    /// Returns every scope that the requirement names. A scope can be named more than once.
+    pub(crate) fn named_scopes(&self) -> impl Iterator<Item = &str> {
+        let conditional = self.scopes_if.iter().flat_map(|rule| &rule.scopes);
+        self.scopes.iter().chain(&self.any_scope).chain(conditional).map(String::as_str)
+    }
+
     /// Formats everything that a call requires, such as `ticket:read and one of support:agent, support:lead, if
     /// own_queue(caller) allows`. A tool without requirements requires `any valid token`.
     pub fn requirement(&self) -> String {

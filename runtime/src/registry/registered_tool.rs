@@ -11,12 +11,12 @@ use rmcp::model::{MetaObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::ToolInfo;
 use crate::{
     audit::CallOutcome,
     auth::Caller,
     error::ToolProblem,
     metrics::{self, CounterSet, HistogramHandle},
+    policy::ToolPolicy,
     scope::{Requirement, ScopeIndex},
     tool::{Annotations, ArgumentSchema, Provided, States, ToolDescriptor, VisibilityRule, output},
 };
@@ -30,7 +30,7 @@ pub(crate) struct RegisteredTool {
     /// Checks results against the output schema in debug builds.
     output_validator: Option<jsonschema::Validator>,
     mirrors_headers: bool,
-    info: ToolInfo,
+    policy: ToolPolicy,
     listing: Tool,
     concurrency_limit: Option<Semaphore>,
     calls: CounterSet<CallOutcome>,
@@ -75,7 +75,7 @@ impl RegisteredTool {
         let mirrors_headers = mirrors_headers(arguments.schema())?;
         Ok(Self {
             descriptor,
-            info: ToolInfo::new(descriptor, required_scopes.clone()),
+            policy: ToolPolicy::declared(descriptor, required_for_all),
             required_scopes,
             requirement,
             arguments,
@@ -125,8 +125,8 @@ impl RegisteredTool {
         self.mirrors_headers
     }
 
-    pub(crate) fn info(&self) -> &ToolInfo {
-        &self.info
+    pub(crate) fn policy(&self) -> &ToolPolicy {
+        &self.policy
     }
 
     /// The tool as `tools/list` shows it.
@@ -178,7 +178,7 @@ impl RegisteredTool {
 
 impl fmt::Debug for RegisteredTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.info, f)
+        fmt::Debug::fmt(&self.policy, f)
     }
 }
 

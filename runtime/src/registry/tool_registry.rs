@@ -4,16 +4,17 @@ use std::{collections::HashMap, time::Duration};
 
 use foldhash::fast::FixedState;
 
-use super::{RegisteredTool, ToolInfo};
+use super::RegisteredTool;
 use crate::{
     auth::Caller,
     error::BuildProblem,
+    policy::ToolPolicy,
     scope::{ScopeIndex, Scopes},
     tool::{States, ToolDescriptor, VisibleTools},
 };
 
 /// Rule that disables tools while the server runs.
-pub(crate) type DenyRule = Box<dyn Fn(&ToolInfo) -> bool + Send + Sync>;
+pub(crate) type DenyRule = Box<dyn Fn(&ToolPolicy) -> bool + Send + Sync>;
 
 /// The tools of a server, sorted by name.
 pub(crate) struct ToolRegistry {
@@ -112,7 +113,7 @@ impl ToolRegistry {
 
     /// Returns whether a deny rule disables the tool.
     pub(crate) fn is_disabled(&self, tool: &RegisteredTool) -> bool {
-        self.deny.iter().any(|rule| rule(tool.info()))
+        self.deny.iter().any(|rule| rule(tool.policy()))
     }
 }
 

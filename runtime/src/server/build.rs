@@ -30,6 +30,7 @@ use crate::{
         TrustedProxies, UnknownTokenLimit,
     },
     mcp::{McpService, McpServiceConfig},
+    policy::Policy,
     registry::{Dispatcher, RegistryConfig, ToolRegistry},
     scope::ScopeIndex,
     tool::RequestStateSigner,
@@ -58,6 +59,7 @@ impl Server {
         if let Some(replication) = &self.replication {
             problems.extend(replication.problems());
         }
+        let policy = self.policy();
         let index = Arc::new(ScopeIndex::new(self.scope_lists.iter().copied()));
         let unknown = self.required_for_all.iter().filter(|&&scope| index.bit(scope).is_none());
         problems.extend(unknown.map(|&scope| BuildProblem::UnknownRequiredScope(scope)));
@@ -78,7 +80,7 @@ impl Server {
         let (Ok(registry), Some(validator), Some(server_url)) = (registry, validator, server_url) else {
             return Err(BuildError::new(problems));
         };
-        self.connect(Parts { registry: Arc::new(registry), index, validator, server_url, bind }, problems)
+        self.connect(Parts { registry: Arc::new(registry), policy, index, validator, server_url, bind }, problems)
     }
 
     /// [Builds](Self::build) the server and serves until Ctrl-C or SIGTERM, then waits for requests in flight.
@@ -92,7 +94,7 @@ impl Server {
 
     /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
     fn connect(self, parts: Parts, mut problems: Vec<BuildProblem>) -> Result<BuiltServer, BuildError> {
-        let Parts { registry, index, validator, server_url, bind } = parts;
+        let Parts { registry, policy, index, validator, server_url, bind } = parts;
         let mut config = self.config;
         let endpoint_path = config.http.endpoint_path.clone();
         let resource = server_url.resource(&endpoint_path);
@@ -190,6 +192,7 @@ impl Server {
             resource,
             bind,
             registry,
+            policy,
             shutdown,
             #[cfg(feature = "redis")]
             replica,
@@ -276,6 +279,7 @@ fn with_routes(mut operations: Router, routes: Vec<Route>, base_path: &str) -> R
 /// Parts that are valid on their own.
 struct Parts {
     registry: Arc<ToolRegistry>,
+    policy: Policy,
     index: Arc<ScopeIndex>,
     validator: Arc<dyn TokenValidator>,
     server_url: ServerUrl,

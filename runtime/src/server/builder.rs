@@ -11,7 +11,8 @@ use crate::replication::Replication;
 use crate::{
     auth::{AudiencePolicy, TokenValidator},
     error::BuildProblem,
-    registry::{DenyRule, ToolInfo},
+    policy::{Policy, ServerRules, ToolPolicy},
+    registry::DenyRule,
     scope::{Scope, Scopes},
     tool::{RequestStateSigner, States},
 };
@@ -236,9 +237,35 @@ impl Server {
     /// # let _ = server;
     /// # }
     /// ```
-    pub fn deny(mut self, rule: impl Fn(&ToolInfo) -> bool + Send + Sync + 'static) -> Self {
+    pub fn deny(mut self, rule: impl Fn(&ToolPolicy) -> bool + Send + Sync + 'static) -> Self {
         self.deny.push(Box::new(rule));
         self
+    }
+
+    /// Returns the policy of the server: everything that decides who may call which tool. It needs neither a validator
+    /// nor states.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["mcp:connect", "tickets:read"]);
+    /// /// Read a ticket.
+    /// #[tool(scopes = "tickets:read", read_only)]
+    /// async fn ticket(ticket_id: String) -> String {
+    ///     format!("{ticket_id} is open")
+    /// }
+    ///
+    /// # fn main() {
+    /// let server = Server::new("tickets", &SCOPES).require_for_all_tools(scope!("mcp:connect"));
+    /// assert_eq!(server.policy().tools[0].requirement(), "tickets:read and mcp:connect");
+    /// # }
+    /// ```
+    pub fn policy(&self) -> Policy {
+        let server = ServerRules {
+            required_scopes: self.required_for_all.iter().map(|&scope| scope.to_owned()).collect(),
+            conceal_forbidden_tools: self.conceal,
+            switches: self.deny.len(),
+        };
+        Policy::declared(&self.scope_lists, server)
     }
 
     /// Responds to a call of a tool that the token's scopes do not allow as if the tool did not exist, instead of with a

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     auth::{Diagnostic, ValidatorTexts},
+    policy::ToolPolicy,
     registry::{RegisteredTool, ToolRegistry},
 };
 
@@ -14,8 +15,8 @@ pub(crate) fn diagnostics(
     registry: &ToolRegistry,
     texts: &ValidatorTexts,
 ) -> Vec<Diagnostic> {
-    let tools = registry.tools().iter().map(RegisteredTool::info);
-    let used = tools.flat_map(|tool| tool.scopes.iter().chain(&tool.any_scope)).copied().collect();
+    let tools = registry.tools().iter().map(RegisteredTool::policy);
+    let used = tools.flat_map(ToolPolicy::named_scopes).collect();
     differences(&declared.iter().copied().collect(), advertised, &used, texts)
         .into_iter()
         .map(|text| Diagnostic::warning("scopes", text))

@@ -24,7 +24,8 @@ use crate::{
     gate::{Gate, GateService},
     mcp::McpService,
     metrics,
-    registry::{RegisteredTool, ScopeTable, ToolRegistry},
+    policy::Policy,
+    registry::ToolRegistry,
 };
 
 /// A server whose configuration is valid; created by [`Server::build`](super::Server::build).
@@ -46,6 +47,7 @@ pub(crate) struct Components {
     pub(crate) resource: String,
     pub(crate) bind: SocketAddr,
     pub(crate) registry: Arc<ToolRegistry>,
+    pub(crate) policy: Policy,
     pub(crate) shutdown: CancellationToken,
     #[cfg(feature = "redis")]
     pub(crate) replica: Option<Arc<Replica>>,
@@ -66,9 +68,9 @@ impl BuiltServer {
         self.0.bind
     }
 
-    /// Returns every tool with the scopes that it requires.
-    pub fn scope_table(&self) -> ScopeTable {
-        ScopeTable::from_tools(self.0.registry.tools().iter().map(RegisteredTool::info))
+    /// Returns the policy of the server: everything that decides who may call which tool.
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
     }
 
     /// Returns a handle that ends access on this server and its replicas.

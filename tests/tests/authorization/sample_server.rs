@@ -3,7 +3,7 @@
 use internal_server::{SCOPES, company::Company, repository::Repository, server};
 use rmcp::model::CallToolRequestParams;
 use serde_json::{Value, json};
-use toolgate::ScopeTable;
+use toolgate::Policy;
 use toolgate_dev_tenant::DevTenant;
 use toolgate_tests::{Revision, TestServer, connect_rmcp, propel_auth, token_for};
 
@@ -108,7 +108,7 @@ async fn whoami_reports_the_listed_tools() {
 
 #[test]
 fn every_tool_of_the_sample_server_is_called() {
-    let table = ScopeTable::of(&SCOPES);
-    let tools: Vec<_> = table.tools().iter().map(|tool| tool.name).collect();
+    let policy = Policy::of(&SCOPES);
+    let tools: Vec<_> = policy.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(tools, CALLS.map(|(tool, _)| tool));
 }

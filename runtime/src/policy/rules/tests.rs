@@ -62,7 +62,7 @@ fn only_reports_a_token_without_the_scope() {
 
 #[test]
 fn only_accepts_a_scope_that_implies_the_required_one() {
-    let policy = Policy::of(&["all", "read"])
+    let policy = Policy::of_scopes(&["all", "read"])
         .implying("all", &["read"])
         .with_tool(ToolPolicy::of("get").all(&["read"]))
         .with_tool(ToolPolicy::of("put").all(&["all"]));
@@ -72,7 +72,7 @@ fn only_accepts_a_scope_that_implies_the_required_one() {
 
 #[test]
 fn a_tool_without_requirements_is_open_to_any_valid_token() {
-    let policy = Policy::of(&["a"]).with_role("Guest", &[]).with_tool(ToolPolicy::of("open"));
+    let policy = Policy::of_scopes(&["a"]).with_role("Guest", &[]).with_tool(ToolPolicy::of("open"));
     assert_eq!(text(policy.only("a", "open")), "any valid token can call `open` without `a`");
     assert_eq!(text(policy.never("Guest", "open")), "Guest without any scope can call `open`");
 }

@@ -19,19 +19,18 @@ fn server() -> Server {
     Server::new("program", &SCOPES).auth(tokens)
 }
 
-fn main() -> Result<(), toolgate::BuildError> {
-    println!("{}", server().build()?.scope_table());
-    println!("{}", server().add_tools_from(&library::SCOPES).build()?.scope_table());
-    Ok(())
+fn main() {
+    println!("{}", server().policy());
+    println!("{}", server().add_tools_from(&library::SCOPES).policy());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(server: Server) -> Vec<&'static str> {
+    fn names(server: Server) -> Vec<String> {
         let server = server.server_url("http://127.0.0.1:8000").build().expect("the server is complete");
-        server.scope_table().tools().iter().map(|tool| tool.name).collect()
+        server.policy().tools.iter().map(|tool| tool.name.clone()).collect()
     }
 
     #[test]

@@ -40,8 +40,8 @@ mod tests {
 
     #[test]
     fn both_tools_are_registered() {
-        let table = ScopeTable::of(&SCOPES);
-        let names: Vec<_> = table.tools().iter().map(|tool| tool.name).collect();
+        let policy = Policy::of(&SCOPES);
+        let names: Vec<_> = policy.tools.iter().map(|tool| tool.name.as_str()).collect();
         assert_eq!(names, ["read", "write"]);
         assert_eq!(WRITE.name(), "files:write");
     }

@@ -1,0 +1,84 @@
+//! The policy that a program declares: its tools and scope lists.
+
+use super::{ConditionalScopes, Implication, Policy, ServerRules, ToolPolicy};
+use crate::{scope::Scopes, tool::ToolDescriptor};
+
+impl Policy {
+    /// Returns the policy of the tools that were checked against a list, without rules of a server. It needs no server.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
+    ///
+    /// /// Return an employee's public profile.
+    /// #[tool(scopes = "employees:read:public", read_only)]
+    /// async fn profile(employee_id: String) -> String {
+    ///     employee_id
+    /// }
+    ///
+    /// # fn main() {
+    /// let policy = Policy::of(&SCOPES);
+    /// assert_eq!(policy.tools[0].name, "profile");
+    /// assert_eq!(policy.to_string(), "tool     hints      requires\nprofile  read-only  employees:read:public\n");
+    /// # }
+    /// ```
+    pub fn of(list: &'static Scopes) -> Self {
+        Self::declared(&[list], ServerRules::default())
+    }
+
+    /// Returns the policy of a server with the tools of `lists`.
+    pub(crate) fn declared(lists: &[&'static Scopes], server: ServerRules) -> Self {
+        let mut policy = Self { server, ..Self::default() };
+        for list in lists {
+            for name in list.names() {
+                if !policy.scopes.iter().any(|known| known == name) {
+                    policy.scopes.push((*name).to_owned());
+                }
+            }
+            policy.hierarchy.extend(
+                list.rules()
+                    .iter()
+                    .map(|rule| Implication { scope: rule.scope.to_owned(), implies: owned(rule.implied) }),
+            );
+        }
+        let required = &policy.server.required_scopes;
+        policy.tools = ToolDescriptor::registered(lists).map(|tool| ToolPolicy::declared(tool, required)).collect();
+        policy.tools.sort_by(|a, b| a.name.cmp(&b.name));
+        policy
+    }
+}
+
+impl ToolPolicy {
+    /// Returns the policy of a tool on a server that requires `required_for_all` for all of its tools.
+    pub(crate) fn declared(tool: &ToolDescriptor, required_for_all: &[impl AsRef<str>]) -> Self {
+        let mut scopes: Vec<_> = tool.all.iter().map(|scope| scope.name().to_owned()).collect();
+        for scope in required_for_all.iter().map(AsRef::as_ref) {
+            if !scopes.iter().any(|known| known == scope) {
+                scopes.push(scope.to_owned());
+            }
+        }
+        Self {
+            name: tool.name.to_owned(),
+            scopes,
+            any_scope: tool.any.iter().map(|scope| scope.name().to_owned()).collect(),
+            scopes_if: tool
+                .scopes_if
+                .iter()
+                .map(|conditional| ConditionalScopes {
+                    condition: conditional.condition.to_owned(),
+                    scopes: conditional.scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+                })
+                .collect(),
+            guards: owned(tool.guards),
+            visible_to: tool.visible_to.iter().map(|rule| rule.source.to_owned()).collect(),
+            orgs: owned(tool.orgs),
+            org_roles: owned(tool.org_roles),
+            annotations: tool.annotations,
+            defined_at: tool.defined_at.to_owned(),
+        }
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
