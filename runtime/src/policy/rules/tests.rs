@@ -114,6 +114,17 @@ fn debug_prints_what_display_prints() {
     assert_eq!(format!("{violation:?}"), violation.to_string());
 }
 
+#[test]
+fn of_equally_small_sets_the_first_in_the_order_of_the_list_is_reported() {
+    let policy = Policy::of(&["a", "b", "c", "r1", "r2", "r3"])
+        .implying("a", &["r2"])
+        .implying("b", &["r1", "r2"])
+        .implying("c", &["r1", "r3"])
+        .with_tool(ToolPolicy::of("tool").all(&["r1", "r2", "r3"]));
+    let every = scopes(policy.scopes.clone());
+    assert_eq!(text(policy.never(every, "tool")), "a token with `a` and `c` can call `tool`");
+}
+
 /// Returns the scopes of the counterexample, after checking that it is one.
 fn counterexample(policy: &Policy, result: Result<(), RuleViolation>) -> Option<(Vec<usize>, Counterexample)> {
     match result {
