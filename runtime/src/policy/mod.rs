@@ -33,6 +33,7 @@ mod canonical;
 mod declared;
 mod diff;
 mod evaluator;
+mod explanation;
 mod fingerprint;
 mod lock;
 mod role;
@@ -49,6 +50,7 @@ pub use self::{
     access::{Access, RuntimeCheck},
     access_matrix::{AccessMatrix, AccessMatrixRow, Mark},
     diff::{PolicyChange, PolicyDiff},
+    explanation::{ExplainedDecision, ExplainedRule, Explanation, RuleEffect},
     lock::{LockDifference, LockError, LockProblem},
     role::{Role, RolesError},
     rules::{Counterexample, RuleViolation},

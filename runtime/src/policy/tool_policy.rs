@@ -47,6 +47,11 @@ impl ToolPolicy {
         self.scopes.iter().chain(&self.any_scope).chain(conditional).map(String::as_str)
     }
 
+    /// Formats the scopes that every call requires, such as `a and one of b, c`, or `any valid token`.
+    pub(crate) fn scope_requirement(&self) -> String {
+        scope_formula(&self.scopes, &self.any_scope, &str::to_owned)
+    }
+
     /// Formats everything that a call requires, such as `ticket:read and one of support:agent, support:lead, if
     /// own_queue(caller) allows`. A tool without requirements requires `any valid token`.
     pub fn requirement(&self) -> String {

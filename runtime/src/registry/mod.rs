@@ -3,6 +3,7 @@
 mod call;
 mod decision;
 mod dispatch;
+mod explain;
 mod registered_tool;
 mod tool_registry;
 

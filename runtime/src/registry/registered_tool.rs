@@ -158,12 +158,22 @@ impl RegisteredTool {
     /// Returns whether the rules beyond scopes allow the caller to see the tool.
     pub(crate) fn is_visible_to(&self, caller: &Caller, states: &States) -> bool {
         let ToolDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
-        // UUIDs are compared without regard to case (RFC 9562, section 4).
-        let is_org = || caller.org_id().is_some_and(|id| orgs.iter().any(|org| org.eq_ignore_ascii_case(id)));
-        let has_role = || caller.org_role().is_some_and(|role| org_roles.contains(&role));
-        (orgs.is_empty() || is_org())
-            && (org_roles.is_empty() || has_role())
+        (orgs.is_empty() || acts_for(caller, orgs))
+            && (org_roles.is_empty() || has_role(caller, org_roles))
             && visible_to.iter().all(|rule| self.allows(rule, Provided { caller, context: None, states }))
+    }
+
+    /// Returns each rule of [`is_visible_to`](Self::is_visible_to), and whether it allows the caller to see the tool.
+    pub(crate) fn visibility(&self, caller: &Caller, states: &States) -> impl Iterator<Item = (String, bool)> {
+        let ToolDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
+        let org = (!orgs.is_empty()).then(|| (format!("org {}", orgs.join(" or ")), acts_for(caller, orgs)));
+        let role = (!org_roles.is_empty())
+            .then(|| (format!("org role {}", org_roles.join(" or ")), has_role(caller, org_roles)));
+        let rules = visible_to.iter().map(move |rule| {
+            let allows = self.allows(rule, Provided { caller, context: None, states });
+            (format!("visible_to `{}`", rule.source), allows)
+        });
+        org.into_iter().chain(role).chain(rules)
     }
 
     /// Evaluates a visibility rule. A rule that fails or panics hides the tool.
@@ -174,6 +184,16 @@ impl RegisteredTool {
         }
         matches!(allowed, Ok(Ok(true)))
     }
+}
+
+/// Returns whether the caller acts for one of these organizations. Their UUIDs are compared without regard to case (RFC
+/// 9562, section 4).
+fn acts_for(caller: &Caller, orgs: &[&str]) -> bool {
+    caller.org_id().is_some_and(|id| orgs.iter().any(|org| org.eq_ignore_ascii_case(id)))
+}
+
+fn has_role(caller: &Caller, roles: &[&str]) -> bool {
+    caller.org_role().is_some_and(|role| roles.contains(&role))
 }
 
 impl fmt::Debug for RegisteredTool {

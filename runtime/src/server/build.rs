@@ -193,6 +193,7 @@ impl Server {
             bind,
             registry,
             policy,
+            index,
             shutdown,
             #[cfg(feature = "redis")]
             replica,

@@ -19,13 +19,15 @@ use super::{
 #[cfg(feature = "redis")]
 use crate::replication::Replica;
 use crate::{
-    auth::{Preflight, Revocations},
+    JsonObject,
+    auth::{BearerToken, Caller, Claims, Preflight, Revocations},
     error::Error,
     gate::{Gate, GateService},
     mcp::McpService,
     metrics,
-    policy::Policy,
+    policy::{Explanation, Policy},
     registry::ToolRegistry,
+    scope::ScopeIndex,
 };
 
 /// A server whose configuration is valid; created by [`Server::build`](super::Server::build).
@@ -48,6 +50,7 @@ pub(crate) struct Components {
     pub(crate) bind: SocketAddr,
     pub(crate) registry: Arc<ToolRegistry>,
     pub(crate) policy: Policy,
+    pub(crate) index: Arc<ScopeIndex>,
     pub(crate) shutdown: CancellationToken,
     #[cfg(feature = "redis")]
     pub(crate) replica: Option<Arc<Replica>>,
@@ -71,6 +74,43 @@ impl BuiltServer {
     /// Returns the policy of the server: everything that decides who may call which tool.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// Explains whether a caller with these claims may call a tool, rule by rule, with the code that decides requests.
+    /// Without arguments, the conditions of `scopes_if` and the guards are not evaluated.
+    ///
+    /// ```
+    /// # use toolgate::{auth::{Claims, StaticTokens}, prelude::*};
+    /// # pub static SCOPES: Scopes = Scopes::new(&["refunds:create", "refunds:approve"]);
+    /// /// Refund an order.
+    /// #[tool(scopes = "refunds:create", scopes_if(euros > 1000, "refunds:approve"))]
+    /// async fn refund(order_id: String, euros: u32) -> String {
+    ///     format!("{euros} EUR refunded for {order_id}")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), toolgate::BuildError> {
+    /// let server = Server::new("orders", &SCOPES).auth(StaticTokens::new()).build()?;
+    /// let claims = Claims::new().subject("sam").scopes(["refunds:create"]);
+    /// let arguments = json!({ "order_id": "o1", "euros": 5000 }).as_object().cloned();
+    /// let explanation = server.explain(&claims, "refund", arguments).await;
+    /// assert_eq!(
+    ///     explanation.to_string(),
+    ///     "refund, called by sam with refunds:create\n  \
+    ///        allows: scopes refunds:create\n  \
+    ///        allows: schema of the arguments\n  \
+    ///        REJECTS (the condition holds, and the token lacks refunds:approve): refunds:approve if `euros > 1000`\n\
+    ///      rejected: missing refunds:approve of refunds:create and refunds:approve\n"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The guards run with the server's states; the body does not.
+    pub async fn explain(&self, claims: &Claims, tool: &str, arguments: Option<JsonObject>) -> Explanation {
+        let token = BearerToken::parse("explain").expect("the token is valid");
+        let caller = Arc::new(Caller::of_token(&token, claims, Arc::clone(&self.0.index)));
+        self.0.registry.explain(tool, &caller, arguments).await
     }
 
     /// Returns a handle that ends access on this server and its replicas.

@@ -64,6 +64,8 @@ impl MetConditions {
 pub(crate) enum LastStep {
     /// Evaluates the conditions, for a challenge that names every scope of the call.
     Conditions,
+    /// Evaluates the conditions and checks their scopes, for an explanation without guards.
+    ConditionalScopes,
     /// Evaluates the conditions and the guards, for an explanation.
     Guards,
     /// Runs the call.
@@ -157,16 +159,14 @@ impl<'a> CallSteps<'a> {
         if self.last == LastStep::Conditions {
             return Err(ToolError::stopped());
         }
-        if self.met.is_empty() {
-            return Ok(());
+        if !self.met.is_empty() {
+            let required = self.met.scopes(self.tool);
+            let missing: Vec<_> = required.iter().copied().filter(|scope| !self.caller.has_name(scope)).collect();
+            if !missing.is_empty() {
+                return Err(ToolError::insufficient_scope(MissingScopes { missing, required }));
+            }
         }
-        let required = self.met.scopes(self.tool);
-        let missing: Vec<_> = required.iter().copied().filter(|scope| !self.caller.has_name(scope)).collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(ToolError::insufficient_scope(MissingScopes { missing, required }))
-        }
+        if self.last == LastStep::ConditionalScopes { Err(ToolError::stopped()) } else { Ok(()) }
     }
 
     /// Runs a guard. A panic denies the call.

@@ -17,7 +17,7 @@ mod states;
 
 pub(crate) use arguments::{ArgumentSchema, Violation};
 pub use call_steps::{CallSteps, ConditionalScopes};
-pub(crate) use call_steps::{LastStep, MetConditions};
+pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
 pub(crate) use context::{ClientRequest, VisibleTools};
 pub use context::{Context, LogLevel};
 pub use denied::Denied;

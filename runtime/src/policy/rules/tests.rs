@@ -116,7 +116,7 @@ fn debug_prints_what_display_prints() {
 
 #[test]
 fn of_equally_small_sets_the_first_in_the_order_of_the_list_is_reported() {
-    let policy = Policy::of(&["a", "b", "c", "r1", "r2", "r3"])
+    let policy = Policy::of_scopes(&["a", "b", "c", "r1", "r2", "r3"])
         .implying("a", &["r2"])
         .implying("b", &["r1", "r2"])
         .implying("c", &["r1", "r3"])

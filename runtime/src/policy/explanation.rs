@@ -1,0 +1,129 @@
+//! Explanation of a decision: each rule of a tool, in the order of the gate, and what it decides for one caller.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Why a caller may or may not call a tool, rule by rule. `Display` prints one line for each rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Name of the tool.
+    pub tool: String,
+    /// Who calls, such as `role HR with payroll:read:all`.
+    pub caller: String,
+    /// The rules in the order in which they are decided, up to the first that rejects the call.
+    pub rules: Vec<ExplainedRule>,
+    /// The decision.
+    pub decision: ExplainedDecision,
+}
+
+/// A rule of a tool and what it decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ExplainedRule {
+    /// The rule, such as ``guard `own_ticket(caller, &ticket_id)` ``.
+    pub rule: String,
+    /// What it decides.
+    pub effect: RuleEffect,
+}
+
+/// What a rule decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RuleEffect {
+    /// The rule allows the call, for this reason.
+    Allows(String),
+    /// The rule rejects the call, for this reason.
+    Rejects(String),
+    /// The rule was not evaluated, for this reason, and can reject the call.
+    NotEvaluated(String),
+}
+
+/// The decision about a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExplainedDecision {
+    /// The body would run.
+    Allowed,
+    /// The rules that were evaluated allow the call; others decide when it is made.
+    MayBeAllowed,
+    /// The response is a challenge that names these scopes.
+    #[non_exhaustive]
+    MissingScopes {
+        /// Scopes that the token lacks.
+        missing: Vec<String>,
+        /// Every scope of the call.
+        required: Vec<String>,
+    },
+    /// The response is the same as for a tool that does not exist.
+    Hidden,
+    /// The arguments do not fit the schema of the tool.
+    InvalidArguments,
+    /// A guard or a condition denies the call.
+    Denied,
+    /// The server has no tool with this name.
+    UnknownTool,
+}
+
+impl Explanation {
+    pub(crate) fn new(tool: &str, caller: String) -> Self {
+        Self { tool: tool.to_owned(), caller, rules: Vec::new(), decision: ExplainedDecision::UnknownTool }
+    }
+
+    /// Adds a rule that allows or rejects the call.
+    pub(crate) fn decided(&mut self, rule: impl Into<String>, outcome: Result<String, String>) {
+        let effect = outcome.map_or_else(RuleEffect::Rejects, RuleEffect::Allows);
+        self.rules.push(ExplainedRule { rule: rule.into(), effect });
+    }
+
+    /// Adds a rule that is not evaluated.
+    pub(crate) fn not_evaluated(&mut self, rule: impl Into<String>, reason: &str) {
+        self.rules.push(ExplainedRule { rule: rule.into(), effect: RuleEffect::NotEvaluated(reason.to_owned()) });
+    }
+
+    /// Returns whether the call is allowed, or may be.
+    pub fn may_be_allowed(&self) -> bool {
+        matches!(self.decision, ExplainedDecision::Allowed | ExplainedDecision::MayBeAllowed)
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}, called by {}", self.tool, self.caller)?;
+        for ExplainedRule { rule, effect } in &self.rules {
+            writeln!(f, "  {effect}: {rule}")?;
+        }
+        writeln!(f, "{}", self.decision)
+    }
+}
+
+impl fmt::Display for RuleEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, reason) = match self {
+            Self::Allows(reason) => ("allows", reason),
+            Self::Rejects(reason) => ("REJECTS", reason),
+            Self::NotEvaluated(reason) => ("not evaluated", reason),
+        };
+        if reason.is_empty() { f.write_str(word) } else { write!(f, "{word} ({reason})") }
+    }
+}
+
+impl fmt::Display for ExplainedDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("allowed"),
+            Self::MayBeAllowed => f.write_str("may be allowed: the rules that were not evaluated decide"),
+            Self::MissingScopes { missing, required } => {
+                write!(f, "rejected: missing {}", missing.join(" and "))?;
+                if missing != required { write!(f, " of {}", required.join(" and ")) } else { Ok(()) }
+            }
+            Self::Hidden => f.write_str("rejected: the tool is hidden from this caller"),
+            Self::InvalidArguments => f.write_str("rejected: the arguments do not fit the schema"),
+            Self::Denied => f.write_str("rejected: denied"),
+            Self::UnknownTool => f.write_str("rejected: there is no such tool"),
+        }
+    }
+}

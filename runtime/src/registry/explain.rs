@@ -1,0 +1,204 @@
+//! Explaining a decision: the rules of a tool, evaluated by the code that decides calls.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use serde_json::{Map, Value};
+
+use super::{DecisionError, RegisteredTool, ToolRegistry};
+use crate::{
+    auth::Caller,
+    policy::{ExplainedDecision, Explanation},
+    scope::MissingScopes,
+    tool::{CallSteps, Failure, GuardTrace, LastStep, MetConditions, ToolError},
+};
+
+/// Why a rule that depends on arguments is not evaluated.
+const NO_ARGUMENTS: &str = "no arguments are given";
+
+/// Why the guards of a tool with a `&Context` are not evaluated.
+const NO_REQUEST: &str = "the tool takes a `&Context`, which only a request has";
+
+/// Time limit of the guards of a tool without one.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+impl ToolRegistry {
+    /// Explains the decision about a call by `caller`. Without arguments, the rules that depend on them are not evaluated.
+    pub(crate) async fn explain(
+        &self,
+        tool: &str,
+        caller: &Arc<Caller>,
+        arguments: Option<Map<String, Value>>,
+    ) -> Explanation {
+        let mut explanation = Explanation::new(tool, describe(caller));
+        let Some(registered) = self.get(tool) else { return explanation };
+        self.explain_visibility(&mut explanation, registered, caller);
+        explanation.decision = match self.decide(tool, caller).map(drop) {
+            Err(DecisionError::UnknownTool) => ExplainedDecision::UnknownTool,
+            Err(DecisionError::Hidden) => ExplainedDecision::Hidden,
+            Err(DecisionError::InsufficientScope(mut scopes)) => {
+                explanation.decided(scope_rule(registered), Err(missing(&scopes)));
+                self.add_conditional_scopes(&mut scopes, registered, caller, arguments.unwrap_or_default()).await;
+                missing_scopes(&scopes)
+            }
+            Ok(()) => {
+                explanation.decided(scope_rule(registered), Ok(String::new()));
+                match arguments {
+                    Some(arguments) => self.explain_call(&mut explanation, registered, caller, arguments).await,
+                    None => without_arguments(&mut explanation, registered),
+                }
+            }
+        };
+        explanation
+    }
+
+    /// Adds the rules that decide lists and calls.
+    fn explain_visibility(&self, explanation: &mut Explanation, tool: &RegisteredTool, caller: &Caller) {
+        if self.is_disabled(tool) {
+            explanation.decided("`Server::deny`", Err("a rule disables the tool".to_owned()));
+            return;
+        }
+        for (rule, allows) in tool.visibility(caller, self.states()) {
+            let outcome = if allows { Ok(String::new()) } else { Err("the tool is hidden".to_owned()) };
+            explanation.decided(rule, outcome);
+            if !allows {
+                return;
+            }
+        }
+    }
+
+    /// Adds the rules that depend on the arguments, and returns the decision.
+    async fn explain_call(
+        &self,
+        explanation: &mut Explanation,
+        tool: &RegisteredTool,
+        caller: &Caller,
+        arguments: Map<String, Value>,
+    ) -> ExplainedDecision {
+        let descriptor = tool.descriptor();
+        let (met, trace) = (MetConditions::default(), GuardTrace::default());
+        let mut steps = CallSteps {
+            tool: descriptor,
+            caller,
+            met: &met,
+            last: LastStep::Guards,
+            concurrency_limit: None,
+            trace: Some(&trace),
+        };
+        let evaluates_guards = !descriptor.takes_context();
+        if !evaluates_guards {
+            steps.last = LastStep::ConditionalScopes;
+        }
+        let limit = self.time_limit(tool).unwrap_or(TIME_LIMIT);
+        let steps = AssertUnwindSafe(async {
+            if !evaluates_guards && descriptor.scopes_if.is_empty() {
+                // Nothing but the arguments can be evaluated.
+                tool.arguments().check(arguments)?;
+                return Err(ToolError::stopped());
+            }
+            self.take_steps(tool, steps, arguments, None)?.await
+        })
+        .catch_unwind();
+        let ended = match tokio::time::timeout(limit, steps).await {
+            Ok(Ok(ended)) => ended.map(drop).map_err(ToolError::into_failure),
+            Ok(Err(_)) => Err(Failure::Denied("a part of the policy panicked".to_owned())),
+            Err(_) => Err(Failure::Denied("a guard exceeded the time limit".to_owned())),
+        };
+        if let Err(Failure::InvalidArguments(violations)) = &ended {
+            let text: Vec<_> = violations.iter().map(ToString::to_string).collect();
+            explanation.decided("schema of the arguments", Err(text.join("; ")));
+            return ExplainedDecision::InvalidArguments;
+        }
+        explanation.decided("schema of the arguments", Ok(String::new()));
+        explain_conditions(explanation, tool, caller, &met);
+        let outcomes = trace.into_outcomes();
+        if outcomes.is_empty()
+            && let Err(Failure::InsufficientScope(scopes)) = &ended
+        {
+            return missing_scopes(&with_declared(scopes, tool));
+        }
+        let guards = descriptor.guards.iter().map(|source| format!("guard `{source}`"));
+        if evaluates_guards {
+            for (guard, outcome) in guards.zip(outcomes) {
+                explanation.decided(guard, outcome.map(|()| String::new()));
+            }
+        } else {
+            guards.for_each(|guard| explanation.not_evaluated(guard, NO_REQUEST));
+        }
+        match ended {
+            Err(Failure::Stopped) if !evaluates_guards && !descriptor.guards.is_empty() => {
+                ExplainedDecision::MayBeAllowed
+            }
+            Err(Failure::Stopped) => ExplainedDecision::Allowed,
+            // A guard required a scope.
+            Err(Failure::InsufficientScope(scopes)) => missing_scopes(&with_declared(&scopes, tool)),
+            _ => ExplainedDecision::Denied,
+        }
+    }
+}
+
+/// Adds the conditions of a call and the scopes that those which hold require.
+fn explain_conditions(explanation: &mut Explanation, tool: &RegisteredTool, caller: &Caller, met: &MetConditions) {
+    for (i, conditional) in tool.descriptor().scopes_if.iter().enumerate() {
+        let scopes: Vec<_> = conditional.scopes.iter().map(|scope| scope.name()).collect();
+        let rule = format!("{} if `{}`", scopes.join(" and "), conditional.condition);
+        let missing: Vec<_> = scopes.iter().copied().filter(|scope| !caller.has_name(scope)).collect();
+        let outcome = match (met.contains(i), missing.is_empty()) {
+            (false, _) => Ok("the condition does not hold".to_owned()),
+            (true, true) => Ok("the condition holds".to_owned()),
+            (true, false) => Err(format!("the condition holds, and the token lacks {}", missing.join(" and "))),
+        };
+        explanation.decided(rule, outcome);
+    }
+}
+
+/// Adds the rules that cannot be evaluated without arguments, and returns the decision.
+fn without_arguments(explanation: &mut Explanation, tool: &RegisteredTool) -> ExplainedDecision {
+    let descriptor = tool.descriptor();
+    for conditional in descriptor.scopes_if {
+        let scopes: Vec<_> = conditional.scopes.iter().map(|scope| scope.name()).collect();
+        explanation.not_evaluated(format!("{} if `{}`", scopes.join(" and "), conditional.condition), NO_ARGUMENTS);
+    }
+    for guard in descriptor.guards {
+        explanation.not_evaluated(format!("guard `{guard}`"), NO_ARGUMENTS);
+    }
+    if descriptor.scopes_if.is_empty() && descriptor.guards.is_empty() {
+        ExplainedDecision::Allowed
+    } else {
+        ExplainedDecision::MayBeAllowed
+    }
+}
+
+/// Returns the scopes of a call, with those that the tool declares.
+fn with_declared(scopes: &MissingScopes, tool: &RegisteredTool) -> MissingScopes {
+    let mut all = MissingScopes { missing: scopes.missing.clone(), required: tool.required_scopes().to_vec() };
+    all.required.extend(scopes.required.iter().filter(|scope| !tool.required_scopes().contains(scope)));
+    all
+}
+
+fn missing_scopes(scopes: &MissingScopes) -> ExplainedDecision {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    ExplainedDecision::MissingScopes { missing: owned(&scopes.missing), required: owned(&scopes.required) }
+}
+
+fn missing(scopes: &MissingScopes) -> String {
+    format!("the token lacks {}", scopes.missing.join(" and "))
+}
+
+fn scope_rule(tool: &RegisteredTool) -> String {
+    format!("scopes {}", tool.policy().scope_requirement())
+}
+
+/// Describes a caller in one line.
+fn describe(caller: &Caller) -> String {
+    let mut text = match (caller.org_role(), caller.user_id()) {
+        (Some(role), Some(user)) => format!("{user}, role {role},"),
+        (Some(role), None) => format!("role {role}"),
+        (None, Some(user)) => user.to_owned(),
+        (None, None) => "a token".to_owned(),
+    };
+    let scopes: Vec<_> = caller.scopes().collect();
+    text.push_str(" with ");
+    text.push_str(&if scopes.is_empty() { "no scopes".to_owned() } else { scopes.join(", ") });
+    text
+}
