@@ -55,6 +55,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
+//! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `logging` and `policy-files` |
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
 //! | `policy-files` | `Role::from_toml`, which reads the roles of an access [policy] from a file |
@@ -86,6 +87,8 @@ pub mod __private;
 pub mod audit;
 pub mod auth;
 mod body;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod error;
 mod gate;
 pub mod guides;

@@ -4,6 +4,8 @@ use std::{fmt, net::SocketAddr};
 
 use thiserror::Error;
 
+use crate::policy::LockDifference;
+
 /// Every problem that [`Server::build`](crate::Server::build) found.
 ///
 /// `Debug` prints the same text as `Display`.
@@ -69,6 +71,9 @@ pub enum BuildProblem {
         /// Name of the type.
         state: &'static str,
     },
+    /// The policy differs from the lock file of `Server::policy_lock`.
+    #[error("the policy of this server differs from its lock file: {0}")]
+    PolicyLock(LockDifference),
     /// Two tools have the same name.
     #[error(
         "two tools are named `{name}`, at {} and at {}: rename one with `#[tool(name = \"..\")]`",

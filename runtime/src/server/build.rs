@@ -60,6 +60,9 @@ impl Server {
             problems.extend(replication.problems());
         }
         let policy = self.policy();
+        if let Some(lock) = self.policy_lock.take() {
+            problems.extend(policy.check_lock(&lock).err().map(BuildProblem::PolicyLock));
+        }
         let index = Arc::new(ScopeIndex::new(self.scope_lists.iter().copied()));
         let unknown = self.required_for_all.iter().filter(|&&scope| index.bit(scope).is_none());
         problems.extend(unknown.map(|&scope| BuildProblem::UnknownRequiredScope(scope)));

@@ -59,6 +59,7 @@ pub struct Server {
     pub(super) conceal: bool,
     pub(super) fast_path: bool,
     pub(super) signer: Option<RequestStateSigner>,
+    pub(super) policy_lock: Option<String>,
     /// Problems of earlier calls, which `build` reports together with all others.
     pub(super) problems: Vec<BuildProblem>,
 }
@@ -89,6 +90,7 @@ impl Server {
             conceal: false,
             fast_path: true,
             signer: None,
+            policy_lock: None,
             problems: Vec::new(),
         }
     }
@@ -268,6 +270,16 @@ impl Server {
         Policy::declared(&self.scope_lists, server)
     }
 
+    /// Fails to build if the policy differs from a lock file, which was reviewed: see [`Policy::to_lock`]. Roles in the
+    /// file are ignored, because the authorization server has them.
+    ///
+    /// `server.policy_lock(include_str!("../policy.lock"))` compares with the file at compile time;
+    /// `std::fs::read_to_string` with the one at the place of deployment.
+    pub fn policy_lock(mut self, lock: impl Into<String>) -> Self {
+        self.policy_lock = Some(lock.into());
+        self
+    }
+
     /// Responds to a call of a tool that the token's scopes do not allow as if the tool did not exist, instead of with a
     /// challenge. Callers without the scopes cannot detect the tool, and clients cannot step up.
     pub fn conceal_forbidden_tools(mut self) -> Self {
@@ -326,9 +338,9 @@ impl Server {
         self
     }
 
-    /// Prepares the server for tests in process: it has `validator` instead of its own, and neither the environment nor a
+    /// Prepares the server for use in process: it has `validator` instead of its own, and neither the environment nor a
     /// socket is used.
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn in_process(mut self, validator: Arc<dyn TokenValidator>) -> Self {
         self.validator = Some(validator);
         self.public_url = None;
@@ -340,6 +352,12 @@ impl Server {
             self.replication = None;
         }
         self
+    }
+
+    /// Returns the name and the version of the server.
+    #[cfg(feature = "cli")]
+    pub(crate) fn name_and_version(&self) -> (&str, &str) {
+        (&self.name, &self.version)
     }
 
     /// Returns the scope lists of the server's tools.

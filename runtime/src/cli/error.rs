@@ -1,0 +1,71 @@
+//! Errors of commands.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error as ThisError;
+
+use crate::policy::{LockError, RolesError};
+
+/// Error of a command. Its text says what to do.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// A file is not a lock file.
+    #[error("{} is not a lock file of a policy: {source}", .path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The line and its problem.
+        source: LockError,
+    },
+    /// A file does not describe the roles of this policy.
+    #[error("{}: {source}", .path.display())]
+    Roles {
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        source: RolesError,
+    },
+    /// There is no role with the name of `--role`.
+    #[error("there is no role `{name}`; {known}")]
+    UnknownRole {
+        /// The name.
+        name: String,
+        /// The known roles, or how to name them.
+        known: String,
+    },
+    /// `--scopes` names a scope that the server does not declare.
+    #[error("the server does not declare the scope `{0}`")]
+    UnknownScope(String),
+    /// The policy cannot be written as JSON.
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The validator or the states of the program cannot be created.
+    #[error("{0}")]
+    Program(Box<dyn std::error::Error + Send + Sync>),
+    /// The server cannot be built, or failed while serving.
+    #[error(transparent)]
+    Server(#[from] crate::Error),
+}
+
+impl From<crate::BuildError> for Error {
+    fn from(error: crate::BuildError) -> Self {
+        Self::Server(error.into())
+    }
+}
