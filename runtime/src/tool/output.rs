@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ToolError;
+use super::{IntoToolError, ToolError};
 
 /// Structured content: `T` as JSON, and the same JSON as text for clients that read only text. `T` determines the tool's
 /// output schema.
@@ -40,7 +40,7 @@ pub struct Json<T>(pub T);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a tool",
     label = "not a tool result",
-    note = "structured data is returned as `Json<{Self}>`, with `#[derive(Serialize, JsonSchema)]` on its type",
+    note = "structured data is returned as `toolgate::Json<{Self}>`, with `#[derive(Serialize, JsonSchema)]` on its type",
     note = "a tool returns `Json<T>`, `String`, `()`, content, or a `Result` of these with an error that converts into \
             `ToolError`"
 )]
@@ -67,7 +67,21 @@ pub(crate) fn schema_generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().for_serialize().into_generator()
 }
 
-impl<T: Serialize + JsonSchema> ToolOutput for Json<T> {
+/// Content of a [`Json`]: every type that implements [`Serialize`] and [`JsonSchema`].
+///
+/// This trait only gives the compiler one message for a type that lacks either or both. It has no other implementations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned by a tool as `Json`",
+    label = "the content of `Json` is serialized, and its schema is published",
+    note = "the content needs `serde::Serialize` and `schemars::JsonSchema`: write `#[derive(Serialize, JsonSchema)]` on \
+            the type, or enable the feature of toolgate for its crate (`chrono`, `uuid`, `url`)"
+)]
+pub trait JsonContent: Serialize + JsonSchema {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + JsonSchema> JsonContent for T {}
+
+impl<T: JsonContent> ToolOutput for Json<T> {
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         Some(generator.root_schema_for::<T>())
     }
@@ -79,13 +93,13 @@ impl<T: Serialize + JsonSchema> ToolOutput for Json<T> {
     }
 }
 
-impl<T: ToolOutput, E: Into<ToolError>> ToolOutput for Result<T, E> {
+impl<T: ToolOutput, E: IntoToolError> ToolOutput for Result<T, E> {
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         T::schema(generator)
     }
 
     fn into_result(self) -> Result<CallToolResult, ToolError> {
-        self.map_err(Into::into)?.into_result()
+        self.map_err(IntoToolError::into_tool_error)?.into_result()
     }
 }
 
