@@ -1,7 +1,7 @@
 //! `scope!(..)`, and the compile-time checks of scopes that `#[tool]` shares with it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     LitStr, Path, Token,
     parse::{Parse, ParseStream},
@@ -70,10 +70,11 @@ pub(crate) fn checks<'a>(
         let check = quote_spanned!(span=> #runtime::__private::check_list(#list));
         quote!(const _: () = #check;)
     });
+    let path = named_list.map_or_else(|| "SCOPES".to_owned(), path_text);
     let scope_checks = scopes.into_iter().map(|name| {
         let span = name.span();
         let (spanned, list) = (runtime.with_span(span), Ident::new("__TOOLGATE_SCOPES", span));
-        let check = quote_spanned!(span=> #spanned::__private::scope(#list, #name));
+        let check = quote_spanned!(span=> #spanned::__private::scope(#list, #path, #name));
         quote!(const _: #runtime::Scope = #check;)
     });
     quote! {
@@ -101,6 +102,11 @@ fn list(runtime: &RuntimePath, named: Option<&Path>, span: Span) -> TokenStream 
             #found
         }
     })
+}
+
+/// A path as it is written, such as `policy::SCOPES`. `TokenStream::to_string` writes `policy :: SCOPES`.
+fn path_text(path: &Path) -> String {
+    path.to_token_stream().to_string().replace(' ', "")
 }
 
 /// Returns the value of a scope that [`checks`] checks.

@@ -14,10 +14,10 @@ pub use crate::{
     tool::{BodyFuture, Invocation, ParameterSchemas, StateType, ToolDescriptor},
 };
 
-/// Returns a scope without checking it. Generated code checks the same name with a constant `scope(LIST, name)`.
+/// Returns a scope without checking it. Generated code checks the same name with a constant `scope(LIST, "LIST", name)`.
 /// If it used that constant itself, the compiler would report a misspelled scope once more for every use.
 pub const fn scope_unchecked(name: &'static str) -> Scope {
-    scope(&missing::SCOPES, name)
+    scope(&missing::SCOPES, "SCOPES", name)
 }
 
 /// Type of an argument: its schema and its value.
