@@ -5,13 +5,14 @@
 //! 1. `attr` parses the arguments of the attribute, and `ast` the function with its parameters. **To add an argument,
 //!    start in `attr`.**
 //! 2. `validate` checks the tool as a whole.
-//! 3. `expand` generates code, or emits the collected errors beside the unchanged function.
+//! 3. `expand` generates code, or `fallback` emits the function beside the collected errors.
 
 mod ast;
 mod attr;
 mod doc;
 mod errors;
 mod expand;
+mod fallback;
 mod parameter;
 mod runtime_path;
 mod scope;
@@ -100,6 +101,13 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::tool(arguments.into(), item.into()).into()
+}
+
+/// Replaces the `impl` block that `#[tool]` generates by its content.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn register(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::content(item.into()).into()
 }
 
 /// A constant of type `Scope`, checked at compile time against a list of scopes.

@@ -4,6 +4,7 @@ pub use inventory;
 pub use schemars;
 pub use serde;
 pub use serde_json;
+pub use toolgate_macros::register;
 
 use rmcp::model::CallToolResult;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
