@@ -15,6 +15,7 @@ use super::{
     serve::Components,
     server_url::ServerUrl,
     startup::RevocationDelay,
+    tool_review,
     well_known::{self, ResourceMetadata},
 };
 #[cfg(feature = "redis")]
@@ -124,6 +125,7 @@ impl Server {
             return Err(BuildError::new(problems));
         }
 
+        tool_review::log(&registry, &self.scope_lists);
         let shutdown = CancellationToken::new();
         let readiness = Arc::new(Readiness::default());
         let discovery = Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned()));
