@@ -2,10 +2,10 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Ident, ItemFn, spanned::Spanned};
+use syn::{Ident, spanned::Spanned};
 
 use crate::{
-    ast::Tool, errors::Errors, fallback, parameter::Parameter, runtime_path::RuntimePath, scope, validate,
+    ast::Tool, errors::Errors, fallback, item, parameter::Parameter, runtime_path::RuntimePath, scope, validate,
     value::ScopeList,
 };
 
@@ -17,13 +17,9 @@ mod arguments;
 ///
 /// An invalid tool expands to its errors and its function, see [`fallback`].
 pub(crate) fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let function: ItemFn = match syn::parse2(item.clone()) {
+    let function = match item::parse(item) {
         Ok(function) => function,
-        Err(error) => {
-            let message = format!("`#[tool]` can be applied only to an `async fn`: {error}");
-            let error = syn::Error::new(error.span(), message).to_compile_error();
-            return [error, item].into_iter().collect();
-        }
+        Err(expansion) => return expansion,
     };
     let mut errors = Errors::default();
     let tool = Tool::parse(arguments.clone(), function, &mut errors);

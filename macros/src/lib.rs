@@ -2,8 +2,8 @@
 //!
 //! `#[tool]` passes through these modules:
 //!
-//! 1. `attr` parses the arguments of the attribute, and `ast` the function with its parameters. **To add an argument,
-//!    start in `attr`.**
+//! 1. `attr` parses the arguments of the attribute, `item` and `ast` the function with its parameters. **To add an
+//!    argument, start in `attr`.**
 //! 2. `validate` checks the tool as a whole.
 //! 3. `expand` generates code, or `fallback` emits the function beside the collected errors.
 
@@ -13,6 +13,7 @@ mod doc;
 mod errors;
 mod expand;
 mod fallback;
+mod item;
 mod parameter;
 mod runtime_path;
 mod scope;

@@ -22,10 +22,12 @@ impl Parse for ScopeMacro {
         let name = input.parse().map_err(expected(
             "expected a string literal, which is checked at compile time: write `scope!(\"employees:read:public\")`",
         ))?;
+        let in_list = "expected `in` and the path of a list of scopes: write `scope!(\"..\", in policy::SCOPES)`";
+        if input.peek(Token![in]) {
+            return Err(input.error("expected a comma: write `scope!(\"..\", in policy::SCOPES)`"));
+        }
         let list = match input.parse::<Option<Token![,]>>()? {
             Some(_) if !input.is_empty() => {
-                let in_list =
-                    "expected `in` and the path of a list of scopes: write `scope!(\"..\", in policy::SCOPES)`";
                 input.parse::<Token![in]>().map_err(expected(in_list))?;
                 Some(input.parse().map_err(expected(in_list))?)
             }

@@ -11,17 +11,18 @@ pub(super) fn argument(argument: &Argument, errors: &mut Errors) {
     if contains_impl_trait(ty) {
         errors.push(ty, "an argument cannot be `impl Trait`: its JSON schema needs a concrete type");
     } else if let Some(state) = state(ty) {
-        let message = match owned_form(state) {
-            Some(owned) => format!("arguments are owned: write `{owned}`"),
-            None => {
-                let (ty, state) = (without_spaces(ty), without_spaces(state));
-                format!(
-                    "`{ty}` cannot be an argument, because arguments are deserialized from JSON: if it is state of the \
-                     server, take `{ident}: &{state}`, and pass the `{state}` to `Server::state`"
-                )
-            }
-        };
-        errors.push(ty, message);
+        if let Some(owned) = owned_form(state) {
+            errors.push(ty, format!("arguments are owned: write `{owned}`"));
+            return;
+        }
+        let (name, state) = (without_spaces(ty), without_spaces(state));
+        errors.push(
+            ty,
+            format!(
+                "`{name}` cannot be an argument, because arguments are deserialized from JSON: if it is state of the \
+                 server, take `{ident}: &{state}`, and pass the `{state}` to `Server::state`"
+            ),
+        );
     } else {
         RejectReferences(errors).visit_type(ty);
     }
@@ -123,9 +124,9 @@ impl<'ast> Visit<'ast> for RejectBorrowedResult<'_> {
                                          `ToolError::new(\"..\")` for a message that the model sees"
                     .to_owned()
             }
-            _ if is_text => "a result is owned: return `String`, or `&'static str` for a constant".to_owned(),
-            Some(owned) => format!("a result is owned: return `{owned}`"),
-            None => format!("a result is owned: return `{}`", without_spaces(&reference.elem)),
+            _ if is_text => "a result is owned: write `String`, or `&'static str` for a constant".to_owned(),
+            Some(owned) => format!("a result is owned: write `{owned}`"),
+            None => format!("a result is owned: write `{}`", without_spaces(&reference.elem)),
         };
         self.errors.push(reference, message);
     }
