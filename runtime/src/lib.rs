@@ -155,5 +155,5 @@ pub use scope::{MissingScopes, Scope, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 pub use server::{BuiltServer, Server, config, shutdown_signal};
-pub use tool::{Annotations, Context, IntoToolError, Json, JsonContent, LogLevel, ToolError, ToolOutput};
+pub use tool::{Annotations, Context, Json, JsonContent, LogLevel, MaskedError, ServerState, ToolError, ToolOutput};
 pub use toolgate_macros::{scope, tool};

@@ -13,7 +13,7 @@ use crate::{
     error::BuildProblem,
     registry::{DenyRule, ToolInfo},
     scope::{Scope, Scopes},
-    tool::{RequestStateSigner, States},
+    tool::{RequestStateSigner, ServerState, States},
 };
 
 /// Builder of an MCP server.
@@ -98,7 +98,7 @@ impl Server {
     }
 
     /// Adds a value that tools take as `&T`. A server holds one value of each type.
-    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+    pub fn state<T: ServerState>(mut self, state: T) -> Self {
         if !self.states.insert(state) {
             self.problems.push(BuildProblem::DuplicateState(std::any::type_name::<T>()));
         }

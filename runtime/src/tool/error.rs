@@ -73,31 +73,23 @@ impl ToolError {
     }
 }
 
-/// Error of a tool's `Result`: every type that converts into [`ToolError`].
+/// Error that converts into a [`ToolError`] and is masked: every [`Error`] that is `Send`, `Sync` and `'static`.
 ///
 /// This trait only gives the compiler one message for an error that does not convert. It has no other implementations.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the error of a tool",
-    label = "this error does not convert into `ToolError`",
-    note = "return `Result<_, ToolError>`, and convert the error in the body: `.map_err(ToolError::masked)?` logs the \
-            error and shows \"internal error\" to the caller; `ToolError::new(\"..\")` creates a message for the model",
+    message = "`{Self}` does not convert into `ToolError`",
+    label = "convert it with `.map_err(ToolError::masked)?`, or return `ToolError::new(\"..\")`",
+    note = "a tool returns `Result<_, ToolError>`: `ToolError::masked` logs the error and shows \"internal error\" to the \
+            caller; `ToolError::new(\"..\")` creates a message for the model",
     note = "`ToolError::masked` takes strings and errors that are `Send + Sync`, such as `anyhow::Error` and `Box<dyn Error \
             + Send + Sync>`; of other errors, pass the text: `.map_err(|error| ToolError::masked(error.to_string()))?`"
 )]
-pub trait IntoToolError {
-    /// Converts the error.
-    fn into_tool_error(self) -> ToolError;
-}
+pub trait MaskedError: Error + Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<E: Into<ToolError>> IntoToolError for E {
-    fn into_tool_error(self) -> ToolError {
-        self.into()
-    }
-}
+impl<E: Error + Send + Sync + 'static> MaskedError for E {}
 
-#[diagnostic::do_not_recommend]
-impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
+impl<E: MaskedError> From<E> for ToolError {
     fn from(error: E) -> Self {
         let mut error: Box<dyn Error + Send + Sync> = Box::new(error);
         // Errors of this crate that the gate or the client handles; all others are masked.

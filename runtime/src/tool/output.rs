@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{IntoToolError, ToolError};
+use super::ToolError;
 
 /// Structured content: `T` as JSON, and the same JSON as text for clients that read only text. `T` determines the tool's
 /// output schema.
@@ -93,13 +93,13 @@ impl<T: JsonContent> ToolOutput for Json<T> {
     }
 }
 
-impl<T: ToolOutput, E: IntoToolError> ToolOutput for Result<T, E> {
+impl<T: ToolOutput, E: Into<ToolError>> ToolOutput for Result<T, E> {
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         T::schema(generator)
     }
 
     fn into_result(self) -> Result<CallToolResult, ToolError> {
-        self.map_err(IntoToolError::into_tool_error)?.into_result()
+        self.map_err(Into::into)?.into_result()
     }
 }
 
@@ -125,7 +125,7 @@ impl<T: ToolContent> ToolOutput for Vec<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not content of a tool's result",
     label = "not content",
-    note = "structured data is returned as `Json<Vec<{Self}>>`, with `#[derive(Serialize, JsonSchema)]` on its type",
+    note = "structured data is returned as `toolgate::Json<Vec<{Self}>>`, with `#[derive(Serialize, JsonSchema)]` on its type",
     note = "a list of content holds `String`s, or what `toolgate::content` has: `Content`, `Text`, `Image`, `Audio`, \
             `EmbeddedResource`, `ResourceLink`"
 )]
