@@ -63,7 +63,7 @@ use proc_macro::TokenStream;
 /// | `scopes_in = policy::SCOPES` | The list that the scopes are checked against at compile time. | `crate::SCOPES` |
 /// | `name = "employees.get"` | Tool name in MCP: 1 to 128 characters from `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`. | the function's name |
 /// | `title = "Get an employee"` | Name that clients show to users. | none |
-/// | `description = ".."` | Description for the model. | the doc comment |
+/// | `description = ".."` | Description, by which a model chooses the tool. Building a server logs tools without one. | the doc comment |
 /// | `read_only`, `read_only = false` | MCP hint: the tool changes nothing. | not sent |
 /// | `destructive`, `destructive = false` | MCP hint: the tool may delete or overwrite data. | not sent |
 /// | `idempotent`, `idempotent = false` | MCP hint: a second call with the same arguments has no further effect. | not sent |
@@ -84,6 +84,7 @@ use proc_macro::TokenStream;
 /// - The doc comment of a parameter becomes its description. `#[serde(..)]` and `#[schemars(..)]` attributes work as on
 ///   the field of a struct.
 /// - `Option<T>` is an optional argument.
+/// - A parameter cannot have `#[cfg]`: write two functions, each with `#[cfg]` on the function.
 /// - A call with an argument that no parameter names is rejected.
 /// - A `#[serde(flatten)]` parameter of type `JsonObject` takes all arguments that no other parameter names. If a struct
 ///   is flattened and is the only parameter, its fields are the arguments; `#[serde(deny_unknown_fields)]` on the struct
@@ -98,7 +99,8 @@ use proc_macro::TokenStream;
 ///
 /// A tool returns `Json<T>`, `String`, `&'static str`, `()`, content such as an image, a `Vec` of content, or a `Result`
 /// of one of these. The error of a `Result` must convert into `ToolError`: a `ToolError` is shown to the model, and any
-/// other error is masked and logged. See the trait `ToolOutput` of toolgate.
+/// other error is masked and logged. `anyhow::Error` and strings do not convert; write `.map_err(ToolError::masked)`. See
+/// the trait `ToolOutput` of toolgate.
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::tool(arguments.into(), item.into()).into()

@@ -26,6 +26,18 @@ use crate::{auth::InsufficientScope, scope::MissingScopes};
 /// # fn main() {}
 /// ```
 ///
+/// Strings, `anyhow::Error` and `Box<dyn Error + Send + Sync>` are not errors in the sense of [`std::error::Error`]. They
+/// need `.map_err(ToolError::masked)`:
+///
+/// ```
+/// # use toolgate::ToolError;
+/// # fn load() -> Result<String, Box<dyn std::error::Error + Send + Sync>> { Ok(String::new()) }
+/// fn motd() -> Result<String, ToolError> {
+///     load().map_err(ToolError::masked)
+/// }
+/// # motd().unwrap();
+/// ```
+///
 /// It does not implement [`std::error::Error`], so that every error can convert into it.
 #[derive(Debug)]
 pub struct ToolError(Failure);
