@@ -4,6 +4,7 @@ use syn::{Attribute, GenericParam, Ident, Item, Path, Safety, visit::Visit};
 
 use crate::{
     ast::Tool,
+    doc,
     errors::Errors,
     parameter::{Argument, Parameter},
     value::ScopeList,
@@ -130,6 +131,15 @@ pub(crate) fn is_tool_attribute(attribute: &Attribute) -> bool {
 fn attributes(tool: &Tool, errors: &mut Errors) {
     for attribute in tool.function.attrs.iter().filter(|attribute| is_tool_attribute(attribute)) {
         errors.push(attribute, "duplicate `#[tool]`: remove one, or write a second function with another name");
+    }
+    // A doc comment for rustdoc can have such an attribute in addition to text.
+    let computed = tool.function.attrs.iter().find(|attribute| doc::is_computed(attribute));
+    if let Some(attribute) = computed.filter(|_| tool.description().is_none()) {
+        errors.push(
+            attribute,
+            "the description of a tool is a doc comment or a string literal, because this macro cannot expand another \
+             one: write it here, or in `description = \"..\"`",
+        );
     }
 }
 

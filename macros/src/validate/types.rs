@@ -80,6 +80,10 @@ pub(super) fn server_provided(reference: &TypeReference, generics: &Generics, er
 /// The result is a concrete type without references, except to constants, and in `Json` to what the server provides.
 pub(super) fn result(tool: &Tool, errors: &mut Errors) {
     if contains_impl_trait(&tool.output) {
+        if tool.function.sig.asyncness.is_none() {
+            // `fn f() -> impl Future` is reported as a function without `async`.
+            return;
+        }
         errors.push(&tool.output, "a tool cannot return `impl Trait`: its output schema needs a concrete type");
         return;
     }

@@ -28,7 +28,7 @@ pub(super) fn log(registry: &ToolRegistry, lists: &[&'static Scopes]) {
 }
 
 fn without_description<'a>(tools: impl Iterator<Item = &'a ToolDescriptor>) -> Vec<&'static str> {
-    tools.filter(|tool| tool.description.is_none()).map(|tool| tool.name).collect()
+    tools.filter(|tool| tool.description.unwrap_or_default().trim().is_empty()).map(|tool| tool.name).collect()
 }
 
 /// Tools of one list that is not a list of the server.
@@ -79,9 +79,14 @@ mod tests {
     #[tool(authenticated, scopes_in = LIBRARY)]
     async fn library_one() {}
 
+    #[tool(authenticated, scopes_in = SERVED, description = " ")]
+    async fn empty() {}
+
     #[test]
     fn a_tool_without_a_doc_comment_has_no_description() {
-        assert_eq!(without_description(ToolDescriptor::registered(&[&SERVED])), ["undescribed"]);
+        let mut names = without_description(ToolDescriptor::registered(&[&SERVED]));
+        names.sort_unstable();
+        assert_eq!(names, ["empty", "undescribed"]);
     }
 
     #[test]
