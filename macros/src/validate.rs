@@ -176,17 +176,17 @@ fn audit(tool: &Tool, errors: &mut Errors) {
     }
 }
 
-/// Each argument has a name of its own in JSON.
+/// Each argument has a name of its own in JSON. The compiler reports two parameters with one name.
 fn argument_names(tool: &Tool, errors: &mut Errors) {
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: Vec<&Argument> = Vec::new();
     for argument in tool.arguments().filter(|argument| !argument.is_flattened) {
-        if seen.contains(&argument.name.as_str()) {
+        if seen.iter().any(|other| other.name == argument.name && other.ident != argument.ident) {
             errors.push(
                 &argument.ident,
                 format!("another argument has the name `{}` in JSON: use another name", argument.name),
             );
         }
-        seen.push(&argument.name);
+        seen.push(argument);
     }
 }
 

@@ -31,7 +31,7 @@ pub const fn scope_unchecked(name: &'static str) -> Scope {
     note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: write \
             `#[derive(Deserialize, JsonSchema)]` on the type, or enable the feature of toolgate for its crate (`chrono`, \
             `uuid`, `url`)",
-    note = "if the server provides this value, take it by reference, `&{Self}`, and pass it to `Server::state`"
+    note = "if the server provides this value, take it by reference: `&{Self}` (pass state of your own to `Server::state`)"
 )]
 pub trait Parameter: Sized {
     /// Adds the schema of the argument.

@@ -67,6 +67,9 @@ pub(super) fn server_provided(reference: &TypeReference, generics: &Generics, er
             reference,
             format!("arguments are owned: write `{owned}` (references are for what the server provides)"),
         );
+    } else if let Type::Reference(inner) = &*reference.elem {
+        let state = without_spaces(&inner.elem);
+        errors.push(reference, format!("the server provides state by one reference: take `&{state}`"));
     } else if matches!(&*reference.elem, Type::TraitObject(_) | Type::ImplTrait(_)) {
         errors.push(reference, "state is looked up by its type: take a reference to a struct or an enum");
     } else if let Some(lifetime) = &reference.lifetime {
@@ -87,7 +90,7 @@ pub(super) fn result(tool: &Tool, errors: &mut Errors) {
         errors.push(&tool.output, "a tool cannot return `impl Trait`: its output schema needs a concrete type");
         return;
     }
-    let can_borrow = tool.server_provided().next().is_some();
+    let can_borrow = tool.server_provided().count() == 1;
     RejectBorrowedResult { in_json: false, in_error: false, can_borrow, errors }.visit_type(&tool.output);
 }
 

@@ -34,6 +34,11 @@ async fn json() -> Json<&Profile> {
 }
 
 #[tool(authenticated)]
+async fn json_of_one_of_two(profile: &Profile, caller: &Caller) -> Json<&str> {
+    unimplemented!()
+}
+
+#[tool(authenticated)]
 async fn text_as_error() -> Result<String, &str> {
     Err("not found")
 }
