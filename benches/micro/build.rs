@@ -20,7 +20,7 @@ fn main() {
             writeln!(
                 code,
                 "inventory::submit! {{ ToolDescriptor::new(\"tool_{tool:04}\", &SCOPES_{tools}, input, output, body, \"\")\n\
-                 .scopes(&[scope(&SCOPES_{tools}, {scope:?})]) }}"
+                 .scopes(&[scope(&SCOPES_{tools}, \"SCOPES_{tools}\", {scope:?})]) }}"
             )
             .unwrap();
         }

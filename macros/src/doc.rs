@@ -28,6 +28,16 @@ pub(crate) fn description(attributes: &[Attribute]) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// Returns whether an attribute is documentation that is not a literal, such as `#[doc = include_str!("..")]`.
+pub(crate) fn is_computed(attribute: &Attribute) -> bool {
+    match &attribute.meta {
+        Meta::NameValue(meta) => {
+            meta.path.is_ident("doc") && !matches!(ungroup(meta.value.clone()), Expr::Lit(ExprLit { .. }))
+        }
+        _ => false,
+    }
+}
+
 fn join_paragraphs(lines: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     let mut fenced = false;

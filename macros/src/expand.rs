@@ -1,10 +1,10 @@
 //! Generated code of a tool: the function as it is written, and a constant beside it that registers the tool.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Ident, ItemFn, LitStr, spanned::Spanned};
+use syn::{Ident, LitStr, spanned::Spanned};
 
-use crate::{ast::Tool, errors::Errors, runtime_path::RuntimePath, scope, validate};
+use crate::{ast::Tool, errors::Errors, fallback, item, runtime_path::RuntimePath, scope, validate};
 
 use arguments::ArgumentCode;
 
@@ -13,23 +13,18 @@ mod policy;
 
 /// Expands `#[tool(..)]`.
 ///
-/// An invalid tool expands to its errors and the unchanged function, so that calls of the function elsewhere add no
-/// errors of their own.
+/// An invalid tool expands to its errors and its function, see [`fallback`].
 pub(crate) fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let function: ItemFn = match syn::parse2(item.clone()) {
+    let function = match item::parse(item) {
         Ok(function) => function,
-        Err(error) => {
-            let message = format!("`#[tool]` can be applied only to an `async fn`: {error}");
-            let error = syn::Error::new(error.span(), message).to_compile_error();
-            return [error, item].into_iter().collect();
-        }
+        Err(expansion) => return expansion,
     };
     let mut errors = Errors::default();
-    let tool = Tool::parse(arguments, function, &mut errors);
+    let tool = Tool::parse(arguments.clone(), function, &mut errors);
     validate::tool(&tool, &mut errors);
     match errors.into_compile_errors() {
         Some(errors) => {
-            let function = &tool.function;
+            let function = fallback::function(&tool, arguments);
             quote!(#errors #function)
         }
         None => expand(&tool),
@@ -55,17 +50,30 @@ fn expand(tool: &Tool) -> TokenStream {
         #[allow(clippy::unused_async, clippy::needless_pass_by_value, clippy::too_many_arguments)]
         #function
 
+        // The attribute replaces this `impl` by its content. The compiler drops an `impl` inside an `impl` or a trait with one
+        // error, which says to move it out. Without it, the errors would be about `const _` and an unknown function.
         #(#cfgs)*
-        const _: () = {
-            #checks
-            #role_checks
-            #proof_checks
-            #items
-            #input_schema
-            #output_schema
-            #body
-            #runtime::__private::inventory::submit! { #descriptor }
-        };
+        #[#runtime::__private::register]
+        impl tool {
+            const _: () = {
+                #checks
+                #role_checks
+                #proof_checks
+                #items
+                #input_schema
+                #output_schema
+                #body
+                #runtime::__private::inventory::submit! { #descriptor }
+            };
+        }
+    }
+}
+
+/// Returns the content of the last braces, which are those of the `impl` in [`expand`].
+pub(crate) fn content(item: TokenStream) -> TokenStream {
+    match item.into_iter().last() {
+        Some(TokenTree::Group(group)) => group.stream(),
+        _ => TokenStream::new(),
     }
 }
 

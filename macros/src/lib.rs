@@ -2,16 +2,18 @@
 //!
 //! `#[tool]` passes through these modules:
 //!
-//! 1. `attr` parses the arguments of the attribute, and `ast` the function with its parameters. **To add an argument,
-//!    start in `attr`.**
+//! 1. `attr` parses the arguments of the attribute, `item` and `ast` the function with its parameters. **To add an
+//!    argument, start in `attr`.**
 //! 2. `validate` checks the tool as a whole.
-//! 3. `expand` generates code, or emits the collected errors beside the unchanged function.
+//! 3. `expand` generates code, or `fallback` emits the function beside the collected errors.
 
 mod ast;
 mod attr;
 mod doc;
 mod errors;
 mod expand;
+mod fallback;
+mod item;
 mod parameter;
 mod runtime_path;
 mod scope;
@@ -63,7 +65,7 @@ use proc_macro::TokenStream;
 /// | `scopes_in = policy::SCOPES` | The list that the scopes are checked against at compile time. | `crate::SCOPES` |
 /// | `name = "employees.get"` | Tool name in MCP: 1 to 128 characters from `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`. | the function's name |
 /// | `title = "Get an employee"` | Name that clients show to users. | none |
-/// | `description = ".."` | Description for the model. | the doc comment |
+/// | `description = ".."` | Description, by which a model chooses the tool. Building a server logs tools without one. | the doc comment |
 /// | `read_only`, `read_only = false` | MCP hint: the tool changes nothing. | not sent |
 /// | `destructive`, `destructive = false` | MCP hint: the tool may delete or overwrite data. | not sent |
 /// | `idempotent`, `idempotent = false` | MCP hint: a second call with the same arguments has no further effect. | not sent |
@@ -87,6 +89,7 @@ use proc_macro::TokenStream;
 /// - The doc comment of a parameter becomes its description. `#[serde(..)]` and `#[schemars(..)]` attributes work as on
 ///   the field of a struct.
 /// - `Option<T>` is an optional argument.
+/// - A parameter cannot have `#[cfg]`: write two functions, each with `#[cfg]` on the function.
 /// - A call with an argument that no parameter names is rejected.
 /// - A `#[serde(flatten)]` parameter of type `JsonObject` takes all arguments that no other parameter names. If a struct
 ///   is flattened and is the only parameter, its fields are the arguments; `#[serde(deny_unknown_fields)]` on the struct
@@ -102,10 +105,18 @@ use proc_macro::TokenStream;
 ///
 /// A tool returns `Json<T>`, `String`, `&'static str`, `()`, content such as an image, a `Vec` of content, or a `Result`
 /// of one of these. The error of a `Result` must convert into `ToolError`: a `ToolError` is shown to the model, and any
-/// other error is masked and logged. See the trait `ToolOutput` of toolgate.
+/// other error is masked and logged. `anyhow::Error` and strings do not convert; write `.map_err(ToolError::masked)`. See
+/// the trait `ToolOutput` of toolgate.
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::tool(arguments.into(), item.into()).into()
+}
+
+/// Replaces the `impl` block that `#[tool]` generates by its content.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn register(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::content(item.into()).into()
 }
 
 /// A constant of type `Scope`, checked at compile time against a list of scopes.

@@ -69,6 +69,12 @@ impl Parameter {
                     &attribute,
                     "this attribute is for arguments, and a reference is provided by the server: remove the attribute",
                 );
+            } else if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
+                errors.push(
+                    &attribute,
+                    "a parameter cannot have `#[cfg]` or `#[cfg_attr]`, because generated code reads all parameters: write \
+                     two functions, each with `#[cfg]` on the function",
+                );
             } else if is_arg {
                 let parsed = parse_header(&attribute, errors);
                 if header.is_some() && parsed.is_some() {

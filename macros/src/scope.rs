@@ -1,7 +1,7 @@
 //! `scope!(..)`, and the compile-time checks of scopes that `#[tool]` shares with it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     LitStr, Path, Token,
     parse::{Parse, ParseStream},
@@ -22,10 +22,12 @@ impl Parse for ScopeMacro {
         let name = input.parse().map_err(expected(
             "expected a string literal, which is checked at compile time: write `scope!(\"employees:read:public\")`",
         ))?;
+        let in_list = "expected `in` and the path of a list of scopes: write `scope!(\"..\", in policy::SCOPES)`";
+        if input.peek(Token![in]) {
+            return Err(input.error("expected a comma: write `scope!(\"..\", in policy::SCOPES)`"));
+        }
         let list = match input.parse::<Option<Token![,]>>()? {
             Some(_) if !input.is_empty() => {
-                let in_list =
-                    "expected `in` and the path of a list of scopes: write `scope!(\"..\", in policy::SCOPES)`";
                 input.parse::<Token![in]>().map_err(expected(in_list))?;
                 Some(input.parse().map_err(expected(in_list))?)
             }
@@ -70,10 +72,11 @@ pub(crate) fn checks<'a>(
         let check = quote_spanned!(span=> #runtime::__private::check_list(#list));
         quote!(const _: () = #check;)
     });
+    let path = named_list.map_or_else(|| "SCOPES".to_owned(), path_text);
     let scope_checks = scopes.into_iter().map(|name| {
         let span = name.span();
         let (spanned, list) = (runtime.with_span(span), Ident::new("__TOOLGATE_SCOPES", span));
-        let check = quote_spanned!(span=> #spanned::__private::scope(#list, #name));
+        let check = quote_spanned!(span=> #spanned::__private::scope(#list, #path, #name));
         quote!(const _: #runtime::Scope = #check;)
     });
     quote! {
@@ -121,6 +124,11 @@ pub(crate) fn role_checks(runtime: &RuntimePath, roles: &[LitStr]) -> TokenStrea
         static __TOOLGATE_ROLES: &#runtime::Roles = #list;
         #(#checks)*
     }
+}
+
+/// A path as it is written, such as `policy::SCOPES`. `TokenStream::to_string` writes `policy :: SCOPES`.
+fn path_text(path: &Path) -> String {
+    path.to_token_stream().to_string().replace(' ', "")
 }
 
 /// Returns the value of a scope that [`checks`] checks.

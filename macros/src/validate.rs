@@ -1,15 +1,20 @@
 //! Checks of a tool as a whole. Every error says what to write instead.
 
 use quote::ToTokens;
-use syn::{GenericArgument, GenericParam, PathArguments, Safety, Type, TypeParamBound, TypeReference, visit::Visit};
+use syn::{Attribute, GenericParam, Ident, Item, Path, Safety, visit::Visit};
 
 use crate::{
     ast::Tool,
+    doc,
     errors::Errors,
     parameter::{Argument, Parameter},
     source_text::mention,
     value::ScopeList,
 };
+
+pub(crate) use types::borrows_from_nothing;
+
+mod types;
 
 /// Maximum length of a tool name (MCP 2025-11-25, server/tools, "Tool Names").
 const MAX_NAME_LENGTH: usize = 128;
@@ -17,15 +22,20 @@ const MAX_NAME_LENGTH: usize = 128;
 pub(crate) fn tool(tool: &Tool, errors: &mut Errors) {
     access_rule(tool, errors);
     name(tool, errors);
+    attributes(tool, errors);
     signature(tool, errors);
     audit(tool, errors);
     visibility_rules(tool, errors);
     for parameter in &tool.parameters {
         match parameter {
-            Parameter::Argument(argument) => argument_type(&argument.ty, errors),
-            Parameter::ServerProvided(reference) => server_provided(&reference.ty, errors),
+            Parameter::Argument(argument) => types::argument(argument, errors),
+            Parameter::ServerProvided(reference) => {
+                types::server_provided(&reference.ty, &tool.function.sig.generics, errors);
+            }
         }
     }
+    types::result(tool, errors);
+    argument_names(tool, errors);
     headers(tool, errors);
 }
 
@@ -52,19 +62,30 @@ fn access_rule(tool: &Tool, errors: &mut Errors) {
 fn name(tool: &Tool, errors: &mut Errors) {
     let name = tool.name();
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.chars().all(is_allowed) {
-        return;
-    }
-    let rule = "a tool name has 1 to 128 characters from `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`";
+    let problem = match name.chars().find(|&c| !is_allowed(c)) {
+        Some(character) => format!("the tool name `{name}` contains {character:?}"),
+        None if name.is_empty() => "the tool name is empty".to_owned(),
+        None if name.len() > MAX_NAME_LENGTH => format!("the tool name has {} characters", name.len()),
+        None => return,
+    };
+    let message = format!("{problem}: expected 1 to 128 characters from `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`");
     match &tool.attr.name {
-        Some(literal) => errors.push(literal, rule),
-        None => errors.push(&tool.function.sig.ident, format!("{rule}: set one with `#[tool(name = \"..\")]`")),
+        Some(literal) => errors.push(literal, message),
+        None => {
+            errors
+                .push(&tool.function.sig.ident, format!("{message}; set another name with `#[tool(name = \"..\")]`"));
+        }
     }
 }
 
 fn signature(tool: &Tool, errors: &mut Errors) {
     let signature = &tool.function.sig;
-    if signature.asyncness.is_none() {
+    if let Some(constness) = &signature.constness {
+        errors.push(
+            constness,
+            "a tool must be an `async fn`, which cannot be `const`: write `async` instead of `const`",
+        );
+    } else if signature.asyncness.is_none() {
         errors.push(signature.fn_token, "a tool must be an `async fn`: add `async`");
     }
     for parameter in &signature.generics.params {
@@ -76,7 +97,9 @@ fn signature(tool: &Tool, errors: &mut Errors) {
         };
         errors.push(parameter, message);
     }
-    if let Some(clause) = &signature.generics.where_clause {
+    if let Some(clause) = &signature.generics.where_clause
+        && signature.generics.params.is_empty()
+    {
         errors
             .push(clause.where_token, "a tool cannot have a `where` clause, because it cannot be generic: remove it");
     }
@@ -86,15 +109,54 @@ fn signature(tool: &Tool, errors: &mut Errors) {
     if let Some(variadic) = &signature.variadic {
         errors.push(variadic, "a tool cannot be variadic: declare each parameter");
     }
-    if let Some(constness) = &signature.constness {
-        errors.push(constness, "a tool must be an `async fn`, which cannot be `const`: remove `const`");
-    }
     if let Some(abi) = &signature.abi {
         errors.push(abi, "a tool cannot have an ABI: remove `extern`");
     }
-    if contains_impl_trait(&tool.output) {
-        errors.push(&tool.output, "a tool cannot return `impl Trait`: its output schema needs a concrete type");
+    if signature.receiver().is_none() {
+        let mut uses = FindSelfType(None);
+        uses.visit_item_fn(&tool.function);
+        if let Some(self_type) = uses.0 {
+            errors.push(
+                self_type,
+                "a tool must be a free function, where `Self` is unknown: move it out of the `impl`, and write the name of \
+                 the type instead of `Self`",
+            );
+        }
     }
+}
+
+/// Returns whether an attribute is `#[tool]` itself.
+pub(crate) fn is_tool_attribute(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == "tool")
+}
+
+/// One function is one tool.
+fn attributes(tool: &Tool, errors: &mut Errors) {
+    for attribute in tool.function.attrs.iter().filter(|attribute| is_tool_attribute(attribute)) {
+        errors.push(attribute, "duplicate `#[tool]`: remove one, or write a second function with another name");
+    }
+    // A doc comment for rustdoc can have such an attribute in addition to text.
+    let computed = tool.function.attrs.iter().find(|attribute| doc::is_computed(attribute));
+    if let Some(attribute) = computed.filter(|_| tool.description().is_none()) {
+        errors.push(
+            attribute,
+            "the description of a tool is a doc comment or a string literal, because this macro cannot expand another \
+             one: write it here, or in `description = \"..\"`",
+        );
+    }
+}
+
+/// Finds the first `Self` in a function. Items in its body can have a `Self` of their own.
+struct FindSelfType<'ast>(Option<&'ast Ident>);
+
+impl<'ast> Visit<'ast> for FindSelfType<'ast> {
+    fn visit_path(&mut self, path: &'ast Path) {
+        let first = path.segments.first().map(|segment| &segment.ident);
+        self.0 = self.0.or(first.filter(|ident| *ident == "Self"));
+        syn::visit::visit_path(self, path);
+    }
+
+    fn visit_item(&mut self, _: &'ast Item) {}
 }
 
 /// `audit` names arguments of the tool, each once.
@@ -133,6 +195,20 @@ fn visibility_rules(tool: &Tool, errors: &mut Errors) {
     }
 }
 
+/// Each argument has a name of its own in JSON. The compiler reports two parameters with one name.
+fn argument_names(tool: &Tool, errors: &mut Errors) {
+    let mut seen: Vec<&Argument> = Vec::new();
+    for argument in tool.arguments().filter(|argument| !argument.is_flattened) {
+        if seen.iter().any(|other| other.name == argument.name && other.ident != argument.ident) {
+            errors.push(
+                &argument.ident,
+                format!("another argument has the name `{}` in JSON: use another name", argument.name),
+            );
+        }
+        seen.push(argument);
+    }
+}
+
 /// Each header belongs to one argument. Header names are case-insensitive (RFC 9110, section 5.1).
 fn headers(tool: &Tool, errors: &mut Errors) {
     let mut seen: Vec<String> = Vec::new();
@@ -148,102 +224,5 @@ fn headers(tool: &Tool, errors: &mut Errors) {
             );
         }
         seen.push(name);
-    }
-}
-
-fn argument_type(ty: &Type, errors: &mut Errors) {
-    if contains_impl_trait(ty) {
-        errors.push(ty, "an argument cannot be `impl Trait`: its JSON schema needs a concrete type");
-    }
-    RejectReferences(errors).visit_type(ty);
-}
-
-fn server_provided(reference: &TypeReference, errors: &mut Errors) {
-    if reference.mutability.is_some() {
-        errors.push(
-            reference,
-            format!(
-                "the server provides shared references: take `&{}`, and put what changes in it behind a lock",
-                without_spaces(&reference.elem)
-            ),
-        );
-    } else if let Some(owned) = owned_form(&reference.elem) {
-        errors.push(
-            reference,
-            format!("arguments are owned: write `{owned}` (references are for what the server provides)"),
-        );
-    } else if let Some(lifetime) = &reference.lifetime {
-        errors.push(lifetime, "a reference is borrowed for the call: remove the lifetime");
-    } else if matches!(&*reference.elem, Type::TraitObject(_) | Type::ImplTrait(_)) {
-        errors.push(reference, "state is looked up by its type: take a reference to a struct or an enum");
-    }
-}
-
-/// The owned type that the author of `&ty` meant, if `ty` is a type of arguments and not of state.
-fn owned_form(ty: &Type) -> Option<String> {
-    match ty {
-        Type::Slice(slice) => Some(format!("Vec<{}>", without_spaces(&slice.elem))),
-        Type::Path(path) => {
-            let segment = path.path.segments.last()?;
-            match segment.ident.to_string().as_str() {
-                "str" => Some("String".to_owned()),
-                "String" | "Vec" | "Option" | "Box" | "HashMap" | "BTreeMap" | "bool" | "char" | "u8" | "u16"
-                | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "f32"
-                | "f64" => Some(without_spaces(ty)),
-                _ => None,
-            }
-        }
-        Type::Tuple(_) | Type::Array(_) => Some(without_spaces(ty)),
-        _ => None,
-    }
-}
-
-/// A type as text, such as `Vec<String>`. `TokenStream::to_string` writes `Vec < String >`.
-fn without_spaces(ty: &Type) -> String {
-    if let Type::Path(path) = ty
-        && let Some(segment) = path.path.segments.last()
-        && let PathArguments::AngleBracketed(arguments) = &segment.arguments
-    {
-        let arguments: Vec<_> = arguments
-            .args
-            .iter()
-            .map(|argument| match argument {
-                GenericArgument::Type(ty) => without_spaces(ty),
-                other => other.to_token_stream().to_string(),
-            })
-            .collect();
-        return format!("{}<{}>", segment.ident, arguments.join(", "));
-    }
-    ty.to_token_stream().to_string()
-}
-
-fn contains_impl_trait(ty: &Type) -> bool {
-    let mut finder = FindImplTrait(false);
-    finder.visit_type(ty);
-    finder.0
-}
-
-struct FindImplTrait(bool);
-
-impl<'ast> Visit<'ast> for FindImplTrait {
-    fn visit_type(&mut self, ty: &'ast Type) {
-        self.0 |= matches!(ty, Type::ImplTrait(_));
-        syn::visit::visit_type(self, ty);
-    }
-
-    fn visit_type_param_bound(&mut self, _: &'ast TypeParamBound) {}
-}
-
-/// Reports references inside the type of an argument, such as `Option<&str>`.
-struct RejectReferences<'a>(&'a mut Errors);
-
-impl<'ast> Visit<'ast> for RejectReferences<'_> {
-    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
-        let ty = without_spaces(&reference.elem);
-        let message = match owned_form(&reference.elem) {
-            Some(owned) => format!("arguments are owned: write `{owned}`"),
-            None => format!("arguments are owned: write `{ty}`, or take a plain `&{ty}` if the server provides it"),
-        };
-        self.0.push(reference, message);
     }
 }

@@ -157,5 +157,7 @@ pub use scope::{MissingScopes, Roles, Scope, ScopeMarker, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 pub use server::{BuiltServer, Server, config, shutdown_signal};
-pub use tool::{Annotations, Context, Denied, Json, LogLevel, ToolError, ToolOutput};
+pub use tool::{
+    Annotations, Context, Denied, Json, JsonContent, LogLevel, MaskedError, ServerState, ToolError, ToolOutput,
+};
 pub use toolgate_macros::{ScopeMarker, scope, tool};

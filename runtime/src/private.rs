@@ -4,6 +4,7 @@ pub use inventory;
 pub use schemars;
 pub use serde;
 pub use serde_json;
+pub use toolgate_macros::register;
 
 use rmcp::model::CallToolResult;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -17,20 +18,23 @@ pub use crate::{
     },
 };
 
-/// Returns a scope without checking it. Generated code checks the same name with a constant `scope(LIST, name)`. If it
-/// used that constant itself, the compiler would report a misspelled scope once more for every use.
+/// Returns a scope without checking it. Generated code checks the same name with a constant `scope(LIST, "LIST", name)`.
+/// If it used that constant itself, the compiler would report a misspelled scope once more for every use.
 pub const fn scope_unchecked(name: &'static str) -> Scope {
-    scope(&missing::SCOPES, name)
+    scope(&missing::SCOPES, "SCOPES", name)
 }
 
-/// Type of an argument: its schema and its value. They are one trait, so that a missing implementation is one compile
-/// error.
+/// Type of an argument: its schema and its value.
+///
+/// It is one trait, and its implementation is not recommended, so that a type without `Deserialize`, `JsonSchema` or both
+/// is one compile error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a tool",
     label = "arguments are deserialized from JSON",
     note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: write \
-            `#[derive(Deserialize, JsonSchema)]` on its type",
-    note = "if the server provides this value, take it by reference: `&{Self}`"
+            `#[derive(Deserialize, JsonSchema)]` on the type, or enable the feature of toolgate for its crate (`chrono`, \
+            `uuid`, `url`)",
+    note = "if the server provides this value, take it by reference: `&{Self}` (pass state of your own to `Server::state`)"
 )]
 pub trait Parameter: Sized {
     /// Adds the schema of the argument.
@@ -40,6 +44,7 @@ pub trait Parameter: Sized {
     fn take(invocation: &mut Invocation<'_>, name: &str) -> Result<Self, ToolError>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: serde::de::DeserializeOwned + JsonSchema> Parameter for T {
     fn describe<'a>(schemas: ParameterSchemas<'a>, name: &str, description: &str) -> ParameterSchemas<'a> {
         schemas.add::<T>(name, description)

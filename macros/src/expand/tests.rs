@@ -3,14 +3,26 @@
 //! After a change of the generated code, run `INSTA_UPDATE=always cargo test -p toolgate-macros` and read the diff.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Expr, File, Item, Stmt, parse_quote};
+use quote::{ToTokens, quote};
+use syn::{Expr, File, Item, ItemConst, Stmt, parse_quote};
 
 /// Formats an expansion like rustfmt.
 fn format(expansion: TokenStream) -> String {
     let mut file: File = syn::parse2(expansion).expect("the expansion is a list of items");
+    file.items.iter_mut().for_each(unwrap_registration);
     file.items.iter_mut().for_each(unwrap_submit);
     prettyplease::unparse(&file)
+}
+
+/// Replaces the `impl` with `#[register]` by its content, as the attribute does.
+fn unwrap_registration(item: &mut Item) {
+    if let Item::Impl(registration) = item {
+        let mut constant: ItemConst =
+            syn::parse2(super::content(registration.to_token_stream())).expect("a constant");
+        registration.attrs.retain(|attribute| attribute.path().is_ident("cfg"));
+        constant.attrs.append(&mut registration.attrs);
+        *item = Item::Const(constant);
+    }
 }
 
 /// Replaces `submit! { descriptor }` by a constant, because prettyplease does not format the input of a macro.

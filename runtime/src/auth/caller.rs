@@ -189,8 +189,8 @@ mod tests {
     use crate::scope::{Scopes, scope};
 
     static SCOPES: Scopes = Scopes::new(&["all", "read", "write"]).implies("all", &["read"]);
-    const READ: Scope = scope(&SCOPES, "read");
-    const WRITE: Scope = scope(&SCOPES, "write");
+    const READ: Scope = scope(&SCOPES, "SCOPES", "read");
+    const WRITE: Scope = scope(&SCOPES, "SCOPES", "write");
 
     fn caller(scopes: &[&str]) -> Caller {
         let index = Arc::new(ScopeIndex::new([&SCOPES]));

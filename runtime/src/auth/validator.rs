@@ -27,6 +27,12 @@ use super::{BearerToken, Claims, Diagnostic, Revocations};
 /// }
 /// ```
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a token validator",
+    label = "not a token validator",
+    note = "pass `PropelAuth::from_env()?`, `StaticTokens` for tests and samples, or a type with `impl TokenValidator` for \
+            another authorization server"
+)]
 pub trait TokenValidator: Send + Sync + 'static {
     /// Validates a token and returns its claims.
     ///

@@ -44,7 +44,9 @@ impl CheckOptions {
             }
             Err(LockDifference::Unreadable(source)) => Err(Error::Lock { path: self.lock.clone(), source }),
             Err(difference) => {
-                print(&format!("{difference}\nReview the changes, then accept them with `check --accept --lock {path}`.\n"));
+                print(&format!(
+                    "{difference}\nReview the changes, then accept them with `check --accept --lock {path}`.\n"
+                ));
                 Ok(Finding::Something)
             }
         }

@@ -36,11 +36,7 @@ impl ReplayOptions {
         let replay = policy
             .replay(records)
             .map_err(|source| Error::Read { path: self.files.last().cloned().unwrap_or_default(), source })?;
-        print(&if self.json {
-            format!("{}\n", serde_json::to_string_pretty(&replay)?)
-        } else {
-            replay.to_string()
-        });
+        print(&if self.json { format!("{}\n", serde_json::to_string_pretty(&replay)?) } else { replay.to_string() });
         Ok(if replay.is_unchanged() { Finding::Nothing } else { Finding::Something })
     }
 }

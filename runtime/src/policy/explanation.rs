@@ -118,7 +118,7 @@ impl fmt::Display for ExplainedDecision {
             Self::MayBeAllowed => f.write_str("may be allowed: the rules that were not evaluated decide"),
             Self::MissingScopes { missing, required } => {
                 write!(f, "rejected: missing {}", missing.join(" and "))?;
-                if missing != required { write!(f, " of {}", required.join(" and ")) } else { Ok(()) }
+                if missing == required { Ok(()) } else { write!(f, " of {}", required.join(" and ")) }
             }
             Self::Hidden => f.write_str("rejected: the tool is hidden from this caller"),
             Self::InvalidArguments => f.write_str("rejected: the arguments do not fit the schema"),

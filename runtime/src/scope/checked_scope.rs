@@ -40,13 +40,14 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// Checks a scope literal, for generated code. In a constant, a panic is a compile error.
+/// Checks a scope literal, for generated code. In a constant, a panic is a compile error. `list_path` is the list as the
+/// author named it, for the message.
 #[doc(hidden)]
 #[track_caller]
-pub const fn scope(list: &'static Scopes, name: &'static str) -> Scope {
+pub const fn scope(list: &'static Scopes, list_path: &'static str, name: &'static str) -> Scope {
     // `check_list` reports a missing list once; another error for each scope would repeat it.
     if !list.is_missing() {
-        list.position_or_panic(name);
+        list.position_or_panic(name, Some(list_path));
     }
     Scope(name)
 }

@@ -79,7 +79,7 @@ impl Scopes {
     /// or if there are more than 64 rules. In a `static`, a panic is a compile error.
     #[track_caller]
     pub const fn implies(mut self, scope: &'static str, implied: &'static [&'static str]) -> Self {
-        self.position_or_panic(scope);
+        self.position_or_panic(scope, None);
         if implied.is_empty() {
             ConstMessage::new("`implies(\"")
                 .push(scope)
@@ -88,7 +88,7 @@ impl Scopes {
         }
         let mut i = 0;
         while i < implied.len() {
-            self.position_or_panic(implied[i]);
+            self.position_or_panic(implied[i], None);
             i += 1;
         }
         assert!(
@@ -139,16 +139,20 @@ impl Scopes {
     ///
     /// # Panics
     ///
-    /// If it is not in the list. The message suggests a similar entry.
+    /// If it is not in the list. The message names the list by `path`, if it has one, and suggests a similar entry.
     #[track_caller]
-    pub(crate) const fn position_or_panic(&self, name: &str) -> usize {
+    pub(crate) const fn position_or_panic(&self, name: &str, path: Option<&str>) -> usize {
         if let Some(position) = self.position(name) {
             return position;
         }
-        let message = ConstMessage::new("the scope `").push(name).push("` is not in the list of scopes");
+        let message = ConstMessage::new("the scope `").push(name);
+        let message = match path {
+            Some(path) => message.push("` is not in `").push(path).push("`"),
+            None => message.push("` is not in the list"),
+        };
         match const_str::nearest(name, self.names) {
             Some(similar) => message.push(": did you mean `").push(similar).push("`?").panic(),
-            None => message.push(": add it to the list and to the authorization server").panic(),
+            None => message.push(": add it to that list and to the authorization server").panic(),
         }
     }
 

@@ -15,6 +15,7 @@ use super::{
     serve::Components,
     server_url::ServerUrl,
     startup::RevocationDelay,
+    tool_review,
     well_known::{self, ResourceMetadata},
 };
 #[cfg(feature = "redis")]
@@ -129,6 +130,7 @@ impl Server {
             return Err(BuildError::new(problems));
         }
 
+        tool_review::log(&registry, &self.scope_lists);
         let shutdown = CancellationToken::new();
         let readiness = Arc::new(Readiness::default());
         let discovery = Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned()));
@@ -162,11 +164,10 @@ impl Server {
             resource: resource.clone(),
             scopes: index.names().iter().copied().filter(|&scope| scope != OFFLINE_ACCESS).collect(),
         };
-        let mut implementation = Implementation::new(self.name, self.version);
-        implementation.title = self.title;
+        let implementation = Implementation::new(self.name, self.version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
-            info: server_info(implementation, self.instructions),
+            info: server_info(implementation, self.title, self.instructions),
             max_body_bytes: config.http.max_body_bytes,
             signer: self.signer.unwrap_or_else(RequestStateSigner::random),
             shutdown: shutdown.clone(),
@@ -261,7 +262,12 @@ fn body_limits(config: &Config) -> BodyLimits {
     }
 }
 
-fn server_info(implementation: Implementation, instructions: Option<String>) -> ServerConfig {
+fn server_info(
+    mut implementation: Implementation,
+    title: Option<String>,
+    instructions: Option<String>,
+) -> ServerConfig {
+    implementation.title = title;
     let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
     info.server_info = implementation;
     info.instructions = instructions;

@@ -14,7 +14,7 @@ use crate::{
     policy::{Policy, ServerRules, ToolPolicy},
     registry::DenyRule,
     scope::{Scope, Scopes},
-    tool::{RequestStateSigner, States},
+    tool::{RequestStateSigner, ServerState, States},
 };
 
 /// Builder of an MCP server.
@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// Adds a value that tools take as `&T`. A server holds one value of each type.
-    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+    pub fn state<T: ServerState>(mut self, state: T) -> Self {
         if !self.states.insert(state) {
             self.problems.push(BuildProblem::DuplicateState(std::any::type_name::<T>()));
         }

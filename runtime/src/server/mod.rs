@@ -19,6 +19,7 @@ mod serve;
 mod server_url;
 mod shutdown;
 mod startup;
+mod tool_review;
 mod well_known;
 
 pub use builder::Server;

@@ -107,6 +107,10 @@ impl BuiltServer {
     /// ```
     ///
     /// The guards run with the server's states; the body does not.
+    ///
+    /// # Panics
+    ///
+    /// Never: the token of the caller is valid.
     pub async fn explain(&self, claims: &Claims, tool: &str, arguments: Option<JsonObject>) -> Explanation {
         let token = BearerToken::parse("explain").expect("the token is valid");
         let caller = Arc::new(Caller::of_token(&token, claims, Arc::clone(&self.0.index)));

@@ -26,6 +26,18 @@ use crate::{auth::InsufficientScope, scope::MissingScopes};
 /// # fn main() {}
 /// ```
 ///
+/// Strings, `anyhow::Error` and `Box<dyn Error + Send + Sync>` are not errors in the sense of [`std::error::Error`]. They
+/// need `.map_err(ToolError::masked)`:
+///
+/// ```
+/// # use toolgate::ToolError;
+/// # fn load() -> Result<String, Box<dyn std::error::Error + Send + Sync>> { Ok(String::new()) }
+/// fn motd() -> Result<String, ToolError> {
+///     load().map_err(ToolError::masked)
+/// }
+/// # motd().unwrap();
+/// ```
+///
 /// It does not implement [`std::error::Error`], so that every error can convert into it.
 #[derive(Debug)]
 pub struct ToolError(Failure);
@@ -85,7 +97,23 @@ impl ToolError {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for ToolError {
+/// Error that converts into a [`ToolError`] and is masked: every [`Error`] that is `Send`, `Sync` and `'static`.
+///
+/// This trait only gives the compiler one message for an error that does not convert. It has no other implementations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not convert into `ToolError`",
+    label = "convert it with `.map_err(ToolError::masked)?`, or return `ToolError::new(\"..\")`",
+    note = "a tool returns `Result<_, ToolError>`: `ToolError::masked` logs the error and shows \"internal error\" to the \
+            caller; `ToolError::new(\"..\")` creates a message for the model",
+    note = "`ToolError::masked` takes strings and errors that are `Send + Sync`, such as `anyhow::Error` and `Box<dyn Error \
+            + Send + Sync>`; of other errors, pass the text: `.map_err(|error| ToolError::masked(error.to_string()))?`"
+)]
+pub trait MaskedError: Error + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Error + Send + Sync + 'static> MaskedError for E {}
+
+impl<E: MaskedError> From<E> for ToolError {
     fn from(error: E) -> Self {
         let mut error: Box<dyn Error + Send + Sync> = Box::new(error);
         // Errors of this crate that the gate or the client handles; all others are masked.

@@ -58,12 +58,12 @@ impl<'a> Provided<'a> {
     }
 
     /// Returns the value for a parameter of type `&T`: the caller, the context, or a state of the server.
-    fn get<T: Send + Sync + 'static>(self) -> Result<&'a T, ToolError> {
-        let caller: &'a (dyn Any + Send + Sync) = self.caller;
-        let context = self.context.map(|context| -> &'a (dyn Any + Send + Sync) { context });
+    fn get<T: 'static>(self) -> Result<&'a T, ToolError> {
+        let caller: &'a dyn Any = self.caller;
+        let context = self.context.map(|context| -> &'a dyn Any { context });
         caller
             .downcast_ref()
-            .or_else(|| context.and_then(<dyn Any + Send + Sync>::downcast_ref))
+            .or_else(|| context.and_then(<dyn Any>::downcast_ref))
             .or_else(|| self.states.get())
             .ok_or_else(|| ToolError::masked(format!("no state of the type {}", std::any::type_name::<T>())))
     }
@@ -82,19 +82,14 @@ pub struct ReferenceTo<T>(std::marker::PhantomData<T>);
 pub trait Reference<T> {
     const PROVES: Option<Scope>;
     const TYPE: StateType;
-    fn provide(provided: Provided<'_>) -> Result<&T, ToolError>
-    where
-        T: Send + Sync;
+    fn provide(provided: Provided<'_>) -> Result<&T, ToolError>;
 }
 
 impl<T: 'static> Reference<T> for ReferenceTo<T> {
     const PROVES: Option<Scope> = None;
     const TYPE: StateType = StateType::of::<T>();
 
-    fn provide(provided: Provided<'_>) -> Result<&T, ToolError>
-    where
-        T: Send + Sync,
-    {
+    fn provide(provided: Provided<'_>) -> Result<&T, ToolError> {
         provided.get()
     }
 }

@@ -40,7 +40,7 @@ pub struct Json<T>(pub T);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a tool",
     label = "not a tool result",
-    note = "structured data is returned as `Json<{Self}>`, with `#[derive(Serialize, JsonSchema)]` on its type",
+    note = "structured data is returned as `toolgate::Json<{Self}>`, with `#[derive(Serialize, JsonSchema)]` on its type",
     note = "a tool returns `Json<T>`, `String`, `()`, content, or a `Result` of these with an error that converts into \
             `ToolError`"
 )]
@@ -67,7 +67,21 @@ pub(crate) fn schema_generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().for_serialize().into_generator()
 }
 
-impl<T: Serialize + JsonSchema> ToolOutput for Json<T> {
+/// Content of a [`Json`]: every type that implements [`Serialize`] and [`JsonSchema`].
+///
+/// This trait only gives the compiler one message for a type that lacks either or both. It has no other implementations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned by a tool as `Json`",
+    label = "the content of `Json` is serialized, and its schema is published",
+    note = "the content needs `serde::Serialize` and `schemars::JsonSchema`: write `#[derive(Serialize, JsonSchema)]` on \
+            the type, or enable the feature of toolgate for its crate (`chrono`, `uuid`, `url`)"
+)]
+pub trait JsonContent: Serialize + JsonSchema {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + JsonSchema> JsonContent for T {}
+
+impl<T: JsonContent> ToolOutput for Json<T> {
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         Some(generator.root_schema_for::<T>())
     }
@@ -111,7 +125,7 @@ impl<T: ToolContent> ToolOutput for Vec<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not content of a tool's result",
     label = "not content",
-    note = "structured data is returned as `Json<Vec<{Self}>>`, with `#[derive(Serialize, JsonSchema)]` on its type",
+    note = "structured data is returned as `toolgate::Json<Vec<{Self}>>`, with `#[derive(Serialize, JsonSchema)]` on its type",
     note = "a list of content holds `String`s, or what `toolgate::content` has: `Content`, `Text`, `Image`, `Audio`, \
             `EmbeddedResource`, `ResourceLink`"
 )]

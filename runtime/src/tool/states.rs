@@ -42,6 +42,20 @@ impl StateType {
     }
 }
 
+/// State of a server: every type that is `Send`, `Sync` and `'static`.
+///
+/// This trait only gives the compiler one message for a type that is not. It has no other implementations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the state of a server",
+    label = "not `Send + Sync`",
+    note = "calls run at the same time on several threads, so state is `Send` and `Sync`: use `Arc` instead of `Rc`, and \
+            `Mutex`, `RwLock` or atomics instead of `Cell` and `RefCell`"
+)]
+pub trait ServerState: Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static> ServerState for T {}
+
 /// The values passed to [`Server::state`](crate::Server::state), one of each type.
 #[derive(Default)]
 pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);

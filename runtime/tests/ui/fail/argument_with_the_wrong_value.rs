@@ -5,11 +5,17 @@ pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:r
 #[tool(scopes = "employees:read:public", name)]
 async fn name_without_value() {}
 
+#[tool(scopes = "employees:read:public", name = NAME)]
+async fn constant_as_name() {}
+
 #[tool(scopes = "employees:read:public", title = 7)]
 async fn integer_as_title() {}
 
 #[tool(scopes = "employees:read:public", description("text"))]
 async fn list_as_description() {}
+
+#[tool(scopes = "employees:read:public", description = format!("text"))]
+async fn macro_as_description() {}
 
 #[tool(scopes = "employees:read:public", read_only = "yes")]
 async fn string_as_hint() {}
@@ -37,6 +43,9 @@ async fn empty_list_of_visibility_rules() {}
 
 #[tool(scopes = "employees:read:public", scopes_in = "SCOPES")]
 async fn string_as_scope_list() {}
+
+#[tool(scopes = "employees:read:public", scopes_in = &SCOPES)]
+async fn reference_as_scope_list() {}
 
 #[tool(scopes = "employees:read:public", scopes_in)]
 async fn scopes_in_without_value() {}

@@ -5,6 +5,9 @@ pub static SCOPES: Scopes = Scopes::new(&["tickets:read"]);
 #[tool(authenticated, concurrency = 0)]
 async fn zero() {}
 
+#[tool(authenticated, concurrency = -1)]
+async fn negative() {}
+
 #[tool(authenticated, concurrency = "four")]
 async fn string() {}
 

@@ -14,6 +14,9 @@ async fn zero() {}
 #[tool(scopes = "employees:read:public", timeout = 30)]
 async fn integer() {}
 
+#[tool(scopes = "employees:read:public", timeout = Duration::from_secs(30))]
+async fn duration() {}
+
 // `M` is a month, and `m` is a minute.
 #[tool(scopes = "employees:read:public", timeout = "5M")]
 async fn too_long() {}

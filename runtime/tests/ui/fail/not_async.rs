@@ -10,4 +10,9 @@ fn profile() -> String {
 #[tool(scopes = "employees:read:public")]
 pub fn with_visibility() {}
 
+#[tool(scopes = "employees:read:public")]
+fn with_a_future() -> impl Future<Output = String> {
+    async { String::new() }
+}
+
 fn main() {}

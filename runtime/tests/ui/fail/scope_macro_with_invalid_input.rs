@@ -16,6 +16,18 @@ fn list_without_in() -> Scope {
     scope!("employees:read:public", SCOPES)
 }
 
+fn list_without_comma() -> Scope {
+    scope!("employees:read:public" in SCOPES)
+}
+
+fn list_as_a_string() -> Scope {
+    scope!("employees:read:public", in "SCOPES")
+}
+
+fn two_scopes() -> Scope {
+    scope!("employees:read:public", "employees:read:private")
+}
+
 fn unknown_list() -> Scope {
     scope!("employees:read:public", in OTHER)
 }

@@ -9,4 +9,7 @@ struct Directory;
 #[tool(scopes = "employees:read:public")]
 async fn profile(directory: &mut Directory) {}
 
+#[tool(scopes = "employees:read:public")]
+async fn two_references(directory: &&Directory) {}
+
 fn main() {}
