@@ -97,23 +97,28 @@ impl Example {
 
     /// Runs the commands of the header, and compares what they print with what the header shows.
     fn check_header(&self) {
-        let commands = commands(&header(self.name));
-        assert!(!commands.is_empty(), "{}: the header has no commands", self.name);
-        let marked = commands.iter().map(|(command, _)| format!("{command}\nprintf '\\n{MARKER}\\n'\n"));
-        let mut script: String = marked.collect();
-        for (shown, actual) in &self.addresses {
-            script = script.replace(shown, actual);
-        }
-        let output = Command::new("sh").arg("-c").arg(&script).stderr(Stdio::inherit()).output().unwrap();
-        let mut printed = String::from_utf8(output.stdout).unwrap();
-        for (shown, actual) in &self.addresses {
-            printed = printed.replace(actual, shown);
-        }
-        let printed: Vec<_> = printed.split(MARKER).map(str::trim).collect();
-        assert_eq!(printed.len(), commands.len() + 1, "{}: the script stopped early: {printed:?}", self.name);
-        for ((command, shown), printed) in commands.iter().zip(printed) {
-            assert_eq!(printed, shown.trim(), "{}: {command}", self.name);
-        }
+        check_commands(self.name, &mut Command::new("sh"), &self.addresses);
+    }
+}
+
+/// Runs the commands of the header of an example in `shell`, and compares what they print with what the header shows.
+fn check_commands(name: &str, shell: &mut Command, addresses: &[(&str, String)]) {
+    let commands = commands(&header(name));
+    assert!(!commands.is_empty(), "{name}: the header has no commands");
+    let marked = commands.iter().map(|(command, _)| format!("{command}\nprintf '\\n{MARKER}\\n'\n"));
+    let mut script: String = marked.collect();
+    for (shown, actual) in addresses {
+        script = script.replace(shown, actual);
+    }
+    let output = shell.arg("-c").arg(&script).stderr(Stdio::inherit()).output().unwrap();
+    let mut printed = String::from_utf8(output.stdout).unwrap();
+    for (shown, actual) in addresses {
+        printed = printed.replace(actual, shown);
+    }
+    let printed: Vec<_> = printed.split(MARKER).map(str::trim).collect();
+    assert_eq!(printed.len(), commands.len() + 1, "{name}: the script stopped early: {printed:?}");
+    for ((command, shown), printed) in commands.iter().zip(printed) {
+        assert_eq!(printed, shown.trim(), "{name}: {command}");
     }
 }
 
@@ -226,4 +231,15 @@ fn every_example_is_tested() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(tested.contains(&format!("\"{name}\"")), "{name} has no test");
     }
+}
+
+#[test]
+fn command_line_prints_explains_and_checks_its_policy() {
+    let binary = binary("command_line");
+    let mut path = vec![binary.parent().unwrap().to_owned()];
+    path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    let folder = source("command_line").with_extension("");
+    let mut shell = Command::new("sh");
+    shell.current_dir(folder).env("PATH", env::join_paths(path).unwrap());
+    check_commands("command_line", &mut shell, &[]);
 }

@@ -1,9 +1,9 @@
 //! Command-line arguments.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use toolgate::cli::{Inspect, ServeOptions};
 
 const LONG_ABOUT: &str = "\
 The sample company's internal MCP server.
@@ -33,7 +33,10 @@ Examples:
       internal-server
 
   Show which role may call which tool:
-      internal-server --scope-table
+      internal-server policy
+
+  Show why HR may call a tool:
+      internal-server explain --role HR --tool payroll_summary
 
   Run with PropelAuth, behind a proxy that serves https://mcp.example.com:
       export PROPELAUTH_AUTH_URL=https://auth.example.com
@@ -43,8 +46,8 @@ Examples:
 
 Exit status:
   0  stopped by Ctrl-C or SIGTERM
-  1  the server could not start
-  2  the command line is invalid";
+  1  the server could not start, or an inspection found a difference or a rejected call
+  2  the command line is invalid, or an inspection could not read its input";
 
 /// The arguments, from the command line and the environment.
 #[derive(Debug, Clone, Parser)]
@@ -52,66 +55,59 @@ Exit status:
     name = "internal-server",
     version,
     max_term_width = 100,
+    args_conflicts_with_subcommands = true,
     about = "The sample company's internal MCP server",
     long_about = LONG_ABOUT,
     after_help = "Use `--help` for details and examples.",
     after_long_help = AFTER_LONG_HELP,
 )]
 pub struct Cli {
-    /// The address and port to listen on
-    #[arg(long, env = "BIND_ADDR", value_name = "IP:PORT", default_value = "127.0.0.1:8000")]
-    pub bind: SocketAddr,
+    /// The options of `serve`, if no command is given.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+
+    /// The command.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// A command.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Serve until Ctrl-C or SIGTERM (the default)
+    Serve(ServeArgs),
+    /// Commands that inspect the policy.
+    #[command(flatten)]
+    Inspect(Inspect),
+}
+
+/// Options of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The options that every server has.
+    #[command(flatten)]
+    pub server: ServeOptions,
 
     /// The SQLite file with the company's data
     ///
     /// If the file does not exist, the server creates it, including its parent folders, and fills it with
     /// sample data. A relative path starts in the current folder.
-    #[arg(long, value_name = "FILE", default_value = "data/company.db")]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
 
     /// The folder that the repository tools read
     ///
     /// The tools cannot read files outside this folder: they reject `..` and do not follow symbolic
     /// links. They also do not read Git's own files.
-    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    #[arg(long, value_name = "FOLDER", default_value = DEFAULT_REPO)]
     pub repo: PathBuf,
-
-    /// The public URL of the server, without the path `/mcp`
-    ///
-    /// Clients connect to this URL, and tokens must be issued for it. On a loopback address it defaults
-    /// to `http://` and that address. On any other address it is required.
-    #[arg(long, env = "SERVER_URL", value_name = "URL")]
-    pub server_url: Option<String>,
-
-    /// Exit if tokens cannot be validated at startup
-    ///
-    /// Without this option, the server starts anyway. It reports the problem at `/readyz` and in its log,
-    /// retries, and becomes ready when the check passes.
-    #[arg(long)]
-    pub require_preflight: bool,
-
-    /// Print every tool with its hints, required scopes and roles, and exit
-    ///
-    /// Use `--scope-table=json` for machine-readable output.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "text",
-    )]
-    pub scope_table: Option<TableFormat>,
 }
 
-/// Output format of `--scope-table`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TableFormat {
-    /// A table
-    Text,
-    /// A JSON object
-    Json,
-}
+/// Default of `--data`, relative to the current folder.
+pub(crate) const DEFAULT_DATA: &str = "data/company.db";
+
+/// Default of `--repo`, relative to the current folder.
+pub(crate) const DEFAULT_REPO: &str = ".";
 
 #[cfg(test)]
 mod tests {
@@ -129,11 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn the_scope_table_defaults_to_text() {
-        assert_eq!(parse(&[]).unwrap().scope_table, None);
-        assert_eq!(parse(&["--scope-table"]).unwrap().scope_table, Some(TableFormat::Text));
-        assert_eq!(parse(&["--scope-table=json"]).unwrap().scope_table, Some(TableFormat::Json));
-        assert!(parse(&["--scope-table=yaml"]).is_err());
+    fn serve_is_the_default_command() {
+        let cli = parse(&["--data", "other.db"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.data, PathBuf::from("other.db"));
+        let Some(Command::Serve(serve)) = parse(&["serve", "--data", "other.db"]).unwrap().command else { panic!() };
+        assert_eq!(serve.data, PathBuf::from("other.db"));
+        assert!(matches!(parse(&["policy"]).unwrap().command, Some(Command::Inspect(Inspect::Policy(_)))));
+        assert!(parse(&["policy", "--format", "yaml"]).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod tenant;
 mod tools;
 mod welcome;
 
-pub use cli::{Cli, TableFormat};
+pub use cli::{Cli, Command, ServeArgs};
 pub use policy::policy;
 pub use scopes::{ROLES, SCOPES};
 pub use startup::{StartError, run, server};

@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let _log = toolgate::logging::init();
     match internal_server::run(cli).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // Standard error may be closed.
             let _ = writeln!(io::stderr(), "error: {error}");

@@ -2,19 +2,22 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use toolgate::auth::TokenValidator;
-use toolgate::policy::RolesError;
+use toolgate::cli::App;
 use toolgate::propelauth::{self, Variable};
 use toolgate::{PropelAuth, Server, shutdown_signal};
 use toolgate_dev_tenant::{BindError, DevTenant, Mint, MintError};
 
+use crate::cli::{DEFAULT_DATA, DEFAULT_REPO};
 use crate::company::{Company, OpenError};
+use crate::policy::ROLES_TOML;
 use crate::repository::{Repository, RepositoryError};
-use crate::{Cli, RoleToken, SCOPES, TableFormat, TokenSource, Welcome, policy, tenant};
+use crate::{Cli, Command, RoleToken, SCOPES, ServeArgs, TokenSource, Welcome, tenant};
 
 /// Server instructions that clients pass to the model.
 const INSTRUCTIONS: &str = "\
@@ -77,12 +80,9 @@ pub enum StartError {
     /// The server cannot be built, or failed while serving.
     #[error(transparent)]
     Server(#[from] toolgate::Error),
-    /// `tenant.toml` has roles that do not fit the server.
+    /// An option of `serve` cannot be used.
     #[error(transparent)]
-    Roles(#[from] RolesError),
-    /// The scope table cannot be written as JSON.
-    #[error("cannot write the scope table: {0}")]
-    ScopeTable(#[from] serde_json::Error),
+    Options(#[from] toolgate::cli::Error),
 }
 
 impl From<toolgate::BuildError> for StartError {
@@ -109,30 +109,41 @@ fn propelauth_variables() -> String {
 /// # }
 /// ```
 pub fn server(company: Company, repository: Repository, auth: impl TokenValidator) -> Server {
+    with_states(declaration(), company, repository).auth(auth)
+}
+
+/// The part of the server that decides access and needs no database.
+pub(crate) fn declaration() -> Server {
     Server::new("sample-company", &SCOPES)
         .title("Sample company")
         .version(env!("CARGO_PKG_VERSION"))
         .instructions(INSTRUCTIONS)
-        .auth(auth)
-        .state(company)
-        .state(repository)
 }
 
-/// Runs the program: prints the scope table, or serves until Ctrl-C or SIGTERM.
+fn with_states(server: Server, company: Company, repository: Repository) -> Server {
+    server.state(company).state(repository)
+}
+
+/// Runs the program: serves until Ctrl-C or SIGTERM, or inspects the policy.
 ///
 /// # Errors
 ///
 /// Returns an error if the server cannot start. Its message says how to fix the problem.
-pub async fn run(cli: Cli) -> Result<(), StartError> {
-    if let Some(format) = cli.scope_table {
-        let policy = policy(&Server::new("sample-company", &SCOPES))?;
-        print(&match format {
-            TableFormat::Text => policy.to_string(),
-            TableFormat::Json => format!("{}\n", serde_json::to_string_pretty(&policy)?),
-        });
-        return Ok(());
+pub async fn run(cli: Cli) -> Result<ExitCode, StartError> {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Inspect(command) => return Ok(app().inspect(command).await),
+        Command::Serve(args) if is_propelauth_configured() => serve_with_propelauth(&args).await?,
+        Command::Serve(args) => serve_with_dev_tenant(&args).await?,
     }
-    if is_propelauth_configured() { serve_with_propelauth(&cli).await } else { serve_with_dev_tenant(&cli).await }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The commands that inspect the policy.
+fn app() -> App {
+    App::new(declaration()).roles(ROLES_TOML).states(async |server| {
+        let company = Company::open(DEFAULT_DATA).await?;
+        Ok(with_states(server, company, Repository::open(DEFAULT_REPO)?))
+    })
 }
 
 /// Returns whether any of PropelAuth's variables is set to a non-blank value.
@@ -143,26 +154,32 @@ fn is_propelauth_configured() -> bool {
         .any(|value| !value.to_string_lossy().trim().is_empty())
 }
 
-async fn serve_with_propelauth(cli: &Cli) -> Result<(), StartError> {
+async fn serve_with_propelauth(args: &ServeArgs) -> Result<(), StartError> {
     let auth = PropelAuth::from_env().map_err(StartError::PropelAuth)?;
     let auth_url = env::var(Variable::AuthUrl.name()).unwrap_or_default();
-    let app = App::new(cli, auth).await?;
+    let app = Running::new(args, auth).await?;
     app.serve(TokenSource::PropelAuth { auth_url: auth_url.trim().to_owned() }).await
 }
 
-async fn serve_with_dev_tenant(cli: &Cli) -> Result<(), StartError> {
-    if !cli.bind.ip().is_loopback() {
-        return Err(StartError::DevTenantBeyondLoopback { address: cli.bind });
+async fn serve_with_dev_tenant(args: &ServeArgs) -> Result<(), StartError> {
+    let address = address(args);
+    if !address.ip().is_loopback() {
+        return Err(StartError::DevTenantBeyondLoopback { address });
     }
     let tenant = DevTenant::builder(tenant::config()?).start().await?;
     let auth =
         PropelAuth::new(tenant.auth_url(), tenant.introspection_client_id(), tenant.introspection_client_secret())
             .map_err(toolgate::Error::from)?;
-    let app = App::new(cli, auth).await?;
+    let app = Running::new(args, auth).await?;
     let tokens = role_tokens(&tenant, app.server.endpoint())?;
     app.serve(TokenSource::DevTenant { auth_url: tenant.auth_url().to_owned(), tokens }).await?;
     tenant.shutdown().await;
     Ok(())
+}
+
+/// Returns the address to listen on.
+fn address(args: &ServeArgs) -> SocketAddr {
+    args.server.bind.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)))
 }
 
 /// Mints a token for the first person of each role.
@@ -182,27 +199,22 @@ fn role_tokens(tenant: &DevTenant, resource: &str) -> Result<Vec<RoleToken>, Sta
 }
 
 /// A built server, its bound listener and its open database.
-struct App {
+struct Running {
     listener: TcpListener,
     company: Company,
     server: toolgate::BuiltServer,
 }
 
-impl App {
-    async fn new(cli: &Cli, auth: PropelAuth) -> Result<Self, StartError> {
-        let listen = |source| StartError::Listen { address: cli.bind, source };
-        let listener = TcpListener::bind(cli.bind).await.map_err(listen)?;
+impl Running {
+    async fn new(args: &ServeArgs, auth: PropelAuth) -> Result<Self, StartError> {
+        let address = address(args);
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
         // Port 0 lets the operating system choose the port.
         let address = listener.local_addr().map_err(listen)?;
-        let company = Company::open(&cli.data).await?;
-        let repository = Repository::open(&cli.repo)?;
-        let mut server = server(company.clone(), repository, auth).bind(address);
-        if let Some(url) = cli.server_url.as_deref().filter(|url| !url.trim().is_empty()) {
-            server = server.server_url(url);
-        }
-        if cli.require_preflight {
-            server = server.require_preflight();
-        }
+        let company = Company::open(&args.data).await?;
+        let repository = Repository::open(&args.repo)?;
+        let server = args.server.apply(server(company.clone(), repository, auth))?.bind(address);
         Ok(Self { listener, company, server: server.build()? })
     }
 

@@ -11,7 +11,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
+use toolgate::Policy;
 
 use support::Client;
 
@@ -105,17 +106,13 @@ async fn the_development_tenant_issues_a_valid_token_for_each_role() {
     assert!(running.first_line.contains("development tenant"), "{}", running.first_line);
     assert!(folder.path().join("data/company.db").is_file());
 
-    let output = program(folder.path()).arg("--scope-table=json").output().unwrap();
-    let table: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let roles = table["roles"].as_array().unwrap();
-    assert_eq!(roles.len(), running.tokens.len());
-    for role in roles {
-        let rows = table["tools"].as_array().unwrap().iter();
-        let expected: Vec<&str> = rows
-            .filter(|row| row["roles"].as_array().unwrap().contains(role))
-            .map(|row| row["name"].as_str().unwrap())
-            .collect();
-        let client = Client::new(&running.url, &running.tokens[role.as_str().unwrap()]);
+    let output = program(folder.path()).args(["policy", "--format", "json"]).output().unwrap();
+    let policy: Policy = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(policy.roles.len(), running.tokens.len());
+    for role in policy.roles.iter().map(|role| &role.name) {
+        let tools = policy.tools.iter().map(|tool| tool.name.as_str());
+        let expected: Vec<_> = tools.filter(|tool| policy.access(role, tool).may_allow()).collect();
+        let client = Client::new(&running.url, &running.tokens[role]);
         assert_eq!(client.tools().await, expected, "{role}");
 
         let (_, response) = client.call("whoami", json!({})).await;
@@ -196,10 +193,10 @@ async fn text_from_callers_is_escaped_and_cut_in_the_log() {
 }
 
 #[test]
-fn the_scope_table_is_printed_without_starting_the_server() {
+fn the_policy_is_printed_without_starting_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let output = program(folder.path())
-        .arg("--scope-table")
+        .arg("policy")
         .env("SERVER_URL", "not a URL")
         .env("PROPELAUTH_AUTH_URL", "https://auth.example.com")
         .output()
@@ -207,7 +204,9 @@ fn the_scope_table_is_printed_without_starting_the_server() {
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     let line = text.lines().find(|line| line.starts_with("ticket_update")).unwrap();
-    assert!(line.contains("destructive") && line.contains("ticket:write:update"), "{line}");
+    for part in ["destructive", "(x)", "ticket:write:update", "also ticket:write:close when", "if own_queue("] {
+        assert!(line.contains(part), "{line}");
+    }
     assert!(!folder.path().join("data").exists());
 }
 
@@ -287,4 +286,64 @@ fn require_preflight_exits_if_propelauth_cannot_be_reached() {
     let stderr = stderr(&output);
     assert!(stderr.contains("error: ") && stderr.contains("PROPELAUTH_AUTH_URL"), "{stderr}");
     assert!(!stderr.contains("secret\n"), "{stderr}");
+}
+
+#[test]
+fn a_server_whose_policy_differs_from_its_lock_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("policy.lock");
+    let reviewed = include_str!("../policy.lock");
+    fs::write(&lock, reviewed.replace("tool payroll_summary\n  scopes payroll:read:all\n", "tool payroll_summary\n"))
+        .unwrap();
+    let output =
+        program(folder.path()).args(["--bind", "127.0.0.1:0", "--policy-lock", "policy.lock"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = stderr(&output);
+    assert!(error.contains("payroll_summary: now requires payroll:read:all instead of any valid token"), "{error}");
+}
+
+/// Runs an inspection in the folder of the crate, and returns its exit status and what it printed.
+fn inspect(arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.lock"), include_str!("../policy.lock")).unwrap();
+    let output = program(folder.path()).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    (output.status.code(), text + &stderr(&output))
+}
+
+#[test]
+fn check_compares_the_policy_with_the_lock() {
+    assert_eq!(inspect(&["check"]), (Some(0), "the policy equals policy.lock\n".to_owned()));
+    let (status, text) = inspect(&["check", "--lock", "other.lock"]);
+    assert_eq!(status, Some(2));
+    assert!(text.contains("other.lock"), "{text}");
+}
+
+#[test]
+fn diff_says_who_gains_and_who_loses_access() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = include_str!("../policy.lock").replace("role Support\n", "role Support\n  payroll:read:all\n");
+    fs::write(folder.path().join("old.lock"), old).unwrap();
+    let output = program(folder.path()).args(["policy", "diff", "old.lock"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Support loses payroll_summary"), "{text}");
+}
+
+#[test]
+fn explain_names_the_rule_that_rejects_the_call() {
+    let arguments = r#"{"ticket_id":"tkt_0001","status":"waiting","comment":"x"}"#;
+    let update = ["explain", "--tool", "ticket_update", "--arguments", arguments, "--username"];
+    let (status, text) = inspect(&[&update[..], &["sanna.support@example.com", "--role", "Support"]].concat());
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.ends_with("allowed\n"), "{text}");
+    let (status, text) = inspect(&[&update[..], &["silas.support@example.com", "--role", "Support"]].concat());
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("REJECTS (tkt_0001 is in the queue `product`"), "{text}");
+    let (status, text) = inspect(&["explain", "--role", "HR", "--tool", "repository_read"]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("missing code:read:repositories"), "{text}");
+    let (status, text) = inspect(&["explain", "--role", "Nobody", "--tool", "repository_read"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("the roles are Management, HR, Engineering, Support"), "{text}");
 }

@@ -5,10 +5,9 @@ use std::fs;
 
 use internal_server::company::Company;
 use internal_server::repository::Repository;
-use internal_server::{SCOPES, policy, server, tenant};
+use internal_server::{SCOPES, policy, server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use toolgate::Server;
 use toolgate::auth::{Claims, StaticTokens};
 use toolgate::testing::{CallOutcome, Outcome, TestCaller, TestServer};
 
@@ -32,11 +31,7 @@ impl Fixture {
 
         let company = Company::open(folder.path().join("company.db")).await.unwrap();
         let server = server(company, Repository::open(code).unwrap(), StaticTokens::new());
-        let server = tenant::config()
-            .unwrap()
-            .roles()
-            .iter()
-            .fold(TestServer::new(server).unwrap(), |server, role| server.role(&role.name, &role.scopes));
+        let server = TestServer::new(server).unwrap().roles(policy().unwrap().roles);
         let claims = Claims::new().subject("user_1").username(SANNA).scopes(SCOPES.names().iter().copied());
         Self { caller: server.as_caller(claims), server, _folder: folder }
     }
@@ -90,8 +85,8 @@ async fn every_tool_returns_structured_content() {
 #[tokio::test]
 async fn each_role_may_call_exactly_the_tools_of_the_role_table() {
     let fixture = Fixture::new().await;
-    let policy = policy(&Server::new("company", &SCOPES)).unwrap();
-    for role in tenant::config().unwrap().roles() {
+    let policy = policy().unwrap();
+    for role in &policy.roles {
         let role = &role.name;
         let tools = policy.tools.iter().map(|tool| tool.name.as_str());
         let permitted: Vec<_> = tools.filter(|tool| policy.access(role, tool).may_allow()).collect();

@@ -43,9 +43,10 @@ impl CheckOptions {
                 Ok(Finding::Nothing)
             }
             Err(LockDifference::Unreadable(source)) => Err(Error::Lock { path: self.lock.clone(), source }),
-            Err(difference) => {
+            Err(LockDifference::Changed(changes)) => {
+                let accept = format!("check --accept --lock {path}");
                 print(&format!(
-                    "{difference}\nReview the changes, then accept them with `check --accept --lock {path}`.\n"
+                    "the policy differs from {path}:\n\n{changes}\nTo accept the changes, run `{accept}`.\n"
                 ));
                 Ok(Finding::Something)
             }

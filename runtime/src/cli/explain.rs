@@ -25,7 +25,7 @@ pub struct ExplainOptions {
     #[arg(long)]
     pub tool: String,
 
-    /// A caller with this role and all of its scopes
+    /// A caller with this role and all of its scopes; this or `--scopes` is required
     #[arg(long, required_unless_present = "scopes")]
     pub role: Option<String>,
 

@@ -4,8 +4,6 @@ use std::{fmt, net::SocketAddr};
 
 use thiserror::Error;
 
-use crate::policy::LockDifference;
-
 /// Every problem that [`Server::build`](crate::Server::build) found.
 ///
 /// `Debug` prints the same text as `Display`.
@@ -72,8 +70,8 @@ pub enum BuildProblem {
         state: &'static str,
     },
     /// The policy differs from the lock file of `Server::policy_lock`.
-    #[error("the policy of this server differs from its lock file: {0}")]
-    PolicyLock(LockDifference),
+    #[error("the policy is not that of `policy_lock`: {0}")]
+    PolicyLock(String),
     /// Two tools have the same name.
     #[error(
         "two tools are named `{name}`, at {} and at {}: rename one with `#[tool(name = \"..\")]`",

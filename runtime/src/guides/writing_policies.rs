@@ -20,33 +20,7 @@
 //! A tool is listed if and only if the rules that decide lists allow the call. The rules after them can still reject a call
 //! with certain arguments.
 //!
-//! Test a policy with `toolgate::testing`, which sends requests through the whole gate of a server in process (feature
-//! `testing`, in `[dev-dependencies]`):
-//!
-//! ```
-//! use toolgate::{auth::Claims, prelude::*, testing::TestServer};
-//! # pub static SCOPES: Scopes = Scopes::new(&["tickets:read", "tickets:write"]);
-//! # #[doc(hidden)]
-//! /// Read a ticket.
-//! #[tool(scopes = "tickets:read", read_only)]
-//! async fn ticket(ticket_id: String) -> String {
-//!     format!("{ticket_id} is open")
-//! }
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), toolgate::BuildError> {
-//! let server = TestServer::new(Server::new("tickets", &SCOPES))?;
-//!
-//! let sam = server.with_scopes(["tickets:read"]);
-//! assert_eq!(sam.tools().await, ["ticket"]);
-//! assert_eq!(sam.call("ticket", json!({ "ticket_id": "t1" })).await.allowed().text(), "t1 is open");
-//!
-//! let eve = server.as_caller(Claims::new().subject("eve"));
-//! assert!(eve.tools().await.is_empty());
-//! eve.call("ticket", json!({ "ticket_id": "t1" })).await.missing_scopes(["tickets:read"]);
-//! # Ok(())
-//! # }
-//! ```
+//! [Testing and reviewing access](super::testing_access) shows how to test a policy and how to review a change of it.
 //!
 //! # All of
 //!

@@ -62,7 +62,8 @@ impl Server {
         }
         let policy = self.policy();
         if let Some(lock) = self.policy_lock.take() {
-            problems.extend(policy.check_lock(&lock).err().map(BuildProblem::PolicyLock));
+            let difference = policy.check_lock(&lock).err();
+            problems.extend(difference.map(|difference| BuildProblem::PolicyLock(difference.to_string())));
         }
         let index = Arc::new(ScopeIndex::new(self.scope_lists.iter().copied()));
         let unknown = self.required_for_all.iter().filter(|&&scope| index.bit(scope).is_none());

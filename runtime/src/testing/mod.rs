@@ -89,6 +89,7 @@ mod caller;
 mod classify;
 mod connection;
 mod issued_tokens;
+mod lock;
 mod outcome;
 mod response;
 mod server;
@@ -97,6 +98,7 @@ mod values;
 
 pub use call_outcome::CallOutcome;
 pub use caller::TestCaller;
+pub use lock::assert_policy_lock;
 pub use outcome::Outcome;
 pub use server::TestServer;
 pub use tool_result::ToolResult;

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{TestCaller, connection::Connection, issued_tokens::IssuedTokens};
-use crate::{BuildError, Server, auth::Claims, scope::ScopeIndex};
+use crate::{BuildError, Server, auth::Claims, policy::Role, scope::ScopeIndex};
 
 /// Organization of the callers that [`TestServer::as_role`] creates.
 const ORGANIZATION: &str = "test-organization";
@@ -67,6 +67,12 @@ impl TestServer {
         self.roles.retain(|(known, _)| *known != name);
         self.roles.push((name, scopes.into_iter().map(Into::into).collect()));
         self
+    }
+
+    /// Adds roles for [`as_role`](Self::as_role): those of a policy, or those that
+    /// [`Role::from_toml`](crate::policy::Role::from_toml) reads from a file.
+    pub fn roles(self, roles: impl IntoIterator<Item = Role>) -> Self {
+        roles.into_iter().fold(self, |server, role| server.role(role.name, role.scopes))
     }
 
     /// Creates a caller whose token has these claims. Claims without an audience are for this server. All other claims

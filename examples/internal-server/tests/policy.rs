@@ -1,0 +1,57 @@
+//! The rules of access, over every possible token, and the reviewed policy.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
+use internal_server::{ROLES, policy};
+use toolgate::policy::scopes;
+use toolgate::testing::assert_policy_lock;
+
+#[test]
+fn the_policy_is_the_reviewed_one() {
+    assert_policy_lock(&policy().unwrap(), "policy.lock");
+}
+
+#[test]
+fn payroll_needs_the_payroll_scope() {
+    policy().unwrap().only("payroll:read:all", "payroll_*").unwrap();
+}
+
+#[test]
+fn source_code_is_only_for_engineering() {
+    let policy = policy().unwrap();
+    for role in ["Management", "HR", "Support"] {
+        policy.never(role, "repository_*").unwrap();
+    }
+}
+
+#[test]
+fn nobody_reads_payroll_and_source_code() {
+    policy().unwrap().separate("payroll_summary", "repository_*").unwrap();
+}
+
+#[test]
+fn a_token_of_the_directory_cannot_read_private_records() {
+    let directory = scopes(["employees:read:public"]);
+    policy().unwrap().never(directory, "employee_information_private").unwrap();
+}
+
+#[test]
+fn a_rule_that_does_not_hold_names_the_smallest_token_that_breaks_it() {
+    let violation = policy().unwrap().never("HR", "payroll_*").unwrap_err();
+    assert_eq!(violation.to_string(), "HR with `payroll:read:all` can call `payroll_summary`");
+}
+
+#[test]
+fn the_roles_are_those_of_the_tenant() {
+    let policy = policy().unwrap();
+    let roles: Vec<_> = policy.roles.iter().map(|role| role.name.as_str()).collect();
+    assert_eq!(roles, ROLES.names());
+}
+
+#[test]
+fn the_readme_shows_the_access_of_each_role() {
+    let matrix = policy().unwrap().to_markdown();
+    let readme = include_str!("../README.md");
+    for row in matrix.lines().filter(|line| line.starts_with("| `")) {
+        assert!(readme.contains(row), "README.md lacks the row {row}");
+    }
+}
