@@ -152,6 +152,15 @@ impl JsonLines {
     }
 }
 
+/// The text of a value as a JSON string, written without an allocation.
+struct DebugText<'a>(&'a dyn fmt::Debug);
+
+impl serde::Serialize for DebugText<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
+    }
+}
+
 /// Visitor that appends fields to an unfinished JSON object.
 struct JsonFields<'a>(&'a mut Vec<u8>);
 
@@ -175,7 +184,7 @@ impl JsonFields<'_> {
 
 impl Visit for JsonFields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.member(field, &format!("{value:?}"));
+        self.member(field, &DebugText(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -231,6 +240,7 @@ mod tests {
             tracing::info!(target: TARGET, user = "h\"a\nrriet", absent = None::<&str>, tools = 3, "decision");
             tracing::info!(target: TARGET, arguments = r#"{"id":7}"#);
             tracing::info!(target: TARGET, arguments = "not JSON");
+            tracing::info!(target: TARGET, required = %"a \"b\nc", missing = ?Some(7));
             tracing::error!("an event of another target");
         });
         drop(guard);
@@ -245,6 +255,7 @@ mod tests {
                 json!({ "user": "h\"a\nrriet", "tools": 3 }),
                 json!({ "arguments": { "id": 7 } }),
                 json!({ "arguments": "not JSON" }),
+                json!({ "required": "a \"b\nc", "missing": "Some(7)" }),
             ]
         );
     }

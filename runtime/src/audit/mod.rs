@@ -13,6 +13,9 @@
 //! | `request_id` | JSON-RPC id |
 //! | `trace_id` | id of the W3C trace context, from `_meta` or from the header `traceparent` |
 //! | `user`, `organization`, `role`, `client` | the caller, as named by the authorization server |
+//! | `granted` | the caller's scopes in the server's lists, implied ones included, separated by spaces |
+//! | `granted_omitted` | number of these scopes, if their text has more than 4 KiB and is omitted |
+//! | `policy` | [fingerprint](crate::policy::Policy::fingerprint) of the policy of the server; in every record with a caller |
 //! | `tool` | name of the tool |
 //! | `required`, `missing` | scopes, separated by spaces |
 //! | `tools` | number of tools in a list |

@@ -19,6 +19,8 @@ use crate::{
 
 /// Value of the label `tool` for every tool that does not exist.
 const UNKNOWN: &str = "unknown";
+/// Maximum length of the caller's scopes in a record, in bytes.
+const MAX_GRANTED: usize = 4 * 1024;
 
 /// Identification of the request that a decision is about, as far as it has been read.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ pub(crate) struct CallRecord<'a> {
 /// Writer of audit records and of the counters that go with them.
 #[derive(Debug)]
 pub(crate) struct AuditLog {
+    /// Fingerprint of the server's policy.
+    policy: String,
     decisions: CounterSet<Reason>,
     unknown_tools: CounterSet<CallOutcome>,
     unauthenticated: Arc<UnauthenticatedRejections>,
@@ -74,8 +78,10 @@ pub(crate) struct AuditLog {
 }
 
 impl AuditLog {
-    pub(crate) fn new() -> Self {
+    /// Creates the audit log of a server whose policy has this fingerprint.
+    pub(crate) fn new(policy: String) -> Self {
         Self {
+            policy,
             decisions: CounterSet::new(metrics::DECISIONS, "reason"),
             unknown_tools: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", UNKNOWN),
             unauthenticated: Arc::default(),
@@ -106,7 +112,11 @@ impl AuditLog {
                 return;
             }
         }
-        AuditRecord { caller, ..AuditRecord::new(request, reason.name()) }.emit();
+        match caller {
+            Some(caller) => self.record_of(caller, request, reason.name()),
+            None => AuditRecord::new(request, reason.name()),
+        }
+        .emit();
     }
 
     /// Records the rejections that were only counted so far. Call it before the audit log is closed.
@@ -118,7 +128,7 @@ impl AuditLog {
     pub(crate) fn list(&self, request: RequestInfo<'_>, caller: &Caller, tools: usize) {
         self.decisions.increment(Reason::Listed);
         let tools = u64::try_from(tools).ok();
-        AuditRecord { caller: Some(caller), tools, ..AuditRecord::new(request, Reason::Listed.name()) }.emit();
+        AuditRecord { tools, ..self.record_of(caller, request, Reason::Listed.name()) }.emit();
     }
 
     /// Records a call of a tool that does not exist.
@@ -130,7 +140,7 @@ impl AuditLog {
         if let Some(calls) = self.recorded_calls.get() {
             calls.record(request, outcome, &[], &[]);
         }
-        AuditRecord { caller: Some(caller), tool: Some(name), ..AuditRecord::new(request, outcome.name()) }.emit();
+        AuditRecord { tool: Some(name), ..self.record_of(caller, request, outcome.name()) }.emit();
     }
 
     /// Records a call of a registered tool.
@@ -141,14 +151,23 @@ impl AuditLog {
             calls.record(request, call.outcome, call.required, call.missing);
         }
         AuditRecord {
-            caller: Some(caller),
             tool: Some(tool),
             required: call.required,
             missing: call.missing,
             arguments: call.arguments,
-            ..AuditRecord::new(request, call.outcome.name())
+            ..self.record_of(caller, request, call.outcome.name())
         }
         .emit();
+    }
+
+    /// Creates a record with the caller and the policy by which the request was decided.
+    fn record_of<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: RequestInfo<'a>,
+        outcome: &'static str,
+    ) -> AuditRecord<'a> {
+        AuditRecord { caller: Some(caller), policy: Some(&self.policy), ..AuditRecord::new(request, outcome) }
     }
 }
 
@@ -173,6 +192,7 @@ pub(super) fn record_counted(reason: Reason, count: u64) {
 struct AuditRecord<'a> {
     request: RequestInfo<'a>,
     caller: Option<&'a Caller>,
+    policy: Option<&'a str>,
     tool: Option<&'a str>,
     outcome: &'static str,
     required: &'a [&'static str],
@@ -188,6 +208,7 @@ impl<'a> AuditRecord<'a> {
         Self {
             request,
             caller: None,
+            policy: None,
             tool: None,
             outcome,
             required: &[],
@@ -207,8 +228,13 @@ impl<'a> AuditRecord<'a> {
         let (role, client) = (caller(Caller::org_role), caller(Caller::client_id));
         let request_id = sanitize::request_id(self.request.id);
         let tool = self.tool.map(sanitize::text);
-        let required = SpaceSeparated::new(self.required).map(display);
-        let missing = SpaceSeparated::new(self.missing).map(display);
+        let (granted, granted_omitted) = match self.caller.map(GrantedScopes::of) {
+            Some(GrantedScopes::Recorded(caller)) => (Some(display(SpaceSeparated(|| caller.scopes()))), None),
+            Some(GrantedScopes::Omitted(count)) => (None, Some(count)),
+            None => (None, None),
+        };
+        let required = space_separated(self.required).map(display);
+        let missing = space_separated(self.missing).map(display);
         let latency = self.count.is_none().then(|| self.request.received_at.elapsed().as_micros());
         tracing::info!(
             target: TARGET,
@@ -219,6 +245,9 @@ impl<'a> AuditRecord<'a> {
             organization = organization.as_deref(),
             role = role.as_deref(),
             client = client.as_deref(),
+            granted,
+            granted_omitted,
+            policy = self.policy,
             tool = tool.as_deref(),
             required,
             missing,
@@ -231,21 +260,63 @@ impl<'a> AuditRecord<'a> {
     }
 }
 
-/// Scopes in the form of RFC 6749, section 3.3.
-struct SpaceSeparated<'a>(&'a [&'static str]);
+/// How the scopes of a caller are recorded.
+enum GrantedScopes<'a> {
+    /// As text.
+    Recorded(&'a Caller),
+    /// As their number, because the text is too long.
+    Omitted(u64),
+}
 
-impl<'a> SpaceSeparated<'a> {
-    fn new(scopes: &'a [&'static str]) -> Option<Self> {
-        (!scopes.is_empty()).then_some(Self(scopes))
+impl<'a> GrantedScopes<'a> {
+    fn of(caller: &'a Caller) -> Self {
+        let (count, length) =
+            caller.scopes().fold((0_u64, 0_usize), |(count, length), scope| (count + 1, length + 1 + scope.len()));
+        // One space less than scopes.
+        if length > MAX_GRANTED + 1 { Self::Omitted(count) } else { Self::Recorded(caller) }
     }
 }
 
-impl fmt::Display for SpaceSeparated<'_> {
+/// Formats scopes as RFC 6749, section 3.3. `None` if there are none.
+fn space_separated<'a>(scopes: &'a [&'static str]) -> Option<impl fmt::Display + use<'a>> {
+    (!scopes.is_empty()).then_some(SpaceSeparated(|| scopes.iter().copied()))
+}
+
+/// Scopes in the form of RFC 6749, section 3.3.
+struct SpaceSeparated<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item = &'static str>> fmt::Display for SpaceSeparated<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, scope) in self.0.iter().enumerate() {
+        for (i, scope) in self.0().enumerate() {
             let space = if i == 0 { "" } else { " " };
             write!(f, "{space}{scope}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        auth::Claims,
+        scope::{ScopeIndex, Scopes},
+    };
+
+    #[test]
+    fn the_text_of_granted_scopes_is_bounded() {
+        let name = |i: usize| -> &'static str { format!("scope:{i:0>58}").leak() };
+        let names: &'static [&'static str; 64] = Box::leak(Box::new(std::array::from_fn(name)));
+        let index = Arc::new(ScopeIndex::new([&*Box::leak(Box::new(Scopes::new(names)))]));
+        let caller =
+            |count: usize| Caller::new(&Claims::new().scopes(names[..count].iter().copied()), Arc::clone(&index));
+        let text = |caller: &Caller| SpaceSeparated(|| caller.scopes()).to_string();
+        assert!(matches!(GrantedScopes::of(&caller(0)), GrantedScopes::Recorded(caller) if text(caller).is_empty()));
+        assert!(matches!(
+            GrantedScopes::of(&caller(63)),
+            GrantedScopes::Recorded(caller) if text(caller).len() == 63 * 65 - 1
+        ));
+        // 64 scopes of 64 bytes and 63 spaces.
+        assert!(matches!(GrantedScopes::of(&caller(64)), GrantedScopes::Omitted(64)));
     }
 }

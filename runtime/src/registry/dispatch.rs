@@ -32,9 +32,9 @@ pub(crate) struct CallRequest<'a> {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(registry: Arc<ToolRegistry>, conceal: bool, list_ttl: Duration) -> Self {
+    pub(crate) fn new(registry: Arc<ToolRegistry>, audit: AuditLog, conceal: bool, list_ttl: Duration) -> Self {
         let list_ttl_ms = u64::try_from(list_ttl.as_millis()).unwrap_or(u64::MAX);
-        Self { registry, audit: AuditLog::new(), conceal, list_ttl_ms }
+        Self { registry, audit, conceal, list_ttl_ms }
     }
 
     pub(crate) fn registry(&self) -> &Arc<ToolRegistry> {

@@ -21,6 +21,7 @@ use super::{
 #[cfg(feature = "redis")]
 use crate::replication::Replica;
 use crate::{
+    audit::AuditLog,
     auth::{
         Authenticator, GuardedValidator, Readiness, Replicator, RevocationClock, Revocations, Route, TokenCache,
         TokenValidator,
@@ -99,6 +100,7 @@ impl Server {
 
     /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
     fn connect(self, parts: Parts, mut problems: Vec<BuildProblem>) -> Result<BuiltServer, BuildError> {
+        let dispatcher = parts.dispatcher(self.conceal, self.config.tools.list_ttl);
         let Parts { registry, policy, index, validator, server_url, bind } = parts;
         let mut config = self.config;
         let endpoint_path = config.http.endpoint_path.clone();
@@ -135,7 +137,6 @@ impl Server {
         let shutdown = CancellationToken::new();
         let readiness = Arc::new(Readiness::default());
         let discovery = Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned()));
-        let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&registry), self.conceal, config.tools.list_ttl));
         let authenticator = Authenticator::new(
             GuardedValidator::new(Arc::clone(&validator), Arc::clone(&readiness)),
             TokenCache::new(config.token_cache.clone(), Arc::clone(&revocation_clock)),
@@ -295,6 +296,13 @@ struct Parts {
     validator: Arc<dyn TokenValidator>,
     server_url: ServerUrl,
     bind: SocketAddr,
+}
+
+impl Parts {
+    fn dispatcher(&self, conceal: bool, list_ttl: Duration) -> Arc<Dispatcher> {
+        let audit = AuditLog::new(self.policy.fingerprint());
+        Arc::new(Dispatcher::new(Arc::clone(&self.registry), audit, conceal, list_ttl))
+    }
 }
 
 /// Moves an error to the list of problems.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use toolgate::{
     audit::{AuditGuard, JsonLines},
     auth::{Claims, StaticTokens},
+    policy::Policy,
     prelude::*,
 };
 use toolgate_tests::{CapturedLog, Client, Revision, TestServer, send};
@@ -138,13 +139,17 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
         let broken = reader.bare_post("{").send().await.unwrap();
         assert_eq!(broken.status(), 400);
 
+        let policy = Policy::of(&TICKET_SCOPES).fingerprint();
         let (lines, text) = audited.finish().await;
-        let with_caller = |mut line: Value| {
-            let caller =
-                json!({ "user": "sanna", "organization": "company", "role": "Support", "client": "a client" });
+        let with_scopes = |granted: &str, mut line: Value| {
+            let caller = json!({
+                "user": "sanna", "organization": "company", "role": "Support", "client": "a client",
+                "granted": granted, "policy": policy,
+            });
             line.as_object_mut().unwrap().extend(caller.as_object().unwrap().clone());
             line
         };
+        let with_caller = |line| with_scopes("tickets:read", line);
         let expected = [
             json!({ "outcome": "missing_token" }),
             json!({ "outcome": "invalid_token" }),
@@ -162,10 +167,13 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
                 "outcome": "insufficient_scope", "request_id": "1", "trace_id": TRACE, "tool": "ticket_close",
                 "required": "tickets:close tickets:read", "missing": "tickets:close",
             })),
-            with_caller(json!({
-                "outcome": "denied", "request_id": "1", "tool": "ticket_close",
-                "required": "tickets:close tickets:read",
-            })),
+            with_scopes(
+                "tickets:close tickets:read",
+                json!({
+                    "outcome": "denied", "request_id": "1", "tool": "ticket_close",
+                    "required": "tickets:close tickets:read",
+                }),
+            ),
             with_caller(json!({
                 "outcome": "invalid_arguments", "request_id": "1", "tool": "ticket", "required": "tickets:read",
                 "arguments": { "ticket_id": 7 },
