@@ -18,6 +18,7 @@
 //! | `policy` | [fingerprint](crate::policy::Policy::fingerprint) of the policy of the server; in every record with a caller |
 //! | `tool` | name of the tool |
 //! | `required`, `missing` | scopes, separated by spaces |
+//! | `required_by` | what required the missing scopes: `tool`, `arguments` (a condition on them) or `body` |
 //! | `tools` | number of tools in a list |
 //! | `arguments` | JSON object of the arguments that the tool opted in to record, `#[tool(.., audit("ticket_id"))]` |
 //! | `count` | number of rejections in this record; absent in a record of one decision |
@@ -47,7 +48,7 @@ mod unauthenticated;
 pub(crate) use availability::is_available;
 #[cfg(feature = "audit-file")]
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
-pub(crate) use reason::{CallOutcome, Reason};
+pub(crate) use reason::{CallOutcome, Reason, RequiredBy};
 pub(crate) use record::{AuditLog, CallRecord, RequestInfo, TraceId, audited_arguments};
 #[cfg(feature = "testing")]
 pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};

@@ -85,6 +85,27 @@ impl Label for Reason {
     }
 }
 
+/// What required the scopes that a token lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequiredBy {
+    /// The tool, for all calls.
+    Tool,
+    /// A condition of the tool on the arguments of the call.
+    Arguments,
+    /// The body of the tool.
+    Body,
+}
+
+impl RequiredBy {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Arguments => "arguments",
+            Self::Body => "body",
+        }
+    }
+}
+
 /// How a call of a tool ended; the label `outcome` of `toolgate_calls_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallOutcome {

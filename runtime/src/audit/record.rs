@@ -8,7 +8,7 @@ use tracing::{Level, field::display};
 
 use super::{
     TARGET,
-    reason::{CallOutcome, Reason},
+    reason::{CallOutcome, Reason, RequiredBy},
     sanitize,
     unauthenticated::{Admission, UnauthenticatedRejections},
 };
@@ -60,8 +60,17 @@ pub(crate) struct CallRecord<'a> {
     pub(crate) outcome: CallOutcome,
     pub(crate) required: &'a [&'static str],
     pub(crate) missing: &'a [&'static str],
+    /// What required the missing scopes.
+    pub(crate) required_by: Option<RequiredBy>,
     /// Arguments that the tool opted in to record, as a JSON object.
     pub(crate) arguments: Option<&'a str>,
+}
+
+impl CallRecord<'_> {
+    /// Creates the record of a call that required no scopes, as far as it is known.
+    pub(crate) fn new(outcome: CallOutcome) -> Self {
+        Self { outcome, required: &[], missing: &[], required_by: None, arguments: None }
+    }
 }
 
 /// Writer of audit records and of the counters that go with them.
@@ -154,6 +163,7 @@ impl AuditLog {
             tool: Some(tool),
             required: call.required,
             missing: call.missing,
+            required_by: call.required_by,
             arguments: call.arguments,
             ..self.record_of(caller, request, call.outcome.name())
         }
@@ -197,6 +207,7 @@ struct AuditRecord<'a> {
     outcome: &'static str,
     required: &'a [&'static str],
     missing: &'a [&'static str],
+    required_by: Option<RequiredBy>,
     tools: Option<u64>,
     arguments: Option<&'a str>,
     /// Number of decisions, if it is not one.
@@ -213,6 +224,7 @@ impl<'a> AuditRecord<'a> {
             outcome,
             required: &[],
             missing: &[],
+            required_by: None,
             tools: None,
             arguments: None,
             count: None,
@@ -251,6 +263,7 @@ impl<'a> AuditRecord<'a> {
             tool = tool.as_deref(),
             required,
             missing,
+            required_by = self.required_by.map(RequiredBy::name),
             tools = self.tools,
             arguments = self.arguments,
             count = self.count,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Authorized, DecisionError, RegisteredTool, ToolRegistry, call::CallResult};
 use crate::{
-    audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, audited_arguments},
+    audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, audited_arguments},
     auth::Caller,
     scope::MissingScopes,
     tool::{Context, MetConditions},
@@ -82,7 +82,9 @@ impl Dispatcher {
                 }
                 match &error {
                     DecisionError::UnknownTool => self.audit.unknown_tool(info, caller, tool),
-                    DecisionError::Hidden => self.record_rejection(info, caller, tool, CallOutcome::Hidden, &[], &[]),
+                    DecisionError::Hidden => {
+                        self.record_rejection(info, caller, tool, CallRecord::new(CallOutcome::Hidden));
+                    }
                     DecisionError::InsufficientScope(scopes) => {
                         self.record_insufficient_scope(info, caller, tool, scopes);
                     }
@@ -116,11 +118,19 @@ impl Dispatcher {
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
             // The challenge names every scope of the call (MCP, Scope Challenge): also those that the tool declares.
             let declared = record.required();
+            // A call that reached its body has every scope that the tool declares for it.
+            let by_conditions = scopes.missing.iter().all(|scope| declared.contains(scope));
+            let required_by = if by_conditions { RequiredBy::Arguments } else { RequiredBy::Body };
             let others = declared.iter().filter(|scope| !scopes.required.contains(scope)).copied();
             scopes.required = others.chain(scopes.required.iter().copied()).collect();
-            record.finish(call.outcome, &scopes.required, &scopes.missing);
+            record.finish(CallRecord {
+                required: &scopes.required,
+                missing: &scopes.missing,
+                required_by: Some(required_by),
+                ..CallRecord::new(call.outcome)
+            });
         } else {
-            record.finish(call.outcome, &record.required(), &[]);
+            record.finish(CallRecord { required: &record.required(), ..CallRecord::new(call.outcome) });
         }
         call.result
     }
@@ -133,28 +143,18 @@ impl Dispatcher {
         tool: &str,
         scopes: &MissingScopes,
     ) {
-        self.record_rejection(info, caller, tool, CallOutcome::InsufficientScope, &scopes.required, &scopes.missing);
+        let record = CallRecord {
+            required: &scopes.required,
+            missing: &scopes.missing,
+            required_by: Some(RequiredBy::Tool),
+            ..CallRecord::new(CallOutcome::InsufficientScope)
+        };
+        self.record_rejection(info, caller, tool, record);
     }
 
-    fn record_rejection(
-        &self,
-        info: RequestInfo<'_>,
-        caller: &Caller,
-        tool: &str,
-        outcome: CallOutcome,
-        required: &[&'static str],
-        missing: &[&'static str],
-    ) {
+    fn record_rejection(&self, info: RequestInfo<'_>, caller: &Caller, tool: &str, record: CallRecord<'_>) {
         match self.registry.get(tool) {
-            Some(tool) => {
-                record_call(
-                    &self.audit,
-                    info,
-                    caller,
-                    tool,
-                    CallRecord { outcome, required, missing, arguments: None },
-                );
-            }
+            Some(tool) => record_call(&self.audit, info, caller, tool, record),
             None => self.audit.unknown_tool(info, caller, tool),
         }
     }
@@ -192,9 +192,9 @@ impl<'a> PendingRecord<'a> {
         required.into()
     }
 
-    fn finish(&mut self, outcome: CallOutcome, required: &[&'static str], missing: &[&'static str]) {
+    fn finish(&mut self, record: CallRecord<'_>) {
         self.finished = true;
-        let record = CallRecord { outcome, required, missing, arguments: self.arguments };
+        let record = CallRecord { arguments: self.arguments, ..record };
         record_call(self.audit, self.info, self.caller, self.tool, record);
     }
 }
@@ -202,7 +202,7 @@ impl<'a> PendingRecord<'a> {
 impl Drop for PendingRecord<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            self.finish(CallOutcome::Cancelled, &self.required(), &[]);
+            self.finish(CallRecord { required: &self.required(), ..CallRecord::new(CallOutcome::Cancelled) });
         }
     }
 }

@@ -32,6 +32,15 @@ async fn ticket_close(reason: String) -> String {
     reason
 }
 
+/// Merge two tickets.
+#[tool(scopes = "tickets:read", scopes_in = TICKET_SCOPES, scopes_if(closing_by == "arguments", "tickets:close"))]
+async fn ticket_merge(closing_by: String, caller: &Caller) -> Result<String, ToolError> {
+    if closing_by == "body" {
+        caller.require(scope!("tickets:close", in TICKET_SCOPES))?;
+    }
+    Ok(closing_by)
+}
+
 /// Rename a ticket.
 #[tool(scopes = "tickets:read", scopes_in = TICKET_SCOPES, audit = "newTitle")]
 async fn ticket_rename(#[serde(rename = "newTitle")] title: String) -> String {
@@ -154,7 +163,7 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
             json!({ "outcome": "missing_token" }),
             json!({ "outcome": "invalid_token" }),
             json!({ "outcome": "malformed_token" }),
-            with_caller(json!({ "outcome": "listed", "request_id": "1", "tools": 3 })),
+            with_caller(json!({ "outcome": "listed", "request_id": "1", "tools": 4 })),
             with_caller(json!({
                 "outcome": "completed", "request_id": "1", "tool": "ticket", "required": "tickets:read",
                 "arguments": { "ticket_id": "tic_1", "page": 2 },
@@ -165,7 +174,7 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
             })),
             with_caller(json!({
                 "outcome": "insufficient_scope", "request_id": "1", "trace_id": TRACE, "tool": "ticket_close",
-                "required": "tickets:close tickets:read", "missing": "tickets:close",
+                "required": "tickets:close tickets:read", "missing": "tickets:close", "required_by": "tool",
             })),
             with_scopes(
                 "tickets:close tickets:read",
@@ -197,6 +206,28 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
         for secret in ["token-", "two words", "swordfish", "done", "holiday", "Bearer"] {
             assert!(!text.contains(secret), "{secret} is in the audit log");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_record_of_missing_scopes_names_what_required_them() {
+    for fast_path in [true, false] {
+        let audited = start(u64::MAX, |server| server.fast_path(fast_path)).await;
+        let reader = audited.client("token-reader");
+        assert_eq!(reader.call("ticket_close", json!({ "reason": "done" })).await.status, 403);
+        for step in ["arguments", "body"] {
+            assert_eq!(reader.call("ticket_merge", json!({ "closing_by": step })).await.status, 403);
+        }
+        assert!(reader.call("ticket_merge", json!({ "closing_by": "nobody" })).await.is_success());
+        let (lines, _) = audited.finish().await;
+        let fields = lines.iter().map(|line| [&line["required"], &line["missing"], &line["required_by"]]);
+        let expected = [
+            [json!("tickets:close tickets:read"), json!("tickets:close"), json!("tool")],
+            [json!("tickets:read tickets:close"), json!("tickets:close"), json!("arguments")],
+            [json!("tickets:read tickets:close"), json!("tickets:close"), json!("body")],
+            [json!("tickets:read"), json!(null), json!(null)],
+        ];
+        assert!(fields.eq(expected.iter().map(|fields| fields.each_ref())), "fast path {fast_path}: {lines:?}");
     }
 }
 
