@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Whether a subject may call a tool. `Display` prints a phrase, such as `missing scopes: payroll:read:all`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "access")]
 #[non_exhaustive]
 pub enum Access {
@@ -24,10 +24,12 @@ pub enum Access {
         /// Every scope that the call requires, including those that the subject has.
         required: Vec<String>,
     },
-    /// The subject's organization role cannot see the tool.
+    /// The subject's organization or organization role cannot see the tool.
     #[non_exhaustive]
     Hidden {
-        /// Organization roles that can see it.
+        /// Organizations in which it is visible. Empty if the subject's organization is no reason.
+        orgs: Vec<String>,
+        /// Organization roles that can see it. Empty if the subject's role is no reason.
         org_roles: Vec<String>,
     },
     /// The policy has no tool with this name.
@@ -38,7 +40,7 @@ pub enum Access {
 
 /// A check that only a running server can decide. `Display` prints what must hold, such as ``the guard `own_ticket(..)`
 /// allows``.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RuntimeCheck {
@@ -54,7 +56,7 @@ pub enum RuntimeCheck {
     },
     /// A visibility function, as source text.
     VisibleTo(String),
-    /// The caller must act for one of these organizations.
+    /// The caller must act for one of these organizations, and the subject's organization is not known.
     Org(Vec<String>),
     /// The caller must have one of these organization roles, and the subject's role is not known.
     OrgRole(Vec<String>),
@@ -80,7 +82,16 @@ impl fmt::Display for Access {
             Self::Allowed => f.write_str("allowed"),
             Self::MayAllow { because } => write!(f, "may be allowed{}", Provided(because)),
             Self::MissingScopes { missing, .. } => write!(f, "missing scopes: {}", missing.join(", ")),
-            Self::Hidden { org_roles } => write!(f, "hidden: visible to the org role {}", org_roles.join(" or ")),
+            Self::Hidden { orgs, org_roles } => {
+                f.write_str("hidden: visible")?;
+                if !org_roles.is_empty() {
+                    write!(f, " to the org role {}", org_roles.join(" or "))?;
+                }
+                if !orgs.is_empty() {
+                    write!(f, " in the organization {}", orgs.join(" or "))?;
+                }
+                Ok(())
+            }
             Self::UnknownTool => f.write_str("unknown tool"),
             Self::UnknownRole => f.write_str("unknown role"),
         }

@@ -1,6 +1,9 @@
 //! Evaluation of a policy, with the functions that decide requests.
 
-use super::{Access, Policy, RuntimeCheck, Subject, ToolPolicy, subject::Kind};
+use super::{
+    Access, Policy, RuntimeCheck, Subject, ToolPolicy,
+    subject::{Claim, Kind},
+};
 use crate::scope::{Requirement, ScopeIndex, ScopeSet};
 
 /// A policy with its scopes as bits.
@@ -23,8 +26,8 @@ pub(super) struct EvaluatedTool<'p> {
 #[derive(Clone, Debug)]
 pub(super) struct Holder {
     pub(super) granted: ScopeSet,
-    /// `None` if it is not known.
-    pub(super) org_role: Option<String>,
+    pub(super) org: Claim,
+    pub(super) org_role: Claim,
 }
 
 /// The subject is a role that the policy does not contain.
@@ -56,14 +59,14 @@ impl<'p> Evaluator<'p> {
 
     /// Returns a token with all scopes of the subject.
     pub(super) fn holder(&self, subject: &Subject) -> Result<Holder, UnknownRole> {
-        let (scopes, org_role) = match &subject.0 {
+        let (scopes, org_role) = match &subject.kind {
             Kind::Token { scopes, org_role } => (scopes, org_role.clone()),
             Kind::Role(name) => {
                 let role = self.policy.role(name).ok_or_else(|| UnknownRole(name.clone()))?;
-                (&role.scopes, Some(role.name.clone()))
+                (&role.scopes, Claim::Is(role.name.clone()))
             }
         };
-        Ok(Holder { granted: self.expand(scopes), org_role })
+        Ok(Holder { granted: self.expand(scopes), org: subject.org.clone(), org_role })
     }
 
     pub(super) fn expand(&self, scopes: &[String]) -> ScopeSet {
@@ -101,16 +104,32 @@ impl<'p> EvaluatedTool<'p> {
         self.conditions.iter().all(|(text, requirement)| *text != condition || requirement.is_met_by(granted))
     }
 
-    /// Returns whether a token with this organization role can see the tool. `None` is a role that is not known.
-    pub(super) fn can_be_seen_by(&self, org_role: Option<&str>) -> bool {
-        let roles = &self.policy.org_roles;
-        roles.is_empty() || org_role.is_none_or(|name| roles.iter().any(|role| role == name))
+    /// Returns whether a token with this organization and this organization role can see the tool, as far as they are
+    /// known.
+    pub(super) fn can_be_seen_by(&self, holder: &Holder) -> bool {
+        self.allows_org(holder) != Some(false) && self.allows_org_role(holder) != Some(false)
+    }
+
+    /// Returns whether the tool can be called in the token's organization. `None` if the organization is not known.
+    fn allows_org(&self, holder: &Holder) -> Option<bool> {
+        // UUIDs are compared without regard to case (RFC 9562, section 4).
+        holder.org.is_one_of(&self.policy.orgs, str::eq_ignore_ascii_case)
+    }
+
+    /// Returns whether the tool is visible to the token's organization role. `None` if the role is not known.
+    fn allows_org_role(&self, holder: &Holder) -> Option<bool> {
+        holder.org_role.is_one_of(&self.policy.org_roles, |allowed, role| allowed == role)
     }
 
     /// Decides in the order of the gate: visibility, then scopes.
     pub(super) fn access(&self, holder: &Holder) -> Access {
-        if !self.can_be_seen_by(holder.org_role.as_deref()) {
-            return Access::Hidden { org_roles: self.policy.org_roles.clone() };
+        if !self.can_be_seen_by(holder) {
+            let excluding =
+                |allows, values: &[String]| if allows == Some(false) { values.to_vec() } else { Vec::new() };
+            return Access::Hidden {
+                orgs: excluding(self.allows_org(holder), &self.policy.orgs),
+                org_roles: excluding(self.allows_org_role(holder), &self.policy.org_roles),
+            };
         }
         if !self.is_met_by(&holder.granted) {
             return Access::MissingScopes {
@@ -129,10 +148,10 @@ impl<'p> EvaluatedTool<'p> {
         if self.switches > 0 {
             checks.push(RuntimeCheck::Switches(self.switches));
         }
-        if !tool.orgs.is_empty() {
+        if self.allows_org(holder).is_none() {
             checks.push(RuntimeCheck::Org(tool.orgs.clone()));
         }
-        if !tool.org_roles.is_empty() && holder.org_role.is_none() {
+        if self.allows_org_role(holder).is_none() {
             checks.push(RuntimeCheck::OrgRole(tool.org_roles.clone()));
         }
         checks.extend(tool.visible_to.iter().cloned().map(RuntimeCheck::VisibleTo));

@@ -49,7 +49,10 @@ fn access_names_the_checks_that_a_server_makes() {
 fn org_roles_are_decided_if_the_role_is_known() {
     let policy = company();
     assert_eq!(policy.access("Owner", "server_settings"), Access::Allowed);
-    assert_eq!(policy.access("HR", "server_settings"), Access::Hidden { org_roles: vec!["Owner".into()] });
+    assert_eq!(
+        policy.access("HR", "server_settings"),
+        Access::Hidden { orgs: vec![], org_roles: vec!["Owner".into()] }
+    );
     let token = scopes(["mcp:connect"]);
     assert_eq!(
         policy.access(token.clone(), "server_settings"),
@@ -67,6 +70,19 @@ fn organizations_and_deny_rules_are_decided_by_the_server() {
         policy.access(scopes(["a"]), "tool").to_string(),
         "may be allowed, if none of the 2 `Server::deny` rules disables it and the organization is 1d2e"
     );
+}
+
+#[test]
+fn organizations_are_decided_if_the_organization_is_known() {
+    let tool = ToolPolicy::of("tool").orgs(&["1d2e", "3F4a"]).org_roles(&["HR"]);
+    let policy = Policy::of_scopes(&[]).with_role("HR", &[]).with_tool(tool);
+    assert_eq!(policy.access(Subject::from("HR").with_org("3f4A"), "tool"), Access::Allowed);
+    let stranger = scopes::<&str>([]).with_org("5b6c").with_org_role("IT");
+    assert_eq!(
+        policy.access(stranger.clone(), "tool").to_string(),
+        "hidden: visible to the org role HR in the organization 1d2e or 3F4a"
+    );
+    assert_eq!(policy.never(stranger, "tool"), Ok(()));
 }
 
 #[test]

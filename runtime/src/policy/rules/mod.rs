@@ -13,7 +13,7 @@ use super::{
     Access, Policy, RuntimeCheck, Subject,
     evaluator::{EvaluatedTool, Evaluator, Holder},
     role::similar,
-    subject::Kind,
+    subject::{Claim, Kind},
 };
 
 impl Policy {
@@ -34,20 +34,23 @@ impl Policy {
     /// # Errors
     ///
     /// A call that the subject may make, with the smallest set of scopes that it needs. A tool with guards, conditions
-    /// or visibility rules counts as callable, except if an organization role that is known excludes the subject. It is
-    /// also an error if the pattern matches no tool, or if the role or a scope is unknown.
+    /// or visibility rules counts as callable, except if a known organization or organization role excludes the subject.
+    /// It is also an error if the pattern matches no tool, or if the role or a scope is unknown.
     pub fn never(&self, subject: impl Into<Subject>, tools: &str) -> Result<(), RuleViolation> {
         let subject = subject.into();
         let evaluator = Evaluator::new(self);
         let holder = self.known_holder(&evaluator, &subject)?;
-        let scopes = match &subject.0 {
+        let scopes = match &subject.kind {
             Kind::Role(name) => self.role(name).map_or(&[][..], |role| &role.scopes),
             Kind::Token { scopes, .. } => scopes,
         };
         let search = Search { evaluator: &evaluator, scopes: bits(&evaluator, scopes), holder };
         let matching = matching(&evaluator, tools)?;
         smallest(matching.iter().filter_map(|&tool| search.smallest_call(&[tool]))).map_or(Ok(()), |call| {
-            let role = matches!(subject.0, Kind::Role(_)).then(|| search.holder.org_role.clone()).flatten();
+            let role = match subject.kind {
+                Kind::Role(name) => Some(name),
+                Kind::Token { .. } => None,
+            };
             Err(call.violation(&search, role, None))
         })
     }
@@ -82,7 +85,8 @@ impl Policy {
         let without: Vec<usize> =
             index.names().iter().enumerate().filter(|(_, name)| !grants_scope(name)).map(|(bit, _)| bit).collect();
         let granted = index.expand(without.iter().map(|&bit| index.names()[bit]));
-        let search = Search { evaluator: &evaluator, scopes: without, holder: Holder { granted, org_role: None } };
+        let holder = Holder { granted, org: Claim::Unknown, org_role: Claim::Unknown };
+        let search = Search { evaluator: &evaluator, scopes: without, holder };
         smallest(matching.iter().filter_map(|&tool| search.smallest_call(&[tool])))
             .map_or(Ok(()), |call| Err(call.violation(&search, None, Some(scope.to_owned()))))
     }
@@ -122,26 +126,24 @@ impl Policy {
                 second: second.to_owned(),
             });
         }
-        let mut found: Option<(Call<'_>, Search<'_>)> = None;
+        let mut found: Option<(Call<'_>, Search<'_>, &str)> = None;
         for role in &self.roles {
-            let holder = Holder { granted: evaluator.expand(&role.scopes), org_role: Some(role.name.clone()) };
+            let granted = evaluator.expand(&role.scopes);
+            let holder = Holder { granted, org: Claim::Unknown, org_role: Claim::Is(role.name.clone()) };
             let search = Search { evaluator: &evaluator, scopes: bits(&evaluator, &role.scopes), holder };
             let pairs = firsts.iter().flat_map(|&first| seconds.iter().map(move |&second| [first, second]));
             if let Some(call) = smallest(pairs.filter_map(|pair| search.smallest_call(&pair)))
-                && found.as_ref().is_none_or(|(best, _)| call.is_smaller_than(best))
+                && found.as_ref().is_none_or(|(best, ..)| call.is_smaller_than(best))
             {
-                found = Some((call, search));
+                found = Some((call, search, &role.name));
             }
         }
-        found.map_or(Ok(()), |(call, search)| {
-            let role = search.holder.org_role.clone();
-            Err(call.violation(&search, role, None))
-        })
+        found.map_or(Ok(()), |(call, search, role)| Err(call.violation(&search, Some(role.to_owned()), None)))
     }
 
     /// Returns the subject as a token, if its role and its scopes are known.
     fn known_holder(&self, evaluator: &Evaluator<'_>, subject: &Subject) -> Result<Holder, RuleViolation> {
-        if let Kind::Token { scopes, .. } = &subject.0 {
+        if let Kind::Token { scopes, .. } = &subject.kind {
             scopes.iter().try_for_each(|scope| self.check_scope(scope))?;
         }
         evaluator.holder(subject).map_err(|unknown| {
@@ -176,9 +178,8 @@ struct Call<'e> {
 impl<'e> Search<'e> {
     /// Returns the smallest set of scopes with which all of these tools may be called.
     fn smallest_call(&self, tools: &[&'e EvaluatedTool<'e>]) -> Option<Call<'e>> {
-        let is_callable = |tool: &&EvaluatedTool<'_>| {
-            tool.can_be_seen_by(self.holder.org_role.as_deref()) && tool.is_met_by(&self.holder.granted)
-        };
+        let is_callable =
+            |tool: &&EvaluatedTool<'_>| tool.can_be_seen_by(&self.holder) && tool.is_met_by(&self.holder.granted);
         if !tools.iter().all(is_callable) {
             return None;
         }
@@ -197,8 +198,7 @@ impl Call<'_> {
     fn violation(self, search: &Search<'_>, role: Option<String>, without: Option<String>) -> RuleViolation {
         let index = search.evaluator.index();
         let names: Vec<&str> = self.scopes.iter().map(|&bit| index.names()[bit]).collect();
-        let holder =
-            Holder { granted: index.expand(names.iter().copied()), org_role: search.holder.org_role.clone() };
+        let holder = Holder { granted: index.expand(names.iter().copied()), ..search.holder.clone() };
         let mut because = Vec::new();
         for tool in &self.tools {
             if let Access::MayAllow { because: checks } = tool.access(&holder) {
