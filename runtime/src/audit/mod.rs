@@ -54,7 +54,7 @@ pub(crate) use record::{AuditLog, CallRecord, RequestInfo, TraceId, audited_argu
 pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};
 #[cfg(feature = "logging")]
 pub(crate) use sanitize::is_plain;
-pub(crate) use sanitize::{MAX_TEXT, is_loggable};
+pub(crate) use sanitize::{MAX_TEXT, is_changed, is_loggable};
 
 /// Target of the audit events.
 pub const TARGET: &str = "toolgate::audit";

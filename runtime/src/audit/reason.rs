@@ -97,6 +97,13 @@ pub(crate) enum RequiredBy {
 }
 
 impl RequiredBy {
+    const ALL: [Self; 3] = [Self::Tool, Self::Arguments, Self::Body];
+
+    /// Reads a [`name`](Self::name).
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|required_by| required_by.name() == name)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tool => "tool",
@@ -140,6 +147,28 @@ pub(crate) enum CallOutcome {
 }
 
 impl CallOutcome {
+    const ALL: [Self; Self::COUNT] = [
+        Self::Completed,
+        Self::Failed,
+        Self::InputRequired,
+        Self::Masked,
+        Self::Panicked,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::InvalidArguments,
+        Self::Denied,
+        Self::InsufficientScope,
+        Self::Busy,
+        Self::ResultTooLarge,
+        Self::Hidden,
+        Self::UnknownTool,
+    ];
+
+    /// Reads a [`name`](Label::name).
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
     /// Reason under which the decision about this call is counted.
     pub(crate) fn reason(self) -> Reason {
         match self {
@@ -184,6 +213,21 @@ impl Label for CallOutcome {
             Self::ResultTooLarge => "result_too_large",
             Self::Hidden => "hidden",
             Self::UnknownTool => "unknown_tool",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_can_be_read() {
+        for (i, outcome) in CallOutcome::ALL.into_iter().enumerate() {
+            assert_eq!((outcome.index(), CallOutcome::from_name(outcome.name())), (i, Some(outcome)));
+        }
+        for required_by in RequiredBy::ALL {
+            assert_eq!(RequiredBy::from_name(required_by.name()), Some(required_by));
         }
     }
 }

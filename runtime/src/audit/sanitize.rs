@@ -27,6 +27,11 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(shortened)
 }
 
+/// Returns whether a recorded text can differ from the original: it was cut, or characters of it were replaced.
+pub(crate) fn is_changed(recorded: &str) -> bool {
+    recorded.ends_with(ELLIPSIS) || recorded.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// Returns whether [`text`] would not change a text: it has at most 256 bytes, and no control or invisible character.
 pub(crate) fn is_loggable(text: &str) -> bool {
     text.len() <= MAX_TEXT && (text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || text.chars().all(is_plain))
@@ -145,6 +150,7 @@ mod tests {
             prop_assert!(sanitized.len() <= MAX_TEXT);
             prop_assert!(sanitized.chars().all(is_plain));
             prop_assert_eq!(text(&sanitized), &*sanitized);
+            prop_assert!(is_changed(&sanitized) || sanitized == input);
         }
     }
 }

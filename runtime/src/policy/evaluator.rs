@@ -53,6 +53,11 @@ impl<'p> Evaluator<'p> {
         self.tools.iter()
     }
 
+    /// Returns the tool at a position in the policy.
+    pub(super) fn tool_at(&self, position: usize) -> &EvaluatedTool<'p> {
+        &self.tools[position]
+    }
+
     pub(super) fn tool(&self, name: &str) -> Option<&EvaluatedTool<'p>> {
         self.tools.iter().find(|tool| tool.policy.name == name)
     }
@@ -67,6 +72,10 @@ impl<'p> Evaluator<'p> {
             }
         };
         Ok(Holder { granted: self.expand(scopes), org: subject.org.clone(), org_role })
+    }
+
+    pub(super) fn has(&self, granted: &ScopeSet, scope: &str) -> bool {
+        self.index.bit(scope).is_some_and(|bit| granted.contains(bit))
     }
 
     pub(super) fn expand(&self, scopes: &[String]) -> ScopeSet {

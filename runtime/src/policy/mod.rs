@@ -4,6 +4,8 @@
 //! A [`Policy`] is a value without functions. It prints as a table, serializes to JSON, answers [`Policy::access`] for a
 //! role or a set of scopes, and is written to a lock file whose changes are reviewed ([`Policy::to_lock`]).
 //!
+//! [`Policy::replay`] decides the calls of an audit log again, and reports for whom the policy would change them.
+//!
 //! It is evaluated by the code that decides requests, so a hierarchy of scopes has the same effect in both. What only a
 //! running server can tell, such as the outcome of a guard, is reported as [`Access::MayAllow`].
 //!
@@ -36,6 +38,7 @@ mod evaluator;
 mod explanation;
 mod fingerprint;
 mod lock;
+mod replay;
 mod role;
 mod rules;
 mod subject;
@@ -52,6 +55,7 @@ pub use self::{
     diff::{PolicyChange, PolicyDiff},
     explanation::{ExplainedDecision, ExplainedRule, Explanation, RuleEffect},
     lock::{LockDifference, LockError, LockProblem},
+    replay::{Replay, ReplayChange, ReplayEffect, UndecidedCalls, UndecidedReason},
     role::{Role, RolesError},
     rules::{Counterexample, RuleViolation},
     subject::{Subject, scopes},

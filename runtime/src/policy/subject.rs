@@ -18,6 +18,8 @@ pub(super) enum Kind {
 pub(super) enum Claim {
     /// The token may have any value, or none.
     Unknown,
+    /// The token does not have the claim.
+    Absent,
     /// The token has this value.
     Is(String),
 }
@@ -28,6 +30,7 @@ impl Claim {
         match self {
             _ if allowed.is_empty() => Some(true),
             Self::Unknown => None,
+            Self::Absent => Some(false),
             Self::Is(value) => Some(allowed.iter().any(|allowed| equals(allowed, value))),
         }
     }

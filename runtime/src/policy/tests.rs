@@ -1,4 +1,4 @@
-use super::{fixtures::company, *};
+use super::{fixtures::company, subject::Claim, *};
 
 fn names(tools: &[&ToolPolicy]) -> Vec<String> {
     tools.iter().map(|tool| tool.name.clone()).collect()
@@ -83,6 +83,11 @@ fn organizations_are_decided_if_the_organization_is_known() {
         "hidden: visible to the org role HR in the organization 1d2e or 3F4a"
     );
     assert_eq!(policy.never(stranger, "tool"), Ok(()));
+    let without_org = Subject { org: Claim::Absent, ..Subject::from("HR") };
+    assert_eq!(
+        policy.access(without_org, "tool"),
+        Access::Hidden { orgs: vec!["1d2e".into(), "3F4a".into()], org_roles: vec![] }
+    );
 }
 
 #[test]

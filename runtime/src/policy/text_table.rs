@@ -36,7 +36,7 @@ impl fmt::Display for TextTable {
     }
 }
 
-fn one_line(cell: &str) -> String {
+pub(super) fn one_line(cell: &str) -> String {
     cell.replace(['\n', '\r'], " ")
 }
 

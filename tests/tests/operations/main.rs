@@ -10,6 +10,7 @@ mod build_errors;
 mod connections;
 mod health;
 mod limits;
+mod replay;
 mod shutdown;
 mod strangers;
 

@@ -11,6 +11,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub use self::error::{LockError, LockProblem};
+pub(super) use self::word::write_word;
 use super::{Policy, PolicyDiff};
 
 /// First lines of a lock file.

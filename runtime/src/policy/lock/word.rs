@@ -8,7 +8,7 @@ use super::LockProblem;
 pub(super) const WHEN: &str = "when";
 
 /// Formats a name, quoted if it is not one word.
-pub(super) fn write_word(word: &str) -> Cow<'_, str> {
+pub(in crate::policy) fn write_word(word: &str) -> Cow<'_, str> {
     let is_bare = |c: char| !c.is_whitespace() && !c.is_control() && c != '"' && c != '\\';
     if !word.is_empty() && word != WHEN && !word.starts_with('#') && word.chars().all(is_bare) {
         Cow::Borrowed(word)
