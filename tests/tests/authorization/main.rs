@@ -8,6 +8,7 @@
 
 mod audience;
 mod authentication;
+mod call_order;
 mod concealment;
 mod discovery;
 mod fail_closed;
