@@ -115,9 +115,13 @@ impl Dispatcher {
         let mut call = self.registry.execute(authorized, arguments, context, &met).await;
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
             // The challenge names every scope of the call (MCP, Scope Challenge): also those that the tool declares.
-            let declared = record.required();
-            let others = declared.iter().filter(|scope| !scopes.required.contains(scope)).copied();
-            scopes.required = others.chain(scopes.required.iter().copied()).collect();
+            let mut required = tool.requirement().required_scopes(record.caller.granted());
+            for scope in met.scopes(tool.descriptor()).iter().chain(&scopes.required) {
+                if !required.contains(scope) {
+                    required.push(scope);
+                }
+            }
+            scopes.required = required;
             record.finish(call.outcome, &scopes.required, &scopes.missing);
         } else {
             record.finish(call.outcome, &record.required(), &[]);

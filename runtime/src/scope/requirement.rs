@@ -60,16 +60,27 @@ impl Requirement {
         self.all_mask.all_in(granted) && self.any_mask.as_ref().is_none_or(|mask| mask.any_in(granted))
     }
 
-    /// Returns the missing scopes, for a challenge, if [`is_met_by`](Self::is_met_by) returned false. Of the scopes
-    /// in `any`, it requires one that is granted, otherwise the first.
+    /// Returns the missing scopes, for a challenge, if [`is_met_by`](Self::is_met_by) returned false.
     pub(crate) fn missing_scopes(&self, granted: &ScopeSet) -> MissingScopes {
-        let is_granted = |scope: &RequiredScope| granted.contains(scope.bit);
-        let alternative = self.any.iter().find(|scope| is_granted(scope)).or(self.any.first());
-        let required = || self.all.iter().chain(alternative.filter(|scope| !self.all.contains(scope)));
         MissingScopes {
-            missing: required().filter(|scope| !is_granted(scope)).map(|scope| scope.name).collect(),
-            required: required().map(|scope| scope.name).collect(),
+            missing: self
+                .required(granted)
+                .filter(|scope| !granted.contains(scope.bit))
+                .map(|scope| scope.name)
+                .collect(),
+            required: self.required_scopes(granted),
         }
+    }
+
+    /// Returns the scopes that a challenge names. Of the scopes in `any`, it requires one that is granted, otherwise the
+    /// first.
+    pub(crate) fn required_scopes(&self, granted: &ScopeSet) -> Vec<&'static str> {
+        self.required(granted).map(|scope| scope.name).collect()
+    }
+
+    fn required(&self, granted: &ScopeSet) -> impl Iterator<Item = &RequiredScope> {
+        let alternative = self.any.iter().find(|scope| granted.contains(scope.bit)).or(self.any.first());
+        self.all.iter().chain(alternative.filter(|scope| !self.all.contains(scope)))
     }
 }
 

@@ -10,6 +10,7 @@ mod audience;
 mod authentication;
 mod call_order;
 mod concealment;
+mod conditional_scopes;
 mod discovery;
 mod fail_closed;
 mod header_injection;
