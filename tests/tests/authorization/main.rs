@@ -13,6 +13,7 @@ mod concealment;
 mod conditional_scopes;
 mod discovery;
 mod fail_closed;
+mod guards;
 mod header_injection;
 mod introspection;
 mod introspection_faults;
