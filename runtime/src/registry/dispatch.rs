@@ -9,7 +9,7 @@ use super::{Authorized, DecisionError, RegisteredTool, ToolRegistry, call::CallR
 use crate::{
     audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, audited_arguments},
     auth::Caller,
-    scope::MissingScopes,
+    scope::{MissingScopes, ScopeSet},
     tool::{Context, MetConditions},
 };
 
@@ -53,8 +53,16 @@ impl Dispatcher {
 
     /// Returns the caller's tools as `tools/list` shows them.
     pub(crate) fn list(&self, caller: &Caller) -> ListToolsResult {
-        let tools = self.registry.visible_to(caller).map(|tool| tool.listing().clone()).collect();
-        let mut result = ListToolsResult::with_all_items(tools);
+        self.list_of(self.registry.visible_to(caller))
+    }
+
+    /// Returns the list of the callers with this [visibility key](ToolRegistry::visibility_key).
+    pub(crate) fn list_by_key(&self, key: &ScopeSet) -> ListToolsResult {
+        self.list_of(self.registry.visible_by_key(key))
+    }
+
+    fn list_of<'a>(&self, tools: impl Iterator<Item = &'a RegisteredTool>) -> ListToolsResult {
+        let mut result = ListToolsResult::with_all_items(tools.map(|tool| tool.listing().clone()).collect());
         result.ttl_ms = Some(self.list_ttl_ms);
         result.cache_scope = Some(CacheScope::Private);
         result

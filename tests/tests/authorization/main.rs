@@ -21,4 +21,5 @@ mod listed_is_callable;
 mod odd_tokens;
 mod sample_server;
 mod tool_access;
+mod visibility;
 mod webhooks;
