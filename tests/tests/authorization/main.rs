@@ -19,6 +19,7 @@ mod introspection;
 mod introspection_faults;
 mod listed_is_callable;
 mod odd_tokens;
+mod proofs;
 mod sample_server;
 mod tool_access;
 mod visibility;
