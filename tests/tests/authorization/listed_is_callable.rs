@@ -445,16 +445,21 @@ const FOREIGN: [&str; 6] = ["A", "a:", "b", "b:read:x", "offline_access", "*"];
 
 fn situations() -> impl Strategy<Value = Situation> {
     const UPPER_BRANCH: &str = "2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22";
-    let scopes = [CATALOGUE.names(), CATALOGUE.names(), &FOREIGN[..]].concat();
+    let few = btree_set(select([CATALOGUE.names(), CATALOGUE.names(), &FOREIGN[..]].concat()), 0..9);
+    // Most scopes, so that some calls get as far as the body of a tool with every rule.
+    let most = btree_set(select(CATALOGUE.names()), 0..4).prop_map(|without| {
+        CATALOGUE.names().iter().copied().filter(|scope| *scope != "all" && !without.contains(scope)).collect()
+    });
+    let scopes = prop_oneof![few, most];
     let organization =
-        (select(vec![HEADQUARTERS, BRANCH, UPPER_BRANCH, "org-1"]), select(vec!["Owner", "Member", "owner"]));
+        (select(vec![HEADQUARTERS, BRANCH, BRANCH, UPPER_BRANCH, "org-1"]), select(vec!["Owner", "Member", "owner"]));
     let organization = prop_oneof![1 => Just(None), 4 => organization.prop_map(Some)];
-    let users = || select(vec!["sanna", "silas"]);
+    let users = || select(vec!["sanna", "sanna", "silas"]);
     let names: Vec<_> = TOOLS.iter().map(|tool| tool.name).collect();
     let disabled = prop_oneof![3 => Just(BTreeSet::new()), 1 => btree_set(select(names), 1..4)];
     let amount = prop_oneof![4 => 0..14_u32, 1 => 95..105_u32];
     let arguments = (amount, any::<bool>()).prop_map(|(amount, urgent)| Arguments { amount, urgent });
-    (btree_set(select(scopes), 0..9), users(), organization, btree_set(users(), 0..3), disabled, arguments).prop_map(
+    (scopes, users(), organization, btree_set(users(), 0..4), disabled, arguments).prop_map(
         |(scopes, user, organization, on_duty, disabled, arguments)| Situation {
             scopes,
             user,
