@@ -1,8 +1,11 @@
 //! The order of the rules of a call: each runs only if the rules before it allow the call.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
 };
 
 use serde_json::Value;
@@ -112,6 +115,21 @@ async fn every_rule_of_an_allowed_call_runs_once_and_in_order() {
         assert!(matches!(outcome, Outcome::Allowed(_)), "{outcome}");
         let expected = ["deny", "visibility", "arguments", "condition", "first guard", "second guard", "body"];
         assert_eq!(steps, expected, "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_valid_token_evaluates_nothing() {
+    let (server, _) = start();
+    let valid = Claims::new().scopes(["order:call", "order:large"]);
+    let expired = valid.clone().expires_at(SystemTime::UNIX_EPOCH);
+    let foreign = valid.audience(["https://other.example/mcp"]);
+    for caller in [server.as_caller(expired), server.as_caller(foreign)] {
+        for tool in TOOLS {
+            let (outcome, steps) = call(&caller, tool, json!(2000)).await;
+            assert!(matches!(outcome, Outcome::Rejected { status: 401, .. }), "{outcome}");
+            assert_eq!(steps, [""; 0]);
+        }
     }
 }
 
