@@ -1,6 +1,6 @@
 //! Generated code of a tool: the function as it is written, and a constant beside it that registers the tool.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Ident, LitStr, spanned::Spanned};
 
@@ -98,18 +98,25 @@ fn output_method(tool: &Tool, runtime: &RuntimePath, name: &str) -> TokenStream 
     quote_spanned!(output.span()=> <#output as #runtime::ToolOutput>::#name)
 }
 
+/// A local variable of generated code. Names of the author neither refer to it nor shadow it, also if a `macro_rules!`
+/// generates the tool.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
 /// The function that the server calls: it reads the parameters from the invocation, takes the steps of the call, and calls
 /// the author's function.
 fn body(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
     let read = &arguments.read;
+    let [invocation, steps] = ["__invocation", "__steps"].map(local);
     let steps = if tool.attr.guards.is_empty() && tool.attr.scopes_if.is_empty() {
         let function = &tool.function.sig.ident;
         let values = policy::values(tool, runtime, arguments);
         let call = quote_spanned!(function.span()=> #function(#(#values),*));
         let into_result = output_method(tool, runtime, "into_result");
         quote! {
-            let __steps = __invocation.steps();
-            ::core::result::Result::Ok(#runtime::__private::body(__steps, #call, #into_result))
+            let #steps = #invocation.steps();
+            ::core::result::Result::Ok(#runtime::__private::body(#steps, #call, #into_result))
         }
     } else {
         policy::steps(tool, runtime, arguments)
@@ -118,7 +125,7 @@ fn body(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenSt
     quote! {
         #[allow(deprecated)]
         fn __toolgate_body(
-            #mutability __invocation: #runtime::__private::Invocation<'_>,
+            #mutability #invocation: #runtime::__private::Invocation<'_>,
         ) -> #runtime::__private::BodyFuture<'_> {
             #runtime::__private::start(move || {
                 #read

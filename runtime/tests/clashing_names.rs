@@ -7,7 +7,7 @@ mod support;
 
 use serde_json::json;
 use toolgate::prelude::{
-    Caller, Deserialize, Json, JsonSchema, Scopes, Serialize, ToolError, schemars, scope as checked, tool,
+    Caller, Denied, Deserialize, Json, JsonSchema, Scopes, Serialize, ToolError, schemars, scope as checked, tool,
 };
 
 pub static SCOPES: Scopes = Scopes::new(&["names:read"]);
@@ -69,6 +69,41 @@ async fn output(__arguments: String, #[serde(default)] __generator: String) -> S
     format!("{__arguments}{__generator}")
 }
 
+/// Parameters of a tool with guards are local variables of generated code.
+#[tool(scopes = "names:read", scopes_if(__steps.is_empty(), "names:read"), guard = not_empty(&__invocation))]
+async fn guarded(
+    __invocation: String,
+    guarded: String,
+    __steps: String,
+    __provided: String,
+    __function: String,
+    __permit: String,
+    __caller: &Caller,
+) -> String {
+    format!("{__invocation}{guarded}{__steps}{__provided}{__function}{__permit}")
+}
+
+#[tool(scopes = "names:read", guard = not_empty(&__arguments))]
+async fn guarded_derived(__arguments: String, #[serde(default)] __invocation: String) -> String {
+    format!("{__arguments}{__invocation}")
+}
+
+fn not_empty(text: &str) -> std::result::Result<(), Denied> {
+    if text.is_empty() { std::result::Result::Err(Denied::new("empty")) } else { std::result::Result::Ok(()) }
+}
+
+/// A macro that generates tools with guards. Its local variables are not those of `#[tool]`.
+macro_rules! generated_tool {
+    ($name:ident, $argument:ident) => {
+        #[tool(scopes = "names:read", scopes_if($argument.is_empty(), "names:read"), guard = not_empty(&$argument))]
+        async fn $name($argument: String, state: String) -> String {
+            format!("{}{state}", $argument)
+        }
+    };
+}
+
+generated_tool!(generated, text);
+
 #[tool(scopes = "names:read")]
 async fn schema(tool: String) -> String {
     tool
@@ -126,6 +161,12 @@ async fn results_have_the_types_of_the_author() {
     let all = json!({ "input": "a", "output": "b", "__invocation": "c", "__schemas": "d" });
     assert_eq!(support::text(&call("input", all).await), "abcd");
     assert_eq!(support::text(&call("output", json!({ "__arguments": "a" })).await), "a");
+    let all = json!({
+        "__invocation": "a", "guarded": "b", "__steps": "c", "__provided": "d", "__function": "e", "__permit": "f",
+    });
+    assert_eq!(support::text(&call("guarded", all).await), "abcdef");
+    assert_eq!(support::text(&call("guarded_derived", json!({ "__arguments": "a" })).await), "a");
+    assert_eq!(support::text(&call("generated", json!({ "text": "a", "state": "b" })).await), "ab");
     assert_eq!(support::text(&call("schema", json!({ "tool": "a" })).await), "a");
     assert_eq!(support::text(&call("tool", json!({})).await), "ok");
 }

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, spanned::Spanned};
 
+use super::local;
 use crate::{ast::Tool, parameter::Argument, runtime_path::RuntimePath};
 
 /// Pieces of generated code that read a tool's arguments.
@@ -45,10 +46,11 @@ impl ArgumentCode {
                 __schemas.finish()
             },
         );
+        let invocation = local("__invocation");
         let values = tool.arguments().map(|argument| {
             let name = &argument.name;
             let take = parameter_method(argument, runtime, "take");
-            quote!(#take(&mut __invocation, #name)?)
+            quote!(#take(&mut #invocation, #name)?)
         });
         Self { items: TokenStream::new(), input_schema, read: TokenStream::new(), values: values.collect() }
     }
@@ -85,14 +87,15 @@ impl ArgumentCode {
         } else {
             quote!(#private::input_schema::<__ToolgateArguments>(__generator))
         };
+        let [invocation, read] = ["__invocation", "__arguments"].map(local);
         let values = arguments.iter().map(|argument| {
             let ident = &argument.ident;
-            quote!(__arguments.#ident)
+            quote!(#read.#ident)
         });
         Self {
             items,
             input_schema: input_schema_fn(runtime, &schema),
-            read: quote!(let __arguments: __ToolgateArguments = __invocation.arguments()?;),
+            read: quote!(let #read: __ToolgateArguments = #invocation.arguments()?;),
             values: values.collect(),
         }
     }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, FnArg, Ident, ItemFn, LitStr, parse_quote, spanned::Spanned};
 
-use super::{arguments::ArgumentCode, checked_scope_list, output_method};
+use super::{arguments::ArgumentCode, checked_scope_list, local, output_method};
 use crate::{
     ast::Tool,
     parameter::{Parameter, Reference},
@@ -72,10 +72,11 @@ pub(super) fn states(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenStream> {
 
 /// The expressions that are passed to the function, in the order of its parameters.
 pub(super) fn values(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> Vec<TokenStream> {
+    let invocation = local("__invocation");
     let mut values = arguments.values.iter();
     let value = |parameter: &Parameter| match parameter {
         Parameter::Argument(_) => values.next().cloned().unwrap_or_default(),
-        Parameter::ServerProvided(reference) => provide(reference, runtime, &quote!(__invocation.provided())),
+        Parameter::ServerProvided(reference) => provide(reference, runtime, &quote!(#invocation.provided())),
     };
     tool.parameters.iter().map(value).collect()
 }
@@ -92,22 +93,25 @@ fn provide(reference: &Reference, runtime: &RuntimePath, provided: &TokenStream)
 /// The steps of a call whose policy depends on arguments. The parameters are local variables, so that conditions and
 /// guards can borrow them by their names.
 pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
+    let [invocation, steps, provided, permit] = ["__invocation", "__steps", "__provided", "__permit"].map(local);
     let function = &tool.function.sig.ident;
+    // A parameter can have the name of the function. The span of the name is where the compiler reports a future that is
+    // not `Send`.
+    let called = Ident::new("__function", function.span().resolved_at(steps.span()));
     let argument_names = tool.arguments().map(|argument| &argument.ident);
     let argument_values = &arguments.values;
     let conditions = tool.attr.scopes_if.iter().enumerate().map(|(i, conditional)| {
         let condition = &conditional.condition;
-        let steps = quote!(__steps);
         quote_spanned!(condition.span()=> #steps.condition(#i, || #condition)?;)
     });
-    let check = (!tool.attr.scopes_if.is_empty()).then(|| quote!(__steps.check_conditional_scopes()?;));
+    let check = (!tool.attr.scopes_if.is_empty()).then(|| quote!(#steps.check_conditional_scopes()?;));
     let mut references = Vec::new();
     let mut values = Vec::new();
     for parameter in &tool.parameters {
         match parameter {
             Parameter::Argument(argument) => values.push(argument.ident.to_token_stream()),
             Parameter::ServerProvided(reference) => {
-                let value = provide(reference, runtime, &quote!(__provided));
+                let value = provide(reference, runtime, &provided.to_token_stream());
                 match &reference.ident {
                     Some(ident) => {
                         references.push(quote!(let #ident = #value;));
@@ -118,24 +122,20 @@ pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode
             }
         }
     }
-    let caller = named_by_guards(tool, CALLER).map(|caller| quote!(let #caller = __provided.caller();));
+    let caller = named_by_guards(tool, CALLER).map(|caller| quote!(let #caller = #provided.caller();));
     let context = named_by_guards(tool, CONTEXT).map(
-        |context| quote!(let #context = #runtime::__private::ReferenceTo::<#runtime::Context>::provide(__provided)?;),
+        |context| quote!(let #context = #runtime::__private::ReferenceTo::<#runtime::Context>::provide(#provided)?;),
     );
-    let guards = tool.attr.guards.iter().map(|guard| {
-        let steps = quote!(__steps);
-        quote_spanned!(guard.span()=> #steps.guard(|| #guard).await?;)
-    });
+    let guards = tool.attr.guards.iter().map(|guard| quote_spanned!(guard.span()=> #steps.guard(|| #guard).await?;));
     let into_result = output_method(tool, runtime, "into_result");
-    let call = quote_spanned!(function.span()=> __function(#(#values),*));
+    let call = quote_spanned!(function.span()=> #called(#(#values),*));
     let call = quote!(#into_result(#call.await));
     quote! {
         #[allow(unused_imports)]
         use #runtime::__private::Reference as _;
-        let __steps = __invocation.steps();
-        let __provided = __invocation.provided();
-        // A parameter can have the name of the function.
-        let __function = #function;
+        let #steps = #invocation.steps();
+        let #provided = #invocation.provided();
+        let #called = #function;
         #(let #argument_names = #argument_values;)*
         #(#conditions)*
         #check
@@ -144,7 +144,7 @@ pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode
         #context
         ::core::result::Result::Ok(#runtime::__private::guarded_body(async move {
             #(#guards)*
-            let __permit = __steps.start_body()?;
+            let #permit = #steps.start_body()?;
             #call
         }))
     }
@@ -184,17 +184,18 @@ pub(super) fn descriptor_calls(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenS
 fn visibility_rule(tool: &Tool, rule: &Expr, runtime: &RuntimePath) -> TokenStream {
     let tokens = rule.to_token_stream();
     let source = source_text(rule);
-    let caller = named(tool, &tokens, CALLER).map(|caller| quote!(let #caller = __provided.caller();));
+    let provided = local("__provided");
+    let caller = named(tool, &tokens, CALLER).map(|caller| quote!(let #caller = #provided.caller();));
     let references = tool.server_provided().filter_map(|reference| {
         let name = reference.ident.as_ref()?;
         mention(&tokens, name)?;
-        let value = provide(reference, runtime, &quote!(__provided));
+        let value = provide(reference, runtime, &provided.to_token_stream());
         Some(quote!(let #name = #value;))
     });
     let allowed = quote_spanned!(rule.span()=> ::core::result::Result::Ok(#rule));
     quote!(#runtime::__private::VisibilityRule {
         source: #source,
-        allows: |__provided| {
+        allows: |#provided| {
             #caller
             #(#references)*
             #allowed

@@ -92,8 +92,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! The list shows a tool whose unconditional scopes are met. If the scope depends on data that only the body reads,
-//! require it there with [`Caller::require`](crate::Caller::require): the challenge is the same.
+//! It is also evaluated for callers that lack the other scopes of the tool, and the challenge shows whether it holds. So it
+//! must be quick, and have no side effects and no secrets. The list shows a tool whose unconditional scopes are met. If the
+//! scope depends on data that only the body reads, require it there with [`Caller::require`](crate::Caller::require): the
+//! challenge is the same.
 //!
 //! # Guards
 //!

@@ -77,6 +77,16 @@ impl ToolRegistry {
         visible
     }
 
+    /// Returns the tools that the callers with this [visibility key](Self::visibility_key) see, in the order of their
+    /// names. Rules are not evaluated again, because their outcome may have changed since.
+    pub(crate) fn visible_by_key<'a>(&'a self, key: &'a ScopeSet) -> impl Iterator<Item = &'a RegisteredTool> + 'a {
+        let by_scopes = self.is_decided_by_scopes();
+        let is_visible = move |(i, tool): &(usize, &RegisteredTool)| {
+            if by_scopes { tool.requirement().is_met_by(key) } else { key.contains(*i) }
+        };
+        self.tools().iter().enumerate().filter(is_visible).map(|(_, tool)| tool)
+    }
+
     /// Returns whether `caller` may call `tool`.
     pub(crate) fn allows(&self, tool: &RegisteredTool, caller: &Caller) -> bool {
         self.decision(tool, caller) == Decision::Allowed

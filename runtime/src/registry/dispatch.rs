@@ -9,7 +9,7 @@ use super::{Authorized, DecisionError, RegisteredTool, ToolRegistry, call::CallR
 use crate::{
     audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, audited_arguments},
     auth::Caller,
-    scope::MissingScopes,
+    scope::{MissingScopes, ScopeSet},
     tool::{Context, MetConditions},
 };
 
@@ -53,8 +53,16 @@ impl Dispatcher {
 
     /// Returns the caller's tools as `tools/list` shows them.
     pub(crate) fn list(&self, caller: &Caller) -> ListToolsResult {
-        let tools = self.registry.visible_to(caller).map(|tool| tool.listing().clone()).collect();
-        let mut result = ListToolsResult::with_all_items(tools);
+        self.list_of(self.registry.visible_to(caller))
+    }
+
+    /// Returns the list of the callers with this [visibility key](ToolRegistry::visibility_key).
+    pub(crate) fn list_by_key(&self, key: &ScopeSet) -> ListToolsResult {
+        self.list_of(self.registry.visible_by_key(key))
+    }
+
+    fn list_of<'a>(&self, tools: impl Iterator<Item = &'a RegisteredTool>) -> ListToolsResult {
+        let mut result = ListToolsResult::with_all_items(tools.map(|tool| tool.listing().clone()).collect());
         result.ttl_ms = Some(self.list_ttl_ms);
         result.cache_scope = Some(CacheScope::Private);
         result
@@ -121,8 +129,13 @@ impl Dispatcher {
             // A call that reached its body has every scope that the tool declares for it.
             let by_conditions = scopes.missing.iter().all(|scope| declared.contains(scope));
             let required_by = if by_conditions { RequiredBy::Arguments } else { RequiredBy::Body };
-            let others = declared.iter().filter(|scope| !scopes.required.contains(scope)).copied();
-            scopes.required = others.chain(scopes.required.iter().copied()).collect();
+            let mut required = tool.requirement().required_scopes(record.caller.granted());
+            for scope in met.scopes(tool.descriptor()).iter().chain(&scopes.required) {
+                if !required.contains(scope) {
+                    required.push(scope);
+                }
+            }
+            scopes.required = required;
             record.finish(CallRecord {
                 required: &scopes.required,
                 missing: &scopes.missing,

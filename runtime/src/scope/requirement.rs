@@ -78,8 +78,13 @@ impl Requirement {
     pub(crate) fn missing_scopes(&self, granted: &ScopeSet) -> MissingScopes {
         MissingScopes {
             missing: self.required(granted).filter(|(_, is_granted)| !is_granted).map(|(name, _)| name).collect(),
-            required: self.required(granted).map(|(name, _)| name).collect(),
+            required: self.required_scopes(granted),
         }
+    }
+
+    /// Returns the scopes that a challenge names.
+    pub(crate) fn required_scopes(&self, granted: &ScopeSet) -> Vec<&'static str> {
+        self.required(granted).map(|(name, _)| name).collect()
     }
 }
 

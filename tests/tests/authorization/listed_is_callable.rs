@@ -1,4 +1,5 @@
-//! Property: the tools that a token is shown are exactly the tools that it can call.
+//! Properties: the tools that a token is shown are exactly the tools that it can call, and a call ends as the documented
+//! order of its rules says.
 
 use std::{
     collections::BTreeSet,
@@ -6,6 +7,7 @@ use std::{
 };
 
 use proptest::{collection::btree_set, prelude::*, sample::select, test_runner::TestCaseResult};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use toolgate::{
     auth::Claims,
@@ -20,169 +22,460 @@ static CATALOGUE: Scopes = Scopes::new(&["a", "all", "b:read", "b:write", "c", "
     .implies("b:write", &["b:read"])
     .implies("c:admin", &["c"]);
 
-/// Name of a tool, its scopes, its alternative scopes and its role: what the attributes below require, stated again.
-type Requirement = (&'static str, &'static [&'static str], &'static [&'static str], Option<&'static str>);
+const HEADQUARTERS: &str = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11";
+const BRANCH: &str = "2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22";
 
-const TOOLS: [Requirement; 12] = [
-    ("authenticated", &[], &[], None),
-    ("all_of_three", &["a", "b:read", "c"], &[], None),
-    ("all_of_two", &["a", "d"], &[], None),
-    ("any_of_three", &[], &["c", "d", "e"], None),
-    ("any_of_two", &[], &["b:write", "e"], None),
-    ("both_kinds", &["a"], &["c:admin", "e"], None),
-    ("broad", &["all"], &[], None),
-    ("one_a", &["a"], &[], None),
-    ("one_b", &["b:read"], &[], None),
-    ("owners", &[], &[], Some("Owner")),
-    ("owners_with_c", &["c"], &[], Some("Owner")),
-    ("overlapping", &["d"], &["d", "e"], None),
-];
-
-/// Returns the tools that a token may call, computed without toolgate.
-fn permitted(scopes: &BTreeSet<&str>, role: Option<&str>, disabled: &BTreeSet<&str>) -> BTreeSet<&'static str> {
-    let implied: [(&str, &[&str]); 3] =
-        [("all", &["a", "b:write", "b:read"]), ("b:write", &["b:read"]), ("c:admin", &["c"])];
-    let mut granted = scopes.clone();
-    for (broad, narrow) in implied {
-        if scopes.contains(broad) {
-            granted.extend(narrow);
-        }
-    }
-    TOOLS
-        .into_iter()
-        .filter(|(name, all, any, needed_role)| {
-            !disabled.contains(name)
-                && all.iter().all(|scope| granted.contains(scope))
-                && (any.is_empty() || any.iter().any(|scope| granted.contains(scope)))
-                && needed_role.is_none_or(|needed| role == Some(needed))
-        })
-        .map(|(name, ..)| name)
-        .collect()
+/// The policy of a tool: what the attributes below declare, stated again.
+#[derive(Clone, Copy)]
+struct Policy {
+    name: &'static str,
+    all: &'static [&'static str],
+    any: &'static [&'static str],
+    roles: &'static [&'static str],
+    orgs: &'static [&'static str],
+    /// Whether only users on duty see the tool.
+    on_duty: bool,
+    /// Scopes of a call with `amount` above 10.
+    if_large: &'static [&'static str],
+    /// Scopes of a call with `urgent`.
+    if_urgent: &'static [&'static str],
+    guards: &'static [Guard],
+    /// Scopes that the body requires if `urgent`.
+    in_body: &'static [&'static str],
 }
 
+/// What a guard denies.
+#[derive(Clone, Copy)]
+enum Guard {
+    /// Callers that are not the user `sanna`.
+    Strangers,
+    /// Amounts that are a multiple of 5.
+    RoundAmounts,
+    /// Calls by callers without the scope `e`, with a challenge, if they are urgent.
+    WithoutE,
+}
+
+const OPEN: Policy = Policy {
+    name: "",
+    all: &[],
+    any: &[],
+    roles: &[],
+    orgs: &[],
+    on_duty: false,
+    if_large: &[],
+    if_urgent: &[],
+    guards: &[],
+    in_body: &[],
+};
+
+const TOOLS: [Policy; 22] = [
+    Policy { name: "authenticated", ..OPEN },
+    Policy { name: "all_of_three", all: &["a", "b:read", "c"], ..OPEN },
+    Policy { name: "all_of_two", all: &["a", "d"], ..OPEN },
+    Policy { name: "any_of_three", any: &["c", "d", "e"], ..OPEN },
+    Policy { name: "any_of_two", any: &["b:write", "e"], ..OPEN },
+    Policy { name: "both_kinds", all: &["a"], any: &["c:admin", "e"], ..OPEN },
+    Policy { name: "broad", all: &["all"], ..OPEN },
+    Policy { name: "one_a", all: &["a"], ..OPEN },
+    Policy { name: "one_b", all: &["b:read"], ..OPEN },
+    Policy { name: "owners", roles: &["Owner"], ..OPEN },
+    Policy { name: "owners_with_c", all: &["c"], roles: &["Owner"], ..OPEN },
+    Policy { name: "overlapping", all: &["d"], any: &["d", "e"], ..OPEN },
+    Policy { name: "headquarters", orgs: &[HEADQUARTERS], ..OPEN },
+    Policy { name: "leads_of_two", orgs: &[HEADQUARTERS, BRANCH], roles: &["Owner", "Member"], all: &["a"], ..OPEN },
+    Policy { name: "duty", on_duty: true, all: &["c"], ..OPEN },
+    Policy { name: "large", all: &["a"], if_large: &["b:write"], ..OPEN },
+    Policy { name: "large_or_urgent", any: &["c", "d"], if_large: &["b:read", "d"], if_urgent: &["c", "d"], ..OPEN },
+    Policy { name: "guarded", all: &["a"], guards: &[Guard::Strangers], ..OPEN },
+    Policy { name: "two_guards", guards: &[Guard::RoundAmounts, Guard::WithoutE], any: &["a", "c"], ..OPEN },
+    Policy { name: "step_up", all: &["b:read"], in_body: &["c:admin", "d"], ..OPEN },
+    Policy {
+        name: "everything",
+        all: &["b:read"],
+        any: &["c", "e"],
+        roles: &["Owner", "Member"],
+        orgs: &[BRANCH],
+        on_duty: true,
+        if_large: &["d"],
+        if_urgent: &["a", "d"],
+        guards: &[Guard::Strangers, Guard::WithoutE, Guard::RoundAmounts],
+        in_body: &["b:write"],
+    },
+    Policy {
+        name: "everything_with_context",
+        all: &["b:read"],
+        any: &["c", "e"],
+        on_duty: true,
+        if_large: &["d"],
+        if_urgent: &["a", "d"],
+        guards: &[Guard::WithoutE, Guard::Strangers],
+        in_body: &["b:write"],
+        ..OPEN
+    },
+];
+
+// The model
+
+/// Everything that the outcome of a call depends on.
+#[derive(Clone, Debug)]
+struct Situation {
+    scopes: BTreeSet<&'static str>,
+    user: &'static str,
+    organization: Option<(&'static str, &'static str)>,
+    on_duty: BTreeSet<&'static str>,
+    disabled: BTreeSet<&'static str>,
+    arguments: Arguments,
+}
+
+/// Arguments of a call. An amount above 100 violates the schema.
+#[derive(Clone, Copy, Debug)]
+struct Arguments {
+    amount: u32,
+    urgent: bool,
+}
+
+/// How a call ends.
+#[derive(Debug, PartialEq, Eq)]
+enum Expected {
+    Hidden,
+    /// The required scopes and the missing ones.
+    MissingScopes(Vec<&'static str>, BTreeSet<&'static str>),
+    InvalidArguments,
+    Denied,
+    Allowed,
+}
+
+impl Situation {
+    fn has(&self, scope: &str) -> bool {
+        let implied_by: &[&str] = match scope {
+            "a" | "b:write" => &["all"],
+            "b:read" => &["all", "b:write"],
+            "c" => &["c:admin"],
+            _ => &[],
+        };
+        self.scopes.contains(scope) || implied_by.iter().any(|broader| self.scopes.contains(broader))
+    }
+
+    /// Returns whether the caller sees the tool, if its scopes allow it.
+    fn sees(&self, tool: &Policy) -> bool {
+        let (org, role) = self.organization.unzip();
+        !self.disabled.contains(tool.name)
+            && (tool.orgs.is_empty() || org.is_some_and(|org| tool.orgs.contains(&org.to_ascii_lowercase().as_str())))
+            && (tool.roles.is_empty() || role.is_some_and(|role| tool.roles.contains(&role)))
+            && (!tool.on_duty || self.on_duty.contains(self.user))
+    }
+
+    fn meets_unconditional_scopes(&self, tool: &Policy) -> bool {
+        tool.all.iter().all(|scope| self.has(scope))
+            && (tool.any.is_empty() || tool.any.iter().any(|scope| self.has(scope)))
+    }
+
+    /// Returns the outcome of a call, in the order that the guide on policies documents.
+    fn expected(&self, tool: &Policy, conceals: bool) -> Expected {
+        if !self.sees(tool) {
+            return Expected::Hidden;
+        }
+        let Arguments { amount, urgent } = self.arguments;
+        let are_valid = amount <= 100;
+        let mut required = tool.all.to_vec();
+        // Of the alternatives, a challenge names one that the caller has.
+        add(&mut required, tool.any.iter().find(|scope| self.has(scope)).or(tool.any.first()));
+        if are_valid && amount > 10 {
+            add(&mut required, tool.if_large);
+        }
+        if are_valid && urgent {
+            add(&mut required, tool.if_urgent);
+        }
+        if !self.meets_unconditional_scopes(tool) {
+            return if conceals { Expected::Hidden } else { self.challenge(required) };
+        }
+        if !are_valid {
+            return Expected::InvalidArguments;
+        }
+        if required.iter().any(|scope| !self.has(scope)) {
+            return self.challenge(required);
+        }
+        for guard in tool.guards {
+            match guard {
+                Guard::Strangers if self.user != "sanna" => return Expected::Denied,
+                Guard::RoundAmounts if amount % 5 == 0 => return Expected::Denied,
+                Guard::WithoutE if urgent && !self.has("e") => {
+                    add(&mut required, &["e"]);
+                    return self.challenge(required);
+                }
+                _ => {}
+            }
+        }
+        // The body requires one scope after the other.
+        for scope in tool.in_body {
+            if urgent && !self.has(scope) {
+                add(&mut required, [scope]);
+                return self.challenge(required);
+            }
+        }
+        Expected::Allowed
+    }
+
+    fn challenge(&self, required: Vec<&'static str>) -> Expected {
+        let missing = required.iter().copied().filter(|scope| !self.has(scope)).collect();
+        Expected::MissingScopes(required, missing)
+    }
+}
+
+fn add<'a>(required: &mut Vec<&'static str>, scopes: impl IntoIterator<Item = &'a &'static str>) {
+    for scope in scopes {
+        if !required.contains(scope) {
+            required.push(scope);
+        }
+    }
+}
+
+// The tools
+
+/// The users on duty.
+#[derive(Clone, Default)]
+struct Rota(Arc<Mutex<BTreeSet<&'static str>>>);
+
+fn is_on_duty(caller: &Caller, rota: &Rota) -> bool {
+    let on_duty = rota.0.lock().unwrap();
+    caller.user_id().is_some_and(|user| on_duty.contains(user))
+}
+
+fn only_sanna(caller: &Caller) -> Result<(), Denied> {
+    if caller.user_id() == Some("sanna") { Ok(()) } else { Err(Denied::new("not you")) }
+}
+
+async fn no_round_amount(amount: u32) -> Result<(), Denied> {
+    tokio::task::yield_now().await;
+    if amount.is_multiple_of(5) { Err(Denied::new("a round amount")) } else { Ok(()) }
+}
+
+#[derive(ScopeMarker)]
+#[scope("e", in CATALOGUE)]
+struct E;
+
+fn needs_e(caller: &Caller, urgent: bool) -> Result<(), Denied> {
+    if urgent {
+        caller.grant::<E>()?;
+    }
+    Ok(())
+}
+
+// The names of the parameters come from the call of the macro, so that the attributes can refer to them.
 macro_rules! tools {
-    ($($(#[$tool:meta])* $name:ident)*) => {$(
+    (
+        parameters $amount:ident $urgent:ident $caller:ident $rota:ident;
+        $($(#[$tool:meta])* $name:ident $(requires($($scope:literal),*))? $(takes($context:ident))?;)*
+    ) => {$(
         /// A tool that records its run.
         $(#[$tool])*
-        async fn $name(bodies: &ToolBodies) {
+        async fn $name(
+            #[schemars(range(max = 100))] $amount: u32,
+            $urgent: bool,
+            $caller: &Caller,
+            $rota: &Rota,
+            bodies: &ToolBodies
+            $(, _: &$context)?
+        ) -> Result<(), ToolError> {
+            $($(if $urgent {
+                $caller.require(scope!($scope, in CATALOGUE))?;
+            })*)?
+            let _ = ($amount, $urgent, $caller, $rota);
             bodies.record_run();
+            Ok(())
         }
     )*};
 }
 
 tools! {
+    parameters amount urgent caller rota;
     #[tool(authenticated, scopes_in = CATALOGUE)]
-    authenticated
+    authenticated;
     #[tool(scopes("a", "b:read", "c"), scopes_in = CATALOGUE)]
-    all_of_three
+    all_of_three;
     #[tool(scopes("a", "d"), scopes_in = CATALOGUE)]
-    all_of_two
+    all_of_two;
     #[tool(any_scope("c", "d", "e"), scopes_in = CATALOGUE)]
-    any_of_three
+    any_of_three;
     #[tool(any_scope("b:write", "e"), scopes_in = CATALOGUE)]
-    any_of_two
+    any_of_two;
     #[tool(scopes = "a", any_scope("c:admin", "e"), scopes_in = CATALOGUE)]
-    both_kinds
+    both_kinds;
     #[tool(scopes = "all", scopes_in = CATALOGUE)]
-    broad
+    broad;
     #[tool(scopes = "a", scopes_in = CATALOGUE)]
-    one_a
+    one_a;
     #[tool(scopes = "b:read", scopes_in = CATALOGUE)]
-    one_b
+    one_b;
     #[tool(authenticated, org_role = "Owner", scopes_in = CATALOGUE)]
-    owners
+    owners;
     #[tool(scopes = "c", org_role = "Owner", scopes_in = CATALOGUE)]
-    owners_with_c
+    owners_with_c;
     #[tool(scopes = "d", any_scope("d", "e"), scopes_in = CATALOGUE)]
-    overlapping
+    overlapping;
+    #[tool(authenticated, org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11", scopes_in = CATALOGUE)]
+    headquarters;
+    #[tool(
+        scopes = "a",
+        org("1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11", "2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22"),
+        org_role("Owner", "Member"),
+        scopes_in = CATALOGUE
+    )]
+    leads_of_two;
+    #[tool(scopes = "c", visible_to = is_on_duty(caller, rota), scopes_in = CATALOGUE)]
+    duty;
+    #[tool(scopes = "a", scopes_if(amount > 10, "b:write"), scopes_in = CATALOGUE)]
+    large;
+    #[tool(
+        any_scope("c", "d"),
+        scopes_if(amount > 10, "b:read", "d"),
+        scopes_if(urgent, "c", "d"),
+        scopes_in = CATALOGUE
+    )]
+    large_or_urgent;
+    #[tool(scopes = "a", guard = only_sanna(caller), scopes_in = CATALOGUE)]
+    guarded;
+    #[tool(
+        any_scope("a", "c"),
+        guard(no_round_amount(amount), needs_e(caller, urgent)),
+        scopes_in = CATALOGUE
+    )]
+    two_guards;
+    #[tool(scopes = "b:read", scopes_in = CATALOGUE)]
+    step_up requires("c:admin", "d");
+    #[tool(
+        scopes = "b:read",
+        any_scope("c", "e"),
+        org_role("Owner", "Member"),
+        org = "2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22",
+        visible_to = is_on_duty(caller, rota),
+        scopes_if(amount > 10, "d"),
+        scopes_if(urgent, "a", "d"),
+        guard(only_sanna(caller), needs_e(caller, urgent), no_round_amount(amount)),
+        scopes_in = CATALOGUE
+    )]
+    everything requires("b:write");
+    #[tool(
+        scopes = "b:read",
+        any_scope("c", "e"),
+        visible_to = is_on_duty(caller, rota),
+        scopes_if(amount > 10, "d"),
+        scopes_if(urgent, "a", "d"),
+        guard(needs_e(caller, urgent), only_sanna(caller)),
+        scopes_in = CATALOGUE
+    )]
+    everything_with_context requires("b:write") takes(Context);
 }
 
-/// Scopes of tokens that are not in the list; some are similar to scopes that are.
-const FOREIGN: [&str; 6] = ["A", "a:", "b", "b:read:x", "offline_access", "*"];
-
-/// Claims of a caller.
-#[derive(Clone, Debug)]
-struct TestClaims {
-    scopes: BTreeSet<&'static str>,
-    role: Option<&'static str>,
-}
+// The properties
 
 struct Fixture {
     runtime: Runtime,
     server: TestServer,
     disabled: Arc<Mutex<BTreeSet<&'static str>>>,
+    rota: Rota,
     bodies: ToolBodies,
+    conceals: bool,
 }
 
 impl Fixture {
-    fn new(conceal: bool) -> Self {
+    fn new(conceals: bool) -> Self {
         let disabled = Arc::new(Mutex::new(BTreeSet::new()));
         let denied = Arc::clone(&disabled);
-        let bodies = ToolBodies::default();
+        let (bodies, rota) = (ToolBodies::default(), Rota::default());
         let mut server = Server::new("catalogue", &CATALOGUE)
             .state(bodies.clone())
-            .deny(move |tool| denied.lock().unwrap().contains(tool.name));
-        if conceal {
+            .state(rota.clone())
+            .deny(move |tool| denied.lock().unwrap().contains(tool.name.as_str()));
+        if conceals {
             server = server.conceal_forbidden_tools();
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, server: TestServer::new(server).unwrap(), disabled, bodies }
+        Self { runtime, server: TestServer::new(server).unwrap(), disabled, rota, bodies, conceals }
     }
 
-    /// Calls every tool and returns those whose bodies ran.
-    fn callable(&self, caller: &TestCaller, conceal: bool) -> BTreeSet<String> {
-        let mut callable = BTreeSet::new();
-        for (name, ..) in TOOLS {
-            let before = self.bodies.runs();
-            let call = self.runtime.block_on(caller.call(name, json!({})));
-            let runs = self.bodies.runs() - before;
-            match call.outcome() {
-                Outcome::Allowed(_) => {
-                    assert_eq!(runs, 1, "{name} ran once");
-                    callable.insert(name.to_owned());
-                }
-                Outcome::Hidden => assert_eq!(runs, 0, "{name} was hidden and ran"),
-                Outcome::MissingScopes(_) if !conceal => assert_eq!(runs, 0, "{name} was rejected and ran"),
-                outcome => panic!("{outcome}\n{call:?}"),
+    /// Calls a tool and returns the outcome. Asserts that the body ran to its end only if the call was allowed.
+    fn call(&self, caller: &TestCaller, tool: &str, arguments: Value) -> Expected {
+        let before = self.bodies.runs();
+        let call = self.runtime.block_on(caller.call(tool, arguments));
+        let outcome = match call.outcome() {
+            Outcome::Allowed(_) => Expected::Allowed,
+            Outcome::Hidden => Expected::Hidden,
+            Outcome::MissingScopes(scopes) => {
+                let missing: BTreeSet<_> = scopes.missing.iter().copied().collect();
+                assert_eq!(missing.len(), scopes.missing.len(), "{call:?}");
+                Expected::MissingScopes(scopes.required.clone(), missing)
             }
-        }
-        callable
+            Outcome::InvalidArguments(_) => Expected::InvalidArguments,
+            Outcome::DeniedByGuard(_) => Expected::Denied,
+            outcome => panic!("{outcome}\n{call:?}"),
+        };
+        let runs = self.bodies.runs() - before;
+        assert_eq!(runs, usize::from(outcome == Expected::Allowed), "the body ran {runs} times\n{call:?}");
+        outcome
     }
 
-    fn check(&self, claims: &TestClaims, disabled: BTreeSet<&'static str>, conceal: bool) -> TestCaseResult {
-        let permitted = permitted(&claims.scopes, claims.role, &disabled);
-        let permitted: BTreeSet<String> = permitted.into_iter().map(str::to_owned).collect();
-        *self.disabled.lock().unwrap() = disabled;
-        let token = Claims::new().scopes(claims.scopes.iter().copied());
-        let caller = self.server.as_caller(match claims.role {
-            Some(role) => token.organization("org-1", role),
-            None => token,
+    fn check(&self, situation: &Situation) -> TestCaseResult {
+        *self.disabled.lock().unwrap() = situation.disabled.clone();
+        *self.rota.0.lock().unwrap() = situation.on_duty.clone();
+        let claims = Claims::new().subject(situation.user).scopes(situation.scopes.iter().copied());
+        let caller = self.server.as_caller(match situation.organization {
+            Some((org, role)) => claims.organization(org, role),
+            None => claims,
         });
         let listed: BTreeSet<String> = self.runtime.block_on(caller.tools()).into_iter().collect();
-        prop_assert_eq!(&listed, &self.callable(&caller, conceal), "the listed tools are not the callable ones");
-        prop_assert_eq!(&listed, &permitted, "the listed tools are not the permitted ones");
+        let Arguments { amount, urgent } = situation.arguments;
+        for tool in &TOOLS {
+            let outcome = self.call(&caller, tool.name, json!({ "amount": amount, "urgent": urgent }));
+            prop_assert_eq!(&outcome, &situation.expected(tool, self.conceals), "{}", tool.name);
+            // A listed tool can be rejected only for its arguments, or by what runs after they have been read.
+            let invalid = self.call(&caller, tool.name, json!({ "amount": "no number", "urgent": urgent }));
+            let is_callable = invalid == Expected::InvalidArguments;
+            prop_assert_eq!(listed.contains(tool.name), is_callable, "{} is listed but not callable", tool.name);
+            let is_permitted = situation.sees(tool) && situation.meets_unconditional_scopes(tool);
+            prop_assert_eq!(is_callable, is_permitted, "{} is callable but not permitted", tool.name);
+        }
+        prop_assert!(listed.iter().all(|name| TOOLS.iter().any(|tool| tool.name == name)));
         Ok(())
     }
 }
 
-fn claims() -> impl Strategy<Value = TestClaims> {
-    let scopes = [CATALOGUE.names(), &FOREIGN[..]].concat();
-    let roles = select(vec![None, Some("Owner"), Some("Member"), Some("owner")]);
-    (btree_set(select(scopes), 0..9), roles).prop_map(|(scopes, role)| TestClaims { scopes, role })
+/// Scopes of tokens that are not in the list; some are similar to scopes that are.
+const FOREIGN: [&str; 6] = ["A", "a:", "b", "b:read:x", "offline_access", "*"];
+
+fn situations() -> impl Strategy<Value = Situation> {
+    const UPPER_BRANCH: &str = "2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22";
+    let few = btree_set(select([CATALOGUE.names(), CATALOGUE.names(), &FOREIGN[..]].concat()), 0..9);
+    // Most scopes, so that some calls get as far as the body of a tool with every rule.
+    let most = btree_set(select(CATALOGUE.names()), 0..4).prop_map(|without| {
+        CATALOGUE.names().iter().copied().filter(|scope| *scope != "all" && !without.contains(scope)).collect()
+    });
+    let scopes = prop_oneof![few, most];
+    let organization =
+        (select(vec![HEADQUARTERS, BRANCH, BRANCH, UPPER_BRANCH, "org-1"]), select(vec!["Owner", "Member", "owner"]));
+    let organization = prop_oneof![1 => Just(None), 4 => organization.prop_map(Some)];
+    let users = || select(vec!["sanna", "sanna", "silas"]);
+    let names: Vec<_> = TOOLS.iter().map(|tool| tool.name).collect();
+    let disabled = prop_oneof![3 => Just(BTreeSet::new()), 1 => btree_set(select(names), 1..4)];
+    let amount = prop_oneof![4 => 0..14_u32, 1 => 95..105_u32];
+    let arguments = (amount, any::<bool>()).prop_map(|(amount, urgent)| Arguments { amount, urgent });
+    (scopes, users(), organization, btree_set(users(), 0..4), disabled, arguments).prop_map(
+        |(scopes, user, organization, on_duty, disabled, arguments)| Situation {
+            scopes,
+            user,
+            organization,
+            on_duty,
+            disabled,
+            arguments,
+        },
+    )
 }
 
-fn disabled_tools() -> impl Strategy<Value = BTreeSet<&'static str>> {
-    let names: Vec<_> = TOOLS.iter().map(|(name, ..)| *name).collect();
-    prop_oneof![3 => Just(BTreeSet::new()), 1 => btree_set(select(names), 1..4)]
-}
-
-fn run(conceal: bool) {
-    let fixture = Fixture::new(conceal);
+fn run(conceals: bool) {
+    let fixture = Fixture::new(conceals);
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) };
     let mut runner = proptest::test_runner::TestRunner::new(config);
-    let checked =
-        runner.run(&(claims(), disabled_tools()), |(claims, disabled)| fixture.check(&claims, disabled, conceal));
-    if let Err(error) = checked {
+    if let Err(error) = runner.run(&situations(), |situation| fixture.check(&situation)) {
         panic!("{error}");
     }
 }

@@ -8,14 +8,19 @@
 
 mod audience;
 mod authentication;
+mod call_order;
 mod concealment;
+mod conditional_scopes;
 mod discovery;
 mod fail_closed;
+mod guards;
 mod header_injection;
 mod introspection;
 mod introspection_faults;
 mod listed_is_callable;
 mod odd_tokens;
+mod proofs;
 mod sample_server;
 mod tool_access;
+mod visibility;
 mod webhooks;

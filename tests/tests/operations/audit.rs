@@ -57,6 +57,24 @@ fn not_for_holidays(reason: &str) -> Result<(), Denied> {
     if reason == "holiday" { Err(Denied::new("not for holidays")) } else { Ok(()) }
 }
 
+static REFUND_SCOPES: Scopes = Scopes::new(&["tickets:read", "tickets:close"]);
+
+/// Refund a ticket. A large refund closes it.
+#[tool(
+    scopes = "tickets:read",
+    scopes_if(euros > 1000, "tickets:close"),
+    scopes_if(euros == 13, "tickets:read"),
+    scopes_in = REFUND_SCOPES,
+    guard = not_for_holidays(&reason),
+    audit = "euros"
+)]
+async fn refund(euros: u32, reason: String, caller: &Caller) -> Result<String, ToolError> {
+    if reason == "step up" {
+        caller.require(scope!("tickets:close", in REFUND_SCOPES))?;
+    }
+    Ok(reason)
+}
+
 /// A server with an audit file. The layer is the default of the thread that the server runs on.
 struct AuditedServer {
     server: TestServer,
@@ -228,6 +246,38 @@ async fn the_record_of_missing_scopes_names_what_required_them() {
             [json!("tickets:read"), json!(null), json!(null)],
         ];
         assert!(fields.eq(expected.iter().map(|fields| fields.each_ref())), "fast path {fast_path}: {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_required_scopes_of_a_record_are_those_of_the_call() {
+    for fast_path in [true, false] {
+        let audited = start(u64::MAX, |server| server.add_tools_from(&REFUND_SCOPES).fast_path(fast_path)).await;
+        let (reader, closer) = (audited.client("token-reader"), audited.client("token-closer"));
+        let both = "tickets:read tickets:close";
+        let calls = [
+            (&reader, 7, "broken", "completed", "tickets:read", None),
+            // A condition that holds, and whose scope the tool requires anyway.
+            (&reader, 13, "broken", "completed", "tickets:read", None),
+            (&closer, 2000, "broken", "completed", both, None),
+            (&reader, 2000, "broken", "insufficient_scope", both, Some("tickets:close")),
+            (&closer, 2000, "holiday", "denied", both, None),
+            (&reader, 7, "holiday", "denied", "tickets:read", None),
+            (&reader, 7, "step up", "insufficient_scope", both, Some("tickets:close")),
+            (&closer, 2000, "step up", "completed", both, None),
+        ];
+        for (client, euros, reason, ..) in &calls {
+            client.call("refund", json!({ "euros": euros, "reason": reason })).await;
+        }
+        let (lines, _) = audited.finish().await;
+        assert_eq!(lines.len(), calls.len());
+        for (line, (_, euros, reason, outcome, required, missing)) in lines.iter().zip(calls) {
+            let context = format!("{euros} {reason} {fast_path}: {line}");
+            assert_eq!(line["outcome"], outcome, "{context}");
+            assert_eq!(line["required"], required, "{context}");
+            assert_eq!(line.get("missing").and_then(Value::as_str), missing, "{context}");
+            assert_eq!(line["arguments"], json!({ "euros": euros }), "{context}");
+        }
     }
 }
 

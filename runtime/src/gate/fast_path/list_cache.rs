@@ -43,7 +43,8 @@ impl ListCache {
         if let Some(list) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(list.clone());
         }
-        let list = dispatcher.list(caller);
+        // From the key, and not from the rules: what they decide may have changed since, and the entry is used again.
+        let list = dispatcher.list_by_key(&key.0);
         let tools = list.tools.len();
         let list = SerializedList { result: serialize(ServerResult::ListToolsResult(list), revision)?, tools };
         let mut lists = self.0.write().unwrap_or_else(PoisonError::into_inner);
