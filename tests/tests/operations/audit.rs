@@ -245,7 +245,7 @@ async fn the_record_of_missing_scopes_names_what_required_them() {
             [json!("tickets:read tickets:close"), json!("tickets:close"), json!("body")],
             [json!("tickets:read"), json!(null), json!(null)],
         ];
-        assert!(fields.eq(expected.iter().map(|fields| fields.each_ref())), "fast path {fast_path}: {lines:?}");
+        assert!(fields.eq(expected.iter().map(<[Value; 3]>::each_ref)), "fast path {fast_path}: {lines:?}");
     }
 }
 
