@@ -99,7 +99,8 @@ pub enum ReplayEffect {
     WouldBeAllowed,
 }
 
-/// Calls of a tool whose decision depends on what the log does not contain.
+/// Calls of a tool whose decision depends on what the log does not contain. `Display` prints a line, such as
+/// ``ticket_update: 41 calls undecided: allowed, if the guard `own_ticket(caller)` allows``.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UndecidedCalls {

@@ -6,7 +6,7 @@ use super::*;
 use crate::policy::{ToolPolicy, fixtures::company};
 
 fn log(records: &[Value]) -> String {
-    records.iter().map(|record| format!("{record}\n")).collect()
+    records.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn replay(policy: &Policy, records: &[Value]) -> Replay {
