@@ -129,13 +129,7 @@ impl Dispatcher {
             // A call that reached its body has every scope that the tool declares for it.
             let by_conditions = scopes.missing.iter().all(|scope| declared.contains(scope));
             let required_by = if by_conditions { RequiredBy::Arguments } else { RequiredBy::Body };
-            let mut required = tool.requirement().required_scopes(record.caller.granted());
-            for scope in met.scopes(tool.descriptor()).iter().chain(&scopes.required) {
-                if !required.contains(scope) {
-                    required.push(scope);
-                }
-            }
-            scopes.required = required;
+            scopes.required = tool.challenged_scopes(record.caller, &met, &scopes.required);
             record.finish(CallRecord {
                 required: &scopes.required,
                 missing: &scopes.missing,

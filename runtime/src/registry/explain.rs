@@ -115,7 +115,7 @@ impl ToolRegistry {
         if outcomes.is_empty()
             && let Err(Failure::InsufficientScope(scopes)) = &ended
         {
-            return missing_scopes(&with_declared(scopes, tool));
+            return challenge(tool, caller, &met, scopes);
         }
         let guards = descriptor.guards.iter().map(|source| format!("guard `{source}`"));
         if evaluates_guards {
@@ -131,7 +131,7 @@ impl ToolRegistry {
             }
             Err(Failure::Stopped) => ExplainedDecision::Allowed,
             // A guard required a scope.
-            Err(Failure::InsufficientScope(scopes)) => missing_scopes(&with_declared(&scopes, tool)),
+            Err(Failure::InsufficientScope(scopes)) => challenge(tool, caller, &met, &scopes),
             _ => ExplainedDecision::Denied,
         }
     }
@@ -169,11 +169,15 @@ fn without_arguments(explanation: &mut Explanation, tool: &RegisteredTool) -> Ex
     }
 }
 
-/// Returns the scopes of a call, with those that the tool declares.
-fn with_declared(scopes: &MissingScopes, tool: &RegisteredTool) -> MissingScopes {
-    let mut all = MissingScopes { missing: scopes.missing.clone(), required: tool.required_scopes().to_vec() };
-    all.required.extend(scopes.required.iter().filter(|scope| !tool.required_scopes().contains(scope)));
-    all
+/// Returns the decision about a call that lacks scopes which its arguments or a guard require.
+fn challenge(
+    tool: &RegisteredTool,
+    caller: &Caller,
+    met: &MetConditions,
+    scopes: &MissingScopes,
+) -> ExplainedDecision {
+    let required = tool.challenged_scopes(caller, met, &scopes.required);
+    missing_scopes(&MissingScopes { missing: scopes.missing.clone(), required })
 }
 
 fn missing_scopes(scopes: &MissingScopes) -> ExplainedDecision {

@@ -18,7 +18,7 @@ use crate::{
     metrics::{self, CounterSet, HistogramHandle},
     policy::ToolPolicy,
     scope::{Requirement, ScopeIndex},
-    tool::{Annotations, ArgumentSchema, Provided, States, ToolDescriptor, VisibilityRule, output},
+    tool::{Annotations, ArgumentSchema, MetConditions, Provided, States, ToolDescriptor, VisibilityRule, output},
 };
 
 /// A tool of a server, with everything that lists and calls need precomputed.
@@ -147,6 +147,23 @@ impl RegisteredTool {
     /// Returns whether the arguments of a call can require scopes beyond [`requirement`](Self::requirement).
     pub(crate) fn has_conditional_scopes(&self) -> bool {
         !self.descriptor.scopes_if.is_empty()
+    }
+
+    /// Returns the scopes that the challenge for a call names: those of the tool, those of the conditions that hold, and
+    /// `others`.
+    pub(crate) fn challenged_scopes(
+        &self,
+        caller: &Caller,
+        met: &MetConditions,
+        others: &[&'static str],
+    ) -> Vec<&'static str> {
+        let mut scopes = self.requirement.required_scopes(caller.granted());
+        for scope in met.scopes(self.descriptor).iter().chain(others) {
+            if !scopes.contains(scope) {
+                scopes.push(scope);
+            }
+        }
+        scopes
     }
 
     /// Returns whether scopes alone decide who sees the tool.

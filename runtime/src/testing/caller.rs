@@ -10,7 +10,11 @@ use super::{
     connection::{CallResponse, Connection},
     issued_tokens::IssuedTokens,
 };
-use crate::auth::Claims;
+use crate::{
+    auth::{Caller, Claims},
+    policy::Explanation,
+    scope::ScopeIndex,
+};
 
 /// Caller of a [`TestServer`](super::TestServer), with a token of its own.
 ///
@@ -35,13 +39,20 @@ use crate::auth::Claims;
 pub struct TestCaller {
     connection: Arc<Connection>,
     token: String,
+    caller: Arc<Caller>,
     description: String,
 }
 
 impl TestCaller {
-    pub(super) fn new(connection: Arc<Connection>, tokens: &IssuedTokens, claims: Claims) -> Self {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        tokens: &IssuedTokens,
+        scopes: Arc<ScopeIndex>,
+        claims: Claims,
+    ) -> Self {
         let description = describe(&claims);
-        Self { connection, token: tokens.issue(claims), description }
+        let caller = Arc::new(super::values::caller_of(&claims, scopes));
+        Self { connection, token: tokens.issue(claims), caller, description }
     }
 
     /// Returns the names of the tools that the caller sees, in the order of the list.
@@ -68,6 +79,21 @@ impl TestCaller {
                 panic!("expected a list of tools\n  caller: {}\n  response: {response}", self.description);
             }
         }
+    }
+
+    /// Explains whether the caller may call a tool, rule by rule, as
+    /// [`BuiltServer::explain`](crate::BuiltServer::explain) does. `arguments` is a JSON object, or null for no arguments.
+    ///
+    /// # Panics
+    ///
+    /// If `arguments` is any other JSON value.
+    pub async fn explain(&self, tool: &str, arguments: Value) -> Explanation {
+        let arguments = match arguments {
+            Value::Null => None,
+            Value::Object(arguments) => Some(arguments),
+            other => panic!("expected a JSON object or null, got {other}"),
+        };
+        self.connection.explain(tool, &self.caller, arguments).await
     }
 
     /// Calls a tool. `arguments` is a JSON object.

@@ -18,6 +18,8 @@ use tower::ServiceExt;
 use super::response::Response;
 use crate::{
     audit::{RecordedCall, RecordedCalls},
+    auth::Caller,
+    policy::Explanation,
     registry::{Dispatcher, RegisteredTool},
     server::BuiltServer,
 };
@@ -54,6 +56,16 @@ impl Connection {
     /// Returns the names of all tools of the server.
     pub(super) fn tool_names(&self) -> Vec<&'static str> {
         self.dispatcher.registry().tools().iter().map(RegisteredTool::name).collect()
+    }
+
+    /// Explains a call by `caller`.
+    pub(super) async fn explain(
+        &self,
+        tool: &str,
+        caller: &Arc<Caller>,
+        arguments: Option<Map<String, Value>>,
+    ) -> Explanation {
+        self.dispatcher.registry().explain(tool, caller, arguments).await
     }
 
     /// Sends `tools/list`.

@@ -78,7 +78,7 @@ impl TestServer {
     /// Creates a caller whose token has these claims. Claims without an audience are for this server. All other claims
     /// apply: the token of another audience, or one that has expired, is rejected.
     pub fn as_caller(&self, claims: Claims) -> TestCaller {
-        TestCaller::new(Arc::clone(&self.connection), &self.tokens, claims)
+        TestCaller::new(Arc::clone(&self.connection), &self.tokens, Arc::clone(&self.scopes), claims)
     }
 
     /// Creates a caller with a user and these scopes, without an organization.

@@ -30,6 +30,11 @@ use crate::{
 /// Never: the token of the caller is valid.
 #[expect(clippy::needless_pass_by_value, reason = "the call is as short as that of `TestServer::as_caller`")]
 pub fn caller(scopes: &'static Scopes, claims: Claims) -> Caller {
+    caller_of(&claims, Arc::new(ScopeIndex::new([scopes])))
+}
+
+/// Creates the caller of a token with these claims, on a server with these scopes.
+pub(super) fn caller_of(claims: &Claims, scopes: Arc<ScopeIndex>) -> Caller {
     let token = BearerToken::parse("test-token").expect("the token is valid");
-    Caller::of_token(&token, &claims, Arc::new(ScopeIndex::new([scopes])))
+    Caller::of_token(&token, claims, scopes)
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use toolgate::{
     auth::Claims,
+    policy::{ExplainedDecision, scopes},
     prelude::*,
     testing::{Outcome, TestCaller, TestServer},
 };
@@ -216,6 +217,42 @@ impl Situation {
         Expected::Allowed
     }
 
+    /// The audit record of a call with this outcome, under another policy.
+    fn record(&self, tool: &Policy, outcome: &Expected) -> Value {
+        let granted: Vec<_> = CATALOGUE.names().iter().copied().filter(|scope| self.has(scope)).collect();
+        let mut record = json!({
+            "time": "2026-10-01T00:00:00Z",
+            "tool": tool.name,
+            "user": self.user,
+            "granted": granted.join(" "),
+            "policy": "0000000000000000",
+            "outcome": match outcome {
+                Expected::Hidden => "hidden",
+                Expected::MissingScopes(..) => "insufficient_scope",
+                Expected::InvalidArguments => "invalid_arguments",
+                Expected::Denied => "denied",
+                Expected::Allowed => "completed",
+            },
+        });
+        if let Some((org, role)) = self.organization {
+            record["organization"] = org.into();
+            record["role"] = role.into();
+        }
+        if let Expected::MissingScopes(required, missing) = outcome {
+            record["required"] = required.join(" ").into();
+            record["missing"] = missing.iter().copied().collect::<Vec<_>>().join(" ").into();
+            record["required_by"] = if !self.meets_unconditional_scopes(tool) {
+                "tool"
+            } else if *outcome == self.expected(&Policy { guards: &[], in_body: &[], ..*tool }, false) {
+                "arguments"
+            } else {
+                "body"
+            }
+            .into();
+        }
+        record
+    }
+
     fn challenge(&self, required: Vec<&'static str>) -> Expected {
         let missing = required.iter().copied().filter(|scope| !self.has(scope)).collect();
         Expected::MissingScopes(required, missing)
@@ -376,6 +413,7 @@ struct Fixture {
     rota: Rota,
     bodies: ToolBodies,
     conceals: bool,
+    policy: toolgate::Policy,
 }
 
 impl Fixture {
@@ -391,7 +429,8 @@ impl Fixture {
             server = server.conceal_forbidden_tools();
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, server: TestServer::new(server).unwrap(), disabled, rota, bodies, conceals }
+        let policy = server.policy();
+        Self { runtime, server: TestServer::new(server).unwrap(), disabled, rota, bodies, conceals, policy }
     }
 
     /// Calls a tool and returns the outcome. Asserts that the body ran to its end only if the call was allowed.
@@ -426,8 +465,11 @@ impl Fixture {
         let listed: BTreeSet<String> = self.runtime.block_on(caller.tools()).into_iter().collect();
         let Arguments { amount, urgent } = situation.arguments;
         for tool in &TOOLS {
-            let outcome = self.call(&caller, tool.name, json!({ "amount": amount, "urgent": urgent }));
+            let arguments = json!({ "amount": amount, "urgent": urgent });
+            let outcome = self.call(&caller, tool.name, arguments.clone());
             prop_assert_eq!(&outcome, &situation.expected(tool, self.conceals), "{}", tool.name);
+            self.check_explanation(situation, tool, &caller, arguments)?;
+            self.check_policy(situation, tool, &outcome)?;
             // A listed tool can be rejected only for its arguments, or by what runs after they have been read.
             let invalid = self.call(&caller, tool.name, json!({ "amount": "no number", "urgent": urgent }));
             let is_callable = invalid == Expected::InvalidArguments;
@@ -436,6 +478,58 @@ impl Fixture {
             prop_assert_eq!(is_callable, is_permitted, "{} is callable but not permitted", tool.name);
         }
         prop_assert!(listed.iter().all(|name| TOOLS.iter().any(|tool| tool.name == name)));
+        Ok(())
+    }
+
+    /// The explanation is the outcome of the call up to its body. It says why on a concealing server, too.
+    fn check_explanation(
+        &self,
+        situation: &Situation,
+        tool: &Policy,
+        caller: &TestCaller,
+        arguments: Value,
+    ) -> TestCaseResult {
+        let explanation = self.runtime.block_on(caller.explain(tool.name, arguments));
+        let decision = match explanation.decision.clone() {
+            ExplainedDecision::Allowed => Expected::Allowed,
+            ExplainedDecision::Hidden => Expected::Hidden,
+            ExplainedDecision::InvalidArguments => Expected::InvalidArguments,
+            ExplainedDecision::Denied => Expected::Denied,
+            ExplainedDecision::MissingScopes { missing, required, .. } => {
+                let known = |name: &String| CATALOGUE.names().iter().copied().find(|scope| scope == name).unwrap();
+                Expected::MissingScopes(required.iter().map(known).collect(), missing.iter().map(known).collect())
+            }
+            // The guards of a tool that takes a context are not evaluated.
+            ExplainedDecision::MayBeAllowed => {
+                prop_assert_eq!(tool.name, "everything_with_context");
+                let without_guards = Policy { guards: &[], in_body: &[], ..*tool };
+                prop_assert_eq!(situation.expected(&without_guards, false), Expected::Allowed, "{}", explanation);
+                return Ok(());
+            }
+            other => panic!("{other:?}"),
+        };
+        let expected = situation.expected(&Policy { in_body: &[], ..*tool }, false);
+        prop_assert_eq!(decision, expected, "{}", explanation);
+        Ok(())
+    }
+
+    /// The policy as data allows what the gate can allow, and its replay of the recorded call changes nothing.
+    fn check_policy(&self, situation: &Situation, tool: &Policy, outcome: &Expected) -> TestCaseResult {
+        let mut subject = scopes(situation.scopes.iter().copied());
+        if let Some((org, role)) = situation.organization {
+            subject = subject.with_org(org).with_org_role(role);
+        }
+        let access = self.policy.access(subject, tool.name);
+        let is_rejected = matches!(outcome, Expected::Hidden | Expected::MissingScopes(..));
+        // Rejections that only a running server decides: deny rules, visibility rules, conditions, guards and bodies.
+        prop_assert!(is_rejected || access.may_allow(), "{}: {} but {:?}", tool.name, access, outcome);
+        let always = access.is_allowed() && tool.in_body.is_empty();
+        prop_assert!(!always || !is_rejected, "{}: {} but {:?}", tool.name, access, outcome);
+
+        let record = situation.record(tool, outcome);
+        let replay = self.policy.replay(record.to_string().as_bytes()).unwrap();
+        prop_assert_eq!(replay.calls, 1, "{}", record);
+        prop_assert!(replay.is_unchanged(), "{}: {}", record, replay);
         Ok(())
     }
 }
