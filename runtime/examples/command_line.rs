@@ -31,7 +31,7 @@
 //! exit status 0
 //! ```
 
-use std::process::ExitCode;
+use std::{convert::Infallible, process::ExitCode};
 
 use toolgate::{
     auth::{Claims, StaticTokens},
@@ -67,12 +67,12 @@ async fn refund_undo(refund_id: String) -> String {
     format!("{refund_id} was undone")
 }
 
-/// Sample tokens. A real server passes `PropelAuth::from_env`.
-fn sample_tokens() -> Result<StaticTokens, std::convert::Infallible> {
-    Ok(StaticTokens::new().token("lead-token", Claims::new().subject("lena").scopes(["refunds:approve"])))
+/// Sample tokens. A real server has `PropelAuth::from_env` instead.
+fn sample_tokens() -> StaticTokens {
+    StaticTokens::new().token("lead-token", Claims::new().subject("lena").scopes(["refunds:approve"]))
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    App::new(Server::new("refunds", &SCOPES)).auth(sample_tokens).run().await
+    App::new(Server::new("refunds", &SCOPES)).auth(|| Ok::<_, Infallible>(sample_tokens())).run().await
 }
