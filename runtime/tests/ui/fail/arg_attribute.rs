@@ -34,6 +34,6 @@ async fn on_a_reference(#[arg(header = "Region")] directory: &Directory) {}
 async fn serde_on_a_reference(#[serde(default)] directory: &Directory) {}
 
 #[tool(scopes = "employees:read:public")]
-async fn unrelated_attribute(#[clap(long)] region: String) {}
+async fn unrelated_attribute(#[unrelated(long)] region: String) {}
 
 fn main() {}
