@@ -23,6 +23,7 @@ pub(crate) struct ToolRegistry {
     by_name: HashMap<&'static str, usize, FixedState>,
     states: States,
     deny: Vec<DenyRule>,
+    is_decided_by_scopes: bool,
     default_timeout: Option<Duration>,
     max_result_bytes: usize,
 }
@@ -75,8 +76,10 @@ impl ToolRegistry {
             return Err(problems);
         }
         let by_name = tools.iter().enumerate().map(|(i, tool)| (tool.name(), i)).collect();
+        let is_decided_by_scopes = config.deny.is_empty() && tools.iter().all(RegisteredTool::is_decided_by_scopes);
         Ok(Self {
             tools,
+            is_decided_by_scopes,
             by_name,
             states: config.states,
             deny: config.deny,
@@ -103,7 +106,7 @@ impl ToolRegistry {
 
     /// Returns whether scopes alone decide which tools a caller sees.
     pub(crate) fn is_decided_by_scopes(&self) -> bool {
-        self.deny.is_empty() && self.tools.iter().all(RegisteredTool::is_decided_by_scopes)
+        self.is_decided_by_scopes
     }
 
     /// Maximum size of a result, in bytes of JSON.
