@@ -28,18 +28,18 @@ def check_role(report, inspector, server, role, era):
     names = [tool["name"] for tool in result_of(listed).get("tools", [])]
     report.equal("lists the tools of the role", names, company.tools_for(company.ROLE_SCOPES[role]))
 
-    def call(tool):
-        arguments = json.dumps(company.TOOL_ARGUMENTS[tool])
+    def call(tool, arguments):
+        arguments = json.dumps(arguments)
         return inspector.run("--method", "tools/call", "--tool-name", tool, "--tool-args-json", arguments, *options)
 
-    tool = company.STEP_UP_TOOL[role]
-    called = call(tool)
+    tool, arguments = company.STEP_UP_CALL[role]
+    called = call(tool, arguments)
     report.check(f"{tool} returns a result", result_of(called).get("structuredContent"), called)
 
     # Inspector lists the tools before a call and does not send a call of an unlisted tool, so it is never challenged.
     tool = company.TOOL_OUTSIDE_ROLE[role]
     calls = len(server.audited_calls())
-    rejected = call(tool)
+    rejected = call(tool, company.TOOL_ARGUMENTS[tool])
     not_found = rejected.returncode != 0 and "tool_not_found" in rejected.stderr
     report.check(f"{tool} is reported as tool_not_found", not_found, rejected)
     report.equal(f"no call of {tool} is sent", server.audited_calls()[calls:], [])

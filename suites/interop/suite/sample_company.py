@@ -19,13 +19,14 @@ ROLE_SCOPES = {
         "customers:read:summary",
         "employees:read:public",
         "ticket:read:all",
+        "ticket:write:close",
         "ticket:write:update",
     ],
 }
 ROLES = list(ROLE_SCOPES)
 ALL_SCOPES = sorted({scope for scopes in ROLE_SCOPES.values() for scope in scopes})
 
-# Scopes that each tool requires.
+# Scopes that each tool requires for every call.
 TOOL_SCOPES = {
     "analytics_query": ["analytics:read:all"],
     "customer_contact": ["customers:read:summary", "customers:read:contact"],
@@ -42,7 +43,14 @@ TOOL_SCOPES = {
     "whoami": [],
 }
 
-# Arguments of a successful call of each tool.
+# Further scopes of the calls with a certain value of an argument.
+CONDITIONAL_SCOPES = [
+    ("employee_information_private", "with_salary", True, "payroll:read:all"),
+    ("ticket_update", "status", "closed", "ticket:write:close"),
+]
+
+# Arguments of a successful call of each tool. Sanna, the user with the role Support, may update tickets of the queue
+# `product`, which have odd numbers.
 TOOL_ARGUMENTS = {
     "analytics_query": {"metric": "daily_active_users", "from": "2026-07-01", "to": "2026-07-07"},
     "customer_contact": {"customer_id": "cus_0007"},
@@ -55,7 +63,7 @@ TOOL_ARGUMENTS = {
     "repository_search": {"query": "client", "limit": 2},
     "revenue_report": {"quarter": "2026-Q2"},
     "ticket_list": {},
-    "ticket_update": {"ticket_id": "tkt_0003", "status": "waiting", "comment": "Seen by the interoperability tests."},
+    "ticket_update": {"ticket_id": "tkt_0003", "status": "closed", "comment": "Seen by the interoperability tests."},
     "whoami": {},
 }
 
@@ -75,14 +83,29 @@ TOOL_OUTSIDE_ROLE = {
     "Support": "repository_read",
 }
 
-# A tool that requires other scopes of the role than `FIRST_SCOPE`.
-STEP_UP_TOOL = {
-    "Management": "revenue_report",
-    "HR": "employee_information_private",
-    "Engineering": "repository_search",
-    "Support": "customer_contact",
+# A call that requires other scopes of the role than `FIRST_SCOPE`. Those of HR depend on the arguments, too.
+STEP_UP_CALL = {
+    "Management": ("revenue_report", TOOL_ARGUMENTS["revenue_report"]),
+    "HR": ("employee_information_private", {"employee_id": "emp_0042", "with_salary": True}),
+    "Engineering": ("repository_search", TOOL_ARGUMENTS["repository_search"]),
+    "Support": ("customer_contact", TOOL_ARGUMENTS["customer_contact"]),
 }
 FIRST_SCOPE = "employees:read:public"
+
+# A call that the guard of the tool denies to the user with the role: the ticket is in the queue of another agent.
+DENIED_CALL = {
+    "Support": ("ticket_update", {"ticket_id": "tkt_0004", "status": "waiting", "comment": "Not in this queue."}),
+}
+
+
+def scopes_of_call(tool, arguments):
+    """Returns the scopes that a call requires."""
+    conditional = [
+        scope
+        for conditional_tool, argument, value, scope in CONDITIONAL_SCOPES
+        if conditional_tool == tool and arguments.get(argument) == value
+    ]
+    return TOOL_SCOPES[tool] + conditional
 
 
 def tools_for(scopes):

@@ -36,7 +36,20 @@ def check_all_scopes_granted(report, paths, client, server, role, run_name="matr
             result = session.call(tool, company.TOOL_ARGUMENTS[tool])
             report.check(f"{tool} returns a result", result["ok"] and result["content"], result)
 
+        if role in company.DENIED_CALL:
+            check_denied_call(report, server, session, role)
         check_tool_outside_role(report, client, server, session, role)
+
+
+def check_denied_call(report, server, session, role):
+    """Calls a tool whose guard denies the call, so that no further scope would help."""
+    tool, arguments = company.DENIED_CALL[role]
+    calls, visits = len(server.audited_calls()), len(session.browser.visits())
+    result = session.call(tool, arguments)
+    denied = not result["ok"] and "not allowed" in result["error"]
+    report.check(f"{tool} is denied for a ticket of another queue", denied, result)
+    report.equal("the only audited outcome is denied", server.audited_calls()[calls:], [(tool, "denied")])
+    report.equal("requests no scope from the user", session.browser.visits()[visits:], [])
 
 
 def check_tool_outside_role(report, client, server, session, role):
@@ -49,10 +62,11 @@ def check_tool_outside_role(report, client, server, session, role):
     report.equal("the only audited outcome is insufficient_scope", outcomes, {(tool, "insufficient_scope")})
     if client.steps_up:
         new_visits = session.browser.wait_for_visits(after=visits)
-        report.check("requests the missing scope from the user", requests_scopes_of(tool, new_visits), new_visits)
+        scopes = company.TOOL_SCOPES[tool]
+        report.check("requests the missing scope from the user", requests(scopes, new_visits), new_visits)
         report.check(
             "the consent page shows that the role does not hold the scope",
-            new_visits and set(company.TOOL_SCOPES[tool]) <= set(new_visits[-1]["unavailable"]),
+            new_visits and set(scopes) <= set(new_visits[-1]["unavailable"]),
             new_visits,
         )
         pages = new_visits and new_visits[-1]["pages"]
@@ -62,7 +76,8 @@ def check_tool_outside_role(report, client, server, session, role):
 
 def check_step_up(report, paths, client, server, role, run_name="matrix"):
     """Grants one scope, receives a challenge for another, and grants that scope too."""
-    scopes, tool = company.ROLE_SCOPES[role], company.STEP_UP_TOOL[role]
+    scopes, (tool, arguments) = company.ROLE_SCOPES[role], company.STEP_UP_CALL[role]
+    challenged = company.scopes_of_call(tool, arguments)
     folder = paths.scratch / client.name / run_name / f"{role}-one"
     with report.group(f"{role}, step-up from one scope"), ClientSession(paths, client, server.url, folder) as session:
         session.browser.set_user(company.USER_IDS[role], scopes=[company.FIRST_SCOPE])
@@ -74,32 +89,32 @@ def check_step_up(report, paths, client, server, role, run_name="matrix"):
 
         session.browser.set_user(company.USER_IDS[role])
         calls = len(server.audited_calls())
-        result = session.call(tool, company.TOOL_ARGUMENTS[tool])
+        result = session.call(tool, arguments)
         first_call = server.audited_calls()[calls : calls + 1]
         report.equal("the call is challenged", first_call, [(tool, "insufficient_scope")])
         visits = session.browser.wait_for_visits(after=1) if client.steps_up else session.browser.visits()[1:]
         if not client.steps_up:
             report.check("does not step up, as measured before", not result["ok"] and not visits, (result, visits))
             return
-        report.check("requests the scopes of the challenge from the user", requests_scopes_of(tool, visits), visits)
+        report.check("requests the scopes of the challenge from the user", requests(challenged, visits), visits)
         report.check("the call succeeds after the step-up", result["ok"] and result["content"], result)
-        granted = scopes_after_step_up(client, scopes, tool)
+        granted = scopes_after_step_up(client, scopes, challenged)
         report.equal("lists the tools of the new scopes", session.list_tools(), company.tools_for(granted))
         report.equal("the token has the requested scopes", session.whoami().get("scopes"), granted)
 
 
-def scopes_after_step_up(client, role_scopes, tool):
+def scopes_after_step_up(client, role_scopes, challenged):
     """Returns the scopes of the token when the user grants every requested scope that the role holds."""
     requested = {
         "all": company.ALL_SCOPES,
-        "granted+challenge": [company.FIRST_SCOPE, *company.TOOL_SCOPES[tool]],
-        "challenge": company.TOOL_SCOPES[tool],
+        "granted+challenge": [company.FIRST_SCOPE, *challenged],
+        "challenge": challenged,
     }[client.step_up_scopes]
     return [scope for scope in role_scopes if scope in requested]
 
 
-def requests_scopes_of(tool, visits):
-    return bool(visits) and set(company.TOOL_SCOPES[tool]) <= set(visits[-1]["requested"])
+def requests(scopes, visits):
+    return bool(visits) and set(scopes) <= set(visits[-1]["requested"])
 
 
 def check_login(report, visit, server):
