@@ -44,10 +44,17 @@ async fn the_readme_transcript_matches_the_sample_server() {
         }
     }
 
-    let (_, call) = README.split_once("$ mcp \"$SUPPORT\" '").unwrap();
-    let (message, _) = call.split_once("' -i").unwrap();
     let token = token_for(&tenant, "Support", &server.endpoint);
-    let response = post(&server, &token, message).await;
     let port = server.address.port();
-    assert_eq!(response.replace(&format!(":{port}/"), ":8000/"), shown_output("mcp \"$SUPPORT\" '"));
+    let mut calls = 0;
+    for (at, command) in README.match_indices("$ mcp \"$SUPPORT\" '") {
+        let (message, rest) = README[at + command.len()..].split_once('\'').unwrap();
+        let response = post(&server, &token, message).await.replace(&format!(":{port}/"), ":8000/");
+        // Without `-i`, curl prints the body only.
+        let is_complete = rest.starts_with(" -i\n");
+        let printed = if is_complete { &*response } else { response.rsplit_once("\n\n").unwrap().1 };
+        assert_eq!(printed, shown_output(&format!("mcp \"$SUPPORT\" '{message}'")));
+        calls += 1;
+    }
+    assert_eq!(calls, 2);
 }
