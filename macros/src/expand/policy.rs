@@ -97,7 +97,7 @@ pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode
     let function = &tool.function.sig.ident;
     // A parameter can have the name of the function. The span of the name is where the compiler reports a future that is
     // not `Send`.
-    let called = Ident::new("__function", function.span().resolved_at(steps.span()));
+    let author_function = Ident::new("__function", function.span().resolved_at(steps.span()));
     let argument_names = tool.arguments().map(|argument| &argument.ident);
     let argument_values = &arguments.values;
     let conditions = tool.attr.scopes_if.iter().enumerate().map(|(i, conditional)| {
@@ -128,14 +128,14 @@ pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode
     );
     let guards = tool.attr.guards.iter().map(|guard| quote_spanned!(guard.span()=> #steps.guard(|| #guard).await?;));
     let into_result = output_method(tool, runtime, "into_result");
-    let call = quote_spanned!(function.span()=> #called(#(#values),*));
+    let call = quote_spanned!(function.span()=> #author_function(#(#values),*));
     let call = quote!(#into_result(#call.await));
     quote! {
         #[allow(unused_imports)]
         use #runtime::__private::Reference as _;
         let #steps = #invocation.steps();
         let #provided = #invocation.provided();
-        let #called = #function;
+        let #author_function = #function;
         #(let #argument_names = #argument_values;)*
         #(#conditions)*
         #check

@@ -416,8 +416,8 @@ impl Fixture {
     }
 
     fn check(&self, situation: &Situation) -> TestCaseResult {
-        *self.disabled.lock().unwrap() = situation.disabled.clone();
-        *self.rota.0.lock().unwrap() = situation.on_duty.clone();
+        self.disabled.lock().unwrap().clone_from(&situation.disabled);
+        self.rota.0.lock().unwrap().clone_from(&situation.on_duty);
         let claims = Claims::new().subject(situation.user).scopes(situation.scopes.iter().copied());
         let caller = self.server.as_caller(match situation.organization {
             Some((org, role)) => claims.organization(org, role),

@@ -39,23 +39,31 @@ struct VaultClose;
 type SalaryAccess = Granted<PayrollRead>;
 
 /// The data layer.
-struct Data;
+struct Data {
+    salary: &'static str,
+    name: &'static str,
+    vault: &'static str,
+}
 
 impl Data {
+    const fn new() -> Self {
+        Self { salary: "a salary", name: "a name", vault: "the vault" }
+    }
+
     fn salary(&self, _access: &Granted<PayrollRead>) -> &'static str {
-        "a salary"
+        self.salary
     }
 
     fn name(&self, _access: &Granted<DirectoryRead>) -> &'static str {
-        "a name"
+        self.name
     }
 
-    fn open_vault(&self, _access: &Granted<VaultOpen>) -> &'static str {
-        "open"
+    fn open_vault(&self, _access: &Granted<VaultOpen>) -> String {
+        format!("open {}", self.vault)
     }
 
-    fn close_vault(&self, _access: &Granted<VaultClose>) -> &'static str {
-        "closed"
+    fn close_vault(&self, _access: &Granted<VaultClose>) -> String {
+        format!("close {}", self.vault)
     }
 }
 
@@ -101,7 +109,7 @@ async fn in_a_guard(data: &Data, access: &Granted<PayrollRead>) -> &'static str 
 
 /// The tool's list and the marker's list both have the scope.
 #[tool(scopes = "vault:open", scopes_in = PAYROLL)]
-async fn of_another_list(data: &Data, access: &Granted<VaultOpen>) -> &'static str {
+async fn of_another_list(data: &Data, access: &Granted<VaultOpen>) -> String {
     data.open_vault(access)
 }
 
@@ -126,12 +134,12 @@ step_ups! {
 
 /// Close the vault: a tool of the other list.
 #[tool(scopes = "vault:close", scopes_in = VAULT)]
-async fn vault_close(data: &Data, access: &Granted<VaultClose>) -> &'static str {
+async fn vault_close(data: &Data, access: &Granted<VaultClose>) -> String {
     data.close_vault(access)
 }
 
 fn server() -> TestServer {
-    TestServer::new(Server::new("payroll", &PAYROLL).add_tools_from(&VAULT).state(Data)).unwrap()
+    TestServer::new(Server::new("payroll", &PAYROLL).add_tools_from(&VAULT).state(Data::new())).unwrap()
 }
 
 #[tokio::test]
@@ -147,8 +155,8 @@ async fn a_proof_is_a_parameter_of_a_tool_that_declares_its_scope() {
         ("two_proofs", &["payroll:read", "directory:read"], "a name a salary"),
         ("two_proofs", &["payroll:admin", "directory:read"], "a name a salary"),
         ("in_a_guard", &["payroll:read"], "guarded"),
-        ("of_another_list", &["vault:open"], "open"),
-        ("vault_close", &["vault:close"], "closed"),
+        ("of_another_list", &["vault:open"], "open the vault"),
+        ("vault_close", &["vault:close"], "close the vault"),
     ] {
         let caller = server.with_scopes(granted.iter().copied());
         assert_eq!(caller.call(tool, json!({})).await.allowed().text(), text, "{tool} {granted:?}");
@@ -181,7 +189,7 @@ async fn a_body_that_needs_a_proof_gets_the_challenge_with_every_scope_of_the_ca
         assert_eq!(clerk.call(tool, json!({ "what": "name" })).await.allowed().text(), "a name");
         // The second scope is of the other list of the server.
         for (what, scope, text) in
-            [("salary", "payroll:read", "a name a salary"), ("vault", "vault:close", "a name closed")]
+            [("salary", "payroll:read", "a name a salary"), ("vault", "vault:close", "a name close the vault")]
         {
             let scopes = clerk.call(tool, json!({ "what": what })).await.missing_scopes([scope]);
             assert_eq!(scopes.required, ["directory:read", scope], "{tool} {what}");
@@ -195,7 +203,7 @@ async fn a_body_that_needs_a_proof_gets_the_challenge_with_every_scope_of_the_ca
 
 #[tokio::test]
 async fn a_scope_of_a_list_that_the_server_does_not_have_is_never_proved() {
-    let server = TestServer::new(Server::new("payroll", &PAYROLL).state(Data)).unwrap();
+    let server = TestServer::new(Server::new("payroll", &PAYROLL).state(Data::new())).unwrap();
     let caller = server.as_caller(Claims::new().scopes(["directory:read", "vault:close"]));
     let call = caller.call("step_up", json!({ "what": "vault" })).await;
     call.missing_scopes(["vault:close"]);
@@ -204,7 +212,7 @@ async fn a_scope_of_a_list_that_the_server_does_not_have_is_never_proved() {
 #[test]
 fn a_data_layer_is_tested_with_the_proofs_of_a_caller() {
     let caller = testing::caller(&PAYROLL, Claims::new().scopes(["payroll:audit"]));
-    assert_eq!(Data.salary(caller.grant().unwrap()), "a salary");
+    assert_eq!(Data::new().salary(caller.grant().unwrap()), "a salary");
     assert!(caller.grant::<DirectoryRead>().is_err());
     assert!(caller.grant::<VaultClose>().is_err());
 }
