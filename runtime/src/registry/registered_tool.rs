@@ -158,8 +158,7 @@ impl RegisteredTool {
     /// Returns whether the rules beyond scopes allow the caller to see the tool.
     pub(crate) fn is_visible_to(&self, caller: &Caller, states: &States) -> bool {
         let ToolDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
-        // UUIDs are compared without regard to case (RFC 9562, section 4).
-        let is_org = || caller.org_id().is_some_and(|id| orgs.iter().any(|org| org.eq_ignore_ascii_case(id)));
+        let is_org = || caller.org_id().is_some_and(|id| orgs.iter().any(|org| is_same_organization(org, id)));
         let has_role = || caller.org_role().is_some_and(|role| org_roles.contains(&role));
         (orgs.is_empty() || is_org())
             && (org_roles.is_empty() || has_role())
@@ -180,6 +179,12 @@ impl fmt::Debug for RegisteredTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.info, f)
     }
+}
+
+/// Compares IDs of organizations: UUIDs without regard to case (RFC 9562, section 4), and others exactly, because two
+/// organizations of another authorization server may differ in case only.
+fn is_same_organization(a: &str, b: &str) -> bool {
+    a == b || (uuid::Uuid::try_parse(a).is_ok() && a.eq_ignore_ascii_case(b))
 }
 
 /// Checks the names in `audit(..)`. The macro cannot check them where a parameter is flattened.
