@@ -14,7 +14,7 @@ pub use crate::{
     scope::{check_list, check_proof, check_role, missing, missing_roles, scope},
     tool::{
         BodyFuture, CallSteps, ConditionalScopes, Invocation, ParameterSchemas, Provided, Reference, ReferenceTo,
-        StateType, ToolDescriptor, VisibilityRule,
+        StateType, ToolDescriptor, VisibilityRule, check_in_lists,
     },
 };
 

@@ -101,13 +101,30 @@ async fn guarded(day: String) -> String {
     day
 }
 
+fn writers_if_urgent(caller: &Caller, urgent: bool) -> Result<(), Denied> {
+    if urgent {
+        caller.require(scope!("write"))?;
+    }
+    Ok(())
+}
+
+/// Require more scopes by the arguments and in a guard.
+#[tool(
+    any_scope("read", "secret"),
+    scopes_if(euros > 1000, "secret"),
+    guard = writers_if_urgent(caller, urgent.unwrap_or_default())
+)]
+async fn order(euros: u32, urgent: Option<bool>) -> String {
+    format!("{euros} {urgent:?}")
+}
+
 /// Be visible to owners only.
 #[tool(authenticated, org_role = "Owner")]
 async fn owners() -> Vec<String> {
     vec!["a".to_owned(), "b".to_owned()]
 }
 
-const TOOLS: [&str; 13] = [
+const TOOLS: [&str; 14] = [
     "echo",
     "add",
     "any_value",
@@ -117,6 +134,7 @@ const TOOLS: [&str; 13] = [
     "tools",
     "regional",
     "guarded",
+    "order",
     "owners",
     "unknown",
     "Echo",
@@ -183,7 +201,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn arguments() -> impl Strategy<Value = Option<Value>> {
-    let keys = select(vec!["text", "times", "a", "b", "value", "deep", "region", "day", "extra"]);
+    let keys = select(vec!["text", "times", "a", "b", "value", "deep", "region", "day", "euros", "urgent", "extra"]);
     let valid = select(vec![
         json!({ "text": "hey" }),
         json!({ "text": "h\u{e9}\"\\\n", "times": 2 }),
@@ -196,6 +214,10 @@ fn arguments() -> impl Strategy<Value = Option<Value>> {
         json!({ "region": "eu" }),
         json!({ "day": "Monday" }),
         json!({ "day": "Friday" }),
+        json!({ "euros": 7 }),
+        json!({ "euros": 7, "urgent": true }),
+        json!({ "euros": 2000 }),
+        json!({ "euros": 2000, "urgent": true }),
         json!({}),
     ]);
     let random = prop::collection::btree_map(keys, value(), 0..4).prop_map(|map| json!(map));

@@ -186,16 +186,26 @@ fn visibility_rule(tool: &Tool, rule: &Expr, runtime: &RuntimePath) -> TokenStre
     let source = source_text(rule);
     let provided = local("__provided");
     let caller = named(tool, &tokens, CALLER).map(|caller| quote!(let #caller = #provided.caller();));
-    let references = tool.server_provided().filter_map(|reference| {
-        let name = reference.ident.as_ref()?;
-        mention(&tokens, name)?;
+    let mut checks = Vec::new();
+    let mut references = Vec::new();
+    for reference in tool.server_provided() {
+        let Some((name, mentioned)) = reference.ident.as_ref().and_then(|name| Some((name, mention(&tokens, name)?)))
+        else {
+            continue;
+        };
+        let (ty, span) = (&reference.ty.elem, mentioned.span());
+        let spanned = runtime.with_span(span);
+        checks.push(quote_spanned!(span=> const _: () = #spanned::__private::check_in_lists(
+            #spanned::__private::ReferenceTo::<#ty>::NOT_IN_LISTS
+        );));
         let value = provide(reference, runtime, &provided.to_token_stream());
-        Some(quote!(let #name = #value;))
-    });
+        references.push(quote!(let #name = #value;));
+    }
     let allowed = quote_spanned!(rule.span()=> ::core::result::Result::Ok(#rule));
     quote!(#runtime::__private::VisibilityRule {
         source: #source,
         allows: |#provided| {
+            #(#checks)*
             #caller
             #(#references)*
             #allowed

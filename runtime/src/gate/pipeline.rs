@@ -237,9 +237,9 @@ impl Gate {
         let tool = message.called_tool().and_then(|name| registry.get(&name));
         let Some(tool) = tool.filter(|tool| tool.has_conditional_scopes()) else { return };
         if self.body_limits.check_size(body, Some(message), false, in_flight).is_ok()
-            && let Ok(Some(arguments)) = message.parse_arguments()
+            && let Ok(arguments) = message.parse_arguments()
         {
-            registry.add_conditional_scopes(scopes, tool, caller, arguments).await;
+            registry.add_conditional_scopes(scopes, tool, caller, arguments.unwrap_or_default()).await;
         }
     }
 

@@ -121,8 +121,7 @@ impl<'p> EvaluatedTool<'p> {
 
     /// Returns whether the tool can be called in the token's organization. `None` if the organization is not known.
     fn allows_org(&self, holder: &Holder) -> Option<bool> {
-        // UUIDs are compared without regard to case (RFC 9562, section 4).
-        holder.org.is_one_of(&self.policy.orgs, str::eq_ignore_ascii_case)
+        holder.org.is_one_of(&self.policy.orgs, is_same_organization)
     }
 
     /// Returns whether the tool is visible to the token's organization role. `None` if the role is not known.
@@ -177,4 +176,10 @@ impl<'p> EvaluatedTool<'p> {
 
 fn missing(requirement: &Requirement<&str>, granted: &ScopeSet) -> Vec<String> {
     requirement.required(granted).filter(|(_, is_granted)| !is_granted).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Compares IDs of organizations: UUIDs without regard to case (RFC 9562, section 4), and others exactly, because two
+/// organizations of another authorization server may differ in case only.
+pub(crate) fn is_same_organization(a: &str, b: &str) -> bool {
+    a == b || (uuid::Uuid::try_parse(a).is_ok() && a.eq_ignore_ascii_case(b))
 }

@@ -48,6 +48,7 @@ mod tool_policy;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::evaluator::is_same_organization;
 use self::evaluator::{EvaluatedTool, Evaluator};
 pub use self::{
     access::{Access, RuntimeCheck},

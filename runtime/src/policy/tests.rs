@@ -74,19 +74,25 @@ fn organizations_and_deny_rules_are_decided_by_the_server() {
 
 #[test]
 fn organizations_are_decided_if_the_organization_is_known() {
-    let tool = ToolPolicy::of("tool").orgs(&["1d2e", "3F4a"]).org_roles(&["HR"]);
+    let tool = ToolPolicy::of("tool").orgs(&["1d2e", "2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]).org_roles(&["HR"]);
     let policy = Policy::of_scopes(&[]).with_role("HR", &[]).with_tool(tool);
-    assert_eq!(policy.access(Subject::from("HR").with_org("3f4A"), "tool"), Access::Allowed);
+    assert_eq!(
+        policy.access(Subject::from("HR").with_org("2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22"), "tool"),
+        Access::Allowed
+    );
     let stranger = scopes::<&str>([]).with_org("5b6c").with_org_role("IT");
     assert_eq!(
         policy.access(stranger.clone(), "tool").to_string(),
-        "hidden: visible to the org role HR in the organization 1d2e or 3F4a"
+        "hidden: visible to the org role HR in the organization 1d2e or 2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"
     );
     assert_eq!(policy.never(stranger, "tool"), Ok(()));
     let without_org = Subject { org: Claim::Absent, ..Subject::from("HR") };
     assert_eq!(
         policy.access(without_org, "tool"),
-        Access::Hidden { orgs: vec!["1d2e".into(), "3F4a".into()], org_roles: vec![] }
+        Access::Hidden {
+            orgs: vec!["1d2e".into(), "2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22".into()],
+            org_roles: vec![]
+        }
     );
 }
 

@@ -16,7 +16,7 @@ use crate::{
     auth::Caller,
     error::ToolProblem,
     metrics::{self, CounterSet, HistogramHandle},
-    policy::ToolPolicy,
+    policy::{ToolPolicy, is_same_organization},
     scope::{Requirement, ScopeIndex},
     tool::{Annotations, ArgumentSchema, MetConditions, Provided, States, ToolDescriptor, VisibilityRule, output},
 };
@@ -203,10 +203,9 @@ impl RegisteredTool {
     }
 }
 
-/// Returns whether the caller acts for one of these organizations. Their UUIDs are compared without regard to case (RFC
-/// 9562, section 4).
+/// Returns whether the caller acts for one of these organizations.
 fn acts_for(caller: &Caller, orgs: &[&str]) -> bool {
-    caller.org_id().is_some_and(|id| orgs.iter().any(|org| org.eq_ignore_ascii_case(id)))
+    caller.org_id().is_some_and(|id| orgs.iter().any(|org| is_same_organization(org, id)))
 }
 
 fn has_role(caller: &Caller, roles: &[&str]) -> bool {

@@ -77,10 +77,21 @@ impl<'a> Provided<'a> {
 #[derive(Debug)]
 pub struct ReferenceTo<T>(std::marker::PhantomData<T>);
 
+/// Checks that a visibility rule can use a parameter. For generated code; in a constant, a panic is a compile error.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_in_lists(reason: Option<&'static str>) {
+    if let Some(reason) = reason {
+        panic!("{}", reason);
+    }
+}
+
 /// A parameter that is not a `&Granted<S>`: `&Caller`, `&Context`, or `&T` state.
 #[doc(hidden)]
 pub trait Reference<T> {
     const PROVES: Option<Scope>;
+    /// Why a visibility rule cannot use the value, or `None` if it can.
+    const NOT_IN_LISTS: Option<&'static str> = None;
     const TYPE: StateType;
     fn provide(provided: Provided<'_>) -> Result<&T, ToolError>;
 }
@@ -94,8 +105,17 @@ impl<T: 'static> Reference<T> for ReferenceTo<T> {
     }
 }
 
+impl ReferenceTo<Context> {
+    pub const NOT_IN_LISTS: Option<&'static str> =
+        Some("a visibility rule cannot use the context, because it decides lists, which have none: use `guard`");
+}
+
 impl<S: ScopeMarker> ReferenceTo<Granted<S>> {
     pub const PROVES: Option<Scope> = Some(S::SCOPE);
+    pub const NOT_IN_LISTS: Option<&'static str> = Some(
+        "a visibility rule cannot use a proof, because it is evaluated before the scopes of the caller are checked: use \
+         `guard`, or `caller.has(scope!(..))` in the rule",
+    );
     pub const TYPE: StateType = StateType::provided_by_call::<Granted<S>>();
 
     /// The decision has checked the scopes that the tool declares, and this is one of them. It is checked again, so that

@@ -26,7 +26,7 @@ pub(crate) use error::Failure;
 pub use error::{MaskedError, ToolError};
 pub use input_required::InputRequired;
 pub(crate) use input_required::undeclared_capabilities;
-pub use invocation::{Invocation, Provided, Reference, ReferenceTo};
+pub use invocation::{Invocation, Provided, Reference, ReferenceTo, check_in_lists};
 pub use output::{Json, JsonContent, ToolContent, ToolOutput, audio, image};
 pub use parameters::ParameterSchemas;
 pub(crate) use request_state::{CallBinding, InputRound, RequestStateSigner};

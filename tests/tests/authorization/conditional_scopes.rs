@@ -74,6 +74,12 @@ async fn add_note(note: Option<String>) -> String {
     format!("{note:?}")
 }
 
+/// List orders. Without a filter, it is an export.
+#[tool(scopes = "orders:read", scopes_if(filter.is_none(), "orders:export"), scopes_in = ORDERS)]
+async fn list(filter: Option<String>) -> String {
+    format!("{filter:?}")
+}
+
 /// Read a file of an order.
 #[tool(scopes = "orders:read", scopes_if(path.starts_with("contracts/"), "orders:approve"), scopes_in = ORDERS)]
 async fn read_file(path: String) -> String {
@@ -120,6 +126,14 @@ fn server() -> TestServer {
     TestServer::new(Server::new("orders", &ORDERS)).unwrap()
 }
 
+/// Starts a server with these tokens.
+async fn start(tokens: &[(&str, &[&str])]) -> SocketServer {
+    let tokens = tokens.iter().fold(StaticTokens::new(), |tokens, (token, scopes)| {
+        tokens.token(*token, Claims::new().scopes(scopes.iter().copied()))
+    });
+    SocketServer::serve(|url| Server::new("orders", &ORDERS).server_url(url).auth(tokens).skip_preflight()).await
+}
+
 fn arguments(euros: u32, export: bool) -> Value {
     json!({ "euros": euros, "export": export })
 }
@@ -152,11 +166,7 @@ async fn one_challenge_names_every_scope_of_the_call() {
 #[tokio::test]
 async fn the_challenge_is_the_same_in_every_revision() {
     let tokens = [("nothing", &[][..]), ("write", &["orders:write"]), ("approve", &["orders:approve"])];
-    let tokens = tokens.into_iter().fold(StaticTokens::new(), |tokens, (token, scopes)| {
-        tokens.token(token, Claims::new().scopes(scopes.iter().copied()))
-    });
-    let server =
-        SocketServer::serve(|url| Server::new("orders", &ORDERS).server_url(url).auth(tokens).skip_preflight()).await;
+    let server = start(&tokens).await;
     for revision in Revision::BOTH {
         for tool in BOTH {
             for (token, missing) in [
@@ -174,6 +184,28 @@ async fn the_challenge_is_the_same_in_every_revision() {
             }
             let response = server.client_with("write", revision).call(tool, arguments(1, false)).await;
             assert_eq!(response.text_content(), "1 false");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_arguments_is_one_with_empty_arguments() {
+    let tokens = [("nothing", &[][..]), ("read", &["orders:read"]), ("export", &["orders:read", "orders:export"])];
+    let server = start(&tokens).await;
+    for revision in Revision::BOTH {
+        for arguments in [None, Some(json!(null)), Some(json!({}))] {
+            let mut message = revision.call_message("list", &json!({}));
+            match &arguments {
+                Some(arguments) => message["params"]["arguments"] = arguments.clone(),
+                None => drop(message["params"].as_object_mut().unwrap().remove("arguments")),
+            }
+            for token in ["nothing", "read"] {
+                let response = server.client_with(token, revision).send(&message).await;
+                assert_eq!(response.status, 403, "{revision} {arguments:?}: {response:?}");
+                let scopes = response.expect_challenge();
+                assert_eq!(scopes.scopes(), ["orders:read", "orders:export"], "{revision} {arguments:?} {token}");
+            }
+            assert_eq!(server.client_with("export", revision).send(&message).await.text_content(), "None");
         }
     }
 }
@@ -311,7 +343,7 @@ async fn a_tool_is_listed_for_callers_who_meet_its_unconditional_scopes() {
         server.with_scopes(["orders:write"]).tools().await,
         ["add_note", "either", "order", "order_with_context", "set_status"]
     );
-    assert_eq!(server.with_scopes(["orders:read"]).tools().await, ["draw", "either", "parse", "read_file"]);
+    assert_eq!(server.with_scopes(["orders:read"]).tools().await, ["draw", "either", "list", "parse", "read_file"]);
     let caller = server.with_scopes(["orders:admin", "orders:approve", "orders:export"]);
     assert_eq!(caller.tools().await, [""; 0], "conditional scopes alone list no tool");
 }

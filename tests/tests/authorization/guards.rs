@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fmt::Debug, io};
 use serde_json::Value;
 use toolgate::{
     JsonObject,
-    auth::Claims,
+    auth::{Claims, StaticTokens},
     prelude::*,
     testing::{Outcome, TestServer},
 };
-use toolgate_tests::{CapturedLog, ToolBodies, record_step, take_steps};
+use toolgate_tests::{CapturedLog, Revision, TestServer as SocketServer, ToolBodies, record_step, take_steps};
 
 /// `tickets:admin` implies `tickets:audit`.
 static TICKETS: Scopes = Scopes::new(&["tickets:admin", "tickets:audit", "tickets:read", "tickets:write"])
@@ -498,4 +498,43 @@ async fn a_call_takes_no_place_of_the_concurrency_limit_before_its_guards_allow_
     };
     let (waited, ()) = tokio::join!(waiting, meanwhile);
     assert_eq!(waited.denied(), "not allowed: waited");
+}
+
+async fn wait(bodies: &ToolBodies) -> Result<(), Denied> {
+    bodies.wait_for_release().await;
+    Ok(())
+}
+
+/// Wait in the guard.
+#[tool(scopes = "tickets:read", scopes_in = TICKETS, guard = wait(bodies))]
+async fn waits_in_its_guard(bodies: &ToolBodies) {
+    bodies.record_run();
+}
+
+#[tokio::test]
+async fn a_client_that_disconnects_during_a_guard_ends_the_call_before_its_body() {
+    for fast_path in [true, false] {
+        let tokens = StaticTokens::new().token("writer", writer());
+        let server = SocketServer::serve(|url| {
+            let server = Server::new("tickets", &TICKETS).server_url(url).auth(tokens).skip_preflight();
+            server.state(Assignees::new()).fast_path(fast_path)
+        })
+        .await;
+        for revision in Revision::BOTH {
+            let client = server.client_with("writer", revision);
+            let abandoned = client.clone();
+            let call = tokio::spawn(async move { abandoned.call("waits_in_its_guard", json!({})).await });
+            server.bodies.wait_for_start(1).await;
+            call.abort();
+            server.bodies.wait_for_end(1).await;
+            // The next call is released and runs, so the first one would have run by now.
+            server.bodies.release(1);
+            let before = server.bodies.runs();
+            assert!(client.call("waits_in_its_guard", json!({})).await.is_success());
+            server.bodies.wait_for_start(1).await;
+            server.bodies.wait_for_end(1).await;
+            assert_eq!(server.bodies.runs(), before + 1, "{revision}, fast path: {fast_path}");
+        }
+        assert_eq!(server.bodies.runs(), 2);
+    }
 }

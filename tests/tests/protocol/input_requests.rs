@@ -1,5 +1,10 @@
 //! Input that a tool requests during a call: which responses reach the tool, and which states are valid.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use serde_json::{Value, json};
 use toolgate::{
     Scopes, Server,
@@ -159,4 +164,52 @@ async fn a_state_is_rejected_for_another_principal_tool_or_call() {
     let response =
         delete(&server, "service-one", json!({ "inputResponses": responses, "requestState": state })).await;
     assert_eq!(response.text_content(), "accept in round 1");
+}
+
+/// The scopes of a server whose tool asks before it acts, and has a guard.
+static LOCK_SCOPES: Scopes = Scopes::new(&["locks:read"]);
+
+/// Whether records are locked.
+#[derive(Clone, Default)]
+struct Lock(Arc<AtomicBool>);
+
+fn is_unlocked(lock: &Lock) -> Result<(), Denied> {
+    if lock.0.load(Ordering::Relaxed) { Err(Denied::new("locked")) } else { Ok(()) }
+}
+
+/// Delete a record after a confirmation, unless records are locked.
+#[tool(authenticated, scopes_in = LOCK_SCOPES, guard = is_unlocked(lock))]
+async fn unlocked_delete(context: &Context, bodies: &ToolBodies, lock: &Lock) -> Result<&'static str, ToolError> {
+    if context.input_response("confirm").is_none() {
+        return Err(InputRequired::ask("confirm", "Sure?").into());
+    }
+    bodies.record_run();
+    Ok("deleted")
+}
+
+#[tokio::test]
+async fn a_guard_decides_every_round_of_a_call() {
+    let lock = Lock::default();
+    let state = lock.clone();
+    let tokens = StaticTokens::new().token("sam", Claims::new().subject("sam"));
+    let server = TestServer::serve(|url| {
+        Server::new("locks", &LOCK_SCOPES).server_url(url).skip_preflight().auth(tokens).state(state)
+    })
+    .await;
+    let set_locked = |locked| lock.0.store(locked, Ordering::Relaxed);
+    set_locked(true);
+    let denied = call(&server, "sam", "unlocked_delete", json!({})).await;
+    assert_eq!(denied.text_content(), "not allowed: locked");
+    set_locked(false);
+    let asked = call(&server, "sam", "unlocked_delete", json!({})).await;
+    assert!(asks(&asked), "{asked:?}");
+    let input = json!({
+        "inputResponses": { "confirm": accepted() }, "requestState": asked.result()["requestState"].clone(),
+    });
+    set_locked(true);
+    let denied = call(&server, "sam", "unlocked_delete", input.clone()).await;
+    assert_eq!(denied.text_content(), "not allowed: locked");
+    assert_eq!(server.bodies.runs(), 0);
+    set_locked(false);
+    assert_eq!(call(&server, "sam", "unlocked_delete", input).await.text_content(), "deleted");
 }

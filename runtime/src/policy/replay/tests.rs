@@ -79,13 +79,13 @@ fn calls_of_a_removed_tool_would_be_rejected() {
 #[test]
 fn the_organization_and_the_role_of_a_record_are_known() {
     let policy = Policy::of_scopes(&[])
-        .with_tool(ToolPolicy::of("in_org").orgs(&["1D2E"]))
+        .with_tool(ToolPolicy::of("in_org").orgs(&["2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]))
         .with_tool(ToolPolicy::of("as_owner").org_roles(&["Owner"]));
     assert_eq!(effect(&policy, call("in_org", "completed", "", json!({}))), "unchanged");
     for organization in [json!("3f4a"), json!(null)] {
         assert_eq!(
             effect(&policy, call("in_org", "completed", "", json!({ "organization": organization }))),
-            "would be rejected: hidden: visible in the organization 1D2E"
+            "would be rejected: hidden: visible in the organization 2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"
         );
     }
     for role in [json!("HR"), json!(null)] {
