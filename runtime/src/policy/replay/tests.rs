@@ -16,7 +16,7 @@ fn replay(policy: &Policy, records: &[Value]) -> Replay {
 /// Returns the record of a call by Harriet, with these fields in addition.
 fn call(tool: &str, outcome: &str, granted: &str, fields: Value) -> Value {
     let mut record = json!({
-        "time": "2026-10-02T08:15:00.000000Z", "outcome": outcome, "user": "harriet", "organization": "1d2e",
+        "time": "2026-10-02T08:15:00.000000Z", "outcome": outcome, "user": "harriet", "organization": "2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22",
         "role": "HR", "granted": granted, "policy": "0000000000000000", "tool": tool, "latency_us": 1,
     });
     let Value::Object(fields) = fields else { panic!("{fields}") };
@@ -219,7 +219,7 @@ fn the_summary_has_one_line_for_each_change_and_the_totals() {
     let replay = policy.replay((records + "not JSON\n{}\n[]\n").as_bytes()).unwrap();
     insta::assert_snapshot!(replay, @r#"
     payroll_summary: 1 call by a token without a user would be rejected: missing payroll:read:all
-    payroll_summary: 2 calls by user harriet (HR in 1d2e) would be rejected: missing payroll:read:all (2026-10-02 to 2026-10-30)
+    payroll_summary: 2 calls by user harriet (HR in 2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22) would be rejected: missing payroll:read:all (2026-10-02 to 2026-10-30)
     payroll_summary: 1 call by user "u 4" (Customer�Support) would be rejected: missing payroll:read:all (2026-10-04)
     whoami: 1 call by user harriet (HR) would be allowed (2026-10-02)
     ticket_update: 1 call undecided: allowed, if the guard `own_queue(caller, &ticket_id, company)` allows
