@@ -80,6 +80,18 @@ struct Argument {
 /// The argument that can be given several times.
 const REPEATABLE: &str = "scopes_if";
 
+/// Names that other frameworks have for arguments, with the name here.
+const FOREIGN_NAMES: [(&str, &str); 8] = [
+    ("organization", "org"),
+    ("permission", "scopes"),
+    ("permissions", "scopes"),
+    ("public", "authenticated"),
+    ("require_scopes", "scopes"),
+    ("required_scopes", "scopes"),
+    ("role", "org_role"),
+    ("roles", "org_role"),
+];
+
 /// Arguments that declare who may call a tool.
 const ACCESS_RULES: [&str; 3] = ["scopes", "any_scope", "authenticated"];
 
@@ -160,6 +172,9 @@ impl ToolAttr {
 
 /// The argument whose name is most similar to `name`, if one is similar enough to be what the author meant.
 fn most_similar(name: &str) -> Option<&'static str> {
+    if let Some((_, known)) = FOREIGN_NAMES.iter().find(|(foreign, _)| *foreign == name) {
+        return Some(known);
+    }
     ARGUMENTS
         .iter()
         .map(|argument| (strsim::jaro_winkler(name, argument.name), argument.name))
@@ -193,6 +208,9 @@ mod tests {
             ("guards", "guard"),
             ("visible", "visible_to"),
             ("max_concurrency", "concurrency"),
+            ("roles", "org_role"),
+            ("permission", "scopes"),
+            ("public", "authenticated"),
         ] {
             assert_eq!(most_similar(name), Some(expected), "{name}");
         }

@@ -128,7 +128,7 @@ pub fn scope(input: TokenStream) -> TokenStream {
     scope::expand(input.into()).into()
 }
 
-/// Implements `ScopeMarker`: the type stands for a scope in `Granted`.
+/// Implements `ScopeMarker`: the type represents a scope in `Granted`.
 ///
 /// `#[scope("payroll:read:all")]` names the scope, which is checked against `crate::SCOPES`, and
 /// `#[scope("payroll:read:all", in policy::SCOPES)]` one that is checked against the list at that path.

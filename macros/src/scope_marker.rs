@@ -9,7 +9,7 @@ use crate::{
     scope::{self, ScopeMacro},
 };
 
-const USAGE: &str = "expected the scope that the type stands for: write `#[scope(\"employees:read:public\")]`";
+const USAGE: &str = "expected the scope that the type represents: write `#[scope(\"employees:read:public\")]`";
 
 /// Expands `#[derive(ScopeMarker)]`.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
@@ -34,12 +34,12 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 fn marked_scope(input: &DeriveInput) -> syn::Result<ScopeMacro> {
     if let Some(parameter) = input.generics.params.first() {
-        return Err(syn::Error::new_spanned(parameter, "a scope marker stands for one scope: remove the parameters"));
+        return Err(syn::Error::new_spanned(parameter, "a scope marker represents one scope: remove the parameters"));
     }
     let mut attributes = input.attrs.iter().filter(|attribute| attribute.path().is_ident("scope"));
     let attribute = attributes.next().ok_or_else(|| syn::Error::new_spanned(&input.ident, USAGE))?;
     if let Some(duplicate) = attributes.next() {
-        return Err(syn::Error::new_spanned(duplicate, "duplicate `scope`: a scope marker stands for one scope"));
+        return Err(syn::Error::new_spanned(duplicate, "duplicate `scope`: a scope marker represents one scope"));
     }
     let list = attribute.meta.require_list().map_err(|error| syn::Error::new(error.span(), USAGE))?;
     syn::parse2(list.tokens.clone())

@@ -4,7 +4,7 @@
 //! cargo run -p toolgate --features cli --example command_line -- --help
 //! ```
 //!
-//! `command_line` stands for that command without `--help`. The roles are in `command_line/roles.toml`.
+//! Below, `command_line` is that command without `--help`. The roles are in `command_line/roles.toml`.
 //!
 //! ```console
 //! $ command_line policy

@@ -388,7 +388,7 @@ async fn a_role_has_its_scopes_a_user_and_an_organization() {
 }
 
 #[test]
-#[should_panic(expected = "there is no role `Hr`; the roles are HR, Owner")]
+#[should_panic(expected = "unknown role `Hr`; the roles are HR, Owner")]
 fn as_role_panics_with_the_known_roles() {
     server().role("HR", [""; 0]).role("Owner", [""; 0]).as_role("Hr");
 }

@@ -42,8 +42,8 @@ pub enum Error {
         /// The problem.
         source: RolesError,
     },
-    /// There is no role with the name of `--role`.
-    #[error("there is no role `{name}`; {known}")]
+    /// The role of `--role` is unknown.
+    #[error("unknown role `{name}`: {known}")]
     UnknownRole {
         /// The name.
         name: String,

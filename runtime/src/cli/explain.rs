@@ -106,7 +106,7 @@ impl ExplainOptions {
 fn unknown_role(name: &str, policy: &Policy) -> Error {
     let names: Vec<_> = policy.roles.iter().map(|role| role.name.as_str()).collect();
     let known = if names.is_empty() {
-        "no roles are known: name a file with `--roles`".to_owned()
+        "no roles are known; name a file with `--roles`".to_owned()
     } else {
         format!("the roles are {}", names.join(", "))
     };

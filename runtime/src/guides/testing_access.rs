@@ -148,7 +148,7 @@
 //! # State rules over every token
 //!
 //! A test of examples misses the example that you did not think of. What a tool requires of scopes is a formula, so these
-//! rules are decided for all tokens at once, and exactly:
+//! rules are decided exactly, for every token:
 //!
 //! ```
 //! use toolgate::{policy::{Policy, Role}, prelude::*};
@@ -171,7 +171,7 @@
 //!     Role::new("HR", ["payroll:read:all"]),
 //! ])?;
 //!
-//! policy.only("payroll:read:all", "payroll_*")?; // whoever can call a payroll tool has this scope
+//! policy.only("payroll:read:all", "payroll_*")?; // every token that can call a payroll tool has this scope
 //! policy.never("Agent", "refund_approve")?; // no token of an agent can approve
 //! policy.separate("payroll_*", "refund_*")?; // no role can do both
 //!
@@ -190,7 +190,7 @@
 //!
 //! # Lock the policy
 //!
-//! One test line makes every change of access a change of a file that somebody reviews:
+//! One test line makes every change of access a change of a file, which a review shows:
 //!
 //! ```no_run
 //! # use toolgate::prelude::*;

@@ -123,7 +123,7 @@
 //!     if caller.user_id() == Some(assignee.as_str()) {
 //!         return Ok(());
 //!     }
-//!     Err(Denied::new("the ticket is assigned to somebody else"))
+//!     Err(Denied::new("the ticket is assigned to another agent"))
 //! }
 //!
 //! /// Close a ticket.

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct Explanation {
     /// Name of the tool.
     pub tool: String,
-    /// Who calls, such as `role HR with payroll:read:all`.
+    /// The caller, such as `role HR with payroll:read:all`.
     pub caller: String,
     /// The rules in the order in which they are decided, up to the first that rejects the call.
     pub rules: Vec<ExplainedRule>,

@@ -93,7 +93,7 @@ pub enum RolesError {
     #[error("the roles cannot be read: {0}")]
     Toml(String),
     /// The text has no roles.
-    #[error("there is no role: add a `[[roles]]` table with `name` and `scopes` for each role")]
+    #[error("the file has no roles: add a `[[roles]]` table with `name` and `scopes` for each role")]
     NoRoles,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Scope, Scopes, const_message::ConstMessage};
 
-/// Type that stands for a scope in [`Granted`](crate::Granted). Derive it:
+/// Type that represents a scope in [`Granted`](crate::Granted). Derive it:
 ///
 /// ```
 /// use toolgate::prelude::*;
@@ -21,12 +21,12 @@ use super::{Scope, Scopes, const_message::ConstMessage};
 /// The scope is checked against `crate::SCOPES` at compile time, or against another list with
 /// `#[scope("payroll:read:all", in policy::SCOPES)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not stand for a scope",
+    message = "`{Self}` is not a scope marker",
     label = "not a scope marker",
     note = "write `#[derive(ScopeMarker)]` and `#[scope(\"..\")]` on the type"
 )]
 pub trait ScopeMarker: 'static {
-    /// The scope that the type stands for.
+    /// The scope that the type represents.
     const SCOPE: Scope;
 }
 

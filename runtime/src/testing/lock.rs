@@ -8,7 +8,7 @@ use crate::policy::{LockDifference, Policy};
 const ACCEPT: &str = "ACCEPT_POLICY";
 
 /// Asserts that the policy equals the lock file at `path`, which is relative to the folder of the crate. Check the file in:
-/// each change of access is then a change of a file that somebody reviews.
+/// each change of access is then a change of a file, which a review shows.
 ///
 /// ```no_run
 /// # use toolgate::prelude::*;

@@ -118,7 +118,7 @@ impl TestServer {
     pub fn role_claims(&self, name: &str) -> Claims {
         let Some((role, scopes)) = self.roles.iter().find(|(known, _)| known == name) else {
             let known: Vec<_> = self.roles.iter().map(|(known, _)| known.as_str()).collect();
-            panic!("there is no role `{name}`; the roles are {}", known.join(", "));
+            panic!("unknown role `{name}`; the roles are {}", known.join(", "));
         };
         let claims = Claims::new().subject(format!("{USER}-{role}")).organization(ORGANIZATION, role);
         claims.scopes(scopes)

@@ -71,8 +71,8 @@ impl<'a> Provided<'a> {
 
 /// A parameter of type `&T`, in generated code.
 ///
-/// The inherent items for `Granted<S>` take precedence over those of the trait [`Reference`], so generated code finds out
-/// which one a type is, through aliases too.
+/// The inherent items for `Granted<S>` take precedence over those of the trait [`Reference`], so generated code
+/// distinguishes the two, through aliases too.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ReferenceTo<T>(std::marker::PhantomData<T>);

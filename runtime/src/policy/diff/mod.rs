@@ -24,7 +24,7 @@ pub struct PolicyDiff {
 pub struct PolicyChange {
     /// The change as a sentence.
     pub sentence: String,
-    /// Whether somebody may gain access by it.
+    /// Whether a caller may gain access by it.
     pub widens_access: bool,
 }
 
@@ -69,7 +69,7 @@ impl PolicyDiff {
         self.changes.is_empty()
     }
 
-    /// Returns whether somebody may gain access: a call that the old policy rejects and the new one may allow, or scopes
+    /// Returns whether a caller may gain access: a call that the old policy rejects and the new one may allow, or scopes
     /// that a role can get in addition. Changes of guards, conditions and visibility functions are compared as text.
     pub fn widens_access(&self) -> bool {
         self.changes.iter().any(|change| change.widens_access)

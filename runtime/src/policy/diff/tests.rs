@@ -251,7 +251,7 @@ proptest! {
         }
     }
 
-    /// Whoever gains a call is reported. Only one tool differs, so that few changes hide others.
+    /// Every caller that gains a call is reported. Only one tool differs, so that few changes hide others.
     #[test]
     fn a_diff_without_widening_lets_no_token_gain(old in any_policy(), other in any_policy()) {
         let mut new = old.clone();

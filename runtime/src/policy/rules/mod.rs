@@ -1,4 +1,4 @@
-//! Rules about every token: what nobody may call, and what nobody may call together.
+//! Rules about every token: tools that no token may call, and tools that no role may call together.
 //!
 //! They are decided exactly. A tool that is callable with some scopes is callable with more, so it is enough to evaluate
 //! the largest set of scopes that a rule is about.
@@ -202,7 +202,7 @@ impl Call<'_> {
         let mut because = Vec::new();
         for tool in &self.tools {
             if let Access::MayAllow { because: checks } = tool.access(&holder) {
-                // A deny rule disables a tool for all callers, so it is no part of their access.
+                // A deny rule disables a tool for all callers, so it does not belong to their access.
                 because.extend(checks.into_iter().filter(|check| !matches!(check, RuntimeCheck::Switches(_))));
             }
         }
