@@ -19,12 +19,16 @@ mod types;
 /// Maximum length of a tool name (MCP 2025-11-25, server/tools, "Tool Names").
 const MAX_NAME_LENGTH: usize = 128;
 
+/// Maximum number of `scopes_if`, as in `runtime/src/tool/call_steps.rs`.
+const MAX_CONDITIONS: usize = 64;
+
 pub(crate) fn tool(tool: &Tool, errors: &mut Errors) {
     access_rule(tool, errors);
     name(tool, errors);
     attributes(tool, errors);
     signature(tool, errors);
     audit(tool, errors);
+    conditions(tool, errors);
     visibility_rules(tool, errors);
     for parameter in &tool.parameters {
         match parameter {
@@ -176,6 +180,15 @@ fn audit(tool: &Tool, errors: &mut Errors) {
             errors
                 .push(literal, format!("the tool has no argument `{name}` in JSON: {expected} {}", known.join(", ")));
         }
+    }
+}
+
+/// The conditions of a call are the bits of one integer.
+fn conditions(tool: &Tool, errors: &mut Errors) {
+    if let Some(extra) = tool.attr.scopes_if.get(MAX_CONDITIONS) {
+        let message =
+            format!("a tool can have at most {MAX_CONDITIONS} `scopes_if`: merge conditions, or split the tool");
+        errors.push(&extra.condition, message);
     }
 }
 

@@ -152,3 +152,19 @@ fn scope_macro() {
         const NAMED_LIST: Scope = #named_list;
     ));
 }
+
+#[test]
+fn a_tool_has_at_most_64_conditions() {
+    let expand = |count| {
+        let conditions = (0..count).map(|i| quote!(scopes_if(amount > #i, "a:write")));
+        super::tool(
+            quote!(scopes = "a:read", #(#conditions),*),
+            quote!(
+                async fn refund(amount: i32) {}
+            ),
+        )
+        .to_string()
+    };
+    assert!(!expand(64).contains("compile_error"));
+    assert!(expand(65).contains("at most 64 `scopes_if`"));
+}
