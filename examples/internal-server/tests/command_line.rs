@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use toolgate::Policy;
 
 use support::Client;
@@ -346,4 +346,43 @@ fn explain_names_the_rule_that_rejects_the_call() {
     let (status, text) = inspect(&["explain", "--role", "Nobody", "--tool", "repository_read"]);
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("the roles are Management, HR, Engineering, Support"), "{text}");
+}
+
+#[test]
+fn replay_reports_the_calls_that_would_be_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |tool: &str, granted: &str| {
+        json!({
+            "time": "2026-10-02T08:15:00.000000Z", "outcome": "completed", "tool": tool, "user": "u_3", "role": "HR",
+            "granted": granted, "policy": "0123456789abcdef",
+        })
+    };
+    let replay = |records: &[Value]| {
+        let lines: Vec<_> = records.iter().map(Value::to_string).collect();
+        fs::write(folder.path().join("audit.jsonl"), lines.join("\n")).unwrap();
+        let output = program(folder.path()).args(["replay", "audit.jsonl"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let unchanged = record("payroll_summary", "payroll:read:all");
+    assert_eq!(replay(&[unchanged.clone()]).0, Some(0));
+    let (status, text) = replay(&[unchanged, record("payroll_summary", "employees:read:public")]);
+    assert_eq!(status, Some(1), "{text}");
+    let expected =
+        "payroll_summary: 1 call by user u_3 (HR) would be rejected: missing payroll:read:all (2026-10-02)";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn check_accepts_a_changed_policy_into_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("policy.lock");
+    fs::write(&lock, include_str!("../policy.lock").replace("  read_only\n", "")).unwrap();
+    let check = |arguments: &[&str]| program(folder.path()).arg("check").args(arguments).output().unwrap();
+    let output = check(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("check --accept --lock policy.lock"), "{text}");
+    assert!(check(&["--accept"]).status.success());
+    assert!(check(&[]).status.success());
+    assert_eq!(fs::read_to_string(lock).unwrap(), include_str!("../policy.lock"));
 }

@@ -110,8 +110,13 @@ impl ToolRegistry {
             return ExplainedDecision::InvalidArguments;
         }
         explanation.decided("schema of the arguments", Ok(String::new()));
-        explain_conditions(explanation, tool, caller, &met);
         let outcomes = trace.into_outcomes();
+        if let (true, Err(Failure::Denied(reason))) = (outcomes.is_empty(), &ended) {
+            // A condition panicked, or the first guard exceeded the time limit.
+            explanation.decided("conditions and guards", Err(reason.clone()));
+            return ExplainedDecision::Denied;
+        }
+        explain_conditions(explanation, tool, caller, &met);
         if outcomes.is_empty()
             && let Err(Failure::InsufficientScope(scopes)) = &ended
         {

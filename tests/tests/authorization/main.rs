@@ -12,6 +12,7 @@ mod call_order;
 mod concealment;
 mod conditional_scopes;
 mod discovery;
+mod explanations;
 mod fail_closed;
 mod guards;
 mod header_injection;
