@@ -9,6 +9,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches};
 use futures_util::future::LocalBoxFuture;
+use serde::Serialize;
 
 use super::{Command, Error, Inspect, ServeOptions, options::CommandLine};
 use crate::{
@@ -30,6 +31,7 @@ pub struct App {
     states: Option<AddStates>,
     auth: Option<AddAuth>,
     roles: Option<&'static str>,
+    installs_log: bool,
 }
 
 type AddStates = Box<dyn FnOnce(Server) -> LocalBoxFuture<'static, Result<Server, BoxError>>>;
@@ -46,7 +48,7 @@ impl App {
     /// Creates an app. `server` has everything that decides access: scope lists, rules for all tools and deny rules. What
     /// needs the network or the disk is added by [`auth`](Self::auth) and [`states`](Self::states).
     pub fn new(server: Server) -> Self {
-        Self { server, states: None, auth: None, roles: None }
+        Self { server, states: None, auth: None, roles: None, installs_log: true }
     }
 
     /// Sets how the token validator is created, which only `serve` does: `.auth(PropelAuth::from_env)`.
@@ -84,6 +86,13 @@ impl App {
     /// The format is that of [`Role::from_toml`].
     pub fn roles(mut self, toml: &'static str) -> Self {
         self.roles = Some(toml);
+        self
+    }
+
+    /// Serves without installing the log, for a program that installs its own subscriber, such as
+    /// [`logging::init_with`](crate::logging::init_with) with an audit log.
+    pub fn without_log(mut self) -> Self {
+        self.installs_log = false;
         self
     }
 
@@ -130,7 +139,7 @@ impl App {
     }
 
     async fn serve(self, options: &ServeOptions) -> ExitCode {
-        let _log = crate::logging::init();
+        let _log = self.installs_log.then(crate::logging::init);
         let served = async {
             let server = options.apply(self.server)?;
             let server = match self.auth {
@@ -186,6 +195,11 @@ async fn add_states(server: Server, states: Option<AddStates>) -> Result<Server,
 pub(super) fn read(path: &Path) -> Result<String, Error> {
     let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) };
     text.map_err(|source| Error::Read { path: PathBuf::from(path), source })
+}
+
+/// Formats a value as JSON.
+pub(super) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("the keys of all maps are strings") + "\n"
 }
 
 /// Writes to standard output. Errors are ignored: the reader may have closed it.

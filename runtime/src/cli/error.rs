@@ -53,9 +53,14 @@ pub enum Error {
     /// `--scopes` names a scope that the server does not declare.
     #[error("the server does not declare the scope `{0}`")]
     UnknownScope(String),
-    /// The policy cannot be written as JSON.
-    #[error("cannot write JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    /// A file that begins with `{` is not a policy as JSON.
+    #[error("{} is not JSON of `policy --format json`: {problem}", .path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The validator or the states of the program cannot be created.
     #[error("{0}")]
     Program(Box<dyn std::error::Error + Send + Sync>),

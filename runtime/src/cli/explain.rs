@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     App, Error,
-    app::{Finding, print},
+    app::{Finding, json, print},
 };
 use crate::{
     JsonObject,
@@ -76,7 +76,7 @@ impl ExplainOptions {
         let explanation = server.explain(&claims, &self.tool, self.arguments).await;
         print(&match self.format {
             ExplainFormat::Text => explanation.to_string(),
-            ExplainFormat::Json => format!("{}\n", serde_json::to_string_pretty(&explanation)?),
+            ExplainFormat::Json => json(&explanation),
         });
         Ok(if explanation.may_be_allowed() { Finding::Nothing } else { Finding::Something })
     }

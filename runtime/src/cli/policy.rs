@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
     App, Error,
-    app::{Finding, print, read},
+    app::{Finding, json, print, read},
 };
 use crate::policy::Policy;
 
@@ -75,7 +75,7 @@ impl PolicyOptions {
         print(&match self.format {
             PolicyFormat::Text => policy.to_string(),
             PolicyFormat::Markdown => policy.to_markdown(),
-            PolicyFormat::Json => format!("{}\n", serde_json::to_string_pretty(&policy)?),
+            PolicyFormat::Json => json(&policy),
             PolicyFormat::Lock => policy.to_lock(),
         });
         Ok(Finding::Nothing)
@@ -99,7 +99,8 @@ impl DiffOptions {
 pub(super) fn parse(path: &Path) -> Result<Policy, Error> {
     let text = read(path)?;
     if text.trim_start().starts_with('{') {
-        return Ok(serde_json::from_str(&text)?);
+        return serde_json::from_str(&text)
+            .map_err(|error| Error::Json { path: path.to_owned(), problem: error.to_string() });
     }
     Policy::from_lock(&text).map_err(|source| Error::Lock { path: path.to_owned(), source })
 }

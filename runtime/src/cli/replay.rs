@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{
     App, Error,
-    app::{Finding, print},
+    app::{Finding, json, print},
 };
 
 /// Options of `replay`.
@@ -36,7 +36,7 @@ impl ReplayOptions {
         let replay = policy
             .replay(records)
             .map_err(|source| Error::Read { path: self.files.last().cloned().unwrap_or_default(), source })?;
-        print(&if self.json { format!("{}\n", serde_json::to_string_pretty(&replay)?) } else { replay.to_string() });
+        print(&if self.json { json(&replay) } else { replay.to_string() });
         Ok(if replay.is_unchanged() { Finding::Nothing } else { Finding::Something })
     }
 }
