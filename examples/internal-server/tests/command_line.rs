@@ -364,7 +364,7 @@ fn replay_reports_the_calls_that_would_be_rejected() {
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let unchanged = record("payroll_summary", "payroll:read:all");
-    assert_eq!(replay(&[unchanged.clone()]).0, Some(0));
+    assert_eq!(replay(std::slice::from_ref(&unchanged)).0, Some(0));
     let (status, text) = replay(&[unchanged, record("payroll_summary", "employees:read:public")]);
     assert_eq!(status, Some(1), "{text}");
     let expected =
