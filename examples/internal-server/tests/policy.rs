@@ -41,6 +41,19 @@ fn a_rule_that_does_not_hold_names_the_smallest_token_that_breaks_it() {
 }
 
 #[test]
+fn the_readme_of_the_repository_shows_lines_of_these_tests() {
+    let readme = include_str!("../../../README.md");
+    let (_, block) = readme.split_once("```rust,ignore\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let tests = [include_str!("policy.rs"), include_str!("tools.rs")].concat();
+    let lines: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 4, "{block}");
+    for line in lines {
+        assert!(tests.lines().any(|test| test.trim() == line), "no test has the line {line}");
+    }
+}
+
+#[test]
 fn the_roles_are_those_of_the_tenant() {
     let policy = policy().unwrap();
     let roles: Vec<_> = policy.roles.iter().map(|role| role.name.as_str()).collect();
