@@ -28,6 +28,9 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             impl #runtime::ScopeMarker for #marker {
                 const SCOPE: #runtime::Scope = #scope;
             }
+            #runtime::__private::inventory::submit! {
+                #runtime::__private::MarkedScope::new(__TOOLGATE_SCOPES, #scope)
+            }
         };
     }
 }

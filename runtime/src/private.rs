@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{Scope, ToolError};
 pub use crate::{
-    scope::{check_list, check_proof, check_role, missing, missing_roles, scope},
+    scope::{MarkedScope, check_list, check_proof, check_role, missing, missing_roles, scope},
     tool::{
         BodyFuture, CallSteps, ConditionalScopes, Invocation, ParameterSchemas, Provided, Reference, ReferenceTo,
         StateType, ToolDescriptor, VisibilityRule, check_in_lists,

@@ -185,6 +185,9 @@
 //! # fn main() {}
 //! ```
 //!
+//! A server logs, when it is built, the tools that declare a scope with a marker and can prove none: their data layer may
+//! lack the proof, or they may not need the scope.
+//!
 //! # Organizations
 //!
 //! A token belongs to one organization. `org` hides a tool from the callers of all others: their list does not contain it,

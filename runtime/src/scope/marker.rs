@@ -30,6 +30,27 @@ pub trait ScopeMarker: 'static {
     const SCOPE: Scope;
 }
 
+/// A scope that has a marker. `#[derive(ScopeMarker)]` registers one.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct MarkedScope {
+    pub(crate) list: &'static Scopes,
+    pub(crate) scope: Scope,
+}
+
+inventory::collect!(MarkedScope);
+
+impl MarkedScope {
+    pub const fn new(list: &'static Scopes, scope: Scope) -> Self {
+        Self { list, scope }
+    }
+
+    /// Returns every scope of this program that has a marker.
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+}
+
 /// Checks that a tool which declares the scopes `all`, and one of `any`, has the scope that a parameter proves. For
 /// generated code; in a constant, a panic is a compile error.
 ///

@@ -19,7 +19,7 @@ pub use checked_scope::{check_list, missing, scope};
 pub(crate) use const_str::nearest;
 pub use marker::ScopeMarker;
 #[doc(hidden)]
-pub use marker::check_proof;
+pub use marker::{MarkedScope, check_proof};
 pub use requirement::MissingScopes;
 pub(crate) use requirement::Requirement;
 pub use roles::Roles;

@@ -2,7 +2,7 @@
 
 use crate::{
     registry::{RegisteredTool, ToolRegistry},
-    scope::Scopes,
+    scope::{MarkedScope, Scopes},
     tool::ToolDescriptor,
 };
 
@@ -14,6 +14,14 @@ pub(super) fn log(registry: &ToolRegistry, lists: &[&'static Scopes]) {
             tools = undescribed.join(", "),
             "tools have no description, and models choose tools by it: write a doc comment on each function, or \
              `description = \"..\"` in `#[tool(..)]`"
+        );
+    }
+    let unproven = without_proof(registry.tools().iter().map(RegisteredTool::descriptor));
+    if !unproven.is_empty() {
+        tracing::info!(
+            tools = unproven.join(", "),
+            "tools declare scopes that have a marker, and take no proof of one: pass a `&Granted<..>` on to the data layer, \
+             or remove a scope that the tool does not need"
         );
     }
     // Not a warning: a program can have several servers, or leave out the tools of a library on purpose.
@@ -29,6 +37,19 @@ pub(super) fn log(registry: &ToolRegistry, lists: &[&'static Scopes]) {
 
 fn without_description<'a>(tools: impl Iterator<Item = &'a ToolDescriptor>) -> Vec<&'static str> {
     tools.filter(|tool| tool.description.unwrap_or_default().trim().is_empty()).map(|tool| tool.name).collect()
+}
+
+/// Returns the tools that declare a scope with a marker and cannot prove any scope: they take neither a proof nor the
+/// caller, who grants one, and have no guard.
+fn without_proof<'a>(tools: impl Iterator<Item = &'a ToolDescriptor>) -> Vec<&'static str> {
+    let is_marked = |tool: &ToolDescriptor| {
+        let mut declared = tool.all.iter().chain(tool.any);
+        declared.any(|scope| MarkedScope::all().any(|m| m.scope == *scope && std::ptr::eq(m.list, tool.list)))
+    };
+    let can_prove = |tool: &ToolDescriptor| {
+        !tool.guards.is_empty() || tool.states.iter().any(|state| state.is_proof() || state.is_provided_by_call())
+    };
+    tools.filter(|tool| is_marked(tool) && !can_prove(tool)).map(|tool| tool.name).collect()
 }
 
 /// Tools of one list that is not a list of the server.
@@ -61,7 +82,7 @@ fn unserved_lists(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool;
+    use crate::{Caller, Granted, ScopeMarker, tool};
 
     static SERVED: Scopes = Scopes::new(&["a"]);
     static LIBRARY: Scopes = Scopes::new(&["b"]);
@@ -87,6 +108,36 @@ mod tests {
         let mut names = without_description(ToolDescriptor::registered(&[&SERVED]));
         names.sort_unstable();
         assert_eq!(names, ["empty", "undescribed"]);
+    }
+
+    static PROVEN: Scopes = Scopes::new(&["c", "d", "e"]);
+
+    #[derive(ScopeMarker)]
+    #[scope("c", in PROVEN)]
+    struct C;
+
+    #[tool(scopes = "c", scopes_in = PROVEN)]
+    async fn takes_nothing() {}
+
+    #[tool(any_scope("c", "d"), scopes_in = PROVEN)]
+    async fn takes_nothing_for_one_of_two() {}
+
+    #[tool(scopes = "c", scopes_in = PROVEN)]
+    async fn takes_the_proof(_: &Granted<C>) {}
+
+    #[tool(scopes = "c", scopes_in = PROVEN)]
+    async fn takes_the_caller(_: &Caller) {}
+
+    #[tool(scopes = "d", scopes_in = PROVEN)]
+    async fn has_no_marker() {}
+
+    #[test]
+    fn a_tool_that_cannot_prove_its_scope_is_reported() {
+        let mut names = without_proof(ToolDescriptor::registered(&[&PROVEN]));
+        names.sort_unstable();
+        assert_eq!(names, ["takes_nothing", "takes_nothing_for_one_of_two"]);
+        // The same scope of another list has no marker.
+        assert!(without_proof(ToolDescriptor::registered(&[&SERVED])).is_empty());
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl<S: ScopeMarker> ReferenceTo<Granted<S>> {
         "a visibility rule cannot use a proof, because it is evaluated before the scopes of the caller are checked: use \
          `guard`, or `caller.has(scope!(..))` in the rule",
     );
-    pub const TYPE: StateType = StateType::provided_by_call::<Granted<S>>();
+    pub const TYPE: StateType = StateType::proof::<Granted<S>>(S::SCOPE);
 
     /// The decision has checked the scopes that the tool declares, and this is one of them. It is checked again, so that
     /// a mistake there cannot create a proof.

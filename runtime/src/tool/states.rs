@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Context;
-use crate::auth::Caller;
+use crate::{auth::Caller, scope::Scope};
 
 /// Type of a server-provided parameter. Generated code creates one for each `&T` that a tool takes.
 #[doc(hidden)]
@@ -15,17 +15,23 @@ pub struct StateType {
     id: fn() -> TypeId,
     name: fn() -> &'static str,
     provided_by_call: bool,
+    proves: Option<Scope>,
 }
 
 impl StateType {
     /// Returns the descriptor of `T`.
     pub const fn of<T: 'static>() -> Self {
-        Self { id: TypeId::of::<T>, name: std::any::type_name::<T>, provided_by_call: false }
+        Self { id: TypeId::of::<T>, name: std::any::type_name::<T>, provided_by_call: false, proves: None }
     }
 
-    /// Returns the descriptor of a `T` that each call provides.
-    pub const fn provided_by_call<T: 'static>() -> Self {
-        Self { provided_by_call: true, ..Self::of::<T>() }
+    /// Returns the descriptor of a `T` that each call provides, and that proves a scope.
+    pub const fn proof<T: 'static>(scope: Scope) -> Self {
+        Self { provided_by_call: true, proves: Some(scope), ..Self::of::<T>() }
+    }
+
+    /// Returns whether the value proves a scope.
+    pub(crate) fn is_proof(self) -> bool {
+        self.proves.is_some()
     }
 
     pub(crate) fn id(self) -> TypeId {
