@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future,
     io::{self, IoSlice},
     net::SocketAddr,
     pin::{Pin, pin},
@@ -18,13 +18,11 @@ use axum::{
     Json, Router,
     extract::ConnectInfo,
     response::{IntoResponse as _, Response},
-    routing::future::RouteFuture,
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::TokioIo;
-use pin_project_lite::pin_project;
 use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -34,7 +32,10 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tower::Service as _;
 
-use super::request_head::{self, HeadScanner, MalformedHead};
+use super::{
+    request_head::{self, HeadScanner, MalformedHead},
+    unread_body::{self, ObservedBody, UnreadBody},
+};
 use crate::{body::GuardedBody, gate::AllowedOrigins, peer::Peer};
 
 /// Time for which a client may leave a response unread before its connection can be closed for a new one.
@@ -55,6 +56,7 @@ pub(super) struct Connection {
     /// Time since which the client has not read what was sent, in milliseconds of [`uptime`]; 0 if it has.
     unread_since: AtomicU64,
     scanner: Mutex<HeadScanner>,
+    unread_body: UnreadBody,
     close: Notify,
     reason: OnceLock<CloseReason>,
 }
@@ -81,6 +83,7 @@ impl Connection {
             idle_since: AtomicU64::new(next_position()),
             unread_since: AtomicU64::new(0),
             scanner: Mutex::default(),
+            unread_body: UnreadBody::default(),
             close: Notify::new(),
             reason: OnceLock::new(),
         }
@@ -126,6 +129,12 @@ impl Connection {
 
     fn scanner(&self) -> MutexGuard<'_, HeadScanner> {
         self.scanner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<UnreadBody> for Connection {
+    fn as_ref(&self) -> &UnreadBody {
+        &self.unread_body
     }
 }
 
@@ -252,66 +261,45 @@ impl ConnectionService {
 }
 
 impl hyper::service::Service<Request<Incoming>> for ConnectionService {
-    type Response = Response<GuardedBody<Option<InFlight>>>;
+    type Response = Response<GuardedBody<InFlight>>;
     type Error = Infallible;
-    type Future = ResponseFuture;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
-    fn call(&self, mut request: Request<Incoming>) -> ResponseFuture {
-        let in_flight = Some(InFlight::new(&self.connection));
-        match self.check(&request) {
-            Ok(reusable) => {
-                request.extensions_mut().insert(ConnectInfo(self.connection.address));
-                let Shared { router, limited_router, .. } = &*self.shared;
-                let mut router = if self.connection.is_limited { limited_router } else { router }.clone();
-                let response = router.call(request);
-                ResponseFuture { response: ResponseKind::Routed { response }, in_flight, reusable }
-            }
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let in_flight = InFlight::new(&self.connection);
+        let connection = Arc::clone(&self.connection);
+        let is_reusable = match self.check(&request) {
+            Ok(is_reusable) => is_reusable,
             Err(reason) => {
                 tracing::debug!(%reason, "rejected a request");
                 let response = (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request" }))).into_response();
-                let response = ResponseKind::Rejected { response: Some(response) };
-                ResponseFuture { response, in_flight, reusable: false }
+                return Box::pin(future::ready(Ok(finish(response, false, in_flight))));
             }
-        }
-    }
-}
-
-pin_project! {
-    /// Response to a request, whose body keeps the request in flight.
-    struct ResponseFuture {
-        #[pin]
-        response: ResponseKind,
-        in_flight: Option<InFlight>,
-        reusable: bool,
-    }
-}
-
-pin_project! {
-    #[project = ResponseProjection]
-    enum ResponseKind {
-        Routed { #[pin] response: RouteFuture<Infallible> },
-        Rejected { response: Option<Response> },
-    }
-}
-
-impl Future for ResponseFuture {
-    type Output = Result<Response<GuardedBody<Option<InFlight>>>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut response = match this.response.project() {
-            ResponseProjection::Routed { response } => match ready!(response.poll(context)) {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
-            ResponseProjection::Rejected { response } => response.take().unwrap_or_default(),
         };
-        if !*this.reusable {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        let in_flight = this.in_flight.take();
-        Poll::Ready(Ok(response.map(|body| GuardedBody::new(body, in_flight))))
+        request.extensions_mut().insert(ConnectInfo(connection.address));
+        let Shared { router, limited_router, .. } = &*self.shared;
+        let mut router = if connection.is_limited { limited_router } else { router }.clone();
+        // Reading the rest of the body would tell the client to send it.
+        let expects_continue = request.headers().contains_key(header::EXPECT);
+        drop(connection.unread_body.take());
+        let response = router.call(request.map(|body| ObservedBody::new(body, Arc::clone(&connection))));
+        Box::pin(async move {
+            let Ok(response) = response.await;
+            let is_reusable = match connection.unread_body.take() {
+                None => is_reusable,
+                Some(body) => is_reusable && !expects_continue && unread_body::discard(body).await,
+            };
+            Ok(finish(response, is_reusable, in_flight))
+        })
     }
+}
+
+/// Announces whether the connection is closed after a response, whose body keeps its request in flight.
+fn finish(mut response: Response, is_reusable: bool, in_flight: InFlight) -> Response<GuardedBody<InFlight>> {
+    if !is_reusable {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response.map(|body| GuardedBody::new(body, in_flight))
 }
 
 /// A request in flight; the connection becomes idle when this value is dropped.

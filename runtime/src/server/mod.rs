@@ -20,6 +20,7 @@ mod server_url;
 mod shutdown;
 mod startup;
 mod tool_review;
+mod unread_body;
 mod well_known;
 
 pub use builder::Server;

@@ -13,6 +13,7 @@ mod limits;
 mod replay;
 mod shutdown;
 mod strangers;
+mod unread_bodies;
 
 use std::time::Duration;
 
