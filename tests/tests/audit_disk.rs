@@ -48,7 +48,10 @@ impl AuditedServer {
         let (layer, guard) = JsonLines::file(path).max_bytes(u64::MAX).open().unwrap();
         let subscriber = tracing::subscriber::set_default(registry().with(layer));
         let server = TestServer::with(|server| server.auth(WithWebhooks::new(tokens()))).await;
-        Self { server, guard, subscriber, _one_at_a_time: one_at_a_time }
+        let audited = Self { server, guard, subscriber, _one_at_a_time: one_at_a_time };
+        // The thread of an earlier file that could not be written may end after its test.
+        eventually("no other file is unavailable", async || audited.unready_reasons().await.is_null()).await;
+        audited
     }
 
     fn client(&self) -> Client {
