@@ -34,6 +34,7 @@
 mod availability;
 #[cfg(feature = "audit-file")]
 mod json_lines;
+mod log;
 #[cfg(feature = "audit-file")]
 mod queue;
 mod reason;
@@ -48,8 +49,9 @@ mod unauthenticated;
 pub(crate) use availability::is_available;
 #[cfg(feature = "audit-file")]
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
+pub(crate) use log::{AuditLog, CallRecord, audited_arguments};
 pub(crate) use reason::{CallOutcome, Reason, RequiredBy};
-pub(crate) use record::{AuditLog, CallRecord, RequestInfo, TraceId, audited_arguments};
+pub(crate) use record::{RequestInfo, TraceId};
 #[cfg(feature = "testing")]
 pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};
 #[cfg(feature = "logging")]

@@ -1,24 +1,13 @@
-//! Audit records: one `tracing` event and one counter increment for each decision.
+//! One record of the audit log, as a `tracing` event.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, time::Instant};
 
 use http::HeaderMap;
-use serde_json::{Map, Value};
 use tracing::{Level, field::display};
 
-use super::{
-    TARGET,
-    reason::{CallOutcome, Reason, RequiredBy},
-    sanitize,
-    unauthenticated::{Admission, UnauthenticatedRejections},
-};
-use crate::{
-    auth::Caller,
-    metrics::{self, CounterSet, Label},
-};
+use super::{TARGET, reason::RequiredBy, sanitize};
+use crate::auth::Caller;
 
-/// Value of the label `tool` for every tool that does not exist.
-const UNKNOWN: &str = "unknown";
 /// Maximum length of the caller's scopes in a record, in bytes.
 const MAX_GRANTED: usize = 4 * 1024;
 
@@ -54,168 +43,24 @@ impl TraceId {
     }
 }
 
-/// Outcome of a call, with the scopes that it needed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallRecord<'a> {
-    pub(crate) outcome: CallOutcome,
-    pub(crate) required: &'a [&'static str],
-    pub(crate) missing: &'a [&'static str],
-    /// What required the missing scopes.
-    pub(crate) required_by: Option<RequiredBy>,
-    /// Arguments that the tool opted in to record, as a JSON object.
-    pub(crate) arguments: Option<&'a str>,
-}
-
-impl CallRecord<'_> {
-    /// Creates the record of a call that required no scopes, as far as it is known.
-    pub(crate) fn new(outcome: CallOutcome) -> Self {
-        Self { outcome, required: &[], missing: &[], required_by: None, arguments: None }
-    }
-}
-
-/// Writer of audit records and of the counters that go with them.
-#[derive(Debug)]
-pub(crate) struct AuditLog {
-    /// Fingerprint of the server's policy.
-    policy: String,
-    decisions: CounterSet<Reason>,
-    unknown_tools: CounterSet<CallOutcome>,
-    unauthenticated: Arc<UnauthenticatedRejections>,
-    /// Where calls are recorded in addition, if the server runs in a test.
-    #[cfg(feature = "testing")]
-    recorded_calls: std::sync::OnceLock<Arc<super::RecordedCalls>>,
-}
-
-impl AuditLog {
-    /// Creates the audit log of a server whose policy has this fingerprint.
-    pub(crate) fn new(policy: String) -> Self {
-        Self {
-            policy,
-            decisions: CounterSet::new(metrics::DECISIONS, "reason"),
-            unknown_tools: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", UNKNOWN),
-            unauthenticated: Arc::default(),
-            #[cfg(feature = "testing")]
-            recorded_calls: std::sync::OnceLock::new(),
-        }
-    }
-
-    /// Records calls in memory from now on, in addition. Only the first `calls` count.
-    #[cfg(feature = "testing")]
-    pub(crate) fn record_calls_in(&self, calls: Arc<super::RecordedCalls>) {
-        let _ = self.recorded_calls.set(calls);
-    }
-
-    /// Records a request that was rejected before it reached a tool.
-    pub(crate) fn rejection(&self, request: RequestInfo<'_>, caller: Option<&Caller>, reason: Reason) {
-        self.decisions.increment(reason);
-        if !reason.is_logged() {
-            return;
-        }
-        let is_unavailable = reason == Reason::AuditUnavailable;
-        if caller.is_none() || is_unavailable {
-            let admission = self.unauthenticated.admit(reason);
-            if is_unavailable && admission == Admission::FirstCounted {
-                tracing::error!("the audit log cannot be written: requests are rejected with 503");
-            }
-            if admission != Admission::Recorded {
-                return;
-            }
-        }
-        match caller {
-            Some(caller) => self.record_of(caller, request, reason.name()),
-            None => AuditRecord::new(request, reason.name()),
-        }
-        .emit();
-    }
-
-    /// Records the rejections that were only counted so far. Call it before the audit log is closed.
-    pub(crate) fn flush(&self) {
-        self.unauthenticated.flush();
-    }
-
-    /// Records a list of `tools` tools.
-    pub(crate) fn list(&self, request: RequestInfo<'_>, caller: &Caller, tools: usize) {
-        self.decisions.increment(Reason::Listed);
-        let tools = u64::try_from(tools).ok();
-        AuditRecord { tools, ..self.record_of(caller, request, Reason::Listed.name()) }.emit();
-    }
-
-    /// Records a call of a tool that does not exist.
-    pub(crate) fn unknown_tool(&self, request: RequestInfo<'_>, caller: &Caller, name: &str) {
-        let outcome = CallOutcome::UnknownTool;
-        self.decisions.increment(outcome.reason());
-        self.unknown_tools.increment(outcome);
-        #[cfg(feature = "testing")]
-        if let Some(calls) = self.recorded_calls.get() {
-            calls.record(request, outcome, &[], &[]);
-        }
-        AuditRecord { tool: Some(name), ..self.record_of(caller, request, outcome.name()) }.emit();
-    }
-
-    /// Records a call of a registered tool.
-    pub(crate) fn call(&self, request: RequestInfo<'_>, caller: &Caller, tool: &str, call: CallRecord<'_>) {
-        self.decisions.increment(call.outcome.reason());
-        #[cfg(feature = "testing")]
-        if let Some(calls) = self.recorded_calls.get() {
-            calls.record(request, call.outcome, call.required, call.missing);
-        }
-        AuditRecord {
-            tool: Some(tool),
-            required: call.required,
-            missing: call.missing,
-            required_by: call.required_by,
-            arguments: call.arguments,
-            ..self.record_of(caller, request, call.outcome.name())
-        }
-        .emit();
-    }
-
-    /// Creates a record with the caller and the policy by which the request was decided.
-    fn record_of<'a>(
-        &'a self,
-        caller: &'a Caller,
-        request: RequestInfo<'a>,
-        outcome: &'static str,
-    ) -> AuditRecord<'a> {
-        AuditRecord { caller: Some(caller), policy: Some(&self.policy), ..AuditRecord::new(request, outcome) }
-    }
-}
-
-/// Selects the arguments in `names` and returns them as a JSON object, with long values shortened. `None` if no name is
-/// given or found, or if the audit log is disabled.
-pub(crate) fn audited_arguments(names: &[&'static str], arguments: &Map<String, Value>) -> Option<String> {
-    if names.is_empty() || !tracing::enabled!(target: TARGET, Level::INFO) {
-        return None;
-    }
-    let selected: Map<_, _> =
-        names.iter().filter_map(|&name| Some((name.to_owned(), sanitize::value(arguments.get(name)?)))).collect();
-    (!selected.is_empty()).then(|| Value::Object(selected).to_string())
-}
-
-/// Records a number of rejections that have no record of their own.
-pub(super) fn record_counted(reason: Reason, count: u64) {
-    let request = RequestInfo { id: "", trace_id: None, received_at: Instant::now() };
-    AuditRecord { count: Some(count), ..AuditRecord::new(request, reason.name()) }.emit();
-}
-
 /// One event of the audit log. It never holds a token.
-struct AuditRecord<'a> {
-    request: RequestInfo<'a>,
-    caller: Option<&'a Caller>,
-    policy: Option<&'a str>,
-    tool: Option<&'a str>,
-    outcome: &'static str,
-    required: &'a [&'static str],
-    missing: &'a [&'static str],
-    required_by: Option<RequiredBy>,
-    tools: Option<u64>,
-    arguments: Option<&'a str>,
+pub(super) struct AuditRecord<'a> {
+    pub(super) request: RequestInfo<'a>,
+    pub(super) caller: Option<&'a Caller>,
+    pub(super) policy: Option<&'a str>,
+    pub(super) tool: Option<&'a str>,
+    pub(super) outcome: &'static str,
+    pub(super) required: &'a [&'static str],
+    pub(super) missing: &'a [&'static str],
+    pub(super) required_by: Option<RequiredBy>,
+    pub(super) tools: Option<u64>,
+    pub(super) arguments: Option<&'a str>,
     /// Number of decisions, if it is not one.
-    count: Option<u64>,
+    pub(super) count: Option<u64>,
 }
 
 impl<'a> AuditRecord<'a> {
-    fn new(request: RequestInfo<'a>, outcome: &'static str) -> Self {
+    pub(super) fn new(request: RequestInfo<'a>, outcome: &'static str) -> Self {
         Self {
             request,
             caller: None,
@@ -231,7 +76,13 @@ impl<'a> AuditRecord<'a> {
         }
     }
 
-    fn emit(&self) {
+    /// Creates one record of decisions that have no record of their own.
+    pub(super) fn counted(outcome: &'static str, count: u64) -> Self {
+        let request = RequestInfo { id: "", trace_id: None, received_at: Instant::now() };
+        Self { count: Some(count), ..Self::new(request, outcome) }
+    }
+
+    pub(super) fn emit(&self) {
         if !tracing::enabled!(target: TARGET, Level::INFO) {
             return;
         }
@@ -310,6 +161,8 @@ impl<F: Fn() -> I, I: Iterator<Item = &'static str>> fmt::Display for SpaceSepar
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         auth::Claims,

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{availability, reason::Reason, record::record_counted};
+use super::{availability, reason::Reason, record::AuditRecord};
 use crate::metrics::Label;
 
 /// Number of rejections for one reason in one interval that have a record of their own.
@@ -67,7 +67,7 @@ impl UnauthenticatedRejections {
         for window in &self.0 {
             let counted = lock(window).counted.take();
             if let Some((reason, count)) = counted {
-                record_counted(reason, count);
+                AuditRecord::counted(reason.name(), count).emit();
             }
         }
     }
@@ -84,7 +84,7 @@ impl UnauthenticatedRejections {
                 if availability::keeps_up() {
                     let counted = rejections.window(reason).counted.take();
                     if let Some((reason, count)) = counted {
-                        record_counted(reason, count);
+                        AuditRecord::counted(reason.name(), count).emit();
                     }
                     return;
                 }
