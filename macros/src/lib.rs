@@ -88,7 +88,17 @@ use proc_macro::TokenStream;
 ///
 /// - The doc comment of a parameter becomes its description. `#[serde(..)]` and `#[schemars(..)]` attributes work as on
 ///   the field of a struct.
-/// - `Option<T>` is an optional argument.
+/// - `Option<T>` is an optional argument. Its schema is that of `T`. `null` for an argument or a property that is not
+///   required, and whose schema does not have `null`, means that it is absent.
+/// - An integer may be written with a fraction or an exponent, as `5.0` or `2e3`, if its value is integral and below 2^53.
+///   The bounds of integers of up to 32 bits are in the schema. Those of wider integers are enforced but not published,
+///   because JavaScript would round them.
+/// - The schema is rewritten into the form that clients of every kind accept: bounds instead of formats such as `uint32`,
+///   one `enum` for an enum without data, with the comments of its variants in the description, and no `$ref` except in
+///   recursive types. The alternatives of a flattened enum are merged, because clients reject alternatives at the root;
+///   the call is still checked against them.
+/// - The message for the model names every invalid argument by its JSON pointer and omits its value. The error of a type's
+///   own `Deserialize` or `TryFrom` is shown as it is.
 /// - A parameter cannot have `#[cfg]`: write two functions, each with `#[cfg]` on the function.
 /// - A call with an argument that no parameter names is rejected.
 /// - A `#[serde(flatten)]` parameter of type `JsonObject` takes all arguments that no other parameter names. If a struct

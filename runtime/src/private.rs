@@ -7,14 +7,14 @@ pub use serde_json;
 pub use toolgate_macros::register;
 
 use rmcp::model::CallToolResult;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, SchemaGenerator};
 
 use crate::{Scope, ToolError};
 pub use crate::{
     scope::{MarkedScope, check_list, check_proof, check_role, missing, missing_roles, scope},
     tool::{
-        BodyFuture, CallSteps, ConditionalScopes, Invocation, ParameterSchemas, Provided, Reference, ReferenceTo,
-        StateType, ToolDescriptor, VisibilityRule, check_in_lists,
+        BodyFuture, CallSteps, ConditionalScopes, InputSchema, Invocation, ParameterSchemas, Provided, Reference,
+        ReferenceTo, StateType, ToolDescriptor, VisibilityRule, check_in_lists,
     },
 };
 
@@ -81,19 +81,19 @@ pub fn guarded_body<'a>(
 }
 
 /// Returns the input schema of a tool whose arguments are the fields of `T`.
-pub fn input_schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.root_schema_for::<T>()
+pub fn input_schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> InputSchema {
+    InputSchema { schema: generator.root_schema_for::<T>(), parameters: Vec::new() }
 }
 
 /// Returns the input schema of a tool whose only argument, in `T`, is a flattened `F`. The schema takes
 /// `additionalProperties` from `F`; schemars omits it, because a struct can have fields next to a flattened one.
-pub fn flattened_input_schema<T: JsonSchema, F: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub fn flattened_input_schema<T: JsonSchema, F: JsonSchema>(generator: &mut SchemaGenerator) -> InputSchema {
     let mut schema = generator.root_schema_for::<T>();
     let additional = F::json_schema(generator).get("additionalProperties").cloned();
     if let Some(additional) = additional.filter(|_| schema.get("unevaluatedProperties").is_none()) {
         schema.insert("additionalProperties".to_owned(), additional);
     }
-    schema
+    InputSchema { schema, parameters: Vec::new() }
 }
 
 #[cfg(test)]
@@ -118,8 +118,8 @@ mod tests {
     fn a_flattened_type_decides_about_additional_properties() {
         let generator = &mut SchemaGenerator::default();
         let schema = flattened_input_schema::<Arguments, Flattened>(generator);
-        assert_eq!(schema.get("additionalProperties"), Some(&serde_json::json!(false)));
+        assert_eq!(schema.schema.get("additionalProperties"), Some(&serde_json::json!(false)));
         let open = flattened_input_schema::<Arguments, serde_json::Value>(generator);
-        assert_eq!(open.get("additionalProperties"), None);
+        assert_eq!(open.schema.get("additionalProperties"), None);
     }
 }

@@ -104,7 +104,9 @@ impl ArgumentCode {
 fn input_schema_fn(runtime: &RuntimePath, body: &TokenStream) -> TokenStream {
     let schemars = quote!(#runtime::__private::schemars);
     quote! {
-        fn __toolgate_input_schema(__generator: &mut #schemars::SchemaGenerator) -> #schemars::Schema {
+        fn __toolgate_input_schema(
+            __generator: &mut #schemars::SchemaGenerator,
+        ) -> #runtime::__private::InputSchema {
             #body
         }
     }

@@ -159,14 +159,19 @@ impl ToolRegistry {
     /// The arguments violate the schema of the tool.
     pub(super) fn take_steps<'a>(
         &'a self,
-        tool: &RegisteredTool,
+        tool: &'a RegisteredTool,
         steps: CallSteps<'a>,
         arguments: Map<String, Value>,
         context: Option<&'a Context>,
     ) -> Result<BodyFuture<'a>, ToolError> {
         let arguments = tool.arguments().check(arguments)?;
         let provided = Provided { caller: steps.caller, context, states: self.states() };
-        Ok((tool.descriptor().body)(Invocation { arguments, provided, steps }))
+        Ok((tool.descriptor().body)(Invocation {
+            arguments,
+            parameters: tool.arguments().parameters(),
+            provided,
+            steps,
+        }))
     }
 
     /// Adds to the missing scopes of a call those that its arguments require, so that one challenge names every scope of

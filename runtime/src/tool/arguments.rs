@@ -1,23 +1,41 @@
 //! The arguments of a tool: their JSON Schema, and the validation of a call's arguments.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
-use jsonschema::{Validator, error::ValidationErrorKind};
-use schemars::{SchemaGenerator, generate::SchemaSettings};
+use jsonschema::Validator;
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{ToolError, simple_schema};
+use super::{Direction, ToolError, Violation, normalize, portable, simple_schema, without_alternatives};
 use crate::error::ToolProblem;
 
 /// Maximum number of violations in a result, which bounds the size of the result.
-const MAX_VIOLATIONS: usize = 20;
+pub(super) const MAX_VIOLATIONS: usize = 20;
 
-/// Input schema of a tool and the validator compiled from it: the published schema is the enforced one.
+/// The input of a tool, as generated code describes it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct InputSchema {
+    pub(crate) schema: Schema,
+    /// The arguments that are deserialized one by one.
+    pub(crate) parameters: Vec<ParameterCheck>,
+}
+
+/// Argument that is deserialized by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct ParameterCheck {
+    pub(crate) name: String,
+    /// Deserializes the argument, for the violation only.
+    pub(crate) check: fn(&str, Value) -> Result<(), Violation>,
+}
+
+/// Input schema of a tool and the validator compiled from it: the published schema is the enforced one, except where an
+/// enum is flattened into the arguments.
 pub(crate) struct ArgumentSchema {
     schema: Arc<Map<String, Value>>,
+    /// The schema with the alternatives of a flattened enum, which clients do not accept in `schema`.
+    enforced: Arc<Map<String, Value>>,
+    parameters: Vec<ParameterCheck>,
     /// Compiled by the first call if the schema is certain to compile, because compiling dominates the cost of a tool at
     /// start-up.
     validator: OnceLock<Result<Validator, ToolProblem>>,
@@ -27,11 +45,10 @@ impl ArgumentSchema {
     /// # Errors
     ///
     /// The schema does not describe an object or cannot be compiled.
-    pub(crate) fn new(schema: schemars::Schema) -> Result<Self, ToolProblem> {
-        let Value::Object(mut schema) = schema.to_value() else {
+    pub(crate) fn new(input: InputSchema) -> Result<Self, ToolProblem> {
+        let Value::Object(mut schema) = portable(input.schema, Direction::Input).to_value() else {
             return Err(ToolProblem::ArgumentsNotAnObject);
         };
-        schema.remove("title");
         schema.remove("description");
         if schema.get("type").and_then(Value::as_str) != Some("object") {
             return Err(ToolProblem::ArgumentsNotAnObject);
@@ -43,7 +60,9 @@ impl ArgumentSchema {
         } else {
             OnceLock::from(Ok(compile(&schema)?))
         };
-        Ok(Self { schema: Arc::new(schema), validator })
+        let enforced = Arc::new(schema);
+        let schema = without_alternatives(&enforced).map_or_else(|| Arc::clone(&enforced), Arc::new);
+        Ok(Self { schema, enforced, parameters: input.parameters, validator })
     }
 
     /// Returns a generator for the schemas of deserialized types. It inlines a type that is used once, which models read
@@ -52,27 +71,50 @@ impl ArgumentSchema {
         SchemaSettings::draft2020_12().into_generator()
     }
 
+    /// The schema that is published.
     pub(crate) fn schema(&self) -> &Arc<Map<String, Value>> {
         &self.schema
     }
 
-    /// Validates the arguments of a call, and returns them.
+    pub(crate) fn parameters(&self) -> &[ParameterCheck] {
+        &self.parameters
+    }
+
+    /// Validates the arguments of a call, and returns them as the schema has them: see [`normalize`](super::normalize).
     ///
     /// # Errors
     ///
     /// Every violation with its JSON pointer, up to a maximum.
-    pub(crate) fn check(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
-        let validator = self.validator.get_or_init(|| compile(&self.schema)).as_ref();
+    pub(crate) fn check(&self, mut arguments: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
+        let validator = self.validator.get_or_init(|| compile(&self.enforced)).as_ref();
         // Fail closed: arguments that cannot be validated are rejected.
         let validator = validator.map_err(|problem| ToolError::masked(problem.to_string()))?;
+        let inexact = if normalize::is_needed(&arguments) {
+            normalize::normalize(&mut arguments, &self.enforced)
+        } else {
+            Vec::new()
+        };
         let value = Value::Object(arguments);
-        if !validator.is_valid(&value) {
-            let violations = validator.iter_errors(&value).take(MAX_VIOLATIONS);
-            return Err(ToolError::invalid_arguments(violations.map(|e| Violation::new(&e)).collect()));
+        if !inexact.is_empty() || !validator.is_valid(&value) {
+            return Err(ToolError::invalid_arguments(violations(validator, &value, inexact)));
         }
         let Value::Object(arguments) = value else { unreachable!("it was made from an object above") };
         Ok(arguments)
     }
+}
+
+/// Returns every violation, up to a maximum.
+fn violations(validator: &Validator, value: &Value, inexact: Vec<Violation>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for error in validator.iter_errors(value).take(MAX_VIOLATIONS) {
+        Violation::describe(&error, &mut found);
+    }
+    // A number that is too large for its type has a more precise violation.
+    let is_new = |violation: &Violation| !found.iter().any(|known| known.pointer == violation.pointer);
+    let new: Vec<_> = inexact.into_iter().filter(is_new).collect();
+    found.extend(new);
+    found.truncate(MAX_VIOLATIONS);
+    found
 }
 
 /// Compiles a schema.
@@ -88,41 +130,6 @@ pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, ToolProb
         .map_err(|error| ToolProblem::InvalidInputSchema(error.to_string()))
 }
 
-/// A violation of the input schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Violation {
-    /// JSON pointer (RFC 6901) to the invalid value; empty for the arguments as a whole.
-    pub(crate) pointer: String,
-    /// Description of the violation.
-    pub(crate) message: String,
-}
-
-impl Violation {
-    /// Converts an error of the validator. The message omits the invalid value, which must not reach a log.
-    fn new(error: &jsonschema::ValidationError<'_>) -> Self {
-        let message = match error.kind() {
-            // The default message shortens the list of choices; a model needs all of them.
-            ValidationErrorKind::Enum { options } => format!("the value is not one of {options}"),
-            _ => error.masked_with("the value").to_string(),
-        };
-        Self { pointer: error.instance_path().to_string(), message }
-    }
-
-    pub(crate) fn of_arguments(message: impl Into<String>) -> Self {
-        Self { pointer: String::new(), message: message.into() }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pointer.is_empty() {
-            write!(f, "(arguments): {}", self.message)
-        } else {
-            write!(f, "{}: {}", self.pointer, self.message)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +142,7 @@ mod tests {
             "required": ["id"],
             "additionalProperties": false,
         });
-        ArgumentSchema::new(schema.try_into().unwrap()).ok().unwrap()
+        argument_schema(schema).ok().unwrap()
     }
 
     fn violations(arguments: Value) -> Vec<String> {
@@ -169,7 +176,7 @@ mod tests {
     fn a_violation_names_every_choice_of_an_enumeration() {
         let schema =
             json!({ "type": "object", "properties": { "day": { "enum": ["Mon", "Tue", "Wed", "Thu", "Fri"] } } });
-        let schema = ArgumentSchema::new(schema.try_into().unwrap()).ok().unwrap();
+        let schema = argument_schema(schema).ok().unwrap();
         let Value::Object(arguments) = json!({ "day": "Sat" }) else { unreachable!() };
         let violations = violations_of(&schema, arguments);
         assert_eq!(violations[0].to_string(), r#"/day: the value is not one of ["Mon","Tue","Wed","Thu","Fri"]"#);
@@ -182,12 +189,12 @@ mod tests {
 
     #[test]
     fn a_schema_that_does_not_describe_an_object_is_rejected() {
-        assert!(ArgumentSchema::new(json!({ "type": "string" }).try_into().unwrap()).is_err());
-        assert!(ArgumentSchema::new(json!(true).try_into().unwrap()).is_err());
+        assert!(argument_schema(json!({ "type": "string" })).is_err());
+        assert!(argument_schema(json!(true)).is_err());
     }
 
     fn argument_schema(schema: Value) -> Result<ArgumentSchema, ToolProblem> {
-        ArgumentSchema::new(schema.try_into().unwrap())
+        ArgumentSchema::new(InputSchema { schema: schema.try_into().unwrap(), parameters: Vec::new() })
     }
 
     #[test]
@@ -223,7 +230,9 @@ mod tests {
     #[test]
     fn arguments_that_cannot_be_validated_are_rejected() {
         let Value::Object(schema) = json!({ "type": 7 }) else { unreachable!() };
-        let schema = ArgumentSchema { schema: Arc::new(schema), validator: OnceLock::new() };
+        let schema = Arc::new(schema);
+        let enforced = Arc::clone(&schema);
+        let schema = ArgumentSchema { schema, enforced, parameters: Vec::new(), validator: OnceLock::new() };
         for _ in 0..2 {
             let failure = schema.check(Map::new()).unwrap_err().into_failure();
             assert!(matches!(failure, Failure::Masked(_)), "{failure:?}");

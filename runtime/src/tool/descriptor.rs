@@ -6,7 +6,7 @@ use rmcp::model::CallToolResult;
 use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use super::{ConditionalScopes, Context, Invocation, Provided, StateType, ToolError};
+use super::{ConditionalScopes, Context, InputSchema, Invocation, Provided, StateType, ToolError};
 use crate::scope::{Scope, Scopes};
 
 /// A tool as its author declared it. `#[tool]` creates descriptors and registers them.
@@ -18,7 +18,7 @@ pub struct ToolDescriptor {
     pub(crate) all: &'static [Scope],
     pub(crate) any: &'static [Scope],
     pub(crate) annotations: Annotations,
-    pub(crate) input: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) input: fn(&mut SchemaGenerator) -> InputSchema,
     pub(crate) output: fn(&mut SchemaGenerator) -> Option<Schema>,
     pub(crate) states: &'static [StateType],
     pub(crate) scopes_if: &'static [ConditionalScopes],
@@ -96,7 +96,7 @@ impl ToolDescriptor {
     pub const fn new(
         name: &'static str,
         list: &'static Scopes,
-        input: fn(&mut SchemaGenerator) -> Schema,
+        input: fn(&mut SchemaGenerator) -> InputSchema,
         output: fn(&mut SchemaGenerator) -> Option<Schema>,
         body: for<'a> fn(Invocation<'a>) -> BodyFuture<'a>,
         defined_at: &'static str,

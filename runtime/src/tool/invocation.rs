@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{CallSteps, Context, StateType, States, ToolError, Violation, parameters};
+use super::{CallSteps, Context, ParameterCheck, StateType, States, ToolError, Violation, deserialize, parameters};
 use crate::{
     auth::{Caller, Granted},
     scope::{Scope, ScopeMarker},
@@ -16,6 +16,8 @@ use crate::{
 #[doc(hidden)]
 pub struct Invocation<'a> {
     pub(crate) arguments: Map<String, Value>,
+    /// The arguments that are read one by one, in their order.
+    pub(crate) parameters: &'a [ParameterCheck],
     pub(crate) provided: Provided<'a>,
     pub(crate) steps: CallSteps<'a>,
 }
@@ -33,14 +35,23 @@ impl<'a> Invocation<'a> {
     /// Deserializes all arguments into one type. They fit the schema already, so an error is about a rule that the schema
     /// cannot express; the model sees it.
     pub fn arguments<T: DeserializeOwned>(&mut self) -> Result<T, ToolError> {
-        let arguments = std::mem::take(&mut self.arguments);
-        T::deserialize(Value::Object(arguments))
-            .map_err(|error| ToolError::invalid_arguments(vec![Violation::of_arguments(error.to_string())]))
+        deserialize::arguments(std::mem::take(&mut self.arguments)).map_err(ToolError::invalid_arguments)
     }
 
     /// Removes one argument and deserializes it.
     pub fn argument<T: DeserializeOwned + JsonSchema>(&mut self, name: &str) -> Result<T, ToolError> {
-        parameters::take(&mut self.arguments, name)
+        parameters::take(&mut self.arguments, name).map_err(|violation| self.invalid_argument(name, violation))
+    }
+
+    /// Returns the error for an argument and for those after it. The arguments before it are valid.
+    #[cold]
+    fn invalid_argument(&mut self, name: &str, violation: Violation) -> ToolError {
+        let after = self.parameters.iter().skip_while(|parameter| parameter.name != name).skip(1);
+        let others = after.filter_map(|parameter| {
+            let value = self.arguments.remove(&parameter.name)?;
+            (parameter.check)(&parameter.name, value).err()
+        });
+        ToolError::invalid_arguments(std::iter::once(violation).chain(others).collect())
     }
 
     pub fn provided(&self) -> Provided<'a> {

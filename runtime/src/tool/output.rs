@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ToolError;
+use super::{Direction, ToolError, portable};
 
 /// Structured content: `T` as JSON, and the same JSON as text for clients that read only text. `T` determines the tool's
 /// output schema.
@@ -184,13 +184,10 @@ fn encode(data: impl AsRef<[u8]>) -> String {
     STANDARD.encode(data)
 }
 
-/// Converts a schema into the form that MCP shows: without the title, which is the name of the type.
+/// Converts a schema into the form that MCP shows.
 pub(crate) fn output_schema(schema: Schema) -> Option<serde_json::Map<String, Value>> {
-    match schema.to_value() {
-        Value::Object(mut object) => {
-            object.remove("title");
-            Some(object)
-        }
+    match portable(schema, Direction::Output).to_value() {
+        Value::Object(object) => Some(object),
         // The schema `true` accepts any JSON value.
         _ => None,
     }

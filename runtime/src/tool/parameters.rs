@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{ToolError, Violation};
+use super::{InputSchema, ParameterCheck, Violation, deserialize};
 
 /// Builder of an input schema.
 #[doc(hidden)]
@@ -20,11 +20,12 @@ pub struct ParameterSchemas<'a> {
     generator: &'a mut SchemaGenerator,
     properties: Map<String, Value>,
     required: Vec<Value>,
+    checks: Vec<ParameterCheck>,
 }
 
 impl<'a> ParameterSchemas<'a> {
     pub fn new(generator: &'a mut SchemaGenerator) -> Self {
-        Self { generator, properties: Map::new(), required: Vec::new() }
+        Self { generator, properties: Map::new(), required: Vec::new(), checks: Vec::new() }
     }
 
     /// Adds a parameter. An empty `description` is omitted.
@@ -37,6 +38,8 @@ impl<'a> ParameterSchemas<'a> {
         if absent::<T>().is_none() {
             self.required.push(name.into());
         }
+        let check = |name: &str, value| deserialize::argument::<T>(name, value).map(drop);
+        self.checks.push(ParameterCheck { name: name.to_owned(), check });
         self
     }
 
@@ -48,7 +51,7 @@ impl<'a> ParameterSchemas<'a> {
         self
     }
 
-    pub fn finish(self) -> Schema {
+    pub fn finish(self) -> InputSchema {
         let mut schema = Schema::default();
         schema.insert("type".to_owned(), "object".into());
         schema.insert("properties".to_owned(), self.properties.into());
@@ -63,20 +66,23 @@ impl<'a> ParameterSchemas<'a> {
         if let Some(dialect) = &self.generator.settings().meta_schema {
             schema.insert("$schema".to_owned(), dialect.as_ref().into());
         }
-        schema
+        InputSchema { schema, parameters: self.checks }
     }
 }
 
 /// Removes one argument and deserializes it.
+///
+/// # Errors
+///
+/// The argument is missing, or its type rejects the value.
 pub(crate) fn take<T: DeserializeOwned + JsonSchema>(
     arguments: &mut Map<String, Value>,
     name: &str,
-) -> Result<T, ToolError> {
-    let violation =
-        |message: String| ToolError::invalid_arguments(vec![Violation { pointer: format!("/{name}"), message }]);
+) -> Result<T, Violation> {
     match arguments.remove(name) {
-        Some(value) => T::deserialize(value).map_err(|error| violation(error.to_string())),
-        None => absent::<T>().ok_or_else(|| violation("the argument is required".to_owned())),
+        Some(value) => deserialize::argument(name, value),
+        None => absent::<T>()
+            .ok_or_else(|| Violation { pointer: format!("/{name}"), message: "the argument is required".to_owned() }),
     }
 }
 
@@ -158,7 +164,7 @@ mod tests {
             .finish();
         let mut derived = derived.to_value();
         derived.as_object_mut().unwrap().remove("title");
-        assert_eq!(direct.to_value(), derived);
+        assert_eq!(direct.schema.to_value(), derived);
     }
 
     #[test]

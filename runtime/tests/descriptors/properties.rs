@@ -64,7 +64,6 @@ async fn omitted_properties_are_not_listed() {
     assert_snapshot!(serde_json::to_string_pretty(&listing("bare").await).unwrap(), @r#"
     {
       "inputSchema": {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "additionalProperties": false,
         "properties": {},
         "type": "object"

@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 
-from . import chromium, conformance, inspector, issuers, scenario
+from . import chromium, conformance, inspector, issuers, scenario, schemas
 from .clients import clients_under_test
 from .paths import Paths
 from .report import Report
@@ -24,6 +24,7 @@ GROUPS = {name: client_group(name) for name in CLIENTS} | {
     "issuers": issuers.run,
     "chromium": chromium.run,
     "inspector": inspector.run,
+    "schemas": schemas.run,
     "conformance": conformance.run,
 }
 

@@ -6,11 +6,13 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod argument_types;
+mod argument_zoo;
 mod fuzz_targets;
 mod input_requests;
 mod invalid_messages;
 mod request_head;
 mod rmcp_client;
+mod schema_subsets;
 mod size_limits;
 mod streams;
 mod tools_call;

@@ -21,7 +21,8 @@ fn with_property(schema: &Value) -> Map<String, Value> {
 }
 
 fn of_parameter<T: serde::de::DeserializeOwned + JsonSchema>() -> Map<String, Value> {
-    object(ParameterSchemas::new(&mut ArgumentSchema::generator()).add::<T>("a", "What it is.").finish().to_value())
+    let input = ParameterSchemas::new(&mut ArgumentSchema::generator()).add::<T>("a", "What it is.").finish();
+    Map::clone(ArgumentSchema::new(input).unwrap().schema())
 }
 
 #[derive(Deserialize, JsonSchema)]
