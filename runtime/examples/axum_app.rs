@@ -52,7 +52,7 @@ async fn status(State(tickets): State<Tickets>) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let _log = toolgate::logging::init();
+    let _log = toolgate::logging::init()?;
     let tickets = Tickets::default();
     let mcp = Server::new("Tickets", &SCOPES)
         .auth(StaticTokens::new().token("sample-token", Claims::new().subject("sam").scopes(["tickets:write"])))

@@ -123,6 +123,6 @@ async fn user_left(
 
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
-    let _log = toolgate::logging::init();
+    let _log = toolgate::logging::init()?;
     Server::new("Profiles", &SCOPES).auth(Directory::new("sample-webhook-secret")?).serve().await
 }

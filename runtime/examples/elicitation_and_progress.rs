@@ -122,7 +122,7 @@ fn export(tickets: u32, exported: &mpsc::Sender<u32>) {
 
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
-    let _log = toolgate::logging::init();
+    let _log = toolgate::logging::init()?;
     let claims = Claims::new().subject("sam").scopes(["tickets:read", "tickets:write"]);
     Server::new("Tickets", &SCOPES).auth(StaticTokens::new().token("sample-token", claims)).serve().await
 }

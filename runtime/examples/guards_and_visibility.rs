@@ -120,7 +120,7 @@ fn sample_tokens() -> StaticTokens {
 
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
-    let _log = toolgate::logging::init();
+    let _log = toolgate::logging::init()?;
     let maintenance = Maintenance::default();
     Server::new("Expenses", &SCOPES)
         .auth(sample_tokens())

@@ -46,6 +46,6 @@ async fn department(
 
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
-    let _log = toolgate::logging::init();
+    let _log = toolgate::logging::init()?;
     Server::new("My MCP server", &SCOPES).auth(PropelAuth::from_env()?).serve().await
 }

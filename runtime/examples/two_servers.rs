@@ -76,12 +76,13 @@ async fn listen(variable: &str, default: &str) -> io::Result<TcpListener> {
 
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
-    let _log = toolgate::logging::init();
+    let _log = toolgate::logging::init()?;
     let hr_listener = listen("HR_ADDR", "127.0.0.1:8000").await?;
     let hr_claims = Claims::new().subject("harriet").scopes(["payroll:read"]);
     let hr = Server::new("HR", &hr::SCOPES)
         .auth(StaticTokens::new().token("hr-token", hr_claims))
         .bind(hr_listener.local_addr()?)
+        .ignore_environment()
         .build()?;
 
     let support_listener = listen("SUPPORT_ADDR", "127.0.0.1:8001").await?;
@@ -90,6 +91,7 @@ async fn main() -> Result<(), toolgate::Error> {
         .add_tools_from(&status_library::SCOPES)
         .auth(StaticTokens::new().token("support-token", support_claims))
         .bind(support_listener.local_addr()?)
+        .ignore_environment()
         .build()?;
 
     try_join!(hr.serve_on(hr_listener, shutdown_signal()), support.serve_on(support_listener, shutdown_signal()),)?;

@@ -64,7 +64,7 @@ pub fn json_memory(value: &serde_json::Value) -> usize {
 
 /// Reads the bearer token of a request.
 pub fn bearer(headers: &HeaderMap) -> Option<BearerToken> {
-    BearerToken::from_headers(headers).ok()
+    BearerToken::from_headers(headers, BearerToken::MAX_BYTES).ok()
 }
 
 /// Responses to rejected requests.

@@ -106,6 +106,7 @@ mod registry;
 pub mod replication;
 mod scope;
 mod server;
+mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tool;

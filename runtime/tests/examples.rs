@@ -188,7 +188,7 @@ fn minimal_is_the_server_of_the_readme_with_a_log() {
     let (code, _) = code.split_once("```").unwrap();
     let example = fs::read_to_string(source("minimal")).unwrap();
     let (_, example) = example.split_once("\n\n").unwrap();
-    assert_eq!(example.replace("    let _log = toolgate::logging::init();\n", ""), code);
+    assert_eq!(example.replace("    let _log = toolgate::logging::init()?;\n", ""), code);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::{
     env,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread,
 };
 
@@ -15,21 +15,24 @@ const PANIC: &str = "invalid id\n2026-11-22T20:03:12Z  INFO forged\u{1b}[2J\u{20
 #[test]
 #[ignore = "another test starts this one"]
 fn child() {
-    let _log = toolgate::logging::init();
+    let _log = toolgate::logging::init().unwrap();
     tracing::debug!(target: "rmcp", "a message");
     assert!(thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("{PANIC}")).unwrap().join().is_err());
     tracing::info!("the end");
 }
 
-/// Starts the child with a filter and returns the lines of its log, without their times.
-fn log_of_child(filter: &str) -> Vec<String> {
+/// Runs the child with these variables.
+fn run_child(variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env::current_exe().unwrap());
-    command
-        .args(["--exact", "child", "--ignored", "--nocapture"])
-        .env("RUST_LOG", filter)
-        .env_remove("RUST_BACKTRACE");
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    command.args(["--exact", "child", "--ignored", "--nocapture"]).env_remove("RUST_BACKTRACE");
+    let output = command.envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
+    output
+}
+
+/// Runs the child with a filter and returns the lines of its log, without their times.
+fn log_of_child(filter: &str) -> Vec<String> {
+    let output = run_child(&[("RUST_LOG", filter)]);
     let text = String::from_utf8(output.stderr).unwrap();
     text.lines().map(|line| line.split_once(' ').unwrap().1.trim_start().to_owned()).collect()
 }
@@ -45,8 +48,32 @@ fn a_panic_is_one_line_of_the_log() {
 }
 
 #[test]
-fn an_invalid_filter_is_reported_and_replaced_by_the_default() {
-    let lines = log_of_child("toolgate=loud");
-    assert!(lines[0].starts_with("WARN toolgate::logging: RUST_LOG is not a valid filter"), "{lines:?}");
-    assert_eq!(lines.last().unwrap(), "INFO logging: the end");
+fn each_event_is_a_json_object_if_the_settings_say_so() {
+    let output = run_child(&[("RUST_LOG", "warn"), ("TOOLGATE_LOG", "debug"), ("TOOLGATE_LOG_FORMAT", "json")]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [panic, end] = events.as_slice() else { panic!("{text}") };
+    assert_eq!((&panic["level"], &panic["fields"]["thread"]), (&"ERROR".into(), &"worker".into()));
+    let escaped = r#"invalid id\n2026-11-22T20:03:12Z  INFO forged\u{1b}[2J\u{202e}"#;
+    assert!(panic["message"].as_str().unwrap().ends_with(escaped), "{panic}");
+    assert_eq!((&end["message"], &end["target"]), (&"the end".into(), &"logging".into()));
+}
+
+#[test]
+fn an_invalid_setting_of_the_log_is_an_error() {
+    for (name, value, problem) in [
+        ("RUST_LOG", "toolgate=loud", "the filter of the log `toolgate=loud` is invalid"),
+        ("TOOLGATE_LOG", "warning", "`warning` is not a level; did you mean `warn`?"),
+        ("TOOLGATE_LOG_FORMAT", "xml", "TOOLGATE_LOG_FORMAT must be one of human, json, got `xml`"),
+        ("TOOLGATE_LOG_FROMAT", "json", "did you mean `TOOLGATE_LOG_FORMAT`?"),
+        ("TOOLGATE_AUDIT_PATH", "/missing/audit.jsonl", "audit"),
+    ] {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "child", "--ignored", "--nocapture"])
+            .env(name, value)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains(problem), "{text}");
+    }
 }

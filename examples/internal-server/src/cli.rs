@@ -24,9 +24,13 @@ Environment:
           Set these and PROPELAUTH_AUTH_URL, or none of the three to use the development tenant
   PROPELAUTH_WEBHOOK_SECRET
           The signing secret of PropelAuth's webhooks (whsec_...), which end access immediately
-  RUST_LOG
+          A file can hold each secret: PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE and
+          PROPELAUTH_WEBHOOK_SECRET_FILE name them
+  TOOLGATE_LOG, RUST_LOG
           The log filter, such as `debug` or `toolgate=debug,info`; logs go to standard error
-          [default: info,rmcp=warn]
+          [default: info]
+  TOOLGATE_*
+          Every other setting, such as TOOLGATE_LOG_FORMAT=json; see docs/configuration.md
 
 Examples:
   Run with the development tenant:

@@ -9,7 +9,6 @@ use internal_server::Cli;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let _log = toolgate::logging::init();
     match internal_server::run(cli).await {
         Ok(status) => status,
         Err(error) => {

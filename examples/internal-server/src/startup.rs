@@ -2,15 +2,16 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use toolgate::auth::TokenValidator;
 use toolgate::cli::App;
+use toolgate::config::Config;
 use toolgate::propelauth::{self, Variable};
-use toolgate::{PropelAuth, Server, shutdown_signal};
+use toolgate::{PropelAuth, Server, logging, shutdown_signal};
 use toolgate_dev_tenant::{BindError, DevTenant, Mint, MintError};
 
 use crate::cli::{DEFAULT_DATA, DEFAULT_REPO};
@@ -130,10 +131,18 @@ fn with_states(server: Server, company: Company, repository: Repository) -> Serv
 ///
 /// Returns an error if the server cannot start. Its message says how to fix the problem.
 pub async fn run(cli: Cli) -> Result<ExitCode, StartError> {
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    let args = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Inspect(command) => return Ok(app().inspect(command).await),
-        Command::Serve(args) if is_propelauth_configured() => serve_with_propelauth(&args).await?,
-        Command::Serve(args) => serve_with_dev_tenant(&args).await?,
+        Command::Serve(args) => args,
+    };
+    let settings = args.server.apply(declaration())?.settings()?;
+    let Config { http, log, audit, .. } = settings.config();
+    let _log = logging::init_from(log, audit).map_err(toolgate::Error::from)?;
+    let address = http.bind_address();
+    if is_propelauth_configured() {
+        serve_with_propelauth(&args, address).await?;
+    } else {
+        serve_with_dev_tenant(&args, address).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -154,15 +163,14 @@ fn is_propelauth_configured() -> bool {
         .any(|value| !value.to_string_lossy().trim().is_empty())
 }
 
-async fn serve_with_propelauth(args: &ServeArgs) -> Result<(), StartError> {
+async fn serve_with_propelauth(args: &ServeArgs, address: SocketAddr) -> Result<(), StartError> {
     let auth = PropelAuth::from_env().map_err(StartError::PropelAuth)?;
     let auth_url = env::var(Variable::AuthUrl.name()).unwrap_or_default();
-    let app = Running::new(args, auth).await?;
+    let app = Running::new(args, address, auth).await?;
     app.serve(TokenSource::PropelAuth { auth_url: auth_url.trim().to_owned() }).await
 }
 
-async fn serve_with_dev_tenant(args: &ServeArgs) -> Result<(), StartError> {
-    let address = address(args);
+async fn serve_with_dev_tenant(args: &ServeArgs, address: SocketAddr) -> Result<(), StartError> {
     if !address.ip().is_loopback() {
         return Err(StartError::DevTenantBeyondLoopback { address });
     }
@@ -170,16 +178,11 @@ async fn serve_with_dev_tenant(args: &ServeArgs) -> Result<(), StartError> {
     let auth =
         PropelAuth::new(tenant.auth_url(), tenant.introspection_client_id(), tenant.introspection_client_secret())
             .map_err(toolgate::Error::from)?;
-    let app = Running::new(args, auth).await?;
+    let app = Running::new(args, address, auth).await?;
     let tokens = role_tokens(&tenant, app.server.endpoint())?;
     app.serve(TokenSource::DevTenant { auth_url: tenant.auth_url().to_owned(), tokens }).await?;
     tenant.shutdown().await;
     Ok(())
-}
-
-/// Returns the address to listen on.
-fn address(args: &ServeArgs) -> SocketAddr {
-    args.server.bind.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)))
 }
 
 /// Mints a token for the first person of each role.
@@ -206,15 +209,16 @@ struct Running {
 }
 
 impl Running {
-    async fn new(args: &ServeArgs, auth: PropelAuth) -> Result<Self, StartError> {
-        let address = address(args);
+    async fn new(args: &ServeArgs, address: SocketAddr, auth: PropelAuth) -> Result<Self, StartError> {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         // Port 0 lets the operating system choose the port.
         let address = listener.local_addr().map_err(listen)?;
         let company = Company::open(&args.data).await?;
         let repository = Repository::open(&args.repo)?;
-        let server = args.server.apply(server(company.clone(), repository, auth))?.bind(address);
+        let mut options = args.server.clone();
+        options.bind = Some(address);
+        let server = options.apply(server(company.clone(), repository, auth))?;
         Ok(Self { listener, company, server: server.build()? })
     }
 

@@ -5,8 +5,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -28,6 +28,8 @@ fn program(folder: &Path) -> Command {
         "PROPELAUTH_INTROSPECTION_CLIENT_SECRET",
         "PROPELAUTH_WEBHOOK_SECRET",
         "RUST_LOG",
+        "TOOLGATE_CONFIG",
+        "TOOLGATE_LOG",
     ] {
         command.env_remove(variable);
     }
@@ -66,8 +68,11 @@ impl Running {
     }
 
     fn start_with_stderr(folder: &Path, stderr: Stdio) -> Self {
-        let mut child =
-            program(folder).args(["--bind", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        Self::spawn(program(folder).args(["--bind", "localhost:0"]).stderr(stderr))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let first_line = lines.next().unwrap();
         let url = lines.find_map(|line| line.strip_prefix("MCP URL: ").map(str::to_owned)).unwrap();
@@ -86,9 +91,14 @@ impl Running {
     /// Sends SIGTERM and waits for the program. Returns whether its exit status is 0.
     #[cfg(unix)]
     fn terminate(&mut self) -> bool {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("-TERM");
         self.child.wait().unwrap().success()
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 }
 
@@ -132,6 +142,91 @@ async fn sigterm_stops_the_server_with_exit_status_0() {
     // The signal handlers are installed before the first response.
     Client::new(&running.url, &running.tokens["HR"]).tools().await;
     assert!(running.terminate());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_stops_the_server_while_a_request_is_in_flight() {
+    for (signal, status) in [("-INT", 130), ("-TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running = Running::start_with_stderr(folder.path(), Stdio::piped());
+        let mut log = BufReader::new(running.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let (_, address) = running.url.split_once("//").unwrap();
+        let (address, _) = address.split_once('/').unwrap();
+        let mut request = TcpStream::connect(address).unwrap();
+        let token = &running.tokens["HR"];
+        write!(
+            request,
+            "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\nAccept: \
+             application/json, text/event-stream\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n\r\n"
+        )
+        .unwrap();
+        let mut interim = [0; 12];
+        request.read_exact(&mut interim).unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100", "the server waits for the body");
+        running.signal(signal);
+        assert!(log.any(|line| line.contains("a second one stops the process immediately")));
+        running.signal(signal);
+        assert_eq!(running.child.wait().unwrap().code(), Some(status));
+        assert!(log.any(|line| line.contains("received a second signal")));
+    }
+}
+
+#[tokio::test]
+async fn settings_are_read_from_a_file_the_environment_and_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("toolgate.toml"),
+        "[http]\nbind = 'localhost:1'\n[log]\nformat = 'human'\n[audit]\npath = 'audit.jsonl'\n",
+    )
+    .unwrap();
+    let mut running = Running::spawn(
+        program(folder.path())
+            .args(["--config", "toolgate.toml", "--bind", "localhost:0"])
+            .envs([("TOOLGATE_LOG_FORMAT", "json"), ("TOOLGATE_LOG", "debug")])
+            .stderr(File::create(folder.path().join("log")).unwrap()),
+    );
+    Client::new(&running.url, &running.tokens["HR"]).tools().await;
+    #[cfg(unix)]
+    assert!(running.terminate());
+    #[cfg(not(unix))]
+    drop(running);
+    let audit = fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
+    assert!(audit.contains(r#""outcome":"listed""#), "{audit}");
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let settings: BTreeMap<String, String> = events
+        .filter(|event| event["message"] == "read a setting")
+        .map(|event| {
+            let field = |name: &str| event["fields"][name].as_str().unwrap().to_owned();
+            (field("setting"), field("source"))
+        })
+        .collect();
+    let expected = [
+        ("audit.path", "toolgate.toml"),
+        ("http.bind", "--bind"),
+        ("log.filter", "TOOLGATE_LOG"),
+        ("log.format", "TOOLGATE_LOG_FORMAT"),
+    ];
+    assert_eq!(settings, expected.map(|(key, source)| (key.to_owned(), source.to_owned())).into());
+}
+
+#[test]
+fn an_invalid_setting_stops_the_start_and_is_named() {
+    for (variable, value, text) in [
+        ("RUST_LOG", "toolgate=loud", "the filter of the log `toolgate=loud` is invalid"),
+        ("TOOLGATE_HTTP_BYND", ":80", "did you mean `TOOLGATE_HTTP_BIND`?"),
+        (
+            "TOOLGATE_TOKEN_CACHE_TTL",
+            "soon",
+            "TOOLGATE_TOKEN_CACHE_TTL must be a duration such as 30s or 5m, got `soon`",
+        ),
+        ("SERVER_URL", "https://mcp.example.com/mcp", "https://mcp.example.com/mcp/mcp"),
+        ("TOOLGATE_CONFIG", "missing.toml", "cannot read the configuration file missing.toml (TOOLGATE_CONFIG)"),
+    ] {
+        let error = start_error(&[], &[(variable, value)]);
+        assert!(error.contains(text), "{error}");
+    }
 }
 
 #[cfg(unix)]
@@ -317,6 +412,38 @@ fn check_compares_the_policy_with_the_lock() {
     let (status, text) = inspect(&["check", "--lock", "other.lock"]);
     assert_eq!(status, Some(2));
     assert!(text.contains("other.lock"), "{text}");
+}
+
+#[test]
+fn check_and_config_print_the_settings_that_are_not_defaults_and_reject_invalid_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.lock"), include_str!("../policy.lock")).unwrap();
+    fs::write(
+        folder.path().join("toolgate.toml"),
+        "[http]\nmax_body_bytes = 65536\n[tools]\nrequest_state_key = 'hunter2-hunter2-hunter2-hunter2-hunter2'\n",
+    )
+    .unwrap();
+    let run = |command: &str, variable: (&str, &str)| {
+        let mut program = program(folder.path());
+        let output = program.args([command, "--config", "toolgate.toml"]).envs([variable]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
+    };
+    let settings = "http.max_body_bytes     = 65536  (toolgate.toml)\n\
+                    token_cache.ttl         = 30s  (TOOLGATE_TOKEN_CACHE_TTL)\n\
+                    tools.request_state_key = (secret)  (toolgate.toml)\n";
+    let ttl = ("TOOLGATE_TOKEN_CACHE_TTL", "30s");
+    assert_eq!(run("check", ttl), (Some(0), format!("{settings}the policy equals policy.lock\n")));
+    let (status, text) = run("config", ttl);
+    assert!(status == Some(0) && text.starts_with(settings) && text.contains("config --all"), "{text}");
+    for command in ["check", "config"] {
+        let (status, text) = run(command, ("TOOLGATE_HTTP_MAX_BODY_BYTES", "many"));
+        let problem =
+            "TOOLGATE_HTTP_MAX_BODY_BYTES must be a number of bytes such as 65536, without a unit, got `many`";
+        assert!(status == Some(2) && text.contains(problem), "{text}");
+        let (status, text) = run(command, ("TOOLGATE_HTTP_MAX_BODY_BYTES", "0"));
+        assert!(status == Some(2) && text.contains("`http.max_body_bytes` must be at least 1"), "{text}");
+    }
+    assert!(!run("config", ttl).1.contains("hunter2"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, layer::Context};
 
 use super::{
     TARGET,
-    queue::Queue,
+    queue::{DEFAULT_MAX_BYTES, Queue},
     rotating_file::{RotatingFile, Rotation},
 };
 
@@ -29,7 +29,7 @@ thread_local! {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (audit, guard) = JsonLines::file("/var/log/company/audit.jsonl").daily().keep(90).open()?;
-/// let _log = logging::init_with(audit); // feature `logging`
+/// let _log = logging::init_with(audit)?; // feature `logging`
 ///
 /// // ... serve ...
 ///
@@ -42,7 +42,8 @@ thread_local! {
 /// instead.
 ///
 /// A separate thread writes the file, so no request waits for the disk. A failed write is retried until it succeeds.
-/// Up to 4 MiB of records wait in memory. Before they are full, every server of the process rejects requests to its MCP
+/// Up to 4 MiB of records wait in memory
+/// ([`max_queue_bytes`](JsonLinesBuilder::max_queue_bytes)). Before they are full, every server of the process rejects requests to its MCP
 /// endpoint with 503, because no call runs without its record; see `docs/operations.md`. Only the owner can read the
 /// file and the rotated files. Only one process may write to a file.
 pub struct JsonLines {
@@ -55,6 +56,7 @@ pub struct JsonLines {
 pub struct JsonLinesBuilder {
     path: PathBuf,
     rotation: Rotation,
+    max_queue_bytes: usize,
 }
 
 /// Guard of the writer thread. Dropping it waits until every record is on disk, for at most 5 seconds; hold it until the
@@ -70,7 +72,7 @@ impl JsonLines {
     /// 10 rotated files remain.
     pub fn file(path: impl Into<PathBuf>) -> JsonLinesBuilder {
         let rotation = Rotation { max_bytes: 100 * 1024 * 1024, daily: false, keep: 10 };
-        JsonLinesBuilder { path: path.into(), rotation }
+        JsonLinesBuilder { path: path.into(), rotation, max_queue_bytes: DEFAULT_MAX_BYTES }
     }
 }
 
@@ -94,13 +96,20 @@ impl JsonLinesBuilder {
         self
     }
 
+    /// Sets the maximum size of the records that wait in memory for the disk, in bytes; at least 1 MiB. Calls are rejected
+    /// when three quarters of it are full, or a sixteenth while writes fail. Default: 4 MiB.
+    pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.max_queue_bytes = bytes.max(1024 * 1024);
+        self
+    }
+
     /// Opens the file and starts the writer thread.
     ///
     /// # Errors
     ///
     /// If the file cannot be opened for appending, or the thread cannot be started.
     pub fn open(self) -> io::Result<(JsonLines, AuditGuard)> {
-        let (queue, writer) = Queue::start(RotatingFile::open(self.path, self.rotation)?)?;
+        let (queue, writer) = Queue::start(RotatingFile::open(self.path, self.rotation)?, self.max_queue_bytes)?;
         Ok((JsonLines { queue: Arc::clone(&queue) }, AuditGuard { queue, writer: Some(writer) }))
     }
 }

@@ -16,14 +16,8 @@ use super::{
 };
 use crate::metrics;
 
-/// Maximum size of the records in memory, in bytes. A record that does not fit is lost.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// Size above which calls are rejected, in bytes. The rest is for calls in flight: 1024 records of 1 KiB.
-const MAX_BYTES_FOR_CALLS: usize = MAX_BYTES / 4 * 3;
-/// Size above which calls are rejected while writes fail, in bytes.
-const MAX_BYTES_WHILE_FAILING: usize = MAX_BYTES / 16;
-/// Size above which rejections that anybody can cause are only counted, in bytes.
-const MAX_BYTES_FOR_STRANGERS: usize = MAX_BYTES / 4;
+/// Default of the maximum size of the records in memory, in bytes.
+pub(super) const DEFAULT_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Time between a failed write and the next attempt.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Number of failed writes in a row after which calls are rejected, 5 seconds after the first.
@@ -40,7 +34,27 @@ pub(super) struct Queue {
     ended: Condvar,
 }
 
+/// Sizes of the records in memory, in bytes.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Maximum. A record that does not fit is lost.
+    max: usize,
+    /// Size above which calls are rejected. The rest is for calls in flight: by default, 1024 records of 1 KiB.
+    for_calls: usize,
+    /// Size above which calls are rejected while writes fail.
+    while_failing: usize,
+    /// Size above which rejections that anybody can cause are only counted.
+    for_strangers: usize,
+}
+
+impl Limits {
+    fn new(max: usize) -> Self {
+        Self { max, for_calls: max / 4 * 3, while_failing: max / 16, for_strangers: max / 4 }
+    }
+}
+
 struct State {
+    limits: Limits,
     /// Lines that the writer thread has not taken.
     lines: Vec<u8>,
     /// Size of the lines that the writer thread has taken and not written, in bytes.
@@ -57,9 +71,10 @@ struct State {
 }
 
 impl Queue {
-    /// Creates a queue and starts its writer thread.
-    pub(super) fn start(file: RotatingFile) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
+    /// Creates a queue of at most `max_bytes` and starts its writer thread.
+    pub(super) fn start(file: RotatingFile, max_bytes: usize) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let state = State {
+            limits: Limits::new(max_bytes),
             lines: Vec::new(),
             taken: 0,
             failures: 0,
@@ -79,7 +94,7 @@ impl Queue {
     /// counted.
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
-        if state.pending() + line.len() > MAX_BYTES {
+        if state.pending() + line.len() > state.limits.max {
             state.lost += 1;
             metrics::audit_records_lost(1);
             return;
@@ -126,11 +141,11 @@ impl State {
     }
 
     fn update_level(&mut self) {
-        let (pending, is_failing) = (self.pending(), self.failures > 0);
-        let is_failing_for_long = self.failures >= MAX_FAILURES || is_failing && pending > MAX_BYTES_WHILE_FAILING;
-        self.level.set(if pending > MAX_BYTES_FOR_CALLS || is_failing_for_long {
+        let (pending, is_failing, limits) = (self.pending(), self.failures > 0, self.limits);
+        let is_failing_for_long = self.failures >= MAX_FAILURES || is_failing && pending > limits.while_failing;
+        self.level.set(if pending > limits.for_calls || is_failing_for_long {
             Level::Unavailable
-        } else if is_failing || pending > MAX_BYTES_FOR_STRANGERS {
+        } else if is_failing || pending > limits.for_strangers {
             Level::Behind
         } else {
             Level::KeepsUp
@@ -257,7 +272,7 @@ mod tests {
     /// Starts a queue whose every write fails with ENOSPC.
     fn start_on_full_disk() -> io::Result<(Arc<Queue>, JoinHandle<()>)> {
         let rotation = Rotation { max_bytes: u64::MAX, daily: false, keep: 1 };
-        Queue::start(RotatingFile::open("/dev/full".into(), rotation)?)
+        Queue::start(RotatingFile::open("/dev/full".into(), rotation)?, DEFAULT_MAX_BYTES)
     }
 
     fn line(len: usize) -> Vec<u8> {
@@ -279,7 +294,7 @@ mod tests {
             queue.push(&line(1024 * 1024));
         }
         let state = queue.lock();
-        assert_eq!((state.pending(), state.lost), (MAX_BYTES, 16));
+        assert_eq!((state.pending(), state.lost), (DEFAULT_MAX_BYTES, 16));
         assert_eq!(state.level.get(), Level::Unavailable);
         drop(state);
         queue.close();
@@ -289,7 +304,7 @@ mod tests {
     #[test]
     fn calls_are_rejected_while_there_is_room_for_the_records_of_those_in_flight() {
         let (queue, writer) = start_on_full_disk().unwrap();
-        queue.push(&line(MAX_BYTES_WHILE_FAILING));
+        queue.push(&line(Limits::new(DEFAULT_MAX_BYTES).while_failing));
         wait_for_failure(&queue);
         assert_eq!(queue.lock().level.get(), Level::Behind, "a failed write is retried before calls are rejected");
         queue.push(&line(1));

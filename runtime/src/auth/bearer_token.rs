@@ -6,10 +6,9 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-/// Maximum length of a token, in bytes. PropelAuth's tokens are much shorter; a JWT with many claims still fits.
-const MAX_TOKEN_BYTES: usize = 8192;
-
-/// Bearer token with valid syntax: a `b64token` (RFC 6750, section 2.1) of 1 to 8192 bytes.
+/// Bearer token with valid syntax: a `b64token` (RFC 6750, section 2.1) of at most
+/// [`MAX_BYTES`](Self::MAX_BYTES). A server accepts
+/// tokens of at most [`http.max_token_bytes`](crate::config::HttpConfig::max_token_bytes).
 ///
 /// The token is erased from memory when it is dropped. `Debug` does not show it.
 ///
@@ -44,20 +43,23 @@ pub enum CredentialsError {
     /// The text after `Bearer` is empty or not a `b64token`.
     #[error("the bearer token is malformed")]
     Malformed,
-    /// The token is longer than 8192 bytes.
+    /// The token is longer than [`http.max_token_bytes`](crate::config::HttpConfig::max_token_bytes).
     #[error("the bearer token is too long")]
     TooLong,
 }
 
 impl BearerToken {
+    /// Maximum length of a token, in bytes.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
     /// Checks the syntax of a token.
     ///
     /// # Errors
     ///
-    /// Returns [`CredentialsError::TooLong`] for more than 8192 bytes, and [`CredentialsError::Malformed`] for text
+    /// Returns [`CredentialsError::TooLong`] for more than [`MAX_BYTES`](Self::MAX_BYTES), and [`CredentialsError::Malformed`] for text
     /// that is not a `b64token` (RFC 6750, section 2.1).
     pub fn parse(token: &str) -> Result<Self, CredentialsError> {
-        if token.len() > MAX_TOKEN_BYTES {
+        if token.len() > Self::MAX_BYTES {
             return Err(CredentialsError::TooLong);
         }
         let body = token.trim_end_matches('=');
@@ -71,7 +73,7 @@ impl BearerToken {
 
     /// Extracts the token from the `Authorization` header. The scheme is case-insensitive (RFC 9110, section 11.1). A
     /// token in the query string or in a form is ignored.
-    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, CredentialsError> {
+    pub(crate) fn from_headers(headers: &HeaderMap, max_bytes: usize) -> Result<Self, CredentialsError> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let value = values.next().ok_or(CredentialsError::Missing)?;
         if values.next().is_some() {
@@ -84,6 +86,9 @@ impl BearerToken {
         };
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return Err(CredentialsError::Missing);
+        }
+        if credentials.len() > max_bytes {
+            return Err(CredentialsError::TooLong);
         }
         Self::parse(str::from_utf8(credentials).map_err(|_| CredentialsError::Malformed)?)
     }
@@ -111,7 +116,7 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
-        BearerToken::from_headers(&headers).map(|token| token.expose().to_owned())
+        BearerToken::from_headers(&headers, 16).map(|token| token.expose().to_owned())
     }
 
     #[test]
@@ -136,7 +141,7 @@ mod tests {
             assert_eq!(parse(&[value]), Err(CredentialsError::Malformed), "{value}");
         }
         assert_eq!(parse(&["Bearer a", "Bearer a"]), Err(CredentialsError::Duplicate));
-        assert_eq!(parse(&[&format!("Bearer {}", "a".repeat(8193))]), Err(CredentialsError::TooLong));
+        assert_eq!(parse(&[&format!("Bearer {}", "a".repeat(17))]), Err(CredentialsError::TooLong));
     }
 
     #[test]

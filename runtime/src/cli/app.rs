@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{Command, Error, Inspect, ServeOptions, options::CommandLine};
 use crate::{
     auth::TokenValidator,
+    config::{Config, Settings},
     policy::{Policy, Role},
     server::Server,
 };
@@ -121,12 +122,13 @@ impl App {
     }
 
     /// Runs a command that inspects the policy, for programs that parse their own command line. Returns the exit status.
-    pub async fn inspect(self, command: Inspect) -> ExitCode {
+    pub async fn inspect(mut self, command: Inspect) -> ExitCode {
         let result = match command {
             Inspect::Policy(options) => options.execute(&self),
             Inspect::Explain(options) => options.execute(self).await,
             Inspect::Replay(options) => options.execute(&self),
-            Inspect::Check(options) => options.execute(&self),
+            Inspect::Check(options) => options.execute(&mut self),
+            Inspect::Config(options) => options.execute(&mut self),
         };
         match result {
             Ok(Finding::Nothing) => ExitCode::SUCCESS,
@@ -139,9 +141,14 @@ impl App {
     }
 
     async fn serve(self, options: &ServeOptions) -> ExitCode {
-        let _log = self.installs_log.then(crate::logging::init);
+        let mut log = None;
         let served = async {
             let server = options.apply(self.server)?;
+            if self.installs_log {
+                let settings = server.load_settings()?;
+                let Config { log: settings, audit, .. } = settings.config();
+                log = Some(crate::logging::init_from(settings, audit).map_err(crate::Error::from)?);
+            }
             let server = match self.auth {
                 Some(add) => add(server).map_err(Error::Program)?,
                 None => server,
@@ -149,7 +156,9 @@ impl App {
             let server = add_states(server, self.states).await?;
             server.serve().await.map_err(Error::from)
         };
-        match served.await {
+        let served = served.await;
+        drop(log);
+        match served {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 print_error(&error);
@@ -170,6 +179,18 @@ impl App {
         };
         let roles = Role::from_toml(&text).and_then(|roles| policy.with_roles(roles));
         roles.map_err(|source| Error::Roles { path: path.to_owned(), source })
+    }
+
+    /// Returns the settings, with those of the configuration file and the environment.
+    ///
+    /// # Errors
+    ///
+    /// A setting cannot be read or is invalid.
+    pub(super) fn settings(&mut self, file: Option<&PathBuf>) -> Result<Settings, Error> {
+        if let Some(path) = file {
+            self.server.set_config_file(path.clone(), "--config");
+        }
+        Ok(self.server.settings()?)
     }
 
     /// Returns the server with its states, and without a validator.

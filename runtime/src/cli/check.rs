@@ -8,11 +8,15 @@ use super::{
     App, Error,
     app::{Finding, print, read},
 };
-use crate::policy::LockDifference;
+use crate::{
+    BuildError, BuildProblem,
+    policy::{LockDifference, Policy},
+};
 
 /// Options of `check`.
 #[derive(Args, Clone, Debug)]
 #[non_exhaustive]
+#[allow(clippy::doc_markdown, reason = "clap prints the documentation of the fields")]
 pub struct CheckOptions {
     /// The lock file
     #[arg(long, value_name = "FILE", default_value = "policy.lock")]
@@ -22,13 +26,17 @@ pub struct CheckOptions {
     #[arg(long)]
     pub accept: bool,
 
+    /// A TOML file with settings [env: TOOLGATE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Roles and their scopes: a TOML file with `[[roles]]`, such as roles.toml or tenant.toml
     #[arg(long, value_name = "FILE")]
     pub roles: Option<PathBuf>,
 }
 
 impl CheckOptions {
-    pub(super) fn execute(&self, app: &App) -> Result<Finding, Error> {
+    pub(super) fn execute(&self, app: &mut App) -> Result<Finding, Error> {
         let policy = app.policy(self.roles.as_deref())?;
         let path = self.lock.display();
         if self.accept {
@@ -37,6 +45,21 @@ impl CheckOptions {
             print(&format!("wrote {path}\n"));
             return Ok(Finding::Nothing);
         }
+        let settings = app.settings(self.config.as_ref());
+        if let Ok(settings) = &settings {
+            print(&settings.to_string());
+        }
+        let finding = self.compare(&policy)?;
+        match settings?.config().http.public_url() {
+            // Where `check` runs, the public URL is often not known.
+            Ok(_) | Err(BuildProblem::MissingServerUrl(_)) => Ok(finding),
+            Err(problem) => Err(BuildError::new(vec![problem]).into()),
+        }
+    }
+
+    /// Compares the policy with the lock file, and prints the differences.
+    fn compare(&self, policy: &Policy) -> Result<Finding, Error> {
+        let path = self.lock.display();
         match policy.check_lock(&read(&self.lock)?) {
             Ok(()) => {
                 print(&format!("the policy equals {path}\n"));

@@ -28,7 +28,8 @@
 //! | `policy diff OLD [NEW]` | prints what changes between two policies, in terms of access |
 //! | `explain --role HR --tool payroll_summary --arguments '{..}'` | prints why a call is allowed or rejected, rule by rule |
 //! | `replay audit.jsonl` | decides the calls of an audit log again, and prints what would change, for whom |
-//! | `check` | compares the policy with the lock file `policy.lock` |
+//! | `check` | checks the settings, and compares the policy with the lock file `policy.lock` |
+//! | `config` | prints the settings and where each is from: default, code, file, variable or option |
 //!
 //! Commands other than `serve` need no authorization server. `explain` alone needs the server's states, because
 //! visibility rules and guards use them.
@@ -42,6 +43,7 @@
 
 mod app;
 mod check;
+mod config;
 mod error;
 mod explain;
 mod options;
@@ -53,6 +55,7 @@ pub use app::App;
 pub use check::CheckOptions;
 /// The version of clap whose traits the options implement.
 pub use clap;
+pub use config::{ConfigFormat, ConfigOptions};
 pub use error::Error;
 pub use explain::ExplainOptions;
 pub use options::{Command, Inspect};

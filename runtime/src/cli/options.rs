@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{CheckOptions, ExplainOptions, PolicyOptions, ReplayOptions, ServeOptions};
+use super::{CheckOptions, ConfigOptions, ExplainOptions, PolicyOptions, ReplayOptions, ServeOptions};
 
 /// The command line of a server without options of its own.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ pub enum Inspect {
     Explain(ExplainOptions),
     /// Decide the calls of an audit log again, and print what would change
     Replay(ReplayOptions),
-    /// Compare the policy with its lock file
+    /// Check the settings, and compare the policy with its lock file
     Check(CheckOptions),
+    /// Print the settings and where each is from
+    Config(ConfigOptions),
 }

@@ -1,8 +1,10 @@
 //! Problems found by `Server::build`, which reports all of them together.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
+
+use crate::settings::ConfigError;
 
 /// Every problem that [`Server::build`](crate::Server::build) found.
 ///
@@ -105,16 +107,35 @@ pub enum BuildProblem {
     /// `Server::require_for_all_tools` names a scope of another list.
     #[error("`require_for_all_tools(\"{0}\")` names a scope that is not in the server's scope lists")]
     UnknownRequiredScope(&'static str),
-    /// An environment variable does not hold a socket address.
-    #[error("{variable} must be an address and a port, such as {example}, got `{value}`")]
-    Address {
-        /// Name of the variable.
-        variable: &'static str,
-        /// Value of the variable.
-        value: String,
-        /// A valid value.
-        example: &'static str,
+    /// A setting of the configuration file, of the environment or of the command line cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The lock file of the policy cannot be read.
+    #[error("cannot read the policy lock {}, which `policy_lock` names: {problem}", .path.display())]
+    PolicyLockFile {
+        /// The path.
+        path: PathBuf,
+        /// The error of the operating system.
+        problem: String,
     },
+    /// A setting needs a feature that the program was built without.
+    #[error("`{setting}` is set, and the program was built without the feature `{feature}` of toolgate: enable it")]
+    MissingFeature {
+        /// Name of the setting.
+        setting: &'static str,
+        /// Name of the feature.
+        feature: &'static str,
+    },
+    /// The settings name a file for the audit log, and the program does not write it.
+    #[error(
+        "`audit.path` is {}, and the program does not write the audit log to it: begin `main` with \
+         `let _log = toolgate::logging::init()?;`, with the features `audit-file` and `logging`",
+        .0.display()
+    )]
+    AuditFileNotWritten(PathBuf),
+    /// The settings of replication have no URL.
+    #[error("`replication.url` is not set, and other settings of replication are: set it, or remove them")]
+    MissingRedisUrl,
     /// The server is reachable from the network and its public URL is unknown.
     #[error(
         "SERVER_URL is not set, and the server listens on {0}, which is not loopback: set SERVER_URL to the URL under which \
@@ -127,7 +148,8 @@ pub enum BuildProblem {
     /// The public URL is a loopback URL, but the server is reachable from the network.
     #[error(
         "SERVER_URL is a loopback URL, but the server listens on {0}, which the network can reach: bind to 127.0.0.1, or \
-         set SERVER_URL to the public URL"
+         set SERVER_URL to the public URL; in a container whose port is published on a loopback address only, set \
+         TOOLGATE_HTTP_ALLOW_NETWORK_ACCESS_TO_LOOPBACK_URL=true"
     )]
     LoopbackServerUrl(SocketAddr),
     /// The path of the MCP endpoint is invalid.
@@ -149,6 +171,16 @@ pub enum BuildProblem {
         /// Value of the setting.
         value: usize,
     },
+    /// A limit is above its maximum.
+    #[error("`{setting}` must be at most {maximum}, got {value}")]
+    TooLarge {
+        /// Name of the setting.
+        setting: &'static str,
+        /// Largest value.
+        maximum: usize,
+        /// Value of the setting.
+        value: usize,
+    },
     /// A time limit is zero.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
@@ -156,7 +188,9 @@ pub enum BuildProblem {
     #[error("`require_preflight` and `skip_preflight` were both called: call one of them")]
     ContradictingPreflight,
     /// The key for `requestState` is too short.
-    #[error("`request_state_key` must have at least 32 random bytes, such as those of `openssl rand 32`")]
+    #[error(
+        "`request_state_key` must have at least 32 random bytes, such as the text that `openssl rand -hex 32` prints"
+    )]
     ShortRequestStateKey,
     /// The URL of Redis is invalid.
     #[error(
@@ -221,6 +255,17 @@ pub enum ServerUrlError {
     /// It has a fragment.
     #[error("must not have a fragment: remove the `#` and everything after it")]
     Fragment,
+    /// It ends with the path of the MCP endpoint, which the server appends.
+    #[error(
+        "must not end with the path of the MCP endpoint, which would then be {endpoint}: set it to {expected}, or change \
+         `http.endpoint_path`"
+    )]
+    EndpointPath {
+        /// The URL of the endpoint that would result.
+        endpoint: String,
+        /// The URL to set.
+        expected: String,
+    },
     /// It has a user name or a password.
     #[error("must not have a user name or a password: remove everything before the `@`")]
     UserInfo,

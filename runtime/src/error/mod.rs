@@ -2,6 +2,8 @@
 
 mod build_error;
 mod chain;
+#[cfg(feature = "logging")]
+mod log_error;
 
 use std::{fmt, io, net::SocketAddr};
 
@@ -9,6 +11,8 @@ use thiserror::Error;
 
 pub use self::build_error::{BuildError, BuildProblem, ServerUrlError, ToolProblem};
 pub(crate) use self::chain::ErrorChain;
+#[cfg(feature = "logging")]
+pub use self::log_error::LogError;
 use crate::auth::{Preflight, SetupError};
 #[cfg(feature = "prometheus")]
 use crate::metrics::MetricsError;
@@ -28,6 +32,10 @@ pub enum Error {
     /// The preflight check failed, and [`Server::require_preflight`](crate::Server::require_preflight) was set.
     #[error("the server was not started: {0}")]
     Preflight(Preflight),
+    /// The log cannot be installed.
+    #[cfg(feature = "logging")]
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The server cannot listen on its address.
     #[error("cannot listen on {address}: {source}; choose another address with BIND_ADDR or `Server::bind`")]
     Listen {

@@ -43,6 +43,7 @@ pub(crate) struct Gate {
     pub(crate) unknown_tokens: Arc<UnknownTokenLimit>,
     pub(crate) authenticator: Authenticator,
     pub(crate) revocation_clock: Arc<RevocationClock>,
+    pub(crate) max_token_bytes: usize,
     pub(crate) body_limits: BodyLimits,
     pub(crate) dispatcher: Arc<Dispatcher>,
     /// `None` if every request goes to rmcp.
@@ -94,7 +95,7 @@ impl Gate {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         self.origins.check(request.uri(), request.headers())?;
-        let token = BearerToken::from_headers(request.headers())?;
+        let token = BearerToken::from_headers(request.headers(), self.max_token_bytes)?;
         let (mut in_flight, mut access) = self.admit(&token, self.proxies.client(request), progress).await?;
         check_audit_log()?;
         let body = self.body_limits.read(std::mem::take(request.body_mut()), &mut in_flight).await?;

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn run(server: toolgate::Server) -> Result<(), toolgate::Error> {
-//! let _log = toolgate::logging::init();
+//! let _log = toolgate::logging::init()?;
 //! server.serve().await
 //! # }
 //! ```
@@ -14,10 +14,16 @@
 //!   it. Further lines are lost, and the log shows their number. If standard error is closed, all lines are lost.
 //! - **Panics are events,** also those of a tool, so that they do not block on standard error. With `RUST_BACKTRACE=1`,
 //!   they have a backtrace.
-//! - **Colors** are used on a terminal, unless `NO_COLOR` is set.
+//! - **Colors** are used on a terminal, unless `NO_COLOR` is set to a value that is not empty
+//!   ([no-color.org](https://no-color.org)).
 //!
-//! `RUST_LOG` sets the filter, such as `RUST_LOG=info,my_server=debug` ([syntax](EnvFilter#directives)). The default
-//! is `info`.
+//! The settings are those of [`LogConfig`]:
+//!
+//! - `TOOLGATE_LOG` or `RUST_LOG` sets the filter, such as `RUST_LOG=info,my_server=debug`
+//!   ([syntax](EnvFilter#directives)). The default is `info`. An invalid filter is an error.
+//! - `TOOLGATE_LOG_FORMAT=json` writes one JSON object for each event, with `time`, `level`, `target`, `message`, the
+//!   fields of the event in `fields`, and its spans, from the outermost, in `spans`. Texts are escaped and cut as above.
+//! - `TOOLGATE_AUDIT_PATH` writes the [audit log](crate::audit) to a file (feature `audit-file`; see [`AuditConfig`]).
 //!
 //! # Arguments and results in the log
 //!
@@ -25,6 +31,8 @@
 //! and arguments and results at `debug` and `trace`. Its events below `warn` are therefore disabled, even with
 //! `RUST_LOG=debug`, unless the filter names rmcp, such as `RUST_LOG=info,rmcp=debug`.
 
+mod filter;
+mod json;
 #[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod one_line;
 #[cfg(not(any(fuzzing, toolgate_internals)))]
@@ -35,47 +43,68 @@ mod stderr_queue;
 use std::{
     env,
     io::{self, IsTerminal},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
-use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
+use serde::{Deserialize, Serialize};
+use tracing::Subscriber;
+#[cfg(doc)]
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry,
-    filter::{FilterExt, FilterFn, ParseError, filter_fn},
+    Layer, Registry,
+    filter::FilterExt,
     fmt,
     layer::{Identity, SubscriberExt},
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
-use one_line::{OneLine, OneLineFields};
-use stderr_queue::{StderrQueue, StderrWriter};
+use self::{
+    json::{JsonFields, JsonObject},
+    one_line::{OneLine, OneLineFields},
+    stderr_queue::{LostLines, StderrQueue, StderrWriter},
+};
+#[cfg(feature = "audit-file")]
+use crate::audit::{AuditGuard, JsonLines};
+pub use crate::error::LogError;
+use crate::settings::{AuditConfig, CommandLine, Environment, Layers, LogConfig, LogFormat};
 
-/// Filter if `RUST_LOG` is not set.
-const DEFAULT_FILTER: &str = "info";
+/// The log of the process, once it is installed.
+static INSTALLED: OnceLock<Arc<StderrQueue>> = OnceLock::new();
+/// The audit file that the log of the process writes.
+#[cfg(feature = "audit-file")]
+static AUDIT_FILE: OnceLock<std::path::PathBuf> = OnceLock::new();
 
-/// Guard of the log. Dropping it waits until the last line is written, for at most one second.
+/// Guard of the log. Dropping it waits until the last line is written, for at most one second, and until the last record of
+/// the audit file is on disk, for at most 5 seconds.
 #[derive(Debug)]
 #[must_use = "the last lines of the log are lost unless the guard is held until the program ends"]
-pub struct LogGuard(Arc<StderrQueue>);
+pub struct LogGuard {
+    queue: Arc<StderrQueue>,
+    #[cfg(feature = "audit-file")]
+    audit: Option<AuditGuard>,
+}
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        self.0.flush();
+        // The guard of the audit file logs what it cannot write.
+        #[cfg(feature = "audit-file")]
+        drop(self.audit.take());
+        self.queue.flush();
     }
 }
 
-/// Installs the log as described in [this module](self).
+/// Installs the log as described in [this module](self), with the settings of the environment and of the configuration file
+/// that `TOOLGATE_CONFIG` names. [`init_from`] takes the settings of a server.
 ///
-/// # Panics
+/// # Errors
 ///
-/// The process has another global subscriber, or the thread that writes the log cannot be started.
-pub fn init() -> LogGuard {
+/// A setting is invalid, the audit file cannot be opened, or the process has a subscriber.
+pub fn init() -> Result<LogGuard, LogError> {
     init_with(Identity::new())
 }
 
-/// Installs the log together with another layer, such as the audit log. The filter of the log does not apply to this
-/// layer.
+/// Installs the log together with another layer. The filter of the log does not apply to this layer.
 ///
 /// ```no_run
 /// # #[cfg(feature = "audit-file")]
@@ -83,124 +112,122 @@ pub fn init() -> LogGuard {
 /// use toolgate::{audit::JsonLines, logging};
 ///
 /// let (audit, audit_guard) = JsonLines::file("/var/log/company/audit.jsonl").daily().keep(90).open()?;
-/// let _log = logging::init_with(audit);
+/// let _log = logging::init_with(audit)?;
 /// server.serve().await?;
 /// drop(audit_guard); // waits until the last record is on disk
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// # Panics
+/// # Errors
 ///
-/// The process has another global subscriber, or the thread that writes the log cannot be started.
-pub fn init_with(layer: impl Layer<Registry> + Send + Sync) -> LogGuard {
-    let directives = env::var(EnvFilter::DEFAULT_ENV).ok().filter(|directives| !directives.trim().is_empty());
-    let (filter, invalid) = match directives.as_deref().map(parse_filter) {
-        None => (parse_filter(DEFAULT_FILTER), None),
-        Some(Ok(filter)) => (Ok(filter), None),
-        Some(Err(error)) => (parse_filter(DEFAULT_FILTER), Some(error)),
+/// As for [`init`].
+pub fn init_with(layer: impl Layer<Registry> + Send + Sync) -> Result<LogGuard, LogError> {
+    let layers =
+        Layers { file: None, environment: &Environment::of_process(), command_line: &CommandLine::default() };
+    let LogSettings { log, audit } = layers.load(&LogSettings::default())?.settings;
+    install(&log, &audit, layer)
+}
+
+/// Installs the log with these settings, such as those of [`Server::settings`](crate::Server::settings), which include the
+/// settings of the code and of the command line.
+///
+/// ```no_run
+/// # use toolgate::{logging, prelude::*};
+/// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+/// # async fn run() -> Result<(), toolgate::Error> {
+/// let server = Server::new("company", &SCOPES).config_file("/etc/company/toolgate.toml");
+/// let settings = server.settings()?;
+/// let _log = logging::init_from(&settings.config().log, &settings.config().audit)?;
+/// server.serve().await
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As for [`init`].
+pub fn init_from(log: &LogConfig, audit: &AuditConfig) -> Result<LogGuard, LogError> {
+    install(log, audit, Identity::new())
+}
+
+/// The settings that the log has without a server.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+struct LogSettings {
+    log: LogConfig,
+    audit: AuditConfig,
+}
+
+fn install(
+    log: &LogConfig,
+    audit: &AuditConfig,
+    layer: impl Layer<Registry> + Send + Sync,
+) -> Result<LogGuard, LogError> {
+    let filter = filter::parse(&log.filter)?.and(filter::of_rmcp(&log.filter));
+    #[cfg(feature = "audit-file")]
+    let (audit_layer, audit_guard) = open_audit_file(audit)?.unzip();
+    #[cfg(not(feature = "audit-file"))]
+    let audit_layer: Option<Identity> = match &audit.path {
+        Some(_) => return Err(LogError::WithoutAuditFile),
+        None => None,
     };
-    let queue = StderrQueue::start(stderr_queue::stderr()).expect("the thread that writes the log can be started");
-    let is_colored = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let filter = filter.expect("the default filter is valid");
-    let log = log_layer(Arc::clone(&queue), is_colored)
-        .with_filter(filter.and(rmcp_filter(directives.as_deref().unwrap_or_default())));
-    tracing_subscriber::registry().with(layer).with(log).init();
+    let lost_lines = match log.format {
+        LogFormat::Human => LostLines::Text,
+        LogFormat::Json => LostLines::Json,
+    };
+    let queue = StderrQueue::start(stderr_queue::stderr(), lost_lines).map_err(LogError::Thread)?;
+    let log_layer = log_layer(Arc::clone(&queue), log.format, is_colored()).with_filter(filter);
+    let registry = tracing_subscriber::registry().with(layer).with(audit_layer).with(log_layer);
+    registry.try_init().map_err(|_| LogError::Installed)?;
     panic_hook::install(&queue);
-    if let Some(error) = invalid {
-        tracing::warn!(%error, "RUST_LOG is not a valid filter; the filter is `{DEFAULT_FILTER}`");
+    let _ = INSTALLED.set(Arc::clone(&queue));
+    #[cfg(feature = "audit-file")]
+    if let (Some(_), Some(path)) = (&audit_guard, &audit.path) {
+        let _ = AUDIT_FILE.set(path.clone());
     }
-    LogGuard(queue)
+    Ok(LogGuard {
+        queue,
+        #[cfg(feature = "audit-file")]
+        audit: audit_guard,
+    })
 }
 
-fn parse_filter(directives: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().parse(directives)
+#[cfg(feature = "audit-file")]
+fn open_audit_file(config: &AuditConfig) -> Result<Option<(JsonLines, AuditGuard)>, LogError> {
+    let Some(path) = &config.path else { return Ok(None) };
+    let mut file = JsonLines::file(path).max_bytes(config.max_bytes).keep(config.keep);
+    if config.daily {
+        file = file.daily();
+    }
+    let opened = file.max_queue_bytes(config.max_queue_bytes).open();
+    opened.map(Some).map_err(|source| LogError::AuditFile { path: path.clone(), source })
 }
 
-/// Disables the events of rmcp below `warn`, unless the directives name rmcp.
-fn rmcp_filter(directives: &str) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
-    let is_named = directives.split(',').any(|directive| {
-        let rest = directive.strip_prefix("rmcp");
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', ':', '[']))
-    });
-    let is_enabled = move |metadata: &Metadata<'_>| {
-        is_named || *metadata.level() <= Level::WARN || !is_target_of("rmcp", metadata.target())
-    };
-    filter_fn(is_enabled).with_max_level_hint(LevelFilter::TRACE)
+/// Returns whether the log of this process writes the audit log to `path`.
+#[cfg(feature = "audit-file")]
+pub(crate) fn writes_audit_file(path: &std::path::Path) -> bool {
+    AUDIT_FILE.get().is_some_and(|file| file == path)
 }
 
-/// Returns whether an event has the target of a crate or of one of its modules.
-fn is_target_of(name: &str, target: &str) -> bool {
-    target.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+/// Waits until the lines that were logged are written, for at most one second.
+pub(crate) fn flush() {
+    if let Some(queue) = INSTALLED.get() {
+        queue.flush();
+    }
 }
 
-fn log_layer<S>(queue: Arc<StderrQueue>, is_colored: bool) -> impl Layer<S>
+fn is_colored() -> bool {
+    io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn log_layer<S>(queue: Arc<StderrQueue>, format: LogFormat, is_colored: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fmt::layer()
-        .event_format(OneLine)
-        .fmt_fields(OneLineFields)
-        .with_ansi(is_colored)
-        .with_writer(StderrWriter(queue))
-        // Otherwise, the layer reports its errors with `eprintln!`, which panics if standard error is closed.
-        .log_internal_errors(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Returns whether an event of each level is enabled, from `ERROR` to `TRACE`.
-    fn enabled(directives: &str, target: &'static str) -> String {
-        use std::{io::Write, sync::mpsc};
-        struct Output(mpsc::Sender<Vec<u8>>);
-        impl Write for Output {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                let _ = self.0.send(bytes.to_vec());
-                Ok(bytes.len())
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let (sender, receiver) = mpsc::channel();
-        let queue = StderrQueue::start(Output(sender)).unwrap();
-        let filter = parse_filter(directives).unwrap().and(rmcp_filter(directives));
-        let layer = log_layer(Arc::clone(&queue), false).with_filter(filter);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || match target {
-            "rmcp" => events!("rmcp::service"),
-            "h2" => events!("h2"),
-            _ => events!("rmcpx"),
-        });
-        queue.flush();
-        let text: Vec<u8> = receiver.try_iter().flatten().collect();
-        let levels = String::from_utf8(text).unwrap();
-        levels.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect::<Vec<_>>().join(" ")
-    }
-
-    macro_rules! events {
-        ($target:literal) => {{
-            tracing::error!(target: $target, "");
-            tracing::warn!(target: $target, "");
-            tracing::info!(target: $target, "");
-            tracing::debug!(target: $target, "");
-            tracing::trace!(target: $target, "");
-        }};
-    }
-    use events;
-
-    #[test]
-    fn rmcp_logs_messages_only_if_the_filter_names_it() {
-        assert_eq!(enabled(DEFAULT_FILTER, "h2"), "ERROR WARN INFO");
-        assert_eq!(enabled(DEFAULT_FILTER, "rmcp"), "ERROR WARN");
-        for directives in ["trace", "debug,h2=info", "[span]=trace,trace", "rmcpx=trace,trace"] {
-            assert_eq!(enabled(directives, "rmcp"), "ERROR WARN", "{directives}");
-        }
-        assert_eq!(enabled("error", "rmcp"), "ERROR");
-        assert_eq!(enabled("trace", "rmcpx"), "ERROR WARN INFO DEBUG TRACE");
-        assert_eq!(enabled("info,rmcp=debug", "rmcp"), "ERROR WARN INFO DEBUG");
-        assert_eq!(enabled("warn,rmcp::service", "rmcp"), "ERROR WARN INFO DEBUG TRACE");
+    // Otherwise, the layer reports its errors with `eprintln!`, which panics if standard error is closed.
+    let layer = fmt::layer().with_writer(StderrWriter(queue)).log_internal_errors(false);
+    match format {
+        LogFormat::Human => layer.event_format(OneLine).fmt_fields(OneLineFields).with_ansi(is_colored).boxed(),
+        LogFormat::Json => layer.event_format(JsonObject).fmt_fields(JsonFields).with_ansi(false).boxed(),
     }
 }

@@ -17,15 +17,15 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::is_target_of;
+use super::filter::is_target_of;
 use crate::audit::is_plain;
 
 /// Maximum size of the fields of a line, in bytes.
-const MAX_LINE: usize = 16 * 1024;
+pub(super) const MAX_LINE: usize = 16 * 1024;
 /// Maximum size of a field, in bytes.
 const MAX_FIELD: usize = 4 * 1024;
 /// Maximum size of a field in an event of rmcp and in a span, in bytes. Such a field may hold a whole message.
-const MAX_RMCP_FIELD: usize = 256;
+pub(super) const MAX_RMCP_FIELD: usize = 256;
 /// Mark at the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
@@ -62,10 +62,14 @@ where
         let mut target = Escaped::new(&mut writer, MAX_RMCP_FIELD);
         let _ = target.write_str(metadata.target());
         writer.write_str(": ")?;
-        let max_field = if is_target_of("rmcp", metadata.target()) { MAX_RMCP_FIELD } else { MAX_FIELD };
-        event.record(&mut Fields::new(&mut writer, max_field));
+        event.record(&mut Fields::new(&mut writer, max_field(metadata.target())));
         writeln!(writer)
     }
+}
+
+/// Returns the maximum size of a field of an event with this target, in bytes.
+pub(super) fn max_field(target: &str) -> usize {
+    if is_target_of("rmcp", target) { MAX_RMCP_FIELD } else { MAX_FIELD }
 }
 
 /// Format of the fields of spans.
@@ -124,7 +128,7 @@ impl Visit for Fields<'_> {
 
 /// Writer that escapes characters that are not plain text, and fails once the text is too long. It has then written
 /// the beginning and an ellipsis.
-struct Escaped<'a> {
+pub(super) struct Escaped<'a> {
     writer: &'a mut dyn Write,
     max: usize,
     written: usize,
@@ -132,8 +136,13 @@ struct Escaped<'a> {
 }
 
 impl<'a> Escaped<'a> {
-    fn new(writer: &'a mut dyn Write, max: usize) -> Self {
+    pub(super) fn new(writer: &'a mut dyn Write, max: usize) -> Self {
         Self { writer, max, written: 0, is_cut: false }
+    }
+
+    /// Returns the size of what was written, in bytes; the maximum if it was cut.
+    pub(super) fn written(&self) -> usize {
+        self.written
     }
 
     fn append(&mut self, text: &str) -> fmt::Result {
@@ -179,7 +188,7 @@ pub(crate) fn escaped(text: &str, max: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use proptest::prelude::*;
@@ -187,8 +196,14 @@ mod tests {
 
     use super::*;
 
-    /// Logs with the format and returns the text.
-    fn log(ansi: bool, events: impl FnOnce()) -> String {
+    type TestLayer<F, E> = tracing_subscriber::fmt::Layer<tracing_subscriber::Registry, F, E>;
+
+    /// Logs with the format of a layer and returns the text.
+    pub(in super::super) fn log_with<F, E>(layer: impl FnOnce() -> TestLayer<F, E>, events: impl FnOnce()) -> String
+    where
+        F: for<'a> FormatFields<'a> + Send + Sync + 'static,
+        E: FormatEvent<tracing_subscriber::Registry, F> + Send + Sync + 'static,
+    {
         static TEXT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         struct Output;
@@ -203,10 +218,15 @@ mod tests {
             }
         }
         let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let layer = tracing_subscriber::fmt::layer().event_format(OneLine).fmt_fields(OneLineFields);
-        let layer = layer.with_ansi(ansi).with_writer(|| Output).log_internal_errors(false);
+        let layer = layer().with_writer(|| Output).log_internal_errors(false);
         tracing::subscriber::with_default(registry().with(layer), events);
         String::from_utf8(std::mem::take(&mut *TEXT.lock().unwrap())).unwrap()
+    }
+
+    fn log(ansi: bool, events: impl FnOnce()) -> String {
+        let layer =
+            || tracing_subscriber::fmt::layer().event_format(OneLine).fmt_fields(OneLineFields).with_ansi(ansi);
+        log_with(layer, events)
     }
 
     /// Logs a text in every place of an event.

@@ -35,12 +35,19 @@ struct State {
     lost: u64,
 }
 
+/// Format of the line that the queue itself adds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LostLines {
+    Text,
+    Json,
+}
+
 impl StderrQueue {
     /// Creates a queue and starts the thread that writes to `output`. Errors of `output` are ignored.
-    pub(super) fn start(output: impl Write + Send + 'static) -> io::Result<Arc<Self>> {
+    pub(super) fn start(output: impl Write + Send + 'static, format: LostLines) -> io::Result<Arc<Self>> {
         let queue = Arc::new(Self { state: Mutex::default(), not_empty: Condvar::new(), written: Condvar::new() });
         let writer = Arc::clone(&queue);
-        thread::Builder::new().name("toolgate-log".to_owned()).spawn(move || writer.run(output))?;
+        thread::Builder::new().name("toolgate-log".to_owned()).spawn(move || writer.run(output, format))?;
         Ok(queue)
     }
 
@@ -63,7 +70,7 @@ impl StderrQueue {
         drop(self.written.wait_timeout_while(self.lock(), FLUSH_TIMEOUT, is_busy));
     }
 
-    fn run(&self, mut output: impl Write) {
+    fn run(&self, mut output: impl Write, format: LostLines) {
         let mut lines = Vec::new();
         let mut state = self.lock();
         loop {
@@ -75,8 +82,15 @@ impl StderrQueue {
             state.is_writing = true;
             drop(state);
             if lost > 0 {
-                let _ =
-                    writeln!(lines, "{lost} lines of the log are lost: they were logged faster than they were read");
+                let message =
+                    format!("{lost} lines of the log are lost: they were logged faster than they were read");
+                let _ = match format {
+                    LostLines::Text => writeln!(lines, "{message}"),
+                    LostLines::Json => writeln!(
+                        lines,
+                        "{{\"level\":\"WARN\",\"target\":\"toolgate::logging\",\"message\":\"{message}\"}}"
+                    ),
+                };
             }
             let _ = output.write_all(&lines);
             lines.clear();
@@ -165,7 +179,7 @@ mod tests {
     #[test]
     fn an_output_that_blocks_loses_lines_and_bounds_memory() {
         let ((permit, permissions), (written, output)) = (channel(), channel());
-        let queue = StderrQueue::start(SlowOutput { permissions, written }).unwrap();
+        let queue = StderrQueue::start(SlowOutput { permissions, written }, LostLines::Text).unwrap();
         queue.push(b"first\n");
         // The writer thread takes the first line and blocks.
         while !queue.lock().is_writing {
@@ -190,7 +204,7 @@ mod tests {
     #[test]
     fn a_closed_output_loses_lines_and_the_queue_still_drains() {
         let ((_, permissions), (written, _)) = (channel(), channel());
-        let queue = StderrQueue::start(SlowOutput { permissions, written }).unwrap();
+        let queue = StderrQueue::start(SlowOutput { permissions, written }, LostLines::Text).unwrap();
         for _ in 0..3 {
             queue.push(b"line\n");
             queue.flush();

@@ -6,7 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use super::auth_url::{AuthUrl, AuthUrlError};
-use crate::auth::SetupError;
+use crate::{
+    auth::SetupError,
+    settings::{SecretError, SecretVariable, read_secret},
+};
 
 /// Environment variable with a setting of PropelAuth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,9 @@ pub enum ConfigError {
     /// (RFC 7617, section 2).
     #[error("{} has invalid characters: copy it again from {}", .0.name(), .0.dashboard_path())]
     InvalidCharacters(Variable),
+    /// A secret cannot be read from its file.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A webhook secret is not a signing secret.
     #[error(
         "PROPELAUTH_WEBHOOK_SECRET must be the signing secret of a webhook, `whsec_` followed by base64: copy it \
@@ -101,10 +107,12 @@ impl fmt::Display for VariableList<'_> {
 const WEBHOOK_SECRET: &str = "PROPELAUTH_WEBHOOK_SECRET";
 
 /// Reads the signing secrets of webhooks, which are separated by commas or white space.
-pub(super) fn webhook_secrets_from_env() -> Vec<SecretString> {
-    // A value that is not UTF-8 must be reported as an invalid secret, so it is not treated as missing.
-    let value = env::var_os(WEBHOOK_SECRET).unwrap_or_default();
-    split_secrets(&value.to_string_lossy())
+pub(super) fn webhook_secrets_from_env() -> Result<Vec<SecretString>, ConfigError> {
+    let Some(SecretVariable { name, secret }) = read_secret(WEBHOOK_SECRET, |name| env::var_os(name))? else {
+        return Ok(Vec::new());
+    };
+    tracing::debug!(setting = WEBHOOK_SECRET, source = name, "read a setting");
+    Ok(split_secrets(secret.expose_secret()))
 }
 
 fn split_secrets(value: &str) -> Vec<SecretString> {
@@ -126,18 +134,30 @@ pub(super) struct Credentials {
 
 impl Config {
     pub(super) fn from_env() -> Result<Self, ConfigError> {
-        Self::from_lookup(|variable| env::var_os(variable.name()))
+        Self::from_lookup(|name| env::var_os(name))
     }
 
     /// Ignores white space around a value, because values from files often end with a newline.
-    fn from_lookup(lookup: impl Fn(Variable) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let read = |variable| match lookup(variable).map(OsString::into_string) {
+    fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let read = |variable: Variable| match lookup(variable.name()).map(OsString::into_string) {
             None => Ok(String::new()),
-            Some(Ok(value)) => Ok(value.trim().to_owned()),
+            Some(Ok(value)) => {
+                tracing::debug!(setting = variable.name(), source = variable.name(), "read a setting");
+                Ok(value.trim().to_owned())
+            }
             Some(Err(_)) => Err(ConfigError::InvalidCharacters(variable)),
         };
         let [auth_url, client_id, client_secret] = Variable::REQUIRED;
-        Self::new(&read(auth_url)?, read(client_id)?, read(client_secret)?.into())
+        let secret = match read_secret(client_secret.name(), &lookup) {
+            Ok(Some(SecretVariable { name, secret })) => {
+                tracing::debug!(setting = client_secret.name(), source = name, "read a setting");
+                secret.expose_secret().trim().into()
+            }
+            Ok(None) => SecretString::default(),
+            Err(SecretError::NotText { .. }) => return Err(ConfigError::InvalidCharacters(client_secret)),
+            Err(error) => return Err(error.into()),
+        };
+        Self::new(&read(auth_url)?, read(client_id)?, secret)
     }
 
     pub(super) fn new(auth_url: &str, client_id: String, client_secret: SecretString) -> Result<Self, ConfigError> {
@@ -163,8 +183,8 @@ mod tests {
     use super::*;
 
     fn read(values: [Option<&str>; 3]) -> Result<Config, ConfigError> {
-        Config::from_lookup(|variable| {
-            let position = Variable::REQUIRED.iter().position(|&other| other == variable)?;
+        Config::from_lookup(|name| {
+            let position = Variable::REQUIRED.iter().position(|variable| variable.name() == name)?;
             values[position].map(OsString::from)
         })
     }
@@ -208,6 +228,28 @@ mod tests {
              PROPELAUTH_INTROSPECTION_CLIENT_SECRET (MCP -> Request Validation -> Create Credentials, client \
              secret), with the values from PropelAuth's dashboard"
         );
+    }
+
+    #[test]
+    fn the_client_secret_can_be_in_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hunter2\n").unwrap();
+        let with_file = |path: &str, secret: Option<&str>| {
+            Config::from_lookup(|name| match name {
+                "PROPELAUTH_AUTH_URL" => URL.map(OsString::from),
+                "PROPELAUTH_INTROSPECTION_CLIENT_ID" => Some("id".into()),
+                "PROPELAUTH_INTROSPECTION_CLIENT_SECRET" => secret.map(OsString::from),
+                "PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE" => Some(path.into()),
+                _ => None,
+            })
+        };
+        let path = file.path().to_str().unwrap();
+        let config = with_file(path, None).ok().unwrap();
+        assert_eq!(config.credentials.client_secret.expose_secret(), "hunter2");
+        let error = with_file(path, Some("hunter2")).err().unwrap().to_string();
+        assert!(error.ends_with("are both set: unset one of them") && !error.contains("hunter2"), "{error}");
+        let error = with_file("/missing", None).err().unwrap().to_string();
+        assert!(error.starts_with("`PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE` names /missing, which"), "{error}");
     }
 
     #[test]

@@ -73,14 +73,15 @@ impl PropelAuth {
     /// Reads the settings from `PROPELAUTH_AUTH_URL`, `PROPELAUTH_INTROSPECTION_CLIENT_ID`,
     /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET` and, if it is set, `PROPELAUTH_WEBHOOK_SECRET`, which may hold
     /// several secrets separated by commas or white space. An empty variable counts as missing. White space around a
-    /// value is ignored.
+    /// value is ignored. The two secrets can be in files:
+    /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE` and `PROPELAUTH_WEBHOOK_SECRET_FILE` name them.
     ///
     /// # Errors
     ///
     /// [`ConfigError`], whose text names the variables, where the dashboard shows their values, and what to write.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut auth = Self::with_config(Config::from_env()?)?;
-        auth.set_webhook_secrets(config::webhook_secrets_from_env())?;
+        auth.set_webhook_secrets(config::webhook_secrets_from_env()?)?;
         Ok(auth)
     }
 

@@ -44,6 +44,14 @@ impl Replication {
         Self { client, prefix: DEFAULT_PREFIX.to_owned(), secret: None }
     }
 
+    /// Takes the options of another value, but not its URL.
+    pub(crate) fn with_options_of(mut self, other: Option<Self>) -> Self {
+        if let Some(other) = other {
+            (self.prefix, self.secret) = (other.prefix, other.secret);
+        }
+        self
+    }
+
     /// Sets the prefix of all keys in Redis. Replicas with the same prefix share revocations. Default: `toolgate`.
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();

@@ -10,7 +10,6 @@ use axum::{
 };
 use http::{StatusCode, header};
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -37,6 +36,7 @@ pub(crate) struct ConnectionLimits {
     pub(crate) max_connections: usize,
     pub(crate) max_header_bytes: usize,
     pub(crate) header_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     /// Whether metrics and the log report the number of connections and the effects of its limit.
@@ -49,6 +49,7 @@ impl ConnectionLimits {
             max_connections: descriptors::max_connections(http.max_connections),
             max_header_bytes: http.max_header_bytes,
             header_timeout: http.header_timeout,
+            keep_alive_timeout: http.keep_alive_timeout,
             write_timeout: http.write_timeout,
             shutdown_timeout: http.shutdown_timeout,
             report: true,
@@ -89,14 +90,16 @@ pub(crate) async fn serve(
     cancel: CancellationToken,
 ) -> Drained {
     let mut builder = http1::Builder::new();
+    // hyper has one time limit for a head and for the idle time before it.
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes.max(MAX_BUFFER_BYTES));
     let ServedRoutes { router, independent, allowed } = served;
     let limited_router = independent.fallback(too_many_connections);
-    let shared = Shared { builder, router, limited_router, allowed, write_timeout: limits.write_timeout };
+    let ConnectionLimits { header_timeout, keep_alive_timeout, write_timeout, .. } = limits;
+    let shared =
+        Shared { builder, router, limited_router, allowed, header_timeout, keep_alive_timeout, write_timeout };
     let mut connections = Connections::new(limits.max_connections, shared, limits.report);
     let mut paused_until = None;
     let mut shutdown = pin!(shutdown);

@@ -1,14 +1,16 @@
 //! Building a server: checks every setting, reports all problems together, and connects the parts.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+#[cfg(feature = "redis")]
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     BuiltServer, Server,
-    config::Config,
+    config::{Config, SettingValue},
     discovery::Discovery,
     health,
     preflight::{Probe, ProbeConfig},
@@ -19,7 +21,7 @@ use super::{
     well_known::{self, ResourceMetadata},
 };
 #[cfg(feature = "redis")]
-use crate::replication::Replica;
+use crate::replication::{Replica, Replication};
 use crate::{
     audit::AuditLog,
     auth::{
@@ -36,10 +38,7 @@ use crate::{
     registry::{Dispatcher, RegistryConfig, ToolRegistry},
     scope::ScopeIndex,
     tool::RequestStateSigner,
-    url::is_loopback,
 };
-
-const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 
 /// Scope for refresh tokens. It concerns the client and the authorization server only (MCP, Refresh Tokens).
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -53,16 +52,28 @@ impl Server {
     /// the same name, an invalid `SERVER_URL`, or a missing validator.
     pub fn build(mut self) -> Result<BuiltServer, BuildError> {
         let mut problems = std::mem::take(&mut self.problems);
-        let bind = collect(self.bind_address(), &mut problems).unwrap_or(DEFAULT_BIND);
-        let server_url = collect(self.public_url(bind), &mut problems);
+        let settings = match self.load_settings() {
+            Ok(settings) => settings,
+            Err(error) => {
+                problems.extend(error.problems().iter().cloned());
+                return Err(BuildError::new(problems));
+            }
+        };
+        let values;
+        (self.config, values) = settings.into_config();
+        let bind = self.config.http.bind_address();
+        let server_url = collect(self.config.http.public_url(), &mut problems);
         problems.extend(self.config.problems());
-        self.config.http.metrics_address = collect(self.metrics_address(), &mut problems).flatten();
+        self.config.http.metrics_address = metrics_address(&self.config);
+        problems.extend(unwritten_audit_file(&self.config));
         #[cfg(feature = "redis")]
-        if let Some(replication) = &self.replication {
-            problems.extend(replication.problems());
+        {
+            let replication = configured_replication(self.replication.take(), &self.config);
+            self.replication = collect(replication, &mut problems).flatten();
+            problems.extend(self.replication.iter().flat_map(Replication::problems));
         }
         let policy = self.policy();
-        if let Some(lock) = self.policy_lock.take() {
+        if let Some(lock) = collect(self.read_policy_lock(), &mut problems).flatten() {
             let difference = policy.check_lock(&lock).err();
             problems.extend(difference.map(|difference| BuildProblem::PolicyLock(difference.to_string())));
         }
@@ -86,7 +97,8 @@ impl Server {
         let (Ok(registry), Some(validator), Some(server_url)) = (registry, validator, server_url) else {
             return Err(BuildError::new(problems));
         };
-        self.connect(Parts { registry: Arc::new(registry), policy, index, validator, server_url, bind }, problems)
+        let registry = Arc::new(registry);
+        self.connect(Parts { registry, policy, index, validator, server_url, bind, values }, problems)
     }
 
     /// [Builds](Self::build) the server and serves until Ctrl-C or SIGTERM, then waits for requests in flight.
@@ -99,9 +111,10 @@ impl Server {
     }
 
     /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
+    #[allow(clippy::too_many_lines, reason = "each part is connected once, in order")]
     fn connect(self, parts: Parts, mut problems: Vec<BuildProblem>) -> Result<BuiltServer, BuildError> {
         let dispatcher = parts.dispatcher(self.conceal, self.config.tools.list_ttl);
-        let Parts { registry, policy, index, validator, server_url, bind } = parts;
+        let Parts { registry, policy, index, validator, server_url, bind, values } = parts;
         let mut config = self.config;
         let endpoint_path = config.http.endpoint_path.clone();
         let resource = server_url.resource(&endpoint_path);
@@ -155,6 +168,7 @@ impl Server {
             unknown_tokens: Arc::new(UnknownTokenLimit::new(config.limits.max_unknown_tokens)),
             authenticator,
             revocation_clock,
+            max_token_bytes: config.http.max_token_bytes,
             body_limits: body_limits(&config),
             dispatcher: Arc::clone(&dispatcher),
             fast_path: self.fast_path.then(FastPath::default),
@@ -166,12 +180,13 @@ impl Server {
             resource: resource.clone(),
             scopes: index.names().iter().copied().filter(|&scope| scope != OFFLINE_ACCESS).collect(),
         };
+        let signer = config.tools.signer().ok().flatten().or(self.signer);
         let implementation = Implementation::new(self.name, self.version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
             info: server_info(implementation, self.title, self.instructions),
             max_body_bytes: config.http.max_body_bytes,
-            signer: self.signer.unwrap_or_else(RequestStateSigner::random),
+            signer: signer.unwrap_or_else(RequestStateSigner::random),
             shutdown: shutdown.clone(),
         });
         let revocation_delay = RevocationDelay { ttl, stale_if_error, reports_revocations, texts: validator.texts() };
@@ -187,7 +202,8 @@ impl Server {
         Ok(BuiltServer::new(Components {
             metadata: well_known::router(metadata, discovery, &server_url, &endpoint_path),
             operations,
-            preflight: self.preflight,
+            settings: values,
+            preflight: config.preflight,
             revocation_delay,
             revocations,
             probe,
@@ -206,45 +222,54 @@ impl Server {
         }))
     }
 
-    fn bind_address(&self) -> Result<SocketAddr, BuildProblem> {
-        match (self.bind, self.env("BIND_ADDR")) {
-            (Some(address), _) => Ok(address),
-            (None, Some(value)) => parse_address("BIND_ADDR", value, "127.0.0.1:8000"),
-            (None, None) => Ok(DEFAULT_BIND),
-        }
+    /// Returns the lock file of the settings, or the one that the program passed.
+    fn read_policy_lock(&mut self) -> Result<Option<String>, BuildProblem> {
+        let Some(path) = &self.config.policy_lock else { return Ok(self.policy_lock.take()) };
+        fs::read_to_string(path)
+            .map(Some)
+            .map_err(|error| BuildProblem::PolicyLockFile { path: path.clone(), problem: error.to_string() })
     }
+}
 
-    fn public_url(&self, bind: SocketAddr) -> Result<ServerUrl, BuildProblem> {
-        let text = match self.public_url.clone().or_else(|| self.env("SERVER_URL")) {
-            Some(text) => text,
-            None if bind.ip().is_loopback() => format!("http://{bind}"),
-            None => return Err(BuildProblem::MissingServerUrl(bind)),
-        };
-        let url = ServerUrl::parse(&text)?;
-        if is_loopback(url.url()) && !bind.ip().is_loopback() {
-            return Err(BuildProblem::LoopbackServerUrl(bind));
-        }
-        Ok(url)
+/// Returns the address of the metrics endpoint, if it can be served.
+fn metrics_address(config: &Config) -> Option<SocketAddr> {
+    let address = config.http.metrics_address?;
+    if !cfg!(feature = "prometheus") {
+        tracing::warn!("a metrics address is set, but toolgate was built without the feature `prometheus`");
+        return None;
     }
+    Some(address)
+}
 
-    fn metrics_address(&self) -> Result<Option<SocketAddr>, BuildProblem> {
-        let address = match (self.config.http.metrics_address, self.env("METRICS_ADDR")) {
-            (Some(address), _) => address,
-            (None, Some(value)) => parse_address("METRICS_ADDR", value, "127.0.0.1:9464")?,
-            (None, None) => return Ok(None),
-        };
-        if !cfg!(feature = "prometheus") {
-            tracing::warn!("a metrics address is set, but toolgate was built without the feature `prometheus`");
-            return Ok(None);
-        }
-        Ok(Some(address))
+/// Returns a problem if the settings name a file for the audit log that the program does not write.
+fn unwritten_audit_file(config: &Config) -> Option<BuildProblem> {
+    let path = config.audit.path.as_ref()?;
+    #[cfg(all(feature = "audit-file", feature = "logging"))]
+    if crate::logging::writes_audit_file(path) {
+        return None;
     }
+    Some(BuildProblem::AuditFileNotWritten(path.clone()))
+}
 
-    /// Returns an environment variable that is set and not blank, unless the server ignores the environment.
-    fn env(&self, name: &str) -> Option<String> {
-        let value = if self.reads_environment { std::env::var(name).ok() } else { None };
-        value.filter(|value| !value.trim().is_empty())
+/// Returns the replication of the settings, which take precedence over that of the program.
+#[cfg(feature = "redis")]
+fn configured_replication(code: Option<Replication>, config: &Config) -> Result<Option<Replication>, BuildProblem> {
+    let config = &config.replication;
+    let mut replication = match (&config.url, code) {
+        (Some(url), code) => Replication::redis(url.clone()).with_options_of(code),
+        (None, Some(code)) => code,
+        (None, None) if config.key_prefix.is_some() || config.shared_cache_secret.is_some() => {
+            return Err(BuildProblem::MissingRedisUrl);
+        }
+        (None, None) => return Ok(None),
+    };
+    if let Some(prefix) = &config.key_prefix {
+        replication = replication.key_prefix(prefix);
     }
+    if let Some(secret) = &config.shared_cache_secret {
+        replication = replication.shared_cache(secret.expose_secret());
+    }
+    Ok(Some(replication))
 }
 
 fn in_flight_maxima(config: &Config) -> InFlightMaxima {
@@ -296,6 +321,7 @@ struct Parts {
     validator: Arc<dyn TokenValidator>,
     server_url: ServerUrl,
     bind: SocketAddr,
+    values: Vec<SettingValue>,
 }
 
 impl Parts {
@@ -308,10 +334,6 @@ impl Parts {
 /// Moves an error to the list of problems.
 fn collect<T>(result: Result<T, BuildProblem>, problems: &mut Vec<BuildProblem>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
-}
-
-fn parse_address(variable: &'static str, value: String, example: &'static str) -> Result<SocketAddr, BuildProblem> {
-    value.parse().map_err(|_| BuildProblem::Address { variable, value, example })
 }
 
 /// Returns whether the MCP endpoint, at its path or below the base path, has the path of another route.

@@ -1,19 +1,17 @@
 //! The builder of a server.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use super::{
-    config::{Config, HttpConfig, LimitsConfig, TokenCacheConfig, ToolsConfig},
-    startup::PreflightMode,
-};
+use super::config::{Config, HttpConfig, LimitsConfig, PreflightMode, Settings, TokenCacheConfig, ToolsConfig};
 #[cfg(feature = "redis")]
 use crate::replication::Replication;
 use crate::{
     auth::{AudiencePolicy, TokenValidator},
-    error::BuildProblem,
+    error::{BuildError, BuildProblem},
     policy::{Policy, ServerRules, ToolPolicy},
     registry::DenyRule,
     scope::{Scope, Scopes},
+    settings::{CommandLine, Environment},
     tool::{RequestStateSigner, ServerState, States},
 };
 
@@ -33,8 +31,8 @@ use crate::{
 ///
 /// The server has the tools that were checked against its scope lists. Settings are fields of
 /// [`Config`](crate::config::Config), set with [`http`](Self::http), [`limits`](Self::limits),
-/// [`token_cache`](Self::token_cache) and [`tools`](Self::tools). The environment variables `SERVER_URL`, `BIND_ADDR` and
-/// `METRICS_ADDR` provide the addresses that are not set.
+/// [`token_cache`](Self::token_cache) and [`tools`](Self::tools). A configuration file and environment variables take
+/// precedence over what is set in code; see [`config`](crate::config).
 #[must_use]
 pub struct Server {
     pub(super) name: String,
@@ -44,14 +42,15 @@ pub struct Server {
     pub(super) scope_lists: Vec<&'static Scopes>,
     pub(super) validator: Option<Arc<dyn TokenValidator>>,
     pub(super) audience: AudiencePolicy,
-    pub(super) public_url: Option<String>,
-    pub(super) bind: Option<SocketAddr>,
-    /// Whether environment variables provide the addresses that are not set.
-    pub(super) reads_environment: bool,
+    /// Settings of the code, to which those of the file, the environment and the command line are added.
     pub(super) config: Config,
+    /// The configuration file, and what names it.
+    pub(super) config_file: Option<(PathBuf, &'static str)>,
+    pub(super) command_line: CommandLine,
+    /// Whether the configuration file and the environment are read.
+    pub(super) reads_environment: bool,
     #[cfg(feature = "redis")]
     pub(super) replication: Option<Replication>,
-    pub(super) preflight: PreflightMode,
     pub(super) states: States,
     pub(super) required_for_all: Vec<&'static str>,
     pub(super) initial_scopes: Vec<String>,
@@ -76,13 +75,12 @@ impl Server {
             scope_lists: vec![scopes],
             validator: None,
             audience: AudiencePolicy::default(),
-            public_url: None,
-            bind: None,
-            reads_environment: true,
             config: Config::default(),
+            config_file: None,
+            command_line: CommandLine::default(),
+            reads_environment: true,
             #[cfg(feature = "redis")]
             replication: None,
-            preflight: PreflightMode::default(),
             states: States::default(),
             required_for_all: Vec::new(),
             initial_scopes: Vec::new(),
@@ -137,20 +135,92 @@ impl Server {
         self
     }
 
-    /// Sets the public URL under which clients reach this server, such as `https://mcp.example.com`. Default: the
-    /// environment variable `SERVER_URL`, otherwise the address that the server listens on if that is loopback.
+    /// Sets the public URL under which clients reach this server, such as `https://mcp.example.com`. The
+    /// environment variable `SERVER_URL` takes precedence. Default: the address that the server listens on if that is
+    /// loopback.
     pub fn server_url(mut self, url: impl Into<String>) -> Self {
-        self.public_url = Some(url.into());
+        self.config.http.server_url = Some(url.into());
         self
     }
 
-    /// Sets the address to listen on. Default: the environment variable `BIND_ADDR`, otherwise `127.0.0.1:8000`.
+    /// Sets the address to listen on. The environment variable `BIND_ADDR` takes precedence. Default: `127.0.0.1:8000`.
     pub fn bind(mut self, address: SocketAddr) -> Self {
-        self.bind = Some(address);
+        self.config.http.bind = Some(address);
         self
     }
 
-    /// Replaces all settings, for example with deserialized ones.
+    /// Sets the configuration file, a TOML file with the [settings](crate::config) of the server. It takes precedence over
+    /// the one that the environment variable `TOOLGATE_CONFIG` names. The file must exist.
+    ///
+    /// ```no_run
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # fn main() {
+    /// let server = Server::new("company", &SCOPES).config_file("/etc/company/toolgate.toml");
+    /// # let _ = server;
+    /// # }
+    /// ```
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.set_config_file(path.into(), "`Server::config_file`");
+        self
+    }
+
+    /// Reads neither a configuration file nor environment variables, so that the server has the settings of the code. Two
+    /// servers in one process need this, because the environment cannot give each an address of its own.
+    pub fn ignore_environment(mut self) -> Self {
+        self.reads_environment = false;
+        self
+    }
+
+    /// Sets the configuration file. `origin` is what names it.
+    pub(crate) fn set_config_file(&mut self, path: PathBuf, origin: &'static str) {
+        self.config_file = Some((path, origin));
+    }
+
+    /// Sets a setting as an option of the command line, which is stronger than all others.
+    #[cfg(feature = "cli")]
+    pub(crate) fn option(mut self, key: &'static str, option: &str, value: &str) -> Self {
+        self.command_line.set(key, option, value);
+        self
+    }
+
+    /// Reads the settings of the configuration file, the environment and the command line, and returns all settings that
+    /// the server will use, with their sources. It needs neither a validator nor states.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # fn main() -> Result<(), toolgate::BuildError> {
+    /// let server = Server::new("company", &SCOPES).http(|http| http.max_body_bytes = 65536);
+    /// let settings = server.settings()?;
+    /// assert_eq!(settings.config().http.bind_address().port(), 8000);
+    /// assert_eq!(settings.to_string(), "http.max_body_bytes = 65536  (code)\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Every setting that cannot be read or is invalid. Whether the public URL fits the address is checked by
+    /// [`build`](Self::build).
+    pub fn settings(&self) -> Result<Settings, BuildError> {
+        let settings = self.load_settings()?;
+        let problems = settings.config().problems();
+        if problems.is_empty() { Ok(settings) } else { Err(BuildError::new(problems)) }
+    }
+
+    /// Reads all settings, and does not check whether they are valid.
+    pub(crate) fn load_settings(&self) -> Result<Settings, BuildError> {
+        let settings = if self.reads_environment {
+            let environment = Environment::of_process();
+            Settings::load(&self.config, self.config_file.clone(), &environment, &self.command_line)
+        } else {
+            Settings::load(&self.config, None, &Environment::default(), &CommandLine::default())
+        };
+        settings.map_err(|errors| BuildError::new(errors.into_iter().map(BuildProblem::from).collect()))
+    }
+
+    /// Replaces all settings of the code, for example with deserialized ones.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -338,14 +408,16 @@ impl Server {
         self
     }
 
-    /// Prepares the server for use in process: it has `validator` instead of its own, and neither the environment nor a
-    /// socket is used.
+    /// Prepares the server for use in process: it has `validator` instead of its own, and neither the configuration file,
+    /// the environment nor a socket is used.
     #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn in_process(mut self, validator: Arc<dyn TokenValidator>) -> Self {
         self.validator = Some(validator);
-        self.public_url = None;
-        self.bind = None;
+        self.config.http.server_url = None;
+        self.config.http.bind = None;
         self.config.http.metrics_address = None;
+        self.config.audit.path = None;
+        self.config.replication = super::config::ReplicationConfig::default();
         self.reads_environment = false;
         #[cfg(feature = "redis")]
         {
@@ -367,10 +439,11 @@ impl Server {
     }
 
     fn set_preflight(&mut self, mode: PreflightMode) {
-        if self.preflight != PreflightMode::default() && self.preflight != mode {
+        let preflight = &mut self.config.preflight;
+        if *preflight != PreflightMode::default() && *preflight != mode {
             self.problems.push(BuildProblem::ContradictingPreflight);
         }
-        self.preflight = mode;
+        *preflight = mode;
     }
 }
 

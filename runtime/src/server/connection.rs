@@ -8,7 +8,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -28,6 +28,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::Notify,
+    time::{Sleep, sleep},
 };
 use tokio_io_timeout::TimeoutStream;
 use tower::Service as _;
@@ -41,6 +42,12 @@ use crate::{body::GuardedBody, gate::AllowedOrigins, peer::Peer};
 /// Time for which a client may leave a response unread before its connection can be closed for a new one.
 const UNREAD_GRACE: Duration = Duration::from_secs(5);
 
+/// Time for which the rest of a request is read after its response, so that the client receives the response.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Size of the buffer for what is read and discarded, in bytes.
+const DISCARD_BUFFER: usize = 16 * 1024;
+
 /// Value of [`Connection::idle_since`] while a request is in flight.
 const IN_FLIGHT: u64 = u64::MAX;
 
@@ -53,10 +60,17 @@ pub(super) struct Connection {
     is_limited: bool,
     /// Position of the start of the idle time in the order of all such starts, or [`IN_FLIGHT`].
     idle_since: AtomicU64,
+    /// Time at which the head that is being received began, or at which the connection began, before its first request; 0
+    /// if no head is being received. In milliseconds of [`uptime`].
+    head_since: AtomicU64,
+    /// Time at which the last request ended, in milliseconds of [`uptime`].
+    idle_from: AtomicU64,
     /// Time since which the client has not read what was sent, in milliseconds of [`uptime`]; 0 if it has.
     unread_since: AtomicU64,
     scanner: Mutex<HeadScanner>,
     unread_body: UnreadBody,
+    /// Whether the client may still be sending the body of a request whose response is the last one.
+    lingers: AtomicBool,
     close: Notify,
     reason: OnceLock<CloseReason>,
 }
@@ -81,9 +95,12 @@ impl Connection {
             peer: Peer::new(address.ip()),
             is_limited,
             idle_since: AtomicU64::new(next_position()),
+            head_since: AtomicU64::new(uptime()),
+            idle_from: AtomicU64::new(0),
             unread_since: AtomicU64::new(0),
             scanner: Mutex::default(),
             unread_body: UnreadBody::default(),
+            lingers: AtomicBool::new(false),
             close: Notify::new(),
             reason: OnceLock::new(),
         }
@@ -107,6 +124,26 @@ impl Connection {
         }
         let in_head = self.scanner().is_in_head();
         Some((if in_head { CloseReason::IncompleteHead } else { CloseReason::Idle }, idle_since))
+    }
+
+    /// Returns the [`uptime`] at which the connection is closed if nothing is received.
+    fn deadline(&self, shared: &Shared) -> Option<u64> {
+        if self.idle_since.load(Ordering::Relaxed) == IN_FLIGHT || self.unread_since.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        Some(match self.head_since.load(Ordering::Relaxed) {
+            0 => self.idle_from.load(Ordering::Relaxed).saturating_add(millis(shared.keep_alive_timeout)),
+            head_since => head_since.saturating_add(millis(shared.header_timeout)),
+        })
+    }
+
+    /// Notes the bytes of one read.
+    fn received(&self, bytes: &mut [u8]) {
+        let mut scanner = self.scanner();
+        scanner.scan(bytes);
+        if scanner.is_in_head() && self.head_since.load(Ordering::Relaxed) == 0 {
+            self.head_since.store(uptime(), Ordering::Relaxed);
+        }
     }
 
     /// Asks the task of the connection to close it. A later reason does not replace the first.
@@ -147,6 +184,8 @@ pub(super) struct Shared {
     pub(super) limited_router: Router,
     /// `None` if a target in absolute form may name any host.
     pub(super) allowed: Option<AllowedOrigins>,
+    pub(super) header_timeout: Duration,
+    pub(super) keep_alive_timeout: Duration,
     pub(super) write_timeout: Duration,
 }
 
@@ -159,9 +198,11 @@ pub(super) async fn serve(stream: TcpStream, connection: Arc<Connection>, shared
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(shared.write_timeout));
-    let io = ConnectionIo { stream: Box::pin(stream), connection: Arc::clone(&connection), unread: false };
+    let io =
+        ConnectionIo { stream: Box::pin(stream), connection: Arc::clone(&connection), unread: false, linger: None };
     let service = ConnectionService { connection: Arc::clone(&connection), shared: Arc::clone(&shared) };
     let mut http = pin!(shared.builder.serve_connection(TokioIo::new(io), service));
+    let mut expired = pin!(expired(&connection, &shared));
     let served = tokio::select! {
         biased;
         served = http.as_mut() => served,
@@ -174,10 +215,43 @@ pub(super) async fn serve(stream: TcpStream, connection: Arc<Connection>, shared
                 http.await
             }
         }
+        () = &mut expired => {
+            http.as_mut().graceful_shutdown();
+            http.now_or_never().unwrap_or(Ok(()))
+        }
     };
     if let Err(error) = served {
         tracing::debug!(%error, "connection failed");
     }
+}
+
+/// Waits until a head has not arrived within its time limit, or the connection has been idle for too long. It must be
+/// polled whenever the connection is.
+async fn expired(connection: &Connection, shared: &Shared) {
+    let instant =
+        |deadline: u64| tokio::time::Instant::now() + Duration::from_millis(deadline.saturating_sub(uptime()));
+    // The first head is the first that can be late. Later ones can be late no earlier.
+    let mut wakes_at = connection.deadline(shared).unwrap_or_else(uptime);
+    let mut timer = pin!(tokio::time::sleep_until(instant(wakes_at)));
+    future::poll_fn(|context| {
+        loop {
+            let deadline = connection.deadline(shared);
+            if let Some(deadline) = deadline.filter(|&deadline| deadline < wakes_at) {
+                wakes_at = deadline;
+                timer.as_mut().reset(instant(wakes_at));
+            }
+            ready!(timer.as_mut().poll(context));
+            let now = uptime();
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Poll::Ready(());
+            }
+            // The timer is not reset by every request. While one is in flight, it expires once in a while.
+            let shortest = shared.header_timeout.min(shared.keep_alive_timeout);
+            wakes_at = deadline.unwrap_or_else(|| now.saturating_add(millis(shortest).max(1)));
+            timer.as_mut().reset(instant(wakes_at));
+        }
+    })
+    .await;
 }
 
 /// Stream of a connection: observes what is read and whether the client reads.
@@ -186,6 +260,8 @@ struct ConnectionIo {
     connection: Arc<Connection>,
     /// Whether bytes wait for the client.
     unread: bool,
+    /// End of the time for which the rest of the last request is read, once the response has been sent.
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl ConnectionIo {
@@ -206,7 +282,7 @@ impl AsyncRead for ConnectionIo {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(self.stream.as_mut().poll_read(context, buffer))?;
-        self.connection.scanner().scan(&mut buffer.filled_mut()[before..]);
+        self.connection.received(&mut buffer.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -239,8 +315,26 @@ impl AsyncWrite for ConnectionIo {
         self.stream.as_mut().poll_flush(context)
     }
 
+    /// Ends the stream of responses. If the client is still sending a body, the connection is not closed yet: the operating
+    /// system would reset it, and the client would lose the response (RFC 9112, section 9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_shutdown(context)
+        let Self { stream, connection, linger, .. } = &mut *self;
+        if linger.is_none() {
+            ready!(stream.as_mut().poll_shutdown(context))?;
+            if !connection.lingers.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let timer = linger.get_or_insert_with(|| Box::pin(sleep(LINGER_TIMEOUT)));
+        while timer.as_mut().poll(context).is_pending() {
+            let mut bytes = [0; DISCARD_BUFFER];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = ready!(stream.as_mut().poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -287,7 +381,11 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
             let Ok(response) = response.await;
             let is_reusable = match connection.unread_body.take() {
                 None => is_reusable,
-                Some(body) => is_reusable && !expects_continue && unread_body::discard(body).await,
+                Some(body) => {
+                    let is_discarded = is_reusable && !expects_continue && unread_body::discard(body).await;
+                    connection.lingers.store(!is_discarded, Ordering::Relaxed);
+                    is_discarded
+                }
             };
             Ok(finish(response, is_reusable, in_flight))
         })
@@ -307,6 +405,7 @@ struct InFlight(Arc<Connection>);
 
 impl InFlight {
     fn new(connection: &Arc<Connection>) -> Self {
+        connection.head_since.store(0, Ordering::Relaxed);
         connection.idle_since.store(IN_FLIGHT, Ordering::Relaxed);
         Self(Arc::clone(connection))
     }
@@ -314,6 +413,12 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        let now = uptime();
+        self.0.idle_from.store(now, Ordering::Relaxed);
+        // The next head may have begun while the request was in flight.
+        if self.0.head_since.load(Ordering::Relaxed) != 0 {
+            self.0.head_since.store(now, Ordering::Relaxed);
+        }
         self.0.idle_since.store(next_position(), Ordering::Relaxed);
     }
 }
@@ -358,5 +463,54 @@ mod tests {
         assert_eq!(reason(5999), None, "the rest of the response is being sent");
         connection.unread_since.store(0, Ordering::Relaxed);
         assert!(connection.closable(1) > later.closable(1), "it has been idle for a shorter time");
+    }
+
+    fn shared(header: u64, keep_alive: u64) -> Shared {
+        Shared {
+            builder: http1::Builder::new(),
+            router: Router::new(),
+            limited_router: Router::new(),
+            allowed: None,
+            header_timeout: Duration::from_millis(header),
+            keep_alive_timeout: Duration::from_millis(keep_alive),
+            write_timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn a_head_has_its_time_limit_from_its_first_byte_and_an_idle_connection_another() {
+        let (header, keep_alive) = (30_000, 75_000);
+        let shared = shared(header, keep_alive);
+        let connection = Arc::new(Connection::new(([127, 0, 0, 1], 1).into(), false));
+        let started = connection.head_since.load(Ordering::Relaxed);
+        assert_eq!(connection.deadline(&shared), Some(started + header), "the first head is late from the start");
+        connection.received(&mut b"GET /".to_vec());
+        assert_eq!(connection.deadline(&shared), Some(started + header), "a byte does not extend the time");
+        drop(InFlight::new(&connection));
+        let idle = connection.idle_from.load(Ordering::Relaxed);
+        assert_eq!(connection.deadline(&shared), Some(idle + keep_alive));
+        // hyper has parsed the head before a request is in flight.
+        *connection.scanner() = HeadScanner::default();
+        connection.received(&mut b"G".to_vec());
+        let head = connection.head_since.load(Ordering::Relaxed);
+        assert!(head >= idle);
+        assert_eq!(connection.deadline(&shared), Some(head + header));
+        let request = InFlight::new(&connection);
+        assert_eq!(connection.deadline(&shared), None);
+        connection.unread_since.store(1, Ordering::Relaxed);
+        drop(request);
+        assert_eq!(connection.deadline(&shared), None, "the response is being sent");
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_moves_is_kept() {
+        let connection = Arc::new(Connection::new(([127, 0, 0, 1], 1).into(), false));
+        drop(InFlight::new(&connection));
+        *connection.scanner() = HeadScanner::default();
+        let shared = shared(1, 3_600_000);
+        let mut waiting = pin!(expired(&connection, &shared));
+        assert!(waiting.as_mut().now_or_never().is_none(), "it may be idle for an hour");
+        connection.received(&mut b"G".to_vec());
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the head is late after a millisecond");
     }
 }

@@ -14,6 +14,7 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
     max_connections: 8,
     max_header_bytes: 16 * 1024,
     header_timeout: Duration::from_secs(30),
+    keep_alive_timeout: Duration::from_secs(75),
     write_timeout: Duration::from_secs(10),
     shutdown_timeout: Duration::ZERO,
     report: false,

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::metrics_endpoint;
 use super::{
     accept::{self, ConnectionLimits, Drained, ServedRoutes},
-    config::HttpConfig,
+    config::{HttpConfig, PreflightMode, SettingValue, Source},
     cors::BrowserCors,
     preflight::Probe,
     shutdown_signal,
-    startup::{PreflightMode, RevocationDelay},
+    startup::RevocationDelay,
 };
 #[cfg(feature = "redis")]
 use crate::replication::Replica;
@@ -38,6 +38,8 @@ pub(crate) struct Components {
     pub(crate) metadata: Router,
     /// Health endpoints and the routes of the validator.
     pub(crate) operations: Router,
+    /// All settings, for the log.
+    pub(crate) settings: Vec<SettingValue>,
     pub(crate) preflight: PreflightMode,
     pub(crate) revocation_delay: RevocationDelay,
     pub(crate) revocations: Revocations,
@@ -176,6 +178,11 @@ impl BuiltServer {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
+        for SettingValue { key, value, source, .. } in &self.0.settings {
+            if *source != Source::Default {
+                tracing::debug!(setting = key, value = %value, %source, "read a setting");
+            }
+        }
         let cancel = self.0.shutdown.clone();
         let readiness = Arc::clone(self.0.probe.readiness());
         let preflight = self.0.preflight.start(Arc::clone(&self.0.probe), cancel.clone()).await?;

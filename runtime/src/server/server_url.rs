@@ -37,6 +37,16 @@ impl ServerUrl {
         Ok(Self { url, base })
     }
 
+    /// Checks that the URL does not end with the path of the endpoint, which is appended to it.
+    pub(crate) fn check_endpoint(&self, endpoint: &str) -> Result<(), ServerUrlError> {
+        match self.base.strip_suffix(endpoint) {
+            Some(expected) if self.path().ends_with(endpoint) => {
+                Err(ServerUrlError::EndpointPath { endpoint: self.resource(endpoint), expected: expected.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
@@ -84,6 +94,21 @@ mod tests {
             ("https://a:b@mcp.example.com", ServerUrlError::UserInfo),
         ] {
             assert_eq!(ServerUrl::parse(url).unwrap_err(), error, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_ends_with_the_path_of_the_endpoint_shows_the_doubled_path() {
+        for url in ["https://mcp.example.com/mcp", "https://mcp.example.com/mcp/"] {
+            let error = ServerUrl::parse(url).unwrap().check_endpoint("/mcp").unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "must not end with the path of the MCP endpoint, which would then be https://mcp.example.com/mcp/mcp: set \
+                 it to https://mcp.example.com, or change `http.endpoint_path`"
+            );
+        }
+        for url in ["https://mcp.example.com", "https://mcp.example.com/tools/mcps", "https://x/mcp/tools"] {
+            assert_eq!(ServerUrl::parse(url).unwrap().check_endpoint("/mcp"), Ok(()), "{url}");
         }
     }
 

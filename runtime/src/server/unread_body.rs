@@ -3,7 +3,8 @@
 //! A rejected request is not read, and many clients send a head and its body separately. If the body has not arrived when
 //! the response is ready, hyper closes the connection after the response (`Conn::poll_drain_or_close_read`), without
 //! `Connection: close`. A client that sends its next request on this connection then gets no response. So the rest of a
-//! small body is read and discarded before the response; otherwise the response says that the connection is closed.
+//! small body is read and discarded before the response; otherwise the response says that the connection is closed, and what
+//! the client still sends is read for a short time after it (`ConnectionIo::poll_shutdown`).
 
 use std::{
     pin::Pin,

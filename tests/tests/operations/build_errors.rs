@@ -30,6 +30,8 @@ fn an_invalid_server_url_is_rejected_by_variable_name() {
         ("http://192.168.1.7:8000", "plain http"),
         ("http://127.0.0.1.example.com", "plain http"),
         ("https://user:hunter2@mcp.example.com", "user name"),
+        ("https://mcp.example.com/mcp", "https://mcp.example.com/mcp/mcp"),
+        ("https://mcp.example.com/mcp/", "set it to https://mcp.example.com,"),
     ] {
         let problems = problems(server().server_url(url));
         assert_eq!(problems.len(), 1, "{url}: {problems:?}");
@@ -83,8 +85,12 @@ fn h2_a_server_whose_url_is_on_loopback_binds_to_loopback_only() {
     let bound = server().server_url("http://127.0.0.1:8000").bind(address("0.0.0.0:8000"));
     let problems = problems(bound);
     assert!(problems.len() == 1 && problems[0].contains("loopback"), "{problems:?}");
+    assert!(problems[0].contains("TOOLGATE_HTTP_ALLOW_NETWORK_ACCESS_TO_LOOPBACK_URL=true"), "{problems:?}");
     let public = server().server_url("https://mcp.example.com").bind(address("0.0.0.0:8000"));
     assert!(public.build().is_ok());
+    let container = server().server_url("http://127.0.0.1:8000").bind(address("0.0.0.0:8000"));
+    let container = container.http(|http| http.allow_network_access_to_loopback_url = true);
+    assert!(container.build().is_ok(), "the program accepts it explicitly");
 }
 
 #[test]

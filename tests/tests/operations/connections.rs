@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead, BufReader, Read},
     net::SocketAddr,
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -17,7 +18,7 @@ use toolgate_tests::{
     CapturedLog, IntrospectionStub, RawRequest, Revision, TestServer, read_to_end, within_deadline,
 };
 
-use crate::{AnyToken, spawn_call};
+use crate::{AnyToken, SHORT_TIMEOUT, spawn_call};
 
 const PARTIAL_HEAD: &str = "POST /mcp HTTP/1.1\r\nHost: ";
 const MESSAGE: &str = "the limit on connections is reached";
@@ -87,6 +88,49 @@ async fn at_the_limit_the_connection_that_was_idle_for_the_longest_time_is_close
     }
     let log = log.of_this_thread();
     assert_eq!(log.matches(MESSAGE).count(), 1, "one message for each interval: {log}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_used_is_idle_for_the_keep_alive_time_and_not_for_that_of_a_head() {
+    let configure = |server: Server| {
+        let server = server.auth(AnyToken).http(|http| http.header_timeout = SHORT_TIMEOUT);
+        server.http(|http| http.keep_alive_timeout = Duration::from_hours(1))
+    };
+    let server = TestServer::with(configure).await;
+    let mut used = KeepAlive::connect(server.address).await;
+    assert!(used.is_served().await);
+    let mut late = KeepAlive::connect(server.address).await;
+    assert!(late.is_served().await);
+    late.send(PARTIAL_HEAD).await;
+    let mut silent = KeepAlive::connect(server.address).await;
+    assert_eq!(read_to_end(&mut silent.0).await, "", "the first head is late");
+    assert_eq!(read_to_end(&mut late.0).await, "", "a later head is late");
+    assert!(used.is_served().await, "it was idle for longer than a head may take");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_idle_for_longer_than_the_keep_alive_time_is_closed() {
+    let configure = |server: Server| server.auth(AnyToken).http(|http| http.keep_alive_timeout = SHORT_TIMEOUT);
+    let server = TestServer::with(configure).await;
+    let mut client = KeepAlive::connect(server.address).await;
+    assert!(client.is_served().await);
+    assert_eq!(read_to_end(&mut client.0).await, "");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_a_large_body_receives_the_response_that_rejects_it() {
+    const BODY: usize = 16 * 1024 * 1024;
+    let server = start(8).await;
+    for _ in 0..40 {
+        let (mut reader, mut writer) = TcpStream::connect(server.address).await.unwrap().into_split();
+        let head = format!("POST /mcp HTTP/1.1\r\nHost: {}\r\nContent-Length: {BODY}\r\n\r\n", server.address);
+        writer.write_all(head.as_bytes()).await.unwrap();
+        let sending = tokio::spawn(async move { writer.write_all(&vec![b'x'; BODY]).await.map(|()| writer) });
+        let mut response = String::new();
+        within_deadline("the response", reader.read_to_string(&mut response)).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 401 ") && response.contains("connection: close\r\n"), "{response}");
+        within_deadline("the end of the body", sending).await.unwrap().expect("the connection is not reset");
+    }
 }
 
 #[tokio::test]
@@ -172,8 +216,8 @@ struct LimitedServer {
     address: SocketAddr,
 }
 
-const AUTH_URL: &str = "TOOLGATE_TEST_AUTH_URL";
-const MAX_CONNECTIONS: &str = "TOOLGATE_TEST_MAX_CONNECTIONS";
+const AUTH_URL: &str = "TEST_AUTH_URL";
+const MAX_CONNECTIONS: &str = "TEST_MAX_CONNECTIONS";
 
 impl LimitedServer {
     fn start(descriptors: usize, max_connections: Option<usize>, stub: &IntrospectionStub) -> Self {

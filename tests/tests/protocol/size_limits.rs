@@ -67,10 +67,20 @@ async fn a_header_of_64_kib_gets_a_4xx_other_than_401() {
 async fn an_overlong_token_gets_400() {
     let server = TestServer::start().await;
     for revision in Revision::BOTH {
-        let client = server.client_with(&"a".repeat(8193), revision);
+        // Its length is within the limit of the server, and the token is unknown.
+        let longest = server.client_with(&"a".repeat(16 * 1024), revision).list().await;
+        assert_eq!(longest.status, 401, "{longest:?}");
+        let client = server.client_with(&"a".repeat(16 * 1024 + 1), revision);
         let response = client.call("request_info", json!({})).await;
         assert_eq!(response.status, 400, "{response:?}");
         assert_eq!(response.expect_challenge().get("error"), "invalid_request");
     }
     assert_eq!(server.bodies.runs(), 0);
+}
+
+#[tokio::test]
+async fn the_maximum_length_of_a_token_is_a_setting() {
+    let server = TestServer::with(|server| server.auth(tokens()).http(|http| http.max_token_bytes = 3)).await;
+    assert_eq!(server.client_with("abc", Revision::Modern).list().await.status, 401);
+    assert_eq!(server.client_with("abcd", Revision::Modern).list().await.status, 400);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Default TTL if the validator does not report revocations.
 pub(super) const DEFAULT_TTL: Duration = Duration::from_secs(10);
@@ -10,7 +10,7 @@ pub(super) const DEFAULT_TTL: Duration = Duration::from_secs(10);
 const DEFAULT_TTL_WITH_REVOCATIONS: Duration = Duration::from_mins(5);
 
 /// Settings of the token cache.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokenCacheConfig {

@@ -1,20 +1,36 @@
 //! Settings of the HTTP server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::check_minimum;
-use crate::{error::BuildProblem, gate::TrustedProxies};
+use super::{super::server_url::ServerUrl, check_minimum};
+use crate::{auth::BearerToken, error::BuildProblem, gate::TrustedProxies, settings::value, url::is_loopback};
+
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 /// Settings of the HTTP server.
 ///
 /// The settings from [`max_header_bytes`](Self::max_header_bytes) on apply when the server listens itself. They do not
 /// apply to a router from [`BuiltServer::into_router`](crate::BuiltServer::into_router).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HttpConfig {
+    /// Public URL under which clients reach this server, such as `https://mcp.example.com`, without the path of the
+    /// endpoint. Default: the address that the server listens on if that is loopback; otherwise it is required.
+    pub server_url: Option<String>,
+    /// Address to listen on, such as `127.0.0.1:8000`. `localhost:8000` is the same, and `:8000` listens on all IPv4
+    /// interfaces. Default: `127.0.0.1:8000`.
+    #[serde(with = "value::address")]
+    pub bind: Option<SocketAddr>,
+    /// Listens on an address that the network can reach although the public URL is a loopback URL, such as in a container
+    /// whose port is published on the loopback address of its host. This removes the guarantee that tokens stay on this
+    /// machine: a client that can reach the address can use the server over plain HTTP. Default: `false`.
+    pub allow_network_access_to_loopback_url: bool,
     /// Path of the MCP endpoint below the public URL, without a slash at the end. Default: `/mcp`.
     pub endpoint_path: String,
     /// Hosts that requests may name in addition to the host of the public URL. Default: none.
@@ -31,6 +47,9 @@ pub struct HttpConfig {
     /// Maximum size of a message without the arguments and the input of a tool call, in bytes. A larger one is rejected
     /// with 413. Default: 64 KiB.
     pub max_message_bytes: usize,
+    /// Maximum length of a bearer token, in bytes. A longer token is rejected with 400. At most 64 KiB; the
+    /// whole head must fit into [`max_header_bytes`](Self::max_header_bytes). Default: 16 KiB.
+    pub max_token_bytes: usize,
     /// Time within which a request body must arrive. A slower body is rejected with 408. Default: 30 seconds.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
@@ -41,9 +60,15 @@ pub struct HttpConfig {
     /// are in use, a new connection is rejected with 503. A connection takes one descriptor and up to 130 KiB. Default:
     /// the soft limit on descriptors (`ulimit -n`) without 256 for other uses, or half of a limit below 512; at most 8192.
     pub max_connections: Option<usize>,
-    /// Time within which a request head must arrive, and for which a connection may be idle. Default: 30 seconds.
+    /// Time within which a request head must arrive, from its first byte, or from the start of a connection. Default: 30
+    /// seconds.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
+    /// Time for which a connection may be idle between two requests. It must be longer than that of a proxy or a load
+    /// balancer in front of the server, usually 60 seconds: otherwise the server closes a connection on which the proxy is
+    /// just sending a request, and the proxy responds with 502. Default: 75 seconds.
+    #[serde(with = "humantime_serde")]
+    pub keep_alive_timeout: Duration,
     /// Time for which a client may leave data unread before it is disconnected. An idle response stream does not count.
     /// Default: 30 seconds.
     #[serde(with = "humantime_serde")]
@@ -54,23 +79,29 @@ pub struct HttpConfig {
     pub shutdown_timeout: Duration,
     /// Address of the Prometheus endpoint `http://<address>/metrics`, which needs the feature `prometheus`. It has no
     /// authentication, so bind it to loopback or to a private network. It installs the recorder of the process; leave it
-    /// out if you install a recorder yourself. Default: the environment variable `METRICS_ADDR`, otherwise none.
+    /// out if you install a recorder yourself. Default: none.
+    #[serde(with = "value::address")]
     pub metrics_address: Option<SocketAddr>,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
+            server_url: None,
+            bind: None,
+            allow_network_access_to_loopback_url: false,
             endpoint_path: "/mcp".to_owned(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             max_body_bytes: 4 * 1024 * 1024,
             max_message_bytes: 64 * 1024,
+            max_token_bytes: 16 * 1024,
             body_timeout: Duration::from_secs(30),
             max_header_bytes: 32 * 1024,
             max_connections: None,
             header_timeout: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(30),
             metrics_address: None,
@@ -79,8 +110,34 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
+    /// Returns the address to listen on: [`bind`](Self::bind), or its default.
+    pub fn bind_address(&self) -> SocketAddr {
+        self.bind.unwrap_or(DEFAULT_BIND)
+    }
+
+    /// Returns the public URL. Without the setting, it is the address that the server listens on.
+    pub(crate) fn public_url(&self) -> Result<ServerUrl, BuildProblem> {
+        let bind = self.bind_address();
+        let url = match &self.server_url {
+            Some(text) => self.parse_url(text)?,
+            None if bind.ip().is_loopback() => self.parse_url(&format!("http://{bind}"))?,
+            None => return Err(BuildProblem::MissingServerUrl(bind)),
+        };
+        if is_loopback(url.url()) && !bind.ip().is_loopback() && !self.allow_network_access_to_loopback_url {
+            return Err(BuildProblem::LoopbackServerUrl(bind));
+        }
+        Ok(url)
+    }
+
+    fn parse_url(&self, text: &str) -> Result<ServerUrl, BuildProblem> {
+        let url = ServerUrl::parse(text)?;
+        url.check_endpoint(&self.endpoint_path)?;
+        Ok(url)
+    }
+
     pub(super) fn problems(&self) -> Vec<BuildProblem> {
         let mut problems = Vec::new();
+        problems.extend(self.server_url.as_ref().and_then(|text| self.parse_url(text).err()));
         let path = &self.endpoint_path;
         let is_legal = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
         let is_path = path.len() > 1 && path.starts_with('/') && !path.ends_with('/') && path.chars().all(is_legal);
@@ -91,11 +148,20 @@ impl HttpConfig {
         problems.extend(check_minimum("http.max_body_bytes", self.max_body_bytes, 1));
         problems.extend(check_minimum("http.max_message_bytes", self.max_message_bytes, 1024));
         problems.extend(check_minimum("http.max_header_bytes", self.max_header_bytes, 1024));
+        problems.extend(check_minimum("http.max_token_bytes", self.max_token_bytes, 1));
+        if self.max_token_bytes > BearerToken::MAX_BYTES {
+            problems.push(BuildProblem::TooLarge {
+                setting: "http.max_token_bytes",
+                maximum: BearerToken::MAX_BYTES,
+                value: self.max_token_bytes,
+            });
+        }
         let max_connections = self.max_connections.unwrap_or(usize::MAX);
         problems.extend(check_minimum("http.max_connections", max_connections, 1));
         let durations = [
             ("http.body_timeout", self.body_timeout),
             ("http.header_timeout", self.header_timeout),
+            ("http.keep_alive_timeout", self.keep_alive_timeout),
             ("http.write_timeout", self.write_timeout),
         ];
         let zero = durations.iter().filter(|(_, duration)| duration.is_zero());

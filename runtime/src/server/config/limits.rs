@@ -1,12 +1,12 @@
 //! Limits on requests and results.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::check_minimum;
 use crate::error::BuildProblem;
 
 /// Limits on concurrent requests and on the size of results.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LimitsConfig {

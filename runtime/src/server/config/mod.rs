@@ -1,18 +1,58 @@
 //! Settings of a server: one struct for each area, with the unit, the default and the cost of each field.
 //!
-//! To add a setting, add a field to the struct of its area, its default, and its check in `problems`. Use it in
-//! `server/build.rs`, and document it in `docs/operations.md`. The settings of the token cache are in
-//! `auth/token_cache/config.rs`.
+//! Every field can be set in code, in a TOML file, and by an environment variable. The layers are, from the weakest to the
+//! strongest:
+//!
+//! 1. the defaults,
+//! 2. the program: [`Server::http`](crate::Server::http), [`Server::bind`](crate::Server::bind), and so on,
+//! 3. the TOML file that the variable `TOOLGATE_CONFIG` names, or [`Server::config_file`](crate::Server::config_file), or
+//!    `--config` of the command line. Sections and keys are named as the fields,
+//! 4. environment variables, named after section and field: `TOOLGATE_HTTP_MAX_BODY_BYTES` sets
+//!    [`HttpConfig::max_body_bytes`]. `SERVER_URL`, `BIND_ADDR`, `METRICS_ADDR`, `POLICY_LOCK`, `TOOLGATE_LOG` and `RUST_LOG`
+//!    also work. Items of a list are separated by commas. A blank variable is not set,
+//! 5. options of the command line.
+//!
+//! A secret can be in a file: `TOOLGATE_TOOLS_REQUEST_STATE_KEY_FILE=/run/secrets/key`, or `request_state_key_file` in the
+//! TOML file. A line break at its end is ignored.
+//!
+//! A variable that begins with `TOOLGATE_` or a key that is not a setting is an error, and so is a value of another type.
+//! `docs/configuration.md` lists all settings.
+//!
+//! ```toml
+//! preflight = "required"
+//!
+//! [http]
+//! server_url = "https://mcp.example.com"
+//! bind = ":8000"
+//! allowed_origins = ["https://app.example.com"]
+//!
+//! [token_cache]
+//! ttl = "30s"
+//! ```
+//!
+//! To add a setting, add a field to the struct of its area, its default, its check in `problems`, an entry of the table in
+//! `settings/setting.rs`, and a row of `docs/configuration.md`. Use it in `server/build.rs`.
 
+mod effective;
 mod http;
 mod limits;
+mod replication;
 mod tools;
 
-use serde::Deserialize;
+use std::path::PathBuf;
 
-pub use self::{http::HttpConfig, limits::LimitsConfig, tools::ToolsConfig};
-pub use crate::auth::TokenCacheConfig;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    effective::Settings, http::HttpConfig, limits::LimitsConfig, replication::ReplicationConfig, tools::ToolsConfig,
+};
+pub use super::startup::PreflightMode;
 use crate::error::BuildProblem;
+pub use crate::{
+    auth::TokenCacheConfig,
+    settings::{AuditConfig, ConfigError, LogConfig, LogFormat, SecretError, SettingValue, Source},
+};
 
 /// All settings of a server. Durations are strings such as `"30s"` or `"5m"` when they are deserialized.
 ///
@@ -29,18 +69,31 @@ use crate::error::BuildProblem;
 /// # let _ = server;
 /// # }
 /// ```
-#[derive(Clone, Debug, Default, Deserialize)]
+///
+/// Secrets are not serialized.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// HTTP: endpoint, allowed hosts and origins, sizes and time limits of requests.
+    /// When the [preflight check](crate::BuiltServer::preflight) runs. Default: `background`.
+    pub preflight: PreflightMode,
+    /// Lock file of the reviewed policy: the server does not start with another policy. It takes precedence over
+    /// [`Server::policy_lock`](crate::Server::policy_lock). Default: none.
+    pub policy_lock: Option<PathBuf>,
+    /// HTTP: addresses, endpoint, allowed hosts and origins, sizes and time limits of requests.
     pub http: HttpConfig,
     /// Limits on concurrent requests and on results.
     pub limits: LimitsConfig,
     /// Cache of introspection responses.
     pub token_cache: TokenCacheConfig,
-    /// Tools: time limit and caching of lists.
+    /// Tools: time limit, caching of lists, and the key that signs `requestState`.
     pub tools: ToolsConfig,
+    /// The log on standard error.
+    pub log: LogConfig,
+    /// The file of the audit log.
+    pub audit: AuditConfig,
+    /// Redis, which replicas share.
+    pub replication: ReplicationConfig,
 }
 
 impl Config {
@@ -48,7 +101,25 @@ impl Config {
     pub(crate) fn problems(&self) -> Vec<BuildProblem> {
         let mut problems = self.http.problems();
         problems.extend(self.limits.problems());
+        problems.extend(self.tools.problems());
+        problems.extend(check_minimum(
+            "audit.max_bytes",
+            usize::try_from(self.audit.max_bytes).unwrap_or(usize::MAX),
+            1,
+        ));
+        problems.extend(check_minimum("audit.keep", self.audit.keep, 1));
+        problems.extend(check_minimum("audit.max_queue_bytes", self.audit.max_queue_bytes, 1024 * 1024));
+        problems.extend(self.replication.problems());
         problems
+    }
+
+    /// Returns the secrets and their keys.
+    fn secrets(&mut self) -> [(&'static str, &mut Option<SecretString>); 3] {
+        [
+            ("tools.request_state_key", &mut self.tools.request_state_key),
+            ("replication.url", &mut self.replication.url),
+            ("replication.shared_cache_secret", &mut self.replication.shared_cache_secret),
+        ]
     }
 }
 
@@ -74,8 +145,10 @@ mod tests {
         config.http.max_body_bytes = 0;
         config.http.body_timeout = Duration::ZERO;
         config.http.max_header_bytes = 0;
+        config.http.max_token_bytes = 0;
         config.http.max_connections = Some(0);
         config.http.header_timeout = Duration::ZERO;
+        config.http.keep_alive_timeout = Duration::ZERO;
         config.http.write_timeout = Duration::ZERO;
         // Valid: a server may stop without waiting for requests in flight.
         config.http.shutdown_timeout = Duration::ZERO;
@@ -86,9 +159,34 @@ mod tests {
         config.limits.max_unknown_tokens = 0;
         config.http.trusted_proxies = vec!["proxy.example.com".to_owned()];
         config.limits.max_body_memory = 0;
+        config.tools.request_state_key = Some("short".into());
+        config.audit.max_bytes = 0;
+        config.audit.keep = 0;
+        config.audit.max_queue_bytes = 0;
         // Valid: arguments take at most 16 times their size.
         config.limits.max_parsed_bytes = 0;
-        assert_eq!(config.problems().len(), 13, "{:?}", config.problems());
+        assert_eq!(config.problems().len(), 19, "{:?}", config.problems());
+    }
+
+    #[test]
+    fn every_field_is_in_the_table_of_settings() {
+        let mut fields = Vec::new();
+        for (key, value) in serde_json::to_value(Config::default()).unwrap().as_object().unwrap() {
+            match value.as_object() {
+                Some(section) => fields.extend(section.keys().map(|field| format!("{key}.{field}"))),
+                None => fields.push(key.clone()),
+            }
+        }
+        fields.sort_unstable();
+        let mut table: Vec<_> = crate::settings::SETTINGS.iter().map(|setting| setting.key).collect();
+        table.sort_unstable();
+        assert_eq!(fields, table);
+        let mut config = Config::default();
+        let secrets = config.secrets().map(|(key, _)| key);
+        for setting in crate::settings::SETTINGS {
+            let is_secret = setting.kind == crate::settings::Kind::Secret;
+            assert_eq!(secrets.contains(&setting.key), is_secret, "{}", setting.key);
+        }
     }
 
     #[test]

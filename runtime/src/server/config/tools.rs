@@ -2,24 +2,45 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::{error::BuildProblem, settings::value, tool::RequestStateSigner};
 
 /// Settings that apply to all tools.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ToolsConfig {
-    /// Time limit of tools that declare none. `None` means no limit. Default: 60 seconds.
-    #[serde(with = "humantime_serde")]
+    /// Time limit of tools that declare none. `None` (`"none"`) means no limit. Default: 60 seconds.
+    #[serde(with = "value::duration_or_none")]
     pub timeout: Option<Duration>,
     /// Time for which a client may cache a list of tools (`ttlMs`). A longer time delays the effect of changed scopes on
     /// the list; calls are not affected. Default: zero.
     #[serde(with = "humantime_serde")]
     pub list_ttl: Duration,
+    /// Key that signs `requestState`, the state of a tool between two rounds: a text of at least 32 bytes, such as the
+    /// output of `openssl rand -hex 32`, the same on every replica. It takes precedence over
+    /// [`Server::request_state_key`](crate::Server::request_state_key). Default: a random key, so that a client must return
+    /// to the same process.
+    #[serde(with = "value::secret")]
+    pub request_state_key: Option<SecretString>,
 }
 
 impl Default for ToolsConfig {
     fn default() -> Self {
-        Self { timeout: Some(Duration::from_mins(1)), list_ttl: Duration::ZERO }
+        Self { timeout: Some(Duration::from_mins(1)), list_ttl: Duration::ZERO, request_state_key: None }
+    }
+}
+
+impl ToolsConfig {
+    pub(super) fn problems(&self) -> Option<BuildProblem> {
+        self.signer().err()
+    }
+
+    /// Returns the signer with the key of the settings.
+    pub(crate) fn signer(&self) -> Result<Option<RequestStateSigner>, BuildProblem> {
+        let key = self.request_state_key.as_ref().map(|key| key.expose_secret().as_bytes().to_vec());
+        key.map(RequestStateSigner::with_key).transpose().map_err(|_| BuildProblem::ShortRequestStateKey)
     }
 }

@@ -5,7 +5,7 @@
 //! order: no call is accepted because of a response from before a revocation that was acknowledged before the call,
 //! and no token that was always valid is rejected.
 //!
-//! `TOOLGATE_SEEDS` sets the number of interleavings; `TOOLGATE_SEED` runs a single one.
+//! `REVOCATION_RACE_SEEDS` sets the number of interleavings; `REVOCATION_RACE_SEED` runs a single one.
 
 use std::{
     cell::{Cell, RefCell},
@@ -37,7 +37,7 @@ struct Seed(u64);
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this interleaving failed: TOOLGATE_SEED={}", self.0);
+            eprintln!("this interleaving failed: REVOCATION_RACE_SEED={}", self.0);
         }
     }
 }
@@ -385,9 +385,9 @@ fn variable(name: &str) -> Option<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn no_interleaving_accepts_a_revoked_token_or_rejects_a_valid_one() {
-    let seeds = match variable("TOOLGATE_SEED") {
+    let seeds = match variable("REVOCATION_RACE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..variable("TOOLGATE_SEEDS").unwrap_or(SEEDS),
+        None => 0..variable("REVOCATION_RACE_SEEDS").unwrap_or(SEEDS),
     };
     let count = seeds.end - seeds.start;
     let mut totals = [0; 3];

@@ -1,0 +1,345 @@
+//! Merges the layers of settings, and remembers where each value is from.
+
+use std::{fs, path::PathBuf};
+
+use figment::{
+    Figment, Metadata, Profile, Provider,
+    value::{Dict, Empty, Map, Value},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    CONFIG_FILE, ConfigError, Environment, Kind, SETTINGS, SecretError, SecretVariable, Setting, SettingValue,
+    Source, read_secret, secret,
+    setting::{PREFIX, nearest},
+};
+
+/// Maximum length of a value in an error, in characters.
+const MAX_SHOWN: usize = 200;
+
+/// Settings of the command line, which are stronger than all others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CommandLine(Vec<(&'static str, Source, Value)>);
+
+impl CommandLine {
+    /// Sets a setting. `option` is the name of the option.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn set(&mut self, key: &'static str, option: &str, value: &str) {
+        debug_assert!(Setting::find(key).is_some(), "{key} is not a setting");
+        self.0.push((key, Source::Option(option.to_owned()), Value::from(value)));
+    }
+}
+
+/// The layers above the settings of the code.
+#[derive(Debug)]
+pub(crate) struct Layers<'a> {
+    /// The configuration file, and what names it.
+    pub(crate) file: Option<(PathBuf, &'static str)>,
+    pub(crate) environment: &'a Environment,
+    pub(crate) command_line: &'a CommandLine,
+}
+
+/// Settings and where they are from.
+#[derive(Debug)]
+pub(crate) struct Loaded<T> {
+    pub(crate) settings: T,
+    pub(crate) values: Vec<SettingValue>,
+}
+
+impl Layers<'_> {
+    /// Merges the layers above `code`. A secret in `code` is not part of it when it is serialized, and is absent from the
+    /// result.
+    ///
+    /// # Errors
+    ///
+    /// Every unknown name and every value that cannot be read.
+    pub(crate) fn load<T: Default + Serialize + DeserializeOwned>(
+        self,
+        code: &T,
+    ) -> Result<Loaded<T>, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let defaults = dict(&T::default());
+        let mut figment = Figment::from(Layer::new(Source::Default, defaults.clone()));
+        figment = figment.merge(Layer::new(Source::Code, differences(&defaults, dict(code))));
+        let file = self.file.or_else(|| Some((self.environment.config_file()?, CONFIG_FILE)));
+        if let Some((path, origin)) = file {
+            match read_file(&path, origin, &mut errors) {
+                Ok(file) => figment = figment.merge(Layer::new(Source::File(path), file)),
+                Err(error) => errors.push(error),
+            }
+        }
+        for (setting, variable, value) in variables(self.environment, &mut errors) {
+            figment = figment.merge(Layer::of_setting(Source::Variable(variable), setting.key, value));
+        }
+        for (key, source, value) in &self.command_line.0 {
+            figment = figment.merge(Layer::of_setting(source.clone(), key, value.clone()));
+        }
+        let settings = extract(figment.clone(), &defaults, &mut errors);
+        match settings {
+            Some(settings) if errors.is_empty() => Ok(Loaded { settings, values: values(&figment) }),
+            _ => Err(errors),
+        }
+    }
+}
+
+/// One layer, as figment reads it.
+struct Layer {
+    source: Source,
+    values: Dict,
+}
+
+impl Layer {
+    fn new(source: Source, values: Dict) -> Self {
+        Self { source, values }
+    }
+
+    fn of_setting(source: Source, key: &str, value: Value) -> Self {
+        Self::new(source, figment::util::nest(key, value).into_dict().unwrap_or_default())
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        match &self.source {
+            Source::Default => Metadata::named("default"),
+            Source::Code => Metadata::named("code"),
+            Source::File(path) => Metadata::from("file", path.as_path()),
+            Source::Variable(name) => Metadata::from("variable", name.as_str()),
+            Source::Option(name) => Metadata::from("option", name.as_str()),
+        }
+    }
+
+    fn data(&self) -> figment::error::Result<Map<Profile, Dict>> {
+        Ok(Map::from([(Profile::Default, self.values.clone())]))
+    }
+}
+
+/// Returns the source of which [`Layer::metadata`] made the metadata.
+fn source_of(metadata: Option<&Metadata>) -> Source {
+    let Some(metadata) = metadata else { return Source::Default };
+    match (&*metadata.name, &metadata.source) {
+        ("code", _) => Source::Code,
+        ("file", Some(figment::Source::File(path))) => Source::File(path.clone()),
+        ("variable", Some(figment::Source::Custom(name))) => Source::Variable(name.clone()),
+        ("option", Some(figment::Source::Custom(name))) => Source::Option(name.clone()),
+        _ => Source::Default,
+    }
+}
+
+fn dict<T: Serialize>(settings: &T) -> Dict {
+    let value = Value::serialize(settings).expect("settings can be serialized");
+    value.into_dict().expect("settings are a struct")
+}
+
+/// Returns the values of `code` that are not those of `defaults`.
+fn differences(defaults: &Dict, code: Dict) -> Dict {
+    let mut changed = Dict::new();
+    for (key, value) in code {
+        match (value, defaults.get(&key)) {
+            (Value::Dict(tag, section), Some(Value::Dict(_, default))) => {
+                changed.insert(key, Value::Dict(tag, differences(default, section)));
+            }
+            (value, default) if default != Some(&value) => {
+                changed.insert(key, value);
+            }
+            _ => {}
+        }
+    }
+    changed
+}
+
+/// Reads the configuration file. Reports every key that is not a setting.
+fn read_file(path: &PathBuf, origin: &'static str, errors: &mut Vec<ConfigError>) -> Result<Dict, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|error| ConfigError::ReadFile {
+        path: path.clone(),
+        origin,
+        problem: error.to_string(),
+    })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = 1 + text.bytes().take(start).filter(|&byte| byte == b'\n').count();
+        // `Display` shows the line, which may hold a secret.
+        ConfigError::Syntax { path: path.clone(), line, problem: error.message().to_owned() }
+    })?;
+    let mut file = dict(&table);
+    let sections: Vec<&str> = SETTINGS.iter().filter_map(|setting| setting.section_and_field().0).collect();
+    let unknown = |key: String| {
+        let keys = SETTINGS.iter().map(|setting| setting.key).chain(sections.iter().copied());
+        ConfigError::UnknownKey { file: path.clone(), nearest: nearest(&key, keys).map(str::to_owned), key }
+    };
+    let is_known = |key: &str| {
+        let secret = key.strip_suffix("_file").and_then(Setting::find);
+        Setting::find(key).is_some() || secret.is_some_and(|setting| setting.kind == Kind::Secret)
+    };
+    for (key, value) in &file {
+        match value {
+            Value::Dict(_, section) if sections.contains(&key.as_str()) => {
+                let keys = section.keys().map(|field| format!("{key}.{field}"));
+                errors.extend(keys.filter(|key| !is_known(key)).map(unknown));
+            }
+            _ if sections.contains(&key.as_str()) => errors.push(ConfigError::InvalidValue {
+                origin: format!("`{key}` in {}", path.display()),
+                expected: format!("a table: write `[{key}]` and the settings below it"),
+                value: None,
+            }),
+            _ if is_known(key) => {}
+            _ => errors.push(unknown(key.clone())),
+        }
+    }
+    read_secret_files(&mut file, errors);
+    // What is wrong has been reported.
+    file.retain(|key, value| {
+        sections.contains(&key.as_str()) == value.as_dict().is_some() && is_known_or_section(key)
+    });
+    for (key, value) in &mut file {
+        if let Value::Dict(_, section) = value {
+            section.retain(|field, _| Setting::find(&format!("{key}.{field}")).is_some());
+        }
+    }
+    Ok(file)
+}
+
+fn is_known_or_section(key: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.key == key || setting.section_and_field().0 == Some(key))
+}
+
+/// Replaces the path of each file with a secret by the secret.
+fn read_secret_files(file: &mut Dict, errors: &mut Vec<ConfigError>) {
+    for setting in SETTINGS.iter().filter(|setting| setting.kind == Kind::Secret) {
+        let (Some(section), field) = setting.section_and_field() else { continue };
+        let Some(Value::Dict(_, section)) = file.get_mut(section) else { continue };
+        let file_field = format!("{field}_file");
+        let Some(path) = section.remove(&file_field) else { continue };
+        let origin = format!("{}_file", setting.key);
+        let secret = match path.as_str() {
+            None => Err(ConfigError::InvalidValue { origin, expected: "the path of a file".to_owned(), value: None }),
+            Some(_) if section.contains_key(field) => {
+                Err(SecretError::SetTwice { variable: setting.key.to_owned(), file_variable: origin }.into())
+            }
+            Some(path) => secret::read_file(path.as_ref(), &origin).map_err(ConfigError::from),
+        };
+        match secret {
+            Ok(secret) => {
+                section.insert(field.to_owned(), exposed(&secret));
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+}
+
+/// Returns the settings in environment variables, each with its variable. Reports unknown names.
+fn variables(environment: &Environment, errors: &mut Vec<ConfigError>) -> Vec<(&'static Setting, String, Value)> {
+    let mut names = vec![CONFIG_FILE.to_owned()];
+    let mut found = Vec::new();
+    for setting in SETTINGS {
+        let variables = setting.variables();
+        if setting.kind == Kind::Secret {
+            match read_secret(&setting.variable(), |name| environment.get(name).cloned()) {
+                Ok(Some(SecretVariable { name, secret })) => found.push((setting, name, exposed(&secret))),
+                Ok(None) => {}
+                Err(error) => errors.push(error.into()),
+            }
+            names.push(format!("{}_FILE", setting.variable()));
+        } else if let Some((name, value)) = variables.iter().find_map(|name| Some((name, environment.get(name)?))) {
+            match value.to_str() {
+                Some(text) => found.push((setting, name.clone(), parse(setting.kind, text.trim()))),
+                None => errors.push(SecretError::NotText { origin: name.clone() }.into()),
+            }
+        }
+        names.extend(variables);
+    }
+    for name in environment.own_names().filter(|&name| !names.iter().any(|known| known == name)) {
+        let own = names.iter().filter_map(|name| name.strip_prefix(PREFIX));
+        let nearest = nearest(name.trim_start_matches(PREFIX), own).map(|rest| format!("{PREFIX}{rest}"));
+        errors.push(ConfigError::UnknownVariable { name: shown(name), nearest });
+    }
+    found
+}
+
+fn exposed(secret: &secrecy::SecretString) -> Value {
+    Value::from(secrecy::ExposeSecret::expose_secret(secret))
+}
+
+/// Reads the text of a variable. A text of the wrong form remains a text, which is then reported.
+fn parse(kind: Kind, text: &str) -> Value {
+    match kind {
+        Kind::Number | Kind::Bytes => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+        Kind::Switch => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
+        Kind::List => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().into(),
+        _ => text.into(),
+    }
+}
+
+/// Extracts the settings. Reports every value that has the wrong type.
+fn extract<T: DeserializeOwned>(mut figment: Figment, defaults: &Dict, errors: &mut Vec<ConfigError>) -> Option<T> {
+    for _ in 0..=SETTINGS.len() {
+        let error = match figment.extract() {
+            Ok(settings) => return Some(settings),
+            Err(error) => error,
+        };
+        // The path may end with the position in a list.
+        let key = error.path.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
+        let Some(setting) = Setting::find(&key).or_else(|| Setting::find(error.path.first()?)) else {
+            errors.push(ConfigError::InvalidValue { origin: key, expected: error.kind.to_string(), value: None });
+            return None;
+        };
+        errors.push(invalid_value(&figment, setting));
+        // With the default in its place, the next error is found.
+        let default = Value::from(defaults.clone()).find(setting.key).unwrap_or(Value::from(Empty::None));
+        figment = figment.merge(Layer::of_setting(Source::Default, setting.key, default));
+    }
+    None
+}
+
+fn invalid_value(figment: &Figment, setting: &Setting) -> ConfigError {
+    let source = source_of(figment.find_metadata(setting.key));
+    let (origin, is_variable) = match &source {
+        Source::Variable(name) | Source::Option(name) => (name.clone(), true),
+        source => (format!("`{}` in {source}", setting.key), false),
+    };
+    let value = figment.find_value(setting.key).ok().filter(|_| setting.kind != Kind::Secret);
+    let value = value.map(|value| shown(&text(&value)));
+    ConfigError::InvalidValue { origin, expected: setting.kind.expected(is_variable), value }
+}
+
+/// Returns all settings that the figment has, with their sources.
+fn values(figment: &Figment) -> Vec<SettingValue> {
+    SETTINGS
+        .iter()
+        .filter_map(|setting| {
+            let value = figment.find_value(setting.key).ok()?;
+            let source = source_of(figment.find_metadata(setting.key));
+            let is_secret = setting.kind == Kind::Secret && !matches!(value, Value::Empty(..));
+            let value = if is_secret { "(secret)".to_owned() } else { shown(&text(&value)) };
+            Some(SettingValue { key: setting.key, variables: setting.variables(), value, source })
+        })
+        .collect()
+}
+
+/// Returns a value as text.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => text.clone(),
+        Value::Bool(_, value) => value.to_string(),
+        Value::Num(..) => {
+            let integer = value.to_u128().map(|number| number.to_string());
+            let integer = integer.or_else(|| value.to_i128().map(|number| number.to_string()));
+            integer.unwrap_or_else(|| value.to_f64().unwrap_or_default().to_string())
+        }
+        Value::Array(_, items) if items.is_empty() => "(none)".to_owned(),
+        Value::Array(_, items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        Value::Empty(..) => "(none)".to_owned(),
+        _ => "(a table)".to_owned(),
+    }
+}
+
+/// Returns a text that a terminal shows on one line.
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    // `escape_debug` is for literals.
+    shown = shown.replace("\\\"", "\"").replace("\\'", "'").replace("\\\\", "\\");
+    if text.chars().nth(MAX_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
