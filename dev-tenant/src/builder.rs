@@ -1,5 +1,6 @@
 //! The builder that configures and starts a tenant.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::config::TenantConfig;
 use crate::data::TenantData;
 use crate::handle::DevTenant;
 use crate::http;
+use crate::mcp_server::McpServer;
 use crate::resource::ResourcePolicy;
 use crate::settings::{IssuerVariant, Settings};
 use crate::tenant::Tenant;
@@ -130,6 +132,15 @@ impl DevTenantBuilder {
         self
     }
 
+    /// Names an MCP server that uses the tenant. The consent page and the admin page show its name. Default: none, so that
+    /// the consent page shows the name in the metadata of the server (RFC 9728), if it has one.
+    ///
+    /// Each call adds a server.
+    pub fn mcp_server(mut self, server: McpServer) -> Self {
+        self.settings.mcp_servers.push(server);
+        self
+    }
+
     /// Sends a signed webhook for every change to a person, as PropelAuth does. Default: no webhooks.
     pub fn webhook(mut self, endpoint: WebhookEndpoint) -> Self {
         self.webhook = Some(endpoint);
@@ -149,12 +160,15 @@ impl DevTenantBuilder {
     ///
     /// # Errors
     ///
-    /// [`BindError`] if the address is not on loopback or cannot be bound.
+    /// [`BindError`] if the address is not on loopback, is in use, or cannot be bound.
     pub async fn start(self) -> Result<DevTenant, BindError> {
         if !self.bind.ip().is_loopback() {
             return Err(BindError::NotLoopback(self.bind));
         }
-        let failed = |source| BindError::Io { address: self.bind, source };
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => BindError::InUse(self.bind),
+            _ => BindError::Io { address: self.bind, source },
+        };
         let listener = TcpListener::bind(self.bind).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let auth_url = format!("http://{address}");
@@ -181,6 +195,12 @@ pub enum BindError {
          127.0.0.1 or [::1]"
     )]
     NotLoopback(SocketAddr),
+    /// Another program listens on the address.
+    #[error(
+        "the development tenant cannot listen on {0}: another program does, such as an earlier development tenant; stop \
+         it, or choose another port"
+    )]
+    InUse(SocketAddr),
     /// The operating system rejected the address.
     #[error(
         "the development tenant cannot listen on {address}: {source}; choose another port, or 0 for any free one"
@@ -189,6 +209,6 @@ pub enum BindError {
         /// The configured address.
         address: SocketAddr,
         /// Error of the operating system.
-        source: std::io::Error,
+        source: io::Error,
     },
 }

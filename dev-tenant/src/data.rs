@@ -41,8 +41,9 @@ pub(crate) type Records = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// An opened data file, for [`DevTenantBuilder::data`](crate::DevTenantBuilder::data).
 ///
-/// The file stores clients, grants, digests of tokens, changes to people, and the introspection credentials. On Unix, only
-/// its owner can read it.
+/// The file stores clients, grants, digests of tokens and of session cookies, changes to people, and the introspection
+/// credentials, so that clients and browsers do not notice a restart at the same address. On Unix, only its owner can read
+/// it.
 pub struct TenantData {
     records: Records,
     file: DataFile,

@@ -47,6 +47,11 @@ impl DevTenant {
         &self.tenant.auth_url
     }
 
+    /// Returns the URL of the admin page, on which people can be disabled and tokens created.
+    pub fn admin_url(&self) -> String {
+        format!("{}/admin", self.tenant.auth_url)
+    }
+
     /// Returns the address that the tenant listens on.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -50,6 +50,7 @@ mod data;
 mod fault;
 mod handle;
 mod http;
+mod mcp_server;
 mod mint;
 mod oauth;
 mod resource;
@@ -65,6 +66,7 @@ pub use config::{ConfigError, Organization, Person, Role, ScopeInfo, TenantConfi
 pub use data::{DataError, TenantData};
 pub use fault::Fault;
 pub use handle::DevTenant;
+pub use mcp_server::McpServer;
 pub use mint::{Mint, MintError};
 pub use resource::ResourceError;
 pub use settings::IssuerVariant;

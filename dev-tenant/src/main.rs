@@ -64,7 +64,7 @@ fn startup_message(tenant: &DevTenant) -> String {
         format!("PROPELAUTH_INTROSPECTION_CLIENT_ID={}", tenant.introspection_client_id()),
         format!("PROPELAUTH_INTROSPECTION_CLIENT_SECRET={}", tenant.introspection_client_secret()),
         "# Development tenant on loopback. Login asks for no password.".to_owned(),
-        format!("# People, roles and scopes: {url}/admin"),
+        format!("# People, roles and scopes: {}", tenant.admin_url()),
     ];
     if let Some(person) = tenant.people().into_iter().find(|person| person.enabled) {
         let body = format!("{{\"person\": \"{}\", \"resource\": \"http://127.0.0.1:8000/mcp\"}}", person.id);

@@ -1,5 +1,6 @@
 //! Settings of a tenant, as PropelAuth has them in its dashboard.
 
+use crate::mcp_server::McpServer;
 use crate::resource::ResourcePolicy;
 
 /// Variants of `issuer` in the authorization server metadata. The tenants of PropelAuth differ.
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) iss_parameter: bool,
     pub(crate) optional_scopes: bool,
     pub(crate) allowed_redirect_uris: Option<Vec<String>>,
+    /// MCP servers that the pages name.
+    pub(crate) mcp_servers: Vec<McpServer>,
     /// Lifetime of an authorization code, in seconds.
     pub(crate) code_lifetime: u64,
     /// Lifetime of an access token, in seconds.
@@ -47,6 +50,7 @@ impl Default for Settings {
             iss_parameter: false,
             optional_scopes: true,
             allowed_redirect_uris: None,
+            mcp_servers: Vec::new(),
             code_lifetime: 5 * 60,
             access_token_lifetime: 60 * 60,
             refresh_token_lifetime: 30 * 24 * 60 * 60,

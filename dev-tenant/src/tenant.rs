@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::browser::{CompletedConsents, FormTokens, Sessions};
+use crate::browser::{CompletedConsents, FormTokens};
 use crate::client_document::ClientDocuments;
 use crate::config::{Person, TenantConfig};
 use crate::data::{Journal, TenantData};
@@ -26,7 +26,6 @@ pub(crate) struct Tenant {
     pub(crate) introspections: AtomicU64,
     pub(crate) mcp_enabled: AtomicBool,
     pub(crate) shutdown: CancellationToken,
-    pub(crate) sessions: Sessions,
     pub(crate) form_tokens: FormTokens,
     pub(crate) client_documents: ClientDocuments,
     pub(crate) webhooks: Webhooks,
@@ -68,8 +67,7 @@ impl Tenant {
             introspections: AtomicU64::new(0),
             webhooks: Webhooks::start(webhook, shutdown.clone()),
             shutdown,
-            sessions: Sessions::default(),
-            form_tokens: FormTokens::default(),
+            form_tokens: FormTokens::new(&state.form_key()),
             client_documents: ClientDocuments::default(),
             journal,
             completed_consents: Mutex::default(),
@@ -147,8 +145,10 @@ impl Tenant {
 
     pub(crate) fn revoke_all(&self, id: &str) -> Result<usize, TenantError> {
         let person = self.person(id)?;
-        let revoked = self.state().revoke_grants_of(&person.id);
-        self.sessions.log_out(&person.id);
+        let mut state = self.state();
+        let revoked = state.revoke_grants_of(&person.id);
+        state.log_out(&person.id);
+        drop(state);
         self.webhooks.send(&Event::LoggedOut { user_id: person.id });
         Ok(revoked)
     }

@@ -1,12 +1,15 @@
 //! Webhooks, signed and delivered in order as PropelAuth delivers them through Svix.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use standardwebhooks::Webhook;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
@@ -18,6 +21,9 @@ const QUEUE_CAPACITY: usize = 1000;
 
 /// Timeout of one attempt to deliver a webhook.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum time for which a change on the admin page waits for its webhook.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// Delays before the second and the third attempt.
 const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
@@ -61,6 +67,29 @@ impl WebhookEndpoint {
         Ok(Self { url, secret: secret.to_owned() })
     }
 
+    /// Validates the URL and generates a random secret, for a server in the same process.
+    ///
+    /// ```
+    /// use toolgate_dev_tenant::WebhookEndpoint;
+    ///
+    /// let endpoint = WebhookEndpoint::with_random_secret("http://127.0.0.1:8000/webhooks")?;
+    /// assert!(endpoint.secret().starts_with("whsec_"));
+    /// # Ok::<(), toolgate_dev_tenant::WebhookError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`WebhookError::Url`] if the URL is invalid.
+    pub fn with_random_secret(url: &str) -> Result<Self, WebhookError> {
+        let secret = format!("whsec_{}", STANDARD.encode(rand::random::<[u8; 32]>()));
+        Self::new(url, &secret)
+    }
+
+    /// Returns the secret that the receiver verifies signatures with.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
     /// Returns the URL.
     pub fn url(&self) -> &str {
         self.url.as_str()
@@ -89,12 +118,16 @@ pub enum WebhookError {
 }
 
 /// The queue of webhooks. Without an endpoint, it discards them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Webhooks {
     endpoint: Option<WebhookEndpoint>,
     queue: Option<Sender<Message>>,
     /// Whether the last webhook was dropped because the queue was full.
     is_dropping: AtomicBool,
+    /// Number of webhooks that were queued.
+    queued: AtomicU64,
+    /// Number of webhooks with at least one attempt to deliver them.
+    attempted: watch::Receiver<u64>,
 }
 
 #[derive(Debug)]
@@ -106,12 +139,24 @@ struct Message {
 impl Webhooks {
     /// Starts the task that delivers the webhooks, which runs until `shutdown` is cancelled.
     pub(crate) fn start(endpoint: Option<WebhookEndpoint>, shutdown: CancellationToken) -> Self {
+        let (attempts, attempted) = watch::channel(0);
         let queue = endpoint.clone().map(|endpoint| {
             let (sender, receiver) = channel(QUEUE_CAPACITY);
-            tokio::spawn(async move { shutdown.run_until_cancelled(deliver_all(endpoint, receiver)).await });
+            tokio::spawn(
+                async move { shutdown.run_until_cancelled(deliver_all(endpoint, receiver, attempts)).await },
+            );
             sender
         });
-        Self { endpoint, queue, is_dropping: AtomicBool::new(false) }
+        Self { endpoint, queue, is_dropping: AtomicBool::new(false), queued: AtomicU64::new(0), attempted }
+    }
+
+    /// Waits until the endpoint was sent every webhook that is queued now, or did not respond to one of them. A change on
+    /// the admin page therefore applies to the next request, even if the endpoint caches the state before it.
+    pub(crate) async fn attempted(&self) {
+        let queued = self.queued.load(Ordering::Acquire);
+        let mut attempted = self.attempted.clone();
+        // An error means that the tenant is shutting down.
+        let _ = tokio::time::timeout(MAX_WAIT, attempted.wait_for(|&attempted| attempted >= queued)).await;
     }
 
     /// Returns the URL of the endpoint, if there is one.
@@ -128,6 +173,9 @@ impl Webhooks {
         };
         let id = format!("msg_{}", Uuid::new_v4().simple());
         let dropped = queue.try_send(Message { id, body });
+        if dropped.is_ok() {
+            self.queued.fetch_add(1, Ordering::AcqRel);
+        }
         let was_dropping = self.is_dropping.swap(dropped.is_err(), Ordering::Relaxed);
         if let Err(error) = dropped
             && !was_dropping
@@ -137,7 +185,7 @@ impl Webhooks {
     }
 }
 
-async fn deliver_all(endpoint: WebhookEndpoint, mut messages: Receiver<Message>) {
+async fn deliver_all(endpoint: WebhookEndpoint, mut messages: Receiver<Message>, attempts: watch::Sender<u64>) {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
     let client = if crate::resource::is_loopback(&endpoint.url) { client.no_proxy() } else { client };
     let client = match client.build() {
@@ -146,13 +194,16 @@ async fn deliver_all(endpoint: WebhookEndpoint, mut messages: Receiver<Message>)
     };
     while let Some(message) = messages.recv().await {
         let mut delays = RETRY_DELAYS.into_iter();
-        while let Err(error) = deliver(&client, &endpoint, &message).await {
+        let mut result = deliver(&client, &endpoint, &message).await;
+        attempts.send_modify(|attempts| *attempts += 1);
+        while let Err(error) = result {
             let Some(delay) = delays.next() else {
                 tracing::warn!(%error, id = message.id, "dropped a webhook after its last attempt");
                 break;
             };
             tracing::info!(%error, id = message.id, ?delay, "retrying a webhook");
             tokio::time::sleep(delay).await;
+            result = deliver(&client, &endpoint, &message).await;
         }
     }
 }
@@ -211,7 +262,7 @@ mod tests {
     #[test]
     fn any_number_of_dropped_webhooks_is_one_line_in_the_log() {
         let (sender, mut waiting) = channel(1);
-        let webhooks = Webhooks { queue: Some(sender), ..Webhooks::default() };
+        let webhooks = Webhooks { queue: Some(sender), ..Webhooks::start(None, CancellationToken::new()) };
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();

@@ -1,36 +1,51 @@
-//! The server of the README, with its log on standard error.
-//!
-//! Start a development tenant, which replaces PropelAuth on this machine. It prints the variables that the server reads:
+//! The server of the README: a login in the browser, and tools that require scopes.
 //!
 //! ```sh
-//! cargo run -p toolgate-dev-tenant | tee target/tenant.env
-//! ```
-//!
-//! Start the server with these variables in a second terminal:
-//!
-//! ```sh
-//! set -a; . target/tenant.env; set +a
 //! cargo run -p toolgate --example minimal
 //! ```
 //!
-//! Mint a token for a person of the tenant's sample company, and call the tool:
+//! No variable of PropelAuth is set, so the server starts a development tenant. It writes `tenant.toml` to the current
+//! folder, and prints:
+//!
+//! ```text
+//! No PROPELAUTH_* variable is set: using a development tenant instead of PropelAuth.
+//! It runs at http://127.0.0.1:8090, on this machine only. Any user can log in as any person.
+//! Wrote tenant.toml from the scopes of this server. Edit its people and roles.
+//!
+//! MCP URL: http://127.0.0.1:8000/mcp
+//! Admin page: http://127.0.0.1:8090/admin (disable people, change roles, revoke access)
+//!
+//! Connect a client, which opens a browser to log in:
+//!   Claude Code    claude mcp add --transport http my-mcp-server http://127.0.0.1:8000/mcp && claude mcp login my-mcp-server
+//!   Cursor         cursor://anysphere.cursor-deeplink/mcp/install?name=my-mcp-server&config=eyJ1cmwiOiJodHRwOi8vMTI3LjAuMC4xOjgwMDAvbWNwIn0%3D
+//!   VS Code        .vscode/mcp.json: {"servers": {"my-mcp-server": {"type": "http", "url": "http://127.0.0.1:8000/mcp"}}}
+//!   MCP Inspector  npx @modelcontextprotocol/inspector@latest --transport http --server-url http://127.0.0.1:8000/mcp
+//!   FastMCP        uvx fastmcp list http://127.0.0.1:8000/mcp
+//!
+//! Or send one of these tokens as `Authorization: Bearer <token>`, also after a restart:
+//!   Admin   Ada (sample)  $ADMIN
+//!   Member  Mio (sample)  $MEMBER
+//! ```
+//!
+//! Set the variables `ADMIN` and `MEMBER` to the two tokens, and call the tools:
 //!
 //! ```console
-//! $ TOKEN=$(curl -s http://127.0.0.1:8090/admin/api/tokens --json '{
-//! >     "person": "5a3e1f00-0000-4000-8000-000000000101", "resource": "http://127.0.0.1:8000/mcp"
-//! > }' | cut -d '"' -f 4)
-//! $ curl -s http://127.0.0.1:8000/mcp -H "Authorization: Bearer $TOKEN" \
+//! $ call() { curl -s http://127.0.0.1:8000/mcp -H "Authorization: Bearer $1" \
 //! >     -H 'Accept: application/json, text/event-stream' --json '{
-//! >         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-//! >         "params": { "name": "department", "arguments": { "employee_id": "emp_0042" } }
-//! >     }'
+//! >         "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "'"$2"'", "arguments": '"$3"' }
+//! >     }'; }
+//! $ call "$MEMBER" department '{ "employee_id": "emp_0042" }'
 //! {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"Engineering"}],"isError":false}}
+//! $ call "$MEMBER" transfer '{ "employee_id": "emp_0042", "department": "Support" }'
+//! {"jsonrpc":"2.0","id":1,"error":{"code":-32010,"message":"insufficient scope","data":{"missing":["employees:write:department"],"required":["employees:write:department"]}}}
+//! $ call "$ADMIN" transfer '{ "employee_id": "emp_0042", "department": "Support" }'
+//! {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"emp_0042 moves to Support"}],"isError":false}}
 //! ```
 
-use toolgate::prelude::*;
+use toolgate::{dev_tenant, prelude::*};
 
 /// Every scope of this server, as configured in PropelAuth under MCP -> Org Scopes.
-pub static SCOPES: Scopes = Scopes::new(&["employees:read:private", "employees:read:public"]);
+pub static SCOPES: Scopes = Scopes::new(&["employees:read:public", "employees:write:department"]);
 
 /// Return the department of an employee.
 #[tool(scopes = "employees:read:public", read_only)]
@@ -44,8 +59,14 @@ async fn department(
     }
 }
 
+/// Move an employee to another department.
+#[tool(scopes = "employees:write:department")]
+async fn transfer(employee_id: String, department: String) -> String {
+    format!("{employee_id} moves to {department}")
+}
+
 #[tokio::main]
 async fn main() -> Result<(), toolgate::Error> {
     let _log = toolgate::logging::init()?;
-    Server::new("My MCP server", &SCOPES).auth(PropelAuth::from_env()?).serve().await
+    Server::new("My MCP server", &SCOPES).auth_from(dev_tenant::or_propelauth("tenant.toml")).serve().await
 }

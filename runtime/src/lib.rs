@@ -42,6 +42,7 @@
 //! - [`#[tool]`](macro@tool) declares a tool; [`Scopes`] is the list that its scopes are checked against.
 //! - [`Server`] builds a server from a validator, states and [settings](config). [`PropelAuth`] validates tokens;
 //!   implement [`TokenValidator`] for another authorization server.
+//! - `dev_tenant` (feature `dev-tenant`) adds a login during development, without an account.
 //! - A tool takes its arguments as owned parameters, and [`Caller`], [`Context`] and states by reference. It fails with
 //!   [`ToolError`].
 //! - [`guides`] explain how to write policies beyond scopes: scopes that depend on arguments, guards ([`Denied`]),
@@ -56,6 +57,7 @@
 //! |---|---|
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
 //! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `logging` and `policy-files` |
+//! | `dev-tenant` | `dev_tenant`, a login on your own machine: a tenant that replaces PropelAuth during development |
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
 //! | `policy-files` | `Role::from_toml`, which reads the roles of an access [policy] from a file |
@@ -89,6 +91,9 @@ pub mod auth;
 mod body;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod connect;
+#[cfg(feature = "dev-tenant")]
+pub mod dev_tenant;
 mod error;
 mod gate;
 pub mod guides;

@@ -6,7 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     io::{BufRead as _, BufReader},
     net::TcpListener,
     path::PathBuf,
@@ -15,8 +16,6 @@ use std::{
     thread,
     time::Duration,
 };
-
-use toolgate_dev_tenant::{DevTenant, TenantConfig};
 
 /// Time limit for a line of an example's log.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -41,12 +40,17 @@ impl Drop for Example {
 }
 
 impl Example {
-    /// Starts an example that serves on `BIND_ADDR`, with these variables in addition.
-    fn start(name: &'static str, variables: &[(&str, &str)]) -> Self {
+    /// Starts an example that serves on `BIND_ADDR`.
+    fn start(name: &'static str) -> Self {
+        Self::start_with(name, |_| {})
+    }
+
+    /// Starts an example whose process `configure` changes.
+    fn start_with(name: &'static str, configure: impl Fn(&mut Command)) -> Self {
         for _ in 0..MAX_STARTS {
             let free =
                 TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().to_string();
-            let mut example = Self::spawn(name, &[variables, &[("BIND_ADDR", &free)]].concat());
+            let mut example = Self::spawn(name, |command| configure(command.env("BIND_ADDR", &free)));
             if let Some(address) = example.served_address() {
                 assert_eq!(address, free);
                 example.addresses.push(("127.0.0.1:8000", address));
@@ -56,15 +60,11 @@ impl Example {
         panic!("{name} did not start");
     }
 
-    fn spawn(name: &'static str, variables: &[(&str, &str)]) -> Self {
-        let mut process = Command::new(binary(name))
-            .env_clear()
-            .env("NO_COLOR", "1")
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn spawn(name: &'static str, configure: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(binary(name));
+        command.env_clear().env("NO_COLOR", "1").stdin(Stdio::null()).stderr(Stdio::piped());
+        configure(&mut command);
+        let mut process = command.spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (sender, output) = mpsc::channel();
         thread::spawn(move || {
@@ -166,56 +166,72 @@ fn commands(header: &str) -> Vec<(String, String)> {
     commands
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn minimal_serves_with_a_development_tenant() {
-    let tenant = DevTenant::builder(TenantConfig::sample()).start().await.unwrap();
-    let mut example = Example::start(
-        "minimal",
-        &[
-            ("PROPELAUTH_AUTH_URL", tenant.auth_url()),
-            ("PROPELAUTH_INTROSPECTION_CLIENT_ID", tenant.introspection_client_id()),
-            ("PROPELAUTH_INTROSPECTION_CLIENT_SECRET", tenant.introspection_client_secret()),
-        ],
-    );
-    example.addresses.push(("127.0.0.1:8090", tenant.address().to_string()));
+#[test]
+fn minimal_prints_its_banner_and_its_tokens_call_tools() {
+    let folder = tempfile::tempdir().unwrap();
+    let banner = folder.path().join("banner");
+    let mut example = Example::start_with("minimal", |command| {
+        command.current_dir(&folder).stdout(File::create(&banner).unwrap());
+    });
+    let banner = fs::read_to_string(banner).unwrap();
+    let word_after = |text: &str| banner.split_once(text).unwrap().1.split_whitespace().next().unwrap().to_owned();
+    example.addresses.extend([
+        ("127.0.0.1:8090", word_after("It runs at http://").trim_end_matches(',').to_owned()),
+        ("$ADMIN", word_after("Ada (sample)  ")),
+        ("$MEMBER", word_after("Mio (sample)  ")),
+    ]);
     example.check_header();
+
+    let shown = header("minimal").split("```text\n").nth(1).unwrap().split("```").next().unwrap().to_owned();
+    let clients = |address: &str| toolgate::connect::clients("My MCP server", &format!("http://{address}/mcp"));
+    let steps = |address| clients(address).into_iter().flat_map(|client| client.steps);
+    // Links contain the URL of the server in encoded form.
+    let links = steps("127.0.0.1:8000").zip(steps(&example.addresses[0].1));
+    let mut printed =
+        links.fold(banner, |text, (shown, actual)| text.replace(&actual.to_string(), &shown.to_string()));
+    for (shown, actual) in &example.addresses {
+        printed = printed.replace(actual, shown);
+    }
+    assert_eq!(printed.trim_end(), shown.trim_end());
 }
 
 #[test]
-fn minimal_is_the_server_of_the_readme_with_a_log() {
+fn minimal_is_the_server_of_the_readme() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let (_, code) = readme.split_once("```rust,no_run\n").unwrap();
     let (code, _) = code.split_once("```").unwrap();
     let example = fs::read_to_string(source("minimal")).unwrap();
     let (_, example) = example.split_once("\n\n").unwrap();
-    assert_eq!(example.replace("    let _log = toolgate::logging::init()?;\n", ""), code);
+    assert_eq!(example, code);
 }
 
 #[test]
 fn axum_app_serves_its_other_routes() {
-    Example::start("axum_app", &[]).check_header();
+    Example::start("axum_app").check_header();
 }
 
 #[test]
 fn custom_validator_ends_access_when_its_webhook_is_called() {
-    Example::start("custom_validator", &[]).check_header();
+    Example::start("custom_validator").check_header();
 }
 
 #[test]
 fn guards_and_visibility_decides_lists_and_calls() {
-    Example::start("guards_and_visibility", &[]).check_header();
+    Example::start("guards_and_visibility").check_header();
 }
 
 #[test]
 fn elicitation_and_progress_asks_reports_and_stops() {
-    let example = Example::start("elicitation_and_progress", &[]);
+    let example = Example::start("elicitation_and_progress");
     example.check_header();
     example.line_with("the export was cancelled").expect("the example still runs");
 }
 
 #[test]
 fn two_servers_serve_their_own_tools() {
-    let mut example = Example::spawn("two_servers", &[("HR_ADDR", "127.0.0.1:0"), ("SUPPORT_ADDR", "127.0.0.1:0")]);
+    let mut example = Example::spawn("two_servers", |command| {
+        command.env("HR_ADDR", "127.0.0.1:0").env("SUPPORT_ADDR", "127.0.0.1:0");
+    });
     for shown in ["127.0.0.1:8000", "127.0.0.1:8001"] {
         let address = example.served_address().expect("the example still runs");
         example.addresses.push((shown, address));

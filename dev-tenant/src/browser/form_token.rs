@@ -1,6 +1,9 @@
 //! Form tokens, which prevent cross-site request forgery.
 
+use std::fmt;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use base64::Engine as _;
@@ -30,14 +33,27 @@ pub(crate) struct FormTokens {
     keyed: Hmac<Sha256>,
 }
 
-impl Default for FormTokens {
-    fn default() -> Self {
-        let key: [u8; 64] = rand::random();
-        Self { keyed: Hmac::new(&key.into()) }
+/// The key that signs form tokens. A data file stores it, so that a form stays valid over a restart.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct FormKey(String);
+
+impl FormKey {
+    pub(crate) fn random() -> Self {
+        Self(random_secret())
+    }
+}
+
+impl fmt::Debug for FormKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormKey(..)")
     }
 }
 
 impl FormTokens {
+    pub(crate) fn new(key: &FormKey) -> Self {
+        Self { keyed: Hmac::new_from_slice(key.0.as_bytes()).expect("a key of any length is valid") }
+    }
+
     pub(crate) fn issue(&self, form: Form<'_>) -> String {
         let claims = format!("{}.{}", random_secret(), now().saturating_add(LIFETIME));
         let signature = URL_SAFE_NO_PAD.encode(self.mac(form, &claims).finalize().into_bytes());
@@ -76,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_token_is_valid_for_its_own_form_only() {
-        let tokens = FormTokens::default();
+        let tokens = FormTokens::new(&FormKey::random());
         let (session, other) = (SessionId::random(), SessionId::random());
         let form = Form { session: &session, name: "consent", subject: "a=b" };
         let token = tokens.issue(form);
@@ -87,7 +103,7 @@ mod tests {
             assert!(!tokens.accepts(wrong, &token));
         }
         assert!(!tokens.accepts(form, &token.replacen('.', ".9", 1)));
-        assert!(!FormTokens::default().accepts(form, &token));
+        assert!(!FormTokens::new(&FormKey::random()).accepts(form, &token));
         assert!(!tokens.accepts(form, ""));
     }
 }

@@ -1,11 +1,11 @@
-//! State of browsers: sessions, form tokens and completed consents.
+//! What identifies browsers: session cookies, form tokens and completed consents.
 //!
-//! It is in memory only, so people log in again after a restart.
+//! The completed consents are in memory only, because they contain authorization codes.
 
 mod completed_consents;
 mod form_token;
 mod session;
 
 pub(crate) use completed_consents::{CompletedConsent, CompletedConsents};
-pub(crate) use form_token::{Form, FormTokens};
-pub(crate) use session::{SessionId, Sessions};
+pub(crate) use form_token::{Form, FormKey, FormTokens};
+pub(crate) use session::SessionId;

@@ -1,6 +1,7 @@
 //! `tenant.toml`: the organization, its scopes, its roles and its people.
 
 mod parse;
+mod starter;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,13 @@ pub struct ScopeInfo {
     pub name: String,
     /// The sentence that the consent page shows.
     pub description: String,
+}
+
+impl ScopeInfo {
+    /// Describes a scope, for [`TenantConfig::from_scopes`].
+    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { name: name.into(), description: description.into() }
+    }
 }
 
 /// A role of the organization, with the scopes that it can grant.
@@ -79,7 +87,7 @@ pub struct Person {
 ///
 ///     [[people]]
 ///     id = "5a3e1f00-0000-4000-8000-000000000201"
-///     name = "Harriet (sample, HR)"
+///     name = "Harriet (sample)"
 ///     email = "harriet.hr@example.com"
 ///     role = "HR"
 ///     "#,
@@ -109,6 +117,37 @@ impl TenantConfig {
     #[expect(clippy::missing_panics_doc, reason = "a test validates the embedded file")]
     pub fn sample() -> Self {
         Self::from_toml(include_str!("../../tenant.toml")).expect("the embedded tenant.toml is valid")
+    }
+
+    /// Returns the configuration of [`starter_toml`](Self::starter_toml), for a server that has no `tenant.toml` yet.
+    ///
+    /// ```
+    /// use toolgate_dev_tenant::{ScopeInfo, TenantConfig};
+    ///
+    /// let scopes = [
+    ///     ScopeInfo::new("ticket:read:all", "Read all tickets."),
+    ///     ScopeInfo::new("ticket:write:update", "Change the status of tickets."),
+    /// ];
+    /// let config = TenantConfig::from_scopes("Example Company (sample)", &scopes)?;
+    /// assert_eq!(config.role("Admin").unwrap().scopes, ["ticket:read:all", "ticket:write:update"]);
+    /// assert_eq!(config.role("Member").unwrap().scopes, ["ticket:read:all"]);
+    /// # Ok::<(), toolgate_dev_tenant::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if a name is not a scope token or occurs twice. Its line is that of the text of `starter_toml`.
+    pub fn from_scopes(organization: &str, scopes: &[ScopeInfo]) -> Result<Self, ConfigError> {
+        Self::from_toml(&Self::starter_toml(organization, scopes))
+    }
+
+    /// Returns the text of a first `tenant.toml`, with comments: all scopes, the role `Admin` with all of them, the role
+    /// `Member` with those whose names say that they only read, and one person of sample data in each role.
+    ///
+    /// Write it to a file for the user to edit. The ids of its people are always the same, so that their tokens and
+    /// logins survive when the file is written after the first start.
+    pub fn starter_toml(organization: &str, scopes: &[ScopeInfo]) -> String {
+        starter::text(organization, scopes)
     }
 
     /// Returns the organization.

@@ -13,8 +13,9 @@ use super::page::{Link, Message, page, reason, see_other};
 
 /// Returns the person who is logged in, if they are enabled.
 pub(super) fn logged_in_person(tenant: &Tenant, session: &SessionId) -> Option<Person> {
-    let id = tenant.sessions.person(session)?;
-    tenant.person(&id).ok().filter(|person| person.enabled)
+    let state = tenant.state();
+    let id = state.session_person(session)?;
+    state.person(&tenant.config, id).filter(|person| person.enabled)
 }
 
 /// Validates a request. The error is the response: a page if the client or its redirect URI is invalid, otherwise a

@@ -61,7 +61,7 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
     }
     match tenant.person(params.first("person")) {
         Ok(person) if person.enabled => {
-            let session = tenant.sessions.log_in(&person.id);
+            let session = tenant.state().log_in(&person.id);
             let response = see_other(&format!("/oauth/2.1/authorize?{query}"));
             tenant.with_cookie(&session, response)
         }

@@ -48,7 +48,7 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
         .route("/oauth/2.1/authorize", get(authorize::authorize))
         .route("/oauth/2.1/login", post(login::submit))
         .route("/oauth/2.1/consent", post(consent::submit))
-        .merge(admin::router())
+        .merge(admin::router(Arc::clone(&tenant)))
         .route(page::STYLE_SHEET_PATH, get(page::style_sheet))
         .route("/oauth/2.1/introspect", post(introspect::introspect))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -4,6 +4,7 @@ mod clients;
 mod codes;
 mod grants;
 mod people;
+mod sessions;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::browser::FormKey;
 use crate::clock::now;
 use crate::data::{Journal, Records};
 use crate::oauth::Client;
@@ -24,6 +26,7 @@ use crate::secret::random_secret;
 
 use codes::Code;
 use people::PersonChanges;
+use sessions::Session;
 use table::Table;
 use tokens::{AccessToken, RefreshToken};
 
@@ -51,6 +54,8 @@ impl fmt::Debug for IntrospectionCredentials {
 #[derive(Debug)]
 pub(crate) struct State {
     credentials: Table<IntrospectionCredentials>,
+    form_keys: Table<FormKey>,
+    sessions: Table<Session>,
     people: Table<PersonChanges>,
     clients: Table<Client>,
     grants: Table<Grant>,
@@ -65,6 +70,8 @@ impl State {
     pub(crate) fn restore(mut stored: Records, journal: &Journal) -> Self {
         Self {
             credentials: Table::restore("credentials", &mut stored, journal),
+            form_keys: Table::restore("form_key", &mut stored, journal),
+            sessions: Table::restore("session", &mut stored, journal),
             people: Table::restore("person", &mut stored, journal),
             clients: Table::restore("client", &mut stored, journal),
             grants: Table::restore("grant", &mut stored, journal),

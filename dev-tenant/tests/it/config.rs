@@ -1,6 +1,6 @@
 //! Tests of the validation of `tenant.toml`.
 
-use toolgate_dev_tenant::TenantConfig;
+use toolgate_dev_tenant::{ConfigError, ScopeInfo, TenantConfig};
 
 const VALID: &str = r#"
 [organization]
@@ -80,4 +80,38 @@ fn rejects_unknown_keys_and_invalid_toml_and_names_the_line() {
     assert!(message.contains("line 4"), "{message}");
     let message = error("[[roles]]", "[[roles]");
     assert!(message.contains("line 10"), "{message}");
+}
+
+#[test]
+fn a_starter_has_every_scope_and_a_person_of_sample_data_in_each_role() {
+    let scopes = [
+        ScopeInfo::new("ticket:read:all", "Read \"all\" tickets.\nAnd \\ their comments: größe."),
+        ScopeInfo::new("ticket:write:update", "Change tickets."),
+        ScopeInfo::new("users.list", ""),
+    ];
+    let config = TenantConfig::from_scopes("O'Neill \"Ltd\" # (sample)", &scopes).unwrap();
+    assert_eq!(config.organization().name, "O'Neill \"Ltd\" # (sample)");
+    assert_eq!(config.scopes(), scopes);
+    let roles: Vec<_> = config.roles().iter().map(|role| (role.name.as_str(), role.scopes.len())).collect();
+    assert_eq!(roles, [("Admin", 3), ("Member", 2)]);
+    for (person, role) in config.people().iter().zip(config.roles()) {
+        assert_eq!(person.role, role.name);
+        assert!(person.name.contains("sample") && person.email.ends_with("@example.com"), "{person:?}");
+    }
+    let text = TenantConfig::starter_toml("O'Neill \"Ltd\" # (sample)", &scopes);
+    assert_eq!(TenantConfig::from_toml(&text).unwrap(), config);
+    assert!(text.lines().all(|line| line.len() <= 120), "{text}");
+}
+
+#[test]
+fn a_starter_can_have_no_scopes_but_no_invalid_or_duplicate_one() {
+    let config = TenantConfig::from_scopes("Example", &[]).unwrap();
+    assert!(config.scopes().is_empty() && config.roles().iter().all(|role| role.scopes.is_empty()));
+    let only_writes = [ScopeInfo::new("refund:create", "Create refunds.")];
+    let config = TenantConfig::from_scopes("Example", &only_writes).unwrap();
+    assert!(config.role("Member").unwrap().scopes.is_empty());
+    let twice = [ScopeInfo::new("a:read", ""), ScopeInfo::new("a:read", "")];
+    assert!(matches!(TenantConfig::from_scopes("Example", &twice), Err(ConfigError::Duplicate { .. })));
+    let invalid = [ScopeInfo::new("a read", "")];
+    assert!(matches!(TenantConfig::from_scopes("Example", &invalid), Err(ConfigError::InvalidScope { .. })));
 }

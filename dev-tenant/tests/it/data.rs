@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use toolgate_dev_tenant::{DataError, DevTenant, TenantConfig, TenantData};
 
-use crate::browser::{Browser, redeem, register, request, token};
+use crate::browser::{Browser, redeem, redirect_params, register, request, token};
 use crate::support::{http, introspect, token_of};
 
 const HEADER: &str = "{\"format\":\"toolgate-dev-tenant\",\"version\":1}\n";
@@ -61,6 +61,39 @@ async fn clients_tokens_people_and_credentials_survive_a_restart() {
     let access = tokens["access_token"].as_str().unwrap();
     let introspection = introspect(&third, access).await;
     assert_eq!(introspection, json!({"active": false}), "the replay in the second run revoked the grant");
+}
+
+#[tokio::test]
+async fn a_restart_at_the_same_address_is_unnoticed_by_clients_and_browsers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(&folder);
+    let first = start_with(&path).await;
+    let address = first.address();
+    let client = register(&first).await;
+    let mut browser = Browser::default();
+    let query = request(&client, &[]);
+    let form = browser.log_in(&first, &query, "HR").await;
+    let credentials = (first.introspection_client_id().to_owned(), first.introspection_client_secret().to_owned());
+    first.shutdown().await;
+
+    let data = TenantData::open(&path).unwrap();
+    let second = DevTenant::builder(TenantConfig::sample()).data(data).bind(address).start().await.unwrap();
+    let restored = (second.introspection_client_id().to_owned(), second.introspection_client_secret().to_owned());
+    assert_eq!(restored, credentials);
+    // The form that was open, and a new request of the person who is still logged in.
+    let redirect = redirect_params(&browser.decide(&second, &form, "allow").await);
+    assert_eq!(redeem(&second, &client, &redirect["code"]).await.0, 200);
+    let query = request(&client, &[("prompt", "consent")]);
+    let url = format!("{}/oauth/2.1/authorize?{query}", second.auth_url());
+    let consent = browser.get(&url).await.text().await.unwrap();
+    assert!(consent.contains("<h1>Allow "), "{consent}");
+    second.revoke_all(&second.person_of_role("HR").unwrap().id).unwrap();
+    second.shutdown().await;
+
+    let third = start_with(&path).await;
+    let url = format!("{}/oauth/2.1/authorize?{query}", third.auth_url());
+    let login = browser.get(&url).await.text().await.unwrap();
+    assert!(login.contains("<h1>Choose who you are"), "a revoked session stays revoked: {login}");
 }
 
 #[tokio::test]
@@ -123,7 +156,7 @@ async fn opening_a_file_compacts_it() {
 
     let after = changes(&path);
     let kinds: Vec<_> = after.iter().map(|change| change["put"]["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["access_token", "credentials", "grant", "person"]);
+    assert_eq!(kinds, ["access_token", "credentials", "form_key", "grant", "person"]);
     let files = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(files, 1, "the temporary file was renamed");
     let tenant = start_with(&path).await;

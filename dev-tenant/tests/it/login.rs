@@ -1,7 +1,7 @@
 //! Tests of login, consent and the token endpoint.
 
 use serde_json::{Value, json};
-use toolgate_dev_tenant::{DevTenant, IssuerVariant, TenantConfig};
+use toolgate_dev_tenant::{BindError, DevTenant, IssuerVariant, McpServer, ResourceError, TenantConfig};
 
 use crate::browser::{
     Browser, CHALLENGE, REDIRECT, VERIFIER, redeem, redirect_params, register, register_as, request, selected_scopes,
@@ -26,6 +26,28 @@ async fn a_login_grants_the_requested_scopes_of_the_role() {
     assert_eq!(introspection["aud"], RESOURCE);
     assert_eq!(introspection["client_id"], client);
     assert_eq!(introspection["org_role"], "HR");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_an_error_of_its_own() {
+    let tenant = start().await;
+    let second = DevTenant::builder(TenantConfig::sample()).bind(tenant.address()).start().await;
+    let error = second.unwrap_err();
+    assert!(matches!(error, BindError::InUse(address) if address == tenant.address()), "{error}");
+    assert!(error.to_string().contains("choose another port"), "{error}");
+}
+
+#[tokio::test]
+async fn the_consent_page_names_the_configured_server_of_the_resource() {
+    let server = McpServer::new("Größe & \u{202e}Co", RESOURCE).unwrap();
+    let tenant = DevTenant::builder(TenantConfig::sample()).mcp_server(server).start().await.unwrap();
+    let client = register(&tenant).await;
+    let page = Browser::default().log_in(&tenant, &request(&client, &[]), "HR").await;
+    assert!(page.contains(">Größe &#38; \u{fffd}Co</bdi>"), "{page}");
+    let other = request(&client, &[("resource", "http://127.0.0.1:9/mcp")]);
+    let page = Browser::default().log_in(&tenant, &other, "HR").await;
+    assert!(!page.contains("Größe"), "{page}");
+    assert!(matches!(McpServer::new("x", "javascript:alert(1)"), Err(ResourceError::Invalid { .. })));
 }
 
 #[tokio::test]

@@ -29,8 +29,8 @@ async fn endpoint(statuses: &'static [&'static str]) -> (String, UnboundedReceiv
                 request.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
             }
             let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            socket.write_all(head.as_bytes()).await.unwrap();
             sender.send(request).unwrap();
+            socket.write_all(head.as_bytes()).await.unwrap();
         }
     });
     (url, receiver)
@@ -89,6 +89,18 @@ async fn every_change_is_sent_with_a_signature_and_its_ids() {
 }
 
 #[tokio::test]
+async fn a_change_on_the_admin_page_waits_until_its_webhook_was_sent() {
+    let (url, mut requests) = endpoint(&[]).await;
+    let tenant = start_with(&url).await;
+    let id = tenant.person_of_role("HR").unwrap().id;
+    for change in ["disable", "enable", "revoke"] {
+        let api = format!("{}/admin/api/people/{id}/{change}", tenant.auth_url());
+        assert!(http().post(&api).send().await.unwrap().status().is_success());
+        assert!(requests.try_recv().is_ok(), "{change}");
+    }
+}
+
+#[tokio::test]
 async fn an_action_that_changes_nothing_is_not_sent() {
     let (url, mut requests) = endpoint(&[]).await;
     let tenant = start_with(&url).await;
@@ -124,6 +136,15 @@ async fn the_api_sends_any_event() {
     let without = start().await;
     let api = format!("{}/admin/api/webhooks", without.auth_url());
     assert_eq!(http().post(&api).json(&event).send().await.unwrap().status(), 409);
+}
+
+#[test]
+fn a_generated_secret_is_random_and_valid() {
+    let endpoint = || WebhookEndpoint::with_random_secret("http://localhost/x").unwrap();
+    let (first, second) = (endpoint(), endpoint());
+    assert_ne!(first.secret(), second.secret());
+    assert!(WebhookEndpoint::new("http://localhost/x", first.secret()).is_ok());
+    assert!(matches!(WebhookEndpoint::with_random_secret("ftp://x"), Err(WebhookError::Url(_))));
 }
 
 #[test]

@@ -13,7 +13,8 @@ sees only the tools that the scopes of their token allow. The company is fiction
 sample data.
 
 If the variables below configure PropelAuth, PropelAuth issues the tokens. Otherwise the server starts \
-a development tenant on this machine, which replaces PropelAuth, and prints a token for each role.";
+a development tenant on this machine, which replaces PropelAuth, and prints a token for each role. A \
+release build has no development tenant.";
 
 const AFTER_LONG_HELP: &str = "\
 Environment:

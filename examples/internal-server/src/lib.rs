@@ -8,12 +8,9 @@ mod policy;
 pub mod repository;
 mod scopes;
 mod startup;
-pub mod tenant;
 mod tools;
-mod welcome;
 
 pub use cli::{Cli, Command, ServeArgs};
-pub use policy::policy;
+pub use policy::{TENANT_TOML, policy};
 pub use scopes::{ROLES, SCOPES};
 pub use startup::{StartError, run, server};
-pub use welcome::{RoleToken, TokenSource, Welcome};

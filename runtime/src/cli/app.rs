@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Command, Error, Inspect, ServeOptions, options::CommandLine};
 use crate::{
-    auth::TokenValidator,
+    auth::{AuthProvider, TokenValidator},
     config::{Config, Settings},
     policy::{Policy, Role},
     server::Server,
@@ -59,6 +59,13 @@ impl App {
         E: Into<BoxError>,
     {
         self.auth = Some(Box::new(|server| Ok(server.auth(validator().map_err(Into::into)?))));
+        self
+    }
+
+    /// Sets what creates the token validator when `serve` starts, as [`Server::auth_from`] does:
+    /// `.auth_from(dev_tenant::or_propelauth("tenant.toml"))`.
+    pub fn auth_from(mut self, provider: impl AuthProvider) -> Self {
+        self.auth = Some(Box::new(|server| Ok(server.auth_from(provider))));
         self
     }
 

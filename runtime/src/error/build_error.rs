@@ -57,8 +57,14 @@ pub enum BuildProblem {
     /// `Server::auth` was not called.
     #[error("no token validator: add `.auth(..)`, for example `.auth(PropelAuth::from_env()?)`")]
     MissingValidator,
-    /// `Server::auth` was called more than once.
-    #[error("`auth` was called twice: a server has one token validator")]
+    /// `Server::build` was called on a server with a provider.
+    #[error(
+        "`auth_from` creates the token validator when the server starts: call `serve` instead of `build`, or set a \
+         validator with `auth`"
+    )]
+    ProvidedValidator,
+    /// `Server::auth` or `Server::auth_from` was called although the server has a validator.
+    #[error("a server has one token validator: call `auth` or `auth_from` once")]
     DuplicateValidator,
     /// `Server::state` was called more than once with the same type.
     #[error("`state` was called twice with a `{0}`: a server holds one value of each type")]

@@ -26,7 +26,7 @@ pub enum Error {
     /// The configuration of the server is invalid.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The configuration of the token validator is invalid.
+    /// The configuration of the token validator is invalid, or its provider failed.
     #[error(transparent)]
     Validator(Box<dyn std::error::Error + Send + Sync>),
     /// The preflight check failed, and [`Server::require_preflight`](crate::Server::require_preflight) was set.

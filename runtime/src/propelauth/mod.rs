@@ -19,6 +19,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+#[cfg(all(feature = "dev-tenant", debug_assertions))]
+pub(crate) use self::webhook::WEBHOOK_PATH;
 use self::{
     auth_url::AuthUrl,
     config::{Config, Credentials},
@@ -67,6 +69,7 @@ pub struct PropelAuth {
     issuer_log: ChangeLogger,
     webhook_secrets: Vec<SecretString>,
     webhooks: Option<Arc<Webhooks>>,
+    texts: ValidatorTexts,
 }
 
 impl PropelAuth {
@@ -118,6 +121,12 @@ impl PropelAuth {
             issuer_log: ChangeLogger::default(),
             webhook_secrets: Vec::new(),
             webhooks: None,
+            texts: ValidatorTexts {
+                name: "PropelAuth".into(),
+                add_scopes: "add them in the dashboard under MCP -> Org Scopes".into(),
+                report_revocations: "add a webhook in PropelAuth's dashboard and set PROPELAUTH_WEBHOOK_SECRET"
+                    .into(),
+            },
         })
     }
 
@@ -183,6 +192,19 @@ impl PropelAuth {
         self
     }
 
+    /// Sets the texts of log messages, for a server that behaves like PropelAuth.
+    #[cfg(all(feature = "dev-tenant", debug_assertions))]
+    pub(crate) fn with_texts(mut self, texts: ValidatorTexts) -> Self {
+        self.texts = texts;
+        self
+    }
+
+    /// Returns the Auth URL.
+    #[cfg(all(feature = "dev-tenant", debug_assertions))]
+    pub(crate) fn auth_url(&self) -> &str {
+        self.auth_url.as_str()
+    }
+
     fn limit(mut self, change: impl FnOnce(&mut HttpLimits)) -> Self {
         let mut limits = self.http.limits();
         change(&mut limits);
@@ -241,11 +263,7 @@ impl TokenValidator for PropelAuth {
     }
 
     fn texts(&self) -> ValidatorTexts {
-        ValidatorTexts {
-            name: "PropelAuth".into(),
-            add_scopes: "add them in the dashboard under MCP -> Org Scopes".into(),
-            report_revocations: "add a webhook in PropelAuth's dashboard and set PROPELAUTH_WEBHOOK_SECRET".into(),
-        }
+        self.texts.clone()
     }
 }
 

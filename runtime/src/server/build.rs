@@ -28,7 +28,7 @@ use crate::{
         Authenticator, GuardedValidator, Readiness, Replicator, RevocationClock, Revocations, Route, TokenCache,
         TokenValidator,
     },
-    error::{BuildError, BuildProblem, Error},
+    error::{BuildError, BuildProblem},
     gate::{
         AllowedOrigins, BodyLimits, FastPath, Gate, InFlightLimit, InFlightMaxima, RejectionLog, RejectionResponder,
         TrustedProxies, UnknownTokenLimit,
@@ -51,29 +51,55 @@ impl Server {
     /// Every problem of the configuration, such as a state that a tool takes and the server does not have, two tools with
     /// the same name, an invalid `SERVER_URL`, or a missing validator.
     pub fn build(mut self) -> Result<BuiltServer, BuildError> {
+        let values = self.resolve_settings()?;
         let mut problems = std::mem::take(&mut self.problems);
-        let settings = match self.load_settings() {
-            Ok(settings) => settings,
-            Err(error) => {
-                problems.extend(error.problems().iter().cloned());
-                return Err(BuildError::new(problems));
-            }
+        let parts = self.check(&mut problems);
+        let validator = self.validator.take();
+        match (&validator, &self.provider) {
+            (Some(_), _) => {}
+            (None, Some(_)) => problems.push(BuildProblem::ProvidedValidator),
+            (None, None) => problems.push(BuildProblem::MissingValidator),
+        }
+        let (Some(parts), Some(validator)) = (parts, validator) else {
+            return Err(BuildError::new(problems));
         };
-        let values;
-        (self.config, values) = settings.into_config();
-        let bind = self.config.http.bind_address();
-        let server_url = collect(self.config.http.public_url(), &mut problems);
+        self.connect(parts, validator, values, problems)
+    }
+
+    /// Replaces the settings of the program with those of all layers. Returns each setting with its source.
+    ///
+    /// # Errors
+    ///
+    /// A setting cannot be read. The error has the problems of earlier calls, too.
+    pub(super) fn resolve_settings(&mut self) -> Result<Vec<SettingValue>, BuildError> {
+        match self.load_settings() {
+            Ok(settings) => {
+                let values;
+                (self.config, values) = settings.into_config();
+                Ok(values)
+            }
+            Err(error) => {
+                self.problems.extend(error.problems().iter().cloned());
+                Err(BuildError::new(std::mem::take(&mut self.problems)))
+            }
+        }
+    }
+
+    /// Checks everything that needs no validator, after [`resolve_settings`](Self::resolve_settings). Returns `None` if a
+    /// part has problems.
+    pub(super) fn check(&mut self, problems: &mut Vec<BuildProblem>) -> Option<Parts> {
+        let server_url = collect(self.config.http.public_url(), problems);
         problems.extend(self.config.problems());
         self.config.http.metrics_address = metrics_address(&self.config);
         problems.extend(unwritten_audit_file(&self.config));
         #[cfg(feature = "redis")]
         {
             let replication = configured_replication(self.replication.take(), &self.config);
-            self.replication = collect(replication, &mut problems).flatten();
+            self.replication = collect(replication, problems).flatten();
             problems.extend(self.replication.iter().flat_map(Replication::problems));
         }
         let policy = self.policy();
-        if let Some(lock) = collect(self.read_policy_lock(), &mut problems).flatten() {
+        if let Some(lock) = collect(self.read_policy_lock(), problems).flatten() {
             let difference = policy.check_lock(&lock).err();
             problems.extend(difference.map(|difference| BuildProblem::PolicyLock(difference.to_string())));
         }
@@ -90,41 +116,29 @@ impl Server {
             max_result_bytes: self.config.limits.max_result_bytes,
         })
         .map_err(|found| problems.extend(found));
-        let validator = self.validator.take();
-        if validator.is_none() {
-            problems.push(BuildProblem::MissingValidator);
-        }
-        let (Ok(registry), Some(validator), Some(server_url)) = (registry, validator, server_url) else {
-            return Err(BuildError::new(problems));
-        };
-        let registry = Arc::new(registry);
-        self.connect(Parts { registry, policy, index, validator, server_url, bind, values }, problems)
-    }
-
-    /// [Builds](Self::build) the server and serves until Ctrl-C or SIGTERM, then waits for requests in flight.
-    ///
-    /// # Errors
-    ///
-    /// The server cannot be built, or it cannot listen on its address.
-    pub async fn serve(self) -> Result<(), Error> {
-        self.build()?.serve().await
+        Some(Parts { registry: Arc::new(registry.ok()?), policy, index, server_url: server_url? })
     }
 
     /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
-    #[allow(clippy::too_many_lines, reason = "each part is connected once, in order")]
-    fn connect(self, parts: Parts, mut problems: Vec<BuildProblem>) -> Result<BuiltServer, BuildError> {
+    #[expect(clippy::too_many_lines, reason = "each part is connected once, in order")]
+    pub(super) fn connect(
+        self,
+        parts: Parts,
+        validator: Arc<dyn TokenValidator>,
+        values: Vec<SettingValue>,
+        mut problems: Vec<BuildProblem>,
+    ) -> Result<BuiltServer, BuildError> {
         let dispatcher = parts.dispatcher(self.conceal, self.config.tools.list_ttl);
-        let Parts { registry, policy, index, validator, server_url, bind, values } = parts;
+        let Parts { registry, policy, index, server_url } = parts;
         let mut config = self.config;
+        let bind = config.http.bind_address();
         let endpoint_path = config.http.endpoint_path.clone();
         let resource = server_url.resource(&endpoint_path);
         let reports_revocations = validator.reports_revocations();
         let ttl = config.token_cache.effective_ttl(reports_revocations);
         config.token_cache.ttl = Some(ttl);
         let stale_if_error = config.token_cache.stale_if_error;
-        // A revocation matters as long as a response from before it could be used.
-        let retention = ttl.saturating_add(stale_if_error).saturating_add(Duration::from_mins(1));
-        let revocation_clock = Arc::new(RevocationClock::new(retention));
+        let revocation_clock = revocation_clock(ttl.saturating_add(stale_if_error));
 
         #[cfg(feature = "redis")]
         let replica = self.replication.and_then(|replication| {
@@ -181,7 +195,7 @@ impl Server {
             scopes: index.names().iter().copied().filter(|&scope| scope != OFFLINE_ACCESS).collect(),
         };
         let signer = config.tools.signer().ok().flatten().or(self.signer);
-        let implementation = Implementation::new(self.name, self.version);
+        let implementation = Implementation::new(self.name.clone(), self.version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
             info: server_info(implementation, self.title, self.instructions),
@@ -200,6 +214,7 @@ impl Server {
         }));
         let operations = with_routes(health::router(Arc::clone(&probe), &shutdown), routes, server_url.path());
         Ok(BuiltServer::new(Components {
+            name: self.name,
             metadata: well_known::router(metadata, discovery, &server_url, &endpoint_path),
             operations,
             settings: values,
@@ -272,6 +287,12 @@ fn configured_replication(code: Option<Replication>, config: &Config) -> Result<
     Ok(Some(replication))
 }
 
+/// Returns a clock for introspection responses that are used for at most `max_age`. A revocation matters as long as a
+/// response from before it could be used.
+fn revocation_clock(max_age: Duration) -> Arc<RevocationClock> {
+    Arc::new(RevocationClock::new(max_age.saturating_add(Duration::from_mins(1))))
+}
+
 fn in_flight_maxima(config: &Config) -> InFlightMaxima {
     InFlightMaxima {
         requests: config.limits.max_requests_in_flight,
@@ -314,14 +335,11 @@ fn with_routes(mut operations: Router, routes: Vec<Route>, base_path: &str) -> R
 }
 
 /// Parts that are valid on their own.
-struct Parts {
+pub(super) struct Parts {
     registry: Arc<ToolRegistry>,
     policy: Policy,
-    index: Arc<ScopeIndex>,
-    validator: Arc<dyn TokenValidator>,
-    server_url: ServerUrl,
-    bind: SocketAddr,
-    values: Vec<SettingValue>,
+    pub(super) index: Arc<ScopeIndex>,
+    pub(super) server_url: ServerUrl,
 }
 
 impl Parts {

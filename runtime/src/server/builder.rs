@@ -6,7 +6,7 @@ use super::config::{Config, HttpConfig, LimitsConfig, PreflightMode, Settings, T
 #[cfg(feature = "redis")]
 use crate::replication::Replication;
 use crate::{
-    auth::{AudiencePolicy, TokenValidator},
+    auth::{AudiencePolicy, AuthProvider, TokenValidator},
     error::{BuildError, BuildProblem},
     policy::{Policy, ServerRules, ToolPolicy},
     registry::DenyRule,
@@ -41,6 +41,8 @@ pub struct Server {
     pub(super) instructions: Option<String>,
     pub(super) scope_lists: Vec<&'static Scopes>,
     pub(super) validator: Option<Arc<dyn TokenValidator>>,
+    /// Creates the validator when the server starts.
+    pub(super) provider: Option<Box<dyn AuthProvider>>,
     pub(super) audience: AudiencePolicy,
     /// Settings of the code, to which those of the file, the environment and the command line are added.
     pub(super) config: Config,
@@ -74,6 +76,7 @@ impl Server {
             instructions: None,
             scope_lists: vec![scopes],
             validator: None,
+            provider: None,
             audience: AudiencePolicy::default(),
             config: Config::default(),
             config_file: None,
@@ -95,10 +98,25 @@ impl Server {
 
     /// Sets the token validator. A server has exactly one.
     pub fn auth(mut self, validator: impl TokenValidator) -> Self {
-        if self.validator.replace(Arc::new(validator)).is_some() {
+        self.require_no_validator();
+        self.validator = Some(Arc::new(validator));
+        self
+    }
+
+    /// Sets what creates the token validator when the server starts, such as that of the module
+    #[cfg_attr(feature = "dev-tenant", doc = "[`dev_tenant`](crate::dev_tenant).")]
+    #[cfg_attr(not(feature = "dev-tenant"), doc = "`dev_tenant`.")]
+    /// Start such a server with [`serve`](Self::serve), because [`build`](Self::build) does not create the validator.
+    pub fn auth_from(mut self, provider: impl AuthProvider) -> Self {
+        self.require_no_validator();
+        self.provider = Some(Box::new(provider));
+        self
+    }
+
+    fn require_no_validator(&mut self) {
+        if self.validator.is_some() || self.provider.is_some() {
             self.problems.push(BuildProblem::DuplicateValidator);
         }
-        self
     }
 
     /// Adds a value that tools take as `&T`. A server holds one value of each type.
@@ -413,6 +431,7 @@ impl Server {
     #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn in_process(mut self, validator: Arc<dyn TokenValidator>) -> Self {
         self.validator = Some(validator);
+        self.provider = None;
         self.config.http.server_url = None;
         self.config.http.bind = None;
         self.config.http.metrics_address = None;

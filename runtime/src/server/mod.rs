@@ -16,6 +16,7 @@ mod preflight;
 mod request_head;
 mod scope_drift;
 mod serve;
+mod serve_with_provider;
 mod server_url;
 mod shutdown;
 mod startup;

@@ -21,6 +21,7 @@ use crate::replication::Replica;
 use crate::{
     JsonObject,
     auth::{BearerToken, Caller, Claims, Preflight, Revocations},
+    connect::{self, ClientSetup},
     error::Error,
     gate::{Gate, GateService},
     mcp::McpService,
@@ -35,6 +36,7 @@ pub struct BuiltServer(Components);
 
 /// Parts of a built server.
 pub(crate) struct Components {
+    pub(crate) name: String,
     pub(crate) metadata: Router,
     /// Health endpoints and the routes of the validator.
     pub(crate) operations: Router,
@@ -66,6 +68,11 @@ impl BuiltServer {
     /// Returns the URL of the MCP endpoint, which is the resource that tokens must be issued for.
     pub fn endpoint(&self) -> &str {
         &self.0.resource
+    }
+
+    /// Returns how to connect each supported MCP client to this server, under a name that derives from the server's name.
+    pub fn clients(&self) -> Vec<ClientSetup> {
+        connect::clients(&self.0.name, &self.0.resource)
     }
 
     /// Returns the address that [`serve`](Self::serve) listens on.

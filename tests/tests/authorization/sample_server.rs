@@ -1,10 +1,10 @@
 //! The sample server of `examples/internal-server`: which role may call which tool.
 
-use internal_server::{SCOPES, company::Company, repository::Repository, server};
+use internal_server::{SCOPES, TENANT_TOML, company::Company, repository::Repository, server};
 use rmcp::model::CallToolRequestParams;
 use serde_json::{Value, json};
 use toolgate::Policy;
-use toolgate_dev_tenant::DevTenant;
+use toolgate_dev_tenant::{DevTenant, TenantConfig};
 use toolgate_tests::{Revision, TestServer, connect_rmcp, propel_auth, token_for};
 
 /// Every tool with valid arguments.
@@ -49,7 +49,7 @@ async fn start() -> Fixture {
     std::fs::write(files.path().join("repository/hello.txt"), "hello, world\n").unwrap();
     let company = Company::open(files.path().join("company.db")).await.unwrap();
     let repository = Repository::open(files.path().join("repository")).unwrap();
-    let config = internal_server::tenant::config().unwrap();
+    let config = TenantConfig::from_toml(TENANT_TOML).unwrap();
     let tenant = DevTenant::builder(config).start().await.unwrap();
     let server = TestServer::serve(|url| server(company, repository, propel_auth(&tenant)).server_url(url)).await;
     Fixture { tenant, server, _files: files }

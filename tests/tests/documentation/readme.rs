@@ -1,7 +1,7 @@
 //! The README's transcripts are what the sample server returns.
 
-use internal_server::{company::Company, repository::Repository, server};
-use toolgate_dev_tenant::DevTenant;
+use internal_server::{TENANT_TOML, company::Company, repository::Repository, server};
+use toolgate_dev_tenant::{DevTenant, TenantConfig};
 use toolgate_tests::{RawRequest, TestServer, propel_auth, read_to_end, token_for};
 
 const README: &str = include_str!("../../../README.md");
@@ -30,7 +30,7 @@ async fn the_readme_transcript_matches_the_sample_server() {
     let files = tempfile::tempdir().unwrap();
     let company = Company::open(files.path().join("company.db")).await.unwrap();
     let repository = Repository::open(files.path()).unwrap();
-    let tenant = DevTenant::builder(internal_server::tenant::config().unwrap()).start().await.unwrap();
+    let tenant = DevTenant::builder(TenantConfig::from_toml(TENANT_TOML).unwrap()).start().await.unwrap();
     let server = TestServer::serve(|url| server(company, repository, propel_auth(&tenant)).server_url(url)).await;
 
     for role in ["HR", "SUPPORT"] {

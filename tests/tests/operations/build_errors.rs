@@ -59,6 +59,18 @@ fn an_invalid_auth_url_is_rejected_by_variable_name() {
 }
 
 #[test]
+fn a_server_with_a_provider_is_served_and_has_one_validator() {
+    let provider = || toolgate::dev_tenant::or_propelauth("tenant.toml");
+    let server = || Server::new("toolgate-tests", &SCOPES).state(ToolBodies::default());
+    let unbuilt = problems(server().auth_from(provider()));
+    assert!(unbuilt.len() == 1 && unbuilt[0].contains("call `serve` instead of `build`"), "{unbuilt:?}");
+    for twice in [server().auth_from(provider()).auth(tokens()), server().auth(tokens()).auth_from(provider())] {
+        let twice = problems(twice);
+        assert!(twice.len() == 1 && twice[0].contains("one token validator"), "{twice:?}");
+    }
+}
+
+#[test]
 fn every_missing_propelauth_setting_is_named() {
     let error = PropelAuth::new("", " ", "").unwrap_err().to_string();
     for variable in
@@ -119,7 +131,7 @@ fn every_build_problem_is_reported() {
     for part in [
         "SERVER_URL",
         "mcp/",
-        "`auth` was called twice",
+        "call `auth` or `auth_from` once",
         "files:read",
         "two tools are named `duplicate`",
         "Mutex<u8>",

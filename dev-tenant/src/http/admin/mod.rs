@@ -6,12 +6,14 @@ mod page;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post, put};
 
 use crate::tenant::Tenant;
 
-pub(super) fn router() -> Router<Arc<Tenant>> {
+pub(super) fn router(tenant: Arc<Tenant>) -> Router<Arc<Tenant>> {
     let api = Router::new()
         .route("/admin/api/tenant", get(api::tenant))
         .route("/admin/api/people/{id}/disable", post(api::disable))
@@ -23,5 +25,19 @@ pub(super) fn router() -> Router<Arc<Tenant>> {
         .route("/admin/api/fault", get(api::fault).put(api::set_fault).delete(api::clear_fault))
         .route("/admin/api/mcp", put(api::set_mcp))
         .layer(from_fn(api::require_own_origin));
-    Router::new().route("/", get(page::redirect)).route("/admin", get(page::show).post(page::submit)).merge(api)
+    Router::new()
+        .route("/", get(page::redirect))
+        .route("/admin", get(page::show).post(page::submit))
+        .merge(api)
+        .layer(from_fn_with_state(tenant, await_webhooks))
+}
+
+/// Delays the response until the webhooks of the change were sent.
+async fn await_webhooks(State(tenant): State<Arc<Tenant>>, request: Request, next: Next) -> Response {
+    let is_read_only = request.method().is_safe();
+    let response = next.run(request).await;
+    if !is_read_only {
+        tenant.webhooks.attempted().await;
+    }
+    response
 }

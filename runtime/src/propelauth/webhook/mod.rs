@@ -16,6 +16,8 @@ use std::{
 
 use secrecy::SecretString;
 
+#[cfg(all(feature = "dev-tenant", debug_assertions))]
+pub(crate) use self::route::PATH as WEBHOOK_PATH;
 use self::{
     event::{Event, UnknownEventTypes},
     replay::{AppliedIds, IdDigest},

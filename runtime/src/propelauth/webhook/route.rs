@@ -21,7 +21,8 @@ use crate::{
     peer::Peer,
 };
 
-const PATH: &str = "/webhooks/propelauth";
+/// Path of the route.
+pub(crate) const PATH: &str = "/webhooks/propelauth";
 
 /// Maximum size of a delivery, in bytes. PropelAuth's events have a few hundred bytes.
 const MAX_BODY_BYTES: usize = 16 * 1024;
