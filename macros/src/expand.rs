@@ -183,6 +183,7 @@ fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
             __toolgate_body,
             ::core::concat!(::core::file!(), ":", ::core::line!()),
         )
+        .crate_version(::core::option_env!("CARGO_PKG_VERSION"))
         #(#calls)*
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         TokenCache, TokenCacheConfig, TokenClass, TokenValidator,
     },
     error::BuildProblem,
-    gate::RejectionResponder,
+    gate::{HostNames, RejectionResponder},
     json_memory,
     registry::{RegistryConfig, ToolRegistry},
     scope::{MissingScopes, ScopeIndex, Scopes},
@@ -39,6 +39,7 @@ impl Decision {
             states: States::default(),
             deny: Vec::new(),
             default_timeout: None,
+            lists_acquirable: false,
             max_result_bytes: usize::MAX,
         })?;
         let claims = Claims::new().scopes(granted.iter().copied());
@@ -73,13 +74,13 @@ pub struct Rejection(RejectionResponder);
 impl Rejection {
     /// `resource_metadata` is the URL of the protected resource metadata.
     pub fn new(resource_metadata: &str) -> Self {
-        Self(RejectionResponder::new(resource_metadata, &[]))
+        Self(RejectionResponder::new(&[resource_metadata.to_owned()], &[], HostNames::default()))
     }
 
     /// Returns the response to a call that lacks this scope, with its challenge.
     pub fn insufficient_scope(&self, scope: &'static str) -> Response<Body> {
         let missing_scopes = MissingScopes { required: vec![scope], missing: vec![scope] };
-        self.0.step_up(&missing_scopes, "1")
+        self.0.step_up(&missing_scopes, &format!("tool needs {scope}"), "1", 0)
     }
 }
 

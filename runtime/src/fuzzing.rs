@@ -52,7 +52,10 @@ pub fn bearer(input: &[u8]) {
         }
         Err(CredentialsError::Duplicate) => assert!(values.len() > 1),
         Err(CredentialsError::Missing) => {
-            assert!(values.first().is_none_or(|value| !value.to_ascii_lowercase().starts_with(b"bearer ")));
+            assert!(values.first().is_none_or(|value| {
+                let rest = value.to_ascii_lowercase();
+                rest.strip_prefix(b"bearer ").is_none_or(|token| token.trim_ascii().is_empty())
+            }));
         }
         Err(CredentialsError::Malformed | CredentialsError::TooLong) => assert_eq!(values.len(), 1),
     }

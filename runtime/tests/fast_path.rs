@@ -141,7 +141,15 @@ const TOOLS: [&str; 14] = [
     "",
 ];
 
-fn router(fast_path: bool, conceal: bool) -> Router {
+/// Which tools a list shows, and how a call of another tool is rejected.
+#[derive(Clone, Copy)]
+enum Mode {
+    Strict,
+    Conceal,
+    ListAcquirable,
+}
+
+fn router(fast_path: bool, mode: Mode) -> Router {
     let tokens = StaticTokens::new()
         .token("reader", Claims::new().subject("reader").scopes(["read"]))
         .token("writer", Claims::new().subject("writer").scopes(["write", "secret"]).organization("o", "Owner"))
@@ -151,8 +159,10 @@ fn router(fast_path: bool, conceal: bool) -> Router {
         .auth(tokens)
         .deny(|tool| tool.name == "never")
         .fast_path(fast_path);
-    if conceal {
-        server = server.conceal_forbidden_tools();
+    match mode {
+        Mode::Strict => {}
+        Mode::Conceal => server = server.conceal_forbidden_tools(),
+        Mode::ListAcquirable => server = server.tools(|tools| tools.list_acquirable = true),
     }
     server.build().unwrap().into_router()
 }
@@ -247,7 +257,11 @@ prop_compose! {
         ],
         meta_version in prop_oneof![8 => Just(None), 1 => Just(Some("2025-11-25")), 1 => Just(Some("2026-07-28"))],
         meta_kind in 0..12_u8,
-        accept in prop_oneof![8 => Just("application/json, text/event-stream"), 1 => select(vec!["application/json,text/event-stream", "*/*", "application/json", ""])],
+        accept in prop_oneof![8 => Just("application/json, text/event-stream"), 4 => select(vec![
+            "application/json,text/event-stream", "*/*", "application/json", "", "application/*;q=0.5", "text/event-stream",
+            "text/html", "text/html, */*;q=0.1", "application/json;q=0, */*",
+        ])],
+        coding in prop_oneof![30 => Just(None), 1 => Just(Some("identity")), 1 => Just(Some("gzip"))],
         headers_agree in prop::bool::weighted(0.85),
         extra in 0..20_u8,
         jsonrpc in prop_oneof![15 => Just(json!("2.0")), 1 => value()],
@@ -303,6 +317,9 @@ prop_compose! {
         if !accept.is_empty() {
             headers.push(("accept", accept.to_owned()));
         }
+        if let Some(coding) = coding {
+            headers.push(("content-encoding", coding.to_owned()));
+        }
         if let Some(version) = version {
             headers.push(("mcp-protocol-version", version.to_owned()));
         }
@@ -318,6 +335,7 @@ prop_compose! {
             13 => headers.push(("mcp-session-id", "s".to_owned())),
             14 => headers.push(("mcp-method", "tools/call".to_owned())),
             15 => headers.push(("mcp-protocol-version", "2025-11-25".to_owned())),
+            16 => headers.push(("accept", "text/event-stream".to_owned())),
             _ => {}
         }
         let mut body = message.to_string();
@@ -339,13 +357,13 @@ prop_compose! {
 #[test]
 fn the_fast_path_returns_the_responses_of_rmcp() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for conceal in [false, true] {
+    for mode in [Mode::Strict, Mode::Conceal, Mode::ListAcquirable] {
         let (fast_path, through_rmcp) = {
             let _guard = runtime.enter();
-            (router(true, conceal), router(false, conceal))
+            (router(true, mode), router(false, mode))
         };
         let mut runner =
-            TestRunner::new(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() });
+            TestRunner::new(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() });
         runner
             .run(&request(), |test| {
                 let (fast_path, through_rmcp) =
@@ -377,7 +395,7 @@ impl<S: tracing::Subscriber> Layer<S> for CountRmcpEvents {
 async fn canonical_requests_do_not_reach_rmcp() {
     // A subscriber of this thread only could miss events, because `tracing` caches the interest of other threads.
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(CountRmcpEvents)).unwrap();
-    let (fast_path, through_rmcp) = (router(true, false), router(false, false));
+    let (fast_path, through_rmcp) = (router(true, Mode::Strict), router(false, Mode::Strict));
     for (version, meta) in [("2025-11-25", None), ("2026-07-28", Some(meta("2026-07-28")))] {
         for method in ["tools/list", "tools/call"] {
             let mut params = json!({});

@@ -54,7 +54,7 @@ fn each_event_is_a_json_object_if_the_settings_say_so() {
     let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [panic, end] = events.as_slice() else { panic!("{text}") };
     assert_eq!((&panic["level"], &panic["fields"]["thread"]), (&"ERROR".into(), &"worker".into()));
-    let escaped = r#"invalid id\n2026-11-22T20:03:12Z  INFO forged\u{1b}[2J\u{202e}"#;
+    let escaped = r"invalid id\n2026-11-22T20:03:12Z  INFO forged\u{1b}[2J\u{202e}";
     assert!(panic["message"].as_str().unwrap().ends_with(escaped), "{panic}");
     assert_eq!((&end["message"], &end["target"]), (&"the end".into(), &"logging".into()));
 }

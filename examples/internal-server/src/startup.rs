@@ -4,11 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use toolgate::{Server, logging};
 use toolgate::auth::TokenValidator;
 use toolgate::cli::App;
 use toolgate::config::Config;
 use toolgate::dev_tenant::or_propelauth_with;
+use toolgate::{Server, logging};
 
 use crate::cli::{DEFAULT_DATA, DEFAULT_REPO};
 use crate::company::{Company, OpenError};

@@ -30,12 +30,14 @@ pub(crate) struct CallRecord<'a> {
     pub(crate) required_by: Option<RequiredBy>,
     /// Arguments that the tool opted in to record, as a JSON object.
     pub(crate) arguments: Option<&'a str>,
+    /// Reference of a masked error.
+    pub(crate) reference: Option<&'a str>,
 }
 
 impl CallRecord<'_> {
     /// Creates the record of a call that required no scopes, as far as it is known.
     pub(crate) fn new(outcome: CallOutcome) -> Self {
-        Self { outcome, required: &[], missing: &[], required_by: None, arguments: None }
+        Self { outcome, required: &[], missing: &[], required_by: None, arguments: None, reference: None }
     }
 }
 
@@ -131,6 +133,7 @@ impl AuditLog {
             missing: call.missing,
             required_by: call.required_by,
             arguments: call.arguments,
+            reference: call.reference,
             ..self.record_of(caller, request, call.outcome.name())
         }
         .emit();

@@ -21,6 +21,7 @@
 //! | `required_by` | what required the missing scopes: `tool`, `arguments` (a condition on them) or `body` |
 //! | `tools` | number of tools in a list |
 //! | `arguments` | JSON object of the arguments that the tool opted in to record, `#[tool(.., audit("ticket_id"))]` |
+//! | `reference` | of an error that was masked: the same as in the tool's result and in the log |
 //! | `count` | number of rejections in this record; absent in a record of one decision |
 //! | `latency_us` | time since the request was received, in microseconds |
 //!

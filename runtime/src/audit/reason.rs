@@ -33,6 +33,8 @@ pub(crate) enum Reason {
     UnreadableBody,
     /// The body is not a valid JSON-RPC or MCP message.
     MalformedMessage,
+    /// The method, a media type, a content coding or the revision of the request is not supported.
+    UnsupportedRequest,
     /// `requestState` was not issued by this server for this call, or it has expired.
     InvalidRequestState,
     /// The token lacks a scope.
@@ -76,6 +78,7 @@ impl Label for Reason {
             Self::AuditUnavailable => "audit_log_unavailable",
             Self::UnreadableBody => "unreadable_body",
             Self::MalformedMessage => "malformed_message",
+            Self::UnsupportedRequest => "unsupported_request",
             Self::InvalidRequestState => "invalid_request_state",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnknownTool => "unknown_tool",

@@ -1,6 +1,6 @@
 //! One record of the audit log, as a `tracing` event.
 
-use std::{fmt, time::Instant};
+use std::{borrow::Cow, fmt, time::Instant};
 
 use http::HeaderMap;
 use tracing::{Level, field::display};
@@ -26,6 +26,11 @@ impl RequestInfo<'_> {
         let trace_id = headers.get("traceparent").and_then(|value| TraceId::parse(value.to_str().ok()?));
         Self { id: "", trace_id, received_at: Instant::now() }
     }
+
+    /// Returns the id as plain text for a log; `None` if the request has none.
+    pub(crate) fn sanitized_id(&self) -> Option<Cow<'_, str>> {
+        sanitize::request_id(self.id)
+    }
 }
 
 /// Trace id of a W3C trace context: 32 lowercase hexadecimal digits.
@@ -38,7 +43,7 @@ impl TraceId {
         sanitize::trace_id(traceparent)?.as_bytes().try_into().ok().map(Self)
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -55,6 +60,7 @@ pub(super) struct AuditRecord<'a> {
     pub(super) required_by: Option<RequiredBy>,
     pub(super) tools: Option<u64>,
     pub(super) arguments: Option<&'a str>,
+    pub(super) reference: Option<&'a str>,
     /// Number of decisions, if it is not one.
     pub(super) count: Option<u64>,
 }
@@ -72,6 +78,7 @@ impl<'a> AuditRecord<'a> {
             required_by: None,
             tools: None,
             arguments: None,
+            reference: None,
             count: None,
         }
     }
@@ -89,7 +96,7 @@ impl<'a> AuditRecord<'a> {
         let caller = |field: fn(&Caller) -> Option<&str>| self.caller.and_then(field).map(sanitize::text);
         let (user, organization) = (caller(Caller::user_id), caller(Caller::org_id));
         let (role, client) = (caller(Caller::org_role), caller(Caller::client_id));
-        let request_id = sanitize::request_id(self.request.id);
+        let request_id = self.request.sanitized_id();
         let tool = self.tool.map(sanitize::text);
         let (granted, granted_omitted) = match self.caller.map(GrantedScopes::of) {
             Some(GrantedScopes::Recorded(caller)) => (Some(display(SpaceSeparated(|| caller.scopes()))), None),
@@ -117,6 +124,7 @@ impl<'a> AuditRecord<'a> {
             required_by = self.required_by.map(RequiredBy::name),
             tools = self.tools,
             arguments = self.arguments,
+            reference = self.reference,
             count = self.count,
             latency_us = latency.map(|micros| u64::try_from(micros).unwrap_or(u64::MAX)),
             "decision"

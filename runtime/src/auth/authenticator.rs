@@ -31,6 +31,8 @@ pub(crate) struct Authenticator {
     cache: TokenCache,
     index: Arc<ScopeIndex>,
     resource: String,
+    /// Other names of the resource.
+    equivalents: Vec<String>,
     audience_policy: AudiencePolicy,
     replicator: Option<Arc<dyn Replicator>>,
     foreign_audiences: LogLimit,
@@ -45,7 +47,22 @@ impl Authenticator {
         audience_policy: AudiencePolicy,
     ) -> Self {
         let foreign_audiences = LogLimit::default();
-        Self { validator, cache, index, resource, audience_policy, replicator: None, foreign_audiences }
+        Self {
+            validator,
+            cache,
+            index,
+            resource,
+            equivalents: Vec::new(),
+            audience_policy,
+            replicator: None,
+            foreign_audiences,
+        }
+    }
+
+    /// Also accepts tokens for these names of the resource.
+    pub(crate) fn with_equivalents(mut self, resources: Vec<String>) -> Self {
+        self.equivalents = resources;
+        self
     }
 
     /// Shares revocations and introspection responses with the other replicas.
@@ -118,6 +135,11 @@ impl Authenticator {
         self.check_audience(claims)
     }
 
+    fn is_own_resource(&self, resource: &str) -> bool {
+        is_same_resource(resource, &self.resource)
+            || self.equivalents.iter().any(|equivalent| is_same_resource(resource, equivalent))
+    }
+
     /// Rejects a token that was issued for another resource (RFC 8707; MCP, Token Audience Binding and Validation).
     fn check_audience(&self, claims: &Claims) -> Result<(), ValidationError> {
         let is_accepted = match &claims.audience {
@@ -125,7 +147,7 @@ impl Authenticator {
             Audience::Unknown => self.audience_policy != AudiencePolicy::ThisServer,
             Audience::Resources(resources) => {
                 self.audience_policy == AudiencePolicy::Any
-                    || resources.iter().any(|resource| is_same_resource(resource, &self.resource))
+                    || resources.iter().any(|resource| self.is_own_resource(resource))
             }
         };
         if is_accepted {

@@ -33,14 +33,14 @@ pub struct BearerToken(SecretString);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// The request has no `Authorization` header, or one of another scheme. The response is 401 with a challenge that
-    /// has no `error` (RFC 6750, section 3.1).
+    /// The request has no `Authorization` header, one of another scheme, or one without a token. The response is 401 with
+    /// a challenge that has no `error` (RFC 6750, section 3.1).
     #[error("this server needs a bearer token: send `Authorization: Bearer <token>`")]
     Missing,
     /// The request has more than one `Authorization` header.
     #[error("send one `Authorization` header, not several")]
     Duplicate,
-    /// The text after `Bearer` is empty or not a `b64token`.
+    /// The text after `Bearer` is not a `b64token`.
     #[error("the bearer token is malformed")]
     Malformed,
     /// The token is longer than [`http.max_token_bytes`](crate::config::HttpConfig::max_token_bytes).
@@ -84,7 +84,7 @@ impl BearerToken {
             Some(space) => (&value[..space], value[space..].trim_ascii()),
             None => (value, &[][..]),
         };
-        if !scheme.eq_ignore_ascii_case(b"bearer") {
+        if !scheme.eq_ignore_ascii_case(b"bearer") || credentials.is_empty() {
             return Err(CredentialsError::Missing);
         }
         if credentials.len() > max_bytes {
@@ -134,10 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_token_is_missing() {
+        for value in ["Bearer", "Bearer ", "bearer   "] {
+            assert_eq!(parse(&[value]), Err(CredentialsError::Missing), "{value:?}");
+        }
+    }
+
+    #[test]
     fn malformed_duplicate_and_too_long_credentials_have_errors_of_their_own() {
-        for value in
-            ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer =", "Bearer a=b", "Bearer \"a\"", "Bearer a\tb"]
-        {
+        for value in ["Bearer a b", "Bearer a,b", "Bearer =", "Bearer a=b", "Bearer \"a\"", "Bearer a\tb"] {
             assert_eq!(parse(&[value]), Err(CredentialsError::Malformed), "{value}");
         }
         assert_eq!(parse(&["Bearer a", "Bearer a"]), Err(CredentialsError::Duplicate));

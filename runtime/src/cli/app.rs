@@ -123,8 +123,9 @@ impl App {
             return ExitCode::SUCCESS;
         }
         match command_line.command.unwrap_or(Command::Serve(command_line.serve)) {
-            Command::Serve(options) => self.serve(&options).await,
-            Command::Inspect(command) => self.inspect(command).await,
+            // Boxed, because a program awaits `run` in the future of its `main`.
+            Command::Serve(options) => Box::pin(self.serve(&options)).await,
+            Command::Inspect(command) => Box::pin(self.inspect(command)).await,
         }
     }
 

@@ -77,6 +77,18 @@ pub enum BuildProblem {
         /// Name of the type.
         state: &'static str,
     },
+    /// `Server::initial_scopes` was called without a scope that clients can request.
+    #[error(
+        "`initial_scopes` has no scope: clients would request all scopes or none; add one, or leave the call out to advertise \
+         all scopes"
+    )]
+    NoInitialScopes,
+    /// `Server::initial_scopes` has a scope that is in no list of the server.
+    #[error("`initial_scopes` has `{0}`, which is in no scope list of this server")]
+    UnknownInitialScope(&'static str),
+    /// Acquirable tools are to be listed, and forbidden tools are to be concealed.
+    #[error("`tools.list_acquirable` lists the tools that `conceal_forbidden_tools` conceals: remove one of them")]
+    ConcealedAcquirableTools,
     /// The policy differs from the lock file of `Server::policy_lock`.
     #[error("the policy is not that of `policy_lock`: {0}")]
     PolicyLock(String),

@@ -50,11 +50,11 @@ impl BodyLimits {
     pub(super) fn check_size(
         &self,
         body: &[u8],
-        message: Option<&Message<'_>>,
+        message: &Message<'_>,
         rmcp_reads_arguments: bool,
         in_flight: &mut InFlightGuard,
     ) -> Result<(), Rejection> {
-        let [arguments, input] = message.map_or(["", ""], Message::call_content);
+        let [arguments, input] = message.call_content();
         if body.len() - arguments.len() - input.len() > self.message_bytes {
             return Err(Rejection::MessageTooLarge { limit: self.message_bytes });
         }

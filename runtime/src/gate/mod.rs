@@ -1,11 +1,13 @@
 //! The gate: authenticates and decides every request to the MCP endpoint before anything behind it sees the request.
 
+mod accept;
 mod access;
 mod body;
 mod challenge;
 mod fast_path;
 #[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
+mod host_names;
 mod in_flight;
 mod json_bounds;
 mod jsonrpc;
@@ -13,6 +15,7 @@ mod origin;
 mod pipeline;
 mod rejection;
 mod revocable_stream;
+mod rmcp_response;
 mod trusted_proxies;
 mod unknown_tokens;
 
@@ -20,6 +23,7 @@ use http::{HeaderMap, header};
 
 pub(crate) use body::BodyLimits;
 pub(crate) use fast_path::FastPath;
+pub(crate) use host_names::HostNames;
 pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use pipeline::{Gate, GateService};

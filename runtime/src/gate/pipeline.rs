@@ -10,10 +10,11 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, header};
 use tower::Service;
 
 use super::{
+    accept::{self, Accepted, check_head},
     access::Access,
     body::{BodyLimits, without_arguments},
     fast_path::FastPath,
@@ -23,6 +24,7 @@ use super::{
     origin::AllowedOrigins,
     rejection::{Rejection, RejectionLog, RejectionResponder},
     revocable_stream,
+    rmcp_response::{Exchange, is_known_revision},
     trusted_proxies::TrustedProxies,
     unknown_tokens::UnknownTokenLimit,
 };
@@ -61,6 +63,8 @@ struct Progress<'a> {
     info: RequestInfo<'a>,
     caller: Option<Arc<Caller>>,
     tool: Option<Cow<'a, str>>,
+    /// The name of the server that the request uses. `None` as long as the request has its headers.
+    host_name: Option<usize>,
 }
 
 impl Gate {
@@ -71,10 +75,13 @@ impl Gate {
     {
         let buffer = OnceLock::new();
         let info = RequestInfo::from_headers(request.headers());
-        let mut progress = Progress { info, caller: None, tool: None };
+        let mut progress = Progress { info, caller: None, tool: None, host_name: None };
         match self.process(&mut request, &buffer, &mut progress, inner).await {
             Ok(response) => Ok(response),
-            Err(rejection) => Ok(self.reject(&rejection, &progress)),
+            Err(rejection) => {
+                let host_name = progress.host_name.unwrap_or_else(|| self.host_name(&request));
+                Ok(self.reject(&rejection, &progress, host_name))
+            }
         }
     }
 
@@ -98,6 +105,7 @@ impl Gate {
         let token = BearerToken::from_headers(request.headers(), self.max_token_bytes)?;
         let (mut in_flight, mut access) = self.admit(&token, self.proxies.client(request), progress).await?;
         check_audit_log()?;
+        check_head(request.method(), request.headers())?;
         let body = self.body_limits.read(std::mem::take(request.body_mut()), &mut in_flight).await?;
         // Reading may take long enough for the caller's access to end.
         if !access.is_current() {
@@ -106,25 +114,24 @@ impl Gate {
         check_audit_log()?;
         drop(token);
         let body = buffer.get_or_init(|| body);
-        let Some(message) = parse_message(request, body)? else {
-            self.body_limits.check_size(body, None, true, &mut in_flight)?;
-            let authenticated =
-                AuthenticatedRequest::new(Arc::clone(&access.caller), progress.info.received_at, None);
-            let response = forward(request, body.clone(), authenticated, inner).await?;
-            return Ok(in_flight.hold(revocable_stream::end_with_access(response, access)));
-        };
+        let message = Message::parse(body)?;
         progress.read(&message);
+        let accepted = Accepted::of(request.headers());
+        if !accepted.json {
+            return Err(Rejection::NotAcceptable);
+        }
         message.check_params()?;
         let authorized = match self.authorize(progress.tool.as_deref(), &access.caller) {
             Ok(authorized) => authorized,
             Err(mut scopes) => {
                 self.add_conditional_scopes(&mut scopes, &message, body, &access.caller, &mut in_flight).await;
-                return Err(Rejection::InsufficientScope(scopes));
+                let needed = self.needed_scopes(progress.tool.as_deref(), &access.caller, &scopes);
+                return Err(Rejection::InsufficientScope { scopes, needed });
             }
         };
         // rmcp compares mirrored arguments with their headers.
         let rmcp_reads_arguments = authorized.as_ref().is_some_and(|authorized| authorized.tool().mirrors_headers());
-        self.body_limits.check_size(body, Some(&message), rmcp_reads_arguments, &mut in_flight)?;
+        self.body_limits.check_size(body, &message, rmcp_reads_arguments, &mut in_flight)?;
         let arguments = message.parse_arguments()?;
         if let Some(fast_path) = &self.fast_path
             && let Some(candidate) = fast_path.recognize(request.headers(), &message, authorized)
@@ -132,7 +139,10 @@ impl Gate {
             let arguments = arguments.unwrap_or_default();
             let response =
                 fast_path.respond(candidate, arguments, &self.dispatcher, &access.caller, progress.info).await;
-            let response = response.unwrap_or_else(|scopes| self.responder.step_up(&scopes, progress.info.id));
+            let response = response.unwrap_or_else(|scopes| {
+                let needed = self.needed_scopes(progress.tool.as_deref(), &access.caller, &scopes);
+                self.responder.step_up(&scopes, &needed, progress.info.id, self.host_name(request))
+            });
             return Ok(in_flight.hold(response));
         }
         let (body, arguments) = if rmcp_reads_arguments {
@@ -141,25 +151,39 @@ impl Gate {
             // The tool then receives exactly what was parsed here.
             (without_arguments(body, &message), arguments)
         };
-        let authenticated =
-            AuthenticatedRequest::new(Arc::clone(&access.caller), progress.info.received_at, arguments);
-        let response = forward(request, body, authenticated.clone(), inner).await?;
-        let response = self.complete(response, &authenticated, progress.info.id)?;
+        let authenticated = AuthenticatedRequest::new(
+            Arc::clone(&access.caller),
+            progress.info.received_at,
+            accepted.stream,
+            arguments,
+        );
+        let is_known_revision = is_known_revision(request.headers());
+        let host_name = self.host_name(request);
+        progress.host_name = Some(host_name);
+        let response = forward(request, body.clone(), authenticated.clone(), inner).await?;
+        let response = match authenticated.step_up() {
+            // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
+            Some(scopes) if has_content_type(response.headers(), "application/json") => {
+                let needed = self.needed_scopes(progress.tool.as_deref(), &access.caller, scopes);
+                self.responder.step_up(scopes, &needed, progress.info.id, host_name)
+            }
+            _ => Exchange { message: &message, body, accepted, is_known_revision }.restate(response).await?,
+        };
         Ok(in_flight.hold(revocable_stream::end_with_access(response, access)))
     }
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
-    fn reject(&self, rejection: &Rejection, progress: &Progress<'_>) -> Response<Body> {
+    fn reject(&self, rejection: &Rejection, progress: &Progress<'_>, host_name: usize) -> Response<Body> {
         self.rejection_log.log(rejection);
         match (rejection, &progress.caller, &progress.tool) {
-            (Rejection::InsufficientScope(scopes), Some(caller), Some(tool)) => {
+            (Rejection::InsufficientScope { scopes, .. }, Some(caller), Some(tool)) => {
                 self.dispatcher.record_insufficient_scope(progress.info, caller, tool, scopes);
             }
             (_, caller, _) => {
                 self.dispatcher.audit().rejection(progress.info, caller.as_deref(), rejection.reason());
             }
         }
-        self.responder.respond(rejection, progress.info.id)
+        self.responder.respond(rejection, progress.info.id, host_name)
     }
 
     /// Authenticates a request and counts it as in flight. A request with an unknown token counts in a pool of its own
@@ -224,6 +248,15 @@ impl Gate {
         }
     }
 
+    /// Returns the position of the server's name that a request uses.
+    fn host_name(&self, request: &Request<Body>) -> usize {
+        self.responder.host_name(request.uri(), request.headers())
+    }
+
+    fn needed_scopes(&self, tool: Option<&str>, caller: &Caller, scopes: &MissingScopes) -> String {
+        self.dispatcher.needed_scopes(tool.unwrap_or_default(), caller, scopes)
+    }
+
     /// Adds the scopes that depend on the arguments to the missing ones of a call. Arguments that the gate would reject
     /// require none.
     async fn add_conditional_scopes(
@@ -237,30 +270,10 @@ impl Gate {
         let registry = self.dispatcher.registry();
         let tool = message.called_tool().and_then(|name| registry.get(&name));
         let Some(tool) = tool.filter(|tool| tool.has_conditional_scopes()) else { return };
-        if self.body_limits.check_size(body, Some(message), false, in_flight).is_ok()
+        if self.body_limits.check_size(body, message, false, in_flight).is_ok()
             && let Ok(arguments) = message.parse_arguments()
         {
             registry.add_conditional_scopes(scopes, tool, caller, arguments.unwrap_or_default()).await;
-        }
-    }
-
-    /// Replaces responses of rmcp to a JSON-RPC message that the gate states better.
-    fn complete(
-        &self,
-        response: Response<Body>,
-        request: &AuthenticatedRequest,
-        request_id: &str,
-    ) -> Result<Response<Body>, Rejection> {
-        // rmcp responds with 415 to JSON that is not an MCP message.
-        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            return Err(Rejection::UnknownMessage);
-        }
-        // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
-        match request.step_up() {
-            Some(scopes) if has_content_type(response.headers(), "application/json") => {
-                Ok(self.responder.step_up(scopes, request_id))
-            }
-            _ => Ok(response),
         }
     }
 }
@@ -288,6 +301,7 @@ where
     for credentials in [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE] {
         request.headers_mut().remove(credentials);
     }
+    accept::canonicalize(request.headers_mut());
     *request.body_mut() = Body::from(body);
     request.extensions_mut().insert(authenticated);
     let Ok(response) = inner.call(std::mem::take(request)).await;
@@ -303,14 +317,6 @@ fn check_logged_headers(headers: &HeaderMap) -> Result<(), Rejection> {
 /// Rejects the request if the record of its call may not fit into the audit log.
 fn check_audit_log() -> Result<(), Rejection> {
     if audit::is_available() { Ok(()) } else { Err(Rejection::AuditUnavailable) }
-}
-
-/// Parses the body of a `POST` with JSON. Other requests are left to rmcp.
-fn parse_message<'a>(request: &Request<Body>, body: &'a [u8]) -> Result<Option<Message<'a>>, Rejection> {
-    if request.method() != Method::POST || !has_content_type(request.headers(), "application/json") {
-        return Ok(None);
-    }
-    Ok(Some(Message::parse(body)?))
 }
 
 /// A service behind the gate.

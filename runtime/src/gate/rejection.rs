@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::{Json, body::Body, response::IntoResponse};
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use serde::Serialize;
 use thiserror::Error;
 
 use super::{
     challenge::Challenge,
+    host_names::HostNames,
     json_bounds::JsonBoundsError,
     jsonrpc::{self, INVALID_PARAMS, INVALID_REQUEST, InvalidParams, MalformedMessage},
     origin::OriginError,
@@ -17,7 +18,7 @@ use crate::{
     audit::{MAX_TEXT, Reason},
     auth::{CredentialsError, Unavailable, ValidationError},
     log_limit::LogLimit,
-    mcp::INSUFFICIENT_SCOPE,
+    mcp::{self, INSUFFICIENT_SCOPE, UNSUPPORTED_REVISION},
     scope::MissingScopes,
 };
 
@@ -81,9 +82,36 @@ pub(crate) enum Rejection {
     /// 400: the body is a JSON-RPC message that MCP does not define.
     #[error("the body is not a valid MCP message")]
     UnknownMessage,
+    /// 405: the method is not `POST`.
+    #[error("the MCP endpoint takes only POST requests")]
+    MethodNotAllowed,
+    /// 415: the body is not JSON.
+    #[error("the body must be JSON, with `Content-Type: application/json`")]
+    UnsupportedMediaType,
+    /// 415: the body has a content coding (RFC 9110, section 8.4).
+    #[error("the body must have no content coding: send it without `Content-Encoding`")]
+    UnsupportedContentCoding,
+    /// 406: the client does not accept JSON.
+    #[error("responses are JSON: `Accept` must allow `application/json`")]
+    NotAcceptable,
+    /// 406: the response is a stream, which the client does not accept.
+    #[error("the response to this request is a stream: `Accept` must allow `text/event-stream`")]
+    StreamNotAccepted,
+    /// 400: this server does not support the revision in `MCP-Protocol-Version`.
+    #[error(
+        "`MCP-Protocol-Version` names a revision that this server does not support; `data.supported` lists those that it does"
+    )]
+    UnsupportedRevision,
+    /// 4xx: rmcp's transport rejected the request without a JSON-RPC error.
+    #[error("the request does not follow the Streamable HTTP transport of MCP")]
+    Transport(StatusCode),
     /// 403: the token lacks a scope. The response is the step-up challenge.
-    #[error("insufficient scope")]
-    InsufficientScope(MissingScopes),
+    #[error("{needed}")]
+    InsufficientScope {
+        scopes: MissingScopes,
+        /// The tool and its scopes, as a sentence.
+        needed: String,
+    },
 }
 
 impl From<ValidationError> for Rejection {
@@ -99,7 +127,7 @@ impl Rejection {
     /// Status of the response.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Origin(_) | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
+            Self::Origin(_) | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
             Self::TooManyRequests
             | Self::TooManyRequestsFromCaller
             | Self::TooManyUnknownTokens
@@ -108,12 +136,17 @@ impl Rejection {
             Self::TokensUnavailable(_) | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge { .. } | Self::MessageTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotAcceptable | Self::StreamNotAccepted => StatusCode::NOT_ACCEPTABLE,
+            Self::Transport(status) => *status,
             Self::Credentials(_)
             | Self::IncompleteBody
             | Self::MalformedMessage(_)
             | Self::JsonBounds(_)
             | Self::HeaderTooLong(_)
             | Self::InvalidParams(_)
+            | Self::UnsupportedRevision
             | Self::UnknownMessage => StatusCode::BAD_REQUEST,
         }
     }
@@ -138,8 +171,15 @@ impl Rejection {
             | Self::JsonBounds(_)
             | Self::HeaderTooLong(_)
             | Self::InvalidParams(_)
+            | Self::Transport(_)
             | Self::UnknownMessage => Reason::MalformedMessage,
-            Self::InsufficientScope(_) => Reason::InsufficientScope,
+            Self::MethodNotAllowed
+            | Self::UnsupportedMediaType
+            | Self::UnsupportedContentCoding
+            | Self::NotAcceptable
+            | Self::StreamNotAccepted
+            | Self::UnsupportedRevision => Reason::UnsupportedRequest,
+            Self::InsufficientScope { .. } => Reason::InsufficientScope,
         }
     }
 }
@@ -176,22 +216,31 @@ impl RejectionLog {
 /// Creates the response for each rejection of one server.
 #[derive(Debug)]
 pub(crate) struct RejectionResponder {
-    /// Beginning of every challenge.
-    challenge: Challenge,
+    /// Beginning of every challenge, for each of the server's names.
+    challenges: Vec<Challenge>,
+    names: HostNames,
     /// Scopes in the challenge for a client without a token, separated by spaces.
     initial_scopes: String,
 }
 
 impl RejectionResponder {
-    /// `resource_metadata` is the URL of the protected resource metadata (RFC 9728).
-    pub(crate) fn new(resource_metadata: &str, initial_scopes: &[String]) -> Self {
-        Self { challenge: Challenge::bearer(resource_metadata), initial_scopes: initial_scopes.join(" ") }
+    /// `resource_metadata` are the URLs of the protected resource metadata (RFC 9728), one for each of `names`, and at least
+    /// one.
+    pub(crate) fn new(resource_metadata: &[String], initial_scopes: &[&'static str], names: HostNames) -> Self {
+        let challenges = resource_metadata.iter().map(|url| Challenge::bearer(url)).collect();
+        Self { challenges, names, initial_scopes: initial_scopes.join(" ") }
     }
 
-    /// Creates the response for a rejection. `request_id` is the JSON-RPC id as JSON, or empty if it is unknown.
-    pub(crate) fn respond(&self, rejection: &Rejection, request_id: &str) -> Response<Body> {
+    /// Returns the position of the server's name that a request uses.
+    pub(crate) fn host_name(&self, uri: &Uri, headers: &HeaderMap) -> usize {
+        self.names.position(uri, headers)
+    }
+
+    /// Creates the response for a rejection. `request_id` is the JSON-RPC id as JSON, or empty if it is unknown; `host_name`
+    /// is the [name](Self::host_name) that the request uses.
+    pub(crate) fn respond(&self, rejection: &Rejection, request_id: &str, host_name: usize) -> Response<Body> {
         let status = rejection.status();
-        let challenge = || self.challenge.clone();
+        let challenge = || self.challenges[host_name].clone();
         match rejection {
             Rejection::Origin(_) => oauth_error(status, "forbidden", rejection),
             Rejection::TooManyRequests
@@ -237,19 +286,54 @@ impl RejectionResponder {
             Rejection::MalformedMessage(error) => rpc_error(status, "null", error.code, rejection),
             Rejection::JsonBounds(_) => rpc_error(status, "null", INVALID_REQUEST, rejection),
             Rejection::InvalidParams(_) => rpc_error(status, request_id, INVALID_PARAMS, rejection),
-            Rejection::UnknownMessage => rpc_error(status, request_id, INVALID_REQUEST, rejection),
-            Rejection::InsufficientScope(scopes) => self.step_up(scopes, request_id),
+            Rejection::UnknownMessage
+            | Rejection::NotAcceptable
+            | Rejection::StreamNotAccepted
+            | Rejection::Transport(_) => rpc_error(status, request_id, INVALID_REQUEST, rejection),
+            Rejection::UnsupportedRevision => {
+                let data = SupportedRevisions { supported: &mcp::revisions() };
+                let text = rejection.to_string();
+                json(status, jsonrpc::error_response(request_id, UNSUPPORTED_REVISION, &text, Some(&data)))
+            }
+            Rejection::MethodNotAllowed => {
+                let allow = HeaderValue::from_static("POST");
+                with_header(oauth_error(status, "method_not_allowed", rejection), header::ALLOW, allow)
+            }
+            Rejection::UnsupportedMediaType => oauth_error(status, "unsupported_media_type", rejection),
+            Rejection::UnsupportedContentCoding => {
+                // RFC 9110, section 15.5.16.
+                let identity = HeaderValue::from_static("identity");
+                with_header(
+                    oauth_error(status, "unsupported_media_type", rejection),
+                    header::ACCEPT_ENCODING,
+                    identity,
+                )
+            }
+            Rejection::InsufficientScope { scopes, needed } => self.step_up(scopes, needed, request_id, host_name),
         }
     }
 
-    /// Creates the step-up challenge: 403 with every scope that the call needs (MCP, Scope Challenge).
-    pub(crate) fn step_up(&self, scopes: &MissingScopes, request_id: &str) -> Response<Body> {
+    /// Creates the step-up challenge: 403 with every scope that the call needs (MCP, Scope Challenge), and `needed` as the
+    /// sentence about them.
+    pub(crate) fn step_up(
+        &self,
+        scopes: &MissingScopes,
+        needed: &str,
+        request_id: &str,
+        host_name: usize,
+    ) -> Response<Body> {
         let required = scopes.required.join(" ");
         let description = ["the tool needs the scope ", &required].concat();
-        let challenge = self.challenge.clone().error("insufficient_scope", &description).scope(&required);
-        let body = jsonrpc::error_response(request_id, INSUFFICIENT_SCOPE, "insufficient scope", Some(scopes));
+        let challenge = self.challenges[host_name].clone().error("insufficient_scope", &description).scope(&required);
+        let body = jsonrpc::error_response(request_id, INSUFFICIENT_SCOPE, needed, Some(scopes));
         with_challenge(json(StatusCode::FORBIDDEN, body), challenge)
     }
+}
+
+/// Data of the error for an unsupported revision.
+#[derive(Serialize)]
+struct SupportedRevisions<'a> {
+    supported: &'a [&'static str],
 }
 
 /// Body with the member names of OAuth errors (RFC 6749, section 5.2).
@@ -267,7 +351,7 @@ fn rpc_error(status: StatusCode, request_id: &str, code: i32, rejection: &Reject
     json(status, jsonrpc::error_response(request_id, code, &rejection.to_string(), None::<&()>))
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let response = with_header(response, header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

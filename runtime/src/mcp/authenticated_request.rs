@@ -15,6 +15,7 @@ use crate::{auth::Caller, scope::MissingScopes};
 pub(crate) struct AuthenticatedRequest {
     caller: Arc<Caller>,
     received_at: Instant,
+    accepts_stream: bool,
     exchange: Arc<Exchange>,
 }
 
@@ -27,10 +28,21 @@ struct Exchange {
 }
 
 impl AuthenticatedRequest {
-    /// `arguments` are those of a call whose body is passed on without them.
-    pub(crate) fn new(caller: Arc<Caller>, received_at: Instant, arguments: Option<Map<String, Value>>) -> Self {
+    /// Creates the extension for a client that does or does not accept a stream of messages as the response. `arguments`
+    /// are those of a call whose body is passed on without them.
+    pub(crate) fn new(
+        caller: Arc<Caller>,
+        received_at: Instant,
+        accepts_stream: bool,
+        arguments: Option<Map<String, Value>>,
+    ) -> Self {
         let exchange = Arc::new(Exchange { arguments: Mutex::new(arguments), ..Exchange::default() });
-        Self { caller, received_at, exchange }
+        Self { caller, received_at, accepts_stream, exchange }
+    }
+
+    /// Returns whether notifications can be sent before the response.
+    pub(crate) fn accepts_stream(&self) -> bool {
+        self.accepts_stream
     }
 
     /// Takes the arguments, if the body was passed on without them.

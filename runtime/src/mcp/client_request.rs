@@ -15,48 +15,56 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tool::{ClientRequest, LogLevel};
 
+/// Request of a call, and whether its client accepts notifications before the response.
+pub(super) struct CallContext {
+    pub(super) request: RequestContext<RoleServer>,
+    pub(super) accepts_stream: bool,
+}
+
 #[async_trait]
-impl ClientRequest for RequestContext<RoleServer> {
+impl ClientRequest for CallContext {
     fn id(&self) -> String {
-        self.id.to_string()
+        self.request.id.to_string()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
-        RequestContext::protocol_version(self)
+        self.request.protocol_version()
     }
 
+    // A request of a revision with `initialize` does not name its client: rmcp would return its own name here.
     fn client_info(&self) -> Option<Implementation> {
-        RequestContext::client_info(self)
+        self.request.meta.client_info()
     }
 
     fn client_capabilities(&self) -> Option<ClientCapabilities> {
-        RequestContext::client_capabilities(self)
+        self.request.meta.client_capabilities()
     }
 
     fn meta(&self) -> &Map<String, Value> {
-        &self.meta.0
+        &self.request.meta.0
     }
 
     fn cancellation(&self) -> &CancellationToken {
-        &self.ct
+        &self.request.ct
     }
 
     async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token) = self.meta.get_progress_token() else { return };
+        let Some(token) = self.request.meta.get_progress_token().filter(|_| self.accepts_stream) else { return };
         let mut notification = ProgressNotificationParam::new(token, progress);
         notification.total = total;
         notification.message = message.map(str::to_owned);
-        if let Err(error) = self.peer.notify_progress(notification).await {
+        if let Err(error) = self.request.peer.notify_progress(notification).await {
             tracing::debug!(%error, "progress notification was not sent");
         }
     }
 
     async fn log(&self, level: LogLevel, data: Value) {
-        if self.meta.log_level().is_none_or(|minimum| level < LogLevel::from(minimum)) {
+        let minimum = self.request.meta.log_level().filter(|_| self.accepts_stream);
+        if minimum.is_none_or(|minimum| level < LogLevel::from(minimum)) {
             return;
         }
         let message = LoggingMessageNotificationParam::new(level.into(), data);
-        if let Err(error) = self.peer.notify_logging_message(message).await {
+        if let Err(error) = self.request.peer.notify_logging_message(message).await {
             tracing::debug!(%error, "log message for the client was not sent");
         }
     }

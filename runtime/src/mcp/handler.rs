@@ -12,7 +12,7 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::{AuthenticatedRequest, INSUFFICIENT_SCOPE};
+use super::{AuthenticatedRequest, INSUFFICIENT_SCOPE, client_request::CallContext, protocol::Revision};
 use crate::{
     audit::{Reason, RequestInfo, TraceId},
     registry::{CallRequest, CallResult, DecisionError, Dispatcher},
@@ -49,7 +49,8 @@ impl ServerHandler for Handler {
             return Err(ErrorData::invalid_params("invalid cursor: the list of tools has one page", None));
         }
         let caller = self.request.caller();
-        let list = self.dispatcher.list(caller);
+        let mut list = self.dispatcher.list(caller);
+        Revision::of(context.protocol_version().as_ref()).adapt_list(&mut list);
         let id = context.id.to_string();
         let header = headers(&context).and_then(|headers| headers.get("traceparent")?.to_str().ok());
         let info = self.request_info(&id, context.meta.get_traceparent().or(header));
@@ -77,6 +78,7 @@ impl ServerHandler for Handler {
         let (responses, state) = round.accept(request.input_responses.unwrap_or_default());
         let headers = context.extensions.remove::<http::request::Parts>().map(|parts| parts.headers);
         let tools = Arc::clone(self.dispatcher.registry());
+        let context = CallContext { request: context, accepts_stream: self.request.accepts_stream() };
         let context = Context::new(Arc::clone(caller), tools, Box::new(context), headers.unwrap_or_default())
             .with_input(responses, state);
         let call =
@@ -87,7 +89,7 @@ impl ServerHandler for Handler {
             // Scopes that the body required, or scopes of a tool that the gate did not see because it parsed the body
             // differently from rmcp.
             Ok(CallResult::InsufficientScope(scopes)) | Err(DecisionError::InsufficientScope(scopes)) => {
-                Err(self.insufficient_scope(scopes))
+                Err(self.insufficient_scope(&request.name, scopes))
             }
             Err(DecisionError::UnknownTool | DecisionError::Hidden) => Err(unknown_tool(&request.name)),
         }
@@ -116,10 +118,11 @@ impl Handler {
         }
     }
 
-    fn insufficient_scope(&self, scopes: MissingScopes) -> ErrorData {
+    fn insufficient_scope(&self, tool: &str, scopes: MissingScopes) -> ErrorData {
+        let text = self.dispatcher.needed_scopes(tool, self.request.caller(), &scopes);
         let data = serde_json::json!({ "required": scopes.required, "missing": scopes.missing });
         self.request.require_step_up(scopes);
-        ErrorData::new(ErrorCode(INSUFFICIENT_SCOPE), "insufficient scope", Some(data))
+        ErrorData::new(ErrorCode(INSUFFICIENT_SCOPE), text, Some(data))
     }
 }
 

@@ -3,12 +3,17 @@
 mod authenticated_request;
 mod client_request;
 mod handler;
+mod methods;
 mod protocol;
 mod service;
 
 pub(crate) use authenticated_request::AuthenticatedRequest;
-pub(crate) use protocol::{Revision, is_complete_meta};
+pub(crate) use methods::{InvalidShape, check_shape};
+pub(crate) use protocol::{Revision, is_complete_meta, revisions};
 pub(crate) use service::{McpService, McpServiceConfig};
 
 /// JSON-RPC error code for a call whose token lacks a scope.
 pub(crate) const INSUFFICIENT_SCOPE: i32 = -32010;
+
+/// JSON-RPC error code for a revision that this server does not support.
+pub(crate) const UNSUPPORTED_REVISION: i32 = rmcp::model::ErrorCode::UNSUPPORTED_PROTOCOL_VERSION.0;

@@ -1,6 +1,6 @@
 //! Differences between protocol revisions, decided by rmcp's own functions.
 
-use rmcp::model::{ProtocolVersion, RequestMetaObject, ServerResult};
+use rmcp::model::{ListToolsResult, ProtocolVersion, RequestMetaObject, ServerResult};
 
 /// Protocol revision, as far as the shape of results depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,16 +22,38 @@ impl Revision {
         (is_known && version < current.as_str()).then_some(Self::Legacy)
     }
 
+    /// Returns the revision of a request in which rmcp found this version.
+    pub(super) fn of(version: Option<&ProtocolVersion>) -> Self {
+        let is_current = version.is_some_and(|version| *version >= ProtocolVersion::V_2026_07_28);
+        if is_current { Self::Current } else { Self::Legacy }
+    }
+
+    /// Removes what the result of `tools/list` does not have under this revision: how long it may be cached.
+    pub(super) fn adapt_list(self, list: &mut ListToolsResult) {
+        if self == Self::Legacy {
+            list.ttl_ms = None;
+            list.cache_scope = None;
+        }
+    }
+
     /// Changes a result as rmcp does before it sends it under this revision.
     pub(crate) fn adapt(self, result: &mut ServerResult) {
         match self {
             Self::Current => result.fill_missing_cache_hints(),
             Self::Legacy => {
+                if let ServerResult::ListToolsResult(list) = result {
+                    self.adapt_list(list);
+                }
                 result.strip_result_type_for_legacy_peer();
                 result.strip_non_object_output_for_legacy_peer();
             }
         }
     }
+}
+
+/// Returns the revisions that this server supports.
+pub(crate) fn revisions() -> Vec<&'static str> {
+    ProtocolVersion::KNOWN_VERSIONS.iter().map(ProtocolVersion::as_str).collect()
 }
 
 /// Returns whether `_meta`, given as JSON, has every key that 2026-07-28 requires and declares that revision.

@@ -35,18 +35,28 @@ pub(crate) enum CallResult {
 pub(crate) struct FinishedCall {
     pub(crate) result: CallResult,
     pub(crate) outcome: CallOutcome,
+    /// Reference that connects a masked error with the log.
+    pub(crate) reference: Option<String>,
 }
 
 impl FinishedCall {
     /// A call that ended in a result with `isError`.
     fn error(outcome: CallOutcome, message: impl Into<String>) -> Self {
         let result = CallToolResult::error(vec![ContentBlock::text(message)]);
-        Self { result: CallResult::Complete(result), outcome }
+        Self::new(CallResult::Complete(result), outcome)
+    }
+
+    fn new(result: CallResult, outcome: CallOutcome) -> Self {
+        Self { result, outcome, reference: None }
+    }
+
+    fn referring_to(self, reference: String) -> Self {
+        Self { reference: Some(reference), ..self }
     }
 
     /// A call that ended in an internal error: the caller sees only a reference to the log.
-    fn masked(outcome: CallOutcome, reference: &str) -> Self {
-        Self::error(outcome, format!("internal error (reference {reference})"))
+    fn masked(outcome: CallOutcome, reference: String) -> Self {
+        Self::error(outcome, format!("internal error (reference {reference})")).referring_to(reference)
     }
 }
 
@@ -84,7 +94,7 @@ impl ToolRegistry {
             () = cancelled => FinishedCall::error(CallOutcome::Cancelled, "the call was cancelled"),
             result = run => match result {
                 Ok(Ok(result)) => {
-                    FinishedCall { result: CallResult::Complete(result), outcome: CallOutcome::Completed }
+                    FinishedCall::new(CallResult::Complete(result), CallOutcome::Completed)
                 }
                 Ok(Err(error)) => failed(name, error.into_failure(), tool.descriptor().takes_context()),
                 Err(_) => panicked(name),
@@ -219,6 +229,7 @@ fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> Finished
             let reference = new_reference();
             tracing::error!(tool, reference, error = %ErrorChain(error.as_ref()), "guard failed; the call is denied");
             FinishedCall::error(CallOutcome::Denied, format!("not allowed: a guard failed (reference {reference})"))
+                .referring_to(reference)
         }
         Failure::Stopped => log_and_mask(tool, "the call ended before its body"),
         Failure::Busy => FinishedCall::error(
@@ -228,15 +239,14 @@ fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> Finished
         Failure::InvalidArguments(violations) => {
             FinishedCall::error(CallOutcome::InvalidArguments, describe(&violations))
         }
-        Failure::InputRequired(input) if takes_context => FinishedCall {
-            result: CallResult::InputRequired(input.into_result()),
-            outcome: CallOutcome::InputRequired,
-        },
+        Failure::InputRequired(input) if takes_context => {
+            FinishedCall::new(CallResult::InputRequired(input.into_result()), CallOutcome::InputRequired)
+        }
         Failure::InputRequired(_) => {
             log_and_mask(tool, "the tool asks for input but takes no `&Context`, so it cannot read the response")
         }
         Failure::InsufficientScope(scopes) => {
-            FinishedCall { result: CallResult::InsufficientScope(scopes), outcome: CallOutcome::InsufficientScope }
+            FinishedCall::new(CallResult::InsufficientScope(scopes), CallOutcome::InsufficientScope)
         }
         Failure::Masked(error) => log_and_mask(tool, ErrorChain(error.as_ref())),
     }
@@ -245,14 +255,14 @@ fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> Finished
 fn log_and_mask(tool: &'static str, error: impl std::fmt::Display) -> FinishedCall {
     let reference = new_reference();
     tracing::error!(tool, reference, %error, "tool failed");
-    FinishedCall::masked(CallOutcome::Masked, &reference)
+    FinishedCall::masked(CallOutcome::Masked, reference)
 }
 
 /// Masks a panic. Its message may hold anything, and the panic hook has logged it already, so it is not repeated here.
 fn panicked(tool: &'static str) -> FinishedCall {
     let reference = new_reference();
     tracing::error!(tool, reference, "tool panicked");
-    FinishedCall::masked(CallOutcome::Panicked, &reference)
+    FinishedCall::masked(CallOutcome::Panicked, reference)
 }
 
 /// Random identifier that connects the caller's error with the log.

@@ -37,6 +37,14 @@ pub(crate) enum DecisionError {
     InsufficientScope(MissingScopes),
 }
 
+/// A tool in the list of a caller.
+#[derive(Debug)]
+pub(crate) struct ListedTool<'a> {
+    pub(crate) tool: &'a RegisteredTool,
+    /// Scopes that the token lacks; `None` if the caller may call the tool.
+    pub(crate) missing: Option<MissingScopes>,
+}
+
 /// Outcome of the decision, without the missing scopes, which only a challenge needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Decision {
@@ -63,10 +71,37 @@ impl ToolRegistry {
         self.tools().iter().filter(move |tool| self.allows(tool, caller))
     }
 
-    /// Returns a key that is equal for two callers only if both see the same tools.
+    /// Returns the tools in the list of this caller, in the order of their names: those that it may call, and those for
+    /// which it only lacks scopes, if they are listed, too.
+    pub(crate) fn listed_for<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = ListedTool<'a>> + 'a {
+        self.tools().iter().filter_map(move |tool| self.listed(tool, self.decision(tool, caller), caller.granted()))
+    }
+
+    fn listed<'a>(&self, tool: &'a RegisteredTool, decision: Decision, granted: &ScopeSet) -> Option<ListedTool<'a>> {
+        let missing = match decision {
+            Decision::Allowed => None,
+            Decision::InsufficientScope if self.lists_acquirable() => {
+                Some(tool.requirement().missing_scopes(granted))
+            }
+            Decision::InsufficientScope | Decision::Hidden => return None,
+        };
+        Some(ListedTool { tool, missing })
+    }
+
+    /// Returns a key that is equal for two callers only if both have the same list of tools.
     pub(crate) fn visibility_key(&self, caller: &Caller) -> ScopeSet {
         if self.is_decided_by_scopes() {
             return caller.granted().clone();
+        }
+        if self.lists_acquirable() {
+            // The granted scopes, from which the missing ones follow, then the tools that no rule hides.
+            let mut key = caller.granted().clone();
+            for (i, tool) in self.tools().iter().enumerate() {
+                if self.decision(tool, caller) != Decision::Hidden {
+                    key.insert(self.first_tool_bit() + i);
+                }
+            }
+            return key;
         }
         let mut visible = ScopeSet::default();
         for (i, tool) in self.tools().iter().enumerate() {
@@ -77,14 +112,20 @@ impl ToolRegistry {
         visible
     }
 
-    /// Returns the tools that the callers with this [visibility key](Self::visibility_key) see, in the order of their
-    /// names. Rules are not evaluated again, because their outcome may have changed since.
-    pub(crate) fn visible_by_key<'a>(&'a self, key: &'a ScopeSet) -> impl Iterator<Item = &'a RegisteredTool> + 'a {
-        let by_scopes = self.is_decided_by_scopes();
-        let is_visible = move |(i, tool): &(usize, &RegisteredTool)| {
-            if by_scopes { tool.requirement().is_met_by(key) } else { key.contains(*i) }
-        };
-        self.tools().iter().enumerate().filter(is_visible).map(|(_, tool)| tool)
+    /// Returns the tools in the list of the callers with this [visibility key](Self::visibility_key), in the order of
+    /// their names. Rules are not evaluated again, because their outcome may have changed since.
+    pub(crate) fn listed_by_key<'a>(&'a self, key: &'a ScopeSet) -> impl Iterator<Item = ListedTool<'a>> + 'a {
+        let (by_scopes, acquirable) = (self.is_decided_by_scopes(), self.lists_acquirable());
+        self.tools().iter().enumerate().filter_map(move |(i, tool)| {
+            let decision = if by_scopes || acquirable && key.contains(self.first_tool_bit() + i) {
+                by_granted(tool, key)
+            } else if !acquirable && key.contains(i) {
+                Decision::Allowed
+            } else {
+                Decision::Hidden
+            };
+            self.listed(tool, decision, key)
+        })
     }
 
     /// Returns whether `caller` may call `tool`.
@@ -96,10 +137,13 @@ impl ToolRegistry {
     fn decision(&self, tool: &RegisteredTool, caller: &Caller) -> Decision {
         if self.is_disabled(tool) || !tool.is_visible_to(caller, self.states()) {
             Decision::Hidden
-        } else if tool.requirement().is_met_by(caller.granted()) {
-            Decision::Allowed
         } else {
-            Decision::InsufficientScope
+            by_granted(tool, caller.granted())
         }
     }
+}
+
+/// Decides by the granted scopes alone.
+fn by_granted(tool: &RegisteredTool, granted: &ScopeSet) -> Decision {
+    if tool.requirement().is_met_by(granted) { Decision::Allowed } else { Decision::InsufficientScope }
 }

@@ -4,10 +4,11 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use rmcp::model::{CacheScope, ListToolsResult};
 use serde_json::{Map, Value};
+use tracing::{Instrument, Span};
 
-use super::{Authorized, DecisionError, RegisteredTool, ToolRegistry, call::CallResult};
+use super::{Authorized, DecisionError, ListedTool, RegisteredTool, ToolRegistry, call::CallResult};
 use crate::{
-    audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, audited_arguments},
+    audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, TraceId, audited_arguments, sanitize},
     auth::Caller,
     scope::{MissingScopes, ScopeSet},
     tool::{Context, MetConditions},
@@ -51,18 +52,33 @@ impl Dispatcher {
         self.registry.decide(tool, caller).map_err(|error| self.hide_if_concealed(error))
     }
 
+    /// Returns the scopes that a call needs as a sentence, which is all that most clients show of an error:
+    /// `payroll_summary needs payroll:read:all`.
+    pub(crate) fn needed_scopes(&self, tool: &str, caller: &Caller, scopes: &MissingScopes) -> String {
+        let Some(found) = self.registry.get(tool) else { return "insufficient scope".to_owned() };
+        let scopes_length: usize = scopes.required.iter().map(|scope| scope.len() + " and ".len()).sum();
+        let mut text = String::with_capacity(tool.len() + " needs ".len() + scopes_length);
+        text.push_str(tool);
+        text.push_str(" needs ");
+        found.requirement().describe(&scopes.required, caller.granted(), &mut text);
+        text
+    }
+
     /// Returns the caller's tools as `tools/list` shows them.
     pub(crate) fn list(&self, caller: &Caller) -> ListToolsResult {
-        self.list_of(self.registry.visible_to(caller))
+        self.list_of(self.registry.listed_for(caller), caller.granted())
     }
 
     /// Returns the list of the callers with this [visibility key](ToolRegistry::visibility_key).
     pub(crate) fn list_by_key(&self, key: &ScopeSet) -> ListToolsResult {
-        self.list_of(self.registry.visible_by_key(key))
+        self.list_of(self.registry.listed_by_key(key), key)
     }
 
-    fn list_of<'a>(&self, tools: impl Iterator<Item = &'a RegisteredTool>) -> ListToolsResult {
-        let mut result = ListToolsResult::with_all_items(tools.map(|tool| tool.listing().clone()).collect());
+    fn list_of<'a>(&self, tools: impl Iterator<Item = ListedTool<'a>>, granted: &ScopeSet) -> ListToolsResult {
+        let shows_access = self.registry.lists_acquirable();
+        let tools = tools
+            .map(|listed| if shows_access { listed.with_access(granted) } else { listed.tool.listing().clone() });
+        let mut result = ListToolsResult::with_all_items(tools.collect());
         result.ttl_ms = Some(self.list_ttl_ms);
         result.cache_scope = Some(CacheScope::Private);
         result
@@ -122,7 +138,9 @@ impl Dispatcher {
             arguments: audited.as_deref(),
             finished: false,
         };
-        let mut call = self.registry.execute(authorized, arguments, context, &met).await;
+        let span = call_span(tool, authorized.caller(), info);
+        let mut call = self.registry.execute(authorized, arguments, context, &met).instrument(span).await;
+        let reference = call.reference.as_deref();
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
             // The challenge names every scope of the call (MCP, Scope Challenge): also those that the tool declares.
             let declared = record.required();
@@ -137,7 +155,7 @@ impl Dispatcher {
                 ..CallRecord::new(call.outcome)
             });
         } else {
-            record.finish(CallRecord { required: &record.required(), ..CallRecord::new(call.outcome) });
+            record.finish(CallRecord { required: &record.required(), reference, ..CallRecord::new(call.outcome) });
         }
         call.result
     }
@@ -212,6 +230,18 @@ impl Drop for PendingRecord<'_> {
             self.finish(CallRecord { required: &self.required(), ..CallRecord::new(CallOutcome::Cancelled) });
         }
     }
+}
+
+/// Creates the span of a call, so that what its guards and its body log has the request and the person. It costs nothing
+/// unless a subscriber is interested.
+fn call_span(tool: &RegisteredTool, caller: &Caller, info: RequestInfo<'_>) -> Span {
+    tracing::info_span!(
+        "tool_call",
+        tool = tool.name(),
+        request_id = info.sanitized_id().as_deref(),
+        user = caller.user_id().map(sanitize),
+        trace_id = info.trace_id.as_ref().map(TraceId::as_str),
+    )
 }
 
 fn record_call(

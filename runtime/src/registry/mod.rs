@@ -4,10 +4,12 @@ mod call;
 mod decision;
 mod dispatch;
 mod explain;
+mod listed_tool;
 mod registered_tool;
 mod tool_registry;
 
 pub(crate) use call::CallResult;
+use decision::ListedTool;
 pub(crate) use decision::{Authorized, DecisionError};
 pub(crate) use dispatch::{CallRequest, Dispatcher};
 pub(crate) use registered_tool::RegisteredTool;

@@ -24,6 +24,9 @@ pub(crate) struct ToolRegistry {
     states: States,
     deny: Vec<DenyRule>,
     is_decided_by_scopes: bool,
+    lists_acquirable: bool,
+    /// Bit of the first tool in a visibility key that also has scopes.
+    first_tool_bit: usize,
     default_timeout: Option<Duration>,
     max_result_bytes: usize,
 }
@@ -38,6 +41,8 @@ pub(crate) struct RegistryConfig<'a> {
     pub(crate) deny: Vec<DenyRule>,
     pub(crate) default_timeout: Option<Duration>,
     pub(crate) max_result_bytes: usize,
+    /// Whether lists also have the tools for which the caller only lacks scopes.
+    pub(crate) lists_acquirable: bool,
 }
 
 impl ToolRegistry {
@@ -80,6 +85,9 @@ impl ToolRegistry {
         Ok(Self {
             tools,
             is_decided_by_scopes,
+            lists_acquirable: config.lists_acquirable,
+            // A requirement uses the bit after the last scope for a scope that is in no list.
+            first_tool_bit: config.index.names().len() + 1,
             by_name,
             states: config.states,
             deny: config.deny,
@@ -107,6 +115,15 @@ impl ToolRegistry {
     /// Returns whether scopes alone decide which tools a caller sees.
     pub(crate) fn is_decided_by_scopes(&self) -> bool {
         self.is_decided_by_scopes
+    }
+
+    /// Returns whether lists also have the tools for which the caller only lacks scopes.
+    pub(crate) fn lists_acquirable(&self) -> bool {
+        self.lists_acquirable
+    }
+
+    pub(super) fn first_tool_bit(&self) -> usize {
+        self.first_tool_bit
     }
 
     /// Maximum size of a result, in bytes of JSON.

@@ -82,6 +82,42 @@ impl Requirement {
         }
     }
 
+    /// Returns each smallest set of scopes that meets the requirement.
+    pub(crate) fn alternatives(&self) -> impl Iterator<Item = Vec<&'static str>> {
+        let names =
+            |scopes: &[RequiredScope<&'static str>]| scopes.iter().map(|scope| scope.name).collect::<Vec<_>>();
+        let all = names(&self.all);
+        let is_implied = self.any.is_empty() || self.any.iter().any(|scope| self.all.contains(scope));
+        let any = if is_implied { vec![None] } else { names(&self.any).into_iter().map(Some).collect() };
+        any.into_iter().map(move |alternative| all.iter().copied().chain(alternative).collect())
+    }
+
+    /// Appends the scopes of a call as text, such as `a, b and c`. `required` are all scopes of the call, as a challenge
+    /// names them. Of alternatives that are not met, it names all: `a and (b or c)`.
+    pub(crate) fn describe(&self, required: &[&'static str], granted: &ScopeSet, text: &mut String) {
+        let is_open = self.any.len() > 1 && !self.any.iter().any(|scope| granted.contains(scope.bit));
+        let chosen = self.any.first().filter(|scope| is_open && !self.all.contains(scope)).map(|scope| scope.name);
+        let others = required.iter().copied().filter(|&name| Some(name) != chosen);
+        let count = required.len() - usize::from(required.iter().any(|&name| Some(name) == chosen));
+        if chosen.is_none() {
+            join(others, count, " and ", text);
+            return;
+        }
+        let alternatives = self.any.iter().map(|scope| scope.name);
+        if count == 0 {
+            join(alternatives, self.any.len(), " or ", text);
+            return;
+        }
+        others.for_each(|name| {
+            text.push_str(name);
+            text.push_str(", ");
+        });
+        text.truncate(text.len() - ", ".len());
+        text.push_str(" and (");
+        join(alternatives, self.any.len(), " or ", text);
+        text.push(')');
+    }
+
     /// Returns the scopes that a challenge names.
     pub(crate) fn required_scopes(&self, granted: &ScopeSet) -> Vec<&'static str> {
         self.required(granted).map(|(name, _)| name).collect()
@@ -92,6 +128,16 @@ impl<N: Borrow<str> + Copy + Eq + Hash> RequiredScope<N> {
     /// A scope that is not in the index is assigned a bit that no token has, so that the requirement is never met.
     fn new(index: &ScopeIndex<N>, name: N) -> Self {
         Self { name, bit: index.bit(name.borrow()).unwrap_or(index.names().len()) }
+    }
+}
+
+/// Appends names as prose: `a, b and c`.
+fn join(names: impl Iterator<Item = &'static str>, count: usize, last: &str, text: &mut String) {
+    for (i, name) in names.enumerate() {
+        if i > 0 {
+            text.push_str(if i + 1 == count { last } else { ", " });
+        }
+        text.push_str(name);
     }
 }
 
@@ -135,6 +181,39 @@ mod tests {
         let missing_scopes = decide(&["a"], &["c", "d"], &["d"]).unwrap_err();
         assert_eq!(missing_scopes.required, ["a", "d"]);
         assert_eq!(missing_scopes.missing, ["a"]);
+    }
+
+    #[test]
+    fn alternatives_are_the_smallest_sets_that_meet_a_requirement() {
+        let alternatives = |all: &[&'static str], any: &[&'static str]| -> Vec<Vec<&'static str>> {
+            let index = ScopeIndex::new([&SCOPES]);
+            Requirement::new(&index, all.iter().copied(), any.iter().copied()).alternatives().collect()
+        };
+        assert_eq!(alternatives(&[], &[]), [Vec::<&str>::new()]);
+        assert_eq!(alternatives(&["a", "b"], &[]), [["a", "b"]]);
+        assert_eq!(alternatives(&["a"], &["c", "d"]), [["a", "c"], ["a", "d"]]);
+        assert_eq!(alternatives(&["a"], &["a", "d"]), [["a"]]);
+    }
+
+    #[test]
+    fn the_text_of_a_requirement_names_every_scope_and_every_open_alternative() {
+        let text = |all: &[&'static str], any: &[&'static str], granted: &[&str], others: &[&'static str]| {
+            let index = ScopeIndex::new([&SCOPES]);
+            let requirement = Requirement::new(&index, all.iter().copied(), any.iter().copied());
+            let granted = index.expand(granted.iter().copied());
+            let mut required = requirement.required_scopes(&granted);
+            required.extend(others);
+            let mut text = String::new();
+            requirement.describe(&required, &granted, &mut text);
+            text
+        };
+        assert_eq!(text(&["a"], &[], &[], &[]), "a");
+        assert_eq!(text(&["a", "b"], &[], &["a"], &[]), "a and b");
+        assert_eq!(text(&["a", "b"], &[], &[], &["c"]), "a, b and c");
+        assert_eq!(text(&[], &["c", "d"], &["a"], &[]), "c or d");
+        assert_eq!(text(&[], &["c"], &[], &[]), "c");
+        assert_eq!(text(&["a"], &["c", "d"], &[], &["b"]), "a, b and (c or d)");
+        assert_eq!(text(&["a"], &["c", "d"], &["d"], &[]), "a and d");
     }
 
     #[test]

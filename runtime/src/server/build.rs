@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     BuiltServer, Server,
+    advertised_scopes::AdvertisedScopes,
     config::{Config, SettingValue},
     discovery::Discovery,
     health,
@@ -30,8 +31,8 @@ use crate::{
     },
     error::{BuildError, BuildProblem},
     gate::{
-        AllowedOrigins, BodyLimits, FastPath, Gate, InFlightLimit, InFlightMaxima, RejectionLog, RejectionResponder,
-        TrustedProxies, UnknownTokenLimit,
+        AllowedOrigins, BodyLimits, FastPath, Gate, HostNames, InFlightLimit, InFlightMaxima, RejectionLog,
+        RejectionResponder, TrustedProxies, UnknownTokenLimit,
     },
     mcp::{McpService, McpServiceConfig},
     policy::Policy,
@@ -39,9 +40,6 @@ use crate::{
     scope::ScopeIndex,
     tool::RequestStateSigner,
 };
-
-/// Scope for refresh tokens. It concerns the client and the authorization server only (MCP, Refresh Tokens).
-const OFFLINE_ACCESS: &str = "offline_access";
 
 impl Server {
     /// Checks every setting and builds the server.
@@ -106,6 +104,11 @@ impl Server {
         let index = Arc::new(ScopeIndex::new(self.scope_lists.iter().copied()));
         let unknown = self.required_for_all.iter().filter(|&&scope| index.bit(scope).is_none());
         problems.extend(unknown.map(|&scope| BuildProblem::UnknownRequiredScope(scope)));
+        if self.conceal && self.config.tools.list_acquirable {
+            problems.push(BuildProblem::ConcealedAcquirableTools);
+        }
+        let scopes = AdvertisedScopes::new(&index, self.initial_scopes.take());
+        let scopes = scopes.map_err(|found| problems.extend(found));
         let registry = ToolRegistry::new(RegistryConfig {
             lists: &self.scope_lists,
             index: &index,
@@ -114,9 +117,16 @@ impl Server {
             deny: std::mem::take(&mut self.deny),
             default_timeout: self.config.tools.timeout,
             max_result_bytes: self.config.limits.max_result_bytes,
+            lists_acquirable: self.config.tools.list_acquirable,
         })
         .map_err(|found| problems.extend(found));
-        Some(Parts { registry: Arc::new(registry.ok()?), policy, index, server_url: server_url? })
+        Some(Parts {
+            registry: Arc::new(registry.ok()?),
+            policy,
+            index,
+            scopes: scopes.ok()?,
+            server_url: server_url?,
+        })
     }
 
     /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
@@ -128,8 +138,9 @@ impl Server {
         values: Vec<SettingValue>,
         mut problems: Vec<BuildProblem>,
     ) -> Result<BuiltServer, BuildError> {
+        let version = self.version_or_default().to_owned();
         let dispatcher = parts.dispatcher(self.conceal, self.config.tools.list_ttl);
-        let Parts { registry, policy, index, server_url } = parts;
+        let Parts { registry, policy, index, scopes, server_url } = parts;
         let mut config = self.config;
         let bind = config.http.bind_address();
         let endpoint_path = config.http.endpoint_path.clone();
@@ -163,7 +174,9 @@ impl Server {
         tool_review::log(&registry, &self.scope_lists);
         let shutdown = CancellationToken::new();
         let readiness = Arc::new(Readiness::default());
-        let discovery = Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned()));
+        let discovery =
+            Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned(), scopes.initial.clone()));
+        let public = PublicNames::new(&server_url, &endpoint_path);
         let authenticator = Authenticator::new(
             GuardedValidator::new(Arc::clone(&validator), Arc::clone(&readiness)),
             TokenCache::new(config.token_cache.clone(), Arc::clone(&revocation_clock)),
@@ -171,10 +184,8 @@ impl Server {
             resource.clone(),
             self.audience,
         )
+        .with_equivalents(public.resources[1..].to_vec())
         .with_replicator(replicator);
-        let metadata_url = well_known::protected_resource_url(&server_url, &endpoint_path);
-        let initial_scopes: Vec<_> =
-            self.initial_scopes.into_iter().filter(|scope| scope != OFFLINE_ACCESS).collect();
         let gate = Arc::new(Gate {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
             proxies,
@@ -186,16 +197,12 @@ impl Server {
             body_limits: body_limits(&config),
             dispatcher: Arc::clone(&dispatcher),
             fast_path: self.fast_path.then(FastPath::default),
-            responder: RejectionResponder::new(&metadata_url, &initial_scopes),
+            responder: public.responder(&scopes),
             rejection_log: RejectionLog::default(),
         });
-        let metadata = ResourceMetadata {
-            name: self.title.clone().unwrap_or_else(|| self.name.clone()),
-            resource: resource.clone(),
-            scopes: index.names().iter().copied().filter(|&scope| scope != OFFLINE_ACCESS).collect(),
-        };
+        let metadata = public.metadata(self.title.as_ref().unwrap_or(&self.name).clone(), scopes);
         let signer = config.tools.signer().ok().flatten().or(self.signer);
-        let implementation = Implementation::new(self.name.clone(), self.version);
+        let implementation = Implementation::new(self.name.clone(), version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
             info: server_info(implementation, self.title, self.instructions),
@@ -334,11 +341,45 @@ fn with_routes(mut operations: Router, routes: Vec<Route>, base_path: &str) -> R
     operations
 }
 
+/// The names under which clients know the server; the first is that of `SERVER_URL`.
+struct PublicNames {
+    hosts: HostNames,
+    /// The resource under each name.
+    resources: Vec<String>,
+    /// URL of the protected resource metadata under each name.
+    metadata_urls: Vec<String>,
+}
+
+impl PublicNames {
+    fn new(server_url: &ServerUrl, endpoint_path: &str) -> Self {
+        let urls = server_url.equivalents();
+        let names = match urls.as_slice() {
+            [_] => Vec::new(),
+            urls => urls.iter().map(|url| url.url().authority().to_owned()).collect(),
+        };
+        Self {
+            hosts: HostNames::new(names),
+            resources: urls.iter().map(|url| url.resource(endpoint_path)).collect(),
+            metadata_urls: urls.iter().map(|url| well_known::protected_resource_url(url, endpoint_path)).collect(),
+        }
+    }
+
+    fn responder(&self, scopes: &AdvertisedScopes) -> RejectionResponder {
+        let initial = scopes.initial.as_deref().unwrap_or_default();
+        RejectionResponder::new(&self.metadata_urls, initial, self.hosts.clone())
+    }
+
+    fn metadata(self, name: String, scopes: AdvertisedScopes) -> ResourceMetadata {
+        ResourceMetadata { name, resources: self.resources, names: self.hosts, scopes: scopes.supported }
+    }
+}
+
 /// Parts that are valid on their own.
 pub(super) struct Parts {
     registry: Arc<ToolRegistry>,
     policy: Policy,
     pub(super) index: Arc<ScopeIndex>,
+    scopes: AdvertisedScopes,
     pub(super) server_url: ServerUrl,
 }
 
@@ -358,8 +399,8 @@ fn collect<T>(result: Result<T, BuildProblem>, problems: &mut Vec<BuildProblem>)
 fn has_conflict(endpoint: &str, base_path: &str, routes: &[Route]) -> bool {
     let below_base = |path: &str| format!("{base_path}{path}");
     let others = routes.iter().flat_map(|route| [route.path.to_owned(), below_base(route.path)]);
-    [health::ALIVE.to_owned(), health::READY.to_owned()]
-        .into_iter()
-        .chain(others)
-        .any(|path| path == endpoint || path == below_base(endpoint))
+    [health::ALIVE.to_owned(), health::READY.to_owned()].into_iter().chain(others).any(|path| {
+        let path = path.trim_end_matches('/');
+        path == endpoint || path == below_base(endpoint)
+    })
 }

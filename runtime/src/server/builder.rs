@@ -12,7 +12,7 @@ use crate::{
     registry::DenyRule,
     scope::{Scope, Scopes},
     settings::{CommandLine, Environment},
-    tool::{RequestStateSigner, ServerState, States},
+    tool::{RequestStateSigner, ServerState, States, ToolDescriptor},
 };
 
 /// Builder of an MCP server.
@@ -36,7 +36,7 @@ use crate::{
 #[must_use]
 pub struct Server {
     pub(super) name: String,
-    pub(super) version: String,
+    pub(super) version: Option<String>,
     pub(super) title: Option<String>,
     pub(super) instructions: Option<String>,
     pub(super) scope_lists: Vec<&'static Scopes>,
@@ -55,7 +55,8 @@ pub struct Server {
     pub(super) replication: Option<Replication>,
     pub(super) states: States,
     pub(super) required_for_all: Vec<&'static str>,
-    pub(super) initial_scopes: Vec<String>,
+    /// `None` if clients are to request all scopes.
+    pub(super) initial_scopes: Option<Vec<&'static str>>,
     pub(super) deny: Vec<DenyRule>,
     pub(super) conceal: bool,
     pub(super) fast_path: bool,
@@ -71,7 +72,7 @@ impl Server {
     pub fn new(name: impl Into<String>, scopes: &'static Scopes) -> Self {
         Self {
             name: name.into(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: None,
             title: None,
             instructions: None,
             scope_lists: vec![scopes],
@@ -86,7 +87,7 @@ impl Server {
             replication: None,
             states: States::default(),
             required_for_all: Vec::new(),
-            initial_scopes: Vec::new(),
+            initial_scopes: None,
             deny: Vec::new(),
             conceal: false,
             fast_path: true,
@@ -135,10 +136,17 @@ impl Server {
         self
     }
 
-    /// Sets the version that clients see. Default: the version of toolgate.
+    /// Sets the version that clients see. Default: the version of the crate whose tools were checked against the first
+    /// scope list, or `0.0.0` if it has none.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = version.into();
+        self.version = Some(version.into());
         self
+    }
+
+    /// Returns the version that clients see.
+    pub(super) fn version_or_default(&self) -> &str {
+        let of_tools = || ToolDescriptor::registered(&self.scope_lists[..1]).find_map(|tool| tool.crate_version);
+        self.version.as_deref().or_else(of_tools).unwrap_or("0.0.0")
     }
 
     /// Sets a human-readable title in addition to the name.
@@ -297,10 +305,27 @@ impl Server {
         self
     }
 
-    /// Sets the scopes that a client should request at its first login, in the challenge for a request without a token.
-    /// Clients request more scopes when a call needs them.
+    /// Sets the scopes that a client should request at its first login, so that people consent to less. They are the
+    /// `scope` of the challenge for a request without a token, and the `scopes_supported` of the protected resource
+    /// metadata and of the authorization server metadata that this server serves, which many clients prefer to the
+    /// challenge. Default: all scopes.
+    ///
+    /// Clients get further scopes by step-up: a call that needs more is answered with 403 and a challenge. Not every
+    /// client can follow it. Clients of the TypeScript SDK 1 that hold a refresh token cannot, and some clients do not call
+    /// a tool that is not in their list: for these, set [`list_acquirable`](ToolsConfig::list_acquirable).
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["employees:read:public", "payroll:read:all"]);
+    /// # fn main() {
+    /// let server = Server::new("company", &SCOPES)
+    ///     .initial_scopes([scope!("employees:read:public")])
+    ///     .tools(|tools| tools.list_acquirable = true);
+    /// # let _ = server;
+    /// # }
+    /// ```
     pub fn initial_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
-        self.initial_scopes = scopes.into_iter().map(|scope| scope.name().to_owned()).collect();
+        self.initial_scopes = Some(scopes.into_iter().map(Scope::name).collect());
         self
     }
 
@@ -448,7 +473,7 @@ impl Server {
     /// Returns the name and the version of the server.
     #[cfg(feature = "cli")]
     pub(crate) fn name_and_version(&self) -> (&str, &str) {
-        (&self.name, &self.version)
+        (&self.name, self.version_or_default())
     }
 
     /// Returns the scope lists of the server's tools.

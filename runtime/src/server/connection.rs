@@ -511,6 +511,6 @@ mod tests {
         let mut waiting = pin!(expired(&connection, &shared));
         assert!(waiting.as_mut().now_or_never().is_none(), "it may be idle for an hour");
         connection.received(&mut b"G".to_vec());
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the head is late after a millisecond");
+        tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("the head is late after a millisecond");
     }
 }

@@ -6,7 +6,10 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::auth::{AuthorizationServer, TokenValidator, Unavailable};
+use crate::{
+    JsonObject,
+    auth::{AuthorizationServer, TokenValidator, Unavailable},
+};
 
 /// Age at which the metadata is refreshed.
 const REFRESH_AFTER: Duration = Duration::from_mins(10);
@@ -19,6 +22,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Discovery {
     validator: Arc<dyn TokenValidator>,
     base_url: String,
+    /// `scopes_supported` of the document, if it is not that of the authorization server.
+    scopes: Option<Vec<&'static str>>,
     current: ArcSwapOption<Fetched>,
     /// Locked during an attempt, so that there is one at a time.
     last_attempt: Arc<Mutex<Option<Attempt>>>,
@@ -37,8 +42,13 @@ struct Attempt {
 }
 
 impl Discovery {
-    pub(crate) fn new(validator: Arc<dyn TokenValidator>, base_url: String) -> Self {
-        Self { validator, base_url, current: ArcSwapOption::empty(), last_attempt: Arc::default() }
+    /// `scopes` replaces the `scopes_supported` of the document.
+    pub(crate) fn new(
+        validator: Arc<dyn TokenValidator>,
+        base_url: String,
+        scopes: Option<Vec<&'static str>>,
+    ) -> Self {
+        Self { validator, base_url, scopes, current: ArcSwapOption::empty(), last_attempt: Arc::default() }
     }
 
     /// Returns the metadata. An outdated document is returned while a new one is fetched; only the first request waits.
@@ -96,9 +106,7 @@ impl Discovery {
         });
         let result = match fetched {
             Ok(server) => {
-                let document = server.document.as_ref().map(|document| {
-                    Bytes::from(serde_json::to_vec(document).expect("a JSON object can be serialized"))
-                });
+                let document = server.document.as_ref().map(|document| self.serialize(document));
                 self.current.store(Some(Arc::new(Fetched { server, document, at: Instant::now() })));
                 Ok(())
             }
@@ -109,6 +117,15 @@ impl Discovery {
         };
         *last = Some(Attempt { finished_at: Instant::now(), result: result.clone() });
         result
+    }
+
+    fn serialize(&self, document: &JsonObject) -> Bytes {
+        let narrowed = self.scopes.as_ref().map(|scopes| {
+            let mut document = document.clone();
+            document.insert("scopes_supported".to_owned(), scopes.as_slice().into());
+            document
+        });
+        serde_json::to_vec(narrowed.as_ref().unwrap_or(document)).expect("a JSON object can be serialized").into()
     }
 }
 
@@ -152,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn concurrent_requests_share_one_attempt_and_its_failure() {
         let validator = Arc::new(Slow::default());
-        let discovery = Arc::new(Discovery::new(validator.clone(), String::new()));
+        let discovery = Arc::new(Discovery::new(validator.clone(), String::new(), None));
         let results = futures_util::future::join_all((0..20).map(|_| discovery.get())).await;
         assert!(results.iter().all(Result::is_err));
         assert_eq!(validator.0.load(Ordering::SeqCst), 1);
@@ -185,7 +202,7 @@ mod tests {
         let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
         let validator = Arc::new(Fails { attempts: AtomicUsize::new(0), permits: Semaphore::new(0) });
         let attempts = || validator.attempts.load(Ordering::SeqCst);
-        let discovery = Arc::new(Discovery::new(validator.clone(), String::new()));
+        let discovery = Arc::new(Discovery::new(validator.clone(), String::new(), None));
         let before = tasks();
         let request = async || {
             for _ in 0..1000 {

@@ -1,6 +1,7 @@
 //! The server: its builder, its configuration, and everything that it serves.
 
 mod accept;
+mod advertised_scopes;
 mod build;
 mod builder;
 pub mod config;

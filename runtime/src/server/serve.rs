@@ -148,10 +148,14 @@ impl BuiltServer {
         }
         let Components { metadata, operations, gate, mcp, http, base_path, .. } = self.0;
         let service = BrowserCors::new(Arc::clone(&gate), GateService::new(gate, mcp));
-        let mut router = Router::new().route_service(&http.endpoint_path, service.clone());
+        let mut paths = vec![http.endpoint_path.clone()];
         // A proxy may or may not remove the path of SERVER_URL.
         if !base_path.is_empty() {
-            router = router.route_service(&format!("{base_path}{}", http.endpoint_path), service);
+            paths.push(format!("{base_path}{}", http.endpoint_path));
+        }
+        let mut router = Router::new();
+        for path in paths {
+            router = router.route_service(&format!("{path}/"), service.clone()).route_service(&path, service.clone());
         }
         router.merge(metadata).merge(operations)
     }

@@ -12,6 +12,9 @@ pub(crate) struct ServerUrl {
     base: String,
 }
 
+/// Names of loopback that reach one server, as hosts of a URL.
+const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
 impl ServerUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, ServerUrlError> {
         let url = Url::parse(text.trim()).map_err(|_| ServerUrlError::NotAUrl)?;
@@ -45,6 +48,24 @@ impl ServerUrl {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns this URL and, if its host is one of the usual names of loopback, the same URL with each other
+    /// name. Clients and people use any of them for one server.
+    pub(crate) fn equivalents(&self) -> Vec<Self> {
+        let own = self.url.host_str().unwrap_or_default();
+        let mut all = vec![self.clone()];
+        if !LOOPBACK_NAMES.contains(&own) {
+            return all;
+        }
+        for name in LOOPBACK_NAMES.into_iter().filter(|&name| name != own) {
+            let mut url = self.url.clone();
+            if url.set_host(Some(name)).is_ok() {
+                let base = url.as_str().trim_end_matches('/').to_owned();
+                all.push(Self { url, base });
+            }
+        }
+        all
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -109,6 +130,21 @@ mod tests {
         }
         for url in ["https://mcp.example.com", "https://mcp.example.com/tools/mcps", "https://x/mcp/tools"] {
             assert_eq!(ServerUrl::parse(url).unwrap().check_endpoint("/mcp"), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_usual_loopback_names_have_equivalents() {
+        let resources = |url: &str| -> Vec<String> {
+            ServerUrl::parse(url).unwrap().equivalents().iter().map(|url| url.resource("/mcp")).collect()
+        };
+        assert_eq!(
+            resources("http://localhost:8000/a"),
+            ["http://localhost:8000/a/mcp", "http://127.0.0.1:8000/a/mcp", "http://[::1]:8000/a/mcp"]
+        );
+        assert_eq!(resources("http://[::1]:1")[..2], ["http://[::1]:1/mcp", "http://127.0.0.1:1/mcp"]);
+        for url in ["https://mcp.example.com", "http://127.0.0.2:8000", "https://localhost.example.com"] {
+            assert_eq!(resources(url).len(), 1, "{url}");
         }
     }
 

@@ -7,7 +7,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::State,
-    http::{Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -16,6 +16,7 @@ use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::{discovery::Discovery, server_url::ServerUrl};
+use crate::gate::HostNames;
 
 const PROTECTED_RESOURCE: &str = "oauth-protected-resource";
 const AUTHORIZATION_SERVER: &str = "oauth-authorization-server";
@@ -23,7 +24,9 @@ const AUTHORIZATION_SERVER: &str = "oauth-authorization-server";
 /// Content of the protected resource metadata.
 pub(crate) struct ResourceMetadata {
     pub(crate) name: String,
-    pub(crate) resource: String,
+    /// The resource, for each of the names of the server.
+    pub(crate) resources: Vec<String>,
+    pub(crate) names: HostNames,
     pub(crate) scopes: Vec<&'static str>,
 }
 
@@ -36,7 +39,8 @@ struct Documents {
 
 struct ProtectedResource {
     issuer: Option<String>,
-    document: Bytes,
+    /// One document for each of the names of the server.
+    documents: Vec<Bytes>,
 }
 
 /// Returns the URL of the protected resource metadata of the endpoint.
@@ -61,12 +65,13 @@ pub(crate) fn router(
     resource_paths.dedup();
     server_paths.dedup();
 
+    // Clients insert the path of a URL as they know it, with or without a slash at its end.
     let mut router = Router::new();
     for path in resource_paths {
-        router = router.route(&path, get(protected_resource));
+        router = router.route(&format!("{path}/"), get(protected_resource)).route(&path, get(protected_resource));
     }
     for path in server_paths {
-        router = router.route(&path, get(authorization_server));
+        router = router.route(&format!("{path}/"), get(authorization_server)).route(&path, get(authorization_server));
     }
     let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
     let documents = Documents { resource, protected_resource: ArcSwapOption::empty(), discovery };
@@ -74,9 +79,14 @@ pub(crate) fn router(
 }
 
 impl ResourceMetadata {
-    fn document(&self, issuer: Option<&str>) -> Bytes {
+    /// Creates one document for each of the names of the server.
+    fn documents(&self, issuer: Option<&str>) -> Vec<Bytes> {
+        self.resources.iter().map(|resource| self.document(resource, issuer)).collect()
+    }
+
+    fn document(&self, resource: &str, issuer: Option<&str>) -> Bytes {
         let mut document = json!({
-            "resource": self.resource,
+            "resource": resource,
             "bearer_methods_supported": ["header"],
             "resource_name": self.name,
             "scopes_supported": self.scopes,
@@ -88,16 +98,19 @@ impl ResourceMetadata {
     }
 }
 
-async fn protected_resource(State(documents): State<Arc<Documents>>) -> Response {
+/// Responds with the document of the name that the client uses: it compares the `resource` with its own URL (RFC 9728,
+/// section 3.3).
+async fn protected_resource(State(documents): State<Arc<Documents>>, uri: Uri, headers: HeaderMap) -> Response {
+    let name = documents.resource.names.position(&uri, &headers);
     let issuer = documents.discovery.issuer().await;
     if let Some(current) = &*documents.protected_resource.load()
         && current.issuer == issuer
     {
-        return cacheable(&current.document);
+        return cacheable(&current.documents[name]);
     }
-    let document = documents.resource.document(issuer.as_deref());
-    let response = cacheable(&document);
-    documents.protected_resource.store(Some(Arc::new(ProtectedResource { issuer, document })));
+    let created = documents.resource.documents(issuer.as_deref());
+    let response = cacheable(&created[name]);
+    documents.protected_resource.store(Some(Arc::new(ProtectedResource { issuer, documents: created })));
     response
 }
 
@@ -150,10 +163,11 @@ mod tests {
     #[tokio::test]
     async fn every_response_shares_one_copy_of_the_document() {
         let server_url = ServerUrl::parse("https://mcp.example.com").unwrap();
-        let discovery = Arc::new(Discovery::new(Arc::new(WithMetadata), String::new()));
+        let discovery = Arc::new(Discovery::new(Arc::new(WithMetadata), String::new(), None));
         let resource = ResourceMetadata {
             name: "MCP".to_owned(),
-            resource: server_url.resource("/mcp"),
+            resources: vec![server_url.resource("/mcp")],
+            names: HostNames::default(),
             scopes: vec!["employees:read"],
         };
         let router = router(resource, discovery, &server_url, "/mcp");

@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_named_and_its_content_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, content) in [("empty", &b" \n"[..]), ("binary", b"hunter2\xff"), ("long", &[b'x'; 70_000])] {
+        let long = vec![b'x'; 70_000];
+        for (name, content) in [("empty", &b" \n"[..]), ("binary", b"hunter2\xff"), ("long", &long)] {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
         for (name, problem) in

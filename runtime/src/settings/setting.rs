@@ -74,6 +74,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("tools.timeout", Kind::DurationOrNone),
     setting("tools.list_ttl", Kind::Duration),
     setting("tools.request_state_key", Kind::Secret),
+    setting("tools.list_acquirable", Kind::Switch),
     also(&["TOOLGATE_LOG", "RUST_LOG"], setting("log.filter", Kind::Text)),
     setting("log.format", Kind::Choice(&["human", "json"])),
     setting("audit.path", Kind::Path),

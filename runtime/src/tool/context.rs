@@ -97,7 +97,7 @@ impl Context {
         &self.caller
     }
 
-    /// Returns the names of the tools that `tools/list` shows to this caller.
+    /// Returns the names of the tools that this caller may call.
     pub fn tools(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.tools.names(&self.caller).into_iter()
     }
@@ -112,13 +112,13 @@ impl Context {
         self.request.protocol_version()
     }
 
-    /// Returns the client's name and version, if it sent them. A client can send any text, so use it for logs and not
-    /// for policies.
+    /// Returns the client's name and version, if the request has them: since revision 2026-07-28, every request does. A
+    /// client can send any text, so use it for logs and not for policies.
     pub fn client_info(&self) -> Option<Implementation> {
         self.request.client_info()
     }
 
-    /// Returns the capabilities that the client declared, such as elicitation.
+    /// Returns the capabilities that the client declared in the request, such as elicitation: since revision 2026-07-28.
     pub fn client_capabilities(&self) -> Option<ClientCapabilities> {
         self.request.client_capabilities()
     }
@@ -141,13 +141,14 @@ impl Context {
         self.meta().get("traceparent").and_then(Value::as_str).or_else(header)
     }
 
-    /// Reports progress to the client, if it asked for progress. `progress` must increase with each report.
+    /// Reports progress to the client, if it asked for progress and accepts a stream (`text/event-stream`). `progress`
+    /// must increase with each report.
     pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
         self.request.progress(progress, total, message).await;
     }
 
     /// Sends a log message to the client, if the request asks for this level or a lower one
-    /// (`io.modelcontextprotocol/logLevel`). For the server's own log, use `tracing`.
+    /// (`io.modelcontextprotocol/logLevel`) and the client accepts a stream (`text/event-stream`). For the server's own log, use `tracing`.
     pub async fn log(&self, level: LogLevel, data: impl Into<Value>) {
         self.request.log(level, data.into()).await;
     }

@@ -39,6 +39,8 @@ pub struct ToolDescriptor {
     /// function.
     pub(crate) body: Body,
     pub(crate) defined_at: &'static str,
+    /// Version of the crate of the function, if Cargo compiled it.
+    pub(crate) crate_version: Option<&'static str>,
 }
 
 inventory::collect!(ToolDescriptor);
@@ -123,7 +125,14 @@ impl ToolDescriptor {
             meta: None,
             body,
             defined_at,
+            crate_version: None,
         }
+    }
+
+    #[doc(hidden)]
+    pub const fn crate_version(mut self, version: Option<&'static str>) -> Self {
+        self.crate_version = version;
+        self
     }
 
     #[doc(hidden)]

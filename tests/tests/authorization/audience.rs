@@ -4,7 +4,8 @@ use serde_json::json;
 use toolgate::Server;
 use toolgate_dev_tenant::{Fault, Mint};
 use toolgate_tests::{
-    Client, HttpResponse, Revision, TestServer, start_tenant, tenant_server, tenant_server_with, token_for,
+    Client, HttpResponse, RawRequest, Revision, TestServer, start_tenant, tenant_server, tenant_server_with,
+    token_for, tokens,
 };
 
 use crate::introspection::{call_status, start_with_stub};
@@ -56,7 +57,8 @@ async fn a5_a_token_for_a_similar_resource_is_rejected() {
         format!("{}/MCP", server.url),
         format!("{}/mcp/x", server.url),
         format!("{}/mcp?x", server.url),
-        server.endpoint.replace("127.0.0.1", "localhost"),
+        server.endpoint.replace("127.0.0.1", "127.0.0.2"),
+        format!("http://localhost:{}/mcp", server.address.port() ^ 1),
         server.endpoint.replace("http://", "https://"),
     ] {
         let token = tenant.mint(&Mint::for_person(&person).resource(&resource)).unwrap();
@@ -138,4 +140,73 @@ async fn a5_a_missing_empty_or_foreign_audience_is_rejected() {
         assert_eq!(call_status(&stub, &server, &introspected.to_string()).await, 401, "{introspected}");
     }
     assert_eq!(server.bodies.runs(), 0);
+}
+
+/// The names under which clients and people know a server on loopback.
+const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
+#[tokio::test]
+async fn a5_a_token_for_any_name_of_loopback_is_accepted_under_every_name() {
+    let tenant = start_tenant().await;
+    let server = tenant_server(&tenant).await;
+    let person = tenant.person_of_role("HR").unwrap().id;
+    for name in LOOPBACK {
+        let resource = server.endpoint.replace("127.0.0.1", name);
+        let token = tenant.mint(&Mint::for_person(&person).resource(&resource)).unwrap();
+        for host in LOOPBACK {
+            let host = format!("{host}:{}", server.address.port());
+            let body = Revision::Legacy.call_message("request_info", &json!({})).to_string();
+            let request = RawRequest::mcp(Revision::Legacy).header("Host", host).token(&token).body(body);
+            let response = request.send(server.address).await;
+            assert!(response.is_success(), "{resource}: {response:?}");
+        }
+    }
+}
+
+/// Returns the resource in the metadata, and the address of the metadata in the challenges for no token and for missing
+/// scopes, for clients that use this `Host`.
+async fn names_for(server: &TestServer, host: &str) -> [String; 3] {
+    let metadata = RawRequest::new("GET", "/.well-known/oauth-protected-resource/mcp").header("Host", host);
+    let metadata = metadata.send(server.address).await;
+    let call = RawRequest::mcp(Revision::Legacy)
+        .header("Host", host)
+        .body(Revision::Legacy.call_message("people_private", &json!({})).to_string());
+    let (without_token, without_scope) =
+        (call.send(server.address).await, call.clone().token("nothing").send(server.address).await);
+    assert_eq!((metadata.status, without_token.status, without_scope.status), (200, 401, 403), "{host}");
+    let address = |response: &HttpResponse| response.expect_challenge().get("resource_metadata").to_owned();
+    let resource = metadata.json()["resource"].as_str().unwrap().to_owned();
+    [resource, address(&without_token), address(&without_scope)]
+}
+
+#[tokio::test]
+async fn a1_on_loopback_the_metadata_names_the_resource_as_the_client_does() {
+    let server = TestServer::start().await;
+    let port = server.address.port();
+    let expected = |host: &str| {
+        let metadata = format!("http://{host}/.well-known/oauth-protected-resource/mcp");
+        [format!("http://{host}/mcp"), metadata.clone(), metadata]
+    };
+    for name in LOOPBACK {
+        let host = format!("{name}:{port}");
+        assert_eq!(names_for(&server, &host).await, expected(&host));
+    }
+    // Another port, as behind a tunnel, and a name that is not a usual one.
+    for host in [format!("localhost:{}", port ^ 1), "localhost".to_owned(), format!("127.0.0.2:{port}")] {
+        assert_eq!(names_for(&server, &host).await, expected(&server.address.to_string()), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a1_the_host_never_changes_the_resource_of_a_server_with_a_public_url() {
+    let server = TestServer::with(|server| {
+        let server = server.server_url("https://mcp.example.com").auth(tokens());
+        server.http(|http| http.allowed_hosts.extend(LOOPBACK.map(|name| name.trim_matches(['[', ']']).to_owned())))
+    })
+    .await;
+    let metadata = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp".to_owned();
+    let expected = ["https://mcp.example.com/mcp".to_owned(), metadata.clone(), metadata];
+    for host in ["mcp.example.com", "localhost", "127.0.0.1:8000", "localhost:443"] {
+        assert_eq!(names_for(&server, host).await, expected, "{host}");
+    }
 }

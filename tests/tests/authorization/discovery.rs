@@ -63,6 +63,25 @@ async fn a1_a_server_below_a_path_serves_metadata_at_the_address_of_rfc_9728() {
 }
 
 #[tokio::test]
+async fn a1_a_slash_at_the_end_of_a_metadata_address_is_ignored() {
+    let tenant = start_tenant().await;
+    let server = |url| Server::new("below", &SCOPES).server_url(format!("{url}/tools")).auth(propel_auth(&tenant));
+    let server = TestServer::serve(server).await;
+    for document in [
+        "oauth-protected-resource",
+        "oauth-protected-resource/mcp",
+        "oauth-protected-resource/tools/mcp",
+        "oauth-authorization-server",
+        "oauth-authorization-server/tools",
+    ] {
+        let address = format!("{}/.well-known/{document}", server.url);
+        let (plain, with_slash) = (get(address.clone()).await, get(format!("{address}/")).await);
+        assert_eq!((plain.status, with_slash.status), (200, 200), "{document}: {with_slash:?}");
+        assert_eq!(plain.text, with_slash.text);
+    }
+}
+
+#[tokio::test]
 async fn a1_metadata_is_readable_from_every_origin() {
     let tenant = start_tenant().await;
     let server = tenant_server(&tenant).await;
@@ -88,6 +107,28 @@ async fn a4_offline_access_is_neither_advertised_nor_requested() {
         let challenge = server.client(revision).list().await.expect_challenge();
         assert_eq!(challenge.scopes(), ["files:read"]);
     }
+}
+
+#[tokio::test]
+async fn a3_initial_scopes_are_the_only_ones_that_are_advertised() {
+    let tenant = start_tenant().await;
+    let configure = |server: Server| {
+        let initial = [scope!("people:read:public", in SCOPES), scope!("files:read", in SCOPES)];
+        server.auth(propel_auth(&tenant).advertise(Advertise::ThisServer)).initial_scopes(initial)
+    };
+    let server = TestServer::with(configure).await;
+    let expected = ["people:read:public", "files:read"];
+    assert_eq!(protected_resource(&server).await["scopes_supported"], json!(expected));
+    assert_eq!(authorization_server(&server).await.json()["scopes_supported"], json!(expected));
+    for revision in Revision::BOTH {
+        let challenge = server.client(revision).list().await.expect_challenge();
+        assert_eq!(challenge.scopes(), expected);
+    }
+
+    let all = TestServer::with(|server| server.auth(propel_auth(&tenant).advertise(Advertise::ThisServer))).await;
+    assert_eq!(protected_resource(&all).await["scopes_supported"], json!(SCOPES.names()));
+    let supported = authorization_server(&all).await.json()["scopes_supported"].clone();
+    assert!(supported.as_array().is_some_and(|scopes| scopes.len() > expected.len()), "{supported}");
 }
 
 /// Returns the address of the metadata of an issuer (RFC 8414, section 3.1).

@@ -1,5 +1,6 @@
 //! Properties: the tools that a token is shown are exactly the tools that it can call, and a call ends as the documented
-//! order of its rules says.
+//! order of its rules says. With `tools.list_acquirable`, the list also has exactly the tools that a token with the
+//! missing scopes can call.
 
 use std::{
     collections::BTreeSet,
@@ -406,18 +407,26 @@ tools! {
 
 // The properties
 
+/// Which tools a list shows, and how a call of another tool is rejected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Strict,
+    Conceal,
+    ListAcquirable,
+}
+
 struct Fixture {
     runtime: Runtime,
     server: TestServer,
     disabled: Arc<Mutex<BTreeSet<&'static str>>>,
     rota: Rota,
     bodies: ToolBodies,
-    conceals: bool,
+    mode: Mode,
     policy: toolgate::Policy,
 }
 
 impl Fixture {
-    fn new(conceals: bool) -> Self {
+    fn new(mode: Mode) -> Self {
         let disabled = Arc::new(Mutex::new(BTreeSet::new()));
         let denied = Arc::clone(&disabled);
         let (bodies, rota) = (ToolBodies::default(), Rota::default());
@@ -425,12 +434,14 @@ impl Fixture {
             .state(bodies.clone())
             .state(rota.clone())
             .deny(move |tool| denied.lock().unwrap().contains(tool.name.as_str()));
-        if conceals {
-            server = server.conceal_forbidden_tools();
+        match mode {
+            Mode::Strict => {}
+            Mode::Conceal => server = server.conceal_forbidden_tools(),
+            Mode::ListAcquirable => server = server.tools(|tools| tools.list_acquirable = true),
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let policy = server.policy();
-        Self { runtime, server: TestServer::new(server).unwrap(), disabled, rota, bodies, conceals, policy }
+        Self { runtime, server: TestServer::new(server).unwrap(), disabled, rota, bodies, mode, policy }
     }
 
     /// Calls a tool and returns the outcome. Asserts that the body ran to its end only if the call was allowed.
@@ -457,17 +468,17 @@ impl Fixture {
     fn check(&self, situation: &Situation) -> TestCaseResult {
         self.disabled.lock().unwrap().clone_from(&situation.disabled);
         self.rota.0.lock().unwrap().clone_from(&situation.on_duty);
-        let claims = Claims::new().subject(situation.user).scopes(situation.scopes.iter().copied());
-        let caller = self.server.as_caller(match situation.organization {
-            Some((org, role)) => claims.organization(org, role),
-            None => claims,
-        });
-        let listed: BTreeSet<String> = self.runtime.block_on(caller.tools()).into_iter().collect();
+        let caller = self.caller(situation);
+        let list = self.runtime.block_on(caller.list());
+        let (listed, acquirable): (Vec<_>, Vec<_>) =
+            list.iter().partition(|tool| tool["_meta"]["toolgate/access"]["granted"] != false);
+        let listed: BTreeSet<_> = listed.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        self.check_acquirable(situation, &acquirable)?;
         let Arguments { amount, urgent } = situation.arguments;
         for tool in &TOOLS {
             let arguments = json!({ "amount": amount, "urgent": urgent });
             let outcome = self.call(&caller, tool.name, arguments.clone());
-            prop_assert_eq!(&outcome, &situation.expected(tool, self.conceals), "{}", tool.name);
+            prop_assert_eq!(&outcome, &situation.expected(tool, self.mode == Mode::Conceal), "{}", tool.name);
             self.check_explanation(situation, tool, &caller, arguments)?;
             self.check_policy(situation, tool, &outcome)?;
             // A listed tool can be rejected only for its arguments, or by what runs after they have been read.
@@ -477,7 +488,40 @@ impl Fixture {
             let is_permitted = situation.sees(tool) && situation.meets_unconditional_scopes(tool);
             prop_assert_eq!(is_callable, is_permitted, "{} is callable but not permitted", tool.name);
         }
-        prop_assert!(listed.iter().all(|name| TOOLS.iter().any(|tool| tool.name == name)));
+        prop_assert!(listed.iter().all(|name| TOOLS.iter().any(|tool| tool.name == *name)));
+        Ok(())
+    }
+
+    fn caller(&self, situation: &Situation) -> TestCaller {
+        let claims = Claims::new().subject(situation.user).scopes(situation.scopes.iter().copied());
+        self.server.as_caller(match situation.organization {
+            Some((org, role)) => claims.organization(org, role),
+            None => claims,
+        })
+    }
+
+    /// Only a server in that mode lists tools that cannot be called: exactly those that a token with the missing scopes
+    /// can call, and with each of its security schemes.
+    fn check_acquirable(&self, situation: &Situation, acquirable: &[&Value]) -> TestCaseResult {
+        let lists_acquirable = self.mode == Mode::ListAcquirable;
+        for tool in &TOOLS {
+            let listed = acquirable.iter().find(|listed| listed["name"] == tool.name);
+            let expected = lists_acquirable && situation.sees(tool) && !situation.meets_unconditional_scopes(tool);
+            prop_assert_eq!(listed.is_some(), expected, "{} is acquirable", tool.name);
+            let Some(listed) = listed else { continue };
+            let known = |name: &Value| *CATALOGUE.names().iter().find(|scope| *name == **scope).unwrap();
+            let names = |value: &Value| value.as_array().unwrap().iter().map(known).collect::<BTreeSet<_>>();
+            let missing = names(&listed["_meta"]["toolgate/access"]["missingScopes"]);
+            let required = names(&listed["_meta"]["toolgate/access"]["requiredScopes"]);
+            prop_assert!(missing.is_subset(&required) && !missing.iter().any(|scope| situation.has(scope)));
+            let schemes = listed["_meta"]["securitySchemes"].as_array().unwrap().iter();
+            let with_missing = situation.scopes.union(&missing).copied().collect();
+            for scopes in schemes.map(|scheme| names(&scheme["scopes"])).chain([with_missing]) {
+                let caller = self.caller(&Situation { scopes: scopes.clone(), ..situation.clone() });
+                let invalid = self.call(&caller, tool.name, json!({ "amount": "no number", "urgent": false }));
+                prop_assert_eq!(invalid, Expected::InvalidArguments, "{} with {:?}", tool.name, scopes);
+            }
+        }
         Ok(())
     }
 
@@ -565,8 +609,8 @@ fn situations() -> impl Strategy<Value = Situation> {
     )
 }
 
-fn run(conceals: bool) {
-    let fixture = Fixture::new(conceals);
+fn run(mode: Mode) {
+    let fixture = Fixture::new(mode);
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) };
     let mut runner = proptest::test_runner::TestRunner::new(config);
     if let Err(error) = runner.run(&situations(), |situation| fixture.check(&situation)) {
@@ -576,10 +620,15 @@ fn run(conceals: bool) {
 
 #[test]
 fn listed_is_callable_for_any_token() {
-    run(false);
+    run(Mode::Strict);
 }
 
 #[test]
 fn listed_is_callable_for_any_token_on_a_concealing_server() {
-    run(true);
+    run(Mode::Conceal);
+}
+
+#[test]
+fn listed_is_callable_or_acquirable_for_any_token() {
+    run(Mode::ListAcquirable);
 }

@@ -57,6 +57,38 @@ async fn a9_a_call_with_too_few_scopes_gets_403_and_one_challenge_with_all_scope
 }
 
 #[tokio::test]
+async fn a9_the_error_names_the_tool_and_its_scopes() {
+    let server = TestServer::start().await;
+    for revision in Revision::BOTH {
+        let text = async |tool: &str, token: &str, arguments: Value| {
+            let response = server.client_with(token, revision).call(tool, arguments).await;
+            assert_eq!(response.error_code(), Some(-32010), "{response:?}");
+            response.json()["error"]["message"].as_str().unwrap().to_owned()
+        };
+        for (tool, token, expected) in [
+            ("people_public", "nothing", "people_public needs people:read:public"),
+            ("people_private", "public", "people_private needs people:read:private and people:read:public"),
+            ("report", "public", "report needs reports:read or files:read"),
+            ("file_write", "nothing", "file_write needs files:write and (people:read:private or reports:read)"),
+            ("file_write", "reports", "file_write needs files:write and reports:read"),
+        ] {
+            assert_eq!(text(tool, token, json!({})).await, expected);
+        }
+        // The body requires a scope, on the fast path and in rmcp's handler.
+        let needs = "needs people:read:public and people:read:private";
+        let in_body = text("people_search", "public", json!({ "private": true })).await;
+        assert_eq!(in_body, format!("people_search {needs}"));
+        let late = text("requires_scope_late", "public", json!({})).await;
+        assert_eq!(late, format!("requires_scope_late {needs}"));
+        // The same in a stream that has begun.
+        let client = server.client_with("public", revision);
+        let response = client.send(&revision.progress_message("requires_scope_late")).await;
+        assert!(response.header("content-type").starts_with("text/event-stream"), "{response:?}");
+        assert_eq!(response.json()["error"]["message"], format!("requires_scope_late {needs}"));
+    }
+}
+
+#[tokio::test]
 async fn a9_a_token_of_the_tenant_gets_the_same_challenge() {
     let tenant = start_tenant().await;
     let server = tenant_server(&tenant).await;

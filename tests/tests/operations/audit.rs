@@ -216,7 +216,12 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
             json!({ "outcome": "foreign_origin" }),
             with_caller(json!({ "outcome": "malformed_message" })),
         ];
-        let lines: Vec<_> = lines.into_iter().map(without_times).collect();
+        let mut lines: Vec<_> = lines.into_iter().map(without_times).collect();
+        // The reference of a masked error is random.
+        for line in &mut lines {
+            let reference = line.as_object_mut().unwrap().remove("reference");
+            assert_eq!(reference.is_some(), line["outcome"] == "internal_error", "{line}");
+        }
         for (i, (line, expected)) in lines.iter().zip(&expected).enumerate() {
             assert_eq!(line, expected, "line {i}, fast path: {fast_path}");
         }
@@ -224,6 +229,19 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
         for secret in ["token-", "two words", "swordfish", "done", "holiday", "Bearer"] {
             assert!(!text.contains(secret), "{secret} is in the audit log");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_record_of_a_masked_error_has_the_reference_that_the_caller_sees() {
+    for fast_path in [true, false] {
+        let audited = start(u64::MAX, |server| server.fast_path(fast_path)).await;
+        let response = audited.client("token-reader").call("ticket_fails", json!({})).await;
+        let shown = response.text_content().to_owned();
+        let (lines, _) = audited.finish().await;
+        let record = lines.iter().find(|line| line["outcome"] == "internal_error").unwrap();
+        let reference = record["reference"].as_str().unwrap();
+        assert_eq!(shown, format!("internal error (reference {reference})"));
     }
 }
 

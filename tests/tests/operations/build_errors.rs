@@ -167,6 +167,20 @@ fn requiring_and_skipping_the_preflight_exclude_each_other() {
 }
 
 #[test]
+fn listing_and_concealing_what_a_caller_lacks_exclude_each_other() {
+    let problems = problems(server().conceal_forbidden_tools().tools(|tools| tools.list_acquirable = true));
+    assert!(problems.len() == 1 && problems[0].contains("`tools.list_acquirable`"), "{problems:?}");
+}
+
+#[test]
+fn initial_scopes_must_be_scopes_of_the_server_that_clients_can_request() {
+    let none = problems(server().initial_scopes([]));
+    assert!(none.len() == 1 && none[0].contains("`initial_scopes` has no scope"), "{none:?}");
+    let foreign = problems(server().initial_scopes([scope!("other:read", in DUPLICATE_NAME_SCOPES)]));
+    assert!(foreign.len() == 1 && foreign[0].contains("other:read"), "{foreign:?}");
+}
+
+#[test]
 fn the_endpoint_must_not_have_the_path_of_another_route() {
     let server = || {
         let server = Server::new("toolgate-tests", &SCOPES).auth(WithWebhooks::new(tokens()));

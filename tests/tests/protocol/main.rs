@@ -7,9 +7,12 @@
 
 mod argument_types;
 mod argument_zoo;
+mod call_span;
 mod fuzz_targets;
 mod input_requests;
 mod invalid_messages;
+mod media_types;
+mod methods;
 mod request_head;
 mod rmcp_client;
 mod schema_subsets;

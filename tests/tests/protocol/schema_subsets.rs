@@ -206,8 +206,12 @@ async fn the_schemas_of_the_sample_company_are_within_the_subsets_of_vendors() {
     let files = tempfile::tempdir().unwrap();
     let company = internal_server::company::Company::open(files.path().join("company.db")).await.unwrap();
     let repository = internal_server::repository::Repository::open(files.path()).unwrap();
-    let tenant =
-        toolgate_dev_tenant::DevTenant::builder(internal_server::tenant::config().unwrap()).start().await.unwrap();
+    let tenant = toolgate_dev_tenant::DevTenant::builder(
+        toolgate_dev_tenant::TenantConfig::from_toml(internal_server::TENANT_TOML).unwrap(),
+    )
+    .start()
+    .await
+    .unwrap();
     let server =
         TestServer::serve(|url| internal_server::server(company, repository, propel_auth(&tenant)).server_url(url))
             .await;

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use toolgate::{
+    Scopes, Server,
+    auth::{Claims, StaticTokens},
+    tool,
+};
 use toolgate_tests::{Revision, TestServer, send, start_tenant, tenant_server, token_for, tokens};
 
 /// The tools that every valid token may call.
@@ -105,6 +110,102 @@ async fn t2_the_list_has_a_ttl_and_a_private_cache_scope() {
             assert_eq!(response.result()["ttlMs"], ttl, "{response:?}");
             assert_eq!(response.result()["cacheScope"], "private", "{response:?}");
             assert!(response.result().get("nextCursor").is_none(), "the list has one page");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t2_a_list_of_an_earlier_revision_has_no_cache_hints() {
+    for fast_path in [true, false] {
+        let configure = |server: Server| server.auth(tokens()).fast_path(fast_path);
+        let server =
+            TestServer::with(|server| configure(server).tools(|tools| tools.list_ttl = Duration::from_secs(7))).await;
+        let result = server.client_with("everything", Revision::Legacy).list().await.result().clone();
+        let members: Vec<_> = result.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["tools"], "fast path: {fast_path}");
+    }
+}
+
+static ACQUIRABLE_SCOPES: Scopes =
+    Scopes::new(&["refunds:approve", "refunds:create", "refunds:read", "refunds:report"])
+        .implies("refunds:approve", &["refunds:create"]);
+
+/// Read a refund.
+#[tool(scopes = "refunds:read", scopes_in = ACQUIRABLE_SCOPES)]
+async fn refund() -> &'static str {
+    "a refund"
+}
+
+/// Create a refund.
+#[tool(
+    scopes = "refunds:create",
+    any_scope("refunds:read", "refunds:report"),
+    meta = json!({ "company/team": "orders", "securitySchemes": [] }),
+    scopes_in = ACQUIRABLE_SCOPES
+)]
+async fn refund_create() -> &'static str {
+    "created"
+}
+
+/// Report refunds.
+#[tool(any_scope("refunds:report", "refunds:approve"), scopes_in = ACQUIRABLE_SCOPES)]
+async fn refund_report() -> &'static str {
+    "the report"
+}
+
+#[tokio::test]
+async fn tools_that_can_be_acquired_are_listed_with_their_scopes_on_both_paths() {
+    let tokens = || {
+        StaticTokens::new()
+            .token("reader", Claims::new().scopes(["refunds:read"]))
+            .token("approver", Claims::new().scopes(["refunds:approve"]))
+    };
+    for fast_path in [true, false] {
+        let server = TestServer::serve(|url| {
+            let server = Server::new("refunds", &ACQUIRABLE_SCOPES).server_url(url).auth(tokens()).skip_preflight();
+            server.fast_path(fast_path).tools(|tools| tools.list_acquirable = true)
+        })
+        .await;
+        for revision in Revision::BOTH {
+            // Twice, because the fast path caches lists.
+            for _ in 0..2 {
+                let metas = async |token: &str| -> Vec<Value> {
+                    let response = server.client_with(token, revision).list().await;
+                    let tools = response.result()["tools"].as_array().unwrap().clone();
+                    let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+                    assert_eq!(names, ["refund", "refund_create", "refund_report"]);
+                    tools.iter().map(|tool| tool["_meta"].clone()).collect()
+                };
+                let oauth2 = |scopes: &[&str]| json!({ "type": "oauth2", "scopes": scopes });
+                let access = |granted: bool, missing: &[&str], required: &[&str]| json!({ "granted": granted, "missingScopes": missing, "requiredScopes": required });
+                let report = [oauth2(&["refunds:report"]), oauth2(&["refunds:approve"])];
+                assert_eq!(
+                    metas("reader").await,
+                    [
+                        json!({
+                            "toolgate/access": access(true, &[], &["refunds:read"]),
+                            "securitySchemes": [oauth2(&["refunds:read"])],
+                        }),
+                        json!({
+                            "company/team": "orders",
+                            "securitySchemes": [],
+                            "toolgate/access":
+                                access(false, &["refunds:create"], &["refunds:create", "refunds:read"]),
+                        }),
+                        json!({
+                            "toolgate/access": access(false, &["refunds:report"], &["refunds:report"]),
+                            "securitySchemes": report,
+                        }),
+                    ],
+                    "fast path: {fast_path}"
+                );
+                let approver = metas("approver").await;
+                let granted: Vec<_> = approver.iter().map(|meta| &meta["toolgate/access"]["granted"]).collect();
+                assert_eq!(granted, [false, false, true], "fast path: {fast_path}");
+                assert_eq!(approver[1]["toolgate/access"]["missingScopes"], json!(["refunds:read"]));
+            }
+            let call = server.client_with("reader", revision).call("refund_report", json!({})).await;
+            assert_eq!(call.status, 403, "a listed tool is not callable: {call:?}");
         }
     }
 }

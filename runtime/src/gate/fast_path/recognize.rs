@@ -7,7 +7,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
 use super::FastPath;
@@ -79,7 +79,6 @@ impl Recognizer {
             || message.params.has_other_members
             || message.jsonrpc?.get() != "\"2.0\""
             || !is_plain_id(message.id?.get())
-            || !accepts_json_and_event_stream(headers)
             || headers.contains_key("mcp-session-id")
             || headers.contains_key("last-event-id")
         {
@@ -135,7 +134,9 @@ fn repeats_message(headers: &HeaderMap, message: &Message<'_>) -> Option<bool> {
 
 fn has_no_call_params(message: &Message<'_>) -> bool {
     let params = &message.params;
-    params.kind != ParamsKind::Other && params.name.is_none() && params.arguments.is_none()
+    matches!(params.kind, ParamsKind::Absent | ParamsKind::Object)
+        && params.name.is_none()
+        && params.arguments.is_none()
 }
 
 /// Returns whether the name of a call has no escapes, and its arguments are absent or an object.
@@ -153,18 +154,6 @@ fn is_plain_id(id: &str) -> bool {
     (1..=15).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_digit())
         && (id == "0" || !id.starts_with('0'))
-}
-
-/// Returns whether `Accept` has one of the spellings that clients use.
-fn accepts_json_and_event_stream(headers: &HeaderMap) -> bool {
-    single(headers, &header::ACCEPT).is_some_and(|accept| {
-        matches!(
-            accept,
-            "application/json, text/event-stream"
-                | "application/json,text/event-stream"
-                | "text/event-stream, application/json"
-        )
-    })
 }
 
 /// Returns whether `_meta` is absent or declares nothing about the protocol.
@@ -197,7 +186,6 @@ mod tests {
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, "application/json, text/event-stream".parse().unwrap());
         for (name, value) in pairs {
             headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }

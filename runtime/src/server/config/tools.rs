@@ -25,11 +25,21 @@ pub struct ToolsConfig {
     /// to the same process.
     #[serde(with = "value::secret")]
     pub request_state_key: Option<SecretString>,
+    /// Whether `tools/list` also shows the tools for which the token only lacks scopes, so that clients which never call a
+    /// tool that is not listed can step up. Every tool then states in `_meta` whether it is granted (`toolgate/access`) and
+    /// which scopes it needs (`securitySchemes`, as in the Apps SDK of `OpenAI`). A longer list takes more of a model's context,
+    /// and shows every caller which tools exist. Default: false, so that every listed tool can be called.
+    pub list_acquirable: bool,
 }
 
 impl Default for ToolsConfig {
     fn default() -> Self {
-        Self { timeout: Some(Duration::from_mins(1)), list_ttl: Duration::ZERO, request_state_key: None }
+        Self {
+            timeout: Some(Duration::from_mins(1)),
+            list_ttl: Duration::ZERO,
+            request_state_key: None,
+            list_acquirable: false,
+        }
     }
 }
 

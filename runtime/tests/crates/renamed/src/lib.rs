@@ -36,7 +36,44 @@ async fn write(
 
 #[cfg(test)]
 mod tests {
+    use axum::{body::Body, http::Request};
+    use gate::auth::{Claims, StaticTokens};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
     use super::*;
+
+    /// Returns the `serverInfo` of a server with the tools of this crate.
+    async fn server_info(configure: impl FnOnce(Server) -> Server) -> String {
+        let tokens = StaticTokens::new().token("token", Claims::new());
+        let server = Server::new("files", &SCOPES).server_url("http://127.0.0.1:8000").auth(tokens);
+        let router = configure(server).build().expect("the server is complete").into_router();
+        let body = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "c", "version": "1" },
+            },
+        });
+        let request = Request::post("/mcp")
+            .header("host", "127.0.0.1:8000")
+            .header("authorization", "Bearer token")
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()))
+            .expect("the request is valid");
+        let response = router.oneshot(request).await.expect("the router does not fail");
+        let body = response.into_body().collect().await.expect("the response is complete").to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let start = text.find("\"serverInfo\":").unwrap_or_else(|| panic!("no `serverInfo` in {text}"));
+        text[start..].split_inclusive('}').next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn the_version_of_a_server_is_that_of_the_crate_of_its_tools() {
+        let info = server_info(|server| server).await;
+        assert_eq!(info, r#""serverInfo":{"name":"files","version":"7.8.9"}"#);
+        let info = server_info(|server| server.version("10.0.0")).await;
+        assert_eq!(info, r#""serverInfo":{"name":"files","version":"10.0.0"}"#);
+    }
 
     #[test]
     fn both_tools_are_registered() {

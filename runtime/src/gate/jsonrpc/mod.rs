@@ -3,19 +3,22 @@
 //! The gate parses each body once, to be able to reject a call with an HTTP status. rmcp parses the body again and is the
 //! authority on its meaning. This parser is strict where two parsers could disagree: it rejects duplicate keys.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+mod params;
+mod parse;
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 use thiserror::Error;
 
-use crate::audit::{MAX_TEXT, TraceId, is_loggable};
+pub(crate) use self::params::InvalidParams;
+use self::params::{UNLOGGABLE, is_loggable_json};
+use crate::audit::{TraceId, is_loggable};
 
 pub(crate) const PARSE_ERROR: i32 = -32700;
 pub(crate) const INVALID_REQUEST: i32 = -32600;
+pub(crate) const METHOD_NOT_FOUND: i32 = -32601;
 pub(crate) const INVALID_PARAMS: i32 = -32602;
 pub(crate) const INTERNAL_ERROR: i32 = -32603;
 
@@ -37,6 +40,8 @@ pub(crate) struct Params<'a> {
     pub(super) name: Option<&'a RawValue>,
     pub(super) arguments: Option<&'a RawValue>,
     pub(super) meta: Option<&'a RawValue>,
+    /// Position in a list. It is one of the other members, too.
+    cursor: Option<&'a RawValue>,
     /// Input that a tool asked for. It is one of the other members, too.
     input_responses: Option<&'a RawValue>,
     /// A member that must not reach a log.
@@ -51,7 +56,8 @@ pub(crate) enum ParamsKind {
     #[default]
     Absent,
     Object,
-    /// A type that MCP does not use. `check_params` rejects it for `tools/call`; rmcp for other methods.
+    Null,
+    /// A type that MCP does not use.
     Other,
 }
 
@@ -62,30 +68,6 @@ pub(crate) struct MalformedMessage {
     pub(crate) code: i32,
     pub(crate) message: Cow<'static, str>,
 }
-
-/// Parameters that rmcp must not receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum InvalidParams {
-    #[error("`params` of tools/call must be an object with the name of a tool")]
-    NotAnObject,
-    #[error("`params.name` of tools/call must be a string")]
-    Name,
-    #[error("`params.arguments` of tools/call must be an object")]
-    Arguments,
-    #[error(
-        "`params.arguments` of tools/call cannot be read: numbers must fit 64-bit floats, escapes must be characters, and \
-         nesting must not exceed 127 levels"
-    )]
-    UnreadableArguments,
-    #[error("`params.{0}` {UNLOGGABLE}")]
-    Unloggable(&'static str),
-}
-
-/// What is wrong with a text that must not reach a log.
-const UNLOGGABLE: &str = "is longer than 256 bytes, or has control or invisible characters";
-
-/// Members of `params` that rmcp logs as they are.
-const LOGGED_MEMBERS: [&str; 5] = ["cursor", "level", "protocolVersion", "requestId", "taskId"];
 
 impl<'a> Message<'a> {
     /// Parses a body. Its id and method can be logged.
@@ -145,32 +127,6 @@ impl<'a> Message<'a> {
         serde_json::from_str(arguments).map_err(|_| InvalidParams::UnreadableArguments)
     }
 
-    /// Checks that parameters which rmcp logs can be logged, and the shape of the parameters of a `tools/call` request.
-    /// Without the second check, rmcp would take an invalid call for a request with an unknown method.
-    pub(crate) fn check_params(&self) -> Result<(), InvalidParams> {
-        if let Some(member) = self.params.unloggable {
-            return Err(InvalidParams::Unloggable(member));
-        }
-        if self.params.name.is_some_and(|name| !is_loggable_json(name)) {
-            return Err(InvalidParams::Unloggable("name"));
-        }
-        if self.method.as_deref() != Some("tools/call") || self.id.is_none() {
-            return Ok(());
-        }
-        let params = &self.params;
-        if params.kind != ParamsKind::Object {
-            return Err(InvalidParams::NotAnObject);
-        }
-        if !params.name.is_some_and(|name| name.get().starts_with('"')) {
-            return Err(InvalidParams::Name);
-        }
-        let arguments = params.arguments.map(RawValue::get);
-        if arguments.is_some_and(|arguments| !arguments.starts_with('{') && arguments != "null") {
-            return Err(InvalidParams::Arguments);
-        }
-        Ok(())
-    }
-
     /// Returns the id as JSON, to be repeated in a response: a string or a number, otherwise `null`.
     pub(crate) fn request_id(&self) -> &'a str {
         let id = self.id.map_or("null", RawValue::get);
@@ -210,19 +166,6 @@ impl MalformedMessage {
     }
 }
 
-/// Returns whether a string or a number can be logged: at most 256 bytes, without control or invisible characters. Other
-/// values are not logged.
-fn is_loggable_json(value: &RawValue) -> bool {
-    let json = value.get();
-    match json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) {
-        // An escaped character takes at most twelve bytes of JSON for three of text, or six for one.
-        Some(_) if json.len() > 6 * MAX_TEXT + 2 => false,
-        Some(text) if text.contains('\\') => serde_json::from_str(json).is_ok_and(|text: String| is_loggable(&text)),
-        Some(text) => is_loggable(text),
-        None => json.len() <= MAX_TEXT || json.starts_with(['{', '[']),
-    }
-}
-
 /// Writes an error response. `id` is JSON.
 pub(crate) fn error_response(id: &str, code: i32, message: &str, data: Option<&impl Serialize>) -> Vec<u8> {
     #[derive(Serialize)]
@@ -240,154 +183,6 @@ pub(crate) fn error_response(id: &str, code: i32, message: &str, data: Option<&i
     serde_json::to_writer(&mut body, &Error { code, message, data }).expect("strings and numbers can be serialized");
     body.push(b'}');
     body
-}
-
-/// Stores the value of a key that has not occurred before.
-fn set_once<T, E: serde::de::Error>(slot: &mut Option<T>, key: &'static str, value: T) -> Result<(), E> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(E::duplicate_field(key)),
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<'a>(PhantomData<&'a ()>);
-
-        impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
-            type Value = Message<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON-RPC message")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'a>, A::Error> {
-                let mut message = Message::default();
-                let mut params = None;
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    match &*key.0 {
-                        "jsonrpc" => set_once(&mut message.jsonrpc, "jsonrpc", map.next_value()?)?,
-                        "id" => set_once(&mut message.id, "id", map.next_value()?)?,
-                        "method" => set_once(&mut message.method, "method", map.next_value::<Text<'de>>()?.0)?,
-                        "params" => set_once(&mut params, "params", map.next_value()?)?,
-                        _ => {
-                            message.has_other_members = true;
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                message.params = params.unwrap_or_default();
-                Ok(message)
-            }
-        }
-
-        deserializer.deserialize_map(Fields(PhantomData))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<'a>(PhantomData<&'a ()>);
-
-        impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
-            type Value = Params<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`params`")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<'a>, A::Error> {
-                let mut params = Params { kind: ParamsKind::Object, ..Params::default() };
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    match &*key.0 {
-                        "name" => set_once(&mut params.name, "name", map.next_value()?)?,
-                        "arguments" => set_once(&mut params.arguments, "arguments", map.next_value()?)?,
-                        "_meta" => set_once(&mut params.meta, "_meta", map.next_value()?)?,
-                        key => {
-                            params.has_other_members = true;
-                            if key == "inputResponses" {
-                                params.input_responses = Some(map.next_value()?);
-                            } else if let Some(member) = LOGGED_MEMBERS.iter().find(|&&member| member == key) {
-                                if !is_loggable_json(map.next_value()?) {
-                                    params.unloggable = Some(member);
-                                }
-                            } else {
-                                map.next_value::<IgnoredAny>()?;
-                            }
-                        }
-                    }
-                }
-                Ok(params)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Params<'a>, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(OTHER)
-            }
-
-            fn visit_unit<E>(self) -> Result<Params<'a>, E> {
-                Ok(OTHER)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Params<'a>, E> {
-                Ok(OTHER)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Params<'a>, E> {
-                Ok(OTHER)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Params<'a>, E> {
-                Ok(OTHER)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Params<'a>, E> {
-                Ok(OTHER)
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Params<'a>, E> {
-                Ok(OTHER)
-            }
-        }
-
-        const OTHER: Params<'static> = Params {
-            kind: ParamsKind::Other,
-            name: None,
-            arguments: None,
-            meta: None,
-            input_responses: None,
-            unloggable: None,
-            has_other_members: false,
-        };
-        deserializer.deserialize_any(Fields(PhantomData))
-    }
-}
-
-/// A string that is borrowed if it has no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrow;
-
-        impl<'de> Visitor<'de> for Borrow {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(Borrow)
-    }
 }
 
 #[cfg(test)]
