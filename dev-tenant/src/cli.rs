@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 use toolgate_dev_tenant::{
-    BindError, ConfigError, DataError, DevTenant, IssuerVariant, TenantConfig, TenantData, WebhookEndpoint,
-    WebhookError,
+    BindError, ConfigError, DataError, DevTenant, IssuerVariant, McpServer, ResourceError, TenantConfig, TenantData,
+    WebhookEndpoint, WebhookError,
 };
 
 /// Runs an authorization server that behaves like PropelAuth, for MCP servers under development.
@@ -25,6 +25,9 @@ pub(crate) struct Cli {
     /// File that stores clients, tokens and changes to people, such as tenant.jsonl. Default: in memory only.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// URL of an MCP server that uses the tenant; repeatable. The admin page links to it and creates tokens for it.
+    #[arg(long = "mcp-server", value_name = "URL")]
+    mcp_servers: Vec<String>,
     #[command(flatten)]
     webhook: WebhookArgs,
     #[command(flatten)]
@@ -101,6 +104,8 @@ pub(crate) enum StartError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error("{0}; check --mcp-server")]
+    McpServer(#[from] ResourceError),
     #[error(transparent)]
     Webhook(#[from] WebhookError),
     #[error(transparent)]
@@ -134,6 +139,10 @@ impl Cli {
         }
         if self.dangerously_allow_remote_resources {
             builder = builder.dangerously_allow_remote_resources();
+        }
+        for url in self.mcp_servers {
+            // The name is that of the server's metadata.
+            builder = builder.mcp_server(McpServer::new("", url)?);
         }
         if let (Some(url), Some(secret)) = (self.webhook.webhook_url, self.webhook.webhook_secret) {
             builder = builder.webhook(WebhookEndpoint::new(&url, &secret)?);

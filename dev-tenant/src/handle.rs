@@ -122,7 +122,7 @@ impl DevTenant {
 
     /// Enables or disables MCP, as in the dashboard under MCP -> Enable MCP.
     pub fn set_mcp_enabled(&self, enabled: bool) {
-        self.tenant.mcp_enabled.store(enabled, Ordering::Relaxed);
+        self.tenant.set_mcp_enabled(enabled);
     }
 
     /// Returns the number of introspection requests since the start, including rejected ones.

@@ -29,10 +29,13 @@
 //! | `/oauth/2.1/register` | dynamic client registration (RFC 7591) |
 //! | `/oauth/2.1/revoke` | token revocation (RFC 7009) |
 //! | `/oauth/2.1/introspect` | token introspection (RFC 7662), with optional [faults](Fault) |
-//! | `/admin` | admin page: people, roles and the scopes of each role |
+//! | `/admin` | admin page: people, roles and the scopes of each role, grants, recent events, and tokens for people |
 //! | `/admin/api/tenant` | `GET`: everything on the admin page as JSON |
 //! | `/admin/api/people/{id}/disable`, `enable`, `revoke` | `POST`: changes a person |
 //! | `/admin/api/people/{id}/role` | `PUT {"role": ".."}`: changes the role of a person |
+//! | `/admin/api/grants` | `GET`: the newest grants, with application, scopes and time |
+//! | `/admin/api/grants/{id}/revoke` | `POST`: revokes one grant with its tokens |
+//! | `/admin/api/events` | `GET`: recent logins, consents, denials and changes, newest first |
 //! | `/admin/api/tokens` | `POST {"person": "..", "resource": ".."}`: mints a token |
 //! | `/admin/api/fault` | `GET`, `PUT` or `DELETE` of a [`Fault`], such as `{"fault": "server_error"}` |
 //! | `/admin/api/mcp` | `PUT {"enabled": false}`: disables MCP, so that the metadata is 404 |
@@ -48,12 +51,14 @@ mod clock;
 mod config;
 mod data;
 mod fault;
+mod fetch;
 mod handle;
 mod http;
 mod mcp_server;
 mod mint;
 mod oauth;
 mod resource;
+mod resource_name;
 mod secret;
 mod settings;
 mod state;
@@ -72,3 +77,8 @@ pub use resource::ResourceError;
 pub use settings::IssuerVariant;
 pub use tenant::TenantError;
 pub use webhook::{WebhookEndpoint, WebhookError};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,6 @@
 //! MCP servers that the tenant names on its pages.
 
-use crate::resource::{ResourceError, ResourcePolicy, same_resource};
-use crate::settings::Settings;
+use crate::resource::{ResourceError, ResourcePolicy};
 use crate::text::shown;
 
 /// An MCP server that uses the tenant, for [`DevTenantBuilder::mcp_server`](crate::DevTenantBuilder::mcp_server).
@@ -21,7 +20,8 @@ pub struct McpServer {
 
 impl McpServer {
     /// Describes a server: its name for people, which is the `resource_name` of its metadata (RFC 9728 section 2), and
-    /// the URL of its MCP endpoint, which is the `resource` of its tokens.
+    /// the URL of its MCP endpoint, which is the `resource` of its tokens. With an empty name, the tenant fetches the name
+    /// from the metadata of the server.
     ///
     /// # Errors
     ///
@@ -39,13 +39,5 @@ impl McpServer {
     /// Returns the URL of the MCP endpoint.
     pub fn url(&self) -> &str {
         &self.url
-    }
-}
-
-impl Settings {
-    /// Returns the configured name of the server with this resource.
-    pub(crate) fn server_name(&self, resource: &str) -> Option<&str> {
-        let server = self.mcp_servers.iter().find(|server| same_resource(&server.url, resource))?;
-        (!server.name.is_empty()).then_some(server.name.as_str())
     }
 }

@@ -1,19 +1,21 @@
 //! The tenant that the handle and the HTTP endpoints share.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::browser::{CompletedConsents, FormTokens};
 use crate::client_document::ClientDocuments;
+use crate::clock::{duration, now};
 use crate::config::{Person, TenantConfig};
 use crate::data::{Journal, TenantData};
 use crate::fault::Fault;
 use crate::mint::{Audience, Mint, MintError};
+use crate::resource_name::ResourceNames;
 use crate::settings::Settings;
-use crate::state::{Grant, IntrospectionCredentials, State};
+use crate::state::{Action, Grant, GrantView, HistoryEntry, IntrospectionCredentials, State};
 use crate::webhook::{Event, WebhookEndpoint, Webhooks};
 
 /// A running tenant.
@@ -28,6 +30,7 @@ pub(crate) struct Tenant {
     pub(crate) shutdown: CancellationToken,
     pub(crate) form_tokens: FormTokens,
     pub(crate) client_documents: ClientDocuments,
+    pub(crate) resource_names: ResourceNames,
     pub(crate) webhooks: Webhooks,
     pub(crate) journal: Journal,
     completed_consents: Mutex<CompletedConsents>,
@@ -42,6 +45,9 @@ pub enum TenantError {
     /// No person has the id.
     #[error("no person has the id `{0}`; use an id of [[people]] in tenant.toml")]
     UnknownPerson(String),
+    /// No grant has the id.
+    #[error("no grant has the id `{0}`; it may have been revoked, or all its tokens have expired")]
+    UnknownGrant(String),
     /// The role is not defined.
     #[error("no role has the name `{0}`; use a name of [[roles]] in tenant.toml")]
     UnknownRole(String),
@@ -69,6 +75,7 @@ impl Tenant {
             shutdown,
             form_tokens: FormTokens::new(&state.form_key()),
             client_documents: ClientDocuments::default(),
+            resource_names: ResourceNames::default(),
             journal,
             completed_consents: Mutex::default(),
             state: Mutex::new(state),
@@ -91,7 +98,19 @@ impl Tenant {
     }
 
     pub(crate) fn set_fault(&self, fault: Option<Fault>) {
+        let action = if fault.is_some() { Action::FaultSet } else { Action::FaultCleared };
         *self.lock_fault() = fault;
+        self.record(HistoryEntry::new(action));
+    }
+
+    pub(crate) fn set_mcp_enabled(&self, enabled: bool) {
+        self.mcp_enabled.store(enabled, Ordering::Relaxed);
+        self.record(HistoryEntry::new(if enabled { Action::McpEnabled } else { Action::McpDisabled }));
+    }
+
+    /// Adds an entry to the history and to the log.
+    pub(crate) fn record(&self, entry: HistoryEntry) {
+        self.state().record(entry);
     }
 
     fn lock_fault(&self) -> MutexGuard<'_, Option<Fault>> {
@@ -110,8 +129,14 @@ impl Tenant {
         let (before, person) = self.change(id, |person| person.enabled = enabled)?;
         let user_id = person.id.clone();
         match (before.enabled, enabled) {
-            (true, false) => self.webhooks.send(&Event::Disabled { user_id }),
-            (false, true) => self.webhooks.send(&Event::Enabled { user_id }),
+            (true, false) => {
+                self.record(HistoryEntry::new(Action::Disabled).person(id));
+                self.webhooks.send(&Event::Disabled { user_id });
+            }
+            (false, true) => {
+                self.record(HistoryEntry::new(Action::Enabled).person(id));
+                self.webhooks.send(&Event::Enabled { user_id });
+            }
             _ => {}
         }
         Ok(person)
@@ -123,6 +148,8 @@ impl Tenant {
         }
         let (before, person) = self.change(id, |person| role.clone_into(&mut person.role))?;
         if before.role != person.role {
+            let change = format!("from {} to {}", before.role, person.role);
+            self.record(HistoryEntry::new(Action::RoleChanged).person(id).detail(&change));
             self.webhooks.send(&Event::RoleChanged {
                 user_id: person.id.clone(),
                 org_id: self.config.organization().id.clone(),
@@ -148,9 +175,23 @@ impl Tenant {
         let mut state = self.state();
         let revoked = state.revoke_grants_of(&person.id);
         state.log_out(&person.id);
+        state.record(HistoryEntry::new(Action::AllRevoked).person(id).detail(&format!("{revoked} grants")));
         drop(state);
         self.webhooks.send(&Event::LoggedOut { user_id: person.id });
         Ok(revoked)
+    }
+
+    /// Revokes one grant with its codes and tokens.
+    pub(crate) fn revoke_grant(&self, id: &str) -> Result<GrantView, TenantError> {
+        let mut state = self.state();
+        let grant = state.revoke_grant_by_key(id).ok_or_else(|| TenantError::UnknownGrant(id.to_owned()))?;
+        let scopes = grant.scopes.join(" ");
+        let entry = HistoryEntry::new(Action::GrantRevoked).person(&grant.person).application(&grant.application);
+        state.record(entry.detail(&scopes));
+        drop(state);
+        // PropelAuth has no webhook for one grant. With this one, a server validates all tokens of the person again.
+        self.webhooks.send(&Event::LoggedOut { user_id: grant.person.clone() });
+        Ok(grant)
     }
 
     pub(crate) fn mint(&self, mint: &Mint) -> Result<String, MintError> {
@@ -171,11 +212,14 @@ impl Tenant {
             return Err(MintError::NotGrantable { role: person.role, scope: scope.clone() });
         }
         let mut state = self.state();
+        let detail = format!("for {}: {}", duration(mint.lifetime.as_secs()), scopes.join(" "));
+        state.record(HistoryEntry::new(Action::TokenCreated).person(&person.id).detail(&detail));
         let grant = state.put_grant(Grant {
             person: person.id,
             client_id: mint.client_id.clone(),
             resource,
             scopes: scopes.clone(),
+            issued_at: now(),
         });
         Ok(state.issue_access_token(&grant, scopes, mint.lifetime.as_secs()))
     }

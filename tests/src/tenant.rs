@@ -38,13 +38,13 @@ scopes = ["people:read:public", "tickets:read"]
 
 [[people]]
 id = "5a3e1f00-0000-4000-8000-000000000201"
-name = "Harriet (sample, HR)"
+name = "Harriet (sample)"
 email = "harriet.hr@example.com"
 role = "HR"
 
 [[people]]
 id = "5a3e1f00-0000-4000-8000-000000000401"
-name = "Sanna (sample, Support)"
+name = "Sanna (sample)"
 email = "sanna.support@example.com"
 role = "Support"
 "#;

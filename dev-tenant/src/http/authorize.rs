@@ -11,7 +11,7 @@ use crate::oauth::Params;
 use crate::tenant::Tenant;
 use crate::text::shown;
 
-use super::authorization_request::{already_completed, invalid_request, logged_in_person, validate};
+use super::authorization_request::{Login, already_completed, invalid_request, validate};
 use super::{consent, login};
 
 /// Maximum size of the query of an authorization request, in bytes.
@@ -29,35 +29,36 @@ pub(super) async fn authorize(
     }
     let params = Params::parse(query.as_bytes());
     let session = SessionId::from_headers(&headers, &tenant.cookie_name());
-    let person = session.as_ref().and_then(|session| logged_in_person(&tenant, session));
+    let login = session.as_ref().map_or(Login::None, |session| Login::of(&tenant, session));
     let client_id = params.first("client_id");
-    if person.is_none() && tenant.needs_document(client_id) {
+    if !matches!(login, Login::Enabled(_)) && tenant.needs_document(client_id) {
         // The document is fetched, and the request validated, for a person who is logged in.
-        return show_login(&tenant, session, &shown(client_id), &params.encode_without(&["prompt"]));
+        return show_login(&tenant, session, &login, &shown(client_id), &params.encode_without(&["prompt"]));
     }
     let request = match validate(&tenant, &params).await {
         Ok(request) => request,
         Err(response) => return response,
     };
-    match (session, person) {
-        (Some(session), Some(person)) if !request.prompts_login => {
+    match (session, login) {
+        (Some(session), Login::Enabled(person)) if !request.prompts_login => {
             let completed = tenant.completed_consents().contains_request(&session, &request.query);
             if completed && !request.prompts_consent {
                 already_completed(&request.query)
             } else {
-                consent::show(&tenant, &session, &person, &request)
+                consent::show(&tenant, &session, &person, &request).await
             }
         }
-        (session, _) => show_login(&tenant, session, &request.client.display_name(), &request.query),
+        (session, login) => show_login(&tenant, session, &login, &request.client.display_name(), &request.query),
     }
 }
 
 /// Renders the login page, with a new session if the browser has none.
-fn show_login(tenant: &Tenant, session: Option<SessionId>, client: &str, query: &str) -> Response {
+fn show_login(tenant: &Tenant, session: Option<SessionId>, login: &Login, client: &str, query: &str) -> Response {
     if let Some(session) = session {
-        return login::show(tenant, &session, client, query);
+        let disabled = if let Login::Disabled(person) = login { Some(person) } else { None };
+        return login::show(tenant, &session, disabled, client, query);
     }
     let session = SessionId::random();
-    let response = login::show(tenant, &session, client, query);
+    let response = login::show(tenant, &session, None, client, query);
     tenant.with_cookie(&session, response)
 }

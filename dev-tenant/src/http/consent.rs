@@ -9,14 +9,17 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::browser::{CompletedConsent, Form, SessionId};
-use crate::config::Person;
+use crate::config::{Person, Role};
 use crate::oauth::{AuthorizationRequest, Params, form_action_source};
 use crate::resource::is_loopback;
+use crate::state::{Action, HistoryEntry};
 use crate::tenant::Tenant;
 
-use super::authorization_request::{already_completed, logged_in_person, validate};
+use super::authorization_request::{Login, already_completed, validate};
+use super::client_redirect::{Outcome, is_web, redirect_to_client};
+use super::interruption::{Interruption, interrupted};
 use super::origin::is_cross_site;
-use super::page::{page_with_form_target, see_other, stale_form};
+use super::page::{page_with_form_target, stale_form};
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -26,7 +29,7 @@ struct Consent<'a> {
     person: &'a Person,
     redirect_host: String,
     on_this_machine: bool,
-    server_name: Option<&'a str>,
+    server_name: Option<String>,
     resource: &'a str,
     grantable: &'a [RequestedScope],
     not_grantable: &'a [RequestedScope],
@@ -77,7 +80,7 @@ impl RequestedScopes {
 }
 
 /// Renders the consent page.
-pub(super) fn show(
+pub(super) async fn show(
     tenant: &Tenant,
     session: &SessionId,
     person: &Person,
@@ -94,8 +97,8 @@ pub(super) fn show(
             (Some(host), None) if url.scheme() == "https" => host.to_owned(),
             _ => format!("{}:", url.scheme()),
         },
-        on_this_machine: is_loopback(url) || !matches!(url.scheme(), "http" | "https"),
-        server_name: tenant.settings.server_name(&request.resource),
+        on_this_machine: is_loopback(url) || !is_web(url),
+        server_name: tenant.resource_name(&request.resource).await,
         resource: &request.resource,
         grantable: &scopes.grantable,
         not_grantable: &scopes.not_grantable,
@@ -103,21 +106,35 @@ pub(super) fn show(
         form_token: tenant.form_tokens.issue(form(session, &form_subject(person, &request.query))),
         request: &request.query,
     };
-    page_with_form_target(StatusCode::OK, &consent, &form_action_source(url))
+    // A page instead of a redirect sends the browser to an application's own scheme.
+    let target = if is_web(url) { form_action_source(url) } else { String::new() };
+    page_with_form_target(StatusCode::OK, &consent, &target)
 }
 
 /// `POST /oauth/2.1/consent`
 pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
     let params = Params::parse(&body);
     let (query, token) = (params.first("request"), params.first("form_token"));
-    let session = SessionId::from_headers(&headers, &tenant.cookie_name());
-    let person = session.as_ref().and_then(|session| logged_in_person(&tenant, session));
-    let (Some(session), Some(person)) = (session, person) else {
+    let session = SessionId::from_headers(&headers, &tenant.cookie_name()).filter(|_| !is_cross_site(&headers));
+    let Some(session) = session else {
         return stale_form(query);
     };
-    let subject = form_subject(&person, query);
-    if is_cross_site(&headers) || !tenant.form_tokens.accepts(form(&session, &subject), token) {
-        return stale_form(query);
+    let person = match Login::of(&tenant, &session) {
+        Login::Enabled(person) => person,
+        Login::Disabled(person) => return interrupted(&Interruption::Disabled(&person), query),
+        Login::None => return interrupted(&Interruption::LoggedOut, query),
+    };
+    if !tenant.form_tokens.accepts(form(&session, &form_subject(&person, query)), token) {
+        let is_of_role = |role: &Role| {
+            let subject = form_subject(&Person { role: role.name.clone(), ..person.clone() }, query);
+            tenant.form_tokens.accepts(form(&session, &subject), token)
+        };
+        let role_changed = tenant.config.roles().iter().any(is_of_role);
+        return if role_changed {
+            interrupted(&Interruption::RoleChanged(&person), query)
+        } else {
+            stale_form(query)
+        };
     }
     let request = match validate(&tenant, &Params::parse(query.as_bytes())).await {
         Ok(request) => request,
@@ -130,7 +147,7 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
         return repeat(&tenant, consent, &request);
     }
     let consent = complete(&tenant, &person, &request, &params);
-    let response = see_other(consent.redirect.as_str());
+    let response = send(&consent, &request);
     completed.insert(&session, &request.query, token, consent);
     response
 }
@@ -139,17 +156,28 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
 /// double click the browser shows only the second response.
 fn repeat(tenant: &Tenant, consent: &CompletedConsent, request: &AuthorizationRequest) -> Response {
     let repeatable = consent.code.as_deref().is_none_or(|code| tenant.state().is_code_redeemable(code));
-    if repeatable { see_other(consent.redirect.as_str()) } else { already_completed(&request.query) }
+    if repeatable { send(consent, request) } else { already_completed(&request.query) }
+}
+
+/// Sends the outcome to the client.
+fn send(consent: &CompletedConsent, request: &AuthorizationRequest) -> Response {
+    let outcome = if consent.code.is_some() { Outcome::Allowed } else { Outcome::Denied };
+    redirect_to_client(&request.client.display_name(), &consent.redirect, outcome)
 }
 
 /// Completes a consent: issues a code, or denies access.
 fn complete(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, params: &Params) -> CompletedConsent {
+    let entry = |action| HistoryEntry::new(action).person(&person.id).application(&request.client.display_name());
+    let deny = |reason: &str| {
+        tenant.record(entry(Action::Denied).detail(reason));
+        CompletedConsent { redirect: request.redirection.with_error("access_denied", reason), code: None }
+    };
     let requested = RequestedScopes::new(tenant, person, request);
     if requested.none_grantable() {
-        return deny(request, "the person's role can grant none of the requested scopes");
+        return deny("the person's role can grant none of the requested scopes");
     }
     if params.first("decision") != "allow" {
-        return deny(request, "the person denied the request");
+        return deny("the person denied the request");
     }
     let selected = |name: &str| params.all("scope").any(|scope| scope == name);
     let scopes: Vec<String> = requested
@@ -159,21 +187,19 @@ fn complete(tenant: &Tenant, person: &Person, request: &AuthorizationRequest, pa
         .filter(|name| !tenant.settings.optional_scopes || selected(name))
         .collect();
     if scopes.is_empty() && request.scopes.is_some() {
-        return deny(request, "the person granted none of the requested scopes");
+        return deny("the person granted none of the requested scopes");
     }
     let lifetime = tenant.settings.code_lifetime;
-    let code = tenant.state().issue_code(request, &person.id, scopes, lifetime);
+    let mut state = tenant.state();
+    state.record(entry(Action::Allowed).detail(&scopes.join(" ")));
+    let code = state.issue_code(request, &person.id, scopes, lifetime);
     CompletedConsent { redirect: request.redirection.with_code(&code), code: Some(code) }
 }
 
-fn deny(request: &AuthorizationRequest, reason: &str) -> CompletedConsent {
-    CompletedConsent { redirect: request.redirection.with_error("access_denied", reason), code: None }
-}
-
-/// Returns the subject of the consent form: one request and one person. After a login as another person in another
-/// window, the form of the first person is therefore rejected.
+/// Returns the subject of the consent form: one request, one person and their role. After a login as another person in
+/// another window, or after a change of the role, the form is therefore rejected.
 fn form_subject(person: &Person, query: &str) -> String {
-    format!("{} {query}", person.id)
+    format!("{}\n{}\n{query}", person.id, person.role)
 }
 
 fn form<'a>(session: &'a SessionId, subject: &'a str) -> Form<'a> {

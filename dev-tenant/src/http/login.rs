@@ -11,10 +11,12 @@ use axum::response::Response;
 use crate::browser::{Form, SessionId};
 use crate::config::Person;
 use crate::oauth::Params;
+use crate::state::{Action, HistoryEntry};
 use crate::tenant::Tenant;
 
+use super::interruption::{Interruption, interrupted};
 use super::origin::is_cross_site;
-use super::page::{Message, page, restart_link, see_other, stale_form};
+use super::page::{Message, START_AGAIN, page, restart_link, see_other, stale_form};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -24,6 +26,8 @@ struct Login<'a> {
     groups: Vec<Group<'a>>,
     form_token: String,
     request: &'a str,
+    /// The person who was logged in and is disabled now.
+    disabled: Option<&'a Person>,
 }
 
 /// The people who have the same role.
@@ -32,8 +36,15 @@ struct Group<'a> {
     people: Vec<&'a Person>,
 }
 
-/// Renders the login page for a client and the query of its authorization request.
-pub(super) fn show(tenant: &Tenant, session: &SessionId, client: &str, query: &str) -> Response {
+/// Renders the login page for a client and the query of its authorization request. `disabled` is the person who is logged in
+/// but disabled.
+pub(super) fn show(
+    tenant: &Tenant,
+    session: &SessionId,
+    disabled: Option<&Person>,
+    client: &str,
+    query: &str,
+) -> Response {
     let people = tenant.people();
     let groups = tenant.config.roles().iter().filter_map(|role| {
         let people: Vec<_> = people.iter().filter(|person| person.role == role.name).collect();
@@ -45,6 +56,7 @@ pub(super) fn show(tenant: &Tenant, session: &SessionId, client: &str, query: &s
         groups: groups.collect(),
         form_token: tenant.form_tokens.issue(form(session, query)),
         request: query,
+        disabled,
     };
     page(StatusCode::OK, &login)
 }
@@ -61,15 +73,19 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
     }
     match tenant.person(params.first("person")) {
         Ok(person) if person.enabled => {
-            let session = tenant.state().log_in(&person.id);
+            let mut state = tenant.state();
+            let session = state.log_in(&person.id);
+            state.record(HistoryEntry::new(Action::LoggedIn).person(&person.id));
+            drop(state);
             let response = see_other(&format!("/oauth/2.1/authorize?{query}"));
             tenant.with_cookie(&session, response)
         }
-        _ => {
+        Ok(person) => interrupted(&Interruption::Disabled(&person), query),
+        Err(_) => {
             let message = Message {
                 heading: "The login failed",
-                paragraphs: &["This person does not exist or is disabled. Choose another person."],
-                link: Some(restart_link(query)),
+                paragraphs: &["This person does not exist. Choose another person."],
+                link: Some(restart_link(query, START_AGAIN)),
             };
             page(StatusCode::BAD_REQUEST, &message)
         }

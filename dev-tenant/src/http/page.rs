@@ -16,6 +16,9 @@ use crate::text::shown;
 /// Path of the style sheet.
 pub(super) const STYLE_SHEET_PATH: &str = "/assets/style.css";
 
+/// Text of a link that restarts an authorization request.
+pub(super) const START_AGAIN: &str = "Start again from the application's request";
+
 /// A link below the text of a [`Message`].
 pub(super) struct Link {
     pub(super) href: String,
@@ -81,16 +84,16 @@ pub(super) fn stale_form(query: &str) -> Response {
             "It is too old, belongs to another window or person, or was sent without a cookie. Nothing was \
              changed.",
         ],
-        link: (!query.is_empty()).then(|| restart_link(query)),
+        link: (!query.is_empty()).then(|| restart_link(query, START_AGAIN)),
     };
     page(StatusCode::FORBIDDEN, &message)
 }
 
 /// Returns a link that restarts an authorization request.
-pub(super) fn restart_link(query: &str) -> Link {
+pub(super) fn restart_link(query: &str, text: &'static str) -> Link {
     // Re-encoding ensures that the link has only query parameters.
     let query = Params::parse(query.as_bytes()).encode_without(&[]);
-    Link { href: format!("/oauth/2.1/authorize?{query}"), text: "Start again from the application's request" }
+    Link { href: format!("/oauth/2.1/authorize?{query}"), text }
 }
 
 /// `GET /assets/style.css`

@@ -50,31 +50,28 @@ pub(crate) struct Redirection {
 pub(crate) enum AuthorizationError {
     /// The redirect URI is not validated. The error is shown to the person, and the browser is not redirected.
     Page(OAuthError),
+    /// The redirect URI is not one that the client registered, or is missing although the client registered several. This
+    /// error is shown to the person, too.
+    RedirectUri { sent: Option<String>, registered: Vec<String> },
     /// The error is sent to the client in a redirect.
     Redirect(Box<Redirection>, OAuthError),
 }
 
 impl Redirection {
     /// Validates the redirect URI. This comes first, because it decides where all other errors go.
-    pub(crate) fn find(client: &Client, params: &Params, issuer: Option<String>) -> Result<Self, OAuthError> {
-        let redirect_uri = match (params.get("redirect_uri")?, &client.redirect_uris[..]) {
+    pub(crate) fn find(client: &Client, params: &Params, issuer: Option<String>) -> Result<Self, AuthorizationError> {
+        let sent = params.get("redirect_uri").map_err(AuthorizationError::Page)?;
+        let redirect_uri = match (sent, &client.redirect_uris[..]) {
             (Some(uri), registered) if is_registered(registered, uri) => uri,
-            (Some(_), _) => {
-                return Err(OAuthError::InvalidRequest(
-                    "`redirect_uri` must equal one that the application registered; only the port of a loopback \
-                     address may differ"
-                        .to_owned(),
-                ));
-            }
             (None, [only]) => only,
-            (None, _) => {
-                return Err(OAuthError::InvalidRequest(
-                    "missing parameter `redirect_uri`; the application registered more than one".to_owned(),
-                ));
+            (sent, registered) => {
+                let (sent, registered) = (sent.map(str::to_owned), registered.to_vec());
+                return Err(AuthorizationError::RedirectUri { sent, registered });
             }
         };
-        let url = Url::parse(redirect_uri)
-            .map_err(|_| OAuthError::InvalidRequest("`redirect_uri` must be an absolute URI".to_owned()))?;
+        let url = Url::parse(redirect_uri).map_err(|_| {
+            AuthorizationError::Page(OAuthError::InvalidRequest("`redirect_uri` must be an absolute URI".to_owned()))
+        })?;
         Ok(Self {
             redirect_uri: redirect_uri.to_owned(),
             url,
@@ -112,7 +109,7 @@ impl AuthorizationRequest {
         params: &Params,
     ) -> Result<Self, AuthorizationError> {
         let issuer = settings.iss_parameter.then(|| issuer.to_owned());
-        let redirection = Redirection::find(&client, params, issuer).map_err(AuthorizationError::Page)?;
+        let redirection = Redirection::find(&client, params, issuer)?;
         match Checked::from_params(settings, params) {
             Ok(checked) => Ok(Self {
                 client,

@@ -1,6 +1,7 @@
 //! Clients and their metadata (RFC 7591).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::clock::now;
 use crate::config::is_scope_token;
@@ -44,8 +45,7 @@ pub(crate) enum AuthMethod {
     ClientSecretPost,
 }
 
-/// Client metadata as a client sends it. Fields that this server does not use, such as `client_uri`, `logo_uri` and
-/// `contacts`, are ignored and not stored.
+/// Client metadata as a client sends it. Members that this server does not use are not stored.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ClientMetadata {
     #[serde(default)]
@@ -55,7 +55,23 @@ pub(crate) struct ClientMetadata {
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
     scope: Option<String>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
+
+/// Members with text that other programs show or log (RFC 7591 section 2). `client_name` is checked here in other languages
+/// than the default one.
+const TEXT_MEMBERS: [&str; 9] = [
+    "client_name",
+    "client_uri",
+    "contacts",
+    "jwks_uri",
+    "logo_uri",
+    "policy_uri",
+    "software_id",
+    "software_version",
+    "tos_uri",
+];
 
 /// The registration response (RFC 7591 section 3.2.1).
 #[derive(Debug, Serialize)]
@@ -102,6 +118,16 @@ impl ClientMetadata {
         self.into_client(id.to_owned(), AuthMethod::None, allowed_redirects)
     }
 
+    /// Returns whether a member that this server does not use is plain text, in all its languages (`member#tag`).
+    fn is_plain_member(&self, member: &str) -> bool {
+        let is_plain_text = |text: &Value| text.as_str().is_none_or(|text| text.chars().all(is_plain));
+        let mut of_member = self.others.iter().filter(|(key, _)| key.split('#').next() == Some(member));
+        of_member.all(|(_, value)| match value {
+            Value::Array(texts) => texts.iter().all(is_plain_text),
+            text => is_plain_text(text),
+        })
+    }
+
     fn into_client(
         self,
         id: String,
@@ -122,6 +148,12 @@ impl ClientMetadata {
                 "`client_name` must be at most 200 characters, without control characters, invisible characters and \
                  characters that change the direction of the text",
             );
+        }
+        if let Some(member) = TEXT_MEMBERS.into_iter().find(|member| !self.is_plain_member(member)) {
+            return invalid(&format!(
+                "`{member}` must be without control characters, invisible characters and characters that change the \
+                 direction of the text"
+            ));
         }
         if let Some(scope) = &self.scope
             && (scope.len() > MAX_SCOPE_BYTES

@@ -42,6 +42,7 @@ impl State {
             client_id: request.client.id.clone(),
             resource: Some(request.resource.clone()),
             scopes,
+            issued_at: now(),
         });
         let code = random_secret();
         let record = Code {

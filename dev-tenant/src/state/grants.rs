@@ -1,10 +1,14 @@
 //! Grants: what a person allowed an application to do.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::oauth::OAuthError;
+use crate::oauth::{Client, OAuthError};
 use crate::resource::same_resource;
 use crate::secret::random_secret;
+use crate::text::shown;
 
 use super::{MAX_RECORDS, State};
 
@@ -23,6 +27,23 @@ pub(crate) struct Grant {
     /// The `aud` of its tokens.
     pub(crate) resource: Option<String>,
     pub(crate) scopes: Vec<String>,
+    /// Time of the consent, in seconds since the Unix epoch. Earlier versions did not store it.
+    #[serde(default)]
+    pub(crate) issued_at: u64,
+}
+
+/// A grant as administrators see it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct GrantView {
+    /// The key of the grant. It is not a secret of the client.
+    pub(crate) id: String,
+    pub(crate) person: String,
+    pub(crate) client_id: String,
+    /// The name of the application, or its client id if it is not registered.
+    pub(crate) application: String,
+    pub(crate) resource: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) issued_at: u64,
 }
 
 impl Grant {
@@ -40,6 +61,40 @@ impl State {
     /// Returns the number of grants that a person has given.
     pub(crate) fn grants_of(&self, person: &str) -> usize {
         self.grants.values().filter(|grant| grant.person == person).count()
+    }
+
+    /// Returns the newest grants, and the number of all.
+    pub(crate) fn newest_grants(&mut self, max: usize) -> (Vec<GrantView>, usize) {
+        self.sweep();
+        let mut grants: Vec<_> = self.grants.iter().collect();
+        grants.sort_unstable_by_key(|&(id, grant)| (Reverse(grant.issued_at), id));
+        let views = grants.iter().take(max).map(|(id, grant)| self.view(id, grant)).collect();
+        (views, grants.len())
+    }
+
+    fn view(&self, id: &str, grant: &Grant) -> GrantView {
+        let client = self.client(&grant.client_id);
+        GrantView {
+            id: id.to_owned(),
+            person: grant.person.clone(),
+            client_id: grant.client_id.clone(),
+            application: client.map_or_else(|| shown(&grant.client_id), Client::display_name),
+            resource: grant.resource.clone(),
+            scopes: grant.scopes.clone(),
+            issued_at: grant.issued_at,
+        }
+    }
+
+    /// Returns the distinct resources of the grants, sorted.
+    pub(crate) fn resources(&self) -> BTreeSet<&str> {
+        self.grants.values().filter_map(|grant| grant.resource.as_deref()).collect()
+    }
+
+    /// Revokes the grant with this key, with its codes and tokens. Returns what it was.
+    pub(crate) fn revoke_grant_by_key(&mut self, key: &str) -> Option<GrantView> {
+        let view = self.view(key, self.grants.get(key)?);
+        self.revoke_grants_where(|id, _| id == key);
+        Some(view)
     }
 
     /// Stores a new grant.

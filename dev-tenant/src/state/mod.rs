@@ -3,6 +3,7 @@
 mod clients;
 mod codes;
 mod grants;
+mod history;
 mod people;
 mod sessions;
 mod table;
@@ -11,7 +12,8 @@ mod tests;
 mod tokens;
 
 pub(crate) use codes::Redemption;
-pub(crate) use grants::{Grant, GrantId};
+pub(crate) use grants::{Grant, GrantId, GrantView};
+pub(crate) use history::{Action, HistoryEntry};
 
 use std::collections::HashSet;
 use std::fmt;
@@ -62,6 +64,7 @@ pub(crate) struct State {
     codes: Table<Code>,
     access_tokens: Table<AccessToken>,
     refresh_tokens: Table<RefreshToken>,
+    history: Table<HistoryEntry>,
     swept_at: u64,
 }
 
@@ -78,6 +81,7 @@ impl State {
             codes: Table::restore("code", &mut stored, journal),
             access_tokens: Table::restore("access_token", &mut stored, journal),
             refresh_tokens: Table::restore("refresh_token", &mut stored, journal),
+            history: Table::restore("history", &mut stored, journal),
             swept_at: 0,
         }
     }

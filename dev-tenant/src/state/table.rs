@@ -37,6 +37,10 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         self.records.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.records.iter().map(|(key, record)| (key.as_str(), record))
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.records.values()
     }

@@ -58,6 +58,7 @@ fn the_number_of_records_is_bounded_and_the_newest_tokens_stay_active() {
             client_id: "x".to_owned(),
             resource: None,
             scopes: Vec::new(),
+            issued_at: 0,
         });
         token = state.issue_access_token(&grant, Vec::new(), 60);
         state.issue_refresh_token(&grant, 60);
@@ -73,6 +74,7 @@ fn the_number_of_records_is_bounded_and_the_newest_tokens_stay_active() {
             client_id: "x".to_owned(),
             resource: None,
             scopes: Vec::new(),
+            issued_at: 0,
         });
     }
     assert!(state.grants.len() <= 4 * MAX_RECORDS, "{} grants", state.grants.len());
@@ -90,6 +92,7 @@ fn a_sweep_removes_everything_that_expired() {
         client_id: "x".to_owned(),
         resource: None,
         scopes: Vec::new(),
+        issued_at: 0,
     });
     state.issue_access_token(&grant, Vec::new(), 0);
     state.issue_refresh_token(&grant, 0);
@@ -97,4 +100,16 @@ fn a_sweep_removes_everything_that_expired() {
     state.sweep();
     assert_eq!(state.grants.len(), 0);
     assert_eq!(state.codes.len() + state.access_tokens.len() + state.refresh_tokens.len(), 0);
+}
+
+#[test]
+fn the_history_is_bounded_and_newest_first() {
+    let mut state = empty();
+    for i in 0..1000 {
+        state.record(HistoryEntry::new(Action::LoggedIn).person(&i.to_string()));
+    }
+    let history = state.history();
+    assert_eq!(history.len(), 200);
+    let people: Vec<_> = history.iter().map(|entry| entry.person.clone().unwrap()).collect();
+    assert_eq!((people[0].as_str(), people[199].as_str()), ("999", "800"));
 }

@@ -53,6 +53,16 @@ async fn rejects_invalid_or_unsafe_client_metadata() {
         (json!({"redirect_uris": [REDIRECT], "client_name": "\u{3164}"}), "invalid_client_metadata"),
         (json!({"redirect_uris": [REDIRECT], "client_name": "Inspector\n"}), "invalid_client_metadata"),
         (json!({"redirect_uris": [REDIRECT], "client_name": "\u{1b}[2J"}), "invalid_client_metadata"),
+        (json!({"redirect_uris": [REDIRECT], "client_name": "\u{600}Inspector"}), "invalid_client_metadata"),
+        (json!({"redirect_uris": [REDIRECT], "client_name#he": "\u{202e}Inspector"}), "invalid_client_metadata"),
+        (
+            json!({"redirect_uris": [REDIRECT], "client_uri": "https://example.com/\u{2066}"}),
+            "invalid_client_metadata",
+        ),
+        (json!({"redirect_uris": [REDIRECT], "software_id": "a\u{200d}b"}), "invalid_client_metadata"),
+        (json!({"redirect_uris": [REDIRECT], "contacts": ["a@example.com", "\0"]}), "invalid_client_metadata"),
+        (json!({"redirect_uris": ["https://example.com/\u{202e}cb"]}), "invalid_redirect_uri"),
+        (json!({"redirect_uris": ["cursor://\u{200b}cb"]}), "invalid_redirect_uri"),
         (json!({"redirect_uris": [REDIRECT], "scope": "a ".repeat(2049)}), "invalid_client_metadata"),
         (
             json!({"redirect_uris": [REDIRECT], "token_endpoint_auth_method": "private_key_jwt"}),

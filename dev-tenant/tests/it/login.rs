@@ -1,6 +1,11 @@
 //! Tests of login, consent and the token endpoint.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use toolgate_dev_tenant::{BindError, DevTenant, IssuerVariant, McpServer, ResourceError, TenantConfig};
 
 use crate::browser::{
@@ -48,6 +53,74 @@ async fn the_consent_page_names_the_configured_server_of_the_resource() {
     let page = Browser::default().log_in(&tenant, &other, "HR").await;
     assert!(!page.contains("Größe"), "{page}");
     assert!(matches!(McpServer::new("x", "javascript:alert(1)"), Err(ResourceError::Invalid { .. })));
+}
+
+/// Starts a server of protected resource metadata, or one that never responds. Returns its address and the requests.
+async fn metadata_server(
+    metadata: impl FnOnce(SocketAddr) -> Option<String>,
+) -> (SocketAddr, UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let body = metadata(address);
+    let (sender, receiver) = unbounded_channel();
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let read = socket.read(&mut request).await.unwrap();
+            sender.send(String::from_utf8_lossy(&request[..read]).into_owned()).unwrap();
+            let Some(body) = &body else {
+                silent.push(socket);
+                continue;
+            };
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    });
+    (address, receiver)
+}
+
+#[tokio::test]
+async fn the_consent_page_names_a_server_on_loopback_by_its_metadata() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let named =
+        |address| Some(json!({"resource": format!("http://{address}/mcp"), "resource_name": "Payroll"}).to_string());
+    let other = |_| Some(json!({"resource": "http://127.0.0.1:1/mcp", "resource_name": "Payroll"}).to_string());
+    let bidirectional = |address| {
+        Some(json!({"resource": format!("http://{address}/mcp"), "resource_name": "\u{202e}Payroll<b>"}).to_string())
+    };
+    let huge = |address| {
+        let name = "Payroll".repeat(20_000);
+        Some(json!({"resource": format!("http://{address}/mcp"), "resource_name": name}).to_string())
+    };
+    let cases: [(_, &dyn Fn(SocketAddr) -> Option<String>); 6] = [
+        (Some("Payroll"), &named),
+        (None, &other),
+        (Some("\u{fffd}Payroll&#60;b&#62;"), &bidirectional),
+        (None, &huge),
+        (None, &|_| Some("[]".to_owned())),
+        (None, &|_| None),
+    ];
+    for (expected, metadata) in cases {
+        let (address, mut requests) = metadata_server(metadata).await;
+        let resource = format!("http://{address}/mcp");
+        let query = request(&client, &[("resource", &resource)]);
+        let mut browser = Browser::default();
+        let login = format!("{}/oauth/2.1/authorize?{query}", tenant.auth_url());
+        browser.get(&login).await;
+        assert!(requests.try_recv().is_err(), "the metadata is not fetched before the login");
+        let page = browser.log_in(&tenant, &query, "HR").await;
+        let shown = expected.map_or_else(
+            || format!("<dd><code>{resource}</code></dd>"),
+            |name| format!("<bdi class=\"name\">{name}</bdi> <code>{resource}</code>"),
+        );
+        assert!(page.contains(&shown), "{page}");
+        browser.get(&login).await;
+        let fetched = requests.recv().await.unwrap();
+        assert!(fetched.starts_with("GET /.well-known/oauth-protected-resource/mcp HTTP/1.1"), "{fetched}");
+        assert!(requests.try_recv().is_err(), "a name and the lack of one are cached");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::browser::{
 };
 use crate::support::{http, start};
 use serde_json::{Value, json};
+use toolgate_dev_tenant::DevTenant;
 
 #[tokio::test]
 async fn every_page_has_security_headers_and_names_the_development_tenant() {
@@ -80,9 +81,8 @@ async fn the_name_of_a_client_cannot_change_the_direction_of_the_text_around_it(
     let login = http().get(&url).send().await.unwrap().text().await.unwrap();
     assert_eq!(login.matches("<bdi>שלום</bdi>").count(), login.matches("שלום").count(), "{login}");
     let consent = Browser::default().log_in(&tenant, &query, "HR").await;
-    let body = consent.split("<body").nth(1).unwrap();
-    assert_eq!(body.matches(">שלום</bdi>").count(), body.matches("שלום").count(), "{body}");
-    assert_eq!(body.matches("<bdi").count(), 2, "{body}");
+    assert_eq!(consent.matches(">שלום</bdi>").count(), consent.matches("שלום").count(), "{consent}");
+    assert_eq!(consent.matches("<bdi").count(), 2, "{consent}");
 }
 
 #[tokio::test]
@@ -221,26 +221,35 @@ async fn navigating_back_explains_the_completed_consent_and_offers_another() {
 }
 
 #[tokio::test]
-async fn revoking_a_person_ends_their_sessions() {
+async fn a_person_whose_session_ended_during_the_consent_is_told_so() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
     tenant.revoke_all(&tenant.person_of_role("HR").unwrap().id).unwrap();
-    assert_eq!(browser.decide(&tenant, &page, "allow").await.status(), 403);
+    let response = browser.decide(&tenant, &page, "allow").await;
+    assert_eq!(response.status(), 403);
+    let page = response.text().await.unwrap();
+    assert!(page.contains("You are not logged in any more") && page.contains("Log in again"), "{page}");
 }
 
 #[tokio::test]
-async fn a_disabled_person_cannot_log_in_or_consent() {
+async fn a_person_who_is_disabled_during_the_consent_is_told_so_and_cannot_log_in() {
     let tenant = start().await;
     let client = register(&tenant).await;
     let mut browser = Browser::default();
     let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
     let person = tenant.person_of_role("HR").unwrap();
     tenant.disable_person(&person.id).unwrap();
-    assert_eq!(browser.decide(&tenant, &page, "allow").await.status(), 403);
-    let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), request(&client, &[]));
+    let response = browser.decide(&tenant, &page, "allow").await;
+    assert_eq!(response.status(), 403);
+    let told = response.text().await.unwrap();
+    assert!(told.contains(&format!("<h1>{} is disabled</h1>", person.name)), "{told}");
+
+    let next = told.split("href=\"/oauth/2.1/authorize?").nth(1).unwrap().split('"').next().unwrap();
+    let url = format!("{}/oauth/2.1/authorize?{}", tenant.auth_url(), next.replace("&#38;", "&"));
     let login = browser.get(&url).await.text().await.unwrap();
+    assert!(login.contains(&format!("You were logged in as {}", person.name)), "{login}");
     assert!(login.contains("disabled by an administrator"), "{login}");
     let form = [
         ("form_token", hidden_field(&login, "form_token")),
@@ -249,5 +258,96 @@ async fn a_disabled_person_cannot_log_in_or_consent() {
     ];
     let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
     let url = format!("{}/oauth/2.1/login", tenant.auth_url());
-    assert_eq!(browser.post(&url, &form).await.status(), 400);
+    let response = browser.post(&url, &form).await;
+    assert_eq!(response.status(), 403);
+    assert!(response.text().await.unwrap().contains("is disabled"));
+}
+
+#[tokio::test]
+async fn a_person_whose_role_changes_during_the_consent_is_asked_again() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let mut browser = Browser::default();
+    let page = browser.log_in(&tenant, &request(&client, &[]), "HR").await;
+    let person = tenant.person_of_role("HR").unwrap();
+    tenant.set_role(&person.id, "Support").unwrap();
+    let response = browser.decide(&tenant, &page, "allow").await;
+    assert_eq!(response.status(), 403);
+    let page = response.text().await.unwrap();
+    assert!(page.contains("Your role has changed") && page.contains("now has the role Support"), "{page}");
+    // The form of another request is not one for another role.
+    let mut other = Browser::default();
+    let form = other.log_in(&tenant, &request(&client, &[]), "HR").await;
+    let response = browser.decide(&tenant, &form, "allow").await.text().await.unwrap();
+    assert!(response.contains("out of date"), "{response}");
+}
+
+async fn register_with(tenant: &DevTenant, name: &str, redirect_uris: &[&str]) -> String {
+    let metadata = json!({"client_name": name, "redirect_uris": redirect_uris, "token_endpoint_auth_method": "none"});
+    let registration: Value = register_as(tenant, &metadata).await.json().await.unwrap();
+    registration["client_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_application_with_its_own_scheme_is_opened_by_a_page_that_says_what_happened() {
+    const EDITOR: &str = "cursor://anysphere.cursor/callback";
+    let tenant = start().await;
+    let client = register_with(&tenant, "שלום", &[EDITOR]).await;
+    let query = request(&client, &[("redirect_uri", EDITOR)]);
+    for (decision, heading) in [("allow", "You allowed"), ("deny", "gets no access")] {
+        let mut browser = Browser::default();
+        let consent = browser.log_in(&tenant, &query, "HR").await;
+        for _ in 0..2 {
+            let response = browser.decide(&tenant, &consent, decision).await;
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["cache-control"], "no-store");
+            let refresh = response.headers()["refresh"].to_str().unwrap().to_owned();
+            let url = refresh.strip_prefix("0; url=").unwrap();
+            assert!(url.starts_with(EDITOR) && url.contains("state=st%26te"), "{url}");
+            let page = response.text().await.unwrap();
+            assert!(page.contains(&format!("href=\"{}\"", url.replace('&', "&#38;"))), "{page}");
+            assert!(page.contains(heading) && page.contains("If it did not open"), "{page}");
+            assert_eq!(page.matches(">שלום</bdi>").count(), page.matches("שלום").count(), "{page}");
+        }
+    }
+    let invalid = request(&client, &[("redirect_uri", EDITOR), ("code_challenge", "")]);
+    let url = format!("{}/oauth/2.1/authorize?{invalid}", tenant.auth_url());
+    let response = http().get(url).send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert!(response.headers()["refresh"].to_str().unwrap().contains("error=invalid_request"));
+    assert!(response.text().await.unwrap().contains("code_challenge"));
+}
+
+#[tokio::test]
+async fn a_redirect_uri_error_shows_the_address_sent_and_those_registered() {
+    let tenant = start().await;
+    let registered: Vec<String> = (0..20).map(|i| format!("https://app.example.com/{i}?<b>")).collect();
+    let registered: Vec<&str> = registered.iter().map(String::as_str).collect();
+    let client = register_with(&tenant, "An application", &registered).await;
+    let authorize = async |sent: &str| {
+        let query = request(&client, &[("redirect_uri", sent)]);
+        let response = http().get(format!("{}/oauth/2.1/authorize?{query}", tenant.auth_url())).send().await.unwrap();
+        assert_eq!(response.status(), 400);
+        response.text().await.unwrap()
+    };
+    let page = authorize("http://127.0.0.1:7/<script>\u{202e}").await;
+    assert!(page.contains("<code>http://127.0.0.1:7/&#60;script&#62;\u{fffd}</code>"), "{page}");
+    assert!(page.contains("<code>https://app.example.com/0?&#60;b&#62;</code>"), "{page}");
+    assert!(page.contains("and 15 more") && page.contains("An application"), "{page}");
+    let missing = authorize("").await;
+    assert!(missing.contains("<dd>none</dd>"), "{missing}");
+    assert!(authorize(&"x".repeat(20_000)).await.len() < 4000);
+}
+
+#[tokio::test]
+async fn the_page_of_a_consent_has_its_buttons_before_the_scopes_that_cannot_be_granted() {
+    let tenant = start().await;
+    let client = register(&tenant).await;
+    let all: Vec<_> = tenant.config().scopes().iter().map(|scope| scope.name.as_str()).collect();
+    let query = request(&client, &[("scope", &all.join(" "))]);
+    let page = Browser::default().log_in(&tenant, &query, "HR").await;
+    let (buttons, rest) = page.split_once("</form>").unwrap();
+    assert!(buttons.contains("value=\"allow\"") && !buttons.contains("ticket:read:all"), "{page}");
+    assert!(rest.contains("<summary>Requested, but not grantable by your role: 7 scopes</summary>"), "{page}");
+    assert!(rest.contains("<details class=\"refused\">"), "it is folded: {page}");
 }

@@ -2,7 +2,7 @@
 
 import { chromium } from 'playwright-core';
 
-export const DESKTOP = { width: 1280, height: 900 };
+export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 360, height: 740 };
 
 export function launch() {

@@ -9,7 +9,8 @@ export class OAuthClient {
   /** Query parameters of each authorization response, oldest first. */
   responses = [];
 
-  static async register(authUrl, resource, name) {
+  /** Registers a client. `redirectUri` replaces the address of a server on loopback. */
+  static async register(authUrl, resource, name, redirectUri = null) {
     const client = new OAuthClient();
     Object.assign(client, { authUrl, resource });
     Object.assign(client, await startRedirectServer((url, response) => {
@@ -19,6 +20,7 @@ export class OAuthClient {
       response.setHeader('content-type', 'text/html');
       response.end('<!doctype html><html lang="en"><title>Application</title><h1>Application</h1></html>');
     }));
+    client.redirectUri = redirectUri ?? client.redirectUri;
     const response = await fetch(`${authUrl}/oauth/2.1/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

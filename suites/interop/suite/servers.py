@@ -30,7 +30,7 @@ class InternalServer(Server):
         if tenant is None:
             # The tenant's URL is the one loopback URL in the output that is not the server's own.
             self.auth_url = self.wait_for_output(rf"(?!{re.escape(self.base_url)}\b)(http://127\.0\.0\.1:\d+)")[1]
-            tokens = re.findall(r"^  (\w+) +\S+ \(sample, \w+\) +(\S+)$", self.out.read_text(), re.MULTILINE)
+            tokens = re.findall(r"^  (\w+) +\S+ \(sample\) +(\S+)$", self.out.read_text(), re.MULTILINE)
             self.tokens = dict(tokens)
         else:
             self.auth_url = tenant.auth_url

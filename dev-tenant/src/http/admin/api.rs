@@ -17,8 +17,12 @@ use crate::config::{Organization, Person, Role, ScopeInfo};
 use crate::fault::Fault;
 use crate::http::origin::{is_cross_site, is_own_origin};
 use crate::mint::{Mint, MintError};
+use crate::state::{GrantView, HistoryEntry};
 use crate::tenant::{Tenant, TenantError};
 use crate::text::shown;
+
+/// Maximum number of grants in a response.
+const MAX_GRANTS: usize = 1000;
 
 type SharedTenant = State<Arc<Tenant>>;
 
@@ -42,9 +46,8 @@ impl IntoResponse for ApiError {
         let status = match &self {
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::NoWebhookEndpoint => StatusCode::CONFLICT,
-            Self::Tenant(TenantError::UnknownPerson(_)) | Self::Mint(MintError::UnknownPerson(_)) => {
-                StatusCode::NOT_FOUND
-            }
+            Self::Tenant(TenantError::UnknownPerson(_) | TenantError::UnknownGrant(_))
+            | Self::Mint(MintError::UnknownPerson(_)) => StatusCode::NOT_FOUND,
             Self::NoEventType | Self::Tenant(TenantError::UnknownRole(_)) | Self::Mint(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -75,9 +78,16 @@ struct TenantView<'a> {
     roles: &'a [Role],
     people: Vec<PersonView>,
     mcp_enabled: bool,
+    mcp_servers: Vec<McpServerView<'a>>,
     webhook_url: Option<&'a str>,
     fault: Option<Fault>,
     introspections: u64,
+}
+
+#[derive(Serialize)]
+struct McpServerView<'a> {
+    name: &'a str,
+    url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -93,6 +103,7 @@ pub(super) async fn tenant(State(tenant): SharedTenant) -> Response {
     let people = tenant.people();
     let state = tenant.state();
     let people = people.into_iter().map(|person| PersonView { grants: state.grants_of(&person.id), person });
+    let servers = tenant.settings.mcp_servers.iter();
     let view = TenantView {
         auth_url: &tenant.auth_url,
         issuer: tenant.issuer(),
@@ -101,6 +112,7 @@ pub(super) async fn tenant(State(tenant): SharedTenant) -> Response {
         roles: tenant.config.roles(),
         people: people.collect(),
         mcp_enabled: tenant.mcp_enabled.load(Ordering::Relaxed),
+        mcp_servers: servers.map(|server| McpServerView { name: server.name(), url: server.url() }).collect(),
         webhook_url: tenant.webhooks.url(),
         fault: tenant.fault(),
         introspections: tenant.introspections.load(Ordering::Relaxed),
@@ -137,6 +149,33 @@ pub(super) async fn set_role(
 pub(super) async fn revoke(State(tenant): SharedTenant, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let revoked = tenant.revoke_all(&id)?;
     Ok(Json(json!({"revoked_grants": revoked})))
+}
+
+#[derive(Serialize)]
+pub(super) struct Grants {
+    /// Number of all grants.
+    total: usize,
+    /// The newest grants, newest first.
+    grants: Vec<GrantView>,
+}
+
+/// `GET /admin/api/grants`
+pub(super) async fn grants(State(tenant): SharedTenant) -> Json<Grants> {
+    let (grants, total) = tenant.state().newest_grants(MAX_GRANTS);
+    Json(Grants { total, grants })
+}
+
+/// `POST /admin/api/grants/{id}/revoke`
+pub(super) async fn revoke_grant(
+    State(tenant): SharedTenant,
+    Path(id): Path<String>,
+) -> Result<Json<GrantView>, ApiError> {
+    Ok(Json(tenant.revoke_grant(&id)?))
+}
+
+/// `GET /admin/api/events`: the history, newest first
+pub(super) async fn events(State(tenant): SharedTenant) -> Json<Vec<HistoryEntry>> {
+    Json(tenant.state().history())
 }
 
 #[derive(Deserialize)]
@@ -201,6 +240,6 @@ pub(super) struct SetMcp {
 
 /// `PUT /admin/api/mcp`
 pub(super) async fn set_mcp(State(tenant): SharedTenant, Json(body): Json<SetMcp>) -> StatusCode {
-    tenant.mcp_enabled.store(body.enabled, Ordering::Relaxed);
+    tenant.set_mcp_enabled(body.enabled);
     StatusCode::NO_CONTENT
 }

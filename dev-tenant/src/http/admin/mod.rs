@@ -1,5 +1,6 @@
 //! The admin page and API.
 
+mod action;
 mod api;
 mod page;
 
@@ -20,6 +21,9 @@ pub(super) fn router(tenant: Arc<Tenant>) -> Router<Arc<Tenant>> {
         .route("/admin/api/people/{id}/enable", post(api::enable))
         .route("/admin/api/people/{id}/role", put(api::set_role))
         .route("/admin/api/people/{id}/revoke", post(api::revoke))
+        .route("/admin/api/grants", get(api::grants))
+        .route("/admin/api/grants/{id}/revoke", post(api::revoke_grant))
+        .route("/admin/api/events", get(api::events))
         .route("/admin/api/tokens", post(api::mint))
         .route("/admin/api/webhooks", post(api::send_webhook))
         .route("/admin/api/fault", get(api::fault).put(api::set_fault).delete(api::clear_fault))
@@ -27,7 +31,7 @@ pub(super) fn router(tenant: Arc<Tenant>) -> Router<Arc<Tenant>> {
         .layer(from_fn(api::require_own_origin));
     Router::new()
         .route("/", get(page::redirect))
-        .route("/admin", get(page::show).post(page::submit))
+        .route("/admin", get(page::show).post(action::submit))
         .merge(api)
         .layer(from_fn_with_state(tenant, await_webhooks))
 }

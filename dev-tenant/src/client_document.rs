@@ -6,25 +6,21 @@
 //! person who is logged in, only from a configured host, and only from a public address or, if the configured host is
 //! one, from a loopback address.
 
-mod public_address;
-
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::Url;
 
 use crate::clock::now;
+use crate::fetch::{FetchError, fetch};
 use crate::oauth::{Client, ClientMetadata, OAuthError};
 use crate::resource::is_loopback;
 use crate::settings::Settings;
 use crate::tenant::Tenant;
-
-use public_address::is_public;
 
 /// Maximum size of a document, in bytes.
 const MAX_DOCUMENT_BYTES: usize = 16 << 10;
@@ -57,18 +53,8 @@ pub(crate) enum ClientDocumentError {
          tenant with --client-document-host {0}"
     )]
     HostNotAllowed(String),
-    #[error("the host of the application's metadata document cannot be resolved: {0}")]
-    Resolve(#[from] std::io::Error),
-    #[error("the host of the application's metadata document has no public address")]
-    NotPublic,
-    #[error("the application's metadata document did not arrive within {seconds} seconds", seconds = TIMEOUT.as_secs())]
-    TimedOut,
-    #[error("the application's metadata document cannot be fetched: {0}")]
-    Fetch(#[from] reqwest::Error),
-    #[error("the fetch of the application's metadata document returned the status {0}")]
-    Status(reqwest::StatusCode),
-    #[error("the application's metadata document is larger than {MAX_DOCUMENT_BYTES} bytes")]
-    TooLarge,
+    #[error("the application's metadata document cannot be used, because {0}")]
+    Fetch(#[from] FetchError),
     #[error("the application's metadata document cannot be parsed: {0}")]
     Json(#[from] serde_json::Error),
     #[error("the `client_id` in the application's metadata document is not the URL of the document")]
@@ -154,8 +140,8 @@ impl Tenant {
     }
 
     async fn fetch_new_client(&self, id: &str, url: Url) -> Result<Client, ClientDocumentError> {
-        let fetched = tokio::time::timeout(TIMEOUT, fetch(url)).await;
-        let document: Document = serde_json::from_slice(&fetched.map_err(|_| ClientDocumentError::TimedOut)??)?;
+        let text = fetch(url, TIMEOUT, MAX_DOCUMENT_BYTES).await?;
+        let document: Document = serde_json::from_slice(&text)?;
         if document.client_id != id {
             return Err(ClientDocumentError::OtherClient);
         }
@@ -192,74 +178,15 @@ fn document_url(id: &str) -> Option<Url> {
     valid.then_some(url)
 }
 
-/// Fetches a document, bounded in size. A redirect is an error.
-async fn fetch(url: Url) -> Result<Vec<u8>, ClientDocumentError> {
-    let host = url.host_str().unwrap_or_default().to_owned();
-    // Without a proxy, which would resolve the host again. A host that is an address is not resolved.
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .resolve_to_addrs(&host, &allowed_addresses(&url).await?)
-        .build()?;
-    let mut response = client.get(url).header("accept", "application/json").send().await?;
-    if response.status() != reqwest::StatusCode::OK {
-        return Err(ClientDocumentError::Status(response.status()));
-    }
-    let mut text = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if text.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-            return Err(ClientDocumentError::TooLarge);
-        }
-        text.extend_from_slice(&chunk);
-    }
-    Ok(text)
-}
-
-/// Resolves the host of a URL to the addresses that the tenant connects to: loopback addresses for a loopback host, public
-/// ones for any other host.
-async fn allowed_addresses(url: &Url) -> Result<Vec<SocketAddr>, ClientDocumentError> {
-    let port = url.port_or_known_default().unwrap_or_default();
-    let resolved: Vec<SocketAddr> = match url.host() {
-        Some(Host::Ipv4(address)) => vec![(address, port).into()],
-        Some(Host::Ipv6(address)) => vec![(address, port).into()],
-        Some(Host::Domain(name)) => tokio::net::lookup_host((name, port)).await?.collect(),
-        None => Vec::new(),
-    };
-    let is_allowed: fn(IpAddr) -> bool = if is_loopback(url) { |address| address.is_loopback() } else { is_public };
-    let allowed: Vec<_> = resolved.into_iter().filter(|address| is_allowed(address.ip())).collect();
-    if allowed.is_empty() { Err(ClientDocumentError::NotPublic) } else { Ok(allowed) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn only_public_addresses_and_those_of_a_loopback_host_are_connected_to() {
-        let addresses = async |url: &str| allowed_addresses(&Url::parse(url).unwrap()).await;
-        for url in [
-            "https://169.254.169.254/client.json",
-            "https://10.0.0.1/client.json",
-            "https://192.168.1.1:8443/client.json",
-            "https://0x0a000001/client.json",
-            "https://0.0.0.0/client.json",
-            "https://[fe80::1]/client.json",
-            "https://[fd00::1]/client.json",
-            "https://[::ffff:10.0.0.1]/client.json",
-            "https://[::]/client.json",
-        ] {
-            assert!(matches!(addresses(url).await, Err(ClientDocumentError::NotPublic)), "{url}");
-        }
-        assert_eq!(addresses("https://8.8.8.8/client.json").await.unwrap(), ["8.8.8.8:443".parse().unwrap()]);
-        assert_eq!(addresses("http://127.0.0.1:9/client.json").await.unwrap(), ["127.0.0.1:9".parse().unwrap()]);
-        assert!(addresses("http://localhost:9/client.json").await.unwrap().iter().all(|at| at.ip().is_loopback()));
-    }
 
     #[tokio::test(start_paused = true)]
     async fn failures_are_cached_for_a_short_time_and_bounded_in_number() {
         let documents = ClientDocuments::default();
         for i in 0..10_000 {
-            documents.add_failure(&format!("https://client.example.com/{i}"), &ClientDocumentError::NotPublic);
+            documents.add_failure(&format!("https://client.example.com/{i}"), &ClientDocumentError::NotADocument);
         }
         assert_eq!(documents.failures.lock().unwrap().len(), MAX_FAILURES);
         let last = "https://client.example.com/9999";
