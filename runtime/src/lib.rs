@@ -57,6 +57,7 @@
 //! |---|---|
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
 //! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `logging` and `policy-files` |
+//! | `console` | a console for operators, on an address of its own ([`HttpConfig::console_address`](config::HttpConfig::console_address)) |
 //! | `dev-tenant` | `dev_tenant`, a login on your own machine: a tenant that replaces PropelAuth during development |
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
@@ -92,6 +93,8 @@ mod body;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod connect;
+#[cfg(feature = "console")]
+mod console;
 #[cfg(feature = "dev-tenant")]
 pub mod dev_tenant;
 mod error;
@@ -103,6 +106,7 @@ mod log_limit;
 pub mod logging;
 mod mcp;
 pub mod metrics;
+mod page;
 mod peer;
 pub mod policy;
 pub mod propelauth;

@@ -49,6 +49,9 @@ pub(crate) struct AuditLog {
     decisions: CounterSet<Reason>,
     unknown_tools: CounterSet<CallOutcome>,
     unauthenticated: Arc<UnauthenticatedRejections>,
+    /// The latest decisions, if a console shows them.
+    #[cfg(feature = "console")]
+    recent: Option<Arc<super::RecentDecisions>>,
     /// Where calls are recorded in addition, if the server runs in a test.
     #[cfg(feature = "testing")]
     recorded_calls: std::sync::OnceLock<Arc<super::RecordedCalls>>,
@@ -62,9 +65,24 @@ impl AuditLog {
             decisions: CounterSet::new(metrics::DECISIONS, "reason"),
             unknown_tools: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", UNKNOWN),
             unauthenticated: Arc::default(),
+            #[cfg(feature = "console")]
+            recent: None,
             #[cfg(feature = "testing")]
             recorded_calls: std::sync::OnceLock::new(),
         }
+    }
+
+    /// Stores the latest decisions in memory, in addition.
+    #[cfg(feature = "console")]
+    pub(crate) fn keep_recent(mut self) -> Self {
+        self.recent = Some(Arc::new(super::RecentDecisions::new()));
+        self
+    }
+
+    /// Returns the latest decisions, if they are stored.
+    #[cfg(feature = "console")]
+    pub(crate) fn recent(&self) -> Option<&Arc<super::RecentDecisions>> {
+        self.recent.as_ref()
     }
 
     /// Records calls in memory from now on, in addition. Only the first `calls` count.
@@ -75,7 +93,7 @@ impl AuditLog {
 
     /// Records a request that was rejected before it reached a tool.
     pub(crate) fn rejection(&self, request: RequestInfo<'_>, caller: Option<&Caller>, reason: Reason) {
-        self.decisions.increment(reason);
+        self.count(reason);
         if !reason.is_logged() {
             return;
         }
@@ -89,11 +107,10 @@ impl AuditLog {
                 return;
             }
         }
-        match caller {
+        self.emit(&match caller {
             Some(caller) => self.record_of(caller, request, reason.name()),
             None => AuditRecord::new(request, reason.name()),
-        }
-        .emit();
+        });
     }
 
     /// Records the rejections that were only counted so far. Call it before the audit log is closed.
@@ -103,31 +120,31 @@ impl AuditLog {
 
     /// Records a list of `tools` tools.
     pub(crate) fn list(&self, request: RequestInfo<'_>, caller: &Caller, tools: usize) {
-        self.decisions.increment(Reason::Listed);
+        self.count(Reason::Listed);
         let tools = u64::try_from(tools).ok();
-        AuditRecord { tools, ..self.record_of(caller, request, Reason::Listed.name()) }.emit();
+        self.emit(&AuditRecord { tools, ..self.record_of(caller, request, Reason::Listed.name()) });
     }
 
     /// Records a call of a tool that does not exist.
     pub(crate) fn unknown_tool(&self, request: RequestInfo<'_>, caller: &Caller, name: &str) {
         let outcome = CallOutcome::UnknownTool;
-        self.decisions.increment(outcome.reason());
+        self.count_call(outcome);
         self.unknown_tools.increment(outcome);
         #[cfg(feature = "testing")]
         if let Some(calls) = self.recorded_calls.get() {
             calls.record(request, outcome, &[], &[]);
         }
-        AuditRecord { tool: Some(name), ..self.record_of(caller, request, outcome.name()) }.emit();
+        self.emit(&AuditRecord { tool: Some(name), ..self.record_of(caller, request, outcome.name()) });
     }
 
     /// Records a call of a registered tool.
     pub(crate) fn call(&self, request: RequestInfo<'_>, caller: &Caller, tool: &str, call: CallRecord<'_>) {
-        self.decisions.increment(call.outcome.reason());
+        self.count_call(call.outcome);
         #[cfg(feature = "testing")]
         if let Some(calls) = self.recorded_calls.get() {
             calls.record(request, call.outcome, call.required, call.missing);
         }
-        AuditRecord {
+        self.emit(&AuditRecord {
             tool: Some(tool),
             required: call.required,
             missing: call.missing,
@@ -135,8 +152,35 @@ impl AuditLog {
             arguments: call.arguments,
             reference: call.reference,
             ..self.record_of(caller, request, call.outcome.name())
+        });
+    }
+
+    /// Counts a decision.
+    fn count(&self, reason: Reason) {
+        self.decisions.increment(reason);
+        #[cfg(feature = "console")]
+        if let Some(recent) = &self.recent {
+            recent.count(reason);
         }
-        .emit();
+    }
+
+    /// Counts the decision about a call. The metrics have the outcome for each tool, so only the console counts it here.
+    fn count_call(&self, outcome: CallOutcome) {
+        self.count(outcome.reason());
+        #[cfg(feature = "console")]
+        if let Some(recent) = &self.recent {
+            recent.count_call(outcome);
+        }
+    }
+
+    /// Writes a record.
+    #[cfg_attr(not(feature = "console"), expect(clippy::unused_self, reason = "only the console keeps records"))]
+    fn emit(&self, record: &AuditRecord<'_>) {
+        record.emit();
+        #[cfg(feature = "console")]
+        if let Some(recent) = &self.recent {
+            recent.push(record);
+        }
     }
 
     /// Creates a record with the caller and the policy by which the request was decided.

@@ -39,6 +39,8 @@ mod log;
 #[cfg(feature = "audit-file")]
 mod queue;
 mod reason;
+#[cfg(feature = "console")]
+mod recent;
 mod record;
 #[cfg(feature = "testing")]
 mod recorded_calls;
@@ -52,6 +54,8 @@ pub(crate) use availability::is_available;
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
 pub(crate) use log::{AuditLog, CallRecord, audited_arguments};
 pub(crate) use reason::{CallOutcome, Reason, RequiredBy};
+#[cfg(feature = "console")]
+pub(crate) use recent::{RecentDecision, RecentDecisions};
 pub(crate) use record::{RequestInfo, TraceId};
 #[cfg(feature = "testing")]
 pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};

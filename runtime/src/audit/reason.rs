@@ -48,6 +48,30 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    #[cfg(any(test, feature = "console"))]
+    pub(super) const ALL: [Self; Self::COUNT] = [
+        Self::Allowed,
+        Self::Listed,
+        Self::ForeignOrigin,
+        Self::TooManyRequests,
+        Self::TooManyRequestsFromCaller,
+        Self::TooManyUnknownTokens,
+        Self::TooMuchBodyMemory,
+        Self::MissingToken,
+        Self::MalformedToken,
+        Self::InvalidToken,
+        Self::TokensUnavailable,
+        Self::AuditUnavailable,
+        Self::UnreadableBody,
+        Self::MalformedMessage,
+        Self::UnsupportedRequest,
+        Self::InvalidRequestState,
+        Self::InsufficientScope,
+        Self::UnknownTool,
+        Self::Hidden,
+        Self::Denied,
+    ];
+
     /// Whether the decision is written to the audit log. A client without a token can cause any number of 429 responses,
     /// so those are counted only.
     pub(crate) fn is_logged(self) -> bool {
@@ -150,7 +174,7 @@ pub(crate) enum CallOutcome {
 }
 
 impl CallOutcome {
-    const ALL: [Self; Self::COUNT] = [
+    pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Completed,
         Self::Failed,
         Self::InputRequired,
@@ -228,6 +252,9 @@ mod tests {
     fn every_outcome_can_be_read() {
         for (i, outcome) in CallOutcome::ALL.into_iter().enumerate() {
             assert_eq!((outcome.index(), CallOutcome::from_name(outcome.name())), (i, Some(outcome)));
+        }
+        for (i, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), i);
         }
         for required_by in RequiredBy::ALL {
             assert_eq!(RequiredBy::from_name(required_by.name()), Some(required_by));

@@ -95,6 +95,12 @@ impl Authenticator {
         self.cache.get(token, || self.load(token, &class)).await
     }
 
+    /// Returns the number of active tokens in the cache.
+    #[cfg(feature = "console")]
+    pub(crate) fn cached_tokens(&self) -> u64 {
+        self.cache.len()
+    }
+
     /// Closes the circuit breaker. Call this if the authorization server responds again.
     pub(crate) fn close_circuit(&self) {
         self.validator.close_circuit();

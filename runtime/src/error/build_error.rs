@@ -170,6 +170,12 @@ pub enum BuildProblem {
          TOOLGATE_HTTP_ALLOW_NETWORK_ACCESS_TO_LOOPBACK_URL=true"
     )]
     LoopbackServerUrl(SocketAddr),
+    /// The console has an address that other machines can reach.
+    #[error(
+        "`http.console_address` is {0}, which the network can reach, and the console has no authentication: choose an \
+         address on 127.0.0.1, or set `http.expose_console_without_authentication` if a proxy authenticates its users"
+    )]
+    ConsoleAddress(SocketAddr),
     /// The path of the MCP endpoint is invalid.
     #[error("`http.endpoint_path` must be a path such as /mcp, without a slash at the end, got `{0}`")]
     EndpointPath(String),

@@ -54,6 +54,16 @@ pub enum Error {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// The console cannot listen on its address.
+    #[error(
+        "cannot serve the console on {address}: {source}; choose another address with CONSOLE_ADDR or `http.console_address`"
+    )]
+    ListenForConsole {
+        /// Address that was requested.
+        address: SocketAddr,
+        /// Error of the operating system.
+        source: io::Error,
+    },
     /// The Prometheus recorder cannot be installed.
     #[cfg(feature = "prometheus")]
     #[error(transparent)]

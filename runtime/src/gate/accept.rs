@@ -32,8 +32,18 @@ impl Accepted {
             json.apply(range, "application", "json");
             stream.apply(range, "text", "event-stream");
         }
-        Self { json: is_empty || json.accepted, stream: is_empty || stream.accepted }
+        Self { json: is_empty || json.weight > 0, stream: is_empty || stream.weight > 0 }
     }
+}
+
+/// Returns whether a client prefers `text/html` to `application/json`. Clients without a preference get JSON.
+pub(super) fn prefers_html(headers: &HeaderMap) -> bool {
+    let (mut html, mut json) = (Preference::default(), Preference::default());
+    for range in headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(ranges) {
+        html.apply(range, "text", "html");
+        json.apply(range, "application", "json");
+    }
+    html.weight > json.weight
 }
 
 /// Writes `Accept` as rmcp takes it. What the client accepts is enforced by the gate.
@@ -69,18 +79,21 @@ fn is_identity(coding: &HeaderValue) -> bool {
     })
 }
 
-/// A media range and whether its weight allows it.
+/// Weight of a range that names none.
+const MAX_WEIGHT: u16 = 1000;
+
+/// A media range and its weight, in thousandths.
 #[derive(Clone, Copy)]
 struct Range<'a> {
     /// Type and subtype.
     types: (&'a str, &'a str),
-    is_allowed: bool,
+    weight: u16,
 }
 
-/// Whether a media type is accepted, by the most specific range that includes it.
+/// Weight of a media type, by the most specific range that includes it. Zero means that it is not accepted.
 #[derive(Default)]
 struct Preference {
-    accepted: bool,
+    weight: u16,
     specificity: u8,
 }
 
@@ -93,10 +106,10 @@ impl Preference {
             _ => return,
         };
         if specificity > self.specificity {
-            *self = Self { accepted: range.is_allowed, specificity };
+            *self = Self { weight: range.weight, specificity };
         } else if specificity == self.specificity {
-            // One range with several parameters: any of them is enough.
-            self.accepted |= range.is_allowed;
+            // One type with several parameters: any of them is enough.
+            self.weight = self.weight.max(range.weight);
         }
     }
 }
@@ -106,18 +119,22 @@ fn ranges(value: &str) -> impl Iterator<Item = Range<'_>> {
     split_unquoted(value, ',').filter_map(|range| {
         let mut parts = split_unquoted(range, ';');
         let types = parts.next()?.trim().split_once('/')?;
-        let is_allowed = !parts.any(|parameter| is_zero_weight(parameter.trim()));
-        Some(Range { types, is_allowed })
+        let weight = parts.find_map(weight).unwrap_or(MAX_WEIGHT);
+        Some(Range { types, weight })
     })
 }
 
-/// Returns whether a parameter is a weight of zero (RFC 9110, section 12.4.2).
-fn is_zero_weight(parameter: &str) -> bool {
-    parameter.split_once('=').is_some_and(|(name, weight)| {
-        let weight = weight.trim();
-        let zeros = weight.strip_prefix('0').map(|rest| rest.strip_prefix('.').unwrap_or(rest));
-        name.trim().eq_ignore_ascii_case("q") && zeros.is_some_and(|zeros| zeros.bytes().all(|digit| digit == b'0'))
-    })
+/// Reads a parameter that is a weight (RFC 9110, section 12.4.2). A malformed weight is ignored.
+fn weight(parameter: &str) -> Option<u16> {
+    let (name, value) = parameter.split_once('=')?;
+    if !name.trim().eq_ignore_ascii_case("q") {
+        return None;
+    }
+    let (whole, decimals) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
+    if !matches!(whole, "0" | "1") || decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    format!("{whole}{decimals:0<3}").parse().ok().filter(|&weight| weight <= MAX_WEIGHT)
 }
 
 /// Splits at a delimiter that is not inside a quoted string.
@@ -180,6 +197,63 @@ mod tests {
             (&["json"], (true, true)),
         ] {
             assert_eq!(accepted(values), expected, "{values:?}");
+        }
+    }
+
+    fn prefers(accept: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for value in accept {
+            headers.append(header::ACCEPT, value.parse().unwrap());
+        }
+        prefers_html(&headers)
+    }
+
+    #[test]
+    fn browsers_prefer_html() {
+        for accept in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,\
+             application/signed-exchange;v=b3;q=0.7",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html",
+            "TEXT/HTML ; q=0.5 , */* ; q=0.1",
+            "application/json;q=0.9, text/html",
+            "application/json;q=0, */*",
+            "text/*, application/json;q=0.999",
+        ] {
+            assert!(prefers(&[accept]), "{accept}");
+        }
+        assert!(prefers(&["application/json;q=0.2", "text/html;q=0.3"]));
+    }
+
+    #[test]
+    fn other_clients_get_json() {
+        for accept in [
+            "",
+            "*/*",
+            "application/json",
+            "application/json, text/event-stream",
+            "application/json, text/html",
+            "text/html, */*",
+            "text/html;q=0.5, application/json",
+            "text/html;q=0, */*",
+            "text/html;q=0",
+            "text, html",
+            "text/plain",
+        ] {
+            assert!(!prefers(&[accept]), "{accept}");
+        }
+        assert!(!prefers(&[]));
+    }
+
+    #[test]
+    fn a_weight_has_up_to_three_decimals() {
+        for (text, expected) in
+            [("q=0", 0), ("q=1", 1000), ("q=0.", 0), ("Q = 0.5", 500), ("q=0.05", 50), ("q=1.000", 1000)]
+        {
+            assert_eq!(weight(text), Some(expected), "{text}");
+        }
+        for text in ["", "q", "q=", "q=2", "q=1.001", "q=-0", "q=.5", "q=0.1234", "q=0.x", "level=1"] {
+            assert_eq!(weight(text), None, "{text}");
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) use fast_path::FastPath;
 pub(crate) use host_names::HostNames;
 pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
-pub(crate) use pipeline::{Gate, GateService};
+pub(crate) use pipeline::{Gate, GateService, UnauthorizedPage};
 pub(crate) use rejection::{RejectionLog, RejectionResponder};
 pub(crate) use trusted_proxies::TrustedProxies;
 pub(crate) use unknown_tokens::UnknownTokenLimit;

@@ -10,11 +10,11 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use tower::Service;
 
 use super::{
-    accept::{self, Accepted, check_head},
+    accept::{self, Accepted, check_head, prefers_html},
     access::Access,
     body::{BodyLimits, without_arguments},
     fast_path::FastPath,
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     audit::{self, MAX_TEXT, RequestInfo},
-    auth::{Authenticator, BearerToken, CachedToken, Caller, RevocationClock, TokenClass},
+    auth::{Authenticator, BearerToken, CachedToken, Caller, CredentialsError, RevocationClock, TokenClass},
     mcp::AuthenticatedRequest,
     peer::Peer,
     registry::{Authorized, DecisionError, Dispatcher},
@@ -52,6 +52,14 @@ pub(crate) struct Gate {
     pub(crate) fast_path: Option<FastPath>,
     pub(crate) responder: RejectionResponder,
     pub(crate) rejection_log: RejectionLog,
+    /// `None` if browsers get JSON, too.
+    pub(crate) unauthorized_page: Option<Arc<dyn UnauthorizedPage>>,
+}
+
+/// Page for browsers that send no credentials.
+pub(crate) trait UnauthorizedPage: Send + Sync {
+    /// Replaces the body of a 401 response with the page.
+    fn replace_body(&self, response: &mut Response<Body>);
 }
 
 /// Headers that rmcp repeats in log messages and errors.
@@ -80,7 +88,9 @@ impl Gate {
             Ok(response) => Ok(response),
             Err(rejection) => {
                 let host_name = progress.host_name.unwrap_or_else(|| self.host_name(&request));
-                Ok(self.reject(&rejection, &progress, host_name))
+                let mut response = self.reject(&rejection, &progress, host_name);
+                self.negotiate(&rejection, request.headers(), &mut response);
+                Ok(response)
             }
         }
     }
@@ -184,6 +194,27 @@ impl Gate {
             }
         }
         self.responder.respond(rejection, progress.info.id, host_name)
+    }
+
+    /// Rejects a request to another route of this server if it names a foreign host or origin.
+    pub(crate) fn reject_foreign_origin(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
+        let error = self.origins.check(uri, headers).err()?;
+        let info = RequestInfo::from_headers(headers);
+        let host_name = self.responder.host_name(uri, headers);
+        let progress = Progress { info, caller: None, tool: None, host_name: Some(host_name) };
+        Some(self.reject(&error.into(), &progress, host_name))
+    }
+
+    /// Replaces the body of the response to a browser that sent no credentials. Status and other headers stay.
+    fn negotiate(&self, rejection: &Rejection, headers: &HeaderMap, response: &mut Response<Body>) {
+        let Some(page) = &self.unauthorized_page else { return };
+        if !matches!(rejection, Rejection::Credentials(CredentialsError::Missing)) {
+            return;
+        }
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+        if !headers.contains_key(header::AUTHORIZATION) && prefers_html(headers) {
+            page.replace_body(response);
+        }
     }
 
     /// Authenticates a request and counts it as in flight. A request with an unknown token counts in a pool of its own

@@ -48,7 +48,7 @@ impl Policy {
     }
 
     /// Returns what applies to all tools, one sentence for each fact.
-    fn notes(&self, quote: &dyn Fn(&str) -> String) -> Vec<String> {
+    pub(crate) fn notes(&self, quote: &dyn Fn(&str) -> String) -> Vec<String> {
         let quoted = |names: &[String]| names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(" and ");
         let mut notes = Vec::new();
         if self.access_matrix().tools.iter().any(|row| row.marks.contains(&Mark::MayAllow)) {

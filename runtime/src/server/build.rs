@@ -14,6 +14,7 @@ use super::{
     config::{Config, SettingValue},
     discovery::Discovery,
     health,
+    landing_page::{self, LandingPage, LandingPageConfig},
     preflight::{Probe, ProbeConfig},
     serve::Components,
     server_url::ServerUrl,
@@ -32,7 +33,7 @@ use crate::{
     error::{BuildError, BuildProblem},
     gate::{
         AllowedOrigins, BodyLimits, FastPath, Gate, HostNames, InFlightLimit, InFlightMaxima, RejectionLog,
-        RejectionResponder, TrustedProxies, UnknownTokenLimit,
+        RejectionResponder, TrustedProxies, UnauthorizedPage, UnknownTokenLimit,
     },
     mcp::{McpService, McpServiceConfig},
     policy::Policy,
@@ -89,6 +90,7 @@ impl Server {
         let server_url = collect(self.config.http.public_url(), problems);
         problems.extend(self.config.problems());
         self.config.http.metrics_address = metrics_address(&self.config);
+        self.config.http.console_address = collect(console_address(&self.config), problems).flatten();
         problems.extend(unwritten_audit_file(&self.config));
         #[cfg(feature = "redis")]
         {
@@ -130,7 +132,7 @@ impl Server {
     }
 
     /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
-    #[expect(clippy::too_many_lines, reason = "each part is connected once, in order")]
+    #[expect(clippy::too_many_lines, reason = "a list: each part is created once and passed to those that use it")]
     pub(super) fn connect(
         self,
         parts: Parts,
@@ -139,7 +141,8 @@ impl Server {
         mut problems: Vec<BuildProblem>,
     ) -> Result<BuiltServer, BuildError> {
         let version = self.version_or_default().to_owned();
-        let dispatcher = parts.dispatcher(self.conceal, self.config.tools.list_ttl);
+        let has_console = self.config.http.console_address.is_some();
+        let dispatcher = parts.dispatcher(self.conceal, self.config.tools.list_ttl, has_console);
         let Parts { registry, policy, index, scopes, server_url } = parts;
         let mut config = self.config;
         let bind = config.http.bind_address();
@@ -186,6 +189,18 @@ impl Server {
         )
         .with_equivalents(public.resources[1..].to_vec())
         .with_replicator(replicator);
+        let page = config.http.landing_page.then(|| {
+            Arc::new(LandingPage::new(LandingPageConfig {
+                name: &self.name,
+                title: self.title.as_deref(),
+                endpoint: &resource,
+                base_path: server_url.path(),
+                base_url: server_url.base(),
+                texts: validator.texts(),
+                discovery: Arc::clone(&discovery),
+                readiness: Arc::clone(&readiness),
+            }))
+        });
         let gate = Arc::new(Gate {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
             proxies,
@@ -199,8 +214,11 @@ impl Server {
             fast_path: self.fast_path.then(FastPath::default),
             responder: public.responder(&scopes),
             rejection_log: RejectionLog::default(),
+            unauthorized_page: page.clone().map(|page| page as Arc<dyn UnauthorizedPage>),
         });
         let metadata = public.metadata(self.title.as_ref().unwrap_or(&self.name).clone(), scopes);
+        #[cfg(feature = "console")]
+        let title = self.title.as_ref().unwrap_or(&self.name).clone();
         let signer = config.tools.signer().ok().flatten().or(self.signer);
         let implementation = Implementation::new(self.name.clone(), version);
         let mcp = McpService::new(McpServiceConfig {
@@ -219,10 +237,16 @@ impl Server {
             declared_scopes: index.names().to_vec(),
             registry: Arc::clone(&registry),
         }));
+        let mut taken = vec![endpoint_path.clone()];
+        taken.extend(routes.iter().map(|route| route.path.to_owned()));
+        let landing_page = page.map(|page| landing_page::router(page, Arc::clone(&gate), &taken));
         let operations = with_routes(health::router(Arc::clone(&probe), &shutdown), routes, server_url.path());
         Ok(BuiltServer::new(Components {
+            #[cfg(feature = "console")]
+            title,
             name: self.name,
             metadata: well_known::router(metadata, discovery, &server_url, &endpoint_path),
+            landing_page,
             operations,
             settings: values,
             preflight: config.preflight,
@@ -271,6 +295,19 @@ fn unwritten_audit_file(config: &Config) -> Option<BuildProblem> {
         return None;
     }
     Some(BuildProblem::AuditFileNotWritten(path.clone()))
+}
+
+/// Returns the address of the console, if it can be served.
+fn console_address(config: &Config) -> Result<Option<SocketAddr>, BuildProblem> {
+    let Some(address) = config.http.console_address else { return Ok(None) };
+    if !cfg!(feature = "console") {
+        tracing::warn!("a console address is set, but toolgate was built without the feature `console`");
+        return Ok(None);
+    }
+    if !address.ip().is_loopback() && !config.http.expose_console_without_authentication {
+        return Err(BuildProblem::ConsoleAddress(address));
+    }
+    Ok(Some(address))
 }
 
 /// Returns the replication of the settings, which take precedence over that of the program.
@@ -384,8 +421,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    fn dispatcher(&self, conceal: bool, list_ttl: Duration) -> Arc<Dispatcher> {
+    #[cfg_attr(not(feature = "console"), expect(unused_variables, reason = "there is no console"))]
+    fn dispatcher(&self, conceal: bool, list_ttl: Duration, has_console: bool) -> Arc<Dispatcher> {
         let audit = AuditLog::new(self.policy.fingerprint());
+        #[cfg(feature = "console")]
+        let audit = if has_console { audit.keep_recent() } else { audit };
         Arc::new(Dispatcher::new(Arc::clone(&self.registry), audit, conceal, list_ttl))
     }
 }

@@ -460,6 +460,7 @@ impl Server {
         self.config.http.server_url = None;
         self.config.http.bind = None;
         self.config.http.metrics_address = None;
+        self.config.http.console_address = None;
         self.config.audit.path = None;
         self.config.replication = super::config::ReplicationConfig::default();
         self.reads_environment = false;

@@ -76,6 +76,14 @@ impl Discovery {
         }
     }
 
+    /// Returns the issuer to advertise as far as it is known, without fetching the metadata.
+    pub(crate) fn known_issuer(&self) -> Option<String> {
+        match &*self.current.load() {
+            Some(fetched) => fetched.server.issuer.clone(),
+            None => self.validator.default_issuer(),
+        }
+    }
+
     /// Fetches the metadata. Concurrent calls wait for the same attempt.
     pub(crate) async fn refresh(&self) -> Result<(), Unavailable> {
         let called = Instant::now();

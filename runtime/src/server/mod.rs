@@ -7,12 +7,17 @@ mod builder;
 pub mod config;
 mod connection;
 mod connections;
+#[cfg(feature = "console")]
+mod console_endpoint;
 mod cors;
 mod descriptors;
 mod discovery;
 mod health;
+mod landing_page;
 #[cfg(feature = "prometheus")]
 mod metrics_endpoint;
+#[cfg(any(feature = "console", feature = "prometheus"))]
+mod operator_endpoint;
 mod preflight;
 mod request_head;
 mod scope_drift;

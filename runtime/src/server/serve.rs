@@ -6,6 +6,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "console")]
+use super::console_endpoint;
 #[cfg(feature = "prometheus")]
 use super::metrics_endpoint;
 use super::{
@@ -37,7 +39,11 @@ pub struct BuiltServer(Components);
 /// Parts of a built server.
 pub(crate) struct Components {
     pub(crate) name: String,
+    #[cfg(feature = "console")]
+    pub(crate) title: String,
     pub(crate) metadata: Router,
+    /// The page for browsers, for a server that is not mounted into another one.
+    pub(crate) landing_page: Option<Router>,
     /// Health endpoints and the routes of the validator.
     pub(crate) operations: Router,
     /// All settings, for the log.
@@ -207,6 +213,8 @@ impl BuiltServer {
         );
         #[cfg(feature = "prometheus")]
         let _metrics = metrics_endpoint::serve(self.0.http.metrics_address).await?;
+        #[cfg(feature = "console")]
+        let _console = console_endpoint::serve(&self.0).await?;
         metrics::describe();
         metrics::circuit_breaker(metrics::CircuitBreakerState::Closed);
         let allowed = Some(self.0.gate.origins.clone());
@@ -216,7 +224,8 @@ impl BuiltServer {
             shutdown.await;
             readiness.shutting_down();
         };
-        let served = ServedRoutes { router: self.into_router(), independent, allowed };
+        let landing_page = self.0.landing_page.clone().unwrap_or_default();
+        let served = ServedRoutes { router: self.into_router().merge(landing_page), independent, allowed };
         let drained =
             accept::serve(listener, served, limits, shutdown, || gate.requests_in_flight(), cancel.clone()).await;
         if let Drained::Aborted(requests) = drained {

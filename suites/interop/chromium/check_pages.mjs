@@ -3,14 +3,12 @@
 //
 //   node check_pages.mjs AUTH_URL RESOURCE SCREENSHOT_FOLDER
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { checkLayout } from './check_layout.mjs';
 import { DESKTOP, launch, PHONE } from './launch.mjs';
 import { OAuthClient } from './oauth_client.mjs';
 
 const [authUrl, resource, screenshotFolder] = process.argv.slice(2);
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const TIMEOUT = 10_000; // milliseconds
 const HR = /Harriet/;
@@ -98,16 +96,10 @@ async function scenario(name, contextOptions, steps, expectedError = null) {
 
 /** Takes screenshots of a page and checks its layout, its banner, and its accessibility in light and dark. */
 async function checkPage(page, name) {
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  check(`${name} is not wider than the window`, overflow <= 0, `${overflow} pixels too wide`);
-  await page.evaluate(axe);
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     await page.screenshot({ path: join(screenshotFolder, `${name}-${colorScheme}.png`), fullPage: true });
-    const { violations } = await page.evaluate(() => window.axe.run());
-    const nodes = (violation) => violation.nodes.map((node) => node.html).join(' ');
-    const found = violations.map((violation) => `${violation.id}: ${nodes(violation)}`);
-    equal(`${name} has no axe violations in ${colorScheme}`, found, []);
+    await checkLayout(page, `${name} in ${colorScheme}`, check);
   }
   const text = await page.locator('body').innerText();
   check(`${name} names the development tenant`, text.includes(TEXT.banner), text);

@@ -1,4 +1,4 @@
-"""Chromium as the browser of a client, and on every page of the development tenant."""
+"""Chromium as the browser of a client, and on every page of the development tenant and of the server."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,12 @@ def run(report, paths):
         with report.group("fastmcp"):
             check_login_with_chromium(report, paths, server)
         with report.group("pages"):
-            check_pages(report, paths, server)
+            check_pages(report, paths, "check_pages.mjs", server.auth_url, server.url)
+    with InternalServer(paths, "chromium-server-pages", console=True) as server:
+        with report.group("server-pages"):
+            check_pages(
+                report, paths, "check_server_pages.mjs", server.url, server.console_url, server.tokens["Support"]
+            )
 
 
 def check_login_with_chromium(report, paths, server):
@@ -28,9 +33,10 @@ def check_login_with_chromium(report, paths, server):
         report.equal("lists the tools of HR", session.list_tools(), company.tools_for(company.ROLE_SCOPES["HR"]))
 
 
-def check_pages(report, paths, server):
-    script = paths.node_command("chromium/check_pages.mjs")
-    finished = run_command([*script, server.auth_url, server.url, paths.artifacts], TIMEOUT)
+def check_pages(report, paths, script, *arguments):
+    """Runs a script of `chromium/`, whose last argument is the folder for screenshots, and reports its checks."""
+    command = [*paths.node_command(f"chromium/{script}"), *arguments, paths.artifacts]
+    finished = run_command(command, TIMEOUT)
     for line in finished.stdout.splitlines():
         check = json.loads(line)
         report.check(check["name"], check["passed"], check.get("detail"))

@@ -17,7 +17,7 @@ def environment(**extra):
     """Returns the environment for a child process: no server settings, and no proxy for loopback addresses."""
     prefixes = ("PROPELAUTH_", "TOOLGATE_")
     env = {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
-    for name in ("SERVER_URL", "BIND_ADDR", "TENANT_BIND_ADDR", "RUST_LOG"):
+    for name in ("SERVER_URL", "BIND_ADDR", "CONSOLE_ADDR", "METRICS_ADDR", "TENANT_BIND_ADDR", "RUST_LOG"):
         env.pop(name, None)
     loopback = "127.0.0.1,localhost"
     return {**env, "NO_PROXY": loopback, "no_proxy": loopback, **{key: str(value) for key, value in extra.items()}}
@@ -74,9 +74,16 @@ class Server(Process):
 
     def wait_for_output(self, pattern):
         """Waits until the standard output matches the regular expression, and returns the match."""
+        return self._wait_for_match(self.out, pattern)
+
+    def wait_for_log(self, pattern):
+        """Waits until the log matches the regular expression, and returns the match."""
+        return self._wait_for_match(self.log, pattern)
+
+    def _wait_for_match(self, file, pattern):
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
-            if match := re.search(pattern, self.out.read_text(), re.MULTILINE):
+            if match := re.search(pattern, file.read_text(), re.MULTILINE):
                 return match
             if self.process.poll() is not None:
                 break

@@ -17,16 +17,21 @@ def fetch_json(url, body=None):
 
 
 class InternalServer(Server):
-    """`internal-server` on a free port, with its embedded tenant unless `tenant` is given."""
+    """`internal-server` on a free port, with its embedded tenant unless `tenant` is given, and its console if asked for."""
 
-    def __init__(self, paths, name, tenant=None):
+    def __init__(self, paths, name, tenant=None, console=False):
         folder = paths.scratch / name
         folder.mkdir(parents=True, exist_ok=True)
         command = [paths.binaries / "internal-server", "--bind", "127.0.0.1:0"]
         command += ["--data", folder / "company.db", "--repo", paths.interop]
-        super().__init__(command, folder / "server.log", environment(**(tenant.variables if tenant else {})))
+        variables = dict(tenant.variables) if tenant else {}
+        if console:
+            variables["CONSOLE_ADDR"] = "127.0.0.1:0"
+        super().__init__(command, folder / "server.log", environment(**variables))
         self.url = self.wait_for_output(r"^MCP URL: (\S+)$")[1]
         self.base_url = self.url.removesuffix("/mcp")
+        if console:
+            self.console_url = self.wait_for_log(r"serving the console .*\b(http://127\.0\.0\.1:\d+/)")[1]
         if tenant is None:
             # The tenant's URL is the one loopback URL in the output that is not the server's own.
             self.auth_url = self.wait_for_output(rf"(?!{re.escape(self.base_url)}\b)(http://127\.0\.0\.1:\d+)")[1]

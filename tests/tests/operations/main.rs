@@ -8,7 +8,9 @@
 mod audit;
 mod build_errors;
 mod connections;
+mod console;
 mod health;
+mod landing_page;
 mod limits;
 mod replay;
 mod shutdown;

@@ -35,6 +35,11 @@ pub struct HttpConfig {
     pub endpoint_path: String,
     /// Hosts that requests may name in addition to the host of the public URL. Default: none.
     pub allowed_hosts: Vec<String>,
+    /// Whether browsers get a page: at the root of the public URL, and as the body of the 401 response of the MCP endpoint
+    /// if `Accept` prefers HTML. It shows the title of the server, its MCP URL, how to connect a client, the name of the
+    /// authorization server, and whether this server is ready. It needs no token. A router
+    /// from [`BuiltServer::into_router`](crate::BuiltServer::into_router) has no page at the root. Default: `true`.
+    pub landing_page: bool,
     /// Origins from which browsers may send requests in addition to the origin of the public URL, such as
     /// `https://app.example.com`. Default: none.
     pub allowed_origins: Vec<String>,
@@ -82,6 +87,18 @@ pub struct HttpConfig {
     /// out if you install a recorder yourself. Default: none.
     #[serde(with = "value::address")]
     pub metrics_address: Option<SocketAddr>,
+    /// Address of the console `http://<address>/`, which needs the feature `console`. It shows the policy, the latest 500
+    /// decisions with the IDs of their callers, and a few numbers. It changes nothing, and it has no authentication, so
+    /// it must be a loopback address: see
+    /// [`expose_console_without_authentication`](Self::expose_console_without_authentication). Default: none.
+    #[serde(with = "value::address")]
+    pub console_address: Option<SocketAddr>,
+    /// Hosts that requests to the console may name in addition to the host of its address, such as the name of a tunnel.
+    /// A console on loopback accepts every loopback name. Default: none.
+    pub console_hosts: Vec<String>,
+    /// Whether the console may have an address that other machines can reach. Any client that can reach it then sees who
+    /// called which tool, without authentication. Default: `false`.
+    pub expose_console_without_authentication: bool,
 }
 
 impl Default for HttpConfig {
@@ -92,6 +109,7 @@ impl Default for HttpConfig {
             allow_network_access_to_loopback_url: false,
             endpoint_path: "/mcp".to_owned(),
             allowed_hosts: Vec::new(),
+            landing_page: true,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             max_body_bytes: 4 * 1024 * 1024,
@@ -105,6 +123,9 @@ impl Default for HttpConfig {
             write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(30),
             metrics_address: None,
+            console_address: None,
+            console_hosts: Vec::new(),
+            expose_console_without_authentication: false,
         }
     }
 }

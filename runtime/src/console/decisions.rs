@@ -1,0 +1,192 @@
+//! The latest decisions, filtered by the query of the request.
+
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+
+use askama::Template;
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use url::form_urlencoded;
+
+use super::{Console, Page, respond};
+use crate::{audit::RecentDecision, page::PageKind};
+
+/// Selection of decisions. An empty text selects all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Filter {
+    /// A part of the person's ID, without regard to case.
+    person: String,
+    /// Name of a tool.
+    tool: String,
+    /// An outcome.
+    outcome: String,
+}
+
+impl Filter {
+    /// Reads the query of a form. Unknown parameters are ignored.
+    fn parse(query: &str) -> Self {
+        let mut filter = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "person" => value.trim().clone_into(&mut filter.person),
+                "tool" => value.trim().clone_into(&mut filter.tool),
+                "outcome" => value.trim().clone_into(&mut filter.outcome),
+                _ => {}
+            }
+        }
+        filter
+    }
+
+    fn selects(&self, decision: &RecentDecision) -> bool {
+        let person = self.person.to_lowercase();
+        let has_person = || decision.user.as_ref().is_some_and(|user| user.to_lowercase().contains(&person));
+        (person.is_empty() || has_person())
+            && (self.tool.is_empty() || decision.tool.as_deref() == Some(&self.tool))
+            && (self.outcome.is_empty() || decision.outcome == self.outcome)
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "decisions.html")]
+struct DecisionsTemplate<'a> {
+    style: &'static str,
+    title: &'a str,
+    page: Page,
+    filter: &'a Filter,
+    /// Values of the form's lists.
+    tools: BTreeSet<&'a str>,
+    outcomes: BTreeSet<&'a str>,
+    rows: Vec<Row<'a>>,
+    /// Number of decisions without the filter.
+    total: usize,
+}
+
+/// One decision.
+struct Row<'a> {
+    decision: &'a RecentDecision,
+    /// Time as RFC 3339.
+    at: String,
+    latency: String,
+}
+
+impl<'a> Row<'a> {
+    fn of(decision: &'a RecentDecision) -> Self {
+        Self { decision, at: time(decision.at), latency: format!("{:.1}", decision.latency.as_secs_f64() * 1000.0) }
+    }
+
+    /// The time without `T` and the time zone.
+    fn shown_time(&self) -> String {
+        self.at.trim_end_matches('Z').replace('T', " ")
+    }
+
+    fn is_good(&self) -> bool {
+        matches!(self.decision.outcome, "completed" | "listed" | "input_required")
+    }
+
+    fn person_link(&self) -> String {
+        link("person", self.decision.user.as_deref().unwrap_or_default())
+    }
+
+    fn tool_link(&self) -> String {
+        link("tool", self.decision.tool.as_deref().unwrap_or_default())
+    }
+
+    fn missing(&self) -> String {
+        self.decision.missing.join(" ")
+    }
+
+    fn required(&self) -> String {
+        self.decision.required.join(" ")
+    }
+}
+
+pub(super) async fn page(State(console): State<Arc<Console>>, RawQuery(query): RawQuery) -> Response {
+    let filter = Filter::parse(query.as_deref().unwrap_or_default());
+    let latest = console.decisions.latest();
+    let own_tools = console.policy.tools.iter().map(|tool| &*tool.name);
+    let mut tools: BTreeSet<_> =
+        own_tools.chain(latest.iter().filter_map(|decision| decision.tool.as_deref())).collect();
+    let mut outcomes: BTreeSet<_> = latest.iter().map(|decision| decision.outcome).collect();
+    // The form shows what was selected, even if no decision has it.
+    tools.extend((!filter.tool.is_empty()).then_some(&*filter.tool));
+    outcomes.extend((!filter.outcome.is_empty()).then_some(&*filter.outcome));
+    let rows = latest.iter().filter(|decision| filter.selects(decision)).map(|decision| Row::of(decision));
+    respond(&DecisionsTemplate {
+        style: PageKind::Console.style(),
+        title: &console.title,
+        page: Page::Decisions,
+        rows: rows.collect(),
+        total: latest.len(),
+        filter: &filter,
+        tools,
+        outcomes,
+    })
+}
+
+fn time(at: SystemTime) -> String {
+    // The clock may be set to a time that RFC 3339 cannot express.
+    if at < SystemTime::UNIX_EPOCH { String::new() } else { humantime::format_rfc3339_seconds(at).to_string() }
+}
+
+/// Returns the link to the decisions with this value.
+fn link(parameter: &str, value: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair(parameter, value).finish();
+    format!("/decisions?{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn decision(user: Option<&str>, tool: Option<&str>, outcome: &'static str) -> RecentDecision {
+        RecentDecision {
+            at: SystemTime::UNIX_EPOCH,
+            outcome,
+            request_id: None,
+            trace_id: None,
+            user: user.map(Into::into),
+            organization: None,
+            role: None,
+            client: None,
+            tool: tool.map(Into::into),
+            required: [].into(),
+            missing: [].into(),
+            required_by: None,
+            tools: None,
+            latency: Duration::from_millis(1),
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_filter_must_match() {
+        let sam = decision(Some("user-Sam"), Some("refund"), "completed");
+        let anonymous = decision(None, None, "missing_token");
+        for (query, selected) in [
+            ("", [true, true]),
+            ("person=&tool=&outcome=", [true, true]),
+            ("person=sam", [true, false]),
+            ("person=USER-s&tool=refund", [true, false]),
+            ("person=sam&tool=ref", [false, false]),
+            ("outcome=missing_token", [false, true]),
+            ("outcome=missing_token&person=sam", [false, false]),
+            ("unknown=1", [true, true]),
+        ] {
+            let filter = Filter::parse(query);
+            assert_eq!([filter.selects(&sam), filter.selects(&anonymous)], selected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_link_selects_exactly_its_value() {
+        let query = link("person", "a&b=c +%\"<é");
+        let filter = Filter::parse(query.strip_prefix("/decisions?").unwrap());
+        assert_eq!(filter.person, "a&b=c +%\"<é");
+    }
+}
