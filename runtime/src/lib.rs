@@ -45,8 +45,8 @@
 //! - `dev_tenant` (feature `dev-tenant`) adds a login during development, without an account.
 //! - A tool takes its arguments as owned parameters, and [`Caller`], [`Context`] and states by reference. It fails with
 //!   [`ToolError`].
-//! - [`guides`] explain how to write policies beyond scopes: scopes that depend on arguments, guards ([`Denied`]),
-//!   visibility rules, and proofs for a data layer ([`Granted`]).
+//! - The book in the repository, `docs/`, has guides: policies beyond scopes (scopes that depend on arguments, guards
+//!   ([`Denied`]), visibility rules, and proofs for a data layer ([`Granted`])), tests, clients, deployment and operations.
 //! - [`audit`] and [`metrics`] describe the records and the numbers of a server.
 //!
 //! # Features
@@ -99,7 +99,6 @@ mod console;
 pub mod dev_tenant;
 mod error;
 mod gate;
-pub mod guides;
 mod json_memory;
 mod log_limit;
 #[cfg(feature = "logging")]

@@ -70,6 +70,9 @@ pub async fn within_deadline<T>(what: &str, future: impl Future<Output = T>) -> 
     output.unwrap_or_else(|_| panic!("not within the deadline: {what}"))
 }
 
+#[cfg(doctest)]
+mod book;
+
 /// Compiles the code blocks of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

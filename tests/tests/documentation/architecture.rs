@@ -6,12 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::repository;
+
 /// Modules that must not name an authorization server.
 const CORE: [&str; 6] = ["scope", "tool", "registry", "mcp", "gate", "server"];
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 /// Returns the floor of each module in the drawing, where 0 is the top. Modules on the same line share a floor.
 fn floors() -> HashMap<String, usize> {

@@ -1,9 +1,17 @@
 //! Documents that make claims about the code: the house in ARCHITECTURE.md, the transcripts in README.md, the settings in
-//! docs/configuration.md, and the tests that other documents name.
+//! docs/configuration.md, the tests that other documents name, and the links between documents.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod book;
 mod configuration;
+mod links;
 mod named_tests;
 mod readme;
+
+use std::path::{Path, PathBuf};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}

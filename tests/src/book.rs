@@ -1,0 +1,21 @@
+//! Compiles and runs the examples of the book in `docs/`.
+
+macro_rules! chapters {
+    ($($name:ident = $path:literal;)*) => {
+        $(
+            #[doc = include_str!(concat!("../../docs/", $path))]
+            mod $name {}
+        )*
+    };
+}
+
+chapters! {
+    clients = "clients.md";
+    migrating_from_fastmcp = "migrating-from-fastmcp.md";
+    migrating_from_rmcp = "migrating-from-rmcp.md";
+    operations = "operations.md";
+    policies = "policies.md";
+    replication = "replication.md";
+    testing_access = "testing-access.md";
+    your_own_server = "your-own-server.md";
+}
