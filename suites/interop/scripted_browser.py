@@ -24,8 +24,9 @@ from pathlib import Path
 MAX_PAGES = 6
 # In seconds. A client may start to listen only after it has opened the browser.
 REDIRECT_TIMEOUT = 10
-# Class of the consent page's section with the requested scopes that the role does not hold.
+# Class of the consent page's part with the requested scopes that the role does not hold, and the elements that have it.
 UNAVAILABLE_CLASS = "refused"
+UNAVAILABLE_TAGS = ("details", "section")
 
 
 class Page(HTMLParser):
@@ -50,7 +51,7 @@ class Page(HTMLParser):
             self.checkboxes.append((values["name"], values["value"]))
         elif tag == "button" and "name" in values and "disabled" not in values:
             self.buttons.append((values["name"], values["value"]))
-        elif tag == "section":
+        elif tag in UNAVAILABLE_TAGS:
             if self._unavailable_depth or UNAVAILABLE_CLASS in values.get("class", ""):
                 self._unavailable_depth += 1
         if tag in ("h1", "code"):
@@ -61,7 +62,7 @@ class Page(HTMLParser):
     def handle_endtag(self, tag):
         if tag in ("h1", "code") and self._open_tags:
             self._open_tags.pop()
-        elif tag == "section" and self._unavailable_depth:
+        elif tag in UNAVAILABLE_TAGS and self._unavailable_depth:
             self._unavailable_depth -= 1
 
     def handle_data(self, text):

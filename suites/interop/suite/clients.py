@@ -33,9 +33,12 @@ class Client:
     protocol_version: str
     # Whether the client sends the user to the browser again after `insufficient_scope`.
     steps_up: bool = True
-    # Scopes that the client requests in a step-up: "all" scopes of the server, the scopes that were granted and those
-    # of the challenge ("granted+challenge"), or only those of the "challenge".
+    # Scopes that the client requests in a step-up: those in the server's metadata, those that were granted and those of
+    # the challenge ("all"), the scopes that were granted and those of the challenge ("granted+challenge"), or only those
+    # of the "challenge".
     step_up_scopes: str = "granted+challenge"
+    # Whether the first login requests the scopes of the challenge. Otherwise it requests those in the metadata.
+    reads_challenge: bool = True
     # Whether the client rejects authorization server metadata that names another issuer.
     checks_issuer: bool = True
     # Browser command. The default is `scripted_browser.py`.
@@ -59,8 +62,8 @@ def clients_under_test(paths):
         ),
         Client("sdk-v2", sdk_v2, LEGACY),
         Client("sdk-v2-modern", sdk_v2, MODERN, options=modern),
-        Client("rmcp", rmcp, LEGACY),
-        Client("rmcp-modern", rmcp, MODERN, options=modern),
+        Client("rmcp", rmcp, LEGACY, reads_challenge=False),
+        Client("rmcp-modern", rmcp, MODERN, reads_challenge=False, options=modern),
     ]
     return {client.name: client for client in clients}
 
@@ -79,6 +82,10 @@ class ClientSession:
 
     def connect(self):
         return self._process.request({"command": "connect"}, COMMAND_TIMEOUT)
+
+    def log_in(self):
+        """Connects, which includes a login without prior configuration."""
+        return self.connect()
 
     def list_tools(self):
         """Returns the names of the listed tools, or `None` if the client reports an error."""

@@ -4,11 +4,10 @@ README.md names the conformance suite's other scenarios and why they do not appl
 """
 
 import json
-import socket
 
 from . import sample_company as company
 from .browser_driver import BrowserDriver
-from .processes import Server, environment, run_command
+from .processes import Server, environment, free_port, run_command
 from .servers import InternalServer, Tenant
 
 TIMEOUT = 60  # seconds
@@ -68,9 +67,3 @@ def run_scenarios(paths, name, tenant, issuer):
         suite.process.wait(TIMEOUT)
     checks = [check for file in sorted(folder.rglob("checks.json")) for check in json.loads(file.read_text())]
     return {check["id"]: check["status"] for check in checks}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -1,12 +1,12 @@
 """Both issuers that occur in PropelAuth's metadata, and the clients that check the issuer."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from . import sample_company as company
 from . import scenario
 from .clients import ClientSession, clients_under_test
+from .http_server import HttpServer
 from .servers import InternalServer, Tenant, fetch_json
 
 CLIENTS = ["fastmcp", "sdk-v1", "sdk-v2", "rmcp"]
@@ -80,7 +80,7 @@ def check_wrong_issuer_in_authorization_response(report, paths, clients):
                 report.check(f"{client.name} {expected}", connected["ok"] != client.checks_issuer, connected)
 
 
-class ProtectedResource:
+class ProtectedResource(HttpServer):
     """A protected resource without tools that names the given authorization server."""
 
     def __init__(self, issuer):
@@ -109,13 +109,5 @@ class ProtectedResource:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/mcp"
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
+        self.url = f"{self.base_url}/mcp"

@@ -4,7 +4,18 @@ import argparse
 import signal
 import sys
 
-from . import chromium, conformance, inspector, issuers, scenario, schemas
+from . import (
+    baseline,
+    chromium,
+    claude_code,
+    conformance,
+    inspector,
+    inspector_web,
+    issuers,
+    restart,
+    scenario,
+    schemas,
+)
 from .clients import clients_under_test
 from .paths import Paths
 from .report import Report
@@ -21,10 +32,14 @@ def client_group(name):
 
 CLIENTS = ["fastmcp", "sdk-v1", "sdk-v1-no-refresh", "sdk-v2", "sdk-v2-modern", "rmcp", "rmcp-modern"]
 GROUPS = {name: client_group(name) for name in CLIENTS} | {
+    "claude-code": claude_code.run,
+    "baseline": baseline.run,
+    "restart": restart.run,
     "issuers": issuers.run,
     "chromium": chromium.run,
     "inspector": inspector.run,
     "schemas": schemas.run,
+    "inspector-web": inspector_web.run,
     "conformance": conformance.run,
 }
 

@@ -1,9 +1,13 @@
 """Child processes that are stopped when their `with` block ends."""
 
+import contextlib
 import json
 import os
+import pty
 import queue
 import re
+import select
+import socket
 import subprocess
 import threading
 import time
@@ -34,6 +38,43 @@ def run_command(command, timeout, env=None, **options):
         timeout=timeout,
         **options,
     )
+
+
+def run_in_terminal(command, timeout, env, cwd=None):
+    """Runs a command that requires a terminal. Returns its exit code, or `None` at the time limit, and its output."""
+    terminal, standard_streams = pty.openpty()
+    command = [str(part) for part in command]
+    with subprocess.Popen(
+        command, stdin=standard_streams, stdout=standard_streams, stderr=standard_streams, env=env, cwd=cwd
+    ) as process:
+        os.close(standard_streams)
+        output, deadline = b"", time.monotonic() + timeout
+        # A read fails once the process has closed the terminal.
+        with contextlib.suppress(OSError):
+            while (left := deadline - time.monotonic()) > 0:
+                readable, _, _ = select.select([terminal], [], [], left)
+                if not readable or not (data := os.read(terminal, 65536)):
+                    break
+                output += data
+        try:
+            code = process.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = None
+        os.close(terminal)
+    return code, output.decode(errors="replace")
+
+
+def free_port(distance=0):
+    """Returns a loopback port that was free a moment ago, as was the port at this distance from it."""
+    while True:
+        with socket.socket() as probe, socket.socket() as neighbor:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                if distance:
+                    neighbor.bind(("127.0.0.1", port + distance))
+                return port
 
 
 class Process:

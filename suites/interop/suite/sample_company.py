@@ -92,6 +92,10 @@ STEP_UP_CALL = {
 }
 FIRST_SCOPE = "employees:read:public"
 
+# Scopes that a server advertises in the checks of a baseline. They list the tool of `STEP_UP_CALL["HR"]`, whose arguments
+# require another scope, because some clients call only listed tools.
+BASELINE = ["employees:read:private", "employees:read:public"]
+
 # A call that the guard of the tool denies to the user with the role: the ticket is in the queue of another agent.
 DENIED_CALL = {
     "Support": ("ticket_update", {"ticket_id": "tkt_0004", "status": "waiting", "comment": "Not in this queue."}),

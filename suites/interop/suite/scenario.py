@@ -98,16 +98,16 @@ def check_step_up(report, paths, client, server, role, run_name="matrix"):
             return
         report.check("requests the scopes of the challenge from the user", requests(challenged, visits), visits)
         report.check("the call succeeds after the step-up", result["ok"] and result["content"], result)
-        granted = scopes_after_step_up(client, scopes, challenged)
+        granted = scopes_after_step_up(client, scopes, challenged, [company.FIRST_SCOPE], company.ALL_SCOPES)
         report.equal("lists the tools of the new scopes", session.list_tools(), company.tools_for(granted))
         report.equal("the token has the requested scopes", session.whoami().get("scopes"), granted)
 
 
-def scopes_after_step_up(client, role_scopes, challenged):
+def scopes_after_step_up(client, role_scopes, challenged, granted, advertised):
     """Returns the scopes of the token when the user grants every requested scope that the role holds."""
     requested = {
-        "all": company.ALL_SCOPES,
-        "granted+challenge": [company.FIRST_SCOPE, *challenged],
+        "all": [*advertised, *granted, *challenged],
+        "granted+challenge": [*granted, *challenged],
         "challenge": challenged,
     }[client.step_up_scopes]
     return [scope for scope in role_scopes if scope in requested]

@@ -2,9 +2,16 @@
 
 import json
 import re
+import time
+import urllib.error
 import urllib.request
+import uuid
 
 from .processes import Server, environment
+
+AUDIT_TIMEOUT = 10  # seconds; the server writes its audit log after it has responded
+# Difference between the port of a server and that of its embedded tenant.
+TENANT_PORT_DISTANCE = 90
 
 
 def fetch_json(url, body=None):
@@ -17,17 +24,23 @@ def fetch_json(url, body=None):
 
 
 class InternalServer(Server):
-    """`internal-server` on a free port, with its embedded tenant unless `tenant` is given, and its console if asked for."""
+    """`internal-server` with its embedded tenant unless `tenant` is given, and its console if asked for.
 
-    def __init__(self, paths, name, tenant=None, console=False):
+    Port 0 selects a free port. `public_url` is the URL of a proxy in front of the server. A server with the name of an
+    earlier one has its data.
+    """
+
+    def __init__(self, paths, name, tenant=None, port=0, public_url=None, log="server.log", console=False):
         folder = paths.scratch / name
         folder.mkdir(parents=True, exist_ok=True)
-        command = [paths.binaries / "internal-server", "--bind", "127.0.0.1:0"]
+        command = [paths.binaries / "internal-server", "--bind", f"127.0.0.1:{port}"]
         command += ["--data", folder / "company.db", "--repo", paths.interop]
         variables = dict(tenant.variables) if tenant else {}
         if console:
             variables["CONSOLE_ADDR"] = "127.0.0.1:0"
-        super().__init__(command, folder / "server.log", environment(**variables))
+        if public_url:
+            variables["SERVER_URL"] = public_url
+        super().__init__(command, folder / log, environment(**variables))
         self.url = self.wait_for_output(r"^MCP URL: (\S+)$")[1]
         self.base_url = self.url.removesuffix("/mcp")
         if console:
@@ -35,24 +48,41 @@ class InternalServer(Server):
         if tenant is None:
             # The tenant's URL is the one loopback URL in the output that is not the server's own.
             self.auth_url = self.wait_for_output(rf"(?!{re.escape(self.base_url)}\b)(http://127\.0\.0\.1:\d+)")[1]
-            tokens = re.findall(r"^  (\w+) +\S+ \(sample\) +(\S+)$", self.out.read_text(), re.MULTILINE)
-            self.tokens = dict(tokens)
+            # One line for each role: the role, a person's name and a token of 32 bytes.
+            self.tokens = dict(re.findall(r"^  (\w+) .* ([\w-]{43})$", self.out.read_text(), re.MULTILINE))
         else:
             self.auth_url = tenant.auth_url
 
     def audited_calls(self):
         """Returns the tool and outcome of each tool call in the audit log, oldest first."""
-        lines = [line for line in self.log.read_text().splitlines() if " toolgate::audit: " in line]
+        lines = [line for line in self._audit_log().splitlines() if " toolgate::audit: " in line]
         records = [dict(re.findall(r'\b(tool|outcome)="([^"]*)"', line)) for line in lines]
         return [(record["tool"], record["outcome"]) for record in records if "tool" in record]
 
+    def _audit_log(self):
+        """Returns the log once it has the record of a new request, and so those of all earlier ones."""
+        trace_id = uuid.uuid4().hex
+        headers = {"traceparent": f"00-{trace_id}-{trace_id[:16]}-01"}
+        request = urllib.request.Request(self.url, data=b"{}", headers=headers)
+        try:
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+        except urllib.error.HTTPError as rejected:
+            # The request has no token.
+            rejected.close()
+        deadline = time.monotonic() + AUDIT_TIMEOUT
+        while trace_id not in (log := self.log.read_text()):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the audit log has no record of the trace {trace_id}")
+            time.sleep(0.005)
+        return log
+
 
 class Tenant(Server):
-    """`toolgate-dev-tenant` on a free port, with the users of the sample company."""
+    """`toolgate-dev-tenant` with the users of the sample company. Port 0 selects a free port."""
 
-    def __init__(self, paths, name, *flags):
+    def __init__(self, paths, name, *flags, port=0):
         config = paths.repository / "examples/internal-server/tenant.toml"
-        command = [paths.binaries / "toolgate-dev-tenant", "--bind", "127.0.0.1:0", "--tenant", config, *flags]
+        command = [paths.binaries / "toolgate-dev-tenant", "--bind", f"127.0.0.1:{port}", "--tenant", config, *flags]
         super().__init__(command, paths.scratch / name / "tenant.log", environment())
         self.wait_for_output(r"^PROPELAUTH_INTROSPECTION_CLIENT_SECRET=\S+$")
         self.variables = dict(re.findall(r"^(PROPELAUTH_\w+)=(\S+)$", self.out.read_text(), re.MULTILINE))

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use toolgate::connect::{self, Step};
 use toolgate_dev_tenant::TenantConfig;
 
 use crate::repository;
@@ -23,4 +24,17 @@ fn the_chapter_about_propelauth_assigns_the_scopes_of_the_sample_company() {
     let table = chapter.split("|:-:|\n").nth(1).unwrap();
     let shown: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn the_chapter_about_clients_shows_the_instructions_of_the_server() {
+    let chapter = chapter("clients.md");
+    for client in connect::clients("company", "https://mcp.example.com/mcp") {
+        let is_shown = |step: &Step| match step {
+            Step::Command(text) | Step::Link(text) => chapter.contains(text),
+            Step::File { path, content } => chapter.contains(path) && chapter.contains(content),
+            _ => false,
+        };
+        assert!(client.steps.iter().any(is_shown), "{}: {:?}", client.name, client.steps);
+    }
 }
