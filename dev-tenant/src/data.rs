@@ -143,7 +143,10 @@ impl TenantData {
             TryLockError::WouldBlock => DataError::InUse(path.to_owned()),
             TryLockError::Error(source) => failed(source),
         })?;
-        let records = read(path, &original)?;
+        let records = read(path, &original).inspect_err(|_| {
+            // A child process that is being started may hold a copy of the descriptor, which would keep the lock.
+            let _ = original.unlock();
+        })?;
         let file = DataFile::compacted(path, &records, original).map_err(failed)?;
         Ok(Self { records, file })
     }

@@ -115,6 +115,7 @@ fn metadata_url(resource: &str) -> Option<Url> {
     let mut url = Url::parse(resource).ok().filter(is_loopback)?;
     let path = format!("/.well-known/oauth-protected-resource{}", url.path().trim_end_matches('/'));
     url.set_path(&path);
+    url.set_query(None);
     Some(url)
 }
 

@@ -37,7 +37,7 @@
 //! $ call "$MEMBER" department '{ "employee_id": "emp_0042" }'
 //! {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"Engineering"}],"isError":false}}
 //! $ call "$MEMBER" transfer '{ "employee_id": "emp_0042", "department": "Support" }'
-//! {"jsonrpc":"2.0","id":1,"error":{"code":-32010,"message":"insufficient scope","data":{"missing":["employees:write:department"],"required":["employees:write:department"]}}}
+//! {"jsonrpc":"2.0","id":1,"error":{"code":-32010,"message":"transfer needs employees:write:department","data":{"missing":["employees:write:department"],"required":["employees:write:department"]}}}
 //! $ call "$ADMIN" transfer '{ "employee_id": "emp_0042", "department": "Support" }'
 //! {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"emp_0042 moves to Support"}],"isError":false}}
 //! ```

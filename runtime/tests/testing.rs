@@ -439,7 +439,7 @@ fn other_problems_of_the_builder_are_reported() {
 fn the_addresses_in_the_environment_are_ignored() {
     let test = "a_server_is_built_without_its_validator_address_and_runtime";
     let mut command = Command::new(env::current_exe().unwrap());
-    for variable in ["SERVER_URL", "BIND_ADDR", "METRICS_ADDR"] {
+    for variable in ["SERVER_URL", "BIND_ADDR", "METRICS_ADDR", "CONSOLE_ADDR", "TOOLGATE_HTTP_BIND"] {
         command.env(variable, "invalid");
     }
     let output = command.args([test, "--exact"]).output().unwrap();

@@ -3,7 +3,7 @@
 //! file, and the memory of the server is bounded.
 //!
 //! The server runs in a process of its own with a limit of 1,024 descriptors, so that its memory is measured alone. The
-//! test runs for ten seconds, or as long as `TOOLGATE_SOAK_SECONDS` says.
+//! test runs for ten seconds, or as long as `SOAK_SECONDS` says.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -33,10 +33,10 @@ use toolgate_dev_tenant::{DevTenant, Fault, Mint};
 use toolgate_tests::{Revision, TestServer, WEBHOOK_SECRET, start_tenant};
 use tracing_subscriber::{layer::SubscriberExt, registry, util::SubscriberInitExt};
 
-const TENANT_URL: &str = "TOOLGATE_TEST_TENANT_URL";
-const TENANT_ID: &str = "TOOLGATE_TEST_TENANT_ID";
-const TENANT_SECRET: &str = "TOOLGATE_TEST_TENANT_SECRET";
-const AUDIT_FILE: &str = "TOOLGATE_TEST_AUDIT_FILE";
+const TENANT_URL: &str = "TEST_TENANT_URL";
+const TENANT_ID: &str = "TEST_TENANT_ID";
+const TENANT_SECRET: &str = "TEST_TENANT_SECRET";
+const AUDIT_FILE: &str = "TEST_AUDIT_FILE";
 
 const DEFAULT_SECONDS: u64 = 10;
 const GOOD_CALLERS: usize = 50;
@@ -193,7 +193,7 @@ fn start_attacks(attackers: &mut JoinSet<()>, server: SocketAddr, token: &str, u
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn good_callers_are_served_while_the_server_is_attacked() {
-    let seconds = env::var("TOOLGATE_SOAK_SECONDS");
+    let seconds = env::var("SOAK_SECONDS");
     let seconds = seconds.map_or(DEFAULT_SECONDS, |value| value.parse().expect("the variable is a number"));
     let directory = tempfile::tempdir().unwrap();
     let audit_file = directory.path().join("audit.jsonl");

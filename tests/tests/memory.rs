@@ -2,7 +2,7 @@
 //!
 //! In a process of its own, in which one test runs at a time: the allocator counts the bytes of the whole process. The
 //! flood of tokens has 50,000 tokens, a million
-//! with `TOOLGATE_FULL=1`, or as many as `TOOLGATE_GARBAGE` says.
+//! with `MEMORY_FULL=1`, or as many as `MEMORY_GARBAGE` says.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -56,8 +56,8 @@ impl TokenValidator for OneToken {
 async fn unknown_tokens_leave_memory_bounded_and_the_valid_token_cached() {
     let _running = RUNNING.lock().await;
     let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().expect("the variable is a number"));
-    let full = number("TOOLGATE_FULL").is_some_and(|full| full > 0);
-    let tokens = number("TOOLGATE_GARBAGE").unwrap_or(if full { 1_000_000 } else { 50_000 });
+    let full = number("MEMORY_FULL").is_some_and(|full| full > 0);
+    let tokens = number("MEMORY_GARBAGE").unwrap_or(if full { 1_000_000 } else { 50_000 });
     let validator = OneToken::default();
     let server = Server::new("toolgate-tests", &SCOPES)
         .skip_preflight()

@@ -3,7 +3,7 @@
 //! has an audit record, and memory does not grow.
 //!
 //! In a process of its own: the subscriber is global, and the allocator counts the bytes of the whole process. It runs
-//! for ten seconds, or as long as `TOOLGATE_SOAK_SECONDS` says; a release gets 600. The requests follow from seeds, and
+//! for ten seconds, or as long as `SOAK_SECONDS` says; a release gets 600. The requests follow from seeds, and
 //! the events from the number of requests.
 
 #![cfg(target_os = "linux")]
@@ -241,7 +241,7 @@ impl Soak {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mixed_traffic_gets_expected_statuses_leaks_no_memory_and_is_audited_completely() {
-    let seconds = std::env::var("TOOLGATE_SOAK_SECONDS");
+    let seconds = std::env::var("SOAK_SECONDS");
     let seconds = seconds.map_or(DEFAULT_SECONDS, |value| value.parse().expect("the variable is a number"));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.jsonl");

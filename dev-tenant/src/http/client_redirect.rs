@@ -54,8 +54,10 @@ pub(super) fn redirect_to_client(client: &str, url: &Url, outcome: Outcome<'_>) 
         allowed: matches!(outcome, Outcome::Allowed),
         invalid,
     };
+    let is_answered = template.invalid.is_none();
     let mut response = page(status, &template);
-    if let Ok(refresh) = HeaderValue::try_from(format!("0; url={url}")) {
+    // Any website can send an invalid request, so only a person's click opens the application then.
+    if is_answered && let Ok(refresh) = HeaderValue::try_from(format!("0; url={url}")) {
         response.headers_mut().insert(REFRESH, refresh);
     }
     response

@@ -5,7 +5,7 @@ use url::{Host, Url};
 use crate::resource::is_loopback;
 
 /// Schemes that a browser opens itself instead of passing the URI to an application.
-const FORBIDDEN_SCHEMES: [&str; 12] = [
+const FORBIDDEN_SCHEMES: [&str; 19] = [
     "about",
     "blob",
     "chrome",
@@ -13,7 +13,14 @@ const FORBIDDEN_SCHEMES: [&str; 12] = [
     "file",
     "filesystem",
     "ftp",
+    "intent",
+    "jar",
     "javascript",
+    "mailto",
+    "ms-msdt",
+    "search-ms",
+    "sms",
+    "tel",
     "vbscript",
     "view-source",
     "ws",

@@ -25,8 +25,8 @@ Environment:
           Set these and PROPELAUTH_AUTH_URL, or none of the three to use the development tenant
   PROPELAUTH_WEBHOOK_SECRET
           The signing secret of PropelAuth's webhooks (whsec_...), which end access immediately
-          A file can hold each secret: PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE and
-          PROPELAUTH_WEBHOOK_SECRET_FILE name them
+  PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE, PROPELAUTH_WEBHOOK_SECRET_FILE
+          Files with the two secrets, instead of the variables with the values
   TOOLGATE_LOG, RUST_LOG
           The log filter, such as `debug` or `toolgate=debug,info`; logs go to standard error
           [default: info]

@@ -19,6 +19,8 @@ use crate::{
     server::Server,
 };
 
+pub(super) use crate::server::print;
+
 /// Error of a callback of an [`App`].
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -229,12 +231,6 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
 /// Formats a value as JSON.
 pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("the keys of all maps are strings") + "\n"
-}
-
-/// Writes to standard output. Errors are ignored: the reader may have closed it.
-pub(super) fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn print_error(error: &Error) {

@@ -1,4 +1,4 @@
-//! Command line of a server: serve, and inspect the access policy.
+//! Command line of a server: serve, and inspect the access policy and the settings.
 //!
 //! The module exists with the feature `cli`. With it, a program of a few lines has all commands:
 //!

@@ -31,7 +31,7 @@ pub(super) struct CommandLine {
 pub enum Command {
     /// Serve until Ctrl-C or SIGTERM (the default)
     Serve(ServeOptions),
-    /// Commands that inspect the policy.
+    /// Commands that inspect the policy or the settings.
     #[command(flatten)]
     Inspect(Inspect),
 }

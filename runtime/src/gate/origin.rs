@@ -53,11 +53,9 @@ impl AllowedOrigins {
     /// Checks `Host` and, if the request has one, `Origin`.
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), OriginError> {
         self.check_host(uri, headers)?;
-        match headers.get(header::ORIGIN) {
-            Some(origin) if !self.allows_origin(origin) => {
-                Err(OriginError::ForeignOrigin(sanitize(&String::from_utf8_lossy(origin.as_bytes()))))
-            }
-            _ => Ok(()),
+        match headers.get_all(header::ORIGIN).iter().find(|origin| !self.allows_origin(origin)) {
+            Some(origin) => Err(OriginError::ForeignOrigin(sanitize(&String::from_utf8_lossy(origin.as_bytes())))),
+            None => Ok(()),
         }
     }
 
@@ -165,6 +163,18 @@ mod tests {
                 "{second}"
             );
         }
+    }
+
+    #[test]
+    fn each_of_several_origins_is_checked() {
+        let allowed = AllowedOrigins::new(&Url::parse("https://mcp.example.com").unwrap(), &[], &[]);
+        let mut headers = HeaderMap::new();
+        headers.append(header::HOST, HeaderValue::from_static("mcp.example.com"));
+        headers.append(header::ORIGIN, HeaderValue::from_static("https://mcp.example.com"));
+        assert_eq!(allowed.check(&Uri::from_static("/mcp"), &headers), Ok(()));
+        headers.append(header::ORIGIN, HeaderValue::from_static("https://evil.example"));
+        let error = allowed.check(&Uri::from_static("/mcp"), &headers).unwrap_err();
+        assert!(matches!(error, OriginError::ForeignOrigin(_)), "{error}");
     }
 
     #[test]

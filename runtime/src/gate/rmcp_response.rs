@@ -68,7 +68,10 @@ impl Exchange<'_> {
         if !is_method_not_found(&body) {
             return Ok(Response::from_parts(parts, body.into()));
         }
-        mcp::check_shape(method, &self.body).map_err(InvalidParams::from)?;
+        // rmcp responds with 404 in the revision 2026-07-28 only.
+        if parts.status != StatusCode::NOT_FOUND || !mcp::is_removed(method) {
+            mcp::check_shape(method, &self.body).map_err(InvalidParams::from)?;
+        }
         let text = format!("this server does not support the method `{method}`");
         let body = jsonrpc::error_response(self.message.request_id(), METHOD_NOT_FOUND, &text, None::<&()>);
         Ok(json(parts.status, body))

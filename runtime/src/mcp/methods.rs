@@ -125,6 +125,14 @@ const METHODS: [Method; 21] = [
     },
 ];
 
+/// Methods that the revision 2026-07-28 does not have.
+const REMOVED: [&str; 5] = ["initialize", "logging/setLevel", "ping", "resources/subscribe", "resources/unsubscribe"];
+
+/// Returns whether the revision 2026-07-28 does not have a method of earlier revisions.
+pub(crate) fn is_removed(method: &str) -> bool {
+    REMOVED.contains(&method)
+}
+
 /// A request, as far as its parameters are concerned.
 #[derive(Deserialize)]
 struct Request {

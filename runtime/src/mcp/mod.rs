@@ -8,7 +8,7 @@ mod protocol;
 mod service;
 
 pub(crate) use authenticated_request::AuthenticatedRequest;
-pub(crate) use methods::{InvalidShape, check_shape};
+pub(crate) use methods::{InvalidShape, check_shape, is_removed};
 pub(crate) use protocol::{Revision, is_complete_meta, revisions};
 pub(crate) use service::{McpService, McpServiceConfig};
 

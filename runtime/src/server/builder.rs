@@ -104,9 +104,9 @@ impl Server {
         self
     }
 
-    /// Sets what creates the token validator when the server starts, such as that of the module
-    #[cfg_attr(feature = "dev-tenant", doc = "[`dev_tenant`](crate::dev_tenant).")]
-    #[cfg_attr(not(feature = "dev-tenant"), doc = "`dev_tenant`.")]
+    /// Sets what creates the token validator when the server starts, such as one of those of
+    /// the module `toolgate::dev_tenant` (feature `dev-tenant`).
+    ///
     /// Start such a server with [`serve`](Self::serve), because [`build`](Self::build) does not create the validator.
     pub fn auth_from(mut self, provider: impl AuthProvider) -> Self {
         self.require_no_validator();
@@ -169,7 +169,8 @@ impl Server {
         self
     }
 
-    /// Sets the address to listen on. The environment variable `BIND_ADDR` takes precedence. Default: `127.0.0.1:8000`.
+    /// Sets the address to listen on. `http.bind` of the configuration file, `BIND_ADDR` and `--bind` take precedence. Default:
+    /// `127.0.0.1:8000`.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.config.http.bind = Some(address);
         self
@@ -191,8 +192,8 @@ impl Server {
         self
     }
 
-    /// Reads neither a configuration file nor environment variables, so that the server has the settings of the code. Two
-    /// servers in one process need this, because the environment cannot give each an address of its own.
+    /// Reads no configuration file, environment variables or options of the command line, so that the server has the settings
+    /// of the code. Also ignores [`config_file`](Self::config_file). Two servers in one process need this, because the environment cannot give each an address of its own.
     pub fn ignore_environment(mut self) -> Self {
         self.reads_environment = false;
         self
@@ -310,7 +311,7 @@ impl Server {
     /// metadata and of the authorization server metadata that this server serves, which many clients prefer to the
     /// challenge. Default: all scopes.
     ///
-    /// Clients get further scopes by step-up: a call that needs more is answered with 403 and a challenge. Not every
+    /// Clients get further scopes by step-up: a call that needs more is rejected with 403 and a challenge. Not every
     /// client can follow it. Clients of the TypeScript SDK 1 that hold a refresh token cannot, and some clients do not call
     /// a tool that is not in their list: for these, set [`list_acquirable`](ToolsConfig::list_acquirable).
     ///

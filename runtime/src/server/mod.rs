@@ -32,4 +32,6 @@ mod well_known;
 
 pub use builder::Server;
 pub use serve::BuiltServer;
+#[cfg(feature = "cli")]
+pub(crate) use serve_with_provider::print;
 pub use shutdown::shutdown_signal;

@@ -189,7 +189,7 @@ impl BuiltServer {
     ///
     /// # Errors
     ///
-    /// The preflight check failed and was [required](super::Server::require_preflight), or the metrics cannot be served.
+    /// The preflight check failed and was [required](super::Server::require_preflight), or the metrics or the console cannot be served.
     pub async fn serve_on(
         self,
         listener: TcpListener,

@@ -57,8 +57,8 @@ impl Server {
     }
 }
 
-/// Writes to standard output. Errors are ignored: the server also runs with standard output closed.
-fn print(text: &str) {
+/// Writes to standard output. Errors are ignored: it may be closed.
+pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

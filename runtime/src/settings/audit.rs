@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct AuditConfig {
     /// Path of the file, to which records are appended as JSON lines. Each process needs a file of its own. Default: none.
     pub path: Option<PathBuf>,
-    /// Maximum size of the file, in bytes, before it is rotated; at least 1 MiB. Default: 100 MiB.
+    /// Maximum size of the file, in bytes, before it is rotated; at least 1. Default: 100 MiB.
     pub max_bytes: u64,
     /// Whether the file is also rotated at the end of each day (UTC). Default: `false`.
     pub daily: bool,

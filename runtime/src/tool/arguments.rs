@@ -6,11 +6,11 @@ use jsonschema::Validator;
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{Direction, ToolError, Violation, normalize, portable, simple_schema, without_alternatives};
+use super::{
+    Direction, ToolError, Violation, normalize, portable, simple_schema, violation::MAX_VIOLATIONS,
+    without_alternatives,
+};
 use crate::error::ToolProblem;
-
-/// Maximum number of violations in a result, which bounds the size of the result.
-pub(super) const MAX_VIOLATIONS: usize = 20;
 
 /// The input of a tool, as generated code describes it.
 #[doc(hidden)]

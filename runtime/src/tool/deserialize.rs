@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::{Violation, normalize::push_token};
+use super::{Violation, normalize::push_token, violation::MAX_VIOLATIONS};
 
 /// Newtype by whose name `RawValue` asks a deserializer of `serde_json` for the text.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
@@ -43,7 +43,7 @@ pub(super) fn arguments<T: DeserializeOwned>(arguments: Map<String, Value>) -> R
     let mut violations = vec![first.into()];
     // The members after an invalid one are deserialized without those before it. A derived `Deserialize` reports
     // missing members only after it has read the rest.
-    while members.current.take().is_some() {
+    while violations.len() < MAX_VIOLATIONS && members.current.take().is_some() {
         if let Err(error) = T::deserialize(Arguments(&mut members))
             && members.current.is_some()
         {
@@ -147,7 +147,9 @@ impl<'de> Deserializer<'de> for Argument {
                 } else if let Some(number) = number.as_i64() {
                     visitor.visit_i64(number)
                 } else {
-                    visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
+                    // With serde_json's feature `arbitrary_precision`, a number may not fit.
+                    let number = number.as_f64().filter(|number| number.is_finite());
+                    visitor.visit_f64(number.ok_or_else(|| de::Error::custom("does not fit a 64-bit float"))?)
                 }
             }
             Value::String(text) => visitor.visit_string(text),

@@ -8,7 +8,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{Violation, arguments::MAX_VIOLATIONS};
+use super::{Violation, violation::MAX_VIOLATIONS};
 
 /// Bound of the floats that are exact: from here on, a float is also the closest one to other integers, and those were
 /// perhaps what the JSON said.

@@ -18,9 +18,43 @@ mod root;
 
 pub(super) use root::without_alternatives;
 
-/// The formats of JSON Schema that clients know and the validator checks. Other formats are removed.
-const FORMATS: [&str; 11] =
-    ["date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "regex", "time", "uri", "uuid"];
+/// The formats of JSON Schema, which the validator checks. Other formats are removed.
+const FORMATS: [&str; 19] = [
+    "date",
+    "date-time",
+    "duration",
+    "email",
+    "hostname",
+    "idn-email",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "regex",
+    "relative-json-pointer",
+    "time",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "uuid",
+];
+
+/// Keywords that schemars does not generate from Rust types. An author adds them with `#[schemars(extend(..))]`.
+const KEYWORDS_OF_AUTHORS: [&str; 11] = [
+    "$anchor",
+    "$dynamicAnchor",
+    "$dynamicRef",
+    "$id",
+    "dependentRequired",
+    "dependentSchemas",
+    "else",
+    "if",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+];
 
 /// Whether a schema describes what a client sends, or what a tool returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +65,37 @@ pub(crate) enum Direction {
     Output,
 }
 
-/// Rewrites the schema of a tool.
+/// Rewrites the schema of a tool. A schema with keywords of its author is returned as it is: they may depend on
+/// its definitions, and its author has decided which clients it is for.
 pub(crate) fn portable(mut schema: Schema, direction: Direction) -> Schema {
+    if schema.as_object().is_some_and(is_written_by_author) {
+        return schema;
+    }
     // The default dialect of MCP is 2020-12. The title is the name of a Rust type.
     schema.remove("$schema");
     schema.remove("title");
     definitions::inline(&mut schema);
     Simplify(direction).transform(&mut schema);
     schema
+}
+
+/// Returns whether a schema has a keyword that only an author writes. Names of properties are no keywords.
+fn is_written_by_author(schema: &Map<String, Value>) -> bool {
+    schema.iter().any(|(keyword, value)| match keyword.as_str() {
+        "properties" | "patternProperties" | "$defs" => {
+            value.as_object().is_some_and(|schemas| schemas.values().any(has_keyword_of_author))
+        }
+        "const" | "enum" | "default" | "examples" => false,
+        keyword => KEYWORDS_OF_AUTHORS.contains(&keyword) || has_keyword_of_author(value),
+    })
+}
+
+fn has_keyword_of_author(schemas: &Value) -> bool {
+    match schemas {
+        Value::Object(schema) => is_written_by_author(schema),
+        Value::Array(schemas) => schemas.iter().any(has_keyword_of_author),
+        _ => false,
+    }
 }
 
 /// Rewrites a schema and its subschemas.

@@ -8,7 +8,8 @@ use jsonschema::{
 };
 use serde_json::Value;
 
-use super::arguments::MAX_VIOLATIONS;
+/// Maximum number of violations in a result, which bounds the size of the result.
+pub(super) const MAX_VIOLATIONS: usize = 20;
 
 /// A violation of the input schema.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ TIMEOUT = 60  # seconds
 
 def run(report, paths):
     with InternalServer(paths, "schemas-server") as server:
-        inspector = Inspector(paths, server.url)
+        inspector = Inspector(paths, server.url, "schemas")
         token = server.tokens[company.ROLES[0]]
         listed = inspector.run(
             "--method", "tools/list", "--strict", "--header", f"Authorization: Bearer {token}"

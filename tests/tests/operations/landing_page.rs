@@ -173,13 +173,6 @@ async fn the_page_is_below_the_path_of_the_server_url_with_and_without_a_proxy_t
         assert!(page.text.contains("<link rel=\"icon\" href=\"/tools/favicon.ico\""), "{path}");
     }
     assert_eq!(get_page(&server, "/tools/favicon.ico").await.status, 200);
-    // The path of the endpoint takes precedence over that of the page.
-    let server = TestServer::serve(|url| {
-        Server::new("doubled", &SCOPES).server_url(format!("{url}/mcp")).skip_preflight().auth(tokens())
-    })
-    .await;
-    assert_eq!(get_page(&server, "/mcp").await.status, 401);
-    assert_eq!(get_page(&server, "/").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! The targets of `fuzz/` on stable Rust, with the same mutations of a small corpus on every run. A target panics if its
-//! invariant does not hold for an input. `TOOLGATE_FUZZ_INPUTS` sets the number of inputs for each target.
+//! invariant does not hold for an input. `FUZZ_INPUTS` sets the number of inputs for each target.
 
 use std::hint::black_box;
 
@@ -127,8 +127,8 @@ impl Drop for PrintOnPanic<'_> {
 }
 
 fn run(target: &str) {
-    let inputs = std::env::var("TOOLGATE_FUZZ_INPUTS");
-    let inputs = inputs.map_or(DEFAULT_INPUTS, |inputs| inputs.parse().expect("TOOLGATE_FUZZ_INPUTS is a number"));
+    let inputs = std::env::var("FUZZ_INPUTS");
+    let inputs = inputs.map_or(DEFAULT_INPUTS, |inputs| inputs.parse().expect("FUZZ_INPUTS is a number"));
     let (name, check) = TARGETS.into_iter().find(|(name, _)| *name == target).unwrap();
     let corpus = corpus(name);
     for input in corpus {

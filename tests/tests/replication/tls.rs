@@ -14,7 +14,7 @@ use toolgate_tests::{CapturedLog, eventually};
 
 use crate::{Proxy, RedisServer, Replica, Users};
 
-const TRUSTED: &str = "TOOLGATE_TEST_TRUSTED";
+const TRUSTED: &str = "TEST_TRUSTED";
 
 #[tokio::test]
 async fn revocations_are_replicated_over_tls() {

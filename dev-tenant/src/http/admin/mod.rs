@@ -15,25 +15,25 @@ use axum::routing::{get, post, put};
 use crate::tenant::Tenant;
 
 pub(super) fn router(tenant: Arc<Tenant>) -> Router<Arc<Tenant>> {
-    let api = Router::new()
-        .route("/admin/api/tenant", get(api::tenant))
+    let changes = Router::new()
         .route("/admin/api/people/{id}/disable", post(api::disable))
         .route("/admin/api/people/{id}/enable", post(api::enable))
         .route("/admin/api/people/{id}/role", put(api::set_role))
         .route("/admin/api/people/{id}/revoke", post(api::revoke))
+        .route("/admin/api/grants/{id}/revoke", post(api::revoke_grant));
+    let api = Router::new()
+        .route("/admin/api/tenant", get(api::tenant))
         .route("/admin/api/grants", get(api::grants))
-        .route("/admin/api/grants/{id}/revoke", post(api::revoke_grant))
         .route("/admin/api/events", get(api::events))
         .route("/admin/api/tokens", post(api::mint))
         .route("/admin/api/webhooks", post(api::send_webhook))
         .route("/admin/api/fault", get(api::fault).put(api::set_fault).delete(api::clear_fault))
-        .route("/admin/api/mcp", put(api::set_mcp))
-        .layer(from_fn(api::require_own_origin));
+        .route("/admin/api/mcp", put(api::set_mcp));
+    let pages = Router::new().route("/", get(page::redirect)).route("/admin", get(page::show).post(action::submit));
+    let await_webhooks = from_fn_with_state(tenant, await_webhooks);
     Router::new()
-        .route("/", get(page::redirect))
-        .route("/admin", get(page::show).post(action::submit))
-        .merge(api)
-        .layer(from_fn_with_state(tenant, await_webhooks))
+        .merge(changes.layer(await_webhooks.clone()).merge(api).layer(from_fn(api::require_own_origin)))
+        .merge(pages.layer(await_webhooks))
 }
 
 /// Delays the response until the webhooks of the change were sent.

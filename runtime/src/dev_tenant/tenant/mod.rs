@@ -129,13 +129,13 @@ impl OrPropelAuth {
 
 /// Creates a folder that only its owner can read and that Git ignores, unless it exists.
 fn create_private_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
+    if !folder.is_dir() {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
     }
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    fs::write(folder.join(".gitignore"), "*\n")
+    let ignored = folder.join(".gitignore");
+    if ignored.exists() { Ok(()) } else { fs::write(ignored, "*\n") }
 }

@@ -8,7 +8,7 @@
 //! 3. the TOML file that the variable `TOOLGATE_CONFIG` names, or [`Server::config_file`](crate::Server::config_file), or
 //!    `--config` of the command line. Sections and keys are named as the fields,
 //! 4. environment variables, named after section and field: `TOOLGATE_HTTP_MAX_BODY_BYTES` sets
-//!    [`HttpConfig::max_body_bytes`]. `SERVER_URL`, `BIND_ADDR`, `METRICS_ADDR`, `POLICY_LOCK`, `TOOLGATE_LOG` and `RUST_LOG`
+//!    [`HttpConfig::max_body_bytes`]. `SERVER_URL`, `BIND_ADDR`, `METRICS_ADDR`, `CONSOLE_ADDR`, `POLICY_LOCK`, `TOOLGATE_LOG` and `RUST_LOG`
 //!    also work. Items of a list are separated by commas. A blank variable is not set,
 //! 5. options of the command line.
 //!

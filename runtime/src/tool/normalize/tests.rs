@@ -8,6 +8,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Normalizes the argument `a`, whose schema is given. Returns its text and the violations.
+#[expect(clippy::needless_pass_by_value, reason = "tests pass `json!(..)`")]
 fn normalized(schema: &Value, value: Value) -> (String, Vec<String>) {
     let schema = object(json!({ "type": "object", "properties": { "a": schema }, "$defs": {
         "count": { "type": "integer" },

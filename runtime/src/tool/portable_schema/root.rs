@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::merge_enum;
+use super::{is_written_by_author, merge_enum};
 
 const ALTERNATIVES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
 /// Returns the schema without alternatives at its root: with the properties of all of them, and with those required that
-/// all require. It accepts every value that `schema` accepts. `None` if there are no alternatives.
+/// all require. It accepts every value that `schema` accepts. `None` if there are no alternatives, or if its author has
+/// written them.
 pub(crate) fn without_alternatives(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
-    ALTERNATIVES.iter().any(|keyword| schema.contains_key(*keyword)).then_some(())?;
+    let has_alternatives = ALTERNATIVES.iter().any(|keyword| schema.contains_key(*keyword));
+    if !has_alternatives || is_written_by_author(schema) {
+        return None;
+    }
     let Shape { properties, required } = Shape::of(schema);
     let mut merged = schema.clone();
     for keyword in ALTERNATIVES {

@@ -132,6 +132,14 @@ enum Urgency {
 
 #[test]
 fn the_documentation_of_variants_is_in_the_description_of_the_enum() {
+    #[derive(Deserialize, JsonSchema)]
+    #[allow(dead_code, reason = "only the schema is used")]
+    struct Fields {
+        plain: Urgency,
+        /// Urgency of the other ticket.
+        other: Option<Urgency>,
+        list: Vec<Option<Urgency>>,
+    }
     let variants = "- `Now`: A person is waiting.\n- `Never`: It can wait.";
     let urgency = json!({
         "type": "string",
@@ -139,19 +147,10 @@ fn the_documentation_of_variants_is_in_the_description_of_the_enum() {
         "description": format!("How urgent it is.\n\n{variants}"),
     });
     assert_eq!(of::<Urgency>(), urgency);
-
-    #[derive(Deserialize, JsonSchema)]
-    #[allow(dead_code, reason = "only the schema is used")]
-    struct Fields {
-        plain: Urgency,
-        /// Of the other one.
-        other: Option<Urgency>,
-        list: Vec<Option<Urgency>>,
-    }
     let schema = of::<Fields>();
     assert_eq!(schema.get("$defs"), None);
     assert_eq!(schema["properties"]["plain"], urgency);
-    let other = format!("Of the other one.\n\n{variants}");
+    let other = format!("Urgency of the other ticket.\n\n{variants}");
     assert_eq!(
         schema["properties"]["other"],
         json!({ "type": "string", "enum": ["Later", "Now", "Never"], "description": other })
@@ -332,4 +331,23 @@ fn the_root_of_an_input_schema_has_no_alternatives() {
         })
     );
     assert_eq!(without_alternatives(of::<Urgency>().as_object().unwrap()), None);
+}
+
+#[test]
+fn a_schema_with_keywords_of_its_author_is_published_as_it_is() {
+    let written = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": { "address": { "$ref": "#/$defs/address" }, "if": { "type": "integer", "format": "uint8" } },
+        "$defs": { "address": { "$anchor": "address", "type": ["object", "null"] } },
+        "allOf": [{ "required": ["address"] }],
+    });
+    assert_eq!(input(written.clone()), written);
+    assert_eq!(without_alternatives(written.as_object().unwrap()), None);
+    // The name of a property or a value is no keyword.
+    let generated = json!({
+        "type": "object",
+        "properties": { "if": { "type": "integer", "format": "uint8" }, "kind": { "enum": [{ "$id": 1 }] } },
+    });
+    assert_ne!(input(generated.clone()), generated);
 }
