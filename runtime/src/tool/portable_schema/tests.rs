@@ -344,7 +344,7 @@ fn a_schema_with_keywords_of_its_author_is_published_as_it_is() {
     });
     assert_eq!(input(written.clone()), written);
     assert_eq!(without_alternatives(written.as_object().unwrap()), None);
-    // The name of a property or a value is no keyword.
+    // Names of properties and members of values are not keywords.
     let generated = json!({
         "type": "object",
         "properties": { "if": { "type": "integer", "format": "uint8" }, "kind": { "enum": [{ "$id": 1 }] } },
