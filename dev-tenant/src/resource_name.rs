@@ -115,6 +115,7 @@ fn metadata_url(resource: &str) -> Option<Url> {
     let mut url = Url::parse(resource).ok().filter(is_loopback)?;
     let path = format!("/.well-known/oauth-protected-resource{}", url.path().trim_end_matches('/'));
     url.set_path(&path);
+    // A website chooses the resource, so the tenant sends no query of it.
     url.set_query(None);
     Some(url)
 }
@@ -143,7 +144,7 @@ mod tests {
         for (resource, expected) in [
             ("http://127.0.0.1:8000/mcp", "http://127.0.0.1:8000/.well-known/oauth-protected-resource/mcp"),
             ("http://localhost:8000/", "http://localhost:8000/.well-known/oauth-protected-resource"),
-            ("http://[::1]:1/a/b/?q", "http://[::1]:1/.well-known/oauth-protected-resource/a/b?q"),
+            ("http://[::1]:1/a/b/?q", "http://[::1]:1/.well-known/oauth-protected-resource/a/b"),
         ] {
             assert_eq!(url(resource).as_deref(), Some(expected));
         }
