@@ -1,6 +1,7 @@
 //! Completed consents, which are needed when a form is sent twice and when a person navigates back.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use url::Url;
 
@@ -16,11 +17,18 @@ const LIFETIME: u64 = 60 * 60;
 const MAX_CONSENTS: usize = 1000;
 
 /// The outcome of a consent form.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct CompletedConsent {
     pub(crate) redirect: Url,
     /// The issued code. `None` if access was denied.
     pub(crate) code: Option<String>,
+}
+
+/// Omits the redirect and the code.
+impl fmt::Debug for CompletedConsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompletedConsent").finish_non_exhaustive()
+    }
 }
 
 /// The consents that were completed in the last hour.

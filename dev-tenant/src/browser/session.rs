@@ -1,13 +1,22 @@
 //! The session cookie.
 
+use std::fmt;
+
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 
 use crate::secret::random_secret;
 
 /// The value of a browser's session cookie.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SessionId(String);
+
+/// Omits the ID, which is a secret of the browser.
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId")
+    }
+}
 
 impl SessionId {
     pub(crate) fn random() -> Self {
