@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     BuildError,
-    config::{SettingValue, Settings, Source},
+    config::{SettingValue, Settings, Source, table},
 };
 
 /// Options of `config`.
@@ -49,7 +49,7 @@ impl ConfigOptions {
         let is_shown = |value: &&SettingValue| self.all || value.source != Source::Default;
         let values = settings.values().iter().filter(is_shown);
         print(&match self.format {
-            ConfigFormat::Text => text(values.collect()),
+            ConfigFormat::Text => table(values),
             ConfigFormat::Json => {
                 let object = |value: &SettingValue| json!({ "key": value.key, "variables": value.variables, "value": value.value, "source": value.source.to_string() });
                 json(&values.map(object).collect::<Vec<_>>())
@@ -61,12 +61,6 @@ impl ConfigOptions {
         settings.config().http.public_url().map_err(|problem| BuildError::new(vec![problem]))?;
         Ok(Finding::Nothing)
     }
-}
-
-fn text(values: Vec<&SettingValue>) -> String {
-    let width = values.iter().map(|value| value.key.len()).max().unwrap_or_default();
-    let line = |value: &SettingValue| format!("{:width$} = {}  ({})\n", value.key, value.value, value.source);
-    values.into_iter().map(line).collect()
 }
 
 fn defaults(settings: &Settings) -> String {

@@ -54,13 +54,15 @@ impl Settings {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let changed: Vec<_> = self.values.iter().filter(|value| value.source != Source::Default).collect();
-        let width = changed.iter().map(|value| value.key.len()).max().unwrap_or_default();
-        for SettingValue { key, value, source, .. } in changed {
-            writeln!(f, "{key:width$} = {value}  ({source})")?;
-        }
-        Ok(())
+        f.write_str(&table(self.values.iter().filter(|value| value.source != Source::Default)))
     }
+}
+
+/// Formats settings as lines with their values and sources.
+pub(crate) fn table<'a>(values: impl Iterator<Item = &'a SettingValue> + Clone) -> String {
+    let width = values.clone().map(|value| value.key.len()).max().unwrap_or_default();
+    let line = |value: &SettingValue| format!("{:width$} = {}  ({})\n", value.key, value.value, value.source);
+    values.map(line).collect()
 }
 
 #[cfg(test)]

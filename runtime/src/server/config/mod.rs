@@ -44,6 +44,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "cli")]
+pub(crate) use self::effective::table;
 pub use self::{
     effective::Settings, http::HttpConfig, limits::LimitsConfig, replication::ReplicationConfig, tools::ToolsConfig,
 };
