@@ -3,7 +3,7 @@
 //! To add an argument:
 //!
 //! 1. Add a field to [`ToolAttr`] and a row to [`ARGUMENTS`]. The parsers of values are the methods of [`ValueParser`].
-//! 2. Add a field and a `const` method to `ToolDescriptor` in `runtime/src/tool/descriptor.rs`, and use the field there or in
+//! 2. Add a field and a `const` method to `OperationDescriptor` in `runtime/src/tool/descriptor.rs`, and use the field there or in
 //!    `runtime/src/registry`.
 //! 3. Generate the call of that method in `expand::descriptor`.
 //! 4. If it depends on other arguments or on the function, check that in `validate`.

@@ -175,7 +175,7 @@ fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
         calls.push(quote!(.meta(|| #meta)));
     }
     quote! {
-        #runtime::__private::ToolDescriptor::new(
+        #runtime::__private::OperationDescriptor::tool(
             #name,
             __TOOLGATE_SCOPES,
             __toolgate_input_schema,

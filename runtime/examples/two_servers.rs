@@ -88,7 +88,7 @@ async fn main() -> Result<(), toolgate::Error> {
     let support_listener = listen("SUPPORT_ADDR", "127.0.0.1:8001").await?;
     let support_claims = Claims::new().subject("sam").scopes(["tickets:read", "status:read"]);
     let support = Server::new("Support", &support::SCOPES)
-        .add_tools_from(&status_library::SCOPES)
+        .add_from(&status_library::SCOPES)
         .auth(StaticTokens::new().token("support-token", support_claims))
         .bind(support_listener.local_addr()?)
         .ignore_environment()

@@ -13,14 +13,14 @@ use crate::{
     error::BuildProblem,
     gate::{HostNames, RejectionResponder},
     json_memory,
-    registry::{RegistryConfig, ToolRegistry},
+    operation::{OperationKind, States},
+    registry::{ListKind, Registry, RegistryConfig},
     scope::{MissingScopes, ScopeIndex, Scopes},
-    tool::States,
 };
 
 /// Authorization decisions for one caller and the tools of a list.
 pub struct Decision {
-    registry: ToolRegistry,
+    registry: Registry,
     caller: Arc<Caller>,
 }
 
@@ -32,14 +32,14 @@ impl Decision {
     /// The problems of the tools.
     pub fn new(scopes: &'static Scopes, granted: &[&str]) -> Result<Self, Vec<BuildProblem>> {
         let index = Arc::new(ScopeIndex::new([scopes]));
-        let registry = ToolRegistry::new(RegistryConfig {
+        let registry = Registry::new(RegistryConfig {
             lists: &[scopes],
             index: &index,
             required_for_all: &[],
             states: States::default(),
             deny: Vec::new(),
             default_timeout: None,
-            lists_acquirable: false,
+            lists_acquirable_tools: false,
             max_result_bytes: usize::MAX,
         })?;
         let claims = Claims::new().scopes(granted.iter().copied());
@@ -49,12 +49,12 @@ impl Decision {
 
     /// Returns whether the caller may call this tool. Computing the missing scopes is not included.
     pub fn decide(&self, tool: &str) -> bool {
-        self.registry.get(tool).is_some_and(|tool| self.registry.allows(tool, &self.caller))
+        self.registry.get(OperationKind::Tool, tool).is_some_and(|tool| self.registry.allows(tool, &self.caller))
     }
 
     /// Returns the number of tools that the caller may call.
     pub fn visible(&self) -> usize {
-        self.registry.visible_to(&self.caller).count()
+        self.registry.visible_to(ListKind::Tools, &self.caller).count()
     }
 }
 

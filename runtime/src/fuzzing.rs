@@ -11,19 +11,21 @@ use crate::{
 pub use crate::{
     gate::fuzzing::{challenge, json_bounds, json_memory, jsonrpc},
     propelauth::fuzzing::{introspection, webhook},
+    resource::fuzzing::resource_uri,
 };
 
 /// Name and function of a target.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("bearer", bearer),
     ("challenge", challenge),
     ("json_bounds", json_bounds),
     ("jsonrpc", jsonrpc),
     ("log_text", log_text),
     ("introspection", introspection),
+    ("resource_uri", resource_uri),
     ("webhook", webhook),
 ];
 

@@ -105,13 +105,16 @@ mod log_limit;
 pub mod logging;
 mod mcp;
 pub mod metrics;
+mod operation;
 mod page;
 mod peer;
 pub mod policy;
+mod prompt;
 pub mod propelauth;
 mod registry;
 #[cfg(feature = "redis")]
 pub mod replication;
+mod resource;
 mod scope;
 mod server;
 mod settings;
@@ -123,11 +126,14 @@ mod url;
 /// Unstructured content of results: text, images, audio, resources and resource links.
 pub mod content {
     pub use rmcp::model::{
-        AudioContent as Audio, ContentBlock as Content, EmbeddedResource, ImageContent as Image,
-        Resource as ResourceLink, ResourceContents, TextContent as Text,
+        AudioContent as Audio, ContentBlock as Content, EmbeddedResource, ImageContent as Image, PromptMessage,
+        Resource as ResourceLink, ResourceContents, Role, TextContent as Text,
     };
 
-    pub use crate::tool::{ToolContent, audio, image};
+    pub use crate::{
+        prompt::IntoPromptMessage,
+        tool::{ToolContent, audio, image},
+    };
 }
 
 /// Asking the user for input during a call.
@@ -136,7 +142,7 @@ pub mod input {
         ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests, InputResponses,
     };
 
-    pub use crate::tool::InputRequired;
+    pub use crate::operation::InputRequired;
 }
 
 /// Common imports for a crate that defines tools or a server.
@@ -155,7 +161,7 @@ pub mod prelude {
 }
 
 pub use auth::{Caller, Granted, Preflight, TokenValidator};
-pub use error::{BuildError, BuildProblem, Error, ServerUrlError, ToolProblem};
+pub use error::{BuildError, BuildProblem, Error, OperationProblem, ServerUrlError};
 pub use policy::Policy;
 pub use propelauth::PropelAuth;
 /// The version of rmcp whose types this API uses.
@@ -165,8 +171,9 @@ pub use rmcp::model::CallToolResult;
 pub use scope::{MissingScopes, Roles, Scope, ScopeMarker, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
+pub use operation::{Context, Denied, LogLevel, MaskedError, OperationKind, ServerState, ToolError};
+pub use prompt::PromptOutput;
+pub use resource::{ResourceBody, ResourceOutput};
 pub use server::{BuiltServer, Server, config, shutdown_signal};
-pub use tool::{
-    Annotations, Context, Denied, Json, JsonContent, LogLevel, MaskedError, ServerState, ToolError, ToolOutput,
-};
+pub use tool::{Annotations, Json, JsonContent, ToolOutput};
 pub use toolgate_macros::{ScopeMarker, scope, tool};

@@ -6,16 +6,16 @@ pub use serde;
 pub use serde_json;
 pub use toolgate_macros::register;
 
-use rmcp::model::CallToolResult;
 use schemars::{JsonSchema, SchemaGenerator};
 
 use crate::{Scope, ToolError};
 pub use crate::{
-    scope::{MarkedScope, check_list, check_proof, check_role, missing, missing_roles, scope},
-    tool::{
-        BodyFuture, CallSteps, ConditionalScopes, InputSchema, Invocation, ParameterSchemas, Provided, Reference,
-        ReferenceTo, StateType, ToolDescriptor, VisibilityRule, check_in_lists,
+    operation::{
+        BodyFuture, CallSteps, ConditionalScopes, InputSchema, Invocation, OperationDescriptor, OperationResult,
+        ParameterSchemas, Provided, Reference, ReferenceTo, StateType, VisibilityRule, check_in_lists,
     },
+    resource::check_uri,
+    scope::{MarkedScope, check_list, check_proof, check_role, missing, missing_roles, scope},
 };
 
 /// Returns a scope without checking it. Generated code checks the same name with a constant `scope(LIST, "LIST", name)`.
@@ -62,22 +62,22 @@ pub fn start<'a>(call: impl FnOnce() -> Result<BodyFuture<'a>, ToolError>) -> Bo
 }
 
 /// Returns a future that starts the body, runs the annotated function and converts its output to a call result.
-pub fn body<'a, F: Future + Send + 'a>(
+pub fn body<'a, F: Future + Send + 'a, R: Into<OperationResult> + 'a>(
     steps: CallSteps<'a>,
     function: F,
-    into_result: fn(F::Output) -> Result<CallToolResult, ToolError>,
+    into_result: fn(F::Output) -> Result<R, ToolError>,
 ) -> BodyFuture<'a> {
     Box::pin(async move {
         let _permit = steps.start_body()?;
-        into_result(function.await)
+        into_result(function.await).map(Into::into)
     })
 }
 
 /// Returns a future that runs the guards of a tool, and then its body.
-pub fn guarded_body<'a>(
-    future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'a,
+pub fn guarded_body<'a, R: Into<OperationResult>>(
+    future: impl Future<Output = Result<R, ToolError>> + Send + 'a,
 ) -> BodyFuture<'a> {
-    Box::pin(future)
+    Box::pin(async move { future.await.map(Into::into) })
 }
 
 /// Returns the input schema of a tool whose arguments are the fields of `T`.

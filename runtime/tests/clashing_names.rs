@@ -23,7 +23,7 @@ pub struct Send;
 pub struct Scope;
 pub struct Context;
 pub struct Arguments;
-pub struct ToolDescriptor;
+pub struct OperationDescriptor;
 pub trait Future {}
 pub trait Into {}
 pub trait ToolOutput {}

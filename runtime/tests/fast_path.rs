@@ -161,7 +161,7 @@ fn router(fast_path: bool, mode: Mode) -> Router {
         .fast_path(fast_path);
     match mode {
         Mode::Strict => {}
-        Mode::Conceal => server = server.conceal_forbidden_tools(),
+        Mode::Conceal => server = server.conceal_forbidden(),
         Mode::ListAcquirable => server = server.tools(|tools| tools.list_acquirable = true),
     }
     server.build().unwrap().into_router()

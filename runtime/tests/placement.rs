@@ -84,7 +84,7 @@ fn a_scopes_list_has_exactly_the_tools_that_are_checked_against_it() {
 
 #[tokio::test]
 async fn tools_of_another_list_are_added_on_request() {
-    let server = support::server(&SCOPES).add_tools_from(&policy::scopes::AUDIT);
+    let server = support::server(&SCOPES).add_from(&policy::scopes::AUDIT);
     let names = support::names(server).await;
     assert!(names.contains(&"authenticated_of_another_list".to_owned()), "{names:?}");
     assert!(!names.contains(&"of_another_list".to_owned()), "the token has no scope of that list: {names:?}");

@@ -175,6 +175,6 @@ const _: () = assert_output::<()>();
 #[test]
 fn every_compiled_tool_is_registered() {
     let policy = Policy::of(&SCOPES);
-    let names: Vec<_> = policy.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let names: Vec<_> = policy.operations.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["derived", "every.argument", "many", "nothing", "one_by_one", "raw", "requires_scope"]);
 }

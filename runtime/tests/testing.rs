@@ -241,7 +241,7 @@ async fn hidden_accepts_hidden_disabled_and_concealed_tools() {
     delete_as_member().await.hidden();
     let disabled = TestServer::new(builder().deny(|tool| tool.name == "ticket")).unwrap();
     disabled.with_scopes(["tickets:read"]).call("ticket", json!({ "ticket_id": 7 })).await.hidden();
-    let concealing = TestServer::new(builder().conceal_forbidden_tools()).unwrap();
+    let concealing = TestServer::new(builder().conceal_forbidden()).unwrap();
     concealing.with_scopes([""; 0]).call("ticket", json!({ "ticket_id": 7 })).await.hidden();
 }
 
@@ -328,8 +328,8 @@ async fn outcome_distinguishes_what_the_other_methods_do_not_assert() {
     let outcome = async |tool: &str| reader().call(tool, json!({})).await.outcome().clone();
     assert!(matches!(outcome("hang").await, Outcome::TimedOut(_)));
     assert!(matches!(outcome("long").await, Outcome::ResultTooLarge(_)));
-    assert!(matches!(outcome("tickets").await, Outcome::UnknownTool));
-    assert!(matches!(outcome("größe").await, Outcome::UnknownTool));
+    assert!(matches!(outcome("tickets").await, Outcome::Unknown));
+    assert!(matches!(outcome("größe").await, Outcome::Unknown));
     let Outcome::InputRequired(requests) = outcome("confirm").await else { panic!("it asks") };
     assert_eq!(requests["sure"]["params"]["message"], "Are you sure?");
     assert!(matches!(read_ticket(2).await.outcome(), Outcome::Panicked(_)));

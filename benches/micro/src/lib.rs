@@ -15,7 +15,7 @@ use toolgate::{
 pub mod lists {
     use toolgate::{
         __private::{
-            BodyFuture, Invocation, ToolDescriptor, inventory,
+            BodyFuture, Invocation, OperationDescriptor, inventory,
             schemars::{Schema, SchemaGenerator},
             scope,
         },

@@ -120,7 +120,7 @@ async fn the_development_tenant_issues_a_valid_token_for_each_role() {
     let policy: Policy = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(policy.roles.len(), running.tokens.len());
     for role in policy.roles.iter().map(|role| &role.name) {
-        let tools = policy.tools.iter().map(|tool| tool.name.as_str());
+        let tools = policy.operations.iter().map(|tool| tool.name.as_str());
         let expected: Vec<_> = tools.filter(|tool| policy.access(role, tool).may_allow()).collect();
         let client = Client::new(&running.url, &running.tokens[role]);
         assert_eq!(client.tools().await, expected, "{role}");

@@ -88,7 +88,7 @@ async fn each_role_may_call_exactly_the_tools_of_the_role_table() {
     let policy = policy().unwrap();
     for role in &policy.roles {
         let role = &role.name;
-        let tools = policy.tools.iter().map(|tool| tool.name.as_str());
+        let tools = policy.operations.iter().map(|tool| tool.name.as_str());
         let permitted: Vec<_> = tools.filter(|tool| policy.access(role, tool).may_allow()).collect();
         let caller = fixture.server.as_caller(fixture.server.role_claims(role).username(SANNA));
         assert_eq!(caller.tools().await, permitted, "{role}");

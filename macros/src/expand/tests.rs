@@ -32,7 +32,7 @@ fn unwrap_submit(item: &mut Item) {
     for statement in &mut block.block.stmts {
         if let Stmt::Macro(submit) = statement {
             let descriptor: Expr = submit.mac.parse_body().expect("`submit!` has an expression");
-            *statement = parse_quote!(const SUBMITTED: ::toolgate::__private::ToolDescriptor = #descriptor;);
+            *statement = parse_quote!(const SUBMITTED: ::toolgate::__private::OperationDescriptor = #descriptor;);
         }
     }
 }

@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    metrics::{self, CounterSet, Label},
+    metrics::{self, CounterSet, Label, OperationMetrics},
+    operation::OperationKind,
 };
 
-/// Value of the label `tool` for every tool that does not exist.
+/// Value of the labels `tool`, `prompt` and `resource` for everything that does not exist.
 const UNKNOWN: &str = "unknown";
 
 /// Outcome of a call, with the scopes that it needed.
@@ -28,7 +29,9 @@ pub(crate) struct CallRecord<'a> {
     pub(crate) missing: &'a [&'static str],
     /// What required the missing scopes.
     pub(crate) required_by: Option<RequiredBy>,
-    /// Arguments that the tool opted in to record, as a JSON object.
+    /// URI of a resource that matches a template.
+    pub(crate) uri: Option<&'a str>,
+    /// Arguments that the operation opted in to record, as a JSON object.
     pub(crate) arguments: Option<&'a str>,
     /// Reference of a masked error.
     pub(crate) reference: Option<&'a str>,
@@ -37,7 +40,7 @@ pub(crate) struct CallRecord<'a> {
 impl CallRecord<'_> {
     /// Creates the record of a call that required no scopes, as far as it is known.
     pub(crate) fn new(outcome: CallOutcome) -> Self {
-        Self { outcome, required: &[], missing: &[], required_by: None, arguments: None, reference: None }
+        Self { outcome, required: &[], missing: &[], required_by: None, uri: None, arguments: None, reference: None }
     }
 }
 
@@ -47,7 +50,7 @@ pub(crate) struct AuditLog {
     /// Fingerprint of the server's policy.
     policy: String,
     decisions: CounterSet<Reason>,
-    unknown_tools: CounterSet<CallOutcome>,
+    unknown: [CounterSet<CallOutcome>; 3],
     unauthenticated: Arc<UnauthenticatedRejections>,
     /// The latest decisions, if a console shows them.
     #[cfg(feature = "console")]
@@ -63,7 +66,7 @@ impl AuditLog {
         Self {
             policy,
             decisions: CounterSet::new(metrics::DECISIONS, "reason"),
-            unknown_tools: CounterSet::new(metrics::CALLS, "outcome").with_label("tool", UNKNOWN),
+            unknown: OperationKind::ALL.map(|kind| OperationMetrics::of(kind).outcomes(UNKNOWN)),
             unauthenticated: Arc::default(),
             #[cfg(feature = "console")]
             recent: None,
@@ -91,7 +94,7 @@ impl AuditLog {
         let _ = self.recorded_calls.set(calls);
     }
 
-    /// Records a request that was rejected before it reached a tool.
+    /// Records a request that was rejected before it reached an operation.
     pub(crate) fn rejection(&self, request: RequestInfo<'_>, caller: Option<&Caller>, reason: Reason) {
         self.count(reason);
         if !reason.is_logged() {
@@ -118,34 +121,43 @@ impl AuditLog {
         self.unauthenticated.flush();
     }
 
-    /// Records a list of `tools` tools.
-    pub(crate) fn list(&self, request: RequestInfo<'_>, caller: &Caller, tools: usize) {
+    /// Records a page of `items` operations of the list named `list`.
+    pub(crate) fn list(&self, request: RequestInfo<'_>, caller: &Caller, list: &'static str, items: usize) {
         self.count(Reason::Listed);
-        let tools = u64::try_from(tools).ok();
-        self.emit(&AuditRecord { tools, ..self.record_of(caller, request, Reason::Listed.name()) });
+        let items = u64::try_from(items).ok();
+        self.emit(&AuditRecord { list: Some(list), items, ..self.record_of(caller, request, Reason::Listed.name()) });
     }
 
-    /// Records a call of a tool that does not exist.
-    pub(crate) fn unknown_tool(&self, request: RequestInfo<'_>, caller: &Caller, name: &str) {
-        let outcome = CallOutcome::UnknownTool;
+    /// Records a request for an operation that does not exist.
+    pub(crate) fn unknown(&self, request: RequestInfo<'_>, caller: &Caller, kind: OperationKind, name: &str) {
+        let outcome = CallOutcome::Unknown;
         self.count_call(outcome);
-        self.unknown_tools.increment(outcome);
+        self.unknown[kind as usize].increment(outcome);
         #[cfg(feature = "testing")]
         if let Some(calls) = self.recorded_calls.get() {
             calls.record(request, outcome, &[], &[]);
         }
-        self.emit(&AuditRecord { tool: Some(name), ..self.record_of(caller, request, outcome.name()) });
+        let operation = Some((kind, name));
+        self.emit(&AuditRecord { operation, ..self.record_of(caller, request, outcome.name()) });
     }
 
-    /// Records a call of a registered tool.
-    pub(crate) fn call(&self, request: RequestInfo<'_>, caller: &Caller, tool: &str, call: CallRecord<'_>) {
+    /// Records a call of a registered operation, which is named as it was declared.
+    pub(crate) fn call(
+        &self,
+        request: RequestInfo<'_>,
+        caller: &Caller,
+        kind: OperationKind,
+        name: &str,
+        call: CallRecord<'_>,
+    ) {
         self.count_call(call.outcome);
         #[cfg(feature = "testing")]
         if let Some(calls) = self.recorded_calls.get() {
             calls.record(request, call.outcome, call.required, call.missing);
         }
         self.emit(&AuditRecord {
-            tool: Some(tool),
+            operation: Some((kind, name)),
+            uri: call.uri,
             required: call.required,
             missing: call.missing,
             required_by: call.required_by,

@@ -16,12 +16,13 @@
 //! | `granted` | the caller's scopes in the server's lists, implied ones included, separated by spaces |
 //! | `granted_omitted` | number of these scopes, if their text has more than 4 KiB and is omitted |
 //! | `policy` | [fingerprint](crate::policy::Policy::fingerprint) of the policy of the server; in every record with a caller |
-//! | `tool` | name of the tool |
+//! | `tool`, `prompt`, `resource` | name of the tool or the prompt, or URI or URI template of the resource |
+//! | `uri` | URI of a resource that matches a template |
 //! | `required`, `missing` | scopes, separated by spaces |
-//! | `required_by` | what required the missing scopes: `tool`, `arguments` (a condition on them) or `body` |
-//! | `tools` | number of tools in a list |
-//! | `arguments` | JSON object of the arguments that the tool opted in to record, `#[tool(.., audit("ticket_id"))]` |
-//! | `reference` | of an error that was masked: the same as in the tool's result and in the log |
+//! | `required_by` | what required the missing scopes: `operation`, `arguments` (a condition on them) or `body` |
+//! | `list`, `items` | name of the list (`tools`, `prompts`, `resources`, `resource_templates`) and number of operations on its page |
+//! | `arguments` | JSON object of the arguments that the operation opted in to record, `#[tool(.., audit("ticket_id"))]` |
+//! | `reference` | of an error that was masked: the same as in the response and in the log |
 //! | `count` | number of rejections in this record; absent in a record of one decision |
 //! | `latency_us` | time since the request was received, in microseconds |
 //!
@@ -59,9 +60,7 @@ pub(crate) use recent::{RecentDecision, RecentDecisions};
 pub(crate) use record::{RequestInfo, TraceId};
 #[cfg(feature = "testing")]
 pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};
-#[cfg(feature = "logging")]
-pub(crate) use sanitize::is_plain;
-pub(crate) use sanitize::{MAX_TEXT, is_changed, is_loggable};
+pub(crate) use sanitize::{MAX_TEXT, is_changed, is_loggable, is_plain};
 
 /// Target of the audit events.
 pub const TARGET: &str = "toolgate::audit";

@@ -5,9 +5,9 @@ use crate::metrics::Label;
 /// Reason for a decision; the label `reason` of `toolgate_decisions_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The caller was authorized and the tool was called.
+    /// The caller was authorized and the operation ran.
     Allowed,
-    /// The caller received a list of tools.
+    /// The caller received a list.
     Listed,
     /// `Host` or `Origin` does not belong to this server.
     ForeignOrigin,
@@ -19,6 +19,10 @@ pub(crate) enum Reason {
     TooManyUnknownTokens,
     /// The bodies of requests in flight take as much memory as they may.
     TooMuchBodyMemory,
+    /// The limit of the server on open streams is reached.
+    TooManyStreams,
+    /// The caller's limit on open streams is reached.
+    TooManyStreamsFromCaller,
     /// The request has no bearer token.
     MissingToken,
     /// The `Authorization` header is malformed.
@@ -39,9 +43,9 @@ pub(crate) enum Reason {
     InvalidRequestState,
     /// The token lacks a scope.
     InsufficientScope,
-    /// No tool has this name.
-    UnknownTool,
-    /// The tool is hidden from this caller.
+    /// No operation has this name.
+    Unknown,
+    /// The operation is hidden from this caller.
     Hidden,
     /// A guard denied the call.
     Denied,
@@ -57,6 +61,8 @@ impl Reason {
         Self::TooManyRequestsFromCaller,
         Self::TooManyUnknownTokens,
         Self::TooMuchBodyMemory,
+        Self::TooManyStreams,
+        Self::TooManyStreamsFromCaller,
         Self::MissingToken,
         Self::MalformedToken,
         Self::InvalidToken,
@@ -67,7 +73,7 @@ impl Reason {
         Self::UnsupportedRequest,
         Self::InvalidRequestState,
         Self::InsufficientScope,
-        Self::UnknownTool,
+        Self::Unknown,
         Self::Hidden,
         Self::Denied,
     ];
@@ -95,6 +101,8 @@ impl Label for Reason {
             Self::TooManyRequestsFromCaller => "too_many_requests_from_caller",
             Self::TooManyUnknownTokens => "too_many_unknown_tokens",
             Self::TooMuchBodyMemory => "too_much_body_memory",
+            Self::TooManyStreams => "too_many_streams",
+            Self::TooManyStreamsFromCaller => "too_many_streams_from_caller",
             Self::MissingToken => "missing_token",
             Self::MalformedToken => "malformed_token",
             Self::InvalidToken => "invalid_token",
@@ -105,7 +113,7 @@ impl Label for Reason {
             Self::UnsupportedRequest => "unsupported_request",
             Self::InvalidRequestState => "invalid_request_state",
             Self::InsufficientScope => "insufficient_scope",
-            Self::UnknownTool => "unknown_tool",
+            Self::Unknown => "unknown",
             Self::Hidden => "hidden",
             Self::Denied => "denied",
         }
@@ -115,16 +123,16 @@ impl Label for Reason {
 /// What required the scopes that a token lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequiredBy {
-    /// The tool, for all calls.
-    Tool,
-    /// A condition of the tool on the arguments of the call.
+    /// The operation, for all calls.
+    Operation,
+    /// A condition of the operation on the arguments of the call.
     Arguments,
-    /// The body of the tool.
+    /// The body of the operation.
     Body,
 }
 
 impl RequiredBy {
-    const ALL: [Self; 3] = [Self::Tool, Self::Arguments, Self::Body];
+    const ALL: [Self; 3] = [Self::Operation, Self::Arguments, Self::Body];
 
     /// Reads a [`name`](Self::name).
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -133,14 +141,14 @@ impl RequiredBy {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Tool => "tool",
+            Self::Operation => "operation",
             Self::Arguments => "arguments",
             Self::Body => "body",
         }
     }
 }
 
-/// How a call of a tool ended; the label `outcome` of `toolgate_calls_total`.
+/// How a call of a tool, or a request for a prompt or a resource, ended; the label `outcome` of the metrics of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallOutcome {
     /// The tool returned a result.
@@ -167,10 +175,10 @@ pub(crate) enum CallOutcome {
     Busy,
     /// The result exceeds `max_result_bytes`.
     ResultTooLarge,
-    /// The tool is hidden from this caller.
+    /// The operation is hidden from this caller.
     Hidden,
-    /// No tool has this name.
-    UnknownTool,
+    /// No operation has this name.
+    Unknown,
 }
 
 impl CallOutcome {
@@ -188,7 +196,7 @@ impl CallOutcome {
         Self::Busy,
         Self::ResultTooLarge,
         Self::Hidden,
-        Self::UnknownTool,
+        Self::Unknown,
     ];
 
     /// Reads a [`name`](Label::name).
@@ -200,7 +208,7 @@ impl CallOutcome {
     pub(crate) fn reason(self) -> Reason {
         match self {
             Self::Hidden => Reason::Hidden,
-            Self::UnknownTool => Reason::UnknownTool,
+            Self::Unknown => Reason::Unknown,
             Self::InsufficientScope => Reason::InsufficientScope,
             Self::Denied => Reason::Denied,
             Self::Completed
@@ -218,7 +226,7 @@ impl CallOutcome {
 }
 
 impl Label for CallOutcome {
-    const COUNT: usize = CallOutcome::UnknownTool as usize + 1;
+    const COUNT: usize = CallOutcome::Unknown as usize + 1;
 
     fn index(self) -> usize {
         self as usize
@@ -239,7 +247,7 @@ impl Label for CallOutcome {
             Self::Busy => "busy",
             Self::ResultTooLarge => "result_too_large",
             Self::Hidden => "hidden",
-            Self::UnknownTool => "unknown_tool",
+            Self::Unknown => "unknown",
         }
     }
 }

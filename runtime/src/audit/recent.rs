@@ -13,7 +13,7 @@ use super::{
     reason::{CallOutcome, Reason, RequiredBy},
     record::AuditRecord,
 };
-use crate::{auth::Caller, metrics::Label};
+use crate::{auth::Caller, metrics::Label, operation::label};
 
 /// Maximum number of decisions. Each takes less than 3 KiB: its texts are cut to 256 bytes, and its scopes are references.
 const MAX_DECISIONS: usize = 500;
@@ -37,12 +37,15 @@ pub(crate) struct RecentDecision {
     pub(crate) organization: Option<Box<str>>,
     pub(crate) role: Option<Box<str>>,
     pub(crate) client: Option<Box<str>>,
-    pub(crate) tool: Option<Box<str>>,
+    /// The operation, as texts name it.
+    pub(crate) operation: Option<Box<str>>,
     pub(crate) required: Box<[&'static str]>,
     pub(crate) missing: Box<[&'static str]>,
     pub(crate) required_by: Option<RequiredBy>,
-    /// Number of listed tools.
-    pub(crate) tools: Option<u64>,
+    /// Name of the list.
+    pub(crate) list: Option<&'static str>,
+    /// Number of listed operations.
+    pub(crate) items: Option<u64>,
     pub(crate) latency: Duration,
 }
 
@@ -105,11 +108,12 @@ impl RecentDecision {
             organization: caller(Caller::org_id),
             role: caller(Caller::org_role),
             client: caller(Caller::client_id),
-            tool: text(record.tool),
+            operation: record.operation.map(|(kind, name)| label(kind, &super::sanitize::text(name)).into()),
             required: record.required.into(),
             missing: record.missing.into(),
             required_by: record.required_by,
-            tools: record.tools,
+            list: record.list,
+            items: record.items,
             latency: record.request.received_at.elapsed(),
         }
     }
@@ -134,7 +138,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::audit::RequestInfo;
+    use crate::{audit::RequestInfo, operation::OperationKind};
 
     #[test]
     fn the_newest_decisions_stay_with_bounded_texts() {
@@ -143,13 +147,16 @@ mod tests {
         for i in 0..3 * MAX_DECISIONS {
             let id = format!("{i}{name}");
             let request = RequestInfo { id: &id, trace_id: None, received_at: Instant::now() };
-            recent.push(&AuditRecord { tool: Some(&name), ..AuditRecord::new(request, "unknown_tool") });
+            recent.push(&AuditRecord {
+                operation: Some((OperationKind::Tool, &name)),
+                ..AuditRecord::new(request, "unknown")
+            });
         }
         let latest = recent.latest();
         assert_eq!(latest.len(), MAX_DECISIONS);
         let newest = latest[0].request_id.as_deref().unwrap();
         assert!(newest.starts_with(&format!("{}x", 3 * MAX_DECISIONS - 1)), "{newest}");
-        assert!(latest.iter().all(|decision| decision.tool.as_ref().unwrap().len() <= 256));
+        assert!(latest.iter().all(|decision| decision.operation.as_ref().unwrap().len() <= 256));
     }
 
     #[test]

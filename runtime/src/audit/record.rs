@@ -6,7 +6,7 @@ use http::HeaderMap;
 use tracing::{Level, field::display};
 
 use super::{TARGET, reason::RequiredBy, sanitize};
-use crate::auth::Caller;
+use crate::{auth::Caller, operation::OperationKind};
 
 /// Maximum length of the caller's scopes in a record, in bytes.
 const MAX_GRANTED: usize = 4 * 1024;
@@ -53,12 +53,17 @@ pub(super) struct AuditRecord<'a> {
     pub(super) request: RequestInfo<'a>,
     pub(super) caller: Option<&'a Caller>,
     pub(super) policy: Option<&'a str>,
-    pub(super) tool: Option<&'a str>,
+    /// The operation, named as it was declared or, if it does not exist, as the request has it.
+    pub(super) operation: Option<(OperationKind, &'a str)>,
+    /// URI of a resource that matches a template.
+    pub(super) uri: Option<&'a str>,
     pub(super) outcome: &'static str,
     pub(super) required: &'a [&'static str],
     pub(super) missing: &'a [&'static str],
     pub(super) required_by: Option<RequiredBy>,
-    pub(super) tools: Option<u64>,
+    pub(super) list: Option<&'static str>,
+    /// Number of listed operations.
+    pub(super) items: Option<u64>,
     pub(super) arguments: Option<&'a str>,
     pub(super) reference: Option<&'a str>,
     /// Number of decisions, if it is not one.
@@ -71,12 +76,14 @@ impl<'a> AuditRecord<'a> {
             request,
             caller: None,
             policy: None,
-            tool: None,
+            operation: None,
+            uri: None,
             outcome,
             required: &[],
             missing: &[],
             required_by: None,
-            tools: None,
+            list: None,
+            items: None,
             arguments: None,
             reference: None,
             count: None,
@@ -97,7 +104,9 @@ impl<'a> AuditRecord<'a> {
         let (user, organization) = (caller(Caller::user_id), caller(Caller::org_id));
         let (role, client) = (caller(Caller::org_role), caller(Caller::client_id));
         let request_id = self.request.sanitized_id();
-        let tool = self.tool.map(sanitize::text);
+        let operation = self.operation.map(|(kind, name)| (kind, sanitize::text(name)));
+        let name = |of: OperationKind| operation.as_ref().filter(|(kind, _)| *kind == of).map(|(_, name)| &**name);
+        let uri = self.uri.map(sanitize::text);
         let (granted, granted_omitted) = match self.caller.map(GrantedScopes::of) {
             Some(GrantedScopes::Recorded(caller)) => (Some(display(SpaceSeparated(|| caller.scopes()))), None),
             Some(GrantedScopes::Omitted(count)) => (None, Some(count)),
@@ -118,11 +127,15 @@ impl<'a> AuditRecord<'a> {
             granted,
             granted_omitted,
             policy = self.policy,
-            tool = tool.as_deref(),
+            tool = name(OperationKind::Tool),
+            prompt = name(OperationKind::Prompt),
+            resource = name(OperationKind::Resource),
+            uri = uri.as_deref(),
             required,
             missing,
             required_by = self.required_by.map(RequiredBy::name),
-            tools = self.tools,
+            list = self.list,
+            items = self.items,
             arguments = self.arguments,
             reference = self.reference,
             count = self.count,

@@ -1,6 +1,6 @@
 //! The latest decisions, filtered by the query of the request.
 
-use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::SystemTime};
 
 use askama::Template;
 use axum::{
@@ -42,7 +42,7 @@ impl Filter {
         let person = self.person.to_lowercase();
         let has_person = || decision.user.as_ref().is_some_and(|user| user.to_lowercase().contains(&person));
         (person.is_empty() || has_person())
-            && (self.tool.is_empty() || decision.tool.as_deref() == Some(&self.tool))
+            && (self.tool.is_empty() || decision.operation.as_deref() == Some(&self.tool))
             && (self.outcome.is_empty() || decision.outcome == self.outcome)
     }
 
@@ -59,7 +59,7 @@ struct DecisionsTemplate<'a> {
     page: Page,
     filter: &'a Filter,
     /// Values of the form's lists.
-    tools: BTreeSet<&'a str>,
+    tools: BTreeSet<Cow<'a, str>>,
     outcomes: BTreeSet<&'a str>,
     rows: Vec<Row<'a>>,
     /// Number of decisions without the filter.
@@ -93,7 +93,7 @@ impl<'a> Row<'a> {
     }
 
     fn tool_link(&self) -> String {
-        link("tool", self.decision.tool.as_deref().unwrap_or_default())
+        link("tool", self.decision.operation.as_deref().unwrap_or_default())
     }
 
     fn missing(&self) -> String {
@@ -108,12 +108,13 @@ impl<'a> Row<'a> {
 pub(super) async fn page(State(console): State<Arc<Console>>, RawQuery(query): RawQuery) -> Response {
     let filter = Filter::parse(query.as_deref().unwrap_or_default());
     let latest = console.decisions.latest();
-    let own_tools = console.policy.tools.iter().map(|tool| &*tool.name);
-    let mut tools: BTreeSet<_> =
-        own_tools.chain(latest.iter().filter_map(|decision| decision.tool.as_deref())).collect();
+    let own_tools = console.policy.operations.iter().map(crate::policy::OperationPolicy::label);
+    let mut tools: BTreeSet<_> = own_tools
+        .chain(latest.iter().filter_map(|decision| decision.operation.as_deref().map(Cow::Borrowed)))
+        .collect();
     let mut outcomes: BTreeSet<_> = latest.iter().map(|decision| decision.outcome).collect();
     // The form shows what was selected, even if no decision has it.
-    tools.extend((!filter.tool.is_empty()).then_some(&*filter.tool));
+    tools.extend((!filter.tool.is_empty()).then_some(Cow::Borrowed(&*filter.tool)));
     outcomes.extend((!filter.outcome.is_empty()).then_some(&*filter.outcome));
     let rows = latest.iter().filter(|decision| filter.selects(decision)).map(|decision| Row::of(decision));
     respond(&DecisionsTemplate {

@@ -60,7 +60,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>) -> Response {
         uptime: humantime::format_duration(Duration::from_secs(console.started.elapsed().as_secs())).to_string(),
         in_flight: console.gate.requests_in_flight(),
         cached_tokens: console.gate.authenticator.cached_tokens(),
-        tools: console.policy.tools.len(),
+        tools: console.policy.operations.len(),
         lists,
         calls: Counts::new(calls.collect()),
         rejections: Counts::new(rejected.map(|(reason, count)| (reason.name(), *count)).collect()),

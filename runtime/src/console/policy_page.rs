@@ -29,7 +29,7 @@ struct Row<'a> {
 
 pub(super) async fn page(State(console): State<Arc<Console>>) -> Response {
     let policy = &console.policy;
-    let tools = policy.tools.iter().map(|tool| Row {
+    let tools = policy.operations.iter().map(|tool| Row {
         name: &tool.name,
         requirement: tool.requirement(),
         hints: tool.annotations.to_string(),

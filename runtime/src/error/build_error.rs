@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::settings::ConfigError;
+use crate::{operation::OperationKind, settings::ConfigError};
 
 /// Every problem that [`Server::build`](crate::Server::build) found.
 ///
@@ -69,11 +69,13 @@ pub enum BuildProblem {
     /// `Server::state` was called more than once with the same type.
     #[error("`state` was called twice with a `{0}`: a server holds one value of each type")]
     DuplicateState(&'static str),
-    /// A tool takes a state that the server does not have.
-    #[error("the tool `{tool}` takes `&{state}`, which the server does not have: add `.state(..)` with one")]
+    /// An operation takes a state that the server does not have.
+    #[error("the {kind} `{name}` takes `&{state}`, which the server does not have: add `.state(..)` with one")]
     MissingState {
-        /// Name of the tool.
-        tool: &'static str,
+        /// Whether it is a tool, a prompt or a resource.
+        kind: OperationKind,
+        /// Name of the tool or prompt, or URI of the resource.
+        name: &'static str,
         /// Name of the type.
         state: &'static str,
     },
@@ -87,43 +89,55 @@ pub enum BuildProblem {
     #[error("`initial_scopes` has `{0}`, which is in no scope list of this server")]
     UnknownInitialScope(&'static str),
     /// Acquirable tools are to be listed, and forbidden tools are to be concealed.
-    #[error("`tools.list_acquirable` lists the tools that `conceal_forbidden_tools` conceals: remove one of them")]
+    #[error("`tools.list_acquirable` lists the tools that `conceal_forbidden` conceals: remove one of them")]
     ConcealedAcquirableTools,
     /// The policy differs from the lock file of `Server::policy_lock`.
     #[error("the policy is not that of `policy_lock`: {0}")]
     PolicyLock(String),
-    /// Two tools have the same name.
+    /// Two tools or two prompts have the same name, or two resources have the same URI.
     #[error(
-        "two tools are named `{name}`, at {} and at {}: rename one with `#[tool(name = \"..\")]`",
-        .defined_at[0], .defined_at[1]
+        "two {kind}s are named `{name}`, at {} and at {}: change one with `#[{kind}({} = \"..\")]`",
+        .defined_at[0], .defined_at[1], if *kind == OperationKind::Resource { "uri" } else { "name" }
     )]
-    DuplicateTool {
-        /// The name.
+    DuplicateOperation {
+        /// Whether they are tools, prompts or resources.
+        kind: OperationKind,
+        /// Name of the tools or prompts, or URI of the resources.
         name: &'static str,
         /// File and line of both functions.
         defined_at: [&'static str; 2],
     },
-    /// A tool was checked against a copy of the server's scope list, because the list is a `const`.
+    /// One URI can match two URI templates, which can have different policies.
     #[error(
-        "the tool `{tool}` ({defined_at}) is checked against another list with the same scopes: declare the list once, \
+        "a URI can match both `{}` and `{}`: change one of the URI templates, for example by another segment",
+        .0[0], .0[1]
+    )]
+    AmbiguousTemplates([&'static str; 2]),
+    /// An operation was checked against a copy of the server's scope list, because the list is a `const`.
+    #[error(
+        "the {kind} `{name}` ({defined_at}) is checked against another list with the same scopes: declare the list once, \
          as a `static` (not a `const`), and pass that one to `Server::new`"
     )]
     CopiedScopeList {
-        /// Name of the tool.
-        tool: &'static str,
+        /// Whether it is a tool, a prompt or a resource.
+        kind: OperationKind,
+        /// Name of the tool or prompt, or URI of the resource.
+        name: &'static str,
         /// File and line of its function.
         defined_at: &'static str,
     },
-    /// A tool cannot be registered.
-    #[error("the tool `{tool}`: {problem}")]
-    Tool {
-        /// Name of the tool.
-        tool: &'static str,
+    /// An operation cannot be registered.
+    #[error("the {kind} `{name}`: {problem}")]
+    Operation {
+        /// Whether it is a tool, a prompt or a resource.
+        kind: OperationKind,
+        /// Name of the tool or prompt, or URI of the resource.
+        name: &'static str,
         /// The problem.
-        problem: ToolProblem,
+        problem: OperationProblem,
     },
-    /// `Server::require_for_all_tools` names a scope of another list.
-    #[error("`require_for_all_tools(\"{0}\")` names a scope that is not in the server's scope lists")]
+    /// `Server::require_for_all` names a scope of another list.
+    #[error("`require_for_all(\"{0}\")` names a scope that is not in the server's scope lists")]
     UnknownRequiredScope(&'static str),
     /// A setting of the configuration file, of the environment or of the command line cannot be read.
     #[error(transparent)]
@@ -236,10 +250,10 @@ pub enum BuildProblem {
     },
 }
 
-/// A reason why a tool cannot be registered.
+/// A reason why a tool, a prompt or a resource cannot be registered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum ToolProblem {
+pub enum OperationProblem {
     /// The schema of the arguments does not describe an object.
     #[error("the schema of its arguments must have `\"type\": \"object\"`")]
     ArgumentsNotAnObject,
@@ -252,9 +266,15 @@ pub enum ToolProblem {
     /// `meta` is not an object.
     #[error("its `meta` must be a JSON object")]
     MetaNotAnObject,
-    /// `audit(..)` names an argument that the tool does not have.
-    #[error("`audit(\"{0}\")` names an argument that the tool does not have")]
+    /// `audit(..)` names an argument that the operation does not have.
+    #[error("`audit(\"{0}\")` names an argument that does not exist")]
     UnknownAuditArgument(&'static str),
+    /// The URI is not a URI or a URI template.
+    #[error("{0}")]
+    InvalidUri(String),
+    /// A variable that a URI can omit belongs to a parameter that is not optional.
+    #[error("a URI can omit the variable `{0}` of its query: take an `Option<_>`")]
+    RequiredQueryVariable(String),
     /// An argument of this type cannot be mirrored into a header.
     #[error("its argument `{0}` cannot be mirrored into a header: only strings, integers and booleans can")]
     HeaderArgumentType(String),

@@ -9,7 +9,7 @@ use std::{fmt, io, net::SocketAddr};
 
 use thiserror::Error;
 
-pub use self::build_error::{BuildError, BuildProblem, ServerUrlError, ToolProblem};
+pub use self::build_error::{BuildError, BuildProblem, OperationProblem, ServerUrlError};
 pub(crate) use self::chain::ErrorChain;
 #[cfg(feature = "logging")]
 pub use self::log_error::LogError;

@@ -78,7 +78,7 @@ pub fn jsonrpc(input: &[u8]) {
             return;
         }
     };
-    let tool = message.called_tool();
+    let target = message.target();
     let is_invalid_call = message.check_params().is_err();
     let id = message.request_id();
     assert!(serde_json::from_str::<IgnoredAny>(id).is_ok(), "the id is not JSON");
@@ -87,9 +87,14 @@ pub fn jsonrpc(input: &[u8]) {
     assert!(reference.is_object());
     let method = reference["method"].as_str();
     assert_eq!(message.method.as_deref(), method);
-    let name = if method == Some("tools/call") { reference["params"]["name"].as_str() } else { None };
-    assert_eq!(tool.as_deref(), name);
-    assert!(is_invalid_call || method != Some("tools/call") || message.id.is_none() || name.is_some());
+    let member = match method {
+        Some("tools/call" | "prompts/get") => Some("name"),
+        Some("resources/read") => Some("uri"),
+        _ => None,
+    };
+    let name = member.and_then(|member| reference["params"][member].as_str());
+    assert_eq!(target.as_ref().map(|target| &*target.name), name);
+    assert!(is_invalid_call || member.is_none() || message.id.is_none() || name.is_some());
     assert!(
         !(reference["id"].is_string() || reference["id"].is_number())
             || serde_json::from_str(id).ok() == Some(reference["id"].clone())

@@ -16,6 +16,7 @@ mod pipeline;
 mod rejection;
 mod revocable_stream;
 mod rmcp_response;
+mod stream_limit;
 mod trusted_proxies;
 mod unknown_tokens;
 
@@ -28,6 +29,7 @@ pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use pipeline::{Gate, GateService, UnauthorizedPage};
 pub(crate) use rejection::{RejectionLog, RejectionResponder};
+pub(crate) use stream_limit::{StreamLimit, StreamMaxima};
 pub(crate) use trusted_proxies::TrustedProxies;
 pub(crate) use unknown_tokens::UnknownTokenLimit;
 

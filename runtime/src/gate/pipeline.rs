@@ -1,7 +1,6 @@
 //! The steps of a request to the MCP endpoint, and the recording of their rejections.
 
 use std::{
-    borrow::Cow,
     convert::Infallible,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -20,11 +19,12 @@ use super::{
     fast_path::FastPath,
     has_content_type,
     in_flight::{InFlightGuard, InFlightLimit},
-    jsonrpc::Message,
+    jsonrpc::{Message, Target},
     origin::AllowedOrigins,
     rejection::{Rejection, RejectionLog, RejectionResponder},
     revocable_stream,
     rmcp_response::{Exchange, is_known_revision},
+    stream_limit::StreamLimit,
     trusted_proxies::TrustedProxies,
     unknown_tokens::UnknownTokenLimit,
 };
@@ -32,6 +32,7 @@ use crate::{
     audit::{self, MAX_TEXT, RequestInfo},
     auth::{Authenticator, BearerToken, CachedToken, Caller, CredentialsError, RevocationClock, TokenClass},
     mcp::AuthenticatedRequest,
+    operation::OperationKind,
     peer::Peer,
     registry::{Authorized, DecisionError, Dispatcher},
     scope::MissingScopes,
@@ -42,6 +43,7 @@ pub(crate) struct Gate {
     pub(crate) origins: AllowedOrigins,
     pub(crate) proxies: TrustedProxies,
     pub(crate) in_flight: Arc<InFlightLimit>,
+    pub(crate) streams: Arc<StreamLimit>,
     pub(crate) unknown_tokens: Arc<UnknownTokenLimit>,
     pub(crate) authenticator: Authenticator,
     pub(crate) revocation_clock: Arc<RevocationClock>,
@@ -70,7 +72,7 @@ const LOGGED_HEADERS: [&str; 5] =
 struct Progress<'a> {
     info: RequestInfo<'a>,
     caller: Option<Arc<Caller>>,
-    tool: Option<Cow<'a, str>>,
+    target: Option<Target<'a>>,
     /// The name of the server that the request uses. `None` as long as the request has its headers.
     host_name: Option<usize>,
 }
@@ -83,7 +85,7 @@ impl Gate {
     {
         let buffer = OnceLock::new();
         let info = RequestInfo::from_headers(request.headers());
-        let mut progress = Progress { info, caller: None, tool: None, host_name: None };
+        let mut progress = Progress { info, caller: None, target: None, host_name: None };
         match self.process(&mut request, &buffer, &mut progress, inner).await {
             Ok(response) => Ok(response),
             Err(rejection) => {
@@ -131,26 +133,29 @@ impl Gate {
             return Err(Rejection::NotAcceptable);
         }
         message.check_params()?;
-        let authorized = match self.authorize(progress.tool.as_deref(), &access.caller) {
+        let authorized = match self.authorize(progress.target.as_ref(), &access.caller) {
             Ok(authorized) => authorized,
             Err(mut scopes) => {
                 self.add_conditional_scopes(&mut scopes, &message, body, &access.caller, &mut in_flight).await;
-                let needed = self.needed_scopes(progress.tool.as_deref(), &access.caller, &scopes);
+                let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
                 return Err(Rejection::InsufficientScope { scopes, needed });
             }
         };
         // rmcp compares mirrored arguments with their headers.
-        let rmcp_reads_arguments = authorized.as_ref().is_some_and(|authorized| authorized.tool().mirrors_headers());
+        let rmcp_reads_arguments =
+            authorized.as_ref().is_some_and(|authorized| authorized.operation().mirrors_headers());
         self.body_limits.check_size(body, &message, rmcp_reads_arguments, &mut in_flight)?;
         let arguments = message.parse_arguments()?;
         if let Some(fast_path) = &self.fast_path
-            && let Some(candidate) = fast_path.recognize(request.headers(), &message, authorized)
+            && let Some(candidate) =
+                fast_path.recognize(request.headers(), &message, authorized, self.dispatcher.registry())
         {
             let arguments = arguments.unwrap_or_default();
+            let name = progress.target.as_ref().map_or("", |target| &target.name);
             let response =
-                fast_path.respond(candidate, arguments, &self.dispatcher, &access.caller, progress.info).await;
+                fast_path.respond(candidate, name, arguments, &self.dispatcher, &access.caller, progress.info).await;
             let response = response.unwrap_or_else(|scopes| {
-                let needed = self.needed_scopes(progress.tool.as_deref(), &access.caller, &scopes);
+                let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
                 self.responder.step_up(&scopes, &needed, progress.info.id, self.host_name(request))
             });
             return Ok(in_flight.hold(response));
@@ -174,7 +179,7 @@ impl Gate {
         let response = match authenticated.step_up() {
             // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
             Some(scopes) if has_content_type(response.headers(), "application/json") => {
-                let needed = self.needed_scopes(progress.tool.as_deref(), &access.caller, scopes);
+                let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, scopes);
                 self.responder.step_up(scopes, &needed, progress.info.id, host_name)
             }
             _ => Exchange { message: &message, body, accepted, is_known_revision }.restate(response).await?,
@@ -185,9 +190,9 @@ impl Gate {
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
     fn reject(&self, rejection: &Rejection, progress: &Progress<'_>, host_name: usize) -> Response<Body> {
         self.rejection_log.log(rejection);
-        match (rejection, &progress.caller, &progress.tool) {
-            (Rejection::InsufficientScope { scopes, .. }, Some(caller), Some(tool)) => {
-                self.dispatcher.record_insufficient_scope(progress.info, caller, tool, scopes);
+        match (rejection, &progress.caller, &progress.target) {
+            (Rejection::InsufficientScope { scopes, .. }, Some(caller), Some(Target { kind, name })) => {
+                self.dispatcher.record_insufficient_scope(progress.info, caller, *kind, name, scopes);
             }
             (_, caller, _) => {
                 self.dispatcher.audit().rejection(progress.info, caller.as_deref(), rejection.reason());
@@ -201,7 +206,7 @@ impl Gate {
         let error = self.origins.check(uri, headers).err()?;
         let info = RequestInfo::from_headers(headers);
         let host_name = self.responder.host_name(uri, headers);
-        let progress = Progress { info, caller: None, tool: None, host_name: Some(host_name) };
+        let progress = Progress { info, caller: None, target: None, host_name: Some(host_name) };
         Some(self.reject(&error.into(), &progress, host_name))
     }
 
@@ -264,18 +269,18 @@ impl Gate {
         Ok(Access { caller, since, clock: Arc::clone(&self.revocation_clock) })
     }
 
-    /// Decides a call. An unknown or hidden tool is not rejected here: rmcp's handler responds, so that its checks of
-    /// the protocol come first and their order does not show which tools exist.
+    /// Decides a call. An unknown or hidden operation is not rejected here: rmcp's handler responds, so that its checks of
+    /// the protocol come first and their order does not show which operations exist.
     fn authorize<'a>(
         &'a self,
-        tool: Option<&str>,
+        target: Option<&Target<'_>>,
         caller: &'a Arc<Caller>,
     ) -> Result<Option<Authorized<'a>>, MissingScopes> {
-        let Some(tool) = tool else { return Ok(None) };
-        match self.dispatcher.decide(tool, caller) {
+        let Some(Target { kind, name }) = target else { return Ok(None) };
+        match self.dispatcher.decide(*kind, name, caller) {
             Ok(authorized) => Ok(Some(authorized)),
             Err(DecisionError::InsufficientScope(scopes)) => Err(scopes),
-            Err(DecisionError::UnknownTool | DecisionError::Hidden) => Ok(None),
+            Err(DecisionError::Unknown | DecisionError::Hidden) => Ok(None),
         }
     }
 
@@ -284,8 +289,9 @@ impl Gate {
         self.responder.host_name(request.uri(), request.headers())
     }
 
-    fn needed_scopes(&self, tool: Option<&str>, caller: &Caller, scopes: &MissingScopes) -> String {
-        self.dispatcher.needed_scopes(tool.unwrap_or_default(), caller, scopes)
+    fn needed_scopes(&self, target: Option<&Target<'_>>, caller: &Caller, scopes: &MissingScopes) -> String {
+        let (kind, name) = target.map_or((OperationKind::Tool, ""), |target| (target.kind, &*target.name));
+        self.dispatcher.needed_scopes(kind, name, caller, scopes)
     }
 
     /// Adds the scopes that depend on the arguments to the missing ones of a call. Arguments that the gate would reject
@@ -299,12 +305,13 @@ impl Gate {
         in_flight: &mut InFlightGuard,
     ) {
         let registry = self.dispatcher.registry();
-        let tool = message.called_tool().and_then(|name| registry.get(&name));
-        let Some(tool) = tool.filter(|tool| tool.has_conditional_scopes()) else { return };
-        if self.body_limits.check_size(body, message, false, in_flight).is_ok()
+        let target = message.target();
+        let Some(found) = target.and_then(|target| registry.find(target.kind, &target.name)) else { return };
+        if found.operation.has_conditional_scopes()
+            && self.body_limits.check_size(body, message, false, in_flight).is_ok()
             && let Ok(arguments) = message.parse_arguments()
         {
-            registry.add_conditional_scopes(scopes, tool, caller, arguments.unwrap_or_default()).await;
+            registry.add_conditional_scopes(scopes, found, caller, arguments.unwrap_or_default()).await;
         }
     }
 }
@@ -313,7 +320,7 @@ impl<'a> Progress<'a> {
     fn read(&mut self, message: &Message<'a>) {
         self.info.id = message.request_id();
         self.info.trace_id = message.trace_id().or(self.info.trace_id);
-        self.tool = message.called_tool();
+        self.target = message.target();
     }
 }
 

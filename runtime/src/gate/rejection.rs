@@ -43,6 +43,12 @@ pub(crate) enum Rejection {
     /// 429: the bodies of requests in flight take as much memory as they may.
     #[error("too many large requests are in flight; try again in a moment")]
     TooMuchBodyMemory,
+    /// 429: the limit of the server on open streams is reached.
+    #[error("too many streams are open; try again in a moment")]
+    TooManyStreams,
+    /// 429: the caller's limit on open streams is reached.
+    #[error("you have too many streams open; close one before you open another")]
+    TooManyStreamsFromCaller,
     /// 401 without credentials, 400 with malformed ones (RFC 6750, section 3.1).
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -131,7 +137,9 @@ impl Rejection {
             Self::TooManyRequests
             | Self::TooManyRequestsFromCaller
             | Self::TooManyUnknownTokens
-            | Self::TooMuchBodyMemory => StatusCode::TOO_MANY_REQUESTS,
+            | Self::TooMuchBodyMemory
+            | Self::TooManyStreams
+            | Self::TooManyStreamsFromCaller => StatusCode::TOO_MANY_REQUESTS,
             Self::Credentials(CredentialsError::Missing) | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::TokensUnavailable(_) | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge { .. } | Self::MessageTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -159,6 +167,8 @@ impl Rejection {
             Self::TooManyRequestsFromCaller => Reason::TooManyRequestsFromCaller,
             Self::TooManyUnknownTokens => Reason::TooManyUnknownTokens,
             Self::TooMuchBodyMemory => Reason::TooMuchBodyMemory,
+            Self::TooManyStreams => Reason::TooManyStreams,
+            Self::TooManyStreamsFromCaller => Reason::TooManyStreamsFromCaller,
             Self::Credentials(CredentialsError::Missing) => Reason::MissingToken,
             Self::Credentials(_) => Reason::MalformedToken,
             Self::InvalidToken => Reason::InvalidToken,
@@ -246,7 +256,9 @@ impl RejectionResponder {
             Rejection::TooManyRequests
             | Rejection::TooManyRequestsFromCaller
             | Rejection::TooManyUnknownTokens
-            | Rejection::TooMuchBodyMemory => {
+            | Rejection::TooMuchBodyMemory
+            | Rejection::TooManyStreams
+            | Rejection::TooManyStreamsFromCaller => {
                 let retry_after = HeaderValue::from_static("1");
                 with_header(oauth_error(status, "too_many_requests", rejection), header::RETRY_AFTER, retry_after)
             }

@@ -8,7 +8,11 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::{auth::Caller, scope::MissingScopes};
+use crate::{
+    audit::{RequestInfo, TraceId},
+    auth::Caller,
+    scope::MissingScopes,
+};
 
 /// Caller and arrival time of a request that has passed the gate. A request without this extension is not served.
 #[derive(Clone)]
@@ -54,9 +58,9 @@ impl AuthenticatedRequest {
         &self.caller
     }
 
-    /// Time at which the gate received the request.
-    pub(crate) fn received_at(&self) -> Instant {
-        self.received_at
+    /// Returns what the audit log has of the request with this JSON-RPC id and this `traceparent`.
+    pub(super) fn info<'a>(&self, id: &'a str, traceparent: Option<&str>) -> RequestInfo<'a> {
+        RequestInfo { id, trace_id: traceparent.and_then(TraceId::parse), received_at: self.received_at }
     }
 
     /// Reports that the call needs more scopes, so that the gate responds with a step-up challenge unless a response

@@ -1,24 +1,36 @@
 //! The rmcp request behind a tool's `Context`.
 #![expect(deprecated, reason = "MCP deprecates log messages for clients (SEP-2577); both served revisions have them")]
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rmcp::{
     RoleServer,
     model::{
-        ClientCapabilities, Implementation, LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam,
-        ProtocolVersion,
+        ClientCapabilities, Implementation, InputRequest, LoggingLevel, LoggingMessageNotificationParam,
+        ProgressNotificationParam, ProtocolVersion,
     },
     service::RequestContext,
 };
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::tool::{ClientRequest, LogLevel};
+use super::peer_request;
+use crate::operation::{ClientRequest, InputUnavailable, LogLevel};
 
-/// Request of a call, and whether its client accepts notifications before the response.
+/// Request of a call, and what its client accepts before the response.
 pub(super) struct CallContext {
-    pub(super) request: RequestContext<RoleServer>,
-    pub(super) accepts_stream: bool,
+    request: RequestContext<RoleServer>,
+    accepts_stream: bool,
+    /// Time that the client has to respond to a request of the server. `None` without a session.
+    input_timeout: Option<Duration>,
+}
+
+impl CallContext {
+    /// Creates the context of a call whose client accepts notifications before the response, or does not.
+    pub(super) fn new(request: RequestContext<RoleServer>, accepts_stream: bool) -> Self {
+        Self { request, accepts_stream, input_timeout: None }
+    }
 }
 
 #[async_trait]
@@ -56,6 +68,15 @@ impl ClientRequest for CallContext {
         if let Err(error) = self.request.peer.notify_progress(notification).await {
             tracing::debug!(%error, "progress notification was not sent");
         }
+    }
+
+    fn peer_requests(&self) -> bool {
+        self.input_timeout.is_some()
+    }
+
+    async fn request_input(&self, request: InputRequest) -> Result<Value, InputUnavailable> {
+        let Some(timeout) = self.input_timeout else { return Err(InputUnavailable::NoSession) };
+        peer_request::send(&self.request, request, self.client_capabilities(), timeout).await
     }
 
     async fn log(&self, level: LogLevel, data: Value) {

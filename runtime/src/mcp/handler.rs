@@ -1,4 +1,4 @@
-//! rmcp's server handler: responds to one request of one caller.
+//! rmcp's server handler: responds to requests of any caller, who comes with each of them.
 
 use std::sync::Arc;
 
@@ -6,27 +6,33 @@ use http::HeaderMap;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, ErrorCode, InputRequiredResult, ListToolsResult,
-        PaginatedRequestParams, ProtocolVersion, ServerConfig, Tool,
+        CallToolRequestParams, CallToolResponse, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams,
+        GetPromptResponse, InputRequests, InputRequiredResult, InputResponses, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+        ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse, ServerConfig, Tool,
     },
     service::RequestContext,
 };
+use serde_json::{Map, Value};
 
 use super::{AuthenticatedRequest, INSUFFICIENT_SCOPE, client_request::CallContext, protocol::Revision};
 use crate::{
-    audit::{Reason, RequestInfo, TraceId},
-    registry::{CallRequest, CallResult, DecisionError, Dispatcher},
+    audit::Reason,
+    operation::{CallBinding, Context, InputRound, OperationKind, RequestStateSigner, undeclared_capabilities},
+    registry::{CallRequest, CallResult, CompleteResult, DecisionError, Dispatcher, ListKind, ListPage},
     scope::MissingScopes,
-    tool::{CallBinding, Context, InputRound, RequestStateSigner, undeclared_capabilities},
 };
 
-/// Handler of one request, created by `McpService`.
+/// Handler of a request, or of all requests of a session. It stores no caller: a handler can outlive the request that it
+/// was created for, so each method takes the caller from the extensions of its own request.
 #[derive(Clone)]
 pub(crate) struct Handler {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) info: Arc<ServerConfig>,
-    pub(crate) request: AuthenticatedRequest,
     pub(crate) signer: Arc<RequestStateSigner>,
+    /// HTTP request that the handler was created for. rmcp creates a handler for each HTTP request to compare its headers
+    /// with its body; only [`get_tool`](ServerHandler::get_tool), which is called there, uses it.
+    pub(crate) created_for: AuthenticatedRequest,
 }
 
 impl ServerHandler for Handler {
@@ -36,8 +42,8 @@ impl ServerHandler for Handler {
 
     /// Returns the tool whose mirrored headers rmcp checks. A tool that the caller may not call has none to check.
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        let authorized = self.dispatcher.decide(name, self.request.caller()).ok()?;
-        Some(authorized.tool().listing().clone())
+        let authorized = self.dispatcher.decide(OperationKind::Tool, name, self.created_for.caller()).ok()?;
+        authorized.operation().listing().as_tool().cloned()
     }
 
     async fn list_tools(
@@ -45,61 +51,196 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params("invalid cursor: the list of tools has one page", None));
-        }
-        let caller = self.request.caller();
-        let mut list = self.dispatcher.list(caller);
-        Revision::of(context.protocol_version().as_ref()).adapt_list(&mut list);
-        let id = context.id.to_string();
-        let header = headers(&context).and_then(|headers| headers.get("traceparent")?.to_str().ok());
-        let info = self.request_info(&id, context.meta.get_traceparent().or(header));
-        self.dispatcher.audit().list(info, caller, list.tools.len());
+        let mut list: ListToolsResult = self.list(ListKind::Tools, request, &context)?.into();
+        revision(&context).adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
+        Ok(list)
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let mut list: ListPromptsResult = self.list(ListKind::Prompts, request, &context)?.into();
+        revision(&context).adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
+        Ok(list)
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let mut list: ListResourcesResult = self.list(ListKind::Resources, request, &context)?.into();
+        revision(&context).adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
+        Ok(list)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let mut list: ListResourceTemplatesResult = self.list(ListKind::ResourceTemplates, request, &context)?.into();
+        revision(&context).adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
         Ok(list)
     }
 
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        mut context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.request.caller();
+        let call = IncomingCall {
+            kind: OperationKind::Tool,
+            name: request.name.into_owned(),
+            arguments: request.arguments,
+            input: request.input_responses,
+            state: request.request_state,
+        };
+        match self.call(call, context).await? {
+            CallResponse::Complete(CompleteResult::Tool(result)) => Ok(result.into()),
+            CallResponse::InputRequired(input) => Ok(input.into()),
+            CallResponse::Complete(_) => Err(unexpected_result()),
+        }
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        if !self.serves(ListKind::Prompts) {
+            return Err(ErrorData::method_not_found::<GetPromptRequestMethod>());
+        }
+        let call = IncomingCall {
+            kind: OperationKind::Prompt,
+            name: request.name,
+            arguments: request.arguments,
+            input: request.input_responses,
+            state: request.request_state,
+        };
+        match self.call(call, context).await? {
+            CallResponse::Complete(CompleteResult::Prompt(result)) => Ok(result.into()),
+            CallResponse::InputRequired(input) => Ok(input.into()),
+            CallResponse::Complete(_) => Err(unexpected_result()),
+        }
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        if !self.serves(ListKind::Resources) {
+            return Err(ErrorData::method_not_found::<ReadResourceRequestMethod>());
+        }
+        let revision = revision(&context);
+        let call = IncomingCall {
+            kind: OperationKind::Resource,
+            name: request.uri,
+            arguments: None,
+            input: request.input_responses,
+            state: request.request_state,
+        };
+        match self.call(call, context).await? {
+            CallResponse::Complete(CompleteResult::Resource(mut result)) => {
+                revision.adapt_cache_hints(&mut result.ttl_ms, &mut result.cache_scope);
+                Ok(result.into())
+            }
+            CallResponse::InputRequired(input) => Ok(input.into()),
+            CallResponse::Complete(_) => Err(unexpected_result()),
+        }
+    }
+}
+
+/// A call of a tool, or a request for a prompt or a resource, as rmcp parsed it.
+struct IncomingCall {
+    kind: OperationKind,
+    /// Name of the tool or the prompt, or URI of the resource.
+    name: String,
+    arguments: Option<Map<String, Value>>,
+    input: Option<InputResponses>,
+    state: Option<String>,
+}
+
+/// Successful response to a call.
+enum CallResponse {
+    Complete(CompleteResult),
+    InputRequired(InputRequiredResult),
+}
+
+impl Handler {
+    fn serves(&self, list: ListKind) -> bool {
+        self.dispatcher.registry().serves(list)
+    }
+
+    /// Returns a page of the caller's list, and records it.
+    fn list(
+        &self,
+        kind: ListKind,
+        request: Option<PaginatedRequestParams>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<ListPage, ErrorData> {
+        if !self.serves(kind) {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, kind.method(), None));
+        }
+        let authenticated = authenticated(context)?;
+        let caller = authenticated.caller();
+        let cursor = request.and_then(|request| request.cursor);
+        let page = self
+            .dispatcher
+            .list(kind, caller, cursor.as_deref())
+            .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
         let id = context.id.to_string();
-        let arguments = self.request.take_arguments().or(request.arguments).unwrap_or_default();
-        let binding = CallBinding::new(&request.name, caller, &arguments);
-        let round = match &request.request_state {
+        let header = headers(context).and_then(|headers| headers.get("traceparent")?.to_str().ok());
+        let info = authenticated.info(&id, context.meta.get_traceparent().or(header));
+        self.dispatcher.audit().list(info, caller, kind.name(), page.len());
+        Ok(page)
+    }
+
+    /// Decides, runs and records a call.
+    async fn call(
+        &self,
+        call: IncomingCall,
+        mut context: RequestContext<RoleServer>,
+    ) -> Result<CallResponse, ErrorData> {
+        let IncomingCall { kind, name, arguments, input, state } = call;
+        let authenticated = authenticated(&context)?;
+        let caller = authenticated.caller();
+        let id = context.id.to_string();
+        let revision = revision(&context);
+        let arguments = authenticated.take_arguments().or(arguments).unwrap_or_default();
+        let binding = CallBinding::new(kind, &name, caller, &arguments);
+        let round = match &state {
             Some(signed) => self.signer.verify(signed, &binding).map_err(|_| {
-                let info = self.request_info(&id, None);
+                let info = authenticated.info(&id, None);
                 self.dispatcher.audit().rejection(info, Some(caller), Reason::InvalidRequestState);
                 invalid_request_state()
             })?,
             None => InputRound::default(),
         };
-        let (responses, state) = round.accept(request.input_responses.unwrap_or_default());
+        let (responses, state) = round.accept(input.unwrap_or_default());
         let headers = context.extensions.remove::<http::request::Parts>().map(|parts| parts.headers);
         let tools = Arc::clone(self.dispatcher.registry());
-        let context = CallContext { request: context, accepts_stream: self.request.accepts_stream() };
+        let context = CallContext::new(context, authenticated.accepts_stream());
         let context = Context::new(Arc::clone(caller), tools, Box::new(context), headers.unwrap_or_default())
             .with_input(responses, state);
-        let call =
-            CallRequest { tool: &request.name, arguments, info: self.request_info(&id, context.traceparent()) };
+        let info = authenticated.info(&id, context.traceparent());
+        let call = CallRequest { kind, name: &name, arguments, info };
         match self.dispatcher.call(caller, call, Some(&context)).await {
-            Ok(CallResult::Complete(result)) => Ok(result.into()),
+            Ok(CallResult::Complete(result)) => Ok(CallResponse::Complete(result)),
             Ok(CallResult::InputRequired(input)) => self.input_required(input, &binding, &context),
-            // Scopes that the body required, or scopes of a tool that the gate did not see because it parsed the body
+            // Scopes that the body required, or scopes of an operation that the gate did not see because it parsed the body
             // differently from rmcp.
             Ok(CallResult::InsufficientScope(scopes)) | Err(DecisionError::InsufficientScope(scopes)) => {
-                Err(self.insufficient_scope(&request.name, scopes))
+                Err(self.insufficient_scope(kind, &name, scopes, &authenticated))
             }
-            Err(DecisionError::UnknownTool | DecisionError::Hidden) => Err(unknown_tool(&request.name)),
+            Ok(CallResult::Failed(error)) => Err(error.into()),
+            Ok(CallResult::NotFound) | Err(DecisionError::Unknown | DecisionError::Hidden) => {
+                Err(revision.unknown_operation(kind, &name))
+            }
         }
-    }
-}
-
-impl Handler {
-    fn request_info<'a>(&self, id: &'a str, traceparent: Option<&str>) -> RequestInfo<'a> {
-        let trace_id = traceparent.and_then(TraceId::parse);
-        RequestInfo { id, trace_id, received_at: self.request.received_at() }
     }
 
     fn input_required(
@@ -107,32 +248,56 @@ impl Handler {
         mut input: InputRequiredResult,
         binding: &CallBinding,
         context: &Context,
-    ) -> Result<CallToolResponse, ErrorData> {
+    ) -> Result<CallResponse, ErrorData> {
         input.request_state = Some(self.signer.sign(&InputRound::of(&input), binding));
         // rmcp rejects the result for clients of earlier revisions, which cannot be asked for input.
         let can_be_asked = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
         let capabilities = context.client_capabilities().unwrap_or_default();
-        match undeclared_capabilities(&input, &capabilities) {
+        let requests = input.input_requests.iter().flat_map(InputRequests::values);
+        match undeclared_capabilities(requests, &capabilities) {
             Some(missing) if can_be_asked => Err(ErrorData::missing_required_client_capability(missing)),
-            _ => Ok(input.into()),
+            _ => Ok(CallResponse::InputRequired(input)),
         }
     }
 
-    fn insufficient_scope(&self, tool: &str, scopes: MissingScopes) -> ErrorData {
-        let text = self.dispatcher.needed_scopes(tool, self.request.caller(), &scopes);
+    fn insufficient_scope(
+        &self,
+        kind: OperationKind,
+        name: &str,
+        scopes: MissingScopes,
+        request: &AuthenticatedRequest,
+    ) -> ErrorData {
+        let text = self.dispatcher.needed_scopes(kind, name, request.caller(), &scopes);
         let data = serde_json::json!({ "required": scopes.required, "missing": scopes.missing });
-        self.request.require_step_up(scopes);
+        request.require_step_up(scopes);
         ErrorData::new(ErrorCode(INSUFFICIENT_SCOPE), text, Some(data))
     }
+}
+
+/// Returns the extension that the gate added to the HTTP request of an MCP request.
+///
+/// # Errors
+///
+/// The request has none, so it did not pass the gate: it must not be served.
+fn authenticated(context: &RequestContext<RoleServer>) -> Result<AuthenticatedRequest, ErrorData> {
+    let parts = context.extensions.get::<http::request::Parts>();
+    parts.and_then(|parts| parts.extensions.get().cloned()).ok_or_else(|| {
+        tracing::error!("a request reached the MCP handler without passing the gate");
+        ErrorData::internal_error("the server could not complete the request", None)
+    })
 }
 
 fn headers(context: &RequestContext<RoleServer>) -> Option<&HeaderMap> {
     context.extensions.get::<http::request::Parts>().map(|parts| &parts.headers)
 }
 
-/// Error for a tool that does not exist, is hidden, or is concealed; the same in all three cases.
-fn unknown_tool(name: &str) -> ErrorData {
-    ErrorData::invalid_params(format!("unknown tool: {name}"), None)
+fn revision(context: &RequestContext<RoleServer>) -> Revision {
+    Revision::of(context.protocol_version().as_ref())
+}
+
+/// Error for a function whose result is of another kind, which generated code cannot cause.
+fn unexpected_result() -> ErrorData {
+    ErrorData::internal_error("internal error", None)
 }
 
 /// Error for an invalid `requestState`; the same for every reason.

@@ -4,6 +4,7 @@ mod authenticated_request;
 mod client_request;
 mod handler;
 mod methods;
+mod peer_request;
 mod protocol;
 mod service;
 

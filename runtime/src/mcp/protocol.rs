@@ -1,6 +1,11 @@
 //! Differences between protocol revisions, decided by rmcp's own functions.
 
-use rmcp::model::{ListToolsResult, ProtocolVersion, RequestMetaObject, ServerResult};
+use std::borrow::Cow;
+
+use rmcp::model::{CacheScope, ErrorCode, ErrorData, ProtocolVersion, RequestMetaObject, ServerResult};
+use serde_json::json;
+
+use crate::{operation::OperationKind, registry::ProtocolError};
 
 /// Protocol revision, as far as the shape of results depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +33,27 @@ impl Revision {
         if is_current { Self::Current } else { Self::Legacy }
     }
 
-    /// Removes what the result of `tools/list` does not have under this revision: how long it may be cached.
-    pub(super) fn adapt_list(self, list: &mut ListToolsResult) {
+    /// Removes what a result does not have under this revision: how long it may be cached.
+    pub(super) fn adapt_cache_hints(self, ttl_ms: &mut Option<u64>, cache_scope: &mut Option<CacheScope>) {
         if self == Self::Legacy {
-            list.ttl_ms = None;
-            list.cache_scope = None;
+            *ttl_ms = None;
+            *cache_scope = None;
+        }
+    }
+
+    /// Returns the error for an operation that does not exist, is hidden, or is concealed; the same in all three cases.
+    pub(crate) fn unknown_operation(self, kind: OperationKind, name: &str) -> ErrorData {
+        match kind {
+            OperationKind::Tool | OperationKind::Prompt => {
+                ErrorData::invalid_params(format!("unknown {kind}: {name}"), None)
+            }
+            OperationKind::Resource => {
+                let code = match self {
+                    Self::Legacy => ErrorCode::RESOURCE_NOT_FOUND,
+                    Self::Current => ErrorCode::INVALID_PARAMS,
+                };
+                ErrorData::new(code, Cow::Borrowed("resource not found"), Some(json!({ "uri": name })))
+            }
         }
     }
 
@@ -41,13 +62,34 @@ impl Revision {
         match self {
             Self::Current => result.fill_missing_cache_hints(),
             Self::Legacy => {
-                if let ServerResult::ListToolsResult(list) = result {
-                    self.adapt_list(list);
+                match result {
+                    ServerResult::ListToolsResult(list) => {
+                        self.adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
+                    }
+                    ServerResult::ListPromptsResult(list) => {
+                        self.adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
+                    }
+                    ServerResult::ListResourcesResult(list) => {
+                        self.adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
+                    }
+                    ServerResult::ListResourceTemplatesResult(list) => {
+                        self.adapt_cache_hints(&mut list.ttl_ms, &mut list.cache_scope);
+                    }
+                    ServerResult::ReadResourceResult(read) => {
+                        self.adapt_cache_hints(&mut read.ttl_ms, &mut read.cache_scope);
+                    }
+                    _ => {}
                 }
                 result.strip_result_type_for_legacy_peer();
                 result.strip_non_object_output_for_legacy_peer();
             }
         }
+    }
+}
+
+impl From<ProtocolError> for ErrorData {
+    fn from(error: ProtocolError) -> Self {
+        Self::new(error.code, error.message, None)
     }
 }
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::{AuthenticatedRequest, handler::Handler};
-use crate::{registry::Dispatcher, tool::RequestStateSigner};
+use crate::{operation::RequestStateSigner, registry::Dispatcher};
 
 /// The MCP service behind the gate.
 #[derive(Clone)]
@@ -83,8 +83,8 @@ impl Service<Request<Body>> for McpService {
             let handler = Handler {
                 dispatcher: Arc::clone(&inner.dispatcher),
                 info: Arc::clone(&inner.info),
-                request: authenticated,
                 signer: Arc::clone(&inner.signer),
+                created_for: authenticated,
             };
             let service = StreamableHttpService::new(
                 move || Ok(handler.clone()),

@@ -8,8 +8,11 @@
 //! |---|---|---|---|
 //! | `toolgate_calls_total` | counter | `tool`, `outcome` | tool calls, by outcome |
 //! | `toolgate_call_duration_seconds` | histogram | `tool` | time from the arrival of the request to the tool's result |
+//! | `toolgate_prompts_total`, `toolgate_prompt_duration_seconds` | counter, histogram | `prompt`, `outcome` | the same for prompts |
+//! | `toolgate_resource_reads_total`, `toolgate_resource_read_duration_seconds` | counter, histogram | `resource`, `outcome` | the same for resources; the label is a URI or a URI template of the server |
 //! | `toolgate_decisions_total` | counter | `reason` | decisions of the gate, by reason |
 //! | `toolgate_requests_in_flight` | gauge | | requests to the MCP endpoint that are in flight |
+//! | `toolgate_streams` | gauge | | open streams of notifications |
 //! | `toolgate_requests_aborted_total` | counter | | requests that were still in flight when the shutdown timeout expired |
 //! | `toolgate_connections` | gauge | | open connections |
 //! | `toolgate_connections_closed_total` | counter | `reason` | connections that were closed because of `max_connections`: `idle`, `incomplete_head`, `unread_response`, `rejected` (all others were in use: requests get 503) |
@@ -22,10 +25,12 @@
 //! | `toolgate_audit_write_failures_total` | counter | | failed attempts to write the audit file; a failed attempt loses no records |
 //! | `toolgate_audit_records_lost_total` | counter | | audit records that were discarded because they could not be written and memory was full |
 //!
-//! The values of every label are a closed set: `tool` is a tool of this server or `unknown`. A caller cannot create
+//! The values of every label are a closed set: `tool`, `prompt` and `resource` are those of this
+//! server or `unknown`. A caller cannot create
 //! label values.
 
 mod handles;
+mod operation;
 #[cfg(feature = "prometheus")]
 pub(crate) mod prometheus;
 
@@ -36,12 +41,14 @@ use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histog
 #[cfg(feature = "prometheus")]
 pub use prometheus::MetricsError;
 
-pub(crate) use handles::{CounterSet, GaugeHandle, HistogramHandle, Label};
+use crate::operation::OperationKind;
 
-pub(crate) const CALLS: &str = "toolgate_calls_total";
-pub(crate) const CALL_DURATION: &str = "toolgate_call_duration_seconds";
+pub(crate) use handles::{CounterSet, GaugeHandle, HistogramHandle, Label};
+pub(crate) use operation::OperationMetrics;
+
 pub(crate) const DECISIONS: &str = "toolgate_decisions_total";
 pub(crate) const IN_FLIGHT: &str = "toolgate_requests_in_flight";
+pub(crate) const STREAMS: &str = "toolgate_streams";
 pub(crate) const CONNECTIONS: &str = "toolgate_connections";
 pub(crate) const CONNECTIONS_CLOSED: &str = "toolgate_connections_closed_total";
 pub(crate) const CACHE_LOOKUPS: &str = "toolgate_token_cache_lookups_total";
@@ -65,10 +72,12 @@ const AUDIT_RECORDS_LOST: &str = "toolgate_audit_records_lost_total";
 /// toolgate::metrics::describe();
 /// ```
 pub fn describe() {
-    describe_counter!(CALLS, Unit::Count, "Tool calls, by outcome.");
-    describe_histogram!(CALL_DURATION, Unit::Seconds, "Time from the arrival of the request to the tool's result.");
+    for kind in OperationKind::ALL {
+        OperationMetrics::of(kind).describe();
+    }
     describe_counter!(DECISIONS, Unit::Count, "Decisions of the gate, by reason.");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are in flight.");
+    describe_gauge!(STREAMS, Unit::Count, "Open streams of notifications.");
     describe_counter!(REQUESTS_ABORTED, Unit::Count, "Requests still in flight when the shutdown timeout expired.");
     describe_gauge!(CONNECTIONS, Unit::Count, "Open connections.");
     describe_counter!(CONNECTIONS_CLOSED, Unit::Count, "Connections closed because of their limit, by reason.");

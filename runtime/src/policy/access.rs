@@ -33,7 +33,7 @@ pub enum Access {
         org_roles: Vec<String>,
     },
     /// The policy has no tool with this name.
-    UnknownTool,
+    Unknown,
     /// The policy has no role with this name.
     UnknownRole,
 }
@@ -92,7 +92,7 @@ impl fmt::Display for Access {
                 }
                 Ok(())
             }
-            Self::UnknownTool => f.write_str("unknown tool"),
+            Self::Unknown => f.write_str("unknown tool"),
             Self::UnknownRole => f.write_str("unknown role"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ConditionalScopes, Implication, Policy, Role, ServerRules, ToolPolicy};
+use super::{ConditionalScopes, Implication, OperationPolicy, Policy, Role, ServerRules};
 
 impl Policy {
     /// Returns the policy without source locations, duplicates and rules without effect, sorted where the order has no
@@ -10,7 +10,7 @@ impl Policy {
     /// shown.
     pub(super) fn canonical(&self) -> Self {
         let required = sorted(&self.server.required_scopes);
-        let mut tools: Vec<_> = self.tools.iter().map(|tool| canonical_tool(tool, &required)).collect();
+        let mut tools: Vec<_> = self.operations.iter().map(|tool| canonical_tool(tool, &required)).collect();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         let mut roles: Vec<_> = self.roles.iter().map(|role| Role::new(&role.name, sorted(&role.scopes))).collect();
         roles.sort_by(|a, b| a.name.cmp(&b.name));
@@ -19,7 +19,7 @@ impl Policy {
             hierarchy: canonical_hierarchy(self),
             server: ServerRules { required_scopes: required, ..self.server.clone() },
             roles,
-            tools,
+            operations: tools,
         }
     }
 
@@ -34,7 +34,7 @@ impl Policy {
     }
 }
 
-impl ToolPolicy {
+impl OperationPolicy {
     /// Returns the required scopes without those that the server requires for all tools.
     pub(super) fn own_scopes<'a>(&'a self, required_for_all: &'a [String]) -> impl Iterator<Item = &'a String> {
         self.scopes.iter().filter(|scope| !required_for_all.contains(scope))
@@ -54,7 +54,7 @@ fn canonical_hierarchy(policy: &Policy) -> Vec<Implication> {
         .collect()
 }
 
-fn canonical_tool(tool: &ToolPolicy, required: &[String]) -> ToolPolicy {
+fn canonical_tool(tool: &OperationPolicy, required: &[String]) -> OperationPolicy {
     let own: Vec<String> = tool.own_scopes(required).cloned().collect();
     let mut conditions: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
     for rule in tool.scopes_if.iter().filter(|rule| !rule.scopes.is_empty()) {
@@ -66,7 +66,8 @@ fn canonical_tool(tool: &ToolPolicy, required: &[String]) -> ToolPolicy {
     });
     // The gate compares ids of organizations without regard to case.
     let orgs: Vec<String> = tool.orgs.iter().map(|id| id.to_ascii_lowercase()).collect();
-    ToolPolicy {
+    OperationPolicy {
+        kind: tool.kind,
         name: tool.name.clone(),
         scopes: sorted(&own).into_iter().chain(required.iter().cloned()).collect(),
         any_scope: unique(&tool.any_scope),

@@ -1,7 +1,7 @@
 //! The policy that a program declares: its tools and scope lists.
 
-use super::{ConditionalScopes, Implication, Policy, ServerRules, ToolPolicy};
-use crate::{scope::Scopes, tool::ToolDescriptor};
+use super::{ConditionalScopes, Implication, OperationPolicy, Policy, ServerRules};
+use crate::{operation::OperationDescriptor, scope::Scopes};
 
 impl Policy {
     /// Returns the policy of the tools that were checked against a list, without rules of a server. It needs no server.
@@ -18,7 +18,7 @@ impl Policy {
     ///
     /// # fn main() {
     /// let policy = Policy::of(&SCOPES);
-    /// assert_eq!(policy.tools[0].name, "profile");
+    /// assert_eq!(policy.operations[0].name, "profile");
     /// assert_eq!(policy.to_string(), "tool     hints      requires\nprofile  read-only  employees:read:public\n");
     /// # }
     /// ```
@@ -42,15 +42,16 @@ impl Policy {
             );
         }
         let required = &policy.server.required_scopes;
-        policy.tools = ToolDescriptor::registered(lists).map(|tool| ToolPolicy::declared(tool, required)).collect();
-        policy.tools.sort_by(|a, b| a.name.cmp(&b.name));
+        policy.operations =
+            OperationDescriptor::registered(lists).map(|tool| OperationPolicy::declared(tool, required)).collect();
+        policy.operations.sort_by(|a, b| a.name.cmp(&b.name));
         policy
     }
 }
 
-impl ToolPolicy {
+impl OperationPolicy {
     /// Returns the policy of a tool on a server that requires `required_for_all` for all of its tools.
-    pub(crate) fn declared(tool: &ToolDescriptor, required_for_all: &[impl AsRef<str>]) -> Self {
+    pub(crate) fn declared(tool: &OperationDescriptor, required_for_all: &[impl AsRef<str>]) -> Self {
         let mut scopes: Vec<_> = tool.all.iter().map(|scope| scope.name().to_owned()).collect();
         for scope in required_for_all.iter().map(AsRef::as_ref) {
             if !scopes.iter().any(|known| known == scope) {
@@ -58,6 +59,7 @@ impl ToolPolicy {
             }
         }
         Self {
+            kind: tool.kind(),
             name: tool.name.to_owned(),
             scopes,
             any_scope: tool.any.iter().map(|scope| scope.name().to_owned()).collect(),
@@ -73,7 +75,7 @@ impl ToolPolicy {
             visible_to: tool.visible_to.iter().map(|rule| rule.source.to_owned()).collect(),
             orgs: owned(tool.orgs),
             org_roles: owned(tool.org_roles),
-            annotations: tool.annotations,
+            annotations: tool.tool_annotations(),
             defined_at: tool.defined_at.to_owned(),
         }
     }

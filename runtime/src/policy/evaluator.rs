@@ -1,7 +1,7 @@
 //! Evaluation of a policy, with the functions that decide requests.
 
 use super::{
-    Access, Policy, RuntimeCheck, Subject, ToolPolicy,
+    Access, OperationPolicy, Policy, RuntimeCheck, Subject,
     subject::{Claim, Kind},
 };
 use crate::scope::{Requirement, ScopeIndex, ScopeSet};
@@ -15,7 +15,7 @@ pub(super) struct Evaluator<'p> {
 
 /// A tool with its requirements as bits.
 pub(super) struct EvaluatedTool<'p> {
-    policy: &'p ToolPolicy,
+    policy: &'p OperationPolicy,
     switches: usize,
     requirement: Requirement<&'p str>,
     /// The conditions of `scopes_if` and the scopes that each requires.
@@ -41,7 +41,7 @@ impl<'p> Evaluator<'p> {
             policy.hierarchy.iter().map(|rule| (rule.scope.as_str(), rule.implies.iter().map(String::as_str))),
         );
         let tools =
-            policy.tools.iter().map(|tool| EvaluatedTool::new(tool, policy.server.switches, &index)).collect();
+            policy.operations.iter().map(|tool| EvaluatedTool::new(tool, policy.server.switches, &index)).collect();
         Self { policy, index, tools }
     }
 
@@ -84,7 +84,7 @@ impl<'p> Evaluator<'p> {
 }
 
 impl<'p> EvaluatedTool<'p> {
-    fn new(policy: &'p ToolPolicy, switches: usize, index: &ScopeIndex<&'p str>) -> Self {
+    fn new(policy: &'p OperationPolicy, switches: usize, index: &ScopeIndex<&'p str>) -> Self {
         let names = |scopes: &'p [String]| scopes.iter().map(String::as_str);
         Self {
             policy,
@@ -98,7 +98,7 @@ impl<'p> EvaluatedTool<'p> {
         }
     }
 
-    pub(super) fn policy(&self) -> &'p ToolPolicy {
+    pub(super) fn policy(&self) -> &'p OperationPolicy {
         self.policy
     }
 

@@ -1,15 +1,15 @@
-//! Explanation of a decision: each rule of a tool, in the order of the gate, and what it decides for one caller.
+//! Explanation of a decision: each rule of an operation, in the order of the gate, and what it decides for one caller.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Why a caller may or may not call a tool, rule by rule. `Display` prints one line for each rule.
+/// Why a caller is or is not authorized for an operation, rule by rule. `Display` prints one line for each rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// Name of the tool.
-    pub tool: String,
+    /// The operation: the name of a tool, `prompt` and the name of a prompt, or a URI.
+    pub operation: String,
     /// The caller, such as `role HR with payroll:read:all`.
     pub caller: String,
     /// The rules in the order in which they are decided, up to the first that rejects the call.
@@ -18,7 +18,7 @@ pub struct Explanation {
     pub decision: ExplainedDecision,
 }
 
-/// A rule of a tool and what it decides.
+/// A rule of an operation and what it decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExplainedRule {
@@ -58,19 +58,19 @@ pub enum ExplainedDecision {
         /// Every scope of the call.
         required: Vec<String>,
     },
-    /// The response is the same as for a tool that does not exist.
+    /// The response is the same as for an operation that does not exist.
     Hidden,
-    /// The arguments do not fit the schema of the tool.
+    /// The arguments do not fit the schema of the operation.
     InvalidArguments,
     /// A guard or a condition denies the call.
     Denied,
-    /// The server has no tool with this name.
-    UnknownTool,
+    /// The server has no such operation.
+    Unknown,
 }
 
 impl Explanation {
-    pub(crate) fn new(tool: &str, caller: String) -> Self {
-        Self { tool: tool.to_owned(), caller, rules: Vec::new(), decision: ExplainedDecision::UnknownTool }
+    pub(crate) fn new(operation: &str, caller: String) -> Self {
+        Self { operation: operation.to_owned(), caller, rules: Vec::new(), decision: ExplainedDecision::Unknown }
     }
 
     /// Adds a rule that allows or rejects the call.
@@ -92,7 +92,7 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, called by {}", self.tool, self.caller)?;
+        writeln!(f, "{}, called by {}", self.operation, self.caller)?;
         for ExplainedRule { rule, effect } in &self.rules {
             writeln!(f, "  {effect}: {rule}")?;
         }
@@ -120,10 +120,10 @@ impl fmt::Display for ExplainedDecision {
                 write!(f, "rejected: missing {}", missing.join(" and "))?;
                 if missing == required { Ok(()) } else { write!(f, " of {}", required.join(" and ")) }
             }
-            Self::Hidden => f.write_str("rejected: the tool is hidden from this caller"),
+            Self::Hidden => f.write_str("rejected: hidden from this caller"),
             Self::InvalidArguments => f.write_str("rejected: the arguments do not fit the schema"),
             Self::Denied => f.write_str("rejected: denied"),
-            Self::UnknownTool => f.write_str("rejected: there is no such tool"),
+            Self::Unknown => f.write_str("rejected: the server has no such operation"),
         }
     }
 }

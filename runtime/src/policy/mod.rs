@@ -38,13 +38,13 @@ mod evaluator;
 mod explanation;
 mod fingerprint;
 mod lock;
+mod operation_policy;
 mod replay;
 mod role;
 mod rules;
 mod subject;
 mod table;
 mod text_table;
-mod tool_policy;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,11 +56,11 @@ pub use self::{
     diff::{PolicyChange, PolicyDiff},
     explanation::{ExplainedDecision, ExplainedRule, Explanation, RuleEffect},
     lock::{LockDifference, LockError, LockProblem},
+    operation_policy::{ConditionalScopes, OperationPolicy},
     replay::{Replay, ReplayChange, ReplayEffect, UndecidedCalls, UndecidedReason},
     role::{Role, RolesError},
     rules::{Counterexample, RuleViolation},
     subject::{Subject, scopes},
-    tool_policy::{ConditionalScopes, ToolPolicy},
 };
 
 /// The access policy of a server. See the [module documentation](self).
@@ -76,7 +76,7 @@ pub struct Policy {
     /// Roles and the scopes that they can get from the authorization server. Empty if they are not known.
     pub roles: Vec<Role>,
     /// The tools, sorted by name.
-    pub tools: Vec<ToolPolicy>,
+    pub operations: Vec<OperationPolicy>,
 }
 
 /// Rule of the hierarchy: a token with `scope` also grants the scopes in `implies`, and those that they imply.
@@ -93,18 +93,18 @@ pub struct Implication {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ServerRules {
-    /// Scopes that every tool requires. [`ToolPolicy::scopes`] contains them, too.
+    /// Scopes that every tool requires. [`OperationPolicy::scopes`] contains them, too.
     pub required_scopes: Vec<String>,
     /// Whether a tool that the caller lacks scopes for is reported as unknown.
-    pub conceal_forbidden_tools: bool,
+    pub conceal_forbidden: bool,
     /// Number of `Server::deny` rules, which can disable tools at run time.
     pub switches: usize,
 }
 
 impl Policy {
     /// Returns the policy of the tool with this name.
-    pub fn tool(&self, name: &str) -> Option<&ToolPolicy> {
-        self.tools.iter().find(|tool| tool.name == name)
+    pub fn tool(&self, name: &str) -> Option<&OperationPolicy> {
+        self.operations.iter().find(|tool| tool.name == name)
     }
 
     /// Returns the role with this name.
@@ -123,7 +123,7 @@ impl Policy {
     /// assert_eq!(open, ["first"]);
     /// # Ok::<(), toolgate::policy::LockError>(())
     /// ```
-    pub fn open_to<S: AsRef<str>>(&self, scopes: impl IntoIterator<Item = S>) -> Vec<&ToolPolicy> {
+    pub fn open_to<S: AsRef<str>>(&self, scopes: impl IntoIterator<Item = S>) -> Vec<&OperationPolicy> {
         let subject = subject::scopes(scopes.into_iter().map(|scope| scope.as_ref().to_owned()));
         let evaluator = Evaluator::new(self);
         // A subject without a role name is always known.
@@ -153,7 +153,7 @@ impl Policy {
         let evaluator = Evaluator::new(self);
         match (evaluator.holder(&subject.into()), evaluator.tool(tool)) {
             (Err(_), _) => Access::UnknownRole,
-            (_, None) => Access::UnknownTool,
+            (_, None) => Access::Unknown,
             (Ok(holder), Some(tool)) => tool.access(&holder),
         }
     }

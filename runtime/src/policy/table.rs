@@ -38,7 +38,7 @@ impl Policy {
         header.extend(matrix.roles);
         // The requirement is last: it can be long.
         header.push("requires".to_owned());
-        let rows = self.tools.iter().zip(matrix.tools).map(|(tool, row)| {
+        let rows = self.operations.iter().zip(matrix.tools).map(|(tool, row)| {
             let mut cells = vec![quote(&tool.name), tool.annotations.to_string()];
             cells.extend(row.marks.iter().map(Mark::to_string));
             cells.push(tool.requirement_quoted(quote));
@@ -57,7 +57,7 @@ impl Policy {
         if !self.server.required_scopes.is_empty() {
             notes.push(format!("all tools require {}", quoted(&self.server.required_scopes)));
         }
-        if self.server.conceal_forbidden_tools {
+        if self.server.conceal_forbidden {
             notes.push("tools that a caller lacks scopes for are concealed".to_owned());
         }
         match self.server.switches {

@@ -1,6 +1,6 @@
 use super::{fixtures::company, subject::Claim, *};
 
-fn names(tools: &[&ToolPolicy]) -> Vec<String> {
+fn names(tools: &[&OperationPolicy]) -> Vec<String> {
     tools.iter().map(|tool| tool.name.clone()).collect()
 }
 
@@ -64,7 +64,7 @@ fn org_roles_are_decided_if_the_role_is_known() {
 
 #[test]
 fn organizations_and_deny_rules_are_decided_by_the_server() {
-    let mut policy = Policy::of_scopes(&["a"]).with_tool(ToolPolicy::of("tool").orgs(&["1d2e"]));
+    let mut policy = Policy::of_scopes(&["a"]).with_tool(OperationPolicy::of("tool").orgs(&["1d2e"]));
     policy.server.switches = 2;
     assert_eq!(
         policy.access(scopes(["a"]), "tool").to_string(),
@@ -74,7 +74,7 @@ fn organizations_and_deny_rules_are_decided_by_the_server() {
 
 #[test]
 fn organizations_are_decided_if_the_organization_is_known() {
-    let tool = ToolPolicy::of("tool").orgs(&["1d2e", "2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]).org_roles(&["HR"]);
+    let tool = OperationPolicy::of("tool").orgs(&["1d2e", "2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]).org_roles(&["HR"]);
     let policy = Policy::of_scopes(&[]).with_role("HR", &[]).with_tool(tool);
     assert_eq!(
         policy.access(Subject::from("HR").with_org("2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22"), "tool"),
@@ -99,7 +99,7 @@ fn organizations_are_decided_if_the_organization_is_known() {
 #[test]
 fn an_unknown_tool_or_role_is_reported_as_such() {
     let policy = company();
-    assert_eq!(policy.access("HR", "payroll"), Access::UnknownTool);
+    assert_eq!(policy.access("HR", "payroll"), Access::Unknown);
     assert_eq!(policy.access("Hr", "payroll_summary"), Access::UnknownRole);
 }
 
@@ -123,7 +123,7 @@ fn the_table_shows_every_requirement() {
 #[test]
 fn markdown_escapes_the_separator_of_columns() {
     let policy = Policy::of_scopes(&["a"])
-        .with_tool(ToolPolicy::of("tool").when("x || y", &["a"]).guard("f(\"`\")").orgs(&["1d2e", "3f4a"]));
+        .with_tool(OperationPolicy::of("tool").when("x || y", &["a"]).guard("f(\"`\")").orgs(&["1d2e", "3f4a"]));
     insta::assert_snapshot!(policy.to_markdown(), @r#"
     | tool | hints | requires |
     |---|---|---|

@@ -1,33 +1,65 @@
-//! Running one authorized call: arguments, guards, time limit, body, and masking of internal errors.
+//! Running one authorized call of a tool, prompt or resource: arguments, guards, time limit, body, and masking of internal
+//! errors.
 
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use rmcp::model::{CallToolResult, ContentBlock, InputRequiredResult};
+use rmcp::model::{
+    CallToolResult, ContentBlock, ErrorCode, GetPromptResult, InputRequiredResult, ReadResourceResult, ServerResult,
+};
 use serde_json::{Map, Value};
 
-use super::{Authorized, RegisteredTool, ToolRegistry};
+use super::{Authorized, Found, RegisteredOperation, Registry};
 use crate::{
     audit::CallOutcome,
     auth::Caller,
     error::ErrorChain,
     metrics::Label,
-    scope::MissingScopes,
-    tool::{
-        BodyFuture, CallSteps, Context, Failure, Invocation, LastStep, MetConditions, Provided, ToolError, Violation,
-        result_size,
+    operation::{
+        BodyFuture, CallSteps, Context, DescriptorKind, Failure, Invocation, LastStep, MetConditions, OperationKind,
+        OperationResult, Provided, ToolError, Violation, result_size,
     },
+    scope::MissingScopes,
 };
 
 /// Result of a call.
 #[derive(Debug)]
 pub(crate) enum CallResult {
-    /// The tool's result, or a result with `isError` that says what went wrong.
-    Complete(CallToolResult),
-    /// The client must provide input and call again. Only a tool that takes a `&Context` can ask for input.
+    /// The result; of a tool also one with `isError` that says what went wrong.
+    Complete(CompleteResult),
+    /// A prompt or a resource failed.
+    Failed(ProtocolError),
+    /// The resource does not exist.
+    NotFound,
+    /// The client must provide input and call again. Only a function that takes a `&Context` can ask for input.
     InputRequired(InputRequiredResult),
-    /// The tool's body required a scope that the token lacks.
+    /// The body required a scope that the token lacks.
     InsufficientScope(MissingScopes),
+}
+
+/// Result of an operation as MCP has it.
+#[derive(Debug)]
+pub(crate) enum CompleteResult {
+    Tool(CallToolResult),
+    Prompt(GetPromptResult),
+    Resource(ReadResourceResult),
+}
+
+impl From<CompleteResult> for ServerResult {
+    fn from(result: CompleteResult) -> Self {
+        match result {
+            CompleteResult::Tool(result) => Self::CallToolResult(result),
+            CompleteResult::Prompt(result) => Self::GetPromptResult(result),
+            CompleteResult::Resource(result) => Self::ReadResourceResult(result),
+        }
+    }
+}
+
+/// JSON-RPC error of a prompt or a resource.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ProtocolError {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
 }
 
 /// A finished call.
@@ -40,10 +72,16 @@ pub(crate) struct FinishedCall {
 }
 
 impl FinishedCall {
-    /// A call that ended in a result with `isError`.
-    fn error(outcome: CallOutcome, message: impl Into<String>) -> Self {
-        let result = CallToolResult::error(vec![ContentBlock::text(message)]);
-        Self::new(CallResult::Complete(result), outcome)
+    /// A call that ended in an error: of a tool a result with `isError`, of other operations a JSON-RPC error.
+    fn error(kind: OperationKind, outcome: CallOutcome, message: impl Into<String>) -> Self {
+        let result = if kind == OperationKind::Tool {
+            CallResult::Complete(CompleteResult::Tool(CallToolResult::error(vec![ContentBlock::text(message)])))
+        } else {
+            let is_invalid = outcome == CallOutcome::InvalidArguments;
+            let code = if is_invalid { ErrorCode::INVALID_PARAMS } else { ErrorCode::INTERNAL_ERROR };
+            CallResult::Failed(ProtocolError { code, message: message.into() })
+        };
+        Self::new(result, outcome)
     }
 
     fn new(result: CallResult, outcome: CallOutcome) -> Self {
@@ -55,26 +93,28 @@ impl FinishedCall {
     }
 
     /// A call that ended in an internal error: the caller sees only a reference to the log.
-    fn masked(outcome: CallOutcome, reference: String) -> Self {
-        Self::error(outcome, format!("internal error (reference {reference})")).referring_to(reference)
+    fn masked(kind: OperationKind, outcome: CallOutcome, reference: String) -> Self {
+        Self::error(kind, outcome, format!("internal error (reference {reference})")).referring_to(reference)
     }
 }
 
-impl ToolRegistry {
+impl Registry {
     /// Runs a call within its time limit: checks the arguments and the scopes that depend on them, runs the guards and the
-    /// body, and masks internal errors. Stores in `met` which conditions of the tool hold.
+    /// body, and masks internal errors. Stores in `met` which conditions of the operation hold. `name` is what the request
+    /// names: for a resource, its URI.
     pub(crate) async fn execute(
         &self,
         authorized: Authorized<'_>,
+        name: &str,
         arguments: Map<String, Value>,
         context: Option<&Context>,
         met: &MetConditions,
     ) -> FinishedCall {
-        let tool = authorized.tool();
-        let name = tool.name();
-        let time_limit = self.time_limit(tool);
+        let operation = authorized.operation();
+        let kind = operation.kind();
+        let time_limit = self.time_limit(operation);
         // A panic in a guard or in the body must end this call only.
-        let run = AssertUnwindSafe(self.run_tool(authorized, arguments, context, met)).catch_unwind();
+        let run = AssertUnwindSafe(self.run(authorized, arguments, context, met)).catch_unwind();
         let cancelled = async {
             match context {
                 Some(context) => context.cancelled().await,
@@ -91,65 +131,74 @@ impl ToolRegistry {
         let call = tokio::select! {
             // Cancellation first: the client does not wait for a result.
             biased;
-            () = cancelled => FinishedCall::error(CallOutcome::Cancelled, "the call was cancelled"),
+            () = cancelled => FinishedCall::error(kind, CallOutcome::Cancelled, "the call was cancelled"),
             result = run => match result {
                 Ok(Ok(result)) => {
+                    let result = complete(operation, name, result);
                     FinishedCall::new(CallResult::Complete(result), CallOutcome::Completed)
                 }
-                Ok(Err(error)) => failed(name, error.into_failure(), tool.descriptor().takes_context()),
-                Err(_) => panicked(name),
+                Ok(Err(error)) => failed(operation, error.into_failure()),
+                Err(_) => panicked(operation),
             },
             () = timed_out => {
                 tracing::warn!(
-                    tool = name,
+                    kind = kind.name(),
+                    name = operation.name(),
                     limit = ?time_limit,
-                    "tool exceeded its time limit (`tools.timeout`, or `timeout` of `#[tool]`)"
+                    "call exceeded its time limit (`tools.timeout`, or `timeout` of the attribute)"
                 );
-                FinishedCall::error(CallOutcome::TimedOut, "the tool exceeded its time limit and was stopped")
+                let text = format!("the {kind} exceeded its time limit and was stopped");
+                FinishedCall::error(kind, CallOutcome::TimedOut, text)
             }
         };
-        self.limit_size(name, call)
+        self.limit_size(operation, call)
     }
 
     /// Replaces a result that is larger than the limit by an error result.
-    fn limit_size(&self, tool: &'static str, call: FinishedCall) -> FinishedCall {
+    fn limit_size(&self, operation: &RegisteredOperation, call: FinishedCall) -> FinishedCall {
         let limit = self.max_result_bytes();
         let exceeds = match &call.result {
-            CallResult::Complete(result) => result_size::result_exceeds(result, limit),
+            CallResult::Complete(CompleteResult::Tool(result)) => result_size::result_exceeds(result, limit),
+            CallResult::Complete(CompleteResult::Prompt(result)) => result_size::exceeds(result, limit),
+            CallResult::Complete(CompleteResult::Resource(result)) => result_size::exceeds(result, limit),
             CallResult::InputRequired(input) => result_size::exceeds(input, limit),
-            CallResult::InsufficientScope(_) => false,
+            CallResult::Failed(_) | CallResult::NotFound | CallResult::InsufficientScope(_) => false,
         };
         if !exceeds {
             return call;
         }
+        let kind = operation.kind();
         tracing::warn!(
-            tool,
+            kind = kind.name(),
+            name = operation.name(),
             limit,
             outcome = call.outcome.name(),
-            "tool result exceeds `limits.max_result_bytes` and was not sent"
+            "result exceeds `limits.max_result_bytes` and was not sent"
         );
         let text = format!("the result is larger than {limit} bytes and was not sent: request less data");
-        FinishedCall::error(CallOutcome::ResultTooLarge, text)
+        FinishedCall::error(kind, CallOutcome::ResultTooLarge, text)
     }
 
-    async fn run_tool(
+    async fn run(
         &self,
-        authorized: Authorized<'_>,
+        mut authorized: Authorized<'_>,
         arguments: Map<String, Value>,
         context: Option<&Context>,
         met: &MetConditions,
-    ) -> Result<CallToolResult, ToolError> {
-        let tool = authorized.tool();
+    ) -> Result<OperationResult, ToolError> {
+        let operation = authorized.operation();
+        let arguments = authorized.take_arguments(arguments);
         let steps = CallSteps {
-            tool: tool.descriptor(),
+            operation: operation.descriptor(),
             caller: authorized.caller(),
             met,
             last: LastStep::Body,
-            concurrency_limit: tool.concurrency_limit(),
+            concurrency_limit: operation.concurrency_limit(),
             trace: None,
         };
-        let result = self.take_steps(tool, steps, arguments, context)?.await?;
-        if let (Some(validator), Some(content)) = (tool.output_validator(), &result.structured_content)
+        let result = self.take_steps(operation, steps, arguments, context)?.await?;
+        if let OperationResult::Tool(result) = &result
+            && let (Some(validator), Some(content)) = (operation.output_validator(), &result.structured_content)
             && let Err(error) = validator.validate(content)
         {
             return Err(ToolError::masked(format!(
@@ -166,36 +215,41 @@ impl ToolRegistry {
     ///
     /// # Errors
     ///
-    /// The arguments violate the schema of the tool.
+    /// The arguments violate the schema of the operation.
     pub(super) fn take_steps<'a>(
         &'a self,
-        tool: &'a RegisteredTool,
+        operation: &'a RegisteredOperation,
         steps: CallSteps<'a>,
         arguments: Map<String, Value>,
         context: Option<&'a Context>,
     ) -> Result<BodyFuture<'a>, ToolError> {
-        let arguments = tool.arguments().check(arguments)?;
+        let arguments = operation.arguments().check(arguments)?;
         let provided = Provided { caller: steps.caller, context, states: self.states() };
-        Ok((tool.descriptor().body)(Invocation {
+        Ok((operation.descriptor().body)(Invocation {
             arguments,
-            parameters: tool.arguments().parameters(),
+            parameters: operation.arguments().parameters(),
             provided,
             steps,
         }))
     }
 
     /// Adds to the missing scopes of a call those that its arguments require, so that one challenge names every scope of
-    /// the call. Arguments that do not fit the tool's schema require none.
+    /// the call. Arguments that do not fit the schema require none.
     pub(crate) async fn add_conditional_scopes(
         &self,
         scopes: &mut MissingScopes,
-        tool: &RegisteredTool,
+        mut found: Found<'_>,
         caller: &Caller,
         arguments: Map<String, Value>,
     ) {
+        let operation = found.operation;
+        if !operation.has_conditional_scopes() {
+            return;
+        }
+        let arguments = found.take_arguments(arguments);
         let met = MetConditions::default();
         let steps = CallSteps {
-            tool: tool.descriptor(),
+            operation: operation.descriptor(),
             caller,
             met: &met,
             last: LastStep::Conditions,
@@ -203,14 +257,14 @@ impl ToolRegistry {
             trace: None,
         };
         let evaluated = AssertUnwindSafe(async {
-            if let Ok(conditions) = self.take_steps(tool, steps, arguments, None) {
+            if let Ok(conditions) = self.take_steps(operation, steps, arguments, None) {
                 // It ends with `Stopped`, or with the error of an argument or a condition, which the call reports.
                 let _ = conditions.await;
             }
         });
         // A panic while an argument is read is not reported before the caller has the scopes.
         let _ = evaluated.catch_unwind().await;
-        for scope in met.scopes(tool.descriptor()) {
+        for scope in met.scopes(operation.descriptor()) {
             if !scopes.required.contains(&scope) {
                 scopes.required.push(scope);
                 if !caller.has_name(scope) {
@@ -221,48 +275,81 @@ impl ToolRegistry {
     }
 }
 
-fn failed(tool: &'static str, failure: Failure, takes_context: bool) -> FinishedCall {
-    match failure {
-        Failure::Shown(message) => FinishedCall::error(CallOutcome::Failed, message),
-        Failure::Denied(message) => FinishedCall::error(CallOutcome::Denied, format!("not allowed: {message}")),
-        Failure::GuardFailed(error) => {
-            let reference = new_reference();
-            tracing::error!(tool, reference, error = %ErrorChain(error.as_ref()), "guard failed; the call is denied");
-            FinishedCall::error(CallOutcome::Denied, format!("not allowed: a guard failed (reference {reference})"))
-                .referring_to(reference)
+/// Returns the result as MCP has it. `name` is what the request names: for a resource, its URI.
+fn complete(operation: &RegisteredOperation, name: &str, result: OperationResult) -> CompleteResult {
+    match result {
+        OperationResult::Tool(result) => CompleteResult::Tool(result),
+        OperationResult::Prompt(mut result) => {
+            if result.description.is_none() {
+                result.description = operation.descriptor().description.map(str::to_owned);
+            }
+            CompleteResult::Prompt(result)
         }
-        Failure::Stopped => log_and_mask(tool, "the call ended before its body"),
-        Failure::Busy => FinishedCall::error(
-            CallOutcome::Busy,
-            "the tool is busy: its limit of concurrent calls is reached; try again in a moment",
-        ),
-        Failure::InvalidArguments(violations) => {
-            FinishedCall::error(CallOutcome::InvalidArguments, describe(&violations))
+        OperationResult::Resource(body) => {
+            let mime_type = match &operation.descriptor().kind {
+                DescriptorKind::Resource(resource) => resource.mime_type,
+                DescriptorKind::Tool(_) | DescriptorKind::Prompt => None,
+            };
+            CompleteResult::Resource(body.into_result(name, mime_type))
         }
-        Failure::InputRequired(input) if takes_context => {
-            FinishedCall::new(CallResult::InputRequired(input.into_result()), CallOutcome::InputRequired)
-        }
-        Failure::InputRequired(_) => {
-            log_and_mask(tool, "the tool asks for input but takes no `&Context`, so it cannot read the response")
-        }
-        Failure::InsufficientScope(scopes) => {
-            FinishedCall::new(CallResult::InsufficientScope(scopes), CallOutcome::InsufficientScope)
-        }
-        Failure::Masked(error) => log_and_mask(tool, ErrorChain(error.as_ref())),
     }
 }
 
-fn log_and_mask(tool: &'static str, error: impl std::fmt::Display) -> FinishedCall {
+fn failed(operation: &RegisteredOperation, failure: Failure) -> FinishedCall {
+    let (kind, name) = (operation.kind(), operation.name());
+    match failure {
+        Failure::Shown(message) => FinishedCall::error(kind, CallOutcome::Failed, message),
+        Failure::NotFound if kind == OperationKind::Resource => {
+            FinishedCall::new(CallResult::NotFound, CallOutcome::Failed)
+        }
+        Failure::NotFound => FinishedCall::error(kind, CallOutcome::Failed, "not found"),
+        Failure::Denied(message) => FinishedCall::error(kind, CallOutcome::Denied, format!("not allowed: {message}")),
+        Failure::GuardFailed(error) => {
+            let reference = new_reference();
+            let error = ErrorChain(error.as_ref());
+            tracing::error!(kind = kind.name(), name, reference, %error, "guard failed; the call is denied");
+            let text = format!("not allowed: a guard failed (reference {reference})");
+            FinishedCall::error(kind, CallOutcome::Denied, text).referring_to(reference)
+        }
+        Failure::Stopped => log_and_mask(operation, "the call ended before its body"),
+        Failure::Busy => {
+            let text = format!("the {kind} is busy: its limit of concurrent calls is reached; try again in a moment");
+            FinishedCall::error(kind, CallOutcome::Busy, text)
+        }
+        // A URI whose variables do not have their types is a URI that no resource has.
+        Failure::InvalidArguments(_) if kind == OperationKind::Resource => {
+            FinishedCall::new(CallResult::NotFound, CallOutcome::InvalidArguments)
+        }
+        Failure::InvalidArguments(violations) => {
+            FinishedCall::error(kind, CallOutcome::InvalidArguments, describe(kind, &violations))
+        }
+        Failure::InputRequired(input) if operation.descriptor().takes_context() => {
+            FinishedCall::new(CallResult::InputRequired(input.into_result()), CallOutcome::InputRequired)
+        }
+        Failure::InputRequired(_) => log_and_mask(
+            operation,
+            "the function asks for input but takes no `&Context`, so it cannot read the response",
+        ),
+        Failure::InsufficientScope(scopes) => {
+            FinishedCall::new(CallResult::InsufficientScope(scopes), CallOutcome::InsufficientScope)
+        }
+        Failure::Masked(error) => log_and_mask(operation, ErrorChain(error.as_ref())),
+    }
+}
+
+fn log_and_mask(operation: &RegisteredOperation, error: impl std::fmt::Display) -> FinishedCall {
     let reference = new_reference();
-    tracing::error!(tool, reference, %error, "tool failed");
-    FinishedCall::masked(CallOutcome::Masked, reference)
+    let (kind, name) = (operation.kind(), operation.name());
+    tracing::error!(kind = kind.name(), name, reference, %error, "call failed");
+    FinishedCall::masked(kind, CallOutcome::Masked, reference)
 }
 
 /// Masks a panic. Its message may hold anything, and the panic hook has logged it already, so it is not repeated here.
-fn panicked(tool: &'static str) -> FinishedCall {
+fn panicked(operation: &RegisteredOperation) -> FinishedCall {
     let reference = new_reference();
-    tracing::error!(tool, reference, "tool panicked");
-    FinishedCall::masked(CallOutcome::Panicked, reference)
+    let (kind, name) = (operation.kind(), operation.name());
+    tracing::error!(kind = kind.name(), name, reference, "call panicked");
+    FinishedCall::masked(kind, CallOutcome::Panicked, reference)
 }
 
 /// Random identifier that connects the caller's error with the log.
@@ -271,8 +358,11 @@ fn new_reference() -> String {
     id[..12].to_owned()
 }
 
-fn describe(violations: &[Violation]) -> String {
-    let mut text = String::from("the arguments do not fit the tool's input schema:");
+fn describe(kind: OperationKind, violations: &[Violation]) -> String {
+    let mut text = match kind {
+        OperationKind::Tool => "the arguments do not fit the tool's input schema:".to_owned(),
+        OperationKind::Prompt | OperationKind::Resource => format!("the arguments do not fit the {kind}:"),
+    };
     for violation in violations {
         text.push_str("\n- ");
         text.push_str(&violation.to_string());

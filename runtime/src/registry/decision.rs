@@ -1,48 +1,59 @@
-//! The decision whether a caller may use a tool, for lists and calls alike.
+//! The decision whether a caller is authorized for an operation, for lists and calls alike.
 
 use std::sync::Arc;
 
-use super::{RegisteredTool, ToolRegistry};
+use serde_json::{Map, Value};
+
+use super::{Found, ListKind, ListedOperation, RegisteredOperation, Registry};
 use crate::{
+    audit::audited_arguments,
     auth::Caller,
+    operation::OperationKind,
     scope::{MissingScopes, ScopeSet},
 };
 
-/// Proof that a caller may call a tool. Only [`ToolRegistry::decide`] makes one, and a tool's body runs only by
-/// consuming one.
+/// Proof that a caller is authorized for an operation. Only [`Registry::decide`] makes one, and the body of a tool, a
+/// prompt or a resource runs only by consuming one.
 #[derive(Debug)]
 pub(crate) struct Authorized<'a> {
-    tool: &'a RegisteredTool,
+    found: Found<'a>,
     caller: &'a Arc<Caller>,
 }
 
 impl<'a> Authorized<'a> {
-    pub(crate) fn tool(&self) -> &'a RegisteredTool {
-        self.tool
+    pub(crate) fn operation(&self) -> &'a RegisteredOperation {
+        self.found.operation
     }
 
     pub(crate) fn caller(&self) -> &'a Arc<Caller> {
         self.caller
     }
+
+    /// Returns the arguments that the audit record of the call contains, as a JSON object.
+    pub(super) fn audited_arguments(&self, given: &Map<String, Value>) -> Option<String> {
+        let names = self.operation().descriptor().audit;
+        if self.operation().kind() == OperationKind::Resource {
+            let variable = |(name, value): (&str, &str)| (name.to_owned(), Value::String(value.to_owned()));
+            return audited_arguments(names, &self.found.variables().iter().map(variable).collect());
+        }
+        audited_arguments(names, given)
+    }
+
+    /// Takes the arguments of the call: `given`, or the variables of the URI of a resource.
+    pub(super) fn take_arguments(&mut self, given: Map<String, Value>) -> Map<String, Value> {
+        self.found.take_arguments(given)
+    }
 }
 
-/// Reason why a caller may not call a tool.
+/// Reason why a caller is not authorized for an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DecisionError {
-    /// No tool has this name.
-    UnknownTool,
-    /// A visibility rule or a deny rule hides the tool from this caller.
+    /// No operation has this name.
+    Unknown,
+    /// A visibility rule or a deny rule hides the operation from this caller.
     Hidden,
     /// The token lacks a scope.
     InsufficientScope(MissingScopes),
-}
-
-/// A tool in the list of a caller.
-#[derive(Debug)]
-pub(crate) struct ListedTool<'a> {
-    pub(crate) tool: &'a RegisteredTool,
-    /// Scopes that the token lacks; `None` if the caller may call the tool.
-    pub(crate) missing: Option<MissingScopes>,
 }
 
 /// Outcome of the decision, without the missing scopes, which only a challenge needs.
@@ -53,97 +64,111 @@ enum Decision {
     InsufficientScope,
 }
 
-impl ToolRegistry {
-    /// Decides whether `caller` may call the tool named `name`.
-    pub(crate) fn decide<'a>(&'a self, name: &str, caller: &'a Arc<Caller>) -> Result<Authorized<'a>, DecisionError> {
-        let tool = self.get(name).ok_or(DecisionError::UnknownTool)?;
-        match self.decision(tool, caller) {
-            Decision::Allowed => Ok(Authorized { tool, caller }),
+impl Registry {
+    /// Decides whether `caller` is authorized for an operation: the tool or prompt with this name, or the resource with
+    /// this URI.
+    pub(crate) fn decide<'a>(
+        &'a self,
+        kind: OperationKind,
+        name: &str,
+        caller: &'a Arc<Caller>,
+    ) -> Result<Authorized<'a>, DecisionError> {
+        let found = self.find(kind, name).ok_or(DecisionError::Unknown)?;
+        match self.decision(found.operation, caller) {
+            Decision::Allowed => Ok(Authorized { found, caller }),
             Decision::Hidden => Err(DecisionError::Hidden),
             Decision::InsufficientScope => {
-                Err(DecisionError::InsufficientScope(tool.requirement().missing_scopes(caller.granted())))
+                Err(DecisionError::InsufficientScope(found.operation.requirement().missing_scopes(caller.granted())))
             }
         }
     }
 
-    /// Returns the tools that [`decide`](Self::decide) authorizes for this caller, in the order of their names.
-    pub(crate) fn visible_to<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a RegisteredTool> + 'a {
-        self.tools().iter().filter(move |tool| self.allows(tool, caller))
+    /// Returns the operations of a list that [`decide`](Self::decide) authorizes for this caller, in the order of their
+    /// names.
+    pub(crate) fn visible_to<'a>(
+        &'a self,
+        list: ListKind,
+        caller: &'a Caller,
+    ) -> impl Iterator<Item = &'a RegisteredOperation> + 'a {
+        self.list(list).iter().filter(move |operation| self.allows(operation, caller))
     }
 
-    /// Returns the tools in the list of this caller, in the order of their names: those that it may call, and those for
-    /// which it only lacks scopes, if they are listed, too.
-    pub(crate) fn listed_for<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = ListedTool<'a>> + 'a {
-        self.tools().iter().filter_map(move |tool| self.listed(tool, self.decision(tool, caller), caller.granted()))
-    }
-
-    fn listed<'a>(&self, tool: &'a RegisteredTool, decision: Decision, granted: &ScopeSet) -> Option<ListedTool<'a>> {
+    fn listed<'a>(
+        &self,
+        operation: &'a RegisteredOperation,
+        decision: Decision,
+        granted: &ScopeSet,
+    ) -> Option<ListedOperation<'a>> {
         let missing = match decision {
             Decision::Allowed => None,
-            Decision::InsufficientScope if self.lists_acquirable() => {
-                Some(tool.requirement().missing_scopes(granted))
+            Decision::InsufficientScope if self.lists_acquirable(operation.list()) => {
+                Some(operation.requirement().missing_scopes(granted))
             }
             Decision::InsufficientScope | Decision::Hidden => return None,
         };
-        Some(ListedTool { tool, missing })
+        Some(ListedOperation { operation, missing })
     }
 
-    /// Returns a key that is equal for two callers only if both have the same list of tools.
-    pub(crate) fn visibility_key(&self, caller: &Caller) -> ScopeSet {
-        if self.is_decided_by_scopes() {
+    /// Returns a key that is equal for two callers only if both have the same list.
+    pub(crate) fn visibility_key(&self, list: ListKind, caller: &Caller) -> ScopeSet {
+        if self.is_decided_by_scopes(list) {
             return caller.granted().clone();
         }
-        if self.lists_acquirable() {
-            // The granted scopes, from which the missing ones follow, then the tools that no rule hides.
+        if self.lists_acquirable(list) {
+            // The granted scopes, from which the missing ones follow, then the operations that no rule hides.
             let mut key = caller.granted().clone();
-            for (i, tool) in self.tools().iter().enumerate() {
-                if self.decision(tool, caller) != Decision::Hidden {
-                    key.insert(self.first_tool_bit() + i);
+            for (i, operation) in self.list(list).iter().enumerate() {
+                if self.decision(operation, caller) != Decision::Hidden {
+                    key.insert(self.first_operation_bit() + i);
                 }
             }
             return key;
         }
         let mut visible = ScopeSet::default();
-        for (i, tool) in self.tools().iter().enumerate() {
-            if self.allows(tool, caller) {
+        for (i, operation) in self.list(list).iter().enumerate() {
+            if self.allows(operation, caller) {
                 visible.insert(i);
             }
         }
         visible
     }
 
-    /// Returns the tools in the list of the callers with this [visibility key](Self::visibility_key), in the order of
-    /// their names. Rules are not evaluated again, because their outcome may have changed since.
-    pub(crate) fn listed_by_key<'a>(&'a self, key: &'a ScopeSet) -> impl Iterator<Item = ListedTool<'a>> + 'a {
-        let (by_scopes, acquirable) = (self.is_decided_by_scopes(), self.lists_acquirable());
-        self.tools().iter().enumerate().filter_map(move |(i, tool)| {
-            let decision = if by_scopes || acquirable && key.contains(self.first_tool_bit() + i) {
-                by_granted(tool, key)
+    /// Returns the list of the callers with this [visibility key](Self::visibility_key), in the order of the names. Rules
+    /// are not evaluated again, because their outcome may have changed since.
+    pub(crate) fn listed_by_key<'a>(
+        &'a self,
+        list: ListKind,
+        key: &'a ScopeSet,
+    ) -> impl Iterator<Item = ListedOperation<'a>> + 'a {
+        let (by_scopes, acquirable) = (self.is_decided_by_scopes(list), self.lists_acquirable(list));
+        self.list(list).iter().enumerate().filter_map(move |(i, operation)| {
+            let decision = if by_scopes || acquirable && key.contains(self.first_operation_bit() + i) {
+                by_granted(operation, key)
             } else if !acquirable && key.contains(i) {
                 Decision::Allowed
             } else {
                 Decision::Hidden
             };
-            self.listed(tool, decision, key)
+            self.listed(operation, decision, key)
         })
     }
 
-    /// Returns whether `caller` may call `tool`.
-    pub(crate) fn allows(&self, tool: &RegisteredTool, caller: &Caller) -> bool {
-        self.decision(tool, caller) == Decision::Allowed
+    /// Returns whether `caller` is authorized for `operation`.
+    pub(crate) fn allows(&self, operation: &RegisteredOperation, caller: &Caller) -> bool {
+        self.decision(operation, caller) == Decision::Allowed
     }
 
     /// Decides without allocating: deny rules, visibility rules, then a few bit operations.
-    fn decision(&self, tool: &RegisteredTool, caller: &Caller) -> Decision {
-        if self.is_disabled(tool) || !tool.is_visible_to(caller, self.states()) {
+    fn decision(&self, operation: &RegisteredOperation, caller: &Caller) -> Decision {
+        if self.is_disabled(operation) || !operation.is_visible_to(caller, self.states()) {
             Decision::Hidden
         } else {
-            by_granted(tool, caller.granted())
+            by_granted(operation, caller.granted())
         }
     }
 }
 
 /// Decides by the granted scopes alone.
-fn by_granted(tool: &RegisteredTool, granted: &ScopeSet) -> Decision {
-    if tool.requirement().is_met_by(granted) { Decision::Allowed } else { Decision::InsufficientScope }
+fn by_granted(operation: &RegisteredOperation, granted: &ScopeSet) -> Decision {
+    if operation.requirement().is_met_by(granted) { Decision::Allowed } else { Decision::InsufficientScope }
 }

@@ -2,43 +2,54 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use rmcp::model::{CacheScope, ListToolsResult};
 use serde_json::{Map, Value};
 use tracing::{Instrument, Span};
 
-use super::{Authorized, DecisionError, ListedTool, RegisteredTool, ToolRegistry, call::CallResult};
+use super::{
+    Authorized, DecisionError, InvalidCursor, ListKind, ListPage, RegisteredOperation, Registry, call::CallResult,
+    list::Cursor,
+};
 use crate::{
-    audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, TraceId, audited_arguments, sanitize},
+    audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, TraceId, sanitize},
     auth::Caller,
+    operation::{Context, MetConditions, OperationKind, label},
     scope::{MissingScopes, ScopeSet},
-    tool::{Context, MetConditions},
 };
 
-/// Entry point to the registered tools: creates lists, and decides, runs and records calls. The caller of
+/// Entry point to the registered operations: creates lists, and decides, runs and records calls. The caller of
 /// [`list`](Self::list) records the list.
 pub(crate) struct Dispatcher {
-    registry: Arc<ToolRegistry>,
+    registry: Arc<Registry>,
     audit: AuditLog,
-    /// Whether a forbidden tool is reported as a hidden one.
+    /// Whether a forbidden operation is reported as a hidden one.
     conceal: bool,
-    /// `ttlMs` of a list.
-    list_ttl_ms: u64,
+    lists: ListSettings,
 }
 
-/// A call, as read from a request.
+/// Settings of all lists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListSettings {
+    /// Time for which a client may cache a list.
+    pub(crate) ttl: Duration,
+    /// Maximum number of operations on a page.
+    pub(crate) page_size: usize,
+}
+
+/// A call of a tool, or a request for a prompt or a resource.
 pub(crate) struct CallRequest<'a> {
-    pub(crate) tool: &'a str,
+    pub(crate) kind: OperationKind,
+    /// Name of the tool or the prompt, or URI of the resource.
+    pub(crate) name: &'a str,
     pub(crate) arguments: Map<String, Value>,
     pub(crate) info: RequestInfo<'a>,
 }
 
 impl Dispatcher {
-    pub(crate) fn new(registry: Arc<ToolRegistry>, audit: AuditLog, conceal: bool, list_ttl: Duration) -> Self {
-        let list_ttl_ms = u64::try_from(list_ttl.as_millis()).unwrap_or(u64::MAX);
-        Self { registry, audit, conceal, list_ttl_ms }
+    pub(crate) fn new(registry: Arc<Registry>, audit: AuditLog, conceal: bool, lists: ListSettings) -> Self {
+        Self { registry, audit, conceal, lists }
     }
 
-    pub(crate) fn registry(&self) -> &Arc<ToolRegistry> {
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
@@ -46,71 +57,97 @@ impl Dispatcher {
         &self.audit
     }
 
-    /// Decides whether `caller` may call a tool. With [`conceal`](crate::Server::conceal_forbidden_tools), a tool that
+    /// Decides whether `caller` is authorized for an operation. With [`conceal`](crate::Server::conceal_forbidden), one that
     /// the token's scopes do not allow is reported as hidden.
-    pub(crate) fn decide<'a>(&'a self, tool: &str, caller: &'a Arc<Caller>) -> Result<Authorized<'a>, DecisionError> {
-        self.registry.decide(tool, caller).map_err(|error| self.hide_if_concealed(error))
+    pub(crate) fn decide<'a>(
+        &'a self,
+        kind: OperationKind,
+        name: &str,
+        caller: &'a Arc<Caller>,
+    ) -> Result<Authorized<'a>, DecisionError> {
+        self.registry.decide(kind, name, caller).map_err(|error| self.hide_if_concealed(error))
     }
 
     /// Returns the scopes that a call needs as a sentence, which is all that most clients show of an error:
     /// `payroll_summary needs payroll:read:all`.
-    pub(crate) fn needed_scopes(&self, tool: &str, caller: &Caller, scopes: &MissingScopes) -> String {
-        let Some(found) = self.registry.get(tool) else { return "insufficient scope".to_owned() };
+    pub(crate) fn needed_scopes(
+        &self,
+        kind: OperationKind,
+        name: &str,
+        caller: &Caller,
+        scopes: &MissingScopes,
+    ) -> String {
+        let Some(found) = self.registry.find(kind, name) else { return "insufficient scope".to_owned() };
+        let name = label(kind, name);
         let scopes_length: usize = scopes.required.iter().map(|scope| scope.len() + " and ".len()).sum();
-        let mut text = String::with_capacity(tool.len() + " needs ".len() + scopes_length);
-        text.push_str(tool);
+        let mut text = String::with_capacity(name.len() + " needs ".len() + scopes_length);
+        text.push_str(&name);
         text.push_str(" needs ");
-        found.requirement().describe(&scopes.required, caller.granted(), &mut text);
+        found.operation.requirement().describe(&scopes.required, caller.granted(), &mut text);
         text
     }
 
-    /// Returns the caller's tools as `tools/list` shows them.
-    pub(crate) fn list(&self, caller: &Caller) -> ListToolsResult {
-        self.list_of(self.registry.listed_for(caller), caller.granted())
-    }
-
-    /// Returns the list of the callers with this [visibility key](ToolRegistry::visibility_key).
-    pub(crate) fn list_by_key(&self, key: &ScopeSet) -> ListToolsResult {
-        self.list_of(self.registry.listed_by_key(key), key)
-    }
-
-    fn list_of<'a>(&self, tools: impl Iterator<Item = ListedTool<'a>>, granted: &ScopeSet) -> ListToolsResult {
-        let shows_access = self.registry.lists_acquirable();
-        let tools = tools
-            .map(|listed| if shows_access { listed.with_access(granted) } else { listed.tool.listing().clone() });
-        let mut result = ListToolsResult::with_all_items(tools.collect());
-        result.ttl_ms = Some(self.list_ttl_ms);
-        result.cache_scope = Some(CacheScope::Private);
-        result
-    }
-
-    /// Decides, runs and records a call. A tool that takes a `&Context` needs `context`.
+    /// Returns a page of the caller's list: the first, or the one at `cursor`.
     ///
     /// # Errors
     ///
-    /// The caller may not call the tool; the rejection has been recorded.
+    /// The cursor does not continue this list of this caller.
+    pub(crate) fn list(
+        &self,
+        list: ListKind,
+        caller: &Caller,
+        cursor: Option<&str>,
+    ) -> Result<ListPage, InvalidCursor> {
+        let key = self.registry.visibility_key(list, caller);
+        let start = cursor.map_or(Ok(0), |cursor| Cursor::decode(cursor, list, &key))?;
+        Ok(self.page(list, &key, start))
+    }
+
+    /// Returns the first page of the list of the callers with this [visibility key](Registry::visibility_key).
+    pub(crate) fn list_by_key(&self, list: ListKind, key: &ScopeSet) -> ListPage {
+        self.page(list, key, 0)
+    }
+
+    fn page(&self, kind: ListKind, key: &ScopeSet, start: usize) -> ListPage {
+        let shows_access = self.registry.lists_acquirable(kind);
+        let mut listed = self.registry.listed_by_key(kind, key).skip(start);
+        let items = listed
+            .by_ref()
+            .take(self.lists.page_size)
+            .map(|listed| if shows_access { listed.with_access(key) } else { listed.operation.listing().clone() });
+        let items: Vec<_> = items.collect();
+        let next_cursor = listed.next().map(|_| Cursor::encode(start + items.len(), kind, key));
+        let ttl_ms = u64::try_from(self.lists.ttl.as_millis()).unwrap_or(u64::MAX);
+        ListPage { kind, items, next_cursor, ttl_ms }
+    }
+
+    /// Decides, runs and records a call. A function that takes a `&Context` needs `context`.
+    ///
+    /// # Errors
+    ///
+    /// The caller is not authorized for the operation; the rejection has been recorded.
     pub(crate) async fn call(
         &self,
         caller: &Arc<Caller>,
         call: CallRequest<'_>,
         context: Option<&Context>,
     ) -> Result<CallResult, DecisionError> {
-        match self.registry.decide(call.tool, caller) {
-            Ok(authorized) => Ok(self.call_authorized(authorized, call.arguments, call.info, context).await),
+        match self.registry.decide(call.kind, call.name, caller) {
+            Ok(authorized) => Ok(self.call_authorized(authorized, call, context).await),
             Err(mut error) => {
-                let (info, tool) = (call.info, call.tool);
+                let CallRequest { kind, name, arguments, info } = call;
                 if let DecisionError::InsufficientScope(scopes) = &mut error
-                    && let Some(tool) = self.registry.get(tool).filter(|tool| tool.has_conditional_scopes())
+                    && let Some(found) = self.registry.find(kind, name)
                 {
-                    self.registry.add_conditional_scopes(scopes, tool, caller, call.arguments).await;
+                    self.registry.add_conditional_scopes(scopes, found, caller, arguments).await;
                 }
                 match &error {
-                    DecisionError::UnknownTool => self.audit.unknown_tool(info, caller, tool),
+                    DecisionError::Unknown => self.audit.unknown(info, caller, kind, name),
                     DecisionError::Hidden => {
-                        self.record_rejection(info, caller, tool, CallRecord::new(CallOutcome::Hidden));
+                        self.record_rejection(info, caller, kind, name, CallRecord::new(CallOutcome::Hidden));
                     }
                     DecisionError::InsufficientScope(scopes) => {
-                        self.record_insufficient_scope(info, caller, tool, scopes);
+                        self.record_insufficient_scope(info, caller, kind, name, scopes);
                     }
                 }
                 Err(self.hide_if_concealed(error))
@@ -122,32 +159,33 @@ impl Dispatcher {
     pub(crate) async fn call_authorized(
         &self,
         authorized: Authorized<'_>,
-        arguments: Map<String, Value>,
-        info: RequestInfo<'_>,
+        call: CallRequest<'_>,
         context: Option<&Context>,
     ) -> CallResult {
-        let tool = authorized.tool();
-        let audited = audited_arguments(tool.descriptor().audit, &arguments);
+        let operation = authorized.operation();
+        let audited = authorized.audited_arguments(&call.arguments);
+        let CallRequest { name, arguments, info, .. } = call;
         let met = MetConditions::default();
         let mut record = PendingRecord {
             audit: &self.audit,
             info,
             caller: authorized.caller(),
-            tool,
+            operation,
+            name,
             met: &met,
             arguments: audited.as_deref(),
             finished: false,
         };
-        let span = call_span(tool, authorized.caller(), info);
-        let mut call = self.registry.execute(authorized, arguments, context, &met).instrument(span).await;
+        let span = call_span(operation, authorized.caller(), info);
+        let mut call = self.registry.execute(authorized, name, arguments, context, &met).instrument(span).await;
         let reference = call.reference.as_deref();
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
-            // The challenge names every scope of the call (MCP, Scope Challenge): also those that the tool declares.
+            // The challenge names every scope of the call (MCP, Scope Challenge): also those that are declared.
             let declared = record.required();
-            // A call that reached its body has every scope that the tool declares for it.
+            // A call that reached its body has every scope that is declared for it.
             let by_conditions = scopes.missing.iter().all(|scope| declared.contains(scope));
             let required_by = if by_conditions { RequiredBy::Arguments } else { RequiredBy::Body };
-            scopes.required = tool.challenged_scopes(record.caller, &met, &scopes.required);
+            scopes.required = operation.challenged_scopes(record.caller, &met, &scopes.required);
             record.finish(CallRecord {
                 required: &scopes.required,
                 missing: &scopes.missing,
@@ -165,26 +203,34 @@ impl Dispatcher {
         &self,
         info: RequestInfo<'_>,
         caller: &Caller,
-        tool: &str,
+        kind: OperationKind,
+        name: &str,
         scopes: &MissingScopes,
     ) {
         let record = CallRecord {
             required: &scopes.required,
             missing: &scopes.missing,
-            required_by: Some(RequiredBy::Tool),
+            required_by: Some(RequiredBy::Operation),
             ..CallRecord::new(CallOutcome::InsufficientScope)
         };
-        self.record_rejection(info, caller, tool, record);
+        self.record_rejection(info, caller, kind, name, record);
     }
 
-    fn record_rejection(&self, info: RequestInfo<'_>, caller: &Caller, tool: &str, record: CallRecord<'_>) {
-        match self.registry.get(tool) {
-            Some(tool) => record_call(&self.audit, info, caller, tool, record),
-            None => self.audit.unknown_tool(info, caller, tool),
+    fn record_rejection(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Caller,
+        kind: OperationKind,
+        name: &str,
+        record: CallRecord<'_>,
+    ) {
+        match self.registry.find(kind, name) {
+            Some(found) => record_call(&self.audit, info, caller, found.operation, name, record),
+            None => self.audit.unknown(info, caller, kind, name),
         }
     }
 
-    /// With concealment, reports a forbidden tool as hidden.
+    /// With concealment, reports a forbidden operation as hidden.
     fn hide_if_concealed(&self, error: DecisionError) -> DecisionError {
         match error {
             DecisionError::InsufficientScope(_) if self.conceal => DecisionError::Hidden,
@@ -198,29 +244,32 @@ struct PendingRecord<'a> {
     audit: &'a AuditLog,
     info: RequestInfo<'a>,
     caller: &'a Caller,
-    tool: &'a RegisteredTool,
+    operation: &'a RegisteredOperation,
+    /// Name of the tool or the prompt, or URI of the resource.
+    name: &'a str,
     met: &'a MetConditions,
     arguments: Option<&'a str>,
     finished: bool,
 }
 
 impl<'a> PendingRecord<'a> {
-    /// Returns the scopes that the tool declares for this call, as far as its conditions have been evaluated.
+    /// Returns the scopes that are declared for this call, as far as its conditions have been evaluated.
     fn required(&self) -> Cow<'a, [&'static str]> {
-        let declared = self.tool.required_scopes();
+        let declared = self.operation.required_scopes();
         if self.met.is_empty() {
             return declared.into();
         }
         let mut required = declared.to_vec();
-        required
-            .extend(self.met.scopes(self.tool.descriptor()).into_iter().filter(|scope| !declared.contains(scope)));
+        required.extend(
+            self.met.scopes(self.operation.descriptor()).into_iter().filter(|scope| !declared.contains(scope)),
+        );
         required.into()
     }
 
     fn finish(&mut self, record: CallRecord<'_>) {
         self.finished = true;
         let record = CallRecord { arguments: self.arguments, ..record };
-        record_call(self.audit, self.info, self.caller, self.tool, record);
+        record_call(self.audit, self.info, self.caller, self.operation, self.name, record);
     }
 }
 
@@ -234,10 +283,13 @@ impl Drop for PendingRecord<'_> {
 
 /// Creates the span of a call, so that what its guards and its body log has the request and the person. It costs nothing
 /// unless a subscriber is interested.
-fn call_span(tool: &RegisteredTool, caller: &Caller, info: RequestInfo<'_>) -> Span {
+fn call_span(operation: &RegisteredOperation, caller: &Caller, info: RequestInfo<'_>) -> Span {
+    let name = |kind| (operation.kind() == kind).then(|| operation.name());
     tracing::info_span!(
         "tool_call",
-        tool = tool.name(),
+        tool = name(OperationKind::Tool),
+        prompt = name(OperationKind::Prompt),
+        resource = name(OperationKind::Resource),
         request_id = info.sanitized_id().as_deref(),
         user = caller.user_id().map(sanitize),
         trace_id = info.trace_id.as_ref().map(TraceId::as_str),
@@ -248,9 +300,12 @@ fn record_call(
     audit: &AuditLog,
     info: RequestInfo<'_>,
     caller: &Caller,
-    tool: &RegisteredTool,
+    operation: &RegisteredOperation,
+    name: &str,
     record: CallRecord<'_>,
 ) {
-    tool.count(record.outcome, info.received_at.elapsed());
-    audit.call(info, caller, tool.name(), record);
+    operation.count(record.outcome, info.received_at.elapsed());
+    // The URI of a resource that matches a template.
+    let uri = (operation.name() != name).then_some(name);
+    audit.call(info, caller, operation.kind(), operation.name(), CallRecord { uri, ..record });
 }

@@ -1,48 +1,55 @@
-//! Explaining a decision: the rules of a tool, evaluated by the code that decides calls.
+//! Explaining a decision: the rules of an operation, evaluated by the code that decides calls.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
 
-use super::{DecisionError, RegisteredTool, ToolRegistry};
+use super::{DecisionError, RegisteredOperation, Registry};
 use crate::{
     auth::Caller,
+    operation::{CallSteps, Failure, GuardTrace, LastStep, MetConditions, OperationKind, ToolError, label},
     policy::{ExplainedDecision, Explanation},
     scope::MissingScopes,
-    tool::{CallSteps, Failure, GuardTrace, LastStep, MetConditions, ToolError},
 };
 
 /// Why a rule that depends on arguments is not evaluated.
 const NO_ARGUMENTS: &str = "no arguments are given";
 
-/// Why the guards of a tool with a `&Context` are not evaluated.
-const NO_REQUEST: &str = "the tool takes a `&Context`, which only a request has";
+/// Why the guards of a function with a `&Context` are not evaluated.
+const NO_REQUEST: &str = "the function takes a `&Context`, which only a request has";
 
-/// Time limit of the guards of a tool without one.
+/// Time limit of the guards of an operation without one.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-impl ToolRegistry {
+impl Registry {
     /// Explains the decision about a call by `caller`. Without arguments, the rules that depend on them are not evaluated.
     pub(crate) async fn explain(
         &self,
-        tool: &str,
+        kind: OperationKind,
+        name: &str,
         caller: &Arc<Caller>,
         arguments: Option<Map<String, Value>>,
     ) -> Explanation {
-        let mut explanation = Explanation::new(tool, describe(caller));
-        let Some(registered) = self.get(tool) else { return explanation };
+        let mut explanation = Explanation::new(&label(kind, name), describe(caller));
+        let Some(mut found) = self.find(kind, name) else { return explanation };
+        let registered = found.operation;
         self.explain_visibility(&mut explanation, registered, caller);
-        explanation.decision = match self.decide(tool, caller).map(drop) {
-            Err(DecisionError::UnknownTool) => ExplainedDecision::UnknownTool,
+        explanation.decision = match self.decide(kind, name, caller).map(drop) {
+            Err(DecisionError::Unknown) => ExplainedDecision::Unknown,
             Err(DecisionError::Hidden) => ExplainedDecision::Hidden,
             Err(DecisionError::InsufficientScope(mut scopes)) => {
                 explanation.decided(scope_rule(registered), Err(missing(&scopes)));
-                self.add_conditional_scopes(&mut scopes, registered, caller, arguments.unwrap_or_default()).await;
+                self.add_conditional_scopes(&mut scopes, found, caller, arguments.unwrap_or_default()).await;
                 missing_scopes(&scopes)
             }
             Ok(()) => {
                 explanation.decided(scope_rule(registered), Ok(String::new()));
+                // The arguments of a resource are the variables of its URI.
+                let arguments = match kind {
+                    OperationKind::Resource => Some(found.take_arguments(Map::new())),
+                    OperationKind::Tool | OperationKind::Prompt => arguments.map(|given| found.take_arguments(given)),
+                };
                 match arguments {
                     Some(arguments) => self.explain_call(&mut explanation, registered, caller, arguments).await,
                     None => without_arguments(&mut explanation, registered),
@@ -53,13 +60,13 @@ impl ToolRegistry {
     }
 
     /// Adds the rules that decide lists and calls.
-    fn explain_visibility(&self, explanation: &mut Explanation, tool: &RegisteredTool, caller: &Caller) {
-        if self.is_disabled(tool) {
-            explanation.decided("`Server::deny`", Err("a rule disables the tool".to_owned()));
+    fn explain_visibility(&self, explanation: &mut Explanation, operation: &RegisteredOperation, caller: &Caller) {
+        if self.is_disabled(operation) {
+            explanation.decided("`Server::deny`", Err(format!("a rule disables the {}", operation.kind())));
             return;
         }
-        for (rule, allows) in tool.visibility(caller, self.states()) {
-            let outcome = if allows { Ok(String::new()) } else { Err("the tool is hidden".to_owned()) };
+        for (rule, allows) in operation.visibility(caller, self.states()) {
+            let outcome = if allows { Ok(String::new()) } else { Err(format!("the {} is hidden", operation.kind())) };
             explanation.decided(rule, outcome);
             if !allows {
                 return;
@@ -71,14 +78,14 @@ impl ToolRegistry {
     async fn explain_call(
         &self,
         explanation: &mut Explanation,
-        tool: &RegisteredTool,
+        operation: &RegisteredOperation,
         caller: &Caller,
         arguments: Map<String, Value>,
     ) -> ExplainedDecision {
-        let descriptor = tool.descriptor();
+        let descriptor = operation.descriptor();
         let (met, trace) = (MetConditions::default(), GuardTrace::default());
         let mut steps = CallSteps {
-            tool: descriptor,
+            operation: descriptor,
             caller,
             met: &met,
             last: LastStep::Guards,
@@ -89,14 +96,14 @@ impl ToolRegistry {
         if !evaluates_guards {
             steps.last = LastStep::ConditionalScopes;
         }
-        let limit = self.time_limit(tool).unwrap_or(TIME_LIMIT);
+        let limit = self.time_limit(operation).unwrap_or(TIME_LIMIT);
         let steps = AssertUnwindSafe(async {
             if !evaluates_guards && descriptor.scopes_if.is_empty() {
                 // Nothing but the arguments can be evaluated.
-                tool.arguments().check(arguments)?;
+                operation.arguments().check(arguments)?;
                 return Err(ToolError::stopped());
             }
-            self.take_steps(tool, steps, arguments, None)?.await
+            self.take_steps(operation, steps, arguments, None)?.await
         })
         .catch_unwind();
         let ended = match tokio::time::timeout(limit, steps).await {
@@ -116,11 +123,11 @@ impl ToolRegistry {
             explanation.decided("conditions and guards", Err(reason.clone()));
             return ExplainedDecision::Denied;
         }
-        explain_conditions(explanation, tool, caller, &met);
+        explain_conditions(explanation, operation, caller, &met);
         if outcomes.is_empty()
             && let Err(Failure::InsufficientScope(scopes)) = &ended
         {
-            return challenge(tool, caller, &met, scopes);
+            return challenge(operation, caller, &met, scopes);
         }
         let guards = descriptor.guards.iter().map(|source| format!("guard `{source}`"));
         if evaluates_guards {
@@ -136,15 +143,20 @@ impl ToolRegistry {
             }
             Err(Failure::Stopped) => ExplainedDecision::Allowed,
             // A guard required a scope.
-            Err(Failure::InsufficientScope(scopes)) => challenge(tool, caller, &met, &scopes),
+            Err(Failure::InsufficientScope(scopes)) => challenge(operation, caller, &met, &scopes),
             _ => ExplainedDecision::Denied,
         }
     }
 }
 
 /// Adds the conditions of a call and the scopes that those which hold require.
-fn explain_conditions(explanation: &mut Explanation, tool: &RegisteredTool, caller: &Caller, met: &MetConditions) {
-    for (i, conditional) in tool.descriptor().scopes_if.iter().enumerate() {
+fn explain_conditions(
+    explanation: &mut Explanation,
+    operation: &RegisteredOperation,
+    caller: &Caller,
+    met: &MetConditions,
+) {
+    for (i, conditional) in operation.descriptor().scopes_if.iter().enumerate() {
         let scopes: Vec<_> = conditional.scopes.iter().map(|scope| scope.name()).collect();
         let rule = format!("{} if `{}`", scopes.join(" and "), conditional.condition);
         let missing: Vec<_> = scopes.iter().copied().filter(|scope| !caller.has_name(scope)).collect();
@@ -158,8 +170,8 @@ fn explain_conditions(explanation: &mut Explanation, tool: &RegisteredTool, call
 }
 
 /// Adds the rules that cannot be evaluated without arguments, and returns the decision.
-fn without_arguments(explanation: &mut Explanation, tool: &RegisteredTool) -> ExplainedDecision {
-    let descriptor = tool.descriptor();
+fn without_arguments(explanation: &mut Explanation, operation: &RegisteredOperation) -> ExplainedDecision {
+    let descriptor = operation.descriptor();
     for conditional in descriptor.scopes_if {
         let scopes: Vec<_> = conditional.scopes.iter().map(|scope| scope.name()).collect();
         explanation.not_evaluated(format!("{} if `{}`", scopes.join(" and "), conditional.condition), NO_ARGUMENTS);
@@ -176,12 +188,12 @@ fn without_arguments(explanation: &mut Explanation, tool: &RegisteredTool) -> Ex
 
 /// Returns the decision about a call that lacks scopes which its arguments or a guard require.
 fn challenge(
-    tool: &RegisteredTool,
+    operation: &RegisteredOperation,
     caller: &Caller,
     met: &MetConditions,
     scopes: &MissingScopes,
 ) -> ExplainedDecision {
-    let required = tool.challenged_scopes(caller, met, &scopes.required);
+    let required = operation.challenged_scopes(caller, met, &scopes.required);
     missing_scopes(&MissingScopes { missing: scopes.missing.clone(), required })
 }
 
@@ -194,8 +206,8 @@ fn missing(scopes: &MissingScopes) -> String {
     format!("the token lacks {}", scopes.missing.join(" and "))
 }
 
-fn scope_rule(tool: &RegisteredTool) -> String {
-    format!("scopes {}", tool.policy().scope_requirement())
+fn scope_rule(operation: &RegisteredOperation) -> String {
+    format!("scopes {}", operation.policy().scope_requirement())
 }
 
 /// Describes a caller in one line.

@@ -1,16 +1,20 @@
-//! The registered tools: the decision about who may use them, and the call.
+//! The registered operations: the decision about who may use them, lists, and calls.
 
 mod call;
+mod completion;
 mod decision;
 mod dispatch;
 mod explain;
-mod listed_tool;
-mod registered_tool;
-mod tool_registry;
+mod list;
+mod listed_operation;
+mod registered_operation;
+#[allow(clippy::module_inception, reason = "the module has the registry and what is done with it")]
+mod registry;
 
-pub(crate) use call::CallResult;
-use decision::ListedTool;
+pub(crate) use call::{CallResult, CompleteResult, ProtocolError};
 pub(crate) use decision::{Authorized, DecisionError};
-pub(crate) use dispatch::{CallRequest, Dispatcher};
-pub(crate) use registered_tool::RegisteredTool;
-pub(crate) use tool_registry::{DenyRule, RegistryConfig, ToolRegistry};
+pub(crate) use dispatch::{CallRequest, Dispatcher, ListSettings};
+pub(crate) use list::{InvalidCursor, ListKind, ListPage};
+use listed_operation::ListedOperation;
+pub(crate) use registered_operation::RegisteredOperation;
+pub(crate) use registry::{DenyRule, Found, Registry, RegistryConfig};

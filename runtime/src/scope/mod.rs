@@ -16,7 +16,8 @@ mod unique;
 pub use checked_scope::Scope;
 #[doc(hidden)]
 pub use checked_scope::{check_list, missing, scope};
-pub(crate) use const_str::nearest;
+pub(crate) use const_message::ConstMessage;
+pub(crate) use const_str::{equal, nearest};
 pub use marker::ScopeMarker;
 #[doc(hidden)]
 pub use marker::{MarkedScope, check_proof};

@@ -3,7 +3,9 @@
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use rmcp::model::{
+    Implementation, PromptsCapability, ResourcesCapability, ServerCapabilities, ServerConfig, ToolsCapability,
+};
 #[cfg(feature = "redis")]
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +17,11 @@ use super::{
     discovery::Discovery,
     health,
     landing_page::{self, LandingPage, LandingPageConfig},
+    operation_review,
     preflight::{Probe, ProbeConfig},
     serve::Components,
     server_url::ServerUrl,
     startup::RevocationDelay,
-    tool_review,
     well_known::{self, ResourceMetadata},
 };
 #[cfg(feature = "redis")]
@@ -33,13 +35,13 @@ use crate::{
     error::{BuildError, BuildProblem},
     gate::{
         AllowedOrigins, BodyLimits, FastPath, Gate, HostNames, InFlightLimit, InFlightMaxima, RejectionLog,
-        RejectionResponder, TrustedProxies, UnauthorizedPage, UnknownTokenLimit,
+        RejectionResponder, StreamLimit, StreamMaxima, TrustedProxies, UnauthorizedPage, UnknownTokenLimit,
     },
     mcp::{McpService, McpServiceConfig},
+    operation::RequestStateSigner,
     policy::Policy,
-    registry::{Dispatcher, RegistryConfig, ToolRegistry},
+    registry::{Dispatcher, ListKind, ListSettings, Registry, RegistryConfig},
     scope::ScopeIndex,
-    tool::RequestStateSigner,
 };
 
 impl Server {
@@ -111,7 +113,7 @@ impl Server {
         }
         let scopes = AdvertisedScopes::new(&index, self.initial_scopes.take());
         let scopes = scopes.map_err(|found| problems.extend(found));
-        let registry = ToolRegistry::new(RegistryConfig {
+        let registry = Registry::new(RegistryConfig {
             lists: &self.scope_lists,
             index: &index,
             required_for_all: &self.required_for_all,
@@ -119,7 +121,7 @@ impl Server {
             deny: std::mem::take(&mut self.deny),
             default_timeout: self.config.tools.timeout,
             max_result_bytes: self.config.limits.max_result_bytes,
-            lists_acquirable: self.config.tools.list_acquirable,
+            lists_acquirable_tools: self.config.tools.list_acquirable,
         })
         .map_err(|found| problems.extend(found));
         Some(Parts {
@@ -142,7 +144,8 @@ impl Server {
     ) -> Result<BuiltServer, BuildError> {
         let version = self.version_or_default().to_owned();
         let has_console = self.config.http.console_address.is_some();
-        let dispatcher = parts.dispatcher(self.conceal, self.config.tools.list_ttl, has_console);
+        let lists = ListSettings { ttl: self.config.tools.list_ttl, page_size: self.config.tools.list_page_size };
+        let dispatcher = parts.dispatcher(self.conceal, lists, has_console);
         let Parts { registry, policy, index, scopes, server_url } = parts;
         let mut config = self.config;
         let bind = config.http.bind_address();
@@ -174,8 +177,8 @@ impl Server {
             return Err(BuildError::new(problems));
         }
 
-        tool_review::log(&registry, &self.scope_lists);
-        let shutdown = CancellationToken::new();
+        operation_review::log(&registry, &self.scope_lists);
+        let (stopping, shutdown) = (CancellationToken::new(), CancellationToken::new());
         let readiness = Arc::new(Readiness::default());
         let discovery =
             Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned(), scopes.initial.clone()));
@@ -205,6 +208,7 @@ impl Server {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
             proxies,
             in_flight: Arc::new(InFlightLimit::new(in_flight_maxima(&config))),
+            streams: Arc::new(StreamLimit::new(stream_maxima(&config))),
             unknown_tokens: Arc::new(UnknownTokenLimit::new(config.limits.max_unknown_tokens)),
             authenticator,
             revocation_clock,
@@ -223,7 +227,7 @@ impl Server {
         let implementation = Implementation::new(self.name.clone(), version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
-            info: server_info(implementation, self.title, self.instructions),
+            info: server_info(&registry, implementation, self.title, self.instructions),
             max_body_bytes: config.http.max_body_bytes,
             signer: signer.unwrap_or_else(RequestStateSigner::random),
             shutdown: shutdown.clone(),
@@ -262,6 +266,7 @@ impl Server {
             registry,
             policy,
             index,
+            stopping,
             shutdown,
             #[cfg(feature = "redis")]
             replica,
@@ -345,6 +350,10 @@ fn in_flight_maxima(config: &Config) -> InFlightMaxima {
     }
 }
 
+fn stream_maxima(config: &Config) -> StreamMaxima {
+    StreamMaxima { streams: config.limits.max_streams, streams_per_caller: config.limits.max_streams_per_caller }
+}
+
 fn body_limits(config: &Config) -> BodyLimits {
     BodyLimits {
         bytes: config.http.max_body_bytes,
@@ -354,13 +363,20 @@ fn body_limits(config: &Config) -> BodyLimits {
     }
 }
 
+/// Returns what the server declares about itself. A capability is declared exactly if the server has operations of its kind;
+/// a server without any operations declares tools.
 fn server_info(
+    registry: &Registry,
     mut implementation: Implementation,
     title: Option<String>,
     instructions: Option<String>,
 ) -> ServerConfig {
     implementation.title = title;
-    let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+    let mut capabilities = ServerCapabilities::default();
+    capabilities.tools = registry.serves(ListKind::Tools).then(ToolsCapability::default);
+    capabilities.prompts = registry.serves(ListKind::Prompts).then(PromptsCapability::default);
+    capabilities.resources = registry.serves(ListKind::Resources).then(ResourcesCapability::default);
+    let mut info = ServerConfig::new(capabilities);
     info.server_info = implementation;
     info.instructions = instructions;
     info
@@ -413,7 +429,7 @@ impl PublicNames {
 
 /// Parts that are valid on their own.
 pub(super) struct Parts {
-    registry: Arc<ToolRegistry>,
+    registry: Arc<Registry>,
     policy: Policy,
     pub(super) index: Arc<ScopeIndex>,
     scopes: AdvertisedScopes,
@@ -422,11 +438,11 @@ pub(super) struct Parts {
 
 impl Parts {
     #[cfg_attr(not(feature = "console"), expect(unused_variables, reason = "there is no console"))]
-    fn dispatcher(&self, conceal: bool, list_ttl: Duration, has_console: bool) -> Arc<Dispatcher> {
+    fn dispatcher(&self, conceal: bool, lists: ListSettings, has_console: bool) -> Arc<Dispatcher> {
         let audit = AuditLog::new(self.policy.fingerprint());
         #[cfg(feature = "console")]
         let audit = if has_console { audit.keep_recent() } else { audit };
-        Arc::new(Dispatcher::new(Arc::clone(&self.registry), audit, conceal, list_ttl))
+        Arc::new(Dispatcher::new(Arc::clone(&self.registry), audit, conceal, lists))
     }
 }
 

@@ -8,11 +8,11 @@ use crate::replication::Replication;
 use crate::{
     auth::{AudiencePolicy, AuthProvider, TokenValidator},
     error::{BuildError, BuildProblem},
-    policy::{Policy, ServerRules, ToolPolicy},
+    operation::{OperationDescriptor, RequestStateSigner, ServerState, States},
+    policy::{OperationPolicy, Policy, ServerRules},
     registry::DenyRule,
     scope::{Scope, Scopes},
     settings::{CommandLine, Environment},
-    tool::{RequestStateSigner, ServerState, States, ToolDescriptor},
 };
 
 /// Builder of an MCP server.
@@ -129,7 +129,7 @@ impl Server {
     }
 
     /// Adds the tools that were checked against another scope list, such as that of a library crate.
-    pub fn add_tools_from(mut self, scopes: &'static Scopes) -> Self {
+    pub fn add_from(mut self, scopes: &'static Scopes) -> Self {
         if !self.scope_lists.iter().any(|&list| std::ptr::eq(list, scopes)) {
             self.scope_lists.push(scopes);
         }
@@ -145,7 +145,7 @@ impl Server {
 
     /// Returns the version that clients see.
     pub(super) fn version_or_default(&self) -> &str {
-        let of_tools = || ToolDescriptor::registered(&self.scope_lists[..1]).find_map(|tool| tool.crate_version);
+        let of_tools = || OperationDescriptor::registered(&self.scope_lists[..1]).find_map(|tool| tool.crate_version);
         self.version.as_deref().or_else(of_tools).unwrap_or("0.0.0")
     }
 
@@ -331,7 +331,7 @@ impl Server {
     }
 
     /// Requires a scope for every tool in addition to the tool's own scopes.
-    pub fn require_for_all_tools(mut self, scope: Scope) -> Self {
+    pub fn require_for_all(mut self, scope: Scope) -> Self {
         self.required_for_all.push(scope.name());
         self
     }
@@ -353,7 +353,7 @@ impl Server {
     /// # let _ = server;
     /// # }
     /// ```
-    pub fn deny(mut self, rule: impl Fn(&ToolPolicy) -> bool + Send + Sync + 'static) -> Self {
+    pub fn deny(mut self, rule: impl Fn(&OperationPolicy) -> bool + Send + Sync + 'static) -> Self {
         self.deny.push(Box::new(rule));
         self
     }
@@ -371,14 +371,14 @@ impl Server {
     /// }
     ///
     /// # fn main() {
-    /// let server = Server::new("tickets", &SCOPES).require_for_all_tools(scope!("mcp:connect"));
-    /// assert_eq!(server.policy().tools[0].requirement(), "tickets:read and mcp:connect");
+    /// let server = Server::new("tickets", &SCOPES).require_for_all(scope!("mcp:connect"));
+    /// assert_eq!(server.policy().operations[0].requirement(), "tickets:read and mcp:connect");
     /// # }
     /// ```
     pub fn policy(&self) -> Policy {
         let server = ServerRules {
             required_scopes: self.required_for_all.iter().map(|&scope| scope.to_owned()).collect(),
-            conceal_forbidden_tools: self.conceal,
+            conceal_forbidden: self.conceal,
             switches: self.deny.len(),
         };
         Policy::declared(&self.scope_lists, server)
@@ -396,7 +396,7 @@ impl Server {
 
     /// Responds to a call of a tool that the token's scopes do not allow as if the tool did not exist, instead of with a
     /// challenge. Callers without the scopes cannot detect the tool, and clients cannot step up.
-    pub fn conceal_forbidden_tools(mut self) -> Self {
+    pub fn conceal_forbidden(mut self) -> Self {
         self.conceal = true;
         self
     }

@@ -16,6 +16,7 @@ mod health;
 mod landing_page;
 #[cfg(feature = "prometheus")]
 mod metrics_endpoint;
+mod operation_review;
 #[cfg(any(feature = "console", feature = "prometheus"))]
 mod operator_endpoint;
 mod preflight;
@@ -26,7 +27,6 @@ mod serve_with_provider;
 mod server_url;
 mod shutdown;
 mod startup;
-mod tool_review;
 mod unread_body;
 mod well_known;
 

@@ -16,7 +16,7 @@ use super::{discovery::Discovery, scope_drift};
 use crate::{
     auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator, code},
     gate::Gate,
-    registry::ToolRegistry,
+    registry::Registry,
 };
 
 /// Time limit of one check.
@@ -33,7 +33,7 @@ pub(crate) struct ProbeConfig {
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) declared_scopes: Vec<&'static str>,
-    pub(crate) registry: Arc<ToolRegistry>,
+    pub(crate) registry: Arc<Registry>,
 }
 
 /// Runs the preflight check and keeps the readiness up to date.

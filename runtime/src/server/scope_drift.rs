@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use crate::{
     auth::{Diagnostic, ValidatorTexts},
-    policy::ToolPolicy,
-    registry::{RegisteredTool, ToolRegistry},
+    policy::OperationPolicy,
+    registry::{RegisteredOperation, Registry},
 };
 
 /// Returns a warning for each kind of difference.
 pub(crate) fn diagnostics(
     declared: &[&str],
     advertised: Option<&[String]>,
-    registry: &ToolRegistry,
+    registry: &Registry,
     texts: &ValidatorTexts,
 ) -> Vec<Diagnostic> {
-    let tools = registry.tools().iter().map(RegisteredTool::policy);
-    let used = tools.flat_map(ToolPolicy::named_scopes).collect();
+    let operations = registry.operations().iter().map(RegisteredOperation::policy);
+    let used = operations.flat_map(OperationPolicy::named_scopes).collect();
     differences(&declared.iter().copied().collect(), advertised, &used, texts)
         .into_iter()
         .map(|text| Diagnostic::warning("scopes", text))

@@ -28,8 +28,9 @@ use crate::{
     gate::{Gate, GateService},
     mcp::McpService,
     metrics,
+    operation::parse_label,
     policy::{Explanation, Policy},
-    registry::ToolRegistry,
+    registry::{ListKind, Registry},
     scope::ScopeIndex,
 };
 
@@ -58,9 +59,11 @@ pub(crate) struct Components {
     pub(crate) base_path: String,
     pub(crate) resource: String,
     pub(crate) bind: SocketAddr,
-    pub(crate) registry: Arc<ToolRegistry>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) policy: Policy,
     pub(crate) index: Arc<ScopeIndex>,
+    /// Cancelled when the shutdown begins: requests in flight may finish, but no stream stays open to wait for events.
+    pub(crate) stopping: CancellationToken,
     pub(crate) shutdown: CancellationToken,
     #[cfg(feature = "redis")]
     pub(crate) replica: Option<Arc<Replica>>,
@@ -126,10 +129,11 @@ impl BuiltServer {
     /// # Panics
     ///
     /// Never: the token of the caller is valid.
-    pub async fn explain(&self, claims: &Claims, tool: &str, arguments: Option<JsonObject>) -> Explanation {
+    pub async fn explain(&self, claims: &Claims, operation: &str, arguments: Option<JsonObject>) -> Explanation {
         let token = BearerToken::parse("explain").expect("the token is valid");
         let caller = Arc::new(Caller::of_token(&token, claims, Arc::clone(&self.0.index)));
-        self.0.registry.explain(tool, &caller, arguments).await
+        let (kind, name) = parse_label(operation);
+        self.0.registry.explain(kind, name, &caller, arguments).await
     }
 
     /// Returns a handle that ends access on this server and its replicas.
@@ -205,9 +209,13 @@ impl BuiltServer {
         let preflight = self.0.preflight.start(Arc::clone(&self.0.probe), cancel.clone()).await?;
         self.0.revocation_delay.log();
         let limits = ConnectionLimits::new(&self.0.http);
+        let resources = [ListKind::Resources, ListKind::ResourceTemplates];
+        let resources: usize = resources.into_iter().map(|list| self.0.registry.list(list).len()).sum();
         tracing::info!(
             endpoint = self.0.resource,
-            tools = self.0.registry.tools().len(),
+            tools = self.0.registry.list(ListKind::Tools).len(),
+            prompts = self.0.registry.list(ListKind::Prompts).len(),
+            resources = resources,
             max_connections = limits.max_connections,
             "serving"
         );
@@ -220,9 +228,11 @@ impl BuiltServer {
         let allowed = Some(self.0.gate.origins.clone());
         let independent = self.0.operations.clone();
         let gate = Arc::clone(&self.0.gate);
+        let stopping = self.0.stopping.clone();
         let shutdown = async move {
             shutdown.await;
             readiness.shutting_down();
+            stopping.cancel();
         };
         let landing_page = self.0.landing_page.clone().unwrap_or_default();
         let served = ServedRoutes { router: self.into_router().merge(landing_page), independent, allowed };

@@ -69,6 +69,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("limits.max_unknown_tokens", Kind::Number),
     setting("limits.max_body_memory", Kind::Bytes),
     setting("limits.max_parsed_bytes", Kind::Bytes),
+    setting("limits.max_streams", Kind::Number),
+    setting("limits.max_streams_per_caller", Kind::Number),
     setting("limits.max_result_bytes", Kind::Bytes),
     setting("token_cache.ttl", Kind::Duration),
     setting("token_cache.inactive_ttl", Kind::Duration),

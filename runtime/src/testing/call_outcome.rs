@@ -80,7 +80,7 @@ impl CallOutcome {
 
     /// Asserts that the tool exists and that the response is, byte for byte, that for a tool that does not exist: the
     /// tool is hidden by `visible_to`, disabled by [`Server::deny`](crate::Server::deny), or concealed by
-    /// [`Server::conceal_forbidden_tools`](crate::Server::conceal_forbidden_tools).
+    /// [`Server::conceal_forbidden`](crate::Server::conceal_forbidden).
     ///
     /// # Panics
     ///
@@ -164,7 +164,7 @@ impl CallOutcome {
     #[track_caller]
     fn unexpected(&self, expected: &str) -> ! {
         match self.outcome() {
-            outcome @ Outcome::UnknownTool => {
+            outcome @ Outcome::Unknown => {
                 panic!("expected {expected}, but {outcome}\n{self:?}\n  tools: {}", self.tools.join(", "))
             }
             outcome => panic!("expected {expected}, but {outcome}\n{self:?}"),

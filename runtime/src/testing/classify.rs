@@ -70,11 +70,11 @@ pub(super) fn classify(
             }
             Outcome::MissingScopes(record.scopes.clone())
         }
-        Recorded::Hidden | Recorded::UnknownTool if !is_like_unknown => {
+        Recorded::Hidden | Recorded::Unknown if !is_like_unknown => {
             return Err(mismatch("byte for byte that for a tool that does not exist"));
         }
         Recorded::Hidden => Outcome::Hidden,
-        Recorded::UnknownTool => Outcome::UnknownTool,
+        Recorded::Unknown => Outcome::Unknown,
         Recorded::InvalidArguments => {
             let violations = violations(error()?).ok_or(mismatch("a tool result with a line for each violation"))?;
             Outcome::InvalidArguments(violations)
@@ -198,7 +198,7 @@ mod tests {
             (Recorded::InsufficientScope, step_up(403, CHALLENGE, &["b"])),
             (Recorded::InsufficientScope, unknown_tool("t")),
             (Recorded::Hidden, unknown_tool("t")),
-            (Recorded::UnknownTool, unknown_tool("t")),
+            (Recorded::Unknown, unknown_tool("t")),
         ] {
             assert!(classify_as(outcome, &response).is_ok(), "{outcome:?}: {response}");
         }
@@ -229,7 +229,7 @@ mod tests {
                 Recorded::Hidden,
                 response(200, Some(CHALLENGE), "error", &json!({ "code": -32602, "message": "unknown tool: t" })),
             ),
-            (Recorded::UnknownTool, error_result("unknown tool: t")),
+            (Recorded::Unknown, error_result("unknown tool: t")),
             (Recorded::Cancelled, error_result("the call was cancelled")),
         ] {
             let mismatch = classify_as(outcome, &response).unwrap_err();

@@ -19,8 +19,9 @@ use super::response::Response;
 use crate::{
     audit::{RecordedCall, RecordedCalls},
     auth::Caller,
+    operation::{OperationKind, parse_label},
     policy::Explanation,
-    registry::{Dispatcher, RegisteredTool},
+    registry::{Dispatcher, ListKind, RegisteredOperation},
     server::BuiltServer,
 };
 
@@ -55,17 +56,18 @@ impl Connection {
 
     /// Returns the names of all tools of the server.
     pub(super) fn tool_names(&self) -> Vec<&'static str> {
-        self.dispatcher.registry().tools().iter().map(RegisteredTool::name).collect()
+        self.dispatcher.registry().list(ListKind::Tools).iter().map(RegisteredOperation::name).collect()
     }
 
     /// Explains a call by `caller`.
     pub(super) async fn explain(
         &self,
-        tool: &str,
+        operation: &str,
         caller: &Arc<Caller>,
         arguments: Option<Map<String, Value>>,
     ) -> Explanation {
-        self.dispatcher.registry().explain(tool, caller, arguments).await
+        let (kind, name) = parse_label(operation);
+        self.dispatcher.registry().explain(kind, name, caller, arguments).await
     }
 
     /// Sends `tools/list`.
@@ -76,7 +78,9 @@ impl Connection {
     /// Sends `tools/call`.
     pub(super) async fn call(&self, token: &str, tool: &str, arguments: &Value) -> CallResponse {
         let mut headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), header_value(tool))]);
-        if let (Some(tool), Some(arguments)) = (self.dispatcher.registry().get(tool), arguments.as_object()) {
+        if let (Some(tool), Some(arguments)) =
+            (self.dispatcher.registry().get(OperationKind::Tool, tool), arguments.as_object())
+        {
             mirror_arguments(tool.arguments().schema(), arguments, &mut headers);
         }
         let id = self.next_id();

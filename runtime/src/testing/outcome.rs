@@ -38,7 +38,7 @@ pub enum Outcome {
     /// The tool exists, and the response is that for a tool that does not exist.
     Hidden,
     /// The server has no tool with this name.
-    UnknownTool,
+    Unknown,
     /// The arguments violate the input schema. Each violation begins with the JSON pointer to the argument.
     InvalidArguments(Vec<String>),
     /// A guard denied the call, or the body did with [`Denied`](crate::Denied).
@@ -76,7 +76,7 @@ impl fmt::Display for Outcome {
                 write!(f, "the token lacks the scopes {missing} (the call requires {required})")
             }
             Self::Hidden => write!(f, "the tool is hidden from the caller"),
-            Self::UnknownTool => write!(f, "the server has no tool with this name"),
+            Self::Unknown => write!(f, "the server has no tool with this name"),
             Self::InvalidArguments(violations) => {
                 write!(f, "the arguments violate the input schema: {}", violations.join("; "))
             }

@@ -1,42 +1,9 @@
-//! Tools: descriptors, arguments, results, errors, policies beyond scopes, and the context of a call.
+//! Tools: their hints and results.
 
-mod arguments;
-mod call_steps;
-mod context;
-mod denied;
+mod annotations;
 mod descriptor;
-mod deserialize;
-mod error;
-mod input_required;
-mod invocation;
-mod normalize;
 pub(crate) mod output;
-mod parameters;
-mod portable_schema;
-mod request_state;
-pub(crate) mod result_size;
-mod simple_schema;
-mod states;
-mod violation;
 
-pub use arguments::InputSchema;
-pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
-pub use call_steps::{CallSteps, ConditionalScopes};
-pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
-pub(crate) use context::{ClientRequest, VisibleTools};
-pub use context::{Context, LogLevel};
-pub use denied::Denied;
-pub use descriptor::{Annotations, BodyFuture, ToolDescriptor, VisibilityRule};
-pub(crate) use error::Failure;
-pub use error::{MaskedError, ToolError};
-pub use input_required::InputRequired;
-pub(crate) use input_required::undeclared_capabilities;
-pub use invocation::{Invocation, Provided, Reference, ReferenceTo, check_in_lists};
+pub use annotations::Annotations;
+pub(crate) use descriptor::ToolDescriptor;
 pub use output::{Json, JsonContent, ToolContent, ToolOutput, audio, image};
-pub use parameters::ParameterSchemas;
-use portable_schema::without_alternatives;
-pub(crate) use portable_schema::{Direction, portable};
-pub(crate) use request_state::{CallBinding, InputRound, RequestStateSigner};
-pub(crate) use states::States;
-pub use states::{ServerState, StateType};
-pub(crate) use violation::Violation;

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Direction, ToolError, portable};
+use crate::operation::{Direction, ToolError, portable};
 
 /// Structured content: `T` as JSON, and the same JSON as text for clients that read only text. `T` determines the tool's
 /// output schema.

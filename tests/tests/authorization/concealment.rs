@@ -1,4 +1,4 @@
-//! `conceal_forbidden_tools`: a caller with missing scopes cannot tell a tool from one that does not exist.
+//! `conceal_forbidden`: a caller with missing scopes cannot tell a tool from one that does not exist.
 
 use serde_json::{Value, json};
 use toolgate_tests::{Client, HttpResponse, Revision, TestServer, send, tokens};
@@ -7,7 +7,7 @@ use toolgate_tests::{Client, HttpResponse, Revision, TestServer, send, tokens};
 const UNKNOWN: &str = "regionel";
 
 async fn start_concealing() -> TestServer {
-    TestServer::with(|server| server.auth(tokens()).conceal_forbidden_tools()).await
+    TestServer::with(|server| server.auth(tokens()).conceal_forbidden()).await
 }
 
 /// Returns what a caller can see of a response, without the date and the name of the tool.

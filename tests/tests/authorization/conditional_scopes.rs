@@ -212,7 +212,7 @@ async fn a_call_without_arguments_is_one_with_empty_arguments() {
 
 #[tokio::test]
 async fn the_challenge_names_scopes_that_are_required_for_all_tools() {
-    let server = Server::new("orders", &ORDERS).require_for_all_tools(scope!("orders:connect", in ORDERS));
+    let server = Server::new("orders", &ORDERS).require_for_all(scope!("orders:connect", in ORDERS));
     let server = TestServer::new(server).unwrap();
     for granted in [&["orders:write", "orders:connect"][..], &["orders:write"]] {
         let call = server.with_scopes(granted.iter().copied()).call("order", arguments(2000, false)).await;
@@ -350,7 +350,7 @@ async fn a_tool_is_listed_for_callers_who_meet_its_unconditional_scopes() {
 
 #[tokio::test]
 async fn a_concealing_server_sends_the_challenge_for_a_tool_that_the_caller_sees_and_hides_every_other() {
-    let server = TestServer::new(Server::new("orders", &ORDERS).conceal_forbidden_tools()).unwrap();
+    let server = TestServer::new(Server::new("orders", &ORDERS).conceal_forbidden()).unwrap();
     for tool in BOTH {
         let writer = server.with_scopes(["orders:write"]);
         let scopes = writer.call(tool, arguments(2000, false)).await.missing_scopes(["orders:approve"]);

@@ -436,7 +436,7 @@ impl Fixture {
             .deny(move |tool| denied.lock().unwrap().contains(tool.name.as_str()));
         match mode {
             Mode::Strict => {}
-            Mode::Conceal => server = server.conceal_forbidden_tools(),
+            Mode::Conceal => server = server.conceal_forbidden(),
             Mode::ListAcquirable => server = server.tools(|tools| tools.list_acquirable = true),
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

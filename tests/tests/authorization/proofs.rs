@@ -139,7 +139,7 @@ async fn vault_close(data: &Data, access: &Granted<VaultClose>) -> String {
 }
 
 fn server() -> TestServer {
-    TestServer::new(Server::new("payroll", &PAYROLL).add_tools_from(&VAULT).state(Data::new())).unwrap()
+    TestServer::new(Server::new("payroll", &PAYROLL).add_from(&VAULT).state(Data::new())).unwrap()
 }
 
 #[tokio::test]

@@ -109,6 +109,6 @@ async fn whoami_reports_the_listed_tools() {
 #[test]
 fn every_tool_of_the_sample_server_is_called() {
     let policy = Policy::of(&SCOPES);
-    let tools: Vec<_> = policy.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let tools: Vec<_> = policy.operations.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(tools, CALLS.map(|(tool, _)| tool));
 }

@@ -104,7 +104,7 @@ async fn a9_a_token_of_the_tenant_gets_the_same_challenge() {
 #[tokio::test]
 async fn a9_a_scope_required_for_all_tools_is_in_the_challenge() {
     let server = TestServer::with(|server| {
-        server.auth(tokens()).require_for_all_tools(scope!("reports:read", in toolgate_tests::SCOPES))
+        server.auth(tokens()).require_for_all(scope!("reports:read", in toolgate_tests::SCOPES))
     })
     .await;
     for revision in Revision::BOTH {

@@ -270,7 +270,7 @@ async fn the_record_of_missing_scopes_names_what_required_them() {
 #[tokio::test]
 async fn the_required_scopes_of_a_record_are_those_of_the_call() {
     for fast_path in [true, false] {
-        let audited = start(u64::MAX, |server| server.add_tools_from(&REFUND_SCOPES).fast_path(fast_path)).await;
+        let audited = start(u64::MAX, |server| server.add_from(&REFUND_SCOPES).fast_path(fast_path)).await;
         let (reader, closer) = (audited.client("token-reader"), audited.client("token-closer"));
         let both = "tickets:read tickets:close";
         let calls = [
@@ -360,8 +360,7 @@ async fn no_record_is_lost_in_concurrent_calls_and_rotations() {
 #[tokio::test]
 async fn a_call_whose_client_disconnects_is_recorded_as_cancelled() {
     for fast_path in [true, false] {
-        let audited =
-            start(u64::MAX, |server| server.add_tools_from(&toolgate_tests::SCOPES).fast_path(fast_path)).await;
+        let audited = start(u64::MAX, |server| server.add_from(&toolgate_tests::SCOPES).fast_path(fast_path)).await;
         let client = audited.client("token-reader");
         let call = tokio::spawn(async move { client.call("waits", json!({})).await });
         audited.server.bodies.wait_for_start(1).await;

@@ -126,7 +126,7 @@ fn every_build_problem_is_reported() {
         .http(|http| http.endpoint_path = "mcp/".to_owned())
         .auth(StaticTokens::new())
         .auth(StaticTokens::new())
-        .require_for_all_tools(scope!("files:read", in toolgate_tests::SCOPES));
+        .require_for_all(scope!("files:read", in toolgate_tests::SCOPES));
     let problems = problems(server).join("\n");
     for part in [
         "SERVER_URL",
@@ -168,7 +168,7 @@ fn requiring_and_skipping_the_preflight_exclude_each_other() {
 
 #[test]
 fn listing_and_concealing_what_a_caller_lacks_exclude_each_other() {
-    let problems = problems(server().conceal_forbidden_tools().tools(|tools| tools.list_acquirable = true));
+    let problems = problems(server().conceal_forbidden().tools(|tools| tools.list_acquirable = true));
     assert!(problems.len() == 1 && problems[0].contains("`tools.list_acquirable`"), "{problems:?}");
 }
 

@@ -67,7 +67,7 @@ async fn the_console_shows_the_policy_with_the_place_of_each_tool() {
     let page = show(console, "/policy").await;
     let policy = Server::new("toolgate-tests", &SCOPES).policy();
     assert!(page.text.contains(&policy.fingerprint()));
-    for tool in &policy.tools {
+    for tool in &policy.operations {
         assert!(page.text.contains(&format!("<code>{}</code>", tool.name)), "{}", tool.name);
         assert!(page.text.contains(&format!("<code>{}</code>", tool.defined_at)), "{}", tool.defined_at);
         assert!(tool.defined_at.starts_with("tests/src/"), "{}", tool.defined_at);

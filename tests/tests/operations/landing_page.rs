@@ -89,7 +89,7 @@ async fn the_page_names_no_tool_no_scope_and_no_version() {
     let policy = Server::new("toolgate-tests", &SCOPES).policy();
     for page in [get_page(&server, "/").await, get_page(&server, "/mcp").await] {
         assert!(is_page(&page), "{page:?}");
-        let names = policy.tools.iter().map(|tool| &tool.name).chain(&policy.scopes);
+        let names = policy.operations.iter().map(|tool| &tool.name).chain(&policy.scopes);
         let shown: Vec<_> = names.filter(|name| page.text.contains(name.as_str())).collect();
         assert!(shown.is_empty(), "{shown:?}");
         for version in ["7.8.9", env!("CARGO_PKG_VERSION"), "rmcp"] {

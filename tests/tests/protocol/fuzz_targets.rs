@@ -54,6 +54,12 @@ fn corpus(target: &str) -> &'static [&'static [u8]] {
             br#"{"active":true,"active":false}"#,
             br#"{"active":true,"exp":null,"sub":null}"#,
         ],
+        "resource_uri" => &[
+            b"company://employees/{employee_id}\ncompany://employees/{+rest}\ncompany://employees/emp_0042",
+            b"docs://{+path}.md{?v,lang}\ndocs://{a}-{b}.md\ndocs://a%2Db-c%20d.md?lang=en&v=%31",
+            b"docs:///{dir}/{+path}/{file}\ndocs:///x/..\ndocs:///a/b/%2e%2e/%252f/c@d:e",
+            b"https://intranet.example:8443/search?q={q}\nhttps://{host}/{+p}\nhttps://intranet.example:8443/search?q=a%26b",
+        ],
         "webhook" => &[
             b"msg_1\nnow\ngood\n{\"event_type\":\"user.disabled\",\"user_id\":\"u\"}",
             b"msg_2\nnow\ngood\n{\"event_type\":\"user.removed_from_org\",\"removed_user_id\":\"u\",\"org_id\":\"o\"}",
@@ -174,6 +180,11 @@ fn every_parser_reads_the_same_call() {
 #[test]
 fn an_accepted_introspection_response_is_active_and_unexpired() {
     run("introspection");
+}
+
+#[test]
+fn a_matching_uri_is_valid_and_its_values_cannot_leave_the_template() {
+    run("resource_uri");
 }
 
 #[test]

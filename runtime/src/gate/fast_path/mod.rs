@@ -1,4 +1,4 @@
-//! Fast path: canonical `tools/list` and `tools/call` requests answered without rmcp.
+//! Fast path: canonical lists and calls of tools, prompts and resources answered without rmcp.
 //!
 //! rmcp's request path is most of the cost of a small call. A request in canonical form is answered from the gate's own
 //! parse instead, with the bytes that rmcp would send. The recognizer accepts only requests that rmcp would accept and

@@ -14,7 +14,8 @@ use super::FastPath;
 use crate::{
     gate::jsonrpc::{Message, ParamsKind},
     mcp::{Revision, is_complete_meta},
-    registry::Authorized,
+    operation::OperationKind,
+    registry::{Authorized, ListKind, Registry},
 };
 
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -36,31 +37,32 @@ pub(crate) struct CanonicalRequest<'a> {
 /// Operation of a canonical request.
 #[derive(Debug)]
 pub(super) enum Operation<'a> {
-    List,
+    List(ListKind),
     Call(Authorized<'a>),
 }
 
 impl FastPath {
-    /// Returns the request if it is in canonical form. A call must be authorized, and its tool must support the fast
-    /// path.
+    /// Returns the request if it is in canonical form. A call must be authorized, and its operation must support the fast
+    /// path. A list must exist on this server: rmcp responds with an error otherwise.
     pub(crate) fn recognize<'a>(
         &self,
         headers: &HeaderMap,
         message: &Message<'_>,
         authorized: Option<Authorized<'a>>,
+        registry: &Registry,
     ) -> Option<CanonicalRequest<'a>> {
-        let authorized = match message.method.as_deref()? {
-            "tools/list" if has_no_call_params(message) => None,
-            "tools/call" if has_canonical_call_params(message) => {
-                Some(authorized.filter(|authorized| authorized.tool().supports_fast_path())?)
+        let operation = match ListKind::of_method(message.method.as_deref()?) {
+            Some(list) if has_no_call_params(message) && registry.serves(list) => Operation::List(list),
+            Some(_) => return None,
+            None => {
+                let authorized = authorized.filter(|authorized| authorized.operation().supports_fast_path())?;
+                if !has_canonical_call_params(message, authorized.operation().kind()) {
+                    return None;
+                }
+                Operation::Call(authorized)
             }
-            _ => return None,
         };
         let revision = self.recognizer.revision(headers, message)?;
-        let operation = match authorized {
-            None => Operation::List,
-            Some(authorized) => Operation::Call(authorized),
-        };
         Some(CanonicalRequest { revision, operation })
     }
 }
@@ -126,7 +128,8 @@ fn repeats_message(headers: &HeaderMap, message: &Message<'_>) -> Option<bool> {
     {
         return Some(false);
     }
-    Some(match message.params.name {
+    // `Mcp-Name` repeats the name of a tool or a prompt, or the URI of a resource.
+    Some(match message.params.name.or(message.params.uri) {
         Some(name) => single(headers, &NAME)? == name.get().trim_matches('"'),
         None => !headers.contains_key(NAME),
     })
@@ -136,13 +139,20 @@ fn has_no_call_params(message: &Message<'_>) -> bool {
     let params = &message.params;
     matches!(params.kind, ParamsKind::Absent | ParamsKind::Object)
         && params.name.is_none()
+        && params.uri.is_none()
         && params.arguments.is_none()
 }
 
-/// Returns whether the name of a call has no escapes, and its arguments are absent or an object.
-fn has_canonical_call_params(message: &Message<'_>) -> bool {
+/// Returns whether the name or the URI of a call has no escapes, its arguments are absent or an object, and it has no
+/// member of another kind of call.
+fn has_canonical_call_params(message: &Message<'_>, kind: OperationKind) -> bool {
     let params = &message.params;
-    params.name.is_some_and(|name| !name.get().contains('\\'))
+    let (name, other) = match kind {
+        OperationKind::Tool | OperationKind::Prompt => (params.name, params.uri),
+        OperationKind::Resource => (params.uri, params.name.or(params.arguments)),
+    };
+    name.is_some_and(|name| !name.get().contains('\\'))
+        && other.is_none()
         && params.arguments.is_none_or(|arguments| arguments.get().starts_with('{'))
 }
 
@@ -196,7 +206,7 @@ mod tests {
         let message = Message::parse(body.as_bytes()).ok()?;
         let params_are_canonical = match message.method.as_deref()? {
             "tools/list" => has_no_call_params(&message),
-            "tools/call" => has_canonical_call_params(&message),
+            "tools/call" => has_canonical_call_params(&message, OperationKind::Tool),
             _ => false,
         };
         let revision = Recognizer::default().revision(&headers(pairs), &message);

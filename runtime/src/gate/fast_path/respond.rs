@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use rmcp::model::ServerResult;
+use rmcp::model::{ErrorData, ServerResult};
 use serde_json::{Map, Value};
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
     auth::Caller,
     gate::jsonrpc::{self, INTERNAL_ERROR},
     mcp::Revision,
-    registry::{CallResult, Dispatcher},
+    registry::{CallRequest, CallResult, Dispatcher},
     scope::MissingScopes,
 };
 
@@ -26,34 +26,39 @@ use crate::{
 const CHUNK_THRESHOLD: usize = 4096;
 
 impl FastPath {
-    /// Responds to a canonical request, which consumes its authorization. `arguments` are those of a call.
+    /// Responds to a canonical request, which consumes its authorization. `name` and `arguments` are those of a call.
     ///
     /// # Errors
     ///
-    /// The tool's body required scopes that the token lacks.
+    /// The body required scopes that the token lacks.
     pub(crate) async fn respond(
         &self,
         request: CanonicalRequest<'_>,
+        name: &str,
         arguments: Map<String, Value>,
         dispatcher: &Dispatcher,
         caller: &Arc<Caller>,
         info: RequestInfo<'_>,
     ) -> Result<Response<Body>, MissingScopes> {
         let result = match request.operation {
-            Operation::List => match self.lists.get(dispatcher, caller, request.revision) {
+            Operation::List(kind) => match self.lists.get(dispatcher, kind, caller, request.revision) {
                 Ok(list) => {
-                    dispatcher.audit().list(info, caller, list.tools);
+                    dispatcher.audit().list(info, caller, kind.name(), list.items);
                     Some(list.result)
                 }
                 Err(_) => None,
             },
             Operation::Call(authorized) => {
-                match dispatcher.call_authorized(authorized, arguments, info, None).await {
-                    CallResult::Complete(result) => {
-                        serialize(ServerResult::CallToolResult(result), request.revision).ok()
+                let kind = authorized.operation().kind();
+                let call = CallRequest { kind, name, arguments, info };
+                match dispatcher.call_authorized(authorized, call, None).await {
+                    CallResult::Complete(result) => serialize(result.into(), request.revision).ok(),
+                    CallResult::Failed(error) => return Ok(failure(info.id, &error.into())),
+                    CallResult::NotFound => {
+                        return Ok(failure(info.id, &request.revision.unknown_operation(kind, name)));
                     }
                     CallResult::InsufficientScope(scopes) => return Err(scopes),
-                    // Only a tool that takes a `&Context` can ask for input, and such a tool is not recognized.
+                    // Only a function that takes a `&Context` can ask for input, and it is not recognized.
                     CallResult::InputRequired(_) => None,
                 }
             }
@@ -82,6 +87,11 @@ fn success(id: &str, result: Bytes) -> Response<Body> {
         Body::new(ChunkedBody::new([head.into(), result, Bytes::from_static(b"}")]))
     };
     json(body)
+}
+
+/// Creates the response with a JSON-RPC error, as rmcp does: with status 200.
+fn failure(id: &str, error: &ErrorData) -> Response<Body> {
+    json(Body::from(jsonrpc::error_response(id, error.code.0, &error.message, error.data.as_ref())))
 }
 
 fn internal_error(id: &str) -> Response<Body> {

@@ -14,7 +14,10 @@ use thiserror::Error;
 
 pub(crate) use self::params::InvalidParams;
 use self::params::{UNLOGGABLE, is_loggable_json};
-use crate::audit::{TraceId, is_loggable};
+use crate::{
+    audit::{TraceId, is_loggable},
+    operation::OperationKind,
+};
 
 pub(crate) const PARSE_ERROR: i32 = -32700;
 pub(crate) const INVALID_REQUEST: i32 = -32600;
@@ -33,11 +36,20 @@ pub(crate) struct Message<'a> {
     pub(super) has_other_members: bool,
 }
 
-/// The members of `params` that `tools/call` defines.
+/// The operation that a message calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target<'a> {
+    pub(crate) kind: OperationKind,
+    /// Name of the tool or the prompt, or URI of the resource.
+    pub(crate) name: Cow<'a, str>,
+}
+
+/// The members of `params` that `tools/call`, `prompts/get` and `resources/read` define.
 #[derive(Debug, Default)]
 pub(crate) struct Params<'a> {
     pub(super) kind: ParamsKind,
     pub(super) name: Option<&'a RawValue>,
+    pub(super) uri: Option<&'a RawValue>,
     pub(super) arguments: Option<&'a RawValue>,
     pub(super) meta: Option<&'a RawValue>,
     /// Position in a list. It is one of the other members, too.
@@ -94,27 +106,43 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Returns the tool that this message calls, if it is a `tools/call` with a name.
-    pub(crate) fn called_tool(&self) -> Option<Cow<'a, str>> {
-        if self.method.as_deref() != Some("tools/call") {
-            return None;
-        }
-        let name = self.params.name?.get();
-        // A name without escapes needs no copy.
-        match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-            Some(plain) if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
-            _ => serde_json::from_str(name).ok(),
+    /// Returns the kind of operation that this message calls, if its method is `tools/call`, `prompts/get` or
+    /// `resources/read`.
+    pub(super) fn target_kind(&self) -> Option<OperationKind> {
+        match self.method.as_deref()? {
+            "tools/call" => Some(OperationKind::Tool),
+            "prompts/get" => Some(OperationKind::Prompt),
+            "resources/read" => Some(OperationKind::Resource),
+            _ => None,
         }
     }
 
-    /// Returns the parts of a `tools/call` whose size is the caller's choice: its arguments and its input.
+    /// Returns the operation that this message calls.
+    pub(crate) fn target(&self) -> Option<Target<'a>> {
+        let kind = self.target_kind()?;
+        let name = match kind {
+            OperationKind::Tool | OperationKind::Prompt => self.params.name,
+            OperationKind::Resource => self.params.uri,
+        };
+        let name = name?.get();
+        // A name without escapes needs no copy.
+        let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+            Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
+            _ => serde_json::from_str(name).ok()?,
+        };
+        Some(Target { kind, name })
+    }
+
+    /// Returns the parts of a call whose size is the caller's choice: its arguments and its input.
     pub(super) fn call_content(&self) -> [&'a str; 2] {
         let params = &self.params;
-        let is_call = self.method.as_deref() == Some("tools/call");
-        [params.arguments, params.input_responses].map(|part| part.filter(|_| is_call).map_or("", RawValue::get))
+        let is_call = self.target_kind().is_some();
+        // The arguments of a resource are in its URI.
+        let arguments = params.arguments.filter(|_| self.target_kind() != Some(OperationKind::Resource));
+        [arguments, params.input_responses].map(|part| part.filter(|_| is_call).map_or("", RawValue::get))
     }
 
-    /// Parses the arguments of a `tools/call`. `None` if it has none.
+    /// Parses the arguments of a call. `None` if it has none.
     ///
     /// # Errors
     ///
@@ -193,7 +221,7 @@ mod tests {
 
     fn called(body: &str) -> Result<Option<String>, i32> {
         let message = Message::parse(body.as_bytes()).map_err(|error| error.code)?;
-        Ok(message.called_tool().map(Cow::into_owned))
+        Ok(message.target().map(|target| target.name.into_owned()))
     }
 
     #[test]
@@ -314,7 +342,7 @@ mod tests {
         #[test]
         fn parsing_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(message) = Message::parse(&body) {
-                let _ = message.called_tool();
+                let _ = message.target();
             }
         }
     }

@@ -7,6 +7,7 @@ use super::{Message, ParamsKind};
 use crate::{
     audit::{MAX_TEXT, is_loggable},
     mcp::InvalidShape,
+    operation::OperationKind,
 };
 
 /// Parameters that are not valid for their method.
@@ -18,12 +19,14 @@ pub(crate) enum InvalidParams {
     Meta,
     #[error("`params.cursor` must be a string")]
     Cursor,
-    #[error("`params.name` of tools/call must be a string")]
-    Name,
-    #[error("`params.arguments` of tools/call must be an object")]
-    Arguments,
+    #[error("`params.name` of {0} must be a string")]
+    Name(&'static str),
+    #[error("`params.uri` of resources/read must be a string")]
+    Uri,
+    #[error("`params.arguments` of {0} must be an object")]
+    Arguments(&'static str),
     #[error(
-        "`params.arguments` of tools/call cannot be read: numbers must fit 64-bit floats, escapes must be characters, and \
+        "`params.arguments` cannot be read: numbers must fit 64-bit floats, escapes must be characters, and \
          nesting must not exceed 127 levels"
     )]
     UnreadableArguments,
@@ -41,15 +44,16 @@ pub(super) const UNLOGGABLE: &str = "is longer than 256 bytes, or has control or
 pub(super) const LOGGED_MEMBERS: [&str; 5] = ["cursor", "level", "protocolVersion", "requestId", "taskId"];
 
 impl Message<'_> {
-    /// Checks that parameters which rmcp logs can be logged, and the types that all methods share and that `tools/call`
-    /// has. rmcp takes a request whose parameters have other types for one with an unknown method.
+    /// Checks that parameters which rmcp logs can be logged, and the types that all methods share and that calls have. rmcp takes a request whose parameters have other types for one with an unknown method.
     pub(crate) fn check_params(&self) -> Result<(), InvalidParams> {
         let params = &self.params;
         if let Some(member) = params.unloggable {
             return Err(InvalidParams::Unloggable(member));
         }
-        if params.name.is_some_and(|name| !is_loggable_json(name)) {
-            return Err(InvalidParams::Unloggable("name"));
+        for (member, value) in [("name", params.name), ("uri", params.uri)] {
+            if value.is_some_and(|value| !is_loggable_json(value)) {
+                return Err(InvalidParams::Unloggable(member));
+            }
         }
         if self.id.is_none() {
             return Ok(());
@@ -64,13 +68,19 @@ impl Message<'_> {
         if params.cursor.map(RawValue::get).is_some_and(|cursor| !cursor.starts_with('"') && cursor != "null") {
             return Err(InvalidParams::Cursor);
         }
-        if self.method.as_deref() != Some("tools/call") {
-            return Ok(());
+        let is_text = |member: Option<&RawValue>| member.is_some_and(|json| json.get().starts_with('"'));
+        let method = match self.target_kind() {
+            None => return Ok(()),
+            Some(OperationKind::Resource) => {
+                return if is_text(params.uri) { Ok(()) } else { Err(InvalidParams::Uri) };
+            }
+            Some(OperationKind::Tool) => "tools/call",
+            Some(OperationKind::Prompt) => "prompts/get",
+        };
+        if !is_text(params.name) {
+            return Err(InvalidParams::Name(method));
         }
-        if !params.name.is_some_and(|name| name.get().starts_with('"')) {
-            return Err(InvalidParams::Name);
-        }
-        if is_object_or_null(params.arguments) { Ok(()) } else { Err(InvalidParams::Arguments) }
+        if is_object_or_null(params.arguments) { Ok(()) } else { Err(InvalidParams::Arguments(method)) }
     }
 }
 

@@ -71,6 +71,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     match &*key.0 {
                         "name" => set_once(&mut params.name, "name", map.next_value()?)?,
+                        "uri" => set_once(&mut params.uri, "uri", map.next_value()?)?,
                         "arguments" => set_once(&mut params.arguments, "arguments", map.next_value()?)?,
                         "_meta" => set_once(&mut params.meta, "_meta", map.next_value()?)?,
                         key => {
@@ -127,6 +128,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
         const OTHER: Params<'static> = Params {
             kind: ParamsKind::Other,
             name: None,
+            uri: None,
             arguments: None,
             meta: None,
             cursor: None,

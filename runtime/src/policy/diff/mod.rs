@@ -1,9 +1,9 @@
 //! Differences between two policies, in terms of access.
 
 mod exceeds;
+mod operations;
 mod roles;
 mod rules;
-mod tools;
 
 use std::fmt;
 
@@ -52,7 +52,7 @@ impl Policy {
         let (old, new) = self.comparable(new);
         let mut changes = Vec::new();
         roles::compare(&old, &new, &mut changes);
-        tools::compare(&old, &new, &mut changes);
+        operations::compare(&old, &new, &mut changes);
         rules::compare(&old, &new, &mut changes);
         PolicyDiff { changes }
     }

@@ -1,7 +1,7 @@
 //! Changes of roles: their scopes, and the tools that they may call.
 
 use super::{PolicyChange, added, list};
-use crate::policy::{Policy, Role, ToolPolicy};
+use crate::policy::{OperationPolicy, Policy, Role};
 
 pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange>) {
     for role in &new.roles {
@@ -37,8 +37,8 @@ pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange
 
 /// Returns the names of the tools that a role may call.
 fn tools(policy: &Policy, role: &Role) -> Vec<String> {
-    let may_call = |tool: &&ToolPolicy| policy.access(&role.name, &tool.name).may_allow();
-    policy.tools.iter().filter(may_call).map(|tool| tool.name.clone()).collect()
+    let may_call = |tool: &&OperationPolicy| policy.access(&role.name, &tool.name).may_allow();
+    policy.operations.iter().filter(may_call).map(|tool| tool.name.clone()).collect()
 }
 
 fn callable(policy: &Policy, role: &Role) -> String {

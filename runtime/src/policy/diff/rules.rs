@@ -10,8 +10,8 @@ use crate::policy::{Policy, evaluator::Evaluator};
 pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange>) {
     let (old_evaluator, new_evaluator) = (Evaluator::new(old), Evaluator::new(new));
     required_scopes(&old_evaluator, &new_evaluator, [old, new], changes);
-    if old.server.conceal_forbidden_tools != new.server.conceal_forbidden_tools {
-        let how = if new.server.conceal_forbidden_tools { "concealed" } else { "reported as forbidden" };
+    if old.server.conceal_forbidden != new.server.conceal_forbidden {
+        let how = if new.server.conceal_forbidden { "concealed" } else { "reported as forbidden" };
         changes.push(PolicyChange::narrowing(format!("tools that a caller lacks scopes for are now {how}")));
     }
     let (before, after) = (old.server.switches, new.server.switches);

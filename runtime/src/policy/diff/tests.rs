@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::policy::{
-    ToolPolicy,
+    OperationPolicy,
     evaluator::Evaluator,
     fixtures::{arbitrary::any_policy, brute_force, company},
 };
@@ -18,8 +18,8 @@ fn diff(change: impl FnOnce(&mut Policy)) -> (String, bool) {
     (diff.to_string(), diff.widens_access())
 }
 
-fn tool<'p>(policy: &'p mut Policy, name: &str) -> &'p mut ToolPolicy {
-    policy.tools.iter_mut().find(|tool| tool.name == name).unwrap()
+fn tool<'p>(policy: &'p mut Policy, name: &str) -> &'p mut OperationPolicy {
+    policy.operations.iter_mut().find(|tool| tool.name == name).unwrap()
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn restrictions_by_organization_and_role_are_compared_as_sets() {
 #[test]
 fn new_and_removed_tools_are_reported() {
     let (text, widens) = diff(|policy| {
-        policy.tools.retain(|tool| tool.name != "whoami");
-        policy.tools.push(ToolPolicy::of("export").all(&["payroll:read:all"]).guard("f(caller)"));
+        policy.operations.retain(|tool| tool.name != "whoami");
+        policy.operations.push(OperationPolicy::of("export").all(&["payroll:read:all"]).guard("f(caller)"));
     });
     assert_eq!(
         text,
@@ -141,8 +141,8 @@ fn rules_for_all_tools_are_reported_once() {
         policy.roles.clear();
         policy.server.required_scopes.clear();
         policy.server.switches = 1;
-        policy.server.conceal_forbidden_tools = false;
-        policy.tools.iter_mut().for_each(|tool| tool.scopes.retain(|scope| scope != "mcp:connect"));
+        policy.server.conceal_forbidden = false;
+        policy.operations.iter_mut().for_each(|tool| tool.scopes.retain(|scope| scope != "mcp:connect"));
     });
     assert_eq!(
         text,
@@ -181,7 +181,7 @@ fn hints_and_scopes_without_a_tool_are_reported() {
 }
 
 /// Returns whether a token may make a call for which only `condition` is true.
-fn is_callable(policy: &Policy, tool: &ToolPolicy, scopes: &[String], condition: Option<&str>) -> bool {
+fn is_callable(policy: &Policy, tool: &OperationPolicy, scopes: &[String], condition: Option<&str>) -> bool {
     // A scope that the policy does not contain grants nothing.
     let known: Vec<String> = scopes.iter().filter(|scope| policy.scopes.contains(scope)).cloned().collect();
     let set = brute_force::set(policy, &known);
@@ -204,7 +204,7 @@ const PARTS: usize = 14;
 
 /// Replaces one part of a policy by that of another one.
 fn replace_part(policy: &mut Policy, other: Policy, part: usize) {
-    let (tool, other_tool) = (&mut policy.tools[0], other.tools[0].clone());
+    let (tool, other_tool) = (&mut policy.operations[0], other.operations[0].clone());
     match part {
         0 => policy.scopes = other.scopes,
         1 => policy.hierarchy = other.hierarchy,
@@ -212,7 +212,7 @@ fn replace_part(policy: &mut Policy, other: Policy, part: usize) {
         3 => policy.server.switches += 1,
         4 => policy.roles[0] = other.roles[0].clone(),
         5 => policy.roles.truncate(2),
-        6 => policy.tools.truncate(1),
+        6 => policy.operations.truncate(1),
         7 => tool.scopes = other_tool.scopes,
         8 => tool.any_scope = other_tool.any_scope,
         9 => tool.scopes_if = other_tool.scopes_if,
@@ -255,24 +255,24 @@ proptest! {
     #[test]
     fn a_diff_without_widening_lets_no_token_gain(old in any_policy(), other in any_policy()) {
         let mut new = old.clone();
-        let replacement = &other.tools[0];
+        let replacement = &other.operations[0];
         let known = |scopes: &[String]| -> Vec<String> {
             scopes.iter().filter(|scope| new.scopes.contains(scope)).cloned().collect()
         };
-        let replacement = ToolPolicy {
-            name: old.tools[0].name.clone(),
+        let replacement = OperationPolicy {
+            name: old.operations[0].name.clone(),
             scopes: known(&replacement.scopes),
             any_scope: known(&replacement.any_scope),
             scopes_if: Vec::new(),
-            ..old.tools[0].clone()
+            ..old.operations[0].clone()
         };
-        new.tools[0] = replacement;
+        new.operations[0] = replacement;
         if !old.diff(&new).widens_access() {
             for token in tokens(&old, &new) {
                 for condition in [None, Some("closed"), Some("urgent")] {
                     prop_assert!(
-                        !is_callable(&new, &new.tools[0], &token, condition)
-                            || is_callable(&old, &old.tools[0], &token, condition)
+                        !is_callable(&new, &new.operations[0], &token, condition)
+                            || is_callable(&old, &old.operations[0], &token, condition)
                     );
                 }
             }

@@ -62,7 +62,7 @@ impl Policy {
     ///   not destructive
     /// ```
     ///
-    /// The facts of a tool are the fields of [`ToolPolicy`](super::ToolPolicy), without the scopes that the server
+    /// The facts of a tool are the fields of [`OperationPolicy`](super::OperationPolicy), without the scopes that the server
     /// requires for all tools. The hints are `read_only`, `destructive`, `idempotent` and `open_world`. A name that is
     /// not one word, and a source text with line breaks, is a JSON string.
     ///

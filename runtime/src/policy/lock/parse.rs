@@ -7,7 +7,7 @@ use super::{
     word::{WHEN, read_text, read_word},
     write::{HINTS, hints},
 };
-use crate::policy::{ConditionalScopes, Implication, Policy, Role, ToolPolicy, role::similar};
+use crate::policy::{ConditionalScopes, Implication, OperationPolicy, Policy, Role, role::similar};
 
 const SERVER_FACTS: &str = "`requires SCOPE`, `conceals forbidden tools` or `deny_rules NUMBER`";
 const TOOL_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org`, `org_role` or a hint such as \
@@ -70,7 +70,7 @@ impl Parser {
             Section::Scope => self.policy.scopes.push(name),
             Section::Server => {}
             Section::Role => self.policy.roles.push(Role { name, scopes: Vec::new() }),
-            Section::Tool => self.policy.tools.push(ToolPolicy { name, ..ToolPolicy::default() }),
+            Section::Tool => self.policy.operations.push(OperationPolicy { name, ..OperationPolicy::default() }),
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Parser {
                     Ok(())
                 }
                 ("conceals", "forbidden tools") => {
-                    self.policy.server.conceal_forbidden_tools = true;
+                    self.policy.server.conceal_forbidden = true;
                     Ok(())
                 }
                 ("deny_rules", count) => {
@@ -111,9 +111,11 @@ impl Parser {
                 Ok(())
             }
             Section::Tool => {
-                let Some(mut tool) = self.policy.tools.pop() else { return Err(LockProblem::FactWithoutSection) };
+                let Some(mut tool) = self.policy.operations.pop() else {
+                    return Err(LockProblem::FactWithoutSection);
+                };
                 let is_known = self.tool_fact(&mut tool, keyword, rest)?;
-                self.policy.tools.push(tool);
+                self.policy.operations.push(tool);
                 if is_known { Ok(()) } else { Err(unknown(TOOL_FACTS)) }
             }
         }
@@ -130,7 +132,7 @@ impl Parser {
     }
 
     /// Reads a fact of a tool. Returns false if there is no such fact.
-    fn tool_fact(&mut self, tool: &mut ToolPolicy, keyword: &str, rest: &str) -> Result<bool, LockProblem> {
+    fn tool_fact(&mut self, tool: &mut OperationPolicy, keyword: &str, rest: &str) -> Result<bool, LockProblem> {
         match keyword {
             "scopes" => tool.scopes.extend(self.scopes("scopes", rest)?),
             "any_scope" => tool.any_scope.extend(self.scopes("any_scope", rest)?),
@@ -176,14 +178,14 @@ impl Parser {
             let similar = similar(&scope, &policy.scopes);
             return Err(LockError { line, problem: LockProblem::UnknownScope { scope, similar } });
         }
-        for tool in &mut policy.tools {
+        for tool in &mut policy.operations {
             for scope in &policy.server.required_scopes {
                 if !tool.scopes.contains(scope) {
                     tool.scopes.push(scope.clone());
                 }
             }
         }
-        policy.tools.sort_by(|a, b| a.name.cmp(&b.name));
+        policy.operations.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(self.policy)
     }
 }

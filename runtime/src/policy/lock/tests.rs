@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::policy::{
-    ConditionalScopes, Role, ToolPolicy,
+    ConditionalScopes, OperationPolicy, Role,
     fixtures::{arbitrary::any_policy, company},
 };
 
@@ -10,8 +10,8 @@ use crate::policy::{
 fn the_lock_has_one_fact_on_a_line() {
     let mut policy = company();
     policy.server.switches = 2;
-    policy.tools[0].orgs = vec!["5A3E".into()];
-    policy.tools[0].annotations.destructive = Some(false);
+    policy.operations[0].orgs = vec!["5A3E".into()];
+    policy.operations[0].annotations.destructive = Some(false);
     insta::assert_snapshot!(policy.to_lock(), @r#"
     # Access policy of this server, checked in beside its code.
     # A test fails when the code and this file differ; it says how to accept a change.
@@ -116,7 +116,7 @@ fn roles_are_compared_only_if_both_sides_have_roles() {
 #[test]
 fn a_difference_says_what_changed_and_how_to_accept_it() {
     let mut policy = company();
-    policy.tools.retain(|tool| tool.name != "whoami");
+    policy.operations.retain(|tool| tool.name != "whoami");
     let difference = policy.check_lock(&company().to_lock()).unwrap_err();
     insta::assert_snapshot!(format!("{difference:?}"), @r#"
     the access policy differs from the access lock:
@@ -187,10 +187,10 @@ prop_compose! {
     ) -> Policy {
         policy.scopes.extend(scopes.iter().cloned());
         policy.server.required_scopes.push(policy.scopes[0].clone());
-        policy.server.conceal_forbidden_tools = conceals;
+        policy.server.conceal_forbidden = conceals;
         policy.server.switches = switches;
         policy.roles.push(Role::new(format!("{}!", texts[0]), scopes.clone()));
-        let mut tool = ToolPolicy::of(&format!("{}!", texts[1]));
+        let mut tool = OperationPolicy::of(&format!("{}!", texts[1]));
         tool.scopes = scopes.clone();
         tool.any_scope = scopes.clone();
         tool.scopes_if.push(ConditionalScopes { condition: texts[2].clone(), scopes });
@@ -221,7 +221,7 @@ proptest! {
         let canonical = policy.canonical();
         prop_assert_eq!(&canonical.canonical(), &canonical);
         for role in &policy.roles {
-            for tool in &policy.tools {
+            for tool in &policy.operations {
                 let [before, after] = [&policy, &canonical].map(|policy| policy.access(&role.name, &tool.name));
                 prop_assert_eq!(before.is_allowed(), after.is_allowed());
                 prop_assert_eq!(before.may_allow(), after.may_allow());

@@ -2,7 +2,7 @@
 
 use super::word::{WHEN, write_text, write_word};
 use crate::{
-    policy::{Policy, Role, ServerRules, ToolPolicy},
+    policy::{OperationPolicy, Policy, Role, ServerRules},
     tool::Annotations,
 };
 
@@ -20,7 +20,7 @@ impl Policy {
     pub(in crate::policy) fn canonical_text(&self) -> String {
         let mut sections = vec![self.scope_section(), server_section(&self.server)];
         sections.extend(self.roles.iter().map(role_section));
-        sections.extend(self.tools.iter().map(|tool| tool_section(tool, &self.server)));
+        sections.extend(self.operations.iter().map(|tool| tool_section(tool, &self.server)));
         sections.retain(|section| !section.is_empty());
         sections.iter().map(|lines| lines.join("\n") + "\n").collect::<Vec<_>>().join("\n")
     }
@@ -39,7 +39,7 @@ impl Policy {
 fn server_section(server: &ServerRules) -> Vec<String> {
     let mut lines: Vec<_> =
         server.required_scopes.iter().map(|scope| format!("  requires {}", write_word(scope))).collect();
-    if server.conceal_forbidden_tools {
+    if server.conceal_forbidden {
         lines.push("  conceals forbidden tools".to_owned());
     }
     if server.switches > 0 {
@@ -57,7 +57,7 @@ fn role_section(role: &Role) -> Vec<String> {
     lines
 }
 
-fn tool_section(tool: &ToolPolicy, server: &ServerRules) -> Vec<String> {
+fn tool_section(tool: &OperationPolicy, server: &ServerRules) -> Vec<String> {
     let words = |names: &[String]| names.iter().map(|name| write_word(name)).collect::<Vec<_>>().join(" ");
     let mut lines = vec![format!("tool {}", write_word(&tool.name))];
     lines.extend(tool.own_scopes(&server.required_scopes).map(|scope| format!("  scopes {}", write_word(scope))));

@@ -39,7 +39,7 @@ enum Then {
 impl Then {
     fn of(outcome: CallOutcome) -> Self {
         match outcome {
-            CallOutcome::InsufficientScope | CallOutcome::Hidden | CallOutcome::UnknownTool => Self::Rejected,
+            CallOutcome::InsufficientScope | CallOutcome::Hidden | CallOutcome::Unknown => Self::Rejected,
             CallOutcome::Denied => Self::Denied,
             CallOutcome::Completed
             | CallOutcome::Failed
@@ -58,7 +58,7 @@ impl Then {
 impl<'p> Decider<'p> {
     pub(super) fn new(policy: &'p Policy) -> Self {
         let mut by_name = HashMap::new();
-        for (i, tool) in policy.tools.iter().enumerate() {
+        for (i, tool) in policy.operations.iter().enumerate() {
             by_name.entry(tool.name.as_str()).or_insert(i);
         }
         Self { evaluator: Evaluator::new(policy), by_name }
@@ -70,7 +70,7 @@ impl<'p> Decider<'p> {
             Then::Rejected => Replayed::Unchanged,
             Then::LetThrough | Then::Denied => Replayed::Changed(ReplayEffect::WouldBeRejected { because }),
         };
-        let Some(&position) = self.by_name.get(call.tool.as_str()) else { return rejected(Access::UnknownTool) };
+        let Some(&position) = self.by_name.get(call.tool.as_str()) else { return rejected(Access::Unknown) };
         let tool = self.evaluator.tool_at(position);
         let holder = Holder {
             granted: self.evaluator.expand(call.granted.as_deref().unwrap_or_default()),

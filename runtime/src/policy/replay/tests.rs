@@ -3,7 +3,7 @@ mod properties;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::policy::{ToolPolicy, fixtures::company};
+use crate::policy::{OperationPolicy, fixtures::company};
 
 fn log(records: &[Value]) -> String {
     records.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n"
@@ -54,7 +54,7 @@ fn a_call_that_lacks_scopes_now_would_be_rejected() {
         effect(&policy, record("completed", "")),
         "would be rejected: missing employees:read:public, mcp:connect"
     );
-    for outcome in ["insufficient_scope", "hidden", "unknown_tool"] {
+    for outcome in ["insufficient_scope", "hidden", "unknown"] {
         assert_eq!(effect(&policy, record(outcome, "mcp:connect")), "unchanged", "{outcome}");
     }
     assert_eq!(effect(&policy, record("completed", "employees:read:private mcp:connect")), "unchanged");
@@ -63,7 +63,7 @@ fn a_call_that_lacks_scopes_now_would_be_rejected() {
 #[test]
 fn a_rejected_call_that_has_its_scopes_now_would_be_allowed() {
     let policy = company();
-    for outcome in ["insufficient_scope", "hidden", "unknown_tool"] {
+    for outcome in ["insufficient_scope", "hidden", "unknown"] {
         assert_eq!(effect(&policy, call("whoami", outcome, "mcp:connect", json!({}))), "would be allowed");
     }
 }
@@ -73,14 +73,14 @@ fn calls_of_a_removed_tool_would_be_rejected() {
     let policy = company();
     let record = |outcome| call("payroll_delete", outcome, "payroll:read:all", json!({}));
     assert_eq!(effect(&policy, record("completed")), "would be rejected: unknown tool");
-    assert_eq!(effect(&policy, record("unknown_tool")), "unchanged");
+    assert_eq!(effect(&policy, record("unknown")), "unchanged");
 }
 
 #[test]
 fn the_organization_and_the_role_of_a_record_are_known() {
     let policy = Policy::of_scopes(&[])
-        .with_tool(ToolPolicy::of("in_org").orgs(&["2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]))
-        .with_tool(ToolPolicy::of("as_owner").org_roles(&["Owner"]));
+        .with_tool(OperationPolicy::of("in_org").orgs(&["2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]))
+        .with_tool(OperationPolicy::of("as_owner").org_roles(&["Owner"]));
     assert_eq!(effect(&policy, call("in_org", "completed", "", json!({}))), "unchanged");
     for organization in [json!("3f4a"), json!(null)] {
         assert_eq!(
@@ -120,7 +120,7 @@ fn checks_of_the_server_are_undecided() {
         effect(&policy, call("payroll_summary", "hidden", "mcp:connect payroll:read:all", json!({}))),
         "allowed, if `on_duty(caller)` makes it visible"
     );
-    let mut policy = Policy::of_scopes(&[]).with_tool(ToolPolicy::of("tool"));
+    let mut policy = Policy::of_scopes(&[]).with_tool(OperationPolicy::of("tool"));
     assert_eq!(
         effect(&policy, call("tool", "denied", "", json!({}))),
         "a guard that this policy does not have, or the body, denied the call"
@@ -156,7 +156,7 @@ fn a_condition_that_was_true_is_still_true() {
 fn scopes_that_a_body_required_are_still_required() {
     let fields = json!({ "required": "a b", "missing": "b", "required_by": "body" });
     let record = call("tool", "insufficient_scope", "a", fields);
-    let policy = Policy::of_scopes(&["a", "b"]).with_tool(ToolPolicy::of("tool").all(&["a"]));
+    let policy = Policy::of_scopes(&["a", "b"]).with_tool(OperationPolicy::of("tool").all(&["a"]));
     assert_eq!(effect(&policy, record.clone()), "unchanged");
     assert_eq!(effect(&policy.implying("a", &["b"]), record), "would be allowed");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    policy::ToolPolicy,
+    policy::OperationPolicy,
     scope::{ScopeIndex, ScopeSet},
 };
 
@@ -12,7 +12,11 @@ use crate::{
 ///
 /// This is the problem of the smallest set cover. It takes exponential time in theory, in the number of scopes that the
 /// tools require and that several scopes imply.
-pub(super) fn smallest_set(index: &ScopeIndex<&str>, tools: &[&ToolPolicy], allowed: &[usize]) -> Option<Vec<usize>> {
+pub(super) fn smallest_set(
+    index: &ScopeIndex<&str>,
+    tools: &[&OperationPolicy],
+    allowed: &[usize],
+) -> Option<Vec<usize>> {
     let alternatives = alternatives(index, tools);
     let mut candidates: Vec<Candidate> = Vec::new();
     for &bit in allowed {
@@ -32,7 +36,7 @@ pub(super) fn smallest_set(index: &ScopeIndex<&str>, tools: &[&ToolPolicy], allo
 }
 
 /// Returns the clauses of the requirements: of each set of scopes, a token must have one.
-fn alternatives(index: &ScopeIndex<&str>, tools: &[&ToolPolicy]) -> Vec<Vec<usize>> {
+fn alternatives(index: &ScopeIndex<&str>, tools: &[&OperationPolicy]) -> Vec<Vec<usize>> {
     let mut alternatives = Vec::new();
     for tool in tools {
         let all = tool.scopes.iter().map(|scope| index.bit(scope).into_iter().collect());

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::policy::{
-    Role, ToolPolicy,
+    OperationPolicy, Role,
     fixtures::{
         arbitrary::{ROLES, any_policy},
         brute_force, company,
@@ -64,15 +64,15 @@ fn only_reports_a_token_without_the_scope() {
 fn only_accepts_a_scope_that_implies_the_required_one() {
     let policy = Policy::of_scopes(&["all", "read"])
         .implying("all", &["read"])
-        .with_tool(ToolPolicy::of("get").all(&["read"]))
-        .with_tool(ToolPolicy::of("put").all(&["all"]));
+        .with_tool(OperationPolicy::of("get").all(&["read"]))
+        .with_tool(OperationPolicy::of("put").all(&["all"]));
     assert_eq!(policy.only("read", "*"), Ok(()));
     assert_eq!(text(policy.only("all", "*")), "a token with `read` can call `get` without `all`");
 }
 
 #[test]
 fn a_tool_without_requirements_is_open_to_any_valid_token() {
-    let policy = Policy::of_scopes(&["a"]).with_role("Guest", &[]).with_tool(ToolPolicy::of("open"));
+    let policy = Policy::of_scopes(&["a"]).with_role("Guest", &[]).with_tool(OperationPolicy::of("open"));
     assert_eq!(text(policy.only("a", "open")), "any valid token can call `open` without `a`");
     assert_eq!(text(policy.never("Guest", "open")), "Guest without any scope can call `open`");
 }
@@ -120,7 +120,7 @@ fn of_equally_small_sets_the_first_in_the_order_of_the_list_is_reported() {
         .implying("a", &["r2"])
         .implying("b", &["r1", "r2"])
         .implying("c", &["r1", "r3"])
-        .with_tool(ToolPolicy::of("tool").all(&["r1", "r2", "r3"]));
+        .with_tool(OperationPolicy::of("tool").all(&["r1", "r2", "r3"]));
     let every = scopes(policy.scopes.clone());
     assert_eq!(text(policy.never(every, "tool")), "a token with `a` and `c` can call `tool`");
 }
@@ -141,8 +141,8 @@ fn counterexample(policy: &Policy, result: Result<(), RuleViolation>) -> Option<
     }
 }
 
-fn named<'p>(policy: &'p Policy, prefix: &str) -> Vec<&'p ToolPolicy> {
-    policy.tools.iter().filter(|tool| tool.name.starts_with(prefix)).collect()
+fn named<'p>(policy: &'p Policy, prefix: &str) -> Vec<&'p OperationPolicy> {
+    policy.operations.iter().filter(|tool| tool.name.starts_with(prefix)).collect()
 }
 
 proptest! {

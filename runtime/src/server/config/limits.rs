@@ -29,6 +29,12 @@ pub struct LimitsConfig {
     /// their JSON; this allows small ones to take more, such as lists of many small objects. A call beyond it is rejected
     /// with 400. Default: 4 MiB.
     pub max_parsed_bytes: usize,
+    /// Maximum number of open streams that notify clients, such as the standalone stream of a
+    /// [session](crate::Server::sessions). A stream beyond it is rejected with 429. A stream is not a request in flight, but
+    /// each takes a connection. Default: 1024.
+    pub max_streams: usize,
+    /// Maximum number of such streams for each caller; one beyond it is rejected with 429. Default: 16.
+    pub max_streams_per_caller: usize,
     /// Maximum size of a tool's result, in bytes of JSON; at least 1024. A larger result is replaced by an
     /// error result (`isError`). Default: 16 MiB.
     pub max_result_bytes: usize,
@@ -42,6 +48,8 @@ impl Default for LimitsConfig {
             max_unknown_tokens: 1024,
             max_body_memory: 256 * 1024 * 1024,
             max_parsed_bytes: 4 * 1024 * 1024,
+            max_streams: 1024,
+            max_streams_per_caller: 16,
             max_result_bytes: 16 * 1024 * 1024,
         }
     }
@@ -54,6 +62,8 @@ impl LimitsConfig {
             check_minimum("limits.max_requests_per_caller", self.max_requests_per_caller, 1),
             check_minimum("limits.max_unknown_tokens", self.max_unknown_tokens, 1),
             check_minimum("limits.max_body_memory", self.max_body_memory, 1024 * 1024),
+            check_minimum("limits.max_streams", self.max_streams, 1),
+            check_minimum("limits.max_streams_per_caller", self.max_streams_per_caller, 1),
             check_minimum("limits.max_result_bytes", self.max_result_bytes, 1024),
         ]
         .into_iter()

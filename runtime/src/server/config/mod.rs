@@ -157,6 +157,8 @@ mod tests {
         config.limits.max_requests_in_flight = 0;
         config.limits.max_requests_per_caller = 0;
         config.limits.max_result_bytes = 0;
+        config.limits.max_streams = 0;
+        config.limits.max_streams_per_caller = 0;
         config.http.max_message_bytes = 0;
         config.limits.max_unknown_tokens = 0;
         config.http.trusted_proxies = vec!["proxy.example.com".to_owned()];
@@ -167,7 +169,7 @@ mod tests {
         config.audit.max_queue_bytes = 0;
         // Valid: arguments take at most 16 times their size.
         config.limits.max_parsed_bytes = 0;
-        assert_eq!(config.problems().len(), 19, "{:?}", config.problems());
+        assert_eq!(config.problems().len(), 21, "{:?}", config.problems());
     }
 
     #[test]

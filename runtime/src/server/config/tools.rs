@@ -1,21 +1,22 @@
-//! Settings of all tools.
+//! Settings of all tools, prompts and resources.
 
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::BuildProblem, settings::value, tool::RequestStateSigner};
+use super::check_minimum;
+use crate::{error::BuildProblem, operation::RequestStateSigner, settings::value};
 
-/// Settings that apply to all tools.
+/// Settings that apply to all tools, prompts and resources.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ToolsConfig {
-    /// Time limit of tools that declare none. `None` (`"none"`) means no limit. Default: 60 seconds.
+    /// Time limit of tools, prompts and resources that declare none. `None` (`"none"`) means no limit. Default: 60 seconds.
     #[serde(with = "value::duration_or_none")]
     pub timeout: Option<Duration>,
-    /// Time for which a client may cache a list of tools (`ttlMs`). A longer time delays the effect of changed scopes on
+    /// Time for which a client may cache a list (`ttlMs`). A longer time delays the effect of changed scopes on
     /// the list; calls are not affected. Default: zero.
     #[serde(with = "humantime_serde")]
     pub list_ttl: Duration,
@@ -30,6 +31,9 @@ pub struct ToolsConfig {
     /// which scopes it needs (`securitySchemes`, as in the Apps SDK of `OpenAI`). A longer list takes more of a model's context,
     /// and shows every caller which tools exist. Default: false, so that every listed tool can be called.
     pub list_acquirable: bool,
+    /// Maximum number of tools, prompts, resources or resource templates on one page of a list. Many clients read only the
+    /// first page. Default: 1000.
+    pub list_page_size: usize,
 }
 
 impl Default for ToolsConfig {
@@ -39,13 +43,15 @@ impl Default for ToolsConfig {
             list_ttl: Duration::ZERO,
             request_state_key: None,
             list_acquirable: false,
+            list_page_size: 1000,
         }
     }
 }
 
 impl ToolsConfig {
-    pub(super) fn problems(&self) -> Option<BuildProblem> {
-        self.signer().err()
+    pub(super) fn problems(&self) -> impl Iterator<Item = BuildProblem> {
+        let page_size = check_minimum("tools.list_page_size", self.list_page_size, 1);
+        self.signer().err().into_iter().chain(page_size)
     }
 
     /// Returns the signer with the key of the settings.

@@ -11,7 +11,7 @@ async fn body(caller: &Caller) -> Result<(), ToolError> {
 }
 
 fn server() -> Server {
-    Server::new("HR", &SCOPES).require_for_all_tools("employees:read:public")
+    Server::new("HR", &SCOPES).require_for_all("employees:read:public")
 }
 
 fn main() {}

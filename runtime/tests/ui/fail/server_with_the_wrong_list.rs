@@ -11,7 +11,7 @@ fn names() -> Server {
 }
 
 fn added_by_value() -> Server {
-    Server::new("HR", &SCOPES).add_tools_from(SCOPES)
+    Server::new("HR", &SCOPES).add_from(SCOPES)
 }
 
 fn main() {}

@@ -31,7 +31,7 @@ fn record_of(
     let granted = evaluator.expand(scopes);
     let names: Vec<&str> = granted.bits().map(|bit| evaluator.index().names()[bit]).collect();
     let (outcome, fields) = match policy.access(subject(scopes, role), tool) {
-        Access::UnknownTool => ("unknown_tool", json!({})),
+        Access::Unknown => ("unknown", json!({})),
         Access::Hidden { .. } => ("hidden", json!({})),
         Access::MissingScopes { missing, required } => (
             "insufficient_scope",
@@ -77,7 +77,7 @@ proptest! {
     ) {
         let scopes: Vec<_> =
             policy.scopes.iter().zip(with_scope).filter(|(_, with)| *with).map(|(scope, _)| scope.clone()).collect();
-        let tools = policy.tools.iter().map(|tool| tool.name.as_str()).chain(["unknown"]);
+        let tools = policy.operations.iter().map(|tool| tool.name.as_str()).chain(["unknown"]);
         let records: Vec<_> =
             tools.map(|tool| record_of(&policy, tool, &scopes, role, &is_true, allows)).collect();
         let replay = replay(&policy, &records);
@@ -94,7 +94,7 @@ proptest! {
     ) {
         let scopes: Vec<_> =
             old.scopes.iter().zip(with_scope).filter(|(_, with)| *with).map(|(scope, _)| scope.clone()).collect();
-        for tool in old.tools.iter().chain(&new.tools).filter(|tool| tool.scopes_if.is_empty()) {
+        for tool in old.operations.iter().chain(&new.operations).filter(|tool| tool.scopes_if.is_empty()) {
             let has_checks = |policy: &Policy| {
                 policy.tool(&tool.name).is_some_and(|tool| !tool.scopes_if.is_empty() || !tool.guards.is_empty())
             };

@@ -21,7 +21,7 @@ fn server() -> Server {
 
 fn main() {
     println!("{}", server().policy());
-    println!("{}", server().add_tools_from(&library::SCOPES).policy());
+    println!("{}", server().add_from(&library::SCOPES).policy());
 }
 
 #[cfg(test)]
@@ -40,13 +40,12 @@ mod tests {
 
     #[test]
     fn the_tools_of_a_library_can_be_added() {
-        assert_eq!(names(server().add_tools_from(&library::SCOPES)), ["audit_read", "library_read", "program_read"]);
+        assert_eq!(names(server().add_from(&library::SCOPES)), ["audit_read", "library_read", "program_read"]);
     }
 
     #[test]
     fn adding_a_list_twice_adds_its_tools_once() {
-        let server =
-            server().add_tools_from(&library::SCOPES).add_tools_from(&library::SCOPES).add_tools_from(&SCOPES);
+        let server = server().add_from(&library::SCOPES).add_from(&library::SCOPES).add_from(&SCOPES);
         assert_eq!(names(server), ["audit_read", "library_read", "program_read"]);
     }
 }

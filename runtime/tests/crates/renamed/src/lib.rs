@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn both_tools_are_registered() {
         let policy = Policy::of(&SCOPES);
-        let names: Vec<_> = policy.tools.iter().map(|tool| tool.name.as_str()).collect();
+        let names: Vec<_> = policy.operations.iter().map(|tool| tool.name.as_str()).collect();
         assert_eq!(names, ["read", "write"]);
         assert_eq!(WRITE.name(), "files:write");
     }

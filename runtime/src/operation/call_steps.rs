@@ -12,10 +12,10 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Denied, ToolDescriptor, ToolError};
+use super::{Denied, OperationDescriptor, ToolError};
 use crate::{auth::Caller, scope::MissingScopes};
 
-/// Scopes that a call requires if a condition on its arguments holds: one `scopes_if(..)` of `#[tool]`.
+/// Scopes that a call requires if a condition on its arguments holds: one `scopes_if(..)`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ConditionalScopes {
@@ -24,10 +24,10 @@ pub struct ConditionalScopes {
     pub scopes: &'static [crate::Scope],
 }
 
-/// Maximum number of `scopes_if` of a tool, the bits of [`MetConditions`]. The macro rejects more.
+/// Maximum number of `scopes_if` of an operation, the bits of [`MetConditions`]. The macro rejects more.
 const MAX_CONDITIONS: usize = 64;
 
-/// Conditions of a call that hold, one bit for each `scopes_if` of the tool.
+/// Conditions of a call that hold, one bit for each `scopes_if` of the operation.
 #[derive(Debug, Default)]
 pub(crate) struct MetConditions(AtomicU64);
 
@@ -46,9 +46,9 @@ impl MetConditions {
     }
 
     /// Returns the scopes of the conditions that hold, each once.
-    pub(crate) fn scopes(&self, tool: &ToolDescriptor) -> Vec<&'static str> {
+    pub(crate) fn scopes(&self, operation: &OperationDescriptor) -> Vec<&'static str> {
         let mut scopes = Vec::new();
-        for (_, conditional) in tool.scopes_if.iter().enumerate().filter(|(i, _)| self.contains(*i)) {
+        for (_, conditional) in operation.scopes_if.iter().enumerate().filter(|(i, _)| self.contains(*i)) {
             for scope in conditional.scopes {
                 if !scopes.contains(&scope.name()) {
                     scopes.push(scope.name());
@@ -90,7 +90,7 @@ impl GuardTrace {
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct CallSteps<'a> {
-    pub(crate) tool: &'static ToolDescriptor,
+    pub(crate) operation: &'static OperationDescriptor,
     pub(crate) caller: &'a Caller,
     pub(crate) met: &'a MetConditions,
     pub(crate) last: LastStep,
@@ -102,7 +102,7 @@ pub struct CallSteps<'a> {
 #[diagnostic::on_unimplemented(
     message = "this is not a call of a guard",
     label = "not a `Result<(), Denied>`, nor a future of one",
-    note = "a guard is a `fn` or an `async fn` that returns `Result<(), Denied>`, called with the tool's parameters: \
+    note = "a guard is a `fn` or an `async fn` that returns `Result<(), Denied>`, called with the function's parameters: \
             `guard = own_ticket(caller, &ticket_id, tickets)`"
 )]
 #[doc(hidden)]
@@ -143,8 +143,11 @@ impl<'a> CallSteps<'a> {
             Ok(true) => self.met.insert(index),
             Ok(false) => {}
             Err(_) => {
-                tracing::error!(tool = self.tool.name, "the condition of a `scopes_if` panicked; the call is denied");
-                return Err(Denied::new("a condition of the tool's policy failed").into());
+                tracing::error!(
+                    operation = self.operation.name,
+                    "the condition of a `scopes_if` panicked; the call is denied"
+                );
+                return Err(Denied::new("a condition of the policy failed").into());
             }
         }
         Ok(())
@@ -160,7 +163,7 @@ impl<'a> CallSteps<'a> {
             return Err(ToolError::stopped());
         }
         if !self.met.is_empty() {
-            let required = self.met.scopes(self.tool);
+            let required = self.met.scopes(self.operation);
             let missing: Vec<_> = required.iter().copied().filter(|scope| !self.caller.has_name(scope)).collect();
             if !missing.is_empty() {
                 return Err(ToolError::insufficient_scope(MissingScopes { missing, required }));
@@ -183,7 +186,7 @@ impl<'a> CallSteps<'a> {
         Box::pin(async move {
             let checked = AssertUnwindSafe(async move { guard().decide().await }).catch_unwind().await;
             let outcome = checked.unwrap_or_else(|_| {
-                tracing::error!(tool = self.tool.name, "guard panicked; the call is denied");
+                tracing::error!(operation = self.operation.name, "guard panicked; the call is denied");
                 Err(Denied::new("a guard failed"))
             });
             if let Some(trace) = self.trace {
@@ -193,7 +196,7 @@ impl<'a> CallSteps<'a> {
         })
     }
 
-    /// Starts the body, within the tool's limit of concurrent calls. The permit is held until the body ends.
+    /// Starts the body, within the operation's limit of concurrent calls. The permit is held until the body ends.
     ///
     /// # Errors
     ///
@@ -209,6 +212,9 @@ impl<'a> CallSteps<'a> {
 
 impl fmt::Debug for CallSteps<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallSteps").field("tool", &self.tool.name).field("last", &self.last).finish_non_exhaustive()
+        f.debug_struct("CallSteps")
+            .field("operation", &self.operation.name)
+            .field("last", &self.last)
+            .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,11 @@
-//! Errors of tools.
+//! Errors of tools, prompts and resources.
 
 use std::error::Error;
 
 use super::{Denied, InputRequired, Violation, denied::Denial};
 use crate::{auth::InsufficientScope, scope::MissingScopes};
 
-/// Error of a tool.
+/// Error of a tool, a prompt or a resource.
 ///
 /// [`ToolError::new`] creates a message for the model, which is shown unchanged. Other errors convert with `?`. All
 /// except [`InsufficientScope`], [`Denied`] and [`InputRequired`] are masked: the caller sees "internal error" and a
@@ -61,6 +61,8 @@ pub(crate) enum Failure {
     Busy,
     /// The body needs input from the client.
     InputRequired(Box<InputRequired>),
+    /// The resource does not exist.
+    NotFound,
     /// The steps of the call end here, because only its policy is evaluated.
     Stopped,
 }
@@ -74,6 +76,11 @@ impl ToolError {
     /// Creates an error that only the log shows, from a cause that does not convert with `?`.
     pub fn masked(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Failure::Masked(cause.into()))
+    }
+
+    /// Creates the error of a resource that does not exist. A client cannot distinguish it from a URI that no resource has.
+    pub fn not_found() -> Self {
+        Self(Failure::NotFound)
     }
 
     pub(crate) fn invalid_arguments(violations: Vec<Violation>) -> Self {

@@ -10,7 +10,7 @@ use super::{
     Direction, ToolError, Violation, normalize, portable, simple_schema, violation::MAX_VIOLATIONS,
     without_alternatives,
 };
-use crate::error::ToolProblem;
+use crate::error::OperationProblem;
 
 /// The input of a tool, as generated code describes it.
 #[doc(hidden)]
@@ -38,20 +38,20 @@ pub(crate) struct ArgumentSchema {
     parameters: Vec<ParameterCheck>,
     /// Compiled by the first call if the schema is certain to compile, because compiling dominates the cost of a tool at
     /// start-up.
-    validator: OnceLock<Result<Validator, ToolProblem>>,
+    validator: OnceLock<Result<Validator, OperationProblem>>,
 }
 
 impl ArgumentSchema {
     /// # Errors
     ///
     /// The schema does not describe an object or cannot be compiled.
-    pub(crate) fn new(input: InputSchema) -> Result<Self, ToolProblem> {
+    pub(crate) fn new(input: InputSchema) -> Result<Self, OperationProblem> {
         let Value::Object(mut schema) = portable(input.schema, Direction::Input).to_value() else {
-            return Err(ToolProblem::ArgumentsNotAnObject);
+            return Err(OperationProblem::ArgumentsNotAnObject);
         };
         schema.remove("description");
         if schema.get("type").and_then(Value::as_str) != Some("object") {
-            return Err(ToolProblem::ArgumentsNotAnObject);
+            return Err(OperationProblem::ArgumentsNotAnObject);
         }
         schema.entry("properties").or_insert_with(|| json!({}));
         let validator = if simple_schema::is_simple(&schema) {
@@ -122,12 +122,12 @@ fn violations(validator: &Validator, value: &Value, inexact: Vec<Violation>) -> 
 /// # Errors
 ///
 /// The schema is not valid.
-pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, ToolProblem> {
+pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, OperationProblem> {
     jsonschema::options()
         .should_validate_formats(true)
         .offline()
         .build(&Value::Object(schema.clone()))
-        .map_err(|error| ToolProblem::InvalidInputSchema(error.to_string()))
+        .map_err(|error| OperationProblem::InvalidInputSchema(error.to_string()))
 }
 
 #[cfg(test)]
@@ -193,7 +193,7 @@ mod tests {
         assert!(argument_schema(json!(true)).is_err());
     }
 
-    fn argument_schema(schema: Value) -> Result<ArgumentSchema, ToolProblem> {
+    fn argument_schema(schema: Value) -> Result<ArgumentSchema, OperationProblem> {
         ArgumentSchema::new(InputSchema { schema: schema.try_into().unwrap(), parameters: Vec::new() })
     }
 
@@ -223,7 +223,7 @@ mod tests {
             (json!({ "$ref": "#/$defs/nobody" }), "Pointer '/$defs/nobody' does not exist"),
         ] {
             let problem = argument_schema(json!({ "type": "object", "properties": { "a": schema } })).err().unwrap();
-            assert_eq!(problem, ToolProblem::InvalidInputSchema(why.to_owned()));
+            assert_eq!(problem, OperationProblem::InvalidInputSchema(why.to_owned()));
         }
     }
 

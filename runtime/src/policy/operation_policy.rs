@@ -1,16 +1,23 @@
-//! Policy of one tool, and the text of what it requires.
+//! Policy of one operation, and the text of what it requires.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tool::Annotations;
+use crate::{
+    operation::{OperationKind, label},
+    tool::Annotations,
+};
 
-/// What a tool requires of its callers.
+/// What a tool, a prompt or a resource requires of its callers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct ToolPolicy {
-    /// Name on the wire.
+pub struct OperationPolicy {
+    /// Whether it is a tool, a prompt or a resource.
+    pub kind: OperationKind,
+    /// Name of the tool or the prompt, or URI or URI template of the resource.
     pub name: String,
-    /// Scopes that are all required, including those that the server requires for all tools.
+    /// Scopes that are all required, including those that the server requires for all operations.
     pub scopes: Vec<String>,
     /// Scopes of which one is required; empty if there is no such alternative.
     pub any_scope: Vec<String>,
@@ -24,7 +31,7 @@ pub struct ToolPolicy {
     pub orgs: Vec<String>,
     /// Organization roles; a caller must have one of them. Empty if any role is allowed.
     pub org_roles: Vec<String>,
-    /// Hints for clients, which do not affect access.
+    /// Hints for clients of a tool, which do not affect access.
     pub annotations: Annotations,
     /// File and line of the function. Empty if it is not known, as in a policy that was read from a lock file.
     pub defined_at: String,
@@ -40,7 +47,21 @@ pub struct ConditionalScopes {
     pub scopes: Vec<String>,
 }
 
-impl ToolPolicy {
+impl OperationPolicy {
+    /// Returns the operation as texts, patterns and lock files name it: the name of a tool, `prompt` and the name of a
+    /// prompt, or the URI of a resource, which contains a colon.
+    ///
+    /// ```
+    /// use toolgate::policy::Policy;
+    ///
+    /// let policy = Policy::from_lock("scope a\n\ntool review\n  scopes a\n")?;
+    /// assert_eq!(policy.operations[0].label(), "review");
+    /// # Ok::<(), toolgate::policy::LockError>(())
+    /// ```
+    pub fn label(&self) -> Cow<'_, str> {
+        label(self.kind, &self.name)
+    }
+
     /// Returns every scope that the requirement names. A scope can be named more than once.
     pub(crate) fn named_scopes(&self) -> impl Iterator<Item = &str> {
         let conditional = self.scopes_if.iter().flat_map(|rule| &rule.scopes);

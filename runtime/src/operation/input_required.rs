@@ -79,10 +79,10 @@ impl InputRequired {
     }
 }
 
-/// Returns the capabilities that the requested input needs and that the client did not declare. Such input must not be
+/// Returns the capabilities that the requests for input need and that the client did not declare. Such input must not be
 /// requested (MCP 2026-07-28, Multi Round-Trip Requests).
-pub(crate) fn undeclared_capabilities(
-    input: &InputRequiredResult,
+pub(crate) fn undeclared_capabilities<'a>(
+    requests: impl IntoIterator<Item = &'a InputRequest>,
     client: &ClientCapabilities,
 ) -> Option<ClientCapabilities> {
     // An empty `elicitation` declares forms.
@@ -91,7 +91,7 @@ pub(crate) fn undeclared_capabilities(
         .as_ref()
         .map_or((false, false), |can| (can.form.is_some() || can.url.is_none(), can.url.is_some()));
     let mut missing = ClientCapabilities::default();
-    for request in input.input_requests.iter().flat_map(InputRequests::values) {
+    for request in requests {
         match request {
             InputRequest::Elicitation(request) => match request.params {
                 ElicitRequestParams::UrlElicitationParams { .. } if !urls => {
@@ -125,7 +125,8 @@ mod tests {
         let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
         let input = InputRequired::ask("user", "Sure?");
         let input = input.and("model", serde_json::from_value(sample).unwrap()).into_result();
-        undeclared_capabilities(&input, &serde_json::from_value(declared).unwrap()).map(|missing| json!(missing))
+        let requests = input.input_requests.iter().flat_map(InputRequests::values);
+        undeclared_capabilities(requests, &serde_json::from_value(declared).unwrap()).map(|missing| json!(missing))
     }
 
     #[test]

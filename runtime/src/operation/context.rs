@@ -1,11 +1,12 @@
 //! The MCP request of a call, as a tool sees it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use rmcp::model::{ClientCapabilities, Implementation, InputResponses, ProtocolVersion};
+use rmcp::model::{ClientCapabilities, ErrorData, Implementation, InputRequest, InputResponses, ProtocolVersion};
 use serde_json::{Map, Value};
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Caller;
@@ -53,6 +54,34 @@ pub(crate) trait ClientRequest: Send + Sync {
 
     /// Sends a log message, if the client asked for this level or a lower one.
     async fn log(&self, level: LogLevel, data: Value);
+
+    /// Returns whether requests can be sent to the client before the response: the request belongs to a session.
+    fn peer_requests(&self) -> bool;
+
+    /// Sends a request for input to the client, before the response of the call, and returns the client's result. If the
+    /// returned future is dropped, the client is notified that the request is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// There is no session, the client did not declare the capability, or it did not respond with a result in time.
+    async fn request_input(&self, request: InputRequest) -> Result<Value, InputUnavailable>;
+}
+
+/// Why the client did not provide input during a call.
+#[derive(Debug, Error)]
+pub(crate) enum InputUnavailable {
+    /// The request belongs to no session, or its session has ended.
+    #[error("the client can only be asked in a session, and the request has none")]
+    NoSession,
+    /// The client did not declare these capabilities, so it must not be asked.
+    #[error("the client did not declare the capability that the request needs")]
+    Undeclared(Box<ClientCapabilities>),
+    /// The client did not respond within the time limit.
+    #[error("the client did not respond within {0:?}")]
+    TimedOut(Duration),
+    /// The client responded with an error.
+    #[error("the client responded with the error {code}: {message}", code = .0.code.0, message = .0.message)]
+    Rejected(ErrorData),
 }
 
 /// Source of the names of the tools that a caller may call; implemented by the registry.

@@ -4,7 +4,7 @@ use super::{
     PolicyChange, added,
     exceeds::{Version, exceeds},
 };
-use crate::policy::{Policy, ToolPolicy, evaluator::Evaluator, tool_policy::scope_formula};
+use crate::policy::{OperationPolicy, Policy, evaluator::Evaluator, operation_policy::scope_formula};
 
 pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange>) {
     let (old_evaluator, new_evaluator) = (Evaluator::new(old), Evaluator::new(new));
@@ -23,7 +23,7 @@ pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange
         }
         .compare();
     }
-    for tool in old.tools.iter().filter(|tool| new.tool(&tool.name).is_none()) {
+    for tool in old.operations.iter().filter(|tool| new.tool(&tool.name).is_none()) {
         changes.push(PolicyChange::narrowing(format!("tool {} removed", tool.name)));
     }
 }
@@ -58,7 +58,7 @@ impl ToolComparison<'_> {
 
     /// Compares the scopes of all calls. A change of the scopes that the server requires for all tools is reported once,
     /// as a change of the server.
-    fn scopes(&mut self, old: &ToolPolicy, new: &ToolPolicy) {
+    fn scopes(&mut self, old: &OperationPolicy, new: &OperationPolicy) {
         let [old_own, new_own] = [(self.policies[0], old), (self.policies[1], new)]
             .map(|(policy, tool)| tool.own_scopes(&policy.server.required_scopes).collect::<Vec<_>>());
         let is_same_set = added(&old.scopes, &new.scopes).is_empty() && added(&new.scopes, &old.scopes).is_empty();
@@ -71,12 +71,12 @@ impl ToolComparison<'_> {
         self.push(widens, &format!("now requires {new_formula} instead of {old_formula}"));
     }
 
-    fn conditions(&mut self, old: &ToolPolicy, new: &ToolPolicy) {
+    fn conditions(&mut self, old: &OperationPolicy, new: &OperationPolicy) {
         let mut conditions: Vec<&String> =
             old.scopes_if.iter().chain(&new.scopes_if).map(|rule| &rule.condition).collect();
         conditions.sort();
         conditions.dedup();
-        let scopes = |tool: &ToolPolicy, condition: &String| -> Vec<String> {
+        let scopes = |tool: &OperationPolicy, condition: &String| -> Vec<String> {
             let rules = tool.scopes_if.iter().filter(|rule| rule.condition == *condition);
             rules.flat_map(|rule| rule.scopes.clone()).collect()
         };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::OperationKind;
 use crate::auth::{Caller, Principal};
 
 /// Validity of a signed state: the time that a person may take to respond.
@@ -21,7 +22,7 @@ const LIFETIME: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug)]
 pub(crate) struct RequestStateSigner(RequestStateCodec);
 
-/// Digest of the principal, client, tool and arguments that a state is bound to.
+/// Digest of the principal, client, operation and arguments that a state is bound to.
 pub(crate) struct CallBinding([u8; 32]);
 
 /// Round of a call in which the tool asked for input. It is the content of a signed state.
@@ -78,13 +79,13 @@ impl RequestStateSigner {
 }
 
 impl CallBinding {
-    pub(crate) fn new(tool: &str, caller: &Caller, arguments: &Map<String, Value>) -> Self {
+    pub(crate) fn new(kind: OperationKind, name: &str, caller: &Caller, arguments: &Map<String, Value>) -> Self {
         let (user, org, token) = match caller.principal() {
             Principal::User { id, org } => (Some(id), org, None),
             Principal::Token(digest) => (None, None, Some(digest.as_bytes())),
         };
         // JSON separates the parts unambiguously.
-        let call = serde_json::to_vec(&(tool, user, org, token, caller.client_id(), arguments));
+        let call = serde_json::to_vec(&(kind, name, user, org, token, caller.client_id(), arguments));
         Self(Sha256::digest(call.expect("a JSON value can be serialized")).into())
     }
 }

@@ -1,14 +1,14 @@
 //! Log messages about tools that are probably not as their author meant, when a server is built.
 
 use crate::{
-    registry::{RegisteredTool, ToolRegistry},
+    operation::OperationDescriptor,
+    registry::{RegisteredOperation, Registry},
     scope::{MarkedScope, Scopes},
-    tool::ToolDescriptor,
 };
 
 /// Logs the tools of the server without a description, and the tools of the program that are not part of the server.
-pub(super) fn log(registry: &ToolRegistry, lists: &[&'static Scopes]) {
-    let undescribed = without_description(registry.tools().iter().map(RegisteredTool::descriptor));
+pub(super) fn log(registry: &Registry, lists: &[&'static Scopes]) {
+    let undescribed = without_description(registry.operations().iter().map(RegisteredOperation::descriptor));
     if !undescribed.is_empty() {
         tracing::warn!(
             tools = undescribed.join(", "),
@@ -16,7 +16,7 @@ pub(super) fn log(registry: &ToolRegistry, lists: &[&'static Scopes]) {
              `description = \"..\"` in `#[tool(..)]`"
         );
     }
-    let unproven = without_proof(registry.tools().iter().map(RegisteredTool::descriptor));
+    let unproven = without_proof(registry.operations().iter().map(RegisteredOperation::descriptor));
     if !unproven.is_empty() {
         tracing::info!(
             tools = unproven.join(", "),
@@ -25,28 +25,28 @@ pub(super) fn log(registry: &ToolRegistry, lists: &[&'static Scopes]) {
         );
     }
     // Not a warning: a program can have several servers, or leave out the tools of a library on purpose.
-    for unserved in unserved_lists(ToolDescriptor::all_registered(), lists) {
+    for unserved in unserved_lists(OperationDescriptor::all_registered(), lists) {
         tracing::info!(
             tools = unserved.tools.join(", "),
             defined_at = unserved.defined_at,
             "tools of another scope list are not part of this server: to add them, pass their list to \
-             `Server::add_tools_from`"
+             `Server::add_from`"
         );
     }
 }
 
-fn without_description<'a>(tools: impl Iterator<Item = &'a ToolDescriptor>) -> Vec<&'static str> {
+fn without_description<'a>(tools: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<&'static str> {
     tools.filter(|tool| tool.description.unwrap_or_default().trim().is_empty()).map(|tool| tool.name).collect()
 }
 
 /// Returns the tools that declare a scope with a marker and cannot prove any scope: they take neither a proof nor the
 /// caller, who grants one, and have no guard.
-fn without_proof<'a>(tools: impl Iterator<Item = &'a ToolDescriptor>) -> Vec<&'static str> {
-    let is_marked = |tool: &ToolDescriptor| {
+fn without_proof<'a>(tools: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<&'static str> {
+    let is_marked = |tool: &OperationDescriptor| {
         let mut declared = tool.all.iter().chain(tool.any);
         declared.any(|scope| MarkedScope::all().any(|m| m.scope == *scope && std::ptr::eq(m.list, tool.list)))
     };
-    let can_prove = |tool: &ToolDescriptor| {
+    let can_prove = |tool: &OperationDescriptor| {
         !tool.guards.is_empty() || tool.states.iter().any(|state| state.is_proof() || state.is_provided_by_call())
     };
     tools.filter(|tool| is_marked(tool) && !can_prove(tool)).map(|tool| tool.name).collect()
@@ -61,7 +61,7 @@ struct UnservedList {
 }
 
 fn unserved_lists(
-    tools: impl Iterator<Item = &'static ToolDescriptor>,
+    tools: impl Iterator<Item = &'static OperationDescriptor>,
     lists: &[&'static Scopes],
 ) -> Vec<UnservedList> {
     let mut unserved: Vec<UnservedList> = Vec::new();
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_tool_without_a_doc_comment_has_no_description() {
-        let mut names = without_description(ToolDescriptor::registered(&[&SERVED]));
+        let mut names = without_description(OperationDescriptor::registered(&[&SERVED]));
         names.sort_unstable();
         assert_eq!(names, ["empty", "undescribed"]);
     }
@@ -133,17 +133,17 @@ mod tests {
 
     #[test]
     fn a_tool_that_cannot_prove_its_scope_is_reported() {
-        let mut names = without_proof(ToolDescriptor::registered(&[&PROVEN]));
+        let mut names = without_proof(OperationDescriptor::registered(&[&PROVEN]));
         names.sort_unstable();
         assert_eq!(names, ["takes_nothing", "takes_nothing_for_one_of_two"]);
         // The same scope of another list has no marker.
-        assert!(without_proof(ToolDescriptor::registered(&[&SERVED])).is_empty());
+        assert!(without_proof(OperationDescriptor::registered(&[&SERVED])).is_empty());
     }
 
     #[test]
     fn the_tools_of_a_list_that_is_not_added_are_reported_together() {
         let lists = [&SERVED, &LIBRARY];
-        let tools = || ToolDescriptor::registered(&lists);
+        let tools = || OperationDescriptor::registered(&lists);
         let unserved = unserved_lists(tools(), &[&SERVED]);
         let [library] = unserved.as_slice() else { panic!("expected one list") };
         assert_eq!(library.tools, ["library_one", "library_two"]);

@@ -1,0 +1,49 @@
+//! What tools, prompts and resources share: descriptors, arguments, errors, policies beyond scopes, and the context of a
+//! call.
+
+mod arguments;
+mod call_steps;
+mod context;
+mod denied;
+mod descriptor;
+mod deserialize;
+mod error;
+mod input_required;
+mod invocation;
+mod kind;
+mod normalize;
+mod parameters;
+mod portable_schema;
+mod request_state;
+mod result;
+pub(crate) mod result_size;
+mod simple_schema;
+mod states;
+mod text_arguments;
+mod violation;
+
+pub use arguments::InputSchema;
+pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
+pub use call_steps::{CallSteps, ConditionalScopes};
+pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
+pub(crate) use context::{ClientRequest, InputUnavailable, VisibleTools};
+pub use context::{Context, LogLevel};
+pub use denied::Denied;
+pub(crate) use descriptor::DescriptorKind;
+pub use descriptor::{BodyFuture, OperationDescriptor, VisibilityRule};
+pub(crate) use error::Failure;
+pub use error::{MaskedError, ToolError};
+pub use input_required::InputRequired;
+pub(crate) use input_required::undeclared_capabilities;
+pub use invocation::{Invocation, Provided, Reference, ReferenceTo, check_in_lists};
+pub use kind::OperationKind;
+pub(crate) use kind::{label, parse_label};
+pub use parameters::ParameterSchemas;
+use portable_schema::without_alternatives;
+pub(crate) use portable_schema::{Direction, portable};
+pub(crate) use request_state::{CallBinding, InputRound, RequestStateSigner};
+pub use result::OperationResult;
+pub(crate) use states::States;
+pub use states::{ServerState, StateType};
+pub(crate) use text_arguments::from_text;
+pub(crate) use violation::Violation;

@@ -1,0 +1,403 @@
+//! An operation that is ready to be listed and called.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use rmcp::model::{MetaObject, Prompt, Resource, ResourceTemplate, Tool, ToolAnnotations};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use super::list::{ListKind, Listing};
+use crate::{
+    audit::CallOutcome,
+    auth::Caller,
+    error::OperationProblem,
+    metrics::{CounterSet, HistogramHandle, OperationMetrics},
+    operation::{
+        ArgumentSchema, DescriptorKind, MetConditions, OperationDescriptor, OperationKind, Provided, States,
+        VisibilityRule, from_text,
+    },
+    policy::{OperationPolicy, is_same_organization},
+    prompt::listed_arguments,
+    resource::{ResourceDescriptor, UriTemplate, Variables},
+    scope::{Requirement, ScopeIndex},
+    tool::{Annotations, ToolDescriptor, output},
+};
+
+/// An operation of a server, with everything that lists and calls need precomputed.
+pub(crate) struct RegisteredOperation {
+    descriptor: &'static OperationDescriptor,
+    required_scopes: Vec<&'static str>,
+    requirement: Requirement,
+    arguments: ArgumentSchema,
+    /// Checks results of a tool against the output schema in debug builds.
+    output_validator: Option<jsonschema::Validator>,
+    mirrors_headers: bool,
+    /// The URIs of a resource whose URI is a template.
+    template: Option<UriTemplate>,
+    policy: OperationPolicy,
+    listing: Listing,
+    concurrency_limit: Option<Semaphore>,
+    calls: CounterSet<CallOutcome>,
+    durations: HistogramHandle,
+}
+
+impl RegisteredOperation {
+    /// Registers an operation that requires the scopes of its descriptor and those in `required_for_all`.
+    pub(super) fn new(
+        descriptor: &'static OperationDescriptor,
+        index: &ScopeIndex,
+        required_for_all: &[&'static str],
+    ) -> Result<Self, OperationProblem> {
+        let arguments = ArgumentSchema::new((descriptor.input)(&mut ArgumentSchema::generator()))?;
+        check_audited_arguments(descriptor, &arguments)?;
+        let required_scopes = descriptor.required_scopes(required_for_all);
+        let any_scope = descriptor.any.iter().map(|scope| scope.name());
+        let requirement = Requirement::new(index, required_scopes.iter().copied(), any_scope);
+        let meta = match descriptor.meta.map(|meta| meta()) {
+            None => None,
+            Some(Value::Object(meta)) => Some(MetaObject(meta)),
+            Some(_) => return Err(OperationProblem::MetaNotAnObject),
+        };
+        let mirrors_headers = mirrors_headers(arguments.schema())?;
+        let (mut template, mut output_validator) = (None, None);
+        let listing = match &descriptor.kind {
+            DescriptorKind::Tool(tool) => {
+                let output_schema = (tool.output)(&mut output::schema_generator()).and_then(output::output_schema);
+                output_validator = compile_output(output_schema.as_ref())?;
+                let mut listing = listed_tool(descriptor, tool, &arguments, meta);
+                listing.output_schema = output_schema.map(Arc::new);
+                Listing::Tool(listing)
+            }
+            DescriptorKind::Prompt => Listing::Prompt(listed_prompt(descriptor, &arguments, meta)),
+            DescriptorKind::Resource(resource) => {
+                let uri = UriTemplate::parse(descriptor.name)
+                    .map_err(|error| OperationProblem::InvalidUri(error.to_string()))?;
+                check_optional_variables(&uri, &arguments)?;
+                if uri.is_uri() {
+                    Listing::Resource(listed_resource(descriptor, resource, meta))
+                } else {
+                    template = Some(uri);
+                    Listing::ResourceTemplate(listed_template(descriptor, resource, meta))
+                }
+            }
+        };
+        let metrics = OperationMetrics::of(descriptor.kind());
+        Ok(Self {
+            descriptor,
+            policy: OperationPolicy::declared(descriptor, required_for_all),
+            required_scopes,
+            requirement,
+            arguments,
+            output_validator,
+            mirrors_headers,
+            template,
+            listing,
+            concurrency_limit: descriptor
+                .concurrency
+                .map(|calls| Semaphore::new(usize::try_from(calls).unwrap_or(usize::MAX))),
+            calls: metrics.outcomes(descriptor.name),
+            durations: metrics.durations(descriptor.name),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.descriptor.name
+    }
+
+    pub(crate) fn kind(&self) -> OperationKind {
+        self.descriptor.kind()
+    }
+
+    /// Returns the list that has this operation.
+    pub(crate) fn list(&self) -> ListKind {
+        match self.listing {
+            Listing::Tool(_) => ListKind::Tools,
+            Listing::Prompt(_) => ListKind::Prompts,
+            Listing::Resource(_) => ListKind::Resources,
+            Listing::ResourceTemplate(_) => ListKind::ResourceTemplates,
+        }
+    }
+
+    /// Returns the variables of a URI that matches the template of this resource.
+    pub(super) fn match_uri(&self, uri: &str) -> Option<Variables> {
+        self.template.as_ref()?.matches(uri)
+    }
+
+    /// Returns whether one URI can belong to both resources, of which neither takes precedence.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        matches!((&self.template, &other.template), (Some(template), Some(other)) if template.overlaps(other))
+    }
+
+    /// Returns the arguments of a call: those of the request, or the variables of the URI, converted from text where the
+    /// protocol has text.
+    pub(crate) fn call_arguments(&self, mut given: Map<String, Value>, variables: Variables) -> Map<String, Value> {
+        match self.kind() {
+            OperationKind::Tool => return given,
+            OperationKind::Prompt => {}
+            OperationKind::Resource => {
+                given = variables.into_iter().map(|(name, value)| (name.to_string(), Value::String(value))).collect();
+            }
+        }
+        from_text(&mut given, self.arguments.schema());
+        given
+    }
+
+    pub(crate) fn descriptor(&self) -> &'static OperationDescriptor {
+        self.descriptor
+    }
+
+    /// Scopes that are all required.
+    pub(crate) fn required_scopes(&self) -> &[&'static str] {
+        &self.required_scopes
+    }
+
+    pub(crate) fn requirement(&self) -> &Requirement {
+        &self.requirement
+    }
+
+    pub(crate) fn arguments(&self) -> &ArgumentSchema {
+        &self.arguments
+    }
+
+    pub(crate) fn output_validator(&self) -> Option<&jsonschema::Validator> {
+        self.output_validator.as_ref()
+    }
+
+    /// Returns whether the fast path can run the operation: it takes no `&Context`, and mirrors no argument into a header.
+    pub(crate) fn supports_fast_path(&self) -> bool {
+        !self.descriptor.takes_context() && !self.mirrors_headers
+    }
+
+    /// Returns whether an argument is mirrored into a header, so that rmcp compares the two.
+    pub(crate) fn mirrors_headers(&self) -> bool {
+        self.mirrors_headers
+    }
+
+    pub(crate) fn policy(&self) -> &OperationPolicy {
+        &self.policy
+    }
+
+    /// The operation as lists show it.
+    pub(crate) fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    pub(crate) fn concurrency_limit(&self) -> Option<&Semaphore> {
+        self.concurrency_limit.as_ref()
+    }
+
+    /// Counts a call of this operation in the metrics.
+    pub(crate) fn count(&self, outcome: CallOutcome, duration: Duration) {
+        self.calls.increment(outcome);
+        self.durations.record(duration);
+    }
+
+    /// Returns whether the arguments of a call can require scopes beyond [`requirement`](Self::requirement).
+    pub(crate) fn has_conditional_scopes(&self) -> bool {
+        !self.descriptor.scopes_if.is_empty()
+    }
+
+    /// Returns the scopes that the challenge for a call names: those of the operation, those of the conditions that hold, and
+    /// `others`.
+    pub(crate) fn challenged_scopes(
+        &self,
+        caller: &Caller,
+        met: &MetConditions,
+        others: &[&'static str],
+    ) -> Vec<&'static str> {
+        let mut scopes = self.requirement.required_scopes(caller.granted());
+        for scope in met.scopes(self.descriptor).iter().chain(others) {
+            if !scopes.contains(scope) {
+                scopes.push(scope);
+            }
+        }
+        scopes
+    }
+
+    /// Returns whether scopes alone decide who sees the operation.
+    pub(crate) fn is_decided_by_scopes(&self) -> bool {
+        let OperationDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
+        orgs.is_empty() && org_roles.is_empty() && visible_to.is_empty()
+    }
+
+    /// Returns whether the rules beyond scopes allow the caller to see the operation.
+    pub(crate) fn is_visible_to(&self, caller: &Caller, states: &States) -> bool {
+        let OperationDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
+        (orgs.is_empty() || acts_for(caller, orgs))
+            && (org_roles.is_empty() || has_role(caller, org_roles))
+            && visible_to.iter().all(|rule| self.allows(rule, Provided { caller, context: None, states }))
+    }
+
+    /// Returns each rule of [`is_visible_to`](Self::is_visible_to), and whether it allows the caller to see the operation.
+    pub(crate) fn visibility(&self, caller: &Caller, states: &States) -> impl Iterator<Item = (String, bool)> {
+        let OperationDescriptor { orgs, org_roles, visible_to, .. } = self.descriptor;
+        let org = (!orgs.is_empty()).then(|| (format!("org {}", orgs.join(" or ")), acts_for(caller, orgs)));
+        let role = (!org_roles.is_empty())
+            .then(|| (format!("org role {}", org_roles.join(" or ")), has_role(caller, org_roles)));
+        let rules = visible_to.iter().map(move |rule| {
+            let allows = self.allows(rule, Provided { caller, context: None, states });
+            (format!("visible_to `{}`", rule.source), allows)
+        });
+        org.into_iter().chain(role).chain(rules)
+    }
+
+    /// Evaluates a visibility rule. A rule that fails or panics hides the tool.
+    fn allows(&self, rule: &VisibilityRule, provided: Provided<'_>) -> bool {
+        let allowed = catch_unwind(AssertUnwindSafe(|| (rule.allows)(provided)));
+        if !matches!(allowed, Ok(Ok(_))) {
+            let (kind, name) = (self.kind().name(), self.name());
+            tracing::error!(kind, name, rule = rule.source, "visibility rule failed; the operation is hidden");
+        }
+        matches!(allowed, Ok(Ok(true)))
+    }
+}
+
+/// Returns whether the caller acts for one of these organizations.
+fn acts_for(caller: &Caller, orgs: &[&str]) -> bool {
+    caller.org_id().is_some_and(|id| orgs.iter().any(|org| is_same_organization(org, id)))
+}
+
+fn has_role(caller: &Caller, roles: &[&str]) -> bool {
+    caller.org_role().is_some_and(|role| roles.contains(&role))
+}
+
+impl fmt::Debug for RegisteredOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.policy, f)
+    }
+}
+
+/// Checks that the parameters for variables which a URI can omit are optional.
+fn check_optional_variables(template: &UriTemplate, arguments: &ArgumentSchema) -> Result<(), OperationProblem> {
+    let required = arguments.schema().get("required").and_then(Value::as_array);
+    let is_required = |name: &str| required.is_some_and(|required| required.iter().any(|known| known == name));
+    match template.variables().find(|name| template.is_optional(name) && is_required(name)) {
+        Some(name) => Err(OperationProblem::RequiredQueryVariable(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Checks the names in `audit(..)`. The macro cannot check them where a parameter is flattened.
+fn check_audited_arguments(
+    descriptor: &OperationDescriptor,
+    arguments: &ArgumentSchema,
+) -> Result<(), OperationProblem> {
+    let properties = arguments.schema().get("properties").and_then(Value::as_object);
+    let is_known = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
+    match descriptor.audit.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(OperationProblem::UnknownAuditArgument(name)),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether an argument is mirrored into a header (SEP-2243), which is possible for plain values only.
+fn mirrors_headers(schema: &Map<String, Value>) -> Result<bool, OperationProblem> {
+    let mut found = false;
+    for (name, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if schema.get("x-mcp-header").is_some() {
+            found = true;
+            let types = match schema.get("type") {
+                Some(Value::Array(types)) => {
+                    types.iter().filter_map(Value::as_str).filter(|&ty| ty != "null").collect()
+                }
+                Some(Value::String(ty)) => vec![ty.as_str()],
+                _ => Vec::new(),
+            };
+            if !matches!(types.as_slice(), ["string" | "integer" | "boolean"]) {
+                return Err(OperationProblem::HeaderArgumentType(name.clone()));
+            }
+        } else if mentions_header(schema) {
+            // A nested `x-mcp-header` is interpreted by rmcp.
+            found = true;
+        }
+    }
+    Ok(found)
+}
+
+fn mentions_header(value: &Value) -> bool {
+    let is_header = |text: &str| text.contains("x-mcp-header");
+    match value {
+        Value::String(text) => is_header(text),
+        Value::Array(values) => values.iter().any(mentions_header),
+        Value::Object(values) => values.iter().any(|(name, value)| is_header(name) || mentions_header(value)),
+        _ => false,
+    }
+}
+
+/// Compiles the output schema in a debug build, which detects a `Serialize` that disagrees with its `JsonSchema`. A release
+/// build trusts the type.
+fn compile_output(schema: Option<&Map<String, Value>>) -> Result<Option<jsonschema::Validator>, OperationProblem> {
+    schema
+        .filter(|_| cfg!(debug_assertions))
+        .map(|schema| jsonschema::options().offline().build(&Value::Object(schema.clone())))
+        .transpose()
+        .map_err(|error| OperationProblem::InvalidOutputSchema(error.to_string()))
+}
+
+fn listed_tool(
+    descriptor: &OperationDescriptor,
+    tool: &ToolDescriptor,
+    arguments: &ArgumentSchema,
+    meta: Option<MetaObject>,
+) -> Tool {
+    let description = descriptor.description.map(Into::into);
+    let mut listing = Tool::new_with_raw(descriptor.name, description, Arc::clone(arguments.schema()));
+    listing.title = descriptor.title.map(str::to_owned);
+    listing.annotations = listed_annotations(tool.annotations);
+    listing.meta = meta;
+    listing
+}
+
+fn listed_prompt(descriptor: &OperationDescriptor, arguments: &ArgumentSchema, meta: Option<MetaObject>) -> Prompt {
+    let mut listing = Prompt::new(descriptor.name, descriptor.description, listed_arguments(arguments.schema()));
+    listing.title = descriptor.title.map(str::to_owned);
+    listing.meta = meta;
+    listing
+}
+
+fn listed_resource(
+    descriptor: &OperationDescriptor,
+    resource: &ResourceDescriptor,
+    meta: Option<MetaObject>,
+) -> Resource {
+    let mut listing = Resource::new(descriptor.name, resource.name);
+    listing.title = descriptor.title.map(str::to_owned);
+    listing.description = descriptor.description.map(str::to_owned);
+    listing.mime_type = resource.mime_type.map(str::to_owned);
+    listing.size = resource.size;
+    listing.annotations = resource.annotations();
+    listing.meta = meta;
+    listing
+}
+
+fn listed_template(
+    descriptor: &OperationDescriptor,
+    resource: &ResourceDescriptor,
+    meta: Option<MetaObject>,
+) -> ResourceTemplate {
+    let mut listing = ResourceTemplate::new(descriptor.name, resource.name);
+    listing.title = descriptor.title.map(str::to_owned);
+    listing.description = descriptor.description.map(str::to_owned);
+    listing.mime_type = resource.mime_type.map(str::to_owned);
+    listing.annotations = resource.annotations();
+    listing.meta = meta;
+    listing
+}
+
+fn listed_annotations(annotations: Annotations) -> Option<ToolAnnotations> {
+    if annotations == Annotations::default() {
+        return None;
+    }
+    Some(ToolAnnotations::from_raw(
+        None,
+        annotations.read_only,
+        annotations.destructive,
+        annotations.idempotent,
+        annotations.open_world,
+    ))
+}

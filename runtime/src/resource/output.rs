@@ -1,0 +1,121 @@
+//! Return types of resources and their conversion into MCP results.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use rmcp::model::{CacheScope, ReadResourceResult, ResourceContents};
+
+use crate::{
+    operation::ToolError,
+    tool::{Json, JsonContent},
+};
+
+/// Return type of a resource.
+///
+/// A resource returns [`String`] or `&'static str` for text, `Vec<u8>` or [`Bytes`] for binary data, which is sent as
+/// base64, [`Json<T>`](Json) for JSON text, [`ResourceContents`](crate::content::ResourceContents) or a `Vec` of them
+/// for contents with URIs of their own, or a `Result` of any of these whose error converts into a [`ToolError`].
+///
+/// [`ToolError::not_found`] is the error of a resource that does not exist, such as a record with an unknown ID.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned by a resource",
+    label = "not the contents of a resource",
+    note = "a resource returns `String`, `Vec<u8>`, `Json<T>`, `toolgate::content::ResourceContents`, or a `Result` of these \
+            with an error that converts into `ToolError`"
+)]
+pub trait ResourceOutput {
+    /// Converts the value into the contents of the resource.
+    ///
+    /// # Errors
+    ///
+    /// The resource's error, or an error of serialization.
+    fn into_result(self) -> Result<ResourceBody, ToolError>;
+}
+
+/// Contents of a resource, without the URI and the media type that are declared for it.
+#[derive(Debug)]
+pub struct ResourceBody(Contents);
+
+#[derive(Debug)]
+enum Contents {
+    Text {
+        text: String,
+        mime_type: &'static str,
+    },
+    Blob(Bytes),
+    /// Contents that have their URI and media type.
+    Complete(Vec<ResourceContents>),
+}
+
+impl ResourceBody {
+    /// Creates the result for the resource with this URI. `mime_type` is what its author declared.
+    pub(crate) fn into_result(self, uri: &str, mime_type: Option<&str>) -> ReadResourceResult {
+        let contents = match self.0 {
+            Contents::Text { text, mime_type: of_type } => {
+                vec![ResourceContents::text(text, uri).with_mime_type(mime_type.unwrap_or(of_type))]
+            }
+            Contents::Blob(bytes) => vec![
+                ResourceContents::blob(STANDARD.encode(bytes), uri)
+                    .with_mime_type(mime_type.unwrap_or("application/octet-stream")),
+            ],
+            Contents::Complete(contents) => contents,
+        };
+        let mut result = ReadResourceResult::new(contents);
+        // The contents may depend on the caller, and access may end at any time.
+        result.ttl_ms = Some(0);
+        result.cache_scope = Some(CacheScope::Private);
+        result
+    }
+}
+
+impl ResourceOutput for String {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        Ok(ResourceBody(Contents::Text { text: self, mime_type: "text/plain" }))
+    }
+}
+
+impl ResourceOutput for &'static str {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        self.to_owned().into_result()
+    }
+}
+
+impl<T: JsonContent> ResourceOutput for Json<T> {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        let text = serde_json::to_string(&self.0)?;
+        Ok(ResourceBody(Contents::Text { text, mime_type: "application/json" }))
+    }
+}
+
+impl ResourceOutput for Bytes {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        Ok(ResourceBody(Contents::Blob(self)))
+    }
+}
+
+impl ResourceOutput for Vec<u8> {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        Bytes::from(self).into_result()
+    }
+}
+
+impl ResourceOutput for ResourceContents {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        vec![self].into_result()
+    }
+}
+
+impl ResourceOutput for Vec<ResourceContents> {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        // MCP: an empty list must not stand for a resource that does not exist.
+        if self.is_empty() {
+            return Err(ToolError::not_found());
+        }
+        Ok(ResourceBody(Contents::Complete(self)))
+    }
+}
+
+impl<T: ResourceOutput, E: Into<ToolError>> ResourceOutput for Result<T, E> {
+    fn into_result(self) -> Result<ResourceBody, ToolError> {
+        self.map_err(Into::into)?.into_result()
+    }
+}
