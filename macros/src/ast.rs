@@ -1,36 +1,39 @@
-//! A tool as it is written: the attribute and the function.
+//! An operation as it is written: the attribute and the function.
 
 use proc_macro2::TokenStream;
 use syn::{ItemFn, ReturnType, Type, ext::IdentExt, parse_quote};
 
 use crate::{
-    attr::ToolAttr,
+    attr::OperationAttr,
     doc,
     errors::Errors,
+    kind::Kind,
     parameter::{Argument, Parameter, Reference},
 };
 
-/// A function with `#[tool(..)]`.
-pub(crate) struct Tool {
-    pub(crate) attr: ToolAttr,
-    /// The function, without the attributes of parameters that only `#[tool]` understands.
+/// A function with `#[tool(..)]`, `#[prompt(..)]` or `#[resource(..)]`.
+pub(crate) struct Operation {
+    pub(crate) kind: Kind,
+    pub(crate) attr: OperationAttr,
+    /// The function, without the attributes of parameters that only this macro understands.
     pub(crate) function: ItemFn,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) output: Type,
 }
 
-impl Tool {
-    pub(crate) fn parse(arguments: TokenStream, mut function: ItemFn, errors: &mut Errors) -> Self {
-        let attr = ToolAttr::parse(arguments, errors);
-        let parameters = function.sig.inputs.iter_mut().filter_map(|input| Parameter::parse(input, errors)).collect();
+impl Operation {
+    pub(crate) fn parse(kind: Kind, arguments: TokenStream, mut function: ItemFn, errors: &mut Errors) -> Self {
+        let attr = OperationAttr::parse(kind, arguments, errors);
+        let inputs = function.sig.inputs.iter_mut();
+        let parameters = inputs.filter_map(|input| Parameter::parse(kind, input, errors)).collect();
         let output = match &function.sig.output {
             ReturnType::Default => parse_quote!(()),
             ReturnType::Type(_, ty) => (**ty).clone(),
         };
-        Self { attr, function, parameters, output }
+        Self { kind, attr, function, parameters, output }
     }
 
-    /// Name of the tool in MCP.
+    /// Name in MCP.
     pub(crate) fn name(&self) -> String {
         match &self.attr.name {
             Some(name) => name.value(),

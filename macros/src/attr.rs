@@ -1,13 +1,13 @@
-//! Arguments of `#[tool(..)]`.
+//! Arguments of `#[tool(..)]`, `#[prompt(..)]` and `#[resource(..)]`.
 //!
 //! To add an argument:
 //!
-//! 1. Add a field to [`ToolAttr`] and a row to [`ARGUMENTS`]. The parsers of values are the methods of [`ValueParser`].
-//! 2. Add a field and a `const` method to `OperationDescriptor` in `runtime/src/tool/descriptor.rs`, and use the field there or in
-//!    `runtime/src/registry`.
+//! 1. Add a field to [`OperationAttr`] and a row to [`ARGUMENTS`]. The parsers of values are the methods of [`ValueParser`].
+//! 2. Add a field and a `const` method to `OperationDescriptor` in `runtime/src/operation/descriptor.rs`, and use the
+//!    field there or in `runtime/src/registry`.
 //! 3. Generate the call of that method in `expand::descriptor`.
 //! 4. If it depends on other arguments or on the function, check that in `validate`.
-//! 5. Document it in the table in `lib.rs`.
+//! 5. Document it in a table in `lib.rs`.
 //! 6. Add it to `every_attribute_argument` in `expand/tests.rs`, and its errors to `runtime/tests/ui/fail`.
 //!    CONTRIBUTING.md has the commands that update the snapshots.
 
@@ -18,70 +18,94 @@ use syn::{Expr, LitStr, Path};
 
 use crate::{
     errors::Errors,
+    kind::{Kind, attributes},
     value::{ConditionalScopes, MetaItem, ScopeList, ValueParser},
 };
 
-/// Every argument and its parser.
+const EVERY_KIND: &[Kind] = &Kind::ALL;
+const TOOL: &[Kind] = &[Kind::Tool];
+const RESOURCE: &[Kind] = &[Kind::Resource];
+
+/// Every argument, the kinds of operations that can have it, and its parser.
 #[rustfmt::skip]
 const ARGUMENTS: &[Argument] = &[
-    Argument { name: "scopes", takes: "string literals, which are checked at compile time",
+    Argument { name: "scopes", kinds: EVERY_KIND, takes: "string literals, which are checked at compile time",
         example: r#"scopes = "a"` or `scopes("a", "b")"#, parse: |attr, value| attr.scopes = Some(value.scopes()) },
-    Argument { name: "any_scope", takes: "string literals, which are checked at compile time",
+    Argument { name: "any_scope", kinds: EVERY_KIND, takes: "string literals, which are checked at compile time",
         example: r#"any_scope("a", "b")"#, parse: |attr, value| attr.any_scope = Some(value.scopes()) },
-    Argument { name: "scopes_if", takes: "a condition on the tool's arguments and the scopes that it requires",
+    Argument { name: "scopes_if", kinds: EVERY_KIND, takes: "a condition on the {kind}'s arguments and the scopes that it requires",
         example: r#"scopes_if(amount > 1000, "refunds:approve")"#, parse: |attr, value| attr.scopes_if.extend(value.conditional_scopes()) },
-    Argument { name: "authenticated", takes: "no value",
+    Argument { name: "authenticated", kinds: EVERY_KIND, takes: "no value",
         example: "authenticated", parse: |attr, value| attr.authenticated = Some(value.keyword()) },
-    Argument { name: "scopes_in", takes: "the path of a list of scopes",
+    Argument { name: "scopes_in", kinds: EVERY_KIND, takes: "the path of a list of scopes",
         example: "scopes_in = policy::SCOPES", parse: |attr, value| attr.scopes_in = value.path() },
-    Argument { name: "name", takes: "a string literal",
+    Argument { name: "name", kinds: EVERY_KIND, takes: "a string literal",
         example: r#"name = "employees.get""#, parse: |attr, value| attr.name = value.string() },
-    Argument { name: "title", takes: "a string literal",
+    Argument { name: "title", kinds: EVERY_KIND, takes: "a string literal",
         example: r#"title = "Get an employee""#, parse: |attr, value| attr.title = value.string() },
-    Argument { name: "description", takes: "a string literal",
+    Argument { name: "description", kinds: EVERY_KIND, takes: "a string literal",
         example: r#"description = "Return an employee's profile.""#, parse: |attr, value| attr.description = value.string() },
-    Argument { name: "read_only", takes: "`true`, `false` or no value",
+    Argument { name: "read_only", kinds: TOOL, takes: "`true`, `false` or no value",
         example: "read_only = false", parse: |attr, value| attr.read_only = value.flag() },
-    Argument { name: "destructive", takes: "`true`, `false` or no value",
+    Argument { name: "destructive", kinds: TOOL, takes: "`true`, `false` or no value",
         example: "destructive = false", parse: |attr, value| attr.destructive = value.flag() },
-    Argument { name: "idempotent", takes: "`true`, `false` or no value",
+    Argument { name: "idempotent", kinds: TOOL, takes: "`true`, `false` or no value",
         example: "idempotent = false", parse: |attr, value| attr.idempotent = value.flag() },
-    Argument { name: "open_world", takes: "`true`, `false` or no value",
+    Argument { name: "open_world", kinds: TOOL, takes: "`true`, `false` or no value",
         example: "open_world = false", parse: |attr, value| attr.open_world = value.flag() },
-    Argument { name: "guard", takes: "calls of a `fn` or an `async fn` with the tool's parameters",
+    Argument { name: "task", kinds: TOOL, takes: "no value",
+        example: "task", parse: |attr, value| attr.task = Some(value.keyword()) },
+    Argument { name: "approve", kinds: TOOL, takes: "a string literal, which can contain arguments in braces",
+        example: r#"approve = "Export the payroll of {year}""#, parse: |attr, value| attr.approve = value.string() },
+    Argument { name: "uri", kinds: RESOURCE, takes: "a URI or a URI template as a string literal",
+        example: r#"uri = "company://employees/{employee_id}""#, parse: |attr, value| attr.uri = value.string() },
+    Argument { name: "mime_type", kinds: RESOURCE, takes: "a media type as a string literal",
+        example: r#"mime_type = "text/markdown""#, parse: |attr, value| attr.mime_type = value.media_type() },
+    Argument { name: "size", kinds: RESOURCE, takes: "the size of the content in bytes",
+        example: "size = 2048", parse: |attr, value| attr.size = value.unsigned_integer() },
+    Argument { name: "audience", kinds: RESOURCE, takes: "`\"user\"`, `\"assistant\"` or both",
+        example: r#"audience("user", "assistant")"#, parse: |attr, value| attr.audience = value.audience() },
+    Argument { name: "priority", kinds: RESOURCE, takes: "a number from 0 to 1",
+        example: "priority = 0.8", parse: |attr, value| attr.priority = value.fraction() },
+    Argument { name: "guard", kinds: EVERY_KIND, takes: "calls of a `fn` or an `async fn` with the {kind}'s parameters",
         example: "guard = own_ticket(caller, &ticket_id)", parse: |attr, value| attr.guards = value.calls() },
-    Argument { name: "visible_to", takes: "calls of a function with `caller` or with state that the tool takes",
+    Argument { name: "visible_to", kinds: EVERY_KIND, takes: "calls of a function with `caller` or with state that the {kind} takes",
         example: "visible_to = is_on_duty(caller)", parse: |attr, value| attr.visible_to = value.calls() },
-    Argument { name: "org_role", takes: "one or more roles as string literals",
+    Argument { name: "org_role", kinds: EVERY_KIND, takes: "one or more roles as string literals",
         example: r#"org_role = "Owner""#, parse: |attr, value| attr.org_roles = value.strings() },
-    Argument { name: "org", takes: "one or more IDs of organizations as string literals",
+    Argument { name: "org", kinds: EVERY_KIND, takes: "one or more IDs of organizations as string literals",
         example: r#"org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11""#, parse: |attr, value| attr.orgs = value.strings() },
-    Argument { name: "timeout", takes: "a string with a number and a unit",
+    Argument { name: "timeout", kinds: EVERY_KIND, takes: "a string with a number and a unit",
         example: r#"timeout = "30s"` or `timeout = "1h 30m""#, parse: |attr, value| attr.timeout = value.timeout() },
-    Argument { name: "concurrency", takes: "a positive 32-bit integer",
+    Argument { name: "concurrency", kinds: EVERY_KIND, takes: "a positive 32-bit integer",
         example: "concurrency = 4", parse: |attr, value| attr.concurrency = value.positive_integer() },
-    Argument { name: "audit", takes: "names of the tool's arguments as string literals",
+    Argument { name: "audit", kinds: EVERY_KIND, takes: "names of the {kind}'s arguments as string literals",
         example: r#"audit("ticket_id")"#, parse: |attr, value| attr.audit = value.strings() },
-    Argument { name: "meta", takes: "a `serde_json::Value`",
+    Argument { name: "meta", kinds: EVERY_KIND, takes: "a `serde_json::Value`",
         example: r#"meta = json!({ "team": "payroll" })"#, parse: |attr, value| attr.meta = value.expression() },
-    Argument { name: "crate", takes: "a path",
+    Argument { name: "crate", kinds: EVERY_KIND, takes: "a path",
         example: "crate = my_crate::toolgate", parse: |attr, value| attr.runtime = value.path() },
 ];
 
 struct Argument {
     name: &'static str,
-    /// What the argument takes, for error messages.
+    kinds: &'static [Kind],
+    /// What the argument takes, for error messages. `{kind}` stands for the kind of the operation.
     takes: &'static str,
     /// A valid use, for error messages, which put backticks around it.
     example: &'static str,
-    parse: fn(&mut ToolAttr, ValueParser<'_>),
+    parse: fn(&mut OperationAttr, ValueParser<'_>),
 }
 
 /// The argument that can be given several times.
 const REPEATABLE: &str = "scopes_if";
 
 /// Names that other frameworks have for arguments, with the name here.
-const FOREIGN_NAMES: [(&str, &str); 8] = [
+const FOREIGN_NAMES: [(&str, &str); 14] = [
+    ("confirm", "approve"),
+    ("content_type", "mime_type"),
+    ("media_type", "mime_type"),
+    ("mimeType", "mime_type"),
     ("organization", "org"),
     ("permission", "scopes"),
     ("permissions", "scopes"),
@@ -90,14 +114,16 @@ const FOREIGN_NAMES: [(&str, &str); 8] = [
     ("required_scopes", "scopes"),
     ("role", "org_role"),
     ("roles", "org_role"),
+    ("template", "uri"),
+    ("url", "uri"),
 ];
 
-/// Arguments that declare who may call a tool.
-const ACCESS_RULES: [&str; 3] = ["scopes", "any_scope", "authenticated"];
+/// Arguments that declare who is authorized.
+pub(crate) const ACCESS_RULES: [&str; 3] = ["scopes", "any_scope", "authenticated"];
 
 /// Parsed arguments. A field holds syntax nodes where later errors point at them.
 #[derive(Default)]
-pub(crate) struct ToolAttr {
+pub(crate) struct OperationAttr {
     pub(crate) scopes: Option<ScopeList>,
     pub(crate) any_scope: Option<ScopeList>,
     pub(crate) authenticated: Option<Ident>,
@@ -109,6 +135,13 @@ pub(crate) struct ToolAttr {
     pub(crate) destructive: Option<bool>,
     pub(crate) idempotent: Option<bool>,
     pub(crate) open_world: Option<bool>,
+    pub(crate) task: Option<Ident>,
+    pub(crate) approve: Option<LitStr>,
+    pub(crate) uri: Option<LitStr>,
+    pub(crate) mime_type: Option<LitStr>,
+    pub(crate) size: Option<u64>,
+    pub(crate) audience: Vec<LitStr>,
+    pub(crate) priority: Option<f64>,
     pub(crate) scopes_if: Vec<ConditionalScopes>,
     pub(crate) guards: Vec<Expr>,
     pub(crate) visible_to: Vec<Expr>,
@@ -119,12 +152,13 @@ pub(crate) struct ToolAttr {
     pub(crate) audit: Vec<LitStr>,
     pub(crate) meta: Option<Expr>,
     pub(crate) runtime: Option<Path>,
-    /// Whether something that does not parse may be the access rule. A missing rule is not reported then.
-    pub(crate) access_rule_may_be_misspelled: bool,
+    /// The arguments that are written, including those that are misspelled or invalid.
+    written: Vec<&'static str>,
+    has_syntax_error: bool,
 }
 
-impl ToolAttr {
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+impl OperationAttr {
+    pub(crate) fn parse(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut attr = Self::default();
         let mut seen: Vec<Ident> = Vec::new();
         let (items, syntax_error) = MetaItem::parse_all(tokens);
@@ -133,28 +167,41 @@ impl ToolAttr {
             if seen.contains(&name) && name != REPEATABLE {
                 errors.push(&name, format!("duplicate argument `{name}`: remove one"));
             } else if let Some(argument) = ARGUMENTS.iter().find(|argument| name == argument.name) {
-                let value = ValueParser { item, takes: argument.takes, example: argument.example, errors };
-                (argument.parse)(&mut attr, value);
+                attr.written.push(argument.name);
+                if argument.kinds.contains(&kind) {
+                    let value = ValueParser { item, kind, takes: argument.takes, example: argument.example, errors };
+                    (argument.parse)(&mut attr, value);
+                } else {
+                    let kinds = attributes(argument.kinds);
+                    errors
+                        .push(&name, format!("`{name}` is an argument of {kinds}, and this is a {kind}: remove it"));
+                }
             } else {
-                attr.reject_unknown(&name, errors);
+                attr.reject_unknown(kind, &name, errors);
             }
             seen.push(name);
         }
         if let Some(error) = syntax_error {
             errors.add(error);
-            attr.access_rule_may_be_misspelled = true;
+            attr.has_syntax_error = true;
         }
         attr
     }
 
-    fn reject_unknown(&mut self, name: &Ident, errors: &mut Errors) {
-        if let Some(similar) = most_similar(&name.to_string()) {
-            self.access_rule_may_be_misspelled |= ACCESS_RULES.contains(&similar);
+    fn reject_unknown(&mut self, kind: Kind, name: &Ident, errors: &mut Errors) {
+        if let Some(similar) = most_similar(kind, &name.to_string()) {
+            self.written.push(similar);
             errors.push(name, format!("unknown argument `{name}`: did you mean `{similar}`?"));
         } else {
-            let names: Vec<_> = ARGUMENTS.iter().map(|argument| format!("`{}`", argument.name)).collect();
+            let names: Vec<_> = arguments_of(kind).map(|argument| format!("`{}`", argument.name)).collect();
             errors.push(name, format!("unknown argument `{name}`: expected one of {}", names.join(", ")));
         }
+    }
+
+    /// Returns whether one of these arguments is written, or may be in what does not parse. That it is missing is not
+    /// reported then.
+    pub(crate) fn may_have(&self, names: &[&str]) -> bool {
+        self.has_syntax_error || self.written.iter().any(|name| names.contains(name))
     }
 
     /// Span of the access rule.
@@ -170,13 +217,17 @@ impl ToolAttr {
     }
 }
 
+fn arguments_of(kind: Kind) -> impl Iterator<Item = &'static Argument> {
+    ARGUMENTS.iter().filter(move |argument| argument.kinds.contains(&kind))
+}
+
 /// The argument whose name is most similar to `name`, if one is similar enough to be what the author meant.
-fn most_similar(name: &str) -> Option<&'static str> {
-    if let Some((_, known)) = FOREIGN_NAMES.iter().find(|(foreign, _)| *foreign == name) {
-        return Some(known);
+fn most_similar(kind: Kind, name: &str) -> Option<&'static str> {
+    let known = FOREIGN_NAMES.iter().find(|(foreign, _)| *foreign == name);
+    if let Some(argument) = known.and_then(|(_, known)| arguments_of(kind).find(|argument| argument.name == *known)) {
+        return Some(argument.name);
     }
-    ARGUMENTS
-        .iter()
+    arguments_of(kind)
         .map(|argument| (strsim::jaro_winkler(name, argument.name), argument.name))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -192,7 +243,7 @@ mod tests {
         let documentation = include_str!("lib.rs");
         for Argument { name, .. } in ARGUMENTS {
             let has_row = ["`", " =", "("].iter().any(|end| documentation.contains(&format!("/// | `{name}{end}")));
-            assert!(has_row, "the table in lib.rs has no row for `{name}`");
+            assert!(has_row, "the tables in lib.rs have no row for `{name}`");
         }
     }
 
@@ -212,10 +263,14 @@ mod tests {
             ("permission", "scopes"),
             ("public", "authenticated"),
         ] {
-            assert_eq!(most_similar(name), Some(expected), "{name}");
+            assert_eq!(most_similar(Kind::Tool, name), Some(expected), "{name}");
         }
         for name in ["colour", "id", "rate_limit", "cost"] {
-            assert_eq!(most_similar(name), None, "{name}");
+            assert_eq!(most_similar(Kind::Tool, name), None, "{name}");
         }
+        assert_eq!(most_similar(Kind::Resource, "mime"), Some("mime_type"));
+        assert_eq!(most_similar(Kind::Resource, "url"), Some("uri"));
+        assert_eq!(most_similar(Kind::Tool, "url"), None);
+        assert_eq!(most_similar(Kind::Prompt, "readonly"), None);
     }
 }

@@ -1,52 +1,56 @@
-//! Generated code of a tool: the function as it is written, and a constant beside it that registers the tool.
+//! Generated code of an operation: the function as it is written, and a constant beside it that registers the operation.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Literal, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Ident, LitStr, spanned::Spanned};
 
-use crate::{ast::Tool, errors::Errors, fallback, item, runtime_path::RuntimePath, scope, validate};
+use crate::{ast::Operation, errors::Errors, fallback, item, kind::Kind, runtime_path::RuntimePath, scope, validate};
 
 use arguments::ArgumentCode;
 
 mod arguments;
+mod completion;
 mod policy;
 
-/// Expands `#[tool(..)]`.
+/// Expands `#[tool(..)]`, `#[prompt(..)]` or `#[resource(..)]`.
 ///
-/// An invalid tool expands to its errors and its function, see [`fallback`].
-pub(crate) fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let function = match item::parse(item) {
+/// An invalid operation expands to its errors and its function, see [`fallback`].
+pub(crate) fn operation(kind: Kind, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let function = match item::parse(kind, item) {
         Ok(function) => function,
         Err(expansion) => return expansion,
     };
     let mut errors = Errors::default();
-    let tool = Tool::parse(arguments.clone(), function, &mut errors);
-    validate::tool(&tool, &mut errors);
+    let operation = Operation::parse(kind, arguments.clone(), function, &mut errors);
+    validate::operation(&operation, &mut errors);
     match errors.into_compile_errors() {
         Some(errors) => {
-            let function = fallback::function(&tool, arguments);
+            let function = fallback::function(&operation, arguments);
             quote!(#errors #function)
         }
-        None => expand(&tool),
+        None => expand(&operation),
     }
 }
 
-fn expand(tool: &Tool) -> TokenStream {
-    let runtime = RuntimePath::named_or_found(tool.attr.runtime.as_ref());
-    let function = policy::function(tool);
-    // A tool that `cfg` removes is not registered.
+fn expand(operation: &Operation) -> TokenStream {
+    let runtime = RuntimePath::named_or_found(operation.attr.runtime.as_ref());
+    let function = policy::function(operation);
+    // An operation that `cfg` removes is not registered.
     let cfgs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-    let (list, access) = (tool.attr.scopes_in.as_ref(), tool.attr.access_span());
-    let checks = scope::checks(&runtime, list, access, tool.attr.all_scopes());
-    let role_checks = scope::role_checks(&runtime, &tool.attr.org_roles);
-    let proof_checks = policy::proof_checks(tool, &runtime);
-    let arguments = ArgumentCode::new(tool, &runtime);
+    let (list, access) = (operation.attr.scopes_in.as_ref(), operation.attr.access_span());
+    let checks = scope::checks(&runtime, list, access, operation.attr.all_scopes());
+    let role_checks = scope::role_checks(&runtime, &operation.attr.org_roles);
+    let proof_checks = policy::proof_checks(operation, &runtime);
+    let arguments = ArgumentCode::new(operation, &runtime);
     let (items, input_schema) = (&arguments.items, &arguments.input_schema);
-    let output_schema = output_schema(tool, &runtime);
-    let body = body(tool, &runtime, &arguments);
-    let descriptor = descriptor(tool, &runtime);
+    let output_schema = (operation.kind == Kind::Tool).then(|| output_schema(operation, &runtime));
+    let uri_check = uri_check(operation, &runtime);
+    let completions = completion::functions(operation, &runtime);
+    let kind = operation.kind.ident();
+    let body = body(operation, &runtime, &arguments);
+    let descriptor = descriptor(operation, &runtime);
     quote! {
-        // A tool has to be async, to own its arguments, and to have one parameter for each argument.
+        // The function has to be async, to own its arguments, and to have one parameter for each argument.
         #[allow(clippy::unused_async, clippy::needless_pass_by_value, clippy::too_many_arguments)]
         #function
 
@@ -54,15 +58,17 @@ fn expand(tool: &Tool) -> TokenStream {
         // error, which says to move it out. Without it, the errors would be about `const _` and an unknown function.
         #(#cfgs)*
         #[#runtime::__private::register]
-        impl tool {
+        impl #kind {
             const _: () = {
                 #checks
                 #role_checks
                 #proof_checks
+                #uri_check
                 #items
                 #input_schema
                 #output_schema
                 #body
+                #completions
                 #runtime::__private::inventory::submit! { #descriptor }
             };
         }
@@ -77,8 +83,8 @@ pub(crate) fn content(item: TokenStream) -> TokenStream {
     }
 }
 
-fn output_schema(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
-    let schema = output_method(tool, runtime, "schema");
+fn output_schema(operation: &Operation, runtime: &RuntimePath) -> TokenStream {
+    let schema = output_method(operation, runtime, "schema");
     quote! {
         fn __toolgate_output_schema(
             __generator: &mut #runtime::__private::schemars::SchemaGenerator,
@@ -88,38 +94,48 @@ fn output_schema(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
     }
 }
 
-/// A method of the result type's `ToolOutput`.
+/// A constant that fails to compile if the URI of a resource is invalid, or if its variables are not the arguments.
+fn uri_check(operation: &Operation, runtime: &RuntimePath) -> Option<TokenStream> {
+    let uri = operation.attr.uri.as_ref()?;
+    let spanned = runtime.with_span(uri.span());
+    let names = operation.arguments().map(|argument| &argument.name);
+    let check = quote_spanned!(uri.span()=> #spanned::__private::check_uri(#uri, &[#(#names),*]));
+    Some(quote!(const _: () = #check;))
+}
+
+/// A method of the result type's `ToolOutput`, `PromptOutput` or `ResourceOutput`.
 ///
-/// All methods have the span of the type, so that the compiler reports a type without `ToolOutput` once.
-fn output_method(tool: &Tool, runtime: &RuntimePath, name: &str) -> TokenStream {
-    let output = &tool.output;
+/// All methods have the span of the type, so that the compiler reports a type without the trait once.
+fn output_method(operation: &Operation, runtime: &RuntimePath, name: &str) -> TokenStream {
+    let output = &operation.output;
     let runtime = runtime.with_span(output.span());
-    let name = Ident::new(name, output.span());
-    quote_spanned!(output.span()=> <#output as #runtime::ToolOutput>::#name)
+    let [name, output_trait] = [name, operation.kind.output_trait()].map(|name| Ident::new(name, output.span()));
+    quote_spanned!(output.span()=> <#output as #runtime::#output_trait>::#name)
 }
 
 /// A local variable of generated code. Names of the author neither refer to it nor shadow it, also if a `macro_rules!`
-/// generates the tool.
+/// generates the function.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
 /// The function that the server calls: it reads the parameters from the invocation, takes the steps of the call, and calls
 /// the author's function.
-fn body(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
+fn body(operation: &Operation, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
     let read = &arguments.read;
     let [invocation, steps] = ["__invocation", "__steps"].map(local);
-    let steps = if tool.attr.guards.is_empty() && tool.attr.scopes_if.is_empty() {
-        let function = &tool.function.sig.ident;
-        let values = policy::values(tool, runtime, arguments);
+    let attr = &operation.attr;
+    let steps = if attr.guards.is_empty() && attr.scopes_if.is_empty() && attr.approve.is_none() {
+        let function = &operation.function.sig.ident;
+        let values = policy::values(operation, runtime, arguments);
         let call = quote_spanned!(function.span()=> #function(#(#values),*));
-        let into_result = output_method(tool, runtime, "into_result");
+        let into_result = output_method(operation, runtime, "into_result");
         quote! {
             let #steps = #invocation.steps();
             ::core::result::Result::Ok(#runtime::__private::body(#steps, #call, #into_result))
         }
     } else {
-        policy::steps(tool, runtime, arguments)
+        policy::steps(operation, runtime, arguments)
     };
     let mutability = (!arguments.values.is_empty()).then(|| quote!(mut));
     quote! {
@@ -135,15 +151,14 @@ fn body(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenSt
     }
 }
 
-/// The descriptor that registers the tool: the required parts, and a builder call for each optional one.
-fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
-    let attr = &tool.attr;
-    let name = tool.name();
+/// The descriptor that registers the operation: the required parts, and a builder call for each optional one.
+fn descriptor(operation: &Operation, runtime: &RuntimePath) -> TokenStream {
+    let attr = &operation.attr;
     let mut calls = Vec::new();
     if let Some(title) = &attr.title {
         calls.push(quote!(.title(#title)));
     }
-    if let Some(description) = tool.description() {
+    if let Some(description) = operation.description() {
         calls.push(quote!(.description(#description)));
     }
     if let Some(list) = &attr.scopes {
@@ -154,12 +169,15 @@ fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
         let scopes = checked_scope_list(runtime, &list.scopes);
         calls.push(quote!(.any_scope(&[#(#scopes),*])));
     }
-    calls.extend(annotations(tool, runtime));
-    let states = policy::states(tool, runtime);
+    calls.extend(annotations(operation, runtime));
+    calls.extend(resource_calls(operation));
+    let states = policy::states(operation, runtime);
     if !states.is_empty() {
         calls.push(quote!(.states(&[#(#states),*])));
     }
-    calls.extend(policy::descriptor_calls(tool, runtime));
+    calls.extend(policy::descriptor_calls(operation, runtime));
+    calls.extend(completion::descriptor_call(operation, runtime));
+    calls.extend(attr.task.as_ref().map(|_| quote!(.task())));
     if let Some(timeout) = attr.timeout {
         let (seconds, nanoseconds) = (timeout.as_secs(), timeout.subsec_nanos());
         calls.push(quote!(.timeout(::core::time::Duration::new(#seconds, #nanoseconds))));
@@ -174,12 +192,17 @@ fn descriptor(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
     if let Some(meta) = &attr.meta {
         calls.push(quote!(.meta(|| #meta)));
     }
+    let kind = operation.kind.ident();
+    let uri = attr.uri.iter();
+    let name = operation.name();
+    let output_schema = (operation.kind == Kind::Tool).then(|| quote!(__toolgate_output_schema,));
     quote! {
-        #runtime::__private::OperationDescriptor::tool(
+        #runtime::__private::OperationDescriptor::#kind(
+            #(#uri,)*
             #name,
             __TOOLGATE_SCOPES,
             __toolgate_input_schema,
-            __toolgate_output_schema,
+            #output_schema
             __toolgate_body,
             ::core::concat!(::core::file!(), ":", ::core::line!()),
         )
@@ -193,8 +216,8 @@ fn checked_scope_list<'a>(runtime: &'a RuntimePath, scopes: &'a [LitStr]) -> imp
 }
 
 /// The call of `annotations`, if the tool has any of the four hints.
-fn annotations(tool: &Tool, runtime: &RuntimePath) -> Option<TokenStream> {
-    let attr = &tool.attr;
+fn annotations(operation: &Operation, runtime: &RuntimePath) -> Option<TokenStream> {
+    let attr = &operation.attr;
     let hints = [attr.read_only, attr.destructive, attr.idempotent, attr.open_world];
     hints.iter().any(Option::is_some).then(|| {
         let [read_only, destructive, idempotent, open_world] = hints.map(|hint| match hint {
@@ -210,6 +233,27 @@ fn annotations(tool: &Tool, runtime: &RuntimePath) -> Option<TokenStream> {
             })
         }
     })
+}
+
+/// The builder calls for what only a resource has.
+fn resource_calls(operation: &Operation) -> Vec<TokenStream> {
+    let attr = &operation.attr;
+    let mut calls = Vec::new();
+    if let Some(media_type) = &attr.mime_type {
+        calls.push(quote!(.mime_type(#media_type)));
+    }
+    if let Some(size) = attr.size {
+        calls.push(quote!(.size(#size)));
+    }
+    if !attr.audience.is_empty() {
+        let roles = &attr.audience;
+        calls.push(quote!(.audience(&[#(#roles),*])));
+    }
+    if let Some(priority) = attr.priority {
+        let priority = Literal::f64_unsuffixed(priority);
+        calls.push(quote!(.priority(#priority)));
+    }
+    calls
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What an invalid tool expands to beside its errors: the function, so that calls of it elsewhere add no errors.
+//! What an invalid operation expands to beside its errors: the function, so that calls of it elsewhere add no errors.
 //!
 //! The function adds no errors and no warnings of its own either: what the compiler would report once more about its
 //! signature is replaced, and its lints are silenced.
@@ -11,28 +11,28 @@ use syn::{
 };
 
 use crate::{
-    ast::Tool,
-    validate::{borrows_from_nothing, is_tool_attribute},
+    ast::Operation,
+    validate::{borrows_from_nothing, kind_of},
     value::{MetaItem, Value},
 };
 
-/// Arguments whose values are paths that the tool uses. An import for one of them must not become an unused import.
+/// Arguments whose values are paths that generated code uses. An import for one of them must not become an unused import.
 const ARGUMENTS_WITH_PATHS: [&str; 3] = ["guard", "visible_to", "scopes_in"];
 
-/// Returns the function of an invalid tool, for an expansion that reports errors.
-pub(crate) fn function(tool: &Tool, arguments: TokenStream) -> TokenStream {
-    let mut function = tool.function.clone();
-    function.attrs.retain(|attribute| !is_tool_attribute(attribute));
+/// Returns the function of an invalid operation, for an expansion that reports errors.
+pub(crate) fn function(operation: &Operation, arguments: TokenStream) -> TokenStream {
+    let mut function = operation.function.clone();
+    function.attrs.retain(|attribute| kind_of(attribute).is_none());
     repair_signature(&mut function.sig);
     if has_await(&function.block) {
         function.sig.asyncness.get_or_insert_with(|| Token![async](function.sig.fn_token.span));
     }
-    if borrows_from_nothing(tool) {
+    if borrows_from_nothing(operation) {
         let output = with_static_references(function.sig.output.to_token_stream());
         function.sig.output = parse_quote!(#output);
         function.block = parse_quote!({ ::core::unimplemented!() });
     }
-    use_paths(&mut function, arguments);
+    use_paths(&mut function, operation, arguments);
     quote! {
         #[allow(unused, deprecated, clippy::all, clippy::pedantic, clippy::nursery)]
         #function
@@ -95,8 +95,8 @@ fn with_static_references(tokens: TokenStream) -> TokenStream {
     output
 }
 
-/// Adds a statement that uses the paths in `arguments`.
-fn use_paths(function: &mut ItemFn, arguments: TokenStream) {
+/// Adds a statement that uses the paths in `arguments` and in completions.
+fn use_paths(function: &mut ItemFn, operation: &Operation, arguments: TokenStream) {
     let (items, _) = MetaItem::parse_all(arguments);
     let values =
         items.into_iter().filter(|item| ARGUMENTS_WITH_PATHS.iter().any(|name| item.name == name)).flat_map(|item| {
@@ -106,7 +106,9 @@ fn use_paths(function: &mut ItemFn, arguments: TokenStream) {
                 Value::List(values) => values,
             }
         });
+    let completions = operation.arguments().filter_map(|argument| argument.attr.complete.clone());
     let paths: Vec<ExprPath> = values
+        .chain(completions)
         .filter_map(|value| match value {
             Expr::Path(path) => Some(path),
             Expr::Call(call) => match *call.func {

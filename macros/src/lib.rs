@@ -1,12 +1,13 @@
 //! Procedural macros of [toolgate](https://docs.rs/toolgate). Use them through that crate.
 //!
-//! `#[tool]` passes through these modules:
+//! `#[tool]`, `#[prompt]` and `#[resource]` pass through these modules, with the `kind` of the operation:
 //!
-//! 1. `attr` parses the arguments of the attribute, `item` and `ast` the function with its parameters. **To add an
-//!    argument, start in `attr`.**
-//! 2. `validate` checks the tool as a whole.
+//! 1. `attr` parses the arguments of the attribute, `item` and `ast` the function with its parameters, and `arg` the
+//!    attributes of those. **To add an argument, start in `attr`.**
+//! 2. `validate` checks the operation as a whole.
 //! 3. `expand` generates code, or `fallback` emits the function beside the collected errors.
 
+mod arg;
 mod ast;
 mod attr;
 mod doc;
@@ -14,6 +15,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod item;
+mod kind;
 mod parameter;
 mod runtime_path;
 mod scope;
@@ -23,6 +25,8 @@ mod validate;
 mod value;
 
 use proc_macro::TokenStream;
+
+use kind::Kind;
 
 /// Registers an async function as an MCP tool with declared scopes.
 ///
@@ -70,6 +74,8 @@ use proc_macro::TokenStream;
 /// | `destructive`, `destructive = false` | MCP hint: the tool may delete or overwrite data. | not sent |
 /// | `idempotent`, `idempotent = false` | MCP hint: a second call with the same arguments has no further effect. | not sent |
 /// | `open_world`, `open_world = false` | MCP hint: the tool reaches systems outside the server's own. | not sent |
+/// | `task` | A call becomes a task if the client supports the extension `io.modelcontextprotocol/tasks`: the client gets a handle at once, and polls for the result. | the client waits for the result |
+/// | `approve = "Export the payroll of {year}"` | A person approves each call on a page of the server before the body runs. The text is formatted with the tool's parameters. | none |
 /// | `scopes_if(amount > 1000, "a", "b")` | Scopes that a call needs if the condition holds, an expression over the tool's arguments. It can be given several times. | |
 /// | `guard = own_ticket(caller, &ticket_id, tickets)`, `guard(a(..), b(..))` | Checks that run before the body: each is a call of a `fn` or an `async fn` that returns `Result<(), Denied>`, with parameters of the tool. `caller` and `context` are in scope, too. | none |
 /// | `visible_to = is_on_duty(caller, rota)`, `visible_to(a(..), b(..))` | Rules that hide the tool from a caller, in the list and in calls: each is a call of a function that returns `bool`, with `caller` and states that the tool takes. | none |
@@ -119,7 +125,157 @@ use proc_macro::TokenStream;
 /// the trait `ToolOutput` of toolgate.
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::tool(arguments.into(), item.into()).into()
+    expand::operation(Kind::Tool, arguments.into(), item.into()).into()
+}
+
+/// Registers an async function as an MCP prompt with declared scopes.
+///
+/// ```
+/// use toolgate::prelude::*;
+/// # struct Tickets;
+/// # impl Tickets {
+/// #     async fn text(&self, _: &str) -> std::io::Result<String> {
+/// #         Ok(String::new())
+/// #     }
+/// #     async fn open_ids(&self, _: &str) -> std::io::Result<Vec<String>> {
+/// #         Ok(Vec::new())
+/// #     }
+/// # }
+/// # fn main() {}
+///
+/// pub static SCOPES: Scopes = Scopes::new(&["tickets:reply"]);
+///
+/// #[derive(Debug, Deserialize, JsonSchema)]
+/// #[serde(rename_all = "lowercase")]
+/// enum Tone {
+///     Friendly,
+///     Formal,
+/// }
+///
+/// /// Draft a reply to a support ticket.
+/// #[prompt(scopes = "tickets:reply", title = "Support reply")]
+/// async fn support_reply(
+///     /// The ticket's ID, such as `tkt_0042`.
+///     #[arg(complete = open_tickets(value, tickets))]
+///     ticket_id: String,
+///     /// How the reply sounds.
+///     tone: Option<Tone>,
+///     tickets: &Tickets,
+/// ) -> Result<String, ToolError> {
+///     let tone = tone.unwrap_or(Tone::Friendly);
+///     Ok(format!("Write a {tone:?} reply to this ticket:\n\n{}", tickets.text(&ticket_id).await?))
+/// }
+///
+/// async fn open_tickets(value: &str, tickets: &Tickets) -> Result<Vec<String>, ToolError> {
+///     Ok(tickets.open_ids(value).await?)
+/// }
+/// ```
+///
+/// The function is a free `async fn`, without generics. Other code can still call it.
+///
+/// # Arguments of the attribute
+///
+/// A prompt needs an access rule and takes the [arguments of `#[tool]`](macro@tool#arguments-of-the-attribute), except for
+/// `read_only`, `destructive`, `idempotent`, `open_world`, `task` and `approve`, which are for tools only.
+///
+/// # Parameters
+///
+/// Owned types are the prompt's arguments, and references are provided by the server, as for
+/// [`#[tool]`](macro@tool#parameters). The arguments of prompts are texts in MCP:
+///
+/// - A type is read from its text: a number, a boolean, an enum without data, a string, or a type that deserializes from
+///   one of these. Lists and structs are rejected when the server is built.
+/// - An argument of type `Option<T>`, or with `#[serde(default)]`, is optional. All others are required.
+/// - The parameters are the list of arguments, so none of them has `#[serde(flatten)]` or `#[arg(header = ..)]`.
+///
+/// ## Completion
+///
+/// An enum without data completes by itself. `#[arg(complete = ..)]` names a function that suggests values for an argument
+/// while the user fills it in:
+///
+/// - `#[arg(complete = departments)]` calls the `fn` or `async fn` with what the user has typed so far, a `&str`.
+/// - In a call, such as `#[arg(complete = teams(value, arguments, caller, directory))]`, these names are in scope: `value`
+///   (the typed `&str`), `arguments` (`&CompletionArguments`, the other arguments that are filled in), `caller`, and the
+///   references that the prompt takes, except for `&Context` and `&Granted`. The arguments of the prompt are not in scope.
+/// - The function returns `Vec<String>`, `Vec<&'static str>`, or a `Result` of one of these with an error as in a tool. The
+///   server sends the first 100 values, and does not filter them.
+/// - A caller who cannot see the prompt, or lacks its scopes, gets no values.
+///
+/// # Results
+///
+/// A prompt returns `String` for one message of the user, a message, a `Vec` of messages, or a `Result` of one of these with
+/// an error as in a tool. See the trait `PromptOutput` of toolgate.
+#[proc_macro_attribute]
+pub fn prompt(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::operation(Kind::Prompt, arguments.into(), item.into()).into()
+}
+
+/// Registers an async function as an MCP resource, or as all resources of a URI template, with declared scopes.
+///
+/// ```
+/// use toolgate::prelude::*;
+/// # #[derive(Serialize, JsonSchema)]
+/// # struct Employee {}
+/// # struct Directory;
+/// # impl Directory {
+/// #     async fn employee(&self, _: &str) -> std::io::Result<Employee> {
+/// #         Ok(Employee {})
+/// #     }
+/// # }
+/// # fn main() {}
+///
+/// pub static SCOPES: Scopes = Scopes::new(&["policies:read", "employees:read:public"]);
+///
+/// /// The employee handbook.
+/// #[resource(uri = "company://policies/handbook", scopes = "policies:read", mime_type = "text/markdown")]
+/// async fn handbook() -> &'static str {
+///     "# Handbook\n\nBe kind."
+/// }
+///
+/// /// An employee's public record.
+/// #[resource(uri = "company://employees/{employee_id}", scopes = "employees:read:public")]
+/// async fn employee(
+///     /// The employee's ID, such as `emp_0042`.
+///     employee_id: String,
+///     directory: &Directory,
+/// ) -> Result<Json<Employee>, ToolError> {
+///     Ok(Json(directory.employee(&employee_id).await?))
+/// }
+/// ```
+///
+/// The function is a free `async fn`, without generics. Other code can still call it.
+///
+/// # Arguments of the attribute
+///
+/// A resource needs a URI and an access rule. It takes the
+/// [arguments of `#[tool]`](macro@tool#arguments-of-the-attribute), except for `read_only`, `destructive`, `idempotent`,
+/// `open_world`, `task` and `approve`, which are for tools only, and these:
+///
+/// | argument | effect | default |
+/// |---|---|---|
+/// | `uri = "company://policies/handbook"` | URI of the resource, or the template of the URIs of several resources, which is checked at compile time. | required |
+/// | `mime_type = "text/markdown"` | Media type of the content. | that of the result's type |
+/// | `size = 2048` | Size of the content in bytes, before any encoding. Only for a URI without variables. | not sent |
+/// | `audience("user")`, `audience("user", "assistant")` | Whom the content is for. | not sent |
+/// | `priority = 0.8` | Importance of the resource, from 0 (optional) to 1 (required). | not sent |
+///
+/// # Parameters
+///
+/// References are provided by the server, as for [`#[tool]`](macro@tool#parameters). Owned types are the variables of the
+/// URI template, so a resource whose URI has no variables has none. Each variable is a parameter of the same name, and its
+/// type is read from the percent-decoded text as that of a [prompt's argument](macro@prompt#parameters). A variable of a
+/// query, such as `year` in `company://employees/{employee_id}{?year}`, can be an `Option`. A URI that does not fit the
+/// template, or whose variables do not fit the types, is reported as an unknown resource.
+///
+/// Variables are completed as the [arguments of a prompt](macro@prompt#completion) are.
+///
+/// # Results
+///
+/// A resource returns `String` or `&'static str` for text, `Vec<u8>` for bytes, `Json<T>`, or a `Result` of one of these
+/// with an error as in a tool. See the trait `ResourceOutput` of toolgate.
+#[proc_macro_attribute]
+pub fn resource(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::operation(Kind::Resource, arguments.into(), item.into()).into()
 }
 
 /// Replaces the `impl` block that `#[tool]` generates by its content.

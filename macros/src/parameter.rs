@@ -1,11 +1,14 @@
-//! Parameters of a tool's function, and their attributes.
+//! Parameters of a function, and their attributes.
 
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, Ident, Lit, LitStr, Meta, Pat, Token, Type, TypeReference, ext::IdentExt,
-    meta::ParseNestedMeta, parse::ParseBuffer, token,
+    Attribute, Expr, ExprLit, FnArg, Ident, Lit, Pat, Token, Type, TypeReference, ext::IdentExt,
+    meta::ParseNestedMeta, token,
 };
 
-use crate::{doc, errors::Errors};
+use crate::{arg::ArgAttr, doc, errors::Errors, kind::Kind};
+
+/// Names of the values that completions can use although they are not parameters, and the methods that return them.
+pub(crate) const COMPLETION_VALUES: [&str; 2] = ["value", "arguments"];
 
 /// A parameter of the function.
 pub(crate) enum Parameter {
@@ -33,19 +36,20 @@ pub(crate) struct Argument {
     pub(crate) name: String,
     /// Whether it has `#[serde(flatten)]`.
     pub(crate) is_flattened: bool,
-    /// Header of `#[arg(header = "..")]`, without the prefix `Mcp-Param-`.
-    pub(crate) header: Option<LitStr>,
+    pub(crate) attr: ArgAttr,
 }
 
 impl Parameter {
     /// Parses a parameter, and removes the attributes that rustc does not know from the signature.
-    pub(crate) fn parse(input: &mut FnArg, errors: &mut Errors) -> Option<Self> {
+    pub(crate) fn parse(kind: Kind, input: &mut FnArg, errors: &mut Errors) -> Option<Self> {
         let input = match input {
             FnArg::Receiver(receiver) => {
                 errors.push(
                     receiver,
-                    "a tool cannot be a method: write a free function, take what `self` provides as `&T`, and pass the \
-                     `T` to `Server::state`",
+                    format!(
+                        "a {kind} cannot be a method: write a free function, take what `self` provides as `&T`, and pass \
+                         the `T` to `Server::state`"
+                    ),
                 );
                 return None;
             }
@@ -60,7 +64,7 @@ impl Parameter {
         let is_reference = matches!(&*input.ty, Type::Reference(_));
         let mut docs = Vec::new();
         let mut derive_attributes = Vec::new();
-        let mut header = None;
+        let mut attr = ArgAttr::default();
         for attribute in std::mem::take(&mut input.attrs) {
             let is_arg = attribute.path().is_ident("arg");
             let is_derive_attribute = attribute.path().is_ident("serde") || attribute.path().is_ident("schemars");
@@ -76,11 +80,7 @@ impl Parameter {
                      two functions, each with `#[cfg]` on the function",
                 );
             } else if is_arg {
-                let parsed = parse_header(&attribute, errors);
-                if header.is_some() && parsed.is_some() {
-                    errors.push(&attribute, "duplicate header: remove one");
-                }
-                header = parsed;
+                attr.add(kind, &attribute, errors);
             } else if is_derive_attribute {
                 derive_attributes.push(attribute);
             } else if attribute.path().is_ident("doc") {
@@ -114,7 +114,7 @@ impl Parameter {
             description: doc::description(&docs),
             derive_attributes,
             is_flattened: false,
-            header,
+            attr,
         };
         argument.read_serde_attributes();
         Some(Self::Argument(Box::new(argument)))
@@ -164,39 +164,4 @@ fn string_value(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<String>> {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
         _ => None,
     })
-}
-
-/// Parses the header of `#[arg(header = "Region")]`.
-fn parse_header(attribute: &Attribute, errors: &mut Errors) -> Option<LitStr> {
-    let usage = "expected a header name, such as `#[arg(header = \"Region\")]`";
-    let mut headers = Vec::new();
-    let parsed = match &attribute.meta {
-        Meta::List(list) => list.parse_nested_meta(|meta| {
-            let value = if meta.path.is_ident("header") {
-                meta.value().and_then(ParseBuffer::parse::<LitStr>)
-            } else {
-                Err(meta.error(usage))
-            };
-            headers.push(value.map_err(|error| syn::Error::new(error.span(), usage))?);
-            Ok(())
-        }),
-        _ => Ok(()),
-    };
-    if let Err(error) = parsed {
-        errors.add(error);
-        return None;
-    }
-    let Some(header) = headers.pop() else {
-        errors.push(attribute, usage);
-        return None;
-    };
-    if !headers.is_empty() {
-        errors.push(&header, "duplicate header: remove one");
-    }
-    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if header.value().is_empty() || !header.value().chars().all(is_token) {
-        errors.push(&header, "invalid header name: expected letters, digits and `-` (RFC 9110, section 5.6.2)");
-        return None;
-    }
-    Some(header)
 }

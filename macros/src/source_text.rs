@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::LitStr;
 
 /// Returns an expression as text that does not depend on how it is formatted in the source.
 ///
@@ -133,6 +134,16 @@ pub(crate) fn mention(tokens: &TokenStream, name: &Ident) -> Option<Ident> {
     None
 }
 
+/// Returns the names of the values that a format string contains, such as `year` in `"of {year:04}"`.
+pub(crate) fn captured_names(format: &LitStr) -> Vec<String> {
+    let text = format.value().replace("{{", "");
+    text.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split(['}', ':']).next())
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use quote::quote;
@@ -158,6 +169,17 @@ mod tests {
             (quote!(policy::Kind::<u8>::of(&mut x)?), "policy::Kind::<u8>::of(&mut x)?"),
         ] {
             assert_eq!(source_text(tokens), expected);
+        }
+    }
+
+    #[test]
+    fn the_names_in_a_format_string_are_captured() {
+        for (format, expected) in [
+            ("Export the payroll of {year}-{month:02}", vec!["year", "month"]),
+            ("{{year}} {{{month:?}}}", vec!["month"]),
+            ("no argument", vec![]),
+        ] {
+            assert_eq!(captured_names(&syn::parse_quote!(#format)), expected, "{format}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Syntax of an argument of `#[tool(..)]`, and the parsers of its value.
+//! Syntax of an argument of an attribute, and the parsers of its value.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -12,7 +12,7 @@ use syn::{
     token,
 };
 
-use crate::{errors::Errors, source_text::source_text};
+use crate::{errors::Errors, kind::Kind, source_text::source_text};
 
 /// Value of `scopes(..)` or `any_scope(..)`.
 pub(crate) struct ScopeList {
@@ -26,7 +26,7 @@ pub(crate) struct ConditionalScopes {
     pub(crate) scopes: Vec<LitStr>,
 }
 
-/// Longest time limit of a tool. It rejects `5M`, which humantime reads as five months.
+/// Longest time limit of a call. It rejects `5M`, which humantime reads as five months.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// One argument: `name`, `name = value` or `name(values)`.
@@ -108,7 +108,8 @@ fn string_literal(expr: &Expr) -> Option<LitStr> {
 /// Each method reports what is wrong and returns the neutral value, so that parsing continues.
 pub(crate) struct ValueParser<'a> {
     pub(crate) item: MetaItem,
-    /// What the argument takes, for error messages: "a positive integer".
+    pub(crate) kind: Kind,
+    /// What the argument takes, for error messages: "a positive integer". `{kind}` stands for the kind.
     pub(crate) takes: &'static str,
     /// A valid use of the argument, for error messages.
     pub(crate) example: &'static str,
@@ -117,7 +118,8 @@ pub(crate) struct ValueParser<'a> {
 
 impl ValueParser<'_> {
     fn expected(&self) -> String {
-        format!("`{}` takes {}, such as `{}`", self.item.name, self.takes, self.example)
+        let takes = self.takes.replace("{kind}", self.kind.name());
+        format!("`{}` takes {takes}, such as `{}`", self.item.name, self.example)
     }
 
     /// Reports a value of the wrong kind.
@@ -238,6 +240,54 @@ impl ValueParser<'_> {
             Expr::Lit(ExprLit { lit: Lit::Int(integer), .. }) => integer.base10_parse().ok().map(NonZeroU32::get),
             _ => None,
         })
+    }
+
+    /// `name = 2048`.
+    pub(crate) fn unsigned_integer(self) -> Option<u64> {
+        self.one_as(|expr| match expr {
+            Expr::Lit(ExprLit { lit: Lit::Int(integer), .. }) => integer.base10_parse().ok(),
+            _ => None,
+        })
+    }
+
+    /// `name = 0.8`, a number from 0 to 1.
+    pub(crate) fn fraction(self) -> Option<f64> {
+        let number = |expr: &Expr| match expr {
+            Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.base10_parse().ok(),
+            Expr::Lit(ExprLit { lit: Lit::Int(integer), .. }) => integer.base10_parse().ok(),
+            _ => None,
+        };
+        self.one_as(|expr| number(expr).filter(|number| (0.0..=1.0).contains(number)))
+    }
+
+    /// `name = "text/markdown"`: a type and a subtype, with or without parameters (RFC 9110, section 8.3.1).
+    pub(crate) fn media_type(self) -> Option<LitStr> {
+        let is_token = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+        };
+        self.one_as(|expr| {
+            string_literal(expr).filter(|literal| {
+                let text = literal.value();
+                let (essence, parameters) = text.split_once(';').unwrap_or((&text, ""));
+                let is_valid = essence.trim_end().split_once('/').is_some_and(|(a, b)| is_token(a) && is_token(b));
+                is_valid && parameters.chars().all(|c| c == ' ' || c.is_ascii_graphic())
+            })
+        })
+    }
+
+    /// `name("user", "assistant")`, each at most once.
+    pub(crate) fn audience(mut self) -> Vec<LitStr> {
+        let mut roles: Vec<LitStr> = Vec::new();
+        for expr in self.one_or_more() {
+            match string_literal(&expr).filter(|role| ["user", "assistant"].contains(&role.value().as_str())) {
+                None => self.reject(expr),
+                Some(role) if roles.iter().any(|earlier| earlier.value() == role.value()) => {
+                    self.errors.push(&role, format!("duplicate role `{}`: remove one", role.value()));
+                }
+                Some(role) => roles.push(role),
+            }
+        }
+        roles
     }
 
     /// `name = "30s"`, in the notation of [`humantime::parse_duration`].

@@ -156,7 +156,7 @@ pub mod prelude {
 
     pub use crate::{
         Caller, Context, Denied, Granted, Json, JsonObject, Policy, PropelAuth, Roles, Scope, ScopeMarker, Scopes,
-        Server, ToolError, scope, tool,
+        Server, ToolError, prompt, resource, scope, tool,
     };
 }
 
@@ -171,9 +171,11 @@ pub use rmcp::model::CallToolResult;
 pub use scope::{MissingScopes, Roles, Scope, ScopeMarker, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
-pub use operation::{Context, Denied, LogLevel, MaskedError, OperationKind, ServerState, ToolError};
+pub use operation::{
+    CompletionArguments, Context, Denied, LogLevel, MaskedError, OperationKind, ServerState, ToolError,
+};
 pub use prompt::PromptOutput;
 pub use resource::{ResourceBody, ResourceOutput};
 pub use server::{BuiltServer, Server, config, shutdown_signal};
 pub use tool::{Annotations, Json, JsonContent, ToolOutput};
-pub use toolgate_macros::{ScopeMarker, scope, tool};
+pub use toolgate_macros::{ScopeMarker, prompt, resource, scope, tool};

@@ -11,8 +11,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use crate::{Scope, ToolError};
 pub use crate::{
     operation::{
-        BodyFuture, CallSteps, ConditionalScopes, InputSchema, Invocation, OperationDescriptor, OperationResult,
-        ParameterSchemas, Provided, Reference, ReferenceTo, StateType, VisibilityRule, check_in_lists,
+        BodyFuture, CallSteps, Completion, CompletionFuture, CompletionInvocation, ConditionalScopes, InputSchema,
+        Invocation, OperationDescriptor, OperationResult, ParameterSchemas, Provided, Reference, ReferenceTo,
+        StateType, VisibilityRule, check_reference, completion,
     },
     resource::check_uri,
     scope::{MarkedScope, check_list, check_proof, check_role, missing, missing_roles, scope},
@@ -29,8 +30,8 @@ pub const fn scope_unchecked(name: &'static str) -> Scope {
 /// It is one trait, and its implementation is not recommended, so that a type without `Deserialize`, `JsonSchema` or both
 /// is one compile error.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a tool",
-    label = "arguments are deserialized from JSON",
+    message = "`{Self}` cannot be an argument",
+    label = "arguments are deserialized",
     note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: write \
             `#[derive(Deserialize, JsonSchema)]` on the type, or enable the feature of toolgate for its crate (`chrono`, \
             `uuid`, `url`)",

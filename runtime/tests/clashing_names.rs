@@ -7,7 +7,8 @@ mod support;
 
 use serde_json::json;
 use toolgate::prelude::{
-    Caller, Denied, Deserialize, Json, JsonSchema, Scopes, Serialize, ToolError, schemars, scope as checked, tool,
+    Caller, Denied, Deserialize, Json, JsonSchema, Scopes, Serialize, ToolError, prompt, resource, schemars,
+    scope as checked, tool,
 };
 
 pub static SCOPES: Scopes = Scopes::new(&["names:read"]);
@@ -24,9 +25,12 @@ pub struct Scope;
 pub struct Context;
 pub struct Arguments;
 pub struct OperationDescriptor;
+pub struct Completion;
 pub trait Future {}
 pub trait Into {}
 pub trait ToolOutput {}
+pub trait PromptOutput {}
+pub trait ResourceOutput {}
 pub trait Parameter {}
 pub type Result<T> = std::result::Result<T, ToolError>;
 pub mod std_ {}
@@ -48,6 +52,9 @@ pub fn scope() -> &'static str {
 }
 pub fn start() {}
 pub fn body() {}
+pub fn completion() {}
+pub fn approve() {}
+pub fn check_uri() {}
 
 /// The result type is the alias of this crate.
 #[tool(scopes = "names:read")]
@@ -90,6 +97,37 @@ async fn guarded_derived(__arguments: String, #[serde(default)] __invocation: St
 
 fn not_empty(text: &str) -> std::result::Result<(), Denied> {
     if text.is_empty() { std::result::Result::Err(Denied::new("empty")) } else { std::result::Result::Ok(()) }
+}
+
+#[tool(scopes = "names:read", approve = "Use {__steps} and {__message}")]
+async fn approved(__steps: String, __message: String) -> String {
+    [__steps, __message].concat()
+}
+
+/// The names of completions are those of parameters, too.
+#[prompt(scopes = "names:read")]
+async fn completed(
+    #[arg(complete = echo)] value: String,
+    #[arg(complete = join(value, arguments, caller, __completion))] arguments: String,
+    __completion: &__State,
+    caller: &Caller,
+) -> String {
+    [value, arguments].concat()
+}
+
+#[resource(uri = "names://{__provided}", scopes = "names:read")]
+async fn template(#[arg(complete = echo)] __provided: String) -> String {
+    __provided
+}
+
+pub struct __State;
+
+fn echo(typed: &str) -> std::vec::Vec<String> {
+    std::vec::Vec::from([typed.to_owned()])
+}
+
+fn join(typed: &str, _: &toolgate::CompletionArguments, _: &Caller, _: &__State) -> std::vec::Vec<String> {
+    echo(typed)
 }
 
 /// A macro that generates tools with guards. Its local variables are not those of `#[tool]`.

@@ -23,7 +23,7 @@
 #![deny(clippy::absolute_paths, clippy::missing_docs_in_private_items, clippy::wildcard_imports)]
 
 use toolgate::{
-    ToolOutput,
+    CompletionArguments, OperationKind, ToolOutput,
     content::{self, Content, Image},
     prelude::*,
 };
@@ -53,6 +53,11 @@ pub static ROLES: Roles = Roles::new(&["Owner", "Member"]);
 #[derive(Debug, ScopeMarker)]
 #[scope("reports:write:all")]
 pub struct Write;
+
+/// Access to reading.
+#[derive(Debug, ScopeMarker)]
+#[scope("reports:read:all")]
+pub struct Read;
 
 /// State that only the guard of a tool uses.
 #[derive(Debug)]
@@ -167,14 +172,92 @@ async fn requires_scope(caller: &Caller) -> Result<Image, ToolError> {
     Ok(content::image([0], "image/png"))
 }
 
+/// Becomes a task, which a person approves.
+#[tool(scopes = "reports:write:all", destructive, task, approve = "Delete the reports of {year} before {month:02}")]
+async fn approved(year: u32, month: u8, reports: &Reports) -> String {
+    format!("{reports:?}")
+}
+
+/// Has no parameters.
+#[prompt(authenticated)]
+async fn greeting() -> &'static str {
+    "Hello"
+}
+
+const fn quarters(_value: &str) -> Vec<&'static str> {
+    Vec::new()
+}
+
+async fn teams(
+    value: &str,
+    arguments: &CompletionArguments,
+    caller: &Caller,
+    reports: &Reports,
+) -> Result<Vec<String>, ToolError> {
+    caller.require(WRITE)?;
+    Ok(vec![format!("{value} {:?} {reports:?}", arguments.get("quarter"))])
+}
+
+/// Completes its arguments.
+#[prompt(
+    scopes = "reports:read:all",
+    name = "every.completion",
+    title = "Every completion",
+    scopes_if(quarter == "Q1", "reports:write:all"),
+    guard = same_session(context),
+    visible_to = has_reports(reports),
+    timeout = "30s",
+    audit("quarter")
+)]
+async fn every_completion(
+    /// The quarter.
+    #[arg(complete = quarters)]
+    quarter: String,
+    #[arg(complete = teams(value, arguments, caller, reports))]
+    #[serde(default)]
+    team: String,
+    reports: &Reports,
+) -> Result<String, ToolError> {
+    Ok(format!("{quarter} {team}"))
+}
+
+/// Has every argument of a resource.
+#[resource(
+    uri = "reports://all",
+    scopes = "reports:read:all",
+    name = "all.reports",
+    title = "All reports",
+    mime_type = "text/plain",
+    size = 2048,
+    audience("user", "assistant"),
+    priority = 0.5,
+    org_role = "Owner",
+    concurrency = 4
+)]
+async fn all_reports(reports: &Reports, access: &Granted<Read>) -> String {
+    format!("{reports:?} {access:?}")
+}
+
+/// Is a template.
+#[resource(uri = "reports://{year}/{quarter}", scopes = "reports:read:all")]
+async fn report(year: u16, #[arg(complete = quarters)] quarter: String) -> Result<Json<Report>, ToolError> {
+    Ok(Json(Report { text: format!("{year} {quarter}") }))
+}
+
 /// Uses the imported trait, which generated code must not need.
 const fn assert_output<T: ToolOutput>() {}
 
 const _: () = assert_output::<()>();
 
 #[test]
-fn every_compiled_tool_is_registered() {
+fn every_compiled_operation_is_registered() {
     let policy = Policy::of(&SCOPES);
-    let names: Vec<_> = policy.operations.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["derived", "every.argument", "many", "nothing", "one_by_one", "raw", "requires_scope"]);
+    let names = |kind| {
+        let operations = policy.operations.iter().filter(move |operation| operation.kind == kind);
+        operations.map(|operation| operation.name.as_str()).collect::<Vec<_>>()
+    };
+    let tools = ["approved", "derived", "every.argument", "many", "nothing", "one_by_one", "raw", "requires_scope"];
+    assert_eq!(names(OperationKind::Tool), tools);
+    assert_eq!(names(OperationKind::Prompt), ["every.completion", "greeting"]);
+    assert_eq!(names(OperationKind::Resource), ["reports://all", "reports://{year}/{quarter}"]);
 }

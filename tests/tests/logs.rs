@@ -174,7 +174,7 @@ async fn every_decision_is_logged_with_caller_tool_and_outcome() {
         ("exceeds_timeout", "timed_out"),
         ("arguments", "invalid_arguments"),
         ("owner_only", "hidden"),
-        ("no_such_tool", "unknown_tool"),
+        ("no_such_tool", "unknown"),
     ] {
         let mut message = Revision::Modern.call_message(tool, &json!({ "a": "argument-value" }));
         if tool != "arguments" {

@@ -130,7 +130,7 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
         assert_eq!(client.call(&name, json!({})).await.error_code(), Some(-32602));
     }
     let after = Metrics::scrape(metrics_address).await;
-    let unknown = r#"toolgate_calls_total{tool="unknown",outcome="unknown_tool"}"#;
+    let unknown = r#"toolgate_calls_total{tool="unknown",outcome="unknown"}"#;
     assert!((after.get(unknown) - 50.0).abs() < f64::EPSILON);
     // One series for the calls, and one for the decisions.
     assert_eq!(after.samples.len(), before.samples.len() + 2, "{}", after.text);

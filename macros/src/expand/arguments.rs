@@ -5,9 +5,9 @@ use quote::{quote, quote_spanned};
 use syn::{Ident, spanned::Spanned};
 
 use super::local;
-use crate::{ast::Tool, parameter::Argument, runtime_path::RuntimePath};
+use crate::{ast::Operation, parameter::Argument, runtime_path::RuntimePath};
 
-/// Pieces of generated code that read a tool's arguments.
+/// Pieces of generated code that read the arguments.
 pub(super) struct ArgumentCode {
     /// Items that the other pieces use.
     pub(super) items: TokenStream,
@@ -22,19 +22,19 @@ pub(super) struct ArgumentCode {
 impl ArgumentCode {
     /// Arguments are read one by one, unless one of them has a `serde` or `schemars` attribute: only a derive can
     /// interpret these.
-    pub(super) fn new(tool: &Tool, runtime: &RuntimePath) -> Self {
-        if tool.arguments().all(|argument| argument.derive_attributes.is_empty()) {
-            Self::one_by_one(tool, runtime)
+    pub(super) fn new(operation: &Operation, runtime: &RuntimePath) -> Self {
+        if operation.arguments().all(|argument| argument.derive_attributes.is_empty()) {
+            Self::one_by_one(operation, runtime)
         } else {
-            Self::derived(tool, runtime)
+            Self::derived(operation, runtime)
         }
     }
 
-    fn one_by_one(tool: &Tool, runtime: &RuntimePath) -> Self {
-        let schemas = tool.arguments().map(|argument| {
+    fn one_by_one(operation: &Operation, runtime: &RuntimePath) -> Self {
+        let schemas = operation.arguments().map(|argument| {
             let name = &argument.name;
             let description = argument.description.as_deref().unwrap_or_default();
-            let header = argument.header.as_ref().map(|header| quote!(.header(#name, #header)));
+            let header = argument.attr.header.as_ref().map(|header| quote!(.header(#name, #header)));
             let describe = parameter_method(argument, runtime, "describe");
             quote!(let __schemas = #describe(__schemas, #name, #description) #header;)
         });
@@ -47,7 +47,7 @@ impl ArgumentCode {
             },
         );
         let invocation = local("__invocation");
-        let values = tool.arguments().map(|argument| {
+        let values = operation.arguments().map(|argument| {
             let name = &argument.name;
             let take = parameter_method(argument, runtime, "take");
             quote!(#take(&mut #invocation, #name)?)
@@ -56,23 +56,24 @@ impl ArgumentCode {
     }
 
     /// A struct with one field for each argument, and derives of `Deserialize` and `JsonSchema`.
-    fn derived(tool: &Tool, runtime: &RuntimePath) -> Self {
+    fn derived(operation: &Operation, runtime: &RuntimePath) -> Self {
         let private = quote!(#runtime::__private);
         let serde_path = format!("{private}::serde").replace(' ', "");
         let schemars_path = format!("{private}::schemars").replace(' ', "");
-        let fields = tool.arguments().map(|argument| {
+        let fields = operation.arguments().map(|argument| {
             let Argument { ident, ty, derive_attributes, .. } = argument;
             // The description is the same as in `one_by_one`: lines of a paragraph are joined.
             let doc = argument.description.as_ref().map(|text| format!(" {text}")).map(|text| quote!(#[doc = #text]));
-            let header = argument.header.as_ref().map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
+            let header =
+                argument.attr.header.as_ref().map(|header| quote!(#[schemars(extend("x-mcp-header" = #header))]));
             quote!(#doc #(#derive_attributes)* #header #ident: #ty)
         });
         // serde does not support `deny_unknown_fields` together with `flatten`.
-        let is_flattened = tool.arguments().any(|argument| argument.is_flattened);
+        let is_flattened = operation.arguments().any(|argument| argument.is_flattened);
         let deny_unknown_fields = (!is_flattened).then(|| quote!(#[serde(deny_unknown_fields)]));
         // The derives report a missing trait in terms of the generated struct. These checks report it at the type of
         // the parameter.
-        let bounds = tool.arguments().map(|argument| parameter_method(argument, runtime, "take"));
+        let bounds = operation.arguments().map(|argument| parameter_method(argument, runtime, "take"));
         let items = quote! {
             const _: () = { #(let _ = #bounds;)* };
             #[derive(#private::serde::Deserialize, #private::schemars::JsonSchema)]
@@ -81,7 +82,7 @@ impl ArgumentCode {
             #deny_unknown_fields
             struct __ToolgateArguments { #(#fields),* }
         };
-        let arguments: Vec<_> = tool.arguments().collect();
+        let arguments: Vec<_> = operation.arguments().collect();
         let schema = if let [Argument { is_flattened: true, ty, .. }] = arguments.as_slice() {
             quote!(#private::flattened_input_schema::<__ToolgateArguments, #ty>(__generator))
         } else {

@@ -6,27 +6,29 @@ use syn::{Expr, FnArg, Ident, ItemFn, LitStr, parse_quote, spanned::Spanned};
 
 use super::{arguments::ArgumentCode, checked_scope_list, local, output_method};
 use crate::{
-    ast::Tool,
+    ast::Operation,
     parameter::{Parameter, Reference},
     runtime_path::RuntimePath,
-    source_text::{mention, source_text},
+    source_text::{captured_names, mention, source_text},
 };
 
-/// Names of the values that guards can use although the tool does not take them.
-const CALLER: &str = "caller";
+/// Names of the values that guards can use although the function does not take them.
+pub(super) const CALLER: &str = "caller";
 const CONTEXT: &str = "context";
 
-/// The author's function. A parameter that only guards, conditions and visibility rules use is not an unused variable.
-pub(super) fn function(tool: &Tool) -> ItemFn {
-    let attr = &tool.attr;
+/// The author's function. A parameter that only its policy and its completions use is not an unused variable.
+pub(super) fn function(operation: &Operation) -> ItemFn {
+    let attr = &operation.attr;
     let conditions = attr.scopes_if.iter().map(|conditional| &conditional.condition);
-    let expressions: TokenStream =
-        attr.guards.iter().chain(&attr.visible_to).chain(conditions).map(ToTokens::to_token_stream).collect();
-    let mut function = tool.function.clone();
+    let completions = operation.arguments().filter_map(|argument| argument.attr.complete.as_ref());
+    let expressions = attr.guards.iter().chain(&attr.visible_to).chain(conditions).chain(completions);
+    let expressions: TokenStream = expressions.map(ToTokens::to_token_stream).collect();
+    let captured = attr.approve.as_ref().map(captured_names).unwrap_or_default();
+    let mut function = operation.function.clone();
     for input in &mut function.sig.inputs {
         if let FnArg::Typed(input) = input
             && let syn::Pat::Ident(pattern) = &*input.pat
-            && mention(&expressions, &pattern.ident).is_some()
+            && (mention(&expressions, &pattern.ident).is_some() || captured.iter().any(|name| pattern.ident == name))
         {
             input.attrs.push(parse_quote!(#[allow(unused_variables)]));
         }
@@ -34,22 +36,22 @@ pub(super) fn function(tool: &Tool) -> ItemFn {
     function
 }
 
-/// Constants that fail to compile if a parameter proves a scope that the tool does not declare, each at its type.
-pub(super) fn proof_checks(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
-    if tool.server_provided().next().is_none() {
+/// Constants that fail to compile if a parameter proves a scope that the operation does not declare, each at its type.
+pub(super) fn proof_checks(operation: &Operation, runtime: &RuntimePath) -> TokenStream {
+    if operation.server_provided().next().is_none() {
         return TokenStream::new();
     }
-    let name = tool.name();
+    let (kind, name) = (operation.kind.name(), operation.name());
     let names = |list: &Option<crate::value::ScopeList>| {
         let names: Vec<LitStr> = list.iter().flat_map(|list| list.scopes.clone()).collect();
         quote!(&[#(#names),*])
     };
-    let (all, any) = (names(&tool.attr.scopes), names(&tool.attr.any_scope));
-    let checks = tool.server_provided().map(|Reference { ty, .. }| {
+    let (all, any) = (names(&operation.attr.scopes), names(&operation.attr.any_scope));
+    let checks = operation.server_provided().map(|Reference { ty, .. }| {
         let (ty, span) = (&ty.elem, ty.elem.span());
         let (spanned, list) = (runtime.with_span(span), Ident::new("__TOOLGATE_SCOPES", span));
         quote_spanned!(span=> const _: () = #spanned::__private::check_proof(
-            #list, #spanned::__private::ReferenceTo::<#ty>::PROVES, #all, #any, #name
+            #list, #spanned::__private::ReferenceTo::<#ty>::PROVES, #all, #any, #kind, #name
         );)
     });
     quote! {
@@ -59,26 +61,26 @@ pub(super) fn proof_checks(tool: &Tool, runtime: &RuntimePath) -> TokenStream {
     }
 }
 
-/// The types of the references that the tool takes, and of the context if a guard names it.
-pub(super) fn states(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenStream> {
-    let references = tool.server_provided().map(|Reference { ty, .. }| {
+/// The types of the references that the function takes, and of the context if a guard names it.
+pub(super) fn states(operation: &Operation, runtime: &RuntimePath) -> Vec<TokenStream> {
+    let references = operation.server_provided().map(|Reference { ty, .. }| {
         let (ty, runtime) = (&ty.elem, runtime.with_span(ty.elem.span()));
         quote_spanned!(ty.span()=> #runtime::__private::ReferenceTo::<#ty>::TYPE)
     });
-    let context =
-        named_by_guards(tool, CONTEXT).map(|_| quote!(#runtime::__private::StateType::of::<#runtime::Context>()));
+    let context = named_by_guards(operation, CONTEXT)
+        .map(|_| quote!(#runtime::__private::StateType::of::<#runtime::Context>()));
     references.chain(context).collect()
 }
 
 /// The expressions that are passed to the function, in the order of its parameters.
-pub(super) fn values(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> Vec<TokenStream> {
+pub(super) fn values(operation: &Operation, runtime: &RuntimePath, arguments: &ArgumentCode) -> Vec<TokenStream> {
     let invocation = local("__invocation");
     let mut values = arguments.values.iter();
     let value = |parameter: &Parameter| match parameter {
         Parameter::Argument(_) => values.next().cloned().unwrap_or_default(),
         Parameter::ServerProvided(reference) => provide(reference, runtime, &quote!(#invocation.provided())),
     };
-    tool.parameters.iter().map(value).collect()
+    operation.parameters.iter().map(value).collect()
 }
 
 /// The value of a reference.
@@ -92,22 +94,22 @@ fn provide(reference: &Reference, runtime: &RuntimePath, provided: &TokenStream)
 
 /// The steps of a call whose policy depends on arguments. The parameters are local variables, so that conditions and
 /// guards can borrow them by their names.
-pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
+pub(super) fn steps(operation: &Operation, runtime: &RuntimePath, arguments: &ArgumentCode) -> TokenStream {
     let [invocation, steps, provided, permit] = ["__invocation", "__steps", "__provided", "__permit"].map(local);
-    let function = &tool.function.sig.ident;
+    let function = &operation.function.sig.ident;
     // A parameter can have the name of the function. The span of the name is where the compiler reports a future that is
     // not `Send`.
     let author_function = Ident::new("__function", function.span().resolved_at(steps.span()));
-    let argument_names = tool.arguments().map(|argument| &argument.ident);
+    let argument_names = operation.arguments().map(|argument| &argument.ident);
     let argument_values = &arguments.values;
-    let conditions = tool.attr.scopes_if.iter().enumerate().map(|(i, conditional)| {
+    let conditions = operation.attr.scopes_if.iter().enumerate().map(|(i, conditional)| {
         let condition = &conditional.condition;
         quote_spanned!(condition.span()=> #steps.condition(#i, || #condition)?;)
     });
-    let check = (!tool.attr.scopes_if.is_empty()).then(|| quote!(#steps.check_conditional_scopes()?;));
+    let check = (!operation.attr.scopes_if.is_empty()).then(|| quote!(#steps.check_conditional_scopes()?;));
     let mut references = Vec::new();
     let mut values = Vec::new();
-    for parameter in &tool.parameters {
+    for parameter in &operation.parameters {
         match parameter {
             Parameter::Argument(argument) => values.push(argument.ident.to_token_stream()),
             Parameter::ServerProvided(reference) => {
@@ -122,12 +124,17 @@ pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode
             }
         }
     }
-    let caller = named_by_guards(tool, CALLER).map(|caller| quote!(let #caller = #provided.caller();));
-    let context = named_by_guards(tool, CONTEXT).map(
+    let caller = named_by_guards(operation, CALLER).map(|caller| quote!(let #caller = #provided.caller();));
+    let context = named_by_guards(operation, CONTEXT).map(
         |context| quote!(let #context = #runtime::__private::ReferenceTo::<#runtime::Context>::provide(#provided)?;),
     );
-    let guards = tool.attr.guards.iter().map(|guard| quote_spanned!(guard.span()=> #steps.guard(|| #guard).await?;));
-    let into_result = output_method(tool, runtime, "into_result");
+    let guards =
+        operation.attr.guards.iter().map(|guard| quote_spanned!(guard.span()=> #steps.guard(|| #guard).await?;));
+    let approval = operation.attr.approve.as_ref().map(|text| {
+        let message = quote_spanned!(text.span()=> ::std::format!(#text));
+        quote!(#steps.approve(#provided, || #message).await?;)
+    });
+    let into_result = output_method(operation, runtime, "into_result");
     let call = quote_spanned!(function.span()=> #author_function(#(#values),*));
     let call = quote!(#into_result(#call.await));
     quote! {
@@ -144,6 +151,7 @@ pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode
         #context
         ::core::result::Result::Ok(#runtime::__private::guarded_body(async move {
             #(#guards)*
+            #approval
             let #permit = #steps.start_body()?;
             #call
         }))
@@ -151,8 +159,8 @@ pub(super) fn steps(tool: &Tool, runtime: &RuntimePath, arguments: &ArgumentCode
 }
 
 /// The builder calls of the descriptor for policies beyond scopes.
-pub(super) fn descriptor_calls(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenStream> {
-    let attr = &tool.attr;
+pub(super) fn descriptor_calls(operation: &Operation, runtime: &RuntimePath) -> Vec<TokenStream> {
+    let attr = &operation.attr;
     let mut calls = Vec::new();
     if !attr.scopes_if.is_empty() {
         let conditionals = attr.scopes_if.iter().map(|conditional| {
@@ -166,8 +174,11 @@ pub(super) fn descriptor_calls(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenS
         let sources = attr.guards.iter().map(source_text);
         calls.push(quote!(.guards(&[#(#sources),*])));
     }
+    if let Some(text) = &attr.approve {
+        calls.push(quote!(.approve(#text)));
+    }
     if !attr.visible_to.is_empty() {
-        let rules = attr.visible_to.iter().map(|rule| visibility_rule(tool, rule, runtime));
+        let rules = attr.visible_to.iter().map(|rule| visibility_rule(operation, rule, runtime));
         calls.push(quote!(.visible_to(&[#(#rules),*])));
     }
     if !attr.orgs.is_empty() {
@@ -181,26 +192,12 @@ pub(super) fn descriptor_calls(tool: &Tool, runtime: &RuntimePath) -> Vec<TokenS
     calls
 }
 
-fn visibility_rule(tool: &Tool, rule: &Expr, runtime: &RuntimePath) -> TokenStream {
+fn visibility_rule(operation: &Operation, rule: &Expr, runtime: &RuntimePath) -> TokenStream {
     let tokens = rule.to_token_stream();
     let source = source_text(rule);
     let provided = local("__provided");
-    let caller = named(tool, &tokens, CALLER).map(|caller| quote!(let #caller = #provided.caller();));
-    let mut checks = Vec::new();
-    let mut references = Vec::new();
-    for reference in tool.server_provided() {
-        let Some((name, mentioned)) = reference.ident.as_ref().and_then(|name| Some((name, mention(&tokens, name)?)))
-        else {
-            continue;
-        };
-        let (ty, span) = (&reference.ty.elem, mentioned.span());
-        let spanned = runtime.with_span(span);
-        checks.push(quote_spanned!(span=> const _: () = #spanned::__private::check_in_lists(
-            #spanned::__private::ReferenceTo::<#ty>::NOT_IN_LISTS
-        );));
-        let value = provide(reference, runtime, &provided.to_token_stream());
-        references.push(quote!(let #name = #value;));
-    }
+    let caller = named(operation, &tokens, CALLER).map(|caller| quote!(let #caller = #provided.caller();));
+    let (checks, references) = mentioned_references(operation, &tokens, runtime, "NOT_IN_LISTS");
     let allowed = quote_spanned!(rule.span()=> ::core::result::Result::Ok(#rule));
     quote!(#runtime::__private::VisibilityRule {
         source: #source,
@@ -213,15 +210,37 @@ fn visibility_rule(tool: &Tool, rule: &Expr, runtime: &RuntimePath) -> TokenStre
     })
 }
 
-/// The name `name` as the guards mention it, if no parameter of the tool has it.
-fn named_by_guards(tool: &Tool, name: &str) -> Option<Ident> {
-    let guards = tool.attr.guards.iter().map(ToTokens::to_token_stream).collect();
-    named(tool, &guards, name)
+/// Binds the server-provided parameters that an expression outside of a call mentions: constants that fail to compile for
+/// those of which the associated constant `reason` gives a reason, and `let` statements.
+pub(super) fn mentioned_references(
+    operation: &Operation,
+    tokens: &TokenStream,
+    runtime: &RuntimePath,
+    reason: &str,
+) -> (Vec<TokenStream>, Vec<TokenStream>) {
+    let provided = local("__provided").to_token_stream();
+    let mentioned = operation.server_provided().filter_map(|reference| {
+        let name = reference.ident.as_ref()?;
+        let span = mention(tokens, name)?.span();
+        let (ty, spanned, reason) = (&reference.ty.elem, runtime.with_span(span), Ident::new(reason, span));
+        let check = quote_spanned!(span=> const _: () = #spanned::__private::check_reference(
+            #spanned::__private::ReferenceTo::<#ty>::#reason
+        ););
+        let value = provide(reference, runtime, &provided);
+        Some((check, quote!(let #name = #value;)))
+    });
+    mentioned.unzip()
 }
 
-/// The name `name` as it is mentioned, with the hygiene of the mention, if no parameter of the tool has it.
-fn named(tool: &Tool, tokens: &TokenStream, name: &str) -> Option<Ident> {
+/// The name `name` as the guards mention it, if no parameter has it.
+fn named_by_guards(operation: &Operation, name: &str) -> Option<Ident> {
+    let guards = operation.attr.guards.iter().map(ToTokens::to_token_stream).collect();
+    named(operation, &guards, name)
+}
+
+/// The name `name` as it is mentioned, with the hygiene of the mention, if no parameter has it.
+pub(super) fn named(operation: &Operation, tokens: &TokenStream, name: &str) -> Option<Ident> {
     let name = Ident::new(name, proc_macro2::Span::call_site());
-    let is_parameter = tool.parameters.iter().any(|parameter| parameter.ident() == Some(&name));
+    let is_parameter = operation.parameters.iter().any(|parameter| parameter.ident() == Some(&name));
     if is_parameter { None } else { mention(tokens, &name) }
 }

@@ -1,10 +1,12 @@
-//! Snapshots of the generated code, one for each kind of tool.
+//! Snapshots of the generated code, one for each shape of an operation.
 //!
 //! After a change of the generated code, run `INSTA_UPDATE=always cargo test -p toolgate-macros` and read the diff.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, File, Item, ItemConst, Stmt, parse_quote};
+
+use crate::kind::Kind;
 
 /// Formats an expansion like rustfmt.
 fn format(expansion: TokenStream) -> String {
@@ -40,7 +42,13 @@ fn unwrap_submit(item: &mut Item) {
 /// Compares an expansion with the snapshot that is named like the test.
 macro_rules! assert_expansion {
     (#[tool($($argument:tt)*)] $($function:tt)*) => {
-        assert_expansion!(super::tool(quote!($($argument)*), quote!($($function)*)))
+        assert_expansion!(super::operation(Kind::Tool, quote!($($argument)*), quote!($($function)*)))
+    };
+    (#[prompt($($argument:tt)*)] $($function:tt)*) => {
+        assert_expansion!(super::operation(Kind::Prompt, quote!($($argument)*), quote!($($function)*)))
+    };
+    (#[resource($($argument:tt)*)] $($function:tt)*) => {
+        assert_expansion!(super::operation(Kind::Resource, quote!($($argument)*), quote!($($function)*)))
     };
     ($expansion:expr) => {
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
@@ -87,6 +95,8 @@ fn every_attribute_argument() {
             description = "Has every argument of the attribute.",
             read_only = false,
             destructive,
+            task,
+            approve = "Reopen {ticket_id}",
             idempotent = true,
             open_world = false,
             scopes_if(ticket_id.starts_with("tkt_9"), "e:write"),
@@ -101,6 +111,94 @@ fn every_attribute_argument() {
             crate = gate::toolgate,
         )]
         async fn every_argument(ticket_id: String, tickets: &Tickets, rota: &Rota) -> String {
+            body()
+        }
+    );
+}
+
+#[test]
+fn minimal_prompt() {
+    assert_expansion!(
+        #[prompt(authenticated)]
+        async fn greeting() -> String {
+            body()
+        }
+    );
+}
+
+#[test]
+fn prompt_with_completions() {
+    assert_expansion!(
+        #[prompt(scopes = "tickets:read", title = "Quarterly review", guard = own_department(caller, &department))]
+        /// Write a quarterly review.
+        async fn quarterly_review(
+            /// The department.
+            #[arg(complete = departments)]
+            department: String,
+            #[arg(complete = quarters(value, arguments.get("department"), caller, calendar))] quarter: Option<String>,
+            tone: Tone,
+            calendar: &Calendar,
+        ) -> Result<Vec<PromptMessage>, ToolError> {
+            body()
+        }
+    );
+}
+
+#[test]
+fn minimal_resource() {
+    assert_expansion!(
+        #[resource(uri = "company://policies/handbook", authenticated)]
+        async fn handbook() -> String {
+            body()
+        }
+    );
+}
+
+#[test]
+fn every_argument_of_a_resource() {
+    assert_expansion!(
+        #[resource(
+            uri = "company://policies/security",
+            scopes = "policies:read",
+            name = "security.policy",
+            title = "Security policy",
+            mime_type = "text/markdown",
+            size = 2048,
+            audience("user", "assistant"),
+            priority = 0.8,
+            visible_to = is_employee(caller),
+            timeout = "5s",
+        )]
+        /// The company's security policy.
+        async fn security_policy(library: &Library) -> Result<String, ToolError> {
+            body()
+        }
+    );
+}
+
+#[test]
+fn resource_template() {
+    assert_expansion!(
+        #[resource(
+            uri = "company://employees/{employee_id}{?year}",
+            scopes = "employees:read:public",
+            audit("employee_id")
+        )]
+        async fn employee(
+            #[arg(complete = directory.ids(value))] employee_id: EmployeeId,
+            year: Option<u16>,
+            directory: &Directory,
+        ) -> Json<Employee> {
+            body()
+        }
+    );
+}
+
+#[test]
+fn invalid_resource_expands_to_its_errors_and_the_function() {
+    assert_expansion!(
+        #[resource(scopes = "policies:read", read_only, priority = 2)]
+        async fn handbook(#[arg(header = "Region")] region: String) -> String {
             body()
         }
     );
@@ -157,7 +255,8 @@ fn scope_macro() {
 fn a_tool_has_at_most_64_conditions() {
     let expand = |count| {
         let conditions = (0..count).map(|i| quote!(scopes_if(amount > #i, "a:write")));
-        super::tool(
+        super::operation(
+            Kind::Tool,
             quote!(scopes = "a:read", #(#conditions),*),
             quote!(
                 async fn refund(amount: i32) {}

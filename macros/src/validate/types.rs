@@ -3,10 +3,10 @@
 use quote::ToTokens;
 use syn::{GenericArgument, Generics, PathArguments, PathSegment, Type, TypeParamBound, TypeReference, visit::Visit};
 
-use crate::{ast::Tool, errors::Errors, parameter::Argument};
+use crate::{ast::Operation, errors::Errors, kind::Kind, parameter::Argument};
 
 /// The type of an argument is owned, concrete and not a type that only holds state of a server.
-pub(super) fn argument(argument: &Argument, errors: &mut Errors) {
+pub(super) fn argument(kind: Kind, argument: &Argument, errors: &mut Errors) {
     let Argument { ident, ty, .. } = argument;
     if contains_impl_trait(ty) {
         errors.push(ty, "an argument cannot be `impl Trait`: its JSON schema needs a concrete type");
@@ -15,12 +15,12 @@ pub(super) fn argument(argument: &Argument, errors: &mut Errors) {
             errors.push(ty, format!("arguments are owned: write `{owned}`"));
             return;
         }
-        let (name, state) = (without_spaces(ty), without_spaces(state));
+        let (name, state, source) = (without_spaces(ty), without_spaces(state), kind.source_of_arguments());
         errors.push(
             ty,
             format!(
-                "`{name}` cannot be an argument, because arguments are deserialized from JSON: if it is state of the \
-                 server, take `{ident}: &{state}`, and pass the `{state}` to `Server::state`"
+                "`{name}` cannot be an argument, because {source}: if it is state of the server, take \
+                 `{ident}: &{state}`, and pass the `{state}` to `Server::state`"
             ),
         );
     } else {
@@ -81,25 +81,29 @@ pub(super) fn server_provided(reference: &TypeReference, generics: &Generics, er
 }
 
 /// The result is a concrete type without references, except to constants, and in `Json` to what the server provides.
-pub(super) fn result(tool: &Tool, errors: &mut Errors) {
-    if contains_impl_trait(&tool.output) {
-        if tool.function.sig.asyncness.is_none() {
+pub(super) fn result(operation: &Operation, errors: &mut Errors) {
+    if contains_impl_trait(&operation.output) {
+        if operation.function.sig.asyncness.is_none() {
             // `fn f() -> impl Future` is reported as a function without `async`.
             return;
         }
-        errors.push(&tool.output, "a tool cannot return `impl Trait`: its output schema needs a concrete type");
+        let kind = operation.kind;
+        let reason = if kind == Kind::Tool { "its output schema" } else { "its conversion into an MCP result" };
+        errors
+            .push(&operation.output, format!("a {kind} cannot return `impl Trait`: {reason} needs a concrete type"));
         return;
     }
-    let can_borrow = tool.server_provided().count() == 1;
-    RejectBorrowedResult { in_json: false, in_error: false, can_borrow, errors }.visit_type(&tool.output);
+    let can_borrow = operation.server_provided().count() == 1;
+    RejectBorrowedResult { kind: operation.kind, in_json: false, in_error: false, can_borrow, errors }
+        .visit_type(&operation.output);
 }
 
 /// Returns whether the result has a reference that the compiler can give no lifetime, because there is not exactly one
 /// reference among the parameters.
-pub(crate) fn borrows_from_nothing(tool: &Tool) -> bool {
+pub(crate) fn borrows_from_nothing(operation: &Operation) -> bool {
     let mut finder = FindElidedReference(false);
-    finder.visit_type(&tool.output);
-    finder.0 && tool.server_provided().count() != 1
+    finder.visit_type(&operation.output);
+    finder.0 && operation.server_provided().count() != 1
 }
 
 struct FindElidedReference(bool);
@@ -113,6 +117,7 @@ impl<'ast> Visit<'ast> for FindElidedReference {
 
 /// Reports references without a lifetime in a result.
 struct RejectBorrowedResult<'a> {
+    kind: Kind,
     in_json: bool,
     in_error: bool,
     can_borrow: bool,
@@ -127,9 +132,11 @@ impl<'ast> Visit<'ast> for RejectBorrowedResult<'_> {
         let is_text = last_segment(&reference.elem).is_some_and(|segment| segment.ident == "str");
         let message = match owned_form(&reference.elem) {
             Some(_) if self.in_error => {
-                "a string cannot be the error of a tool: return `Result<_, ToolError>`, and write \
-                                         `ToolError::new(\"..\")` for a message that the model sees"
-                    .to_owned()
+                let (kind, reader) = (self.kind, if self.kind == Kind::Tool { "model" } else { "client" });
+                format!(
+                    "a string cannot be the error of a {kind}: return `Result<_, ToolError>`, and write \
+                     `ToolError::new(\"..\")` for a message that the {reader} sees"
+                )
             }
             _ if is_text => "a result is owned: write `String`, or `&'static str` for a constant".to_owned(),
             Some(owned) => format!("a result is owned: write `{owned}`"),

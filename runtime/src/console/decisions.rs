@@ -156,11 +156,12 @@ mod tests {
             organization: None,
             role: None,
             client: None,
-            tool: tool.map(Into::into),
+            operation: tool.map(Into::into),
             required: [].into(),
             missing: [].into(),
             required_by: None,
-            tools: None,
+            list: None,
+            items: None,
             latency: Duration::from_millis(1),
         }
     }

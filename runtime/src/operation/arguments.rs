@@ -133,7 +133,7 @@ pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, Operatio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::Failure;
+    use crate::operation::Failure;
 
     fn schema() -> ArgumentSchema {
         let schema = json!({

@@ -196,6 +196,24 @@ impl<'a> CallSteps<'a> {
         })
     }
 
+    /// Consumes the approval of the call by a person, or asks for it. `message` says what is approved.
+    ///
+    /// # Errors
+    ///
+    /// The call is not approved, or the steps end before the body.
+    pub fn approve<'b>(
+        &'b self,
+        _provided: super::Provided<'b>,
+        _message: impl FnOnce() -> String + Send + 'b,
+    ) -> BoxFuture<'b, Result<(), ToolError>> {
+        let end = if self.last == LastStep::Body {
+            ToolError::masked("the call needs an approval, and the server has no approvals")
+        } else {
+            ToolError::stopped()
+        };
+        Box::pin(std::future::ready(Err(end)))
+    }
+
     /// Starts the body, within the operation's limit of concurrent calls. The permit is held until the body ends.
     ///
     /// # Errors

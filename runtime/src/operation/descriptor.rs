@@ -5,8 +5,8 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use schemars::{Schema, SchemaGenerator};
 
 use super::{
-    ConditionalScopes, Context, InputSchema, Invocation, OperationKind, OperationResult, Provided, StateType,
-    ToolError,
+    Completion, ConditionalScopes, Context, InputSchema, Invocation, OperationKind, OperationResult, Provided,
+    StateType, ToolError,
 };
 use crate::{
     resource::ResourceDescriptor,
@@ -25,6 +25,8 @@ pub struct OperationDescriptor {
     pub(crate) all: &'static [Scope],
     pub(crate) any: &'static [Scope],
     pub(crate) input: fn(&mut SchemaGenerator) -> InputSchema,
+    /// Completions of arguments that the author declared.
+    pub(crate) completions: &'static [Completion],
     pub(crate) states: &'static [StateType],
     pub(crate) scopes_if: &'static [ConditionalScopes],
     /// Source texts of the guards, which the body calls.
@@ -130,6 +132,7 @@ impl OperationDescriptor {
             all: &[],
             any: &[],
             input,
+            completions: &[],
             states: &[],
             scopes_if: &[],
             guards: &[],
@@ -218,6 +221,24 @@ impl OperationDescriptor {
         if let DescriptorKind::Resource(resource) = &mut self.kind {
             resource.priority = Some(priority);
         }
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn completions(mut self, completions: &'static [Completion]) -> Self {
+        self.completions = completions;
+        self
+    }
+
+    /// Lets calls of a tool become tasks.
+    #[doc(hidden)]
+    pub const fn task(self) -> Self {
+        self
+    }
+
+    /// Sets the source text of the message with which a person approves a call.
+    #[doc(hidden)]
+    pub const fn approve(self, _message: &'static str) -> Self {
         self
     }
 

@@ -110,8 +110,8 @@ impl ToolError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not convert into `ToolError`",
     label = "convert it with `.map_err(ToolError::masked)?`, or return `ToolError::new(\"..\")`",
-    note = "a tool returns `Result<_, ToolError>`: `ToolError::masked` logs the error and shows \"internal error\" to the \
-            caller; `ToolError::new(\"..\")` creates a message for the model",
+    note = "return `Result<_, ToolError>`: `ToolError::masked` logs the error and shows \"internal error\" to the caller; \
+            `ToolError::new(\"..\")` creates a message that the caller sees",
     note = "`ToolError::masked` takes strings and errors that are `Send + Sync`, such as `anyhow::Error` and `Box<dyn Error \
             + Send + Sync>`; of other errors, pass the text: `.map_err(|error| ToolError::masked(error.to_string()))?`"
 )]

@@ -88,10 +88,10 @@ impl<'a> Provided<'a> {
 #[derive(Debug)]
 pub struct ReferenceTo<T>(std::marker::PhantomData<T>);
 
-/// Checks that a visibility rule can use a parameter. For generated code; in a constant, a panic is a compile error.
+/// Checks that a visibility rule or a completion can use a parameter. For generated code; in a constant, a panic is a compile error.
 #[doc(hidden)]
 #[track_caller]
-pub const fn check_in_lists(reason: Option<&'static str>) {
+pub const fn check_reference(reason: Option<&'static str>) {
     if let Some(reason) = reason {
         panic!("{}", reason);
     }
@@ -103,6 +103,8 @@ pub trait Reference<T> {
     const PROVES: Option<Scope>;
     /// Why a visibility rule cannot use the value, or `None` if it can.
     const NOT_IN_LISTS: Option<&'static str> = None;
+    /// Why a completion cannot use the value, or `None` if it can.
+    const NOT_IN_COMPLETIONS: Option<&'static str> = None;
     const TYPE: StateType;
     fn provide(provided: Provided<'_>) -> Result<&T, ToolError>;
 }
@@ -119,6 +121,8 @@ impl<T: 'static> Reference<T> for ReferenceTo<T> {
 impl ReferenceTo<Context> {
     pub const NOT_IN_LISTS: Option<&'static str> =
         Some("a visibility rule cannot use the context, because it decides lists, which have none: use `guard`");
+    pub const NOT_IN_COMPLETIONS: Option<&'static str> =
+        Some("a completion cannot use the context, because only calls have one: take state or `caller`");
 }
 
 impl<S: ScopeMarker> ReferenceTo<Granted<S>> {
@@ -127,6 +131,8 @@ impl<S: ScopeMarker> ReferenceTo<Granted<S>> {
         "a visibility rule cannot use a proof, because it is evaluated before the scopes of the caller are checked: use \
          `guard`, or `caller.has(scope!(..))` in the rule",
     );
+    pub const NOT_IN_COMPLETIONS: Option<&'static str> =
+        Some("a completion cannot use a proof, because only calls have one: use `caller.has(scope!(..))`");
     pub const TYPE: StateType = StateType::proof::<Granted<S>>(S::SCOPE);
 
     /// The decision has checked the scopes that the tool declares, and this is one of them. It is checked again, so that

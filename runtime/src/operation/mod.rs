@@ -3,6 +3,7 @@
 
 mod arguments;
 mod call_steps;
+mod completion;
 mod context;
 mod denied;
 mod descriptor;
@@ -26,6 +27,7 @@ pub use arguments::InputSchema;
 pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
 pub use call_steps::{CallSteps, ConditionalScopes};
 pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
+pub use completion::{Completion, CompletionArguments, CompletionFuture, CompletionInvocation, completion};
 pub(crate) use context::{ClientRequest, InputUnavailable, VisibleTools};
 pub use context::{Context, LogLevel};
 pub use denied::Denied;
@@ -35,7 +37,7 @@ pub(crate) use error::Failure;
 pub use error::{MaskedError, ToolError};
 pub use input_required::InputRequired;
 pub(crate) use input_required::undeclared_capabilities;
-pub use invocation::{Invocation, Provided, Reference, ReferenceTo, check_in_lists};
+pub use invocation::{Invocation, Provided, Reference, ReferenceTo, check_reference};
 pub use kind::OperationKind;
 pub(crate) use kind::{label, parse_label};
 pub use parameters::ParameterSchemas;

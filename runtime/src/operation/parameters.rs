@@ -125,7 +125,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::tool::ArgumentSchema;
+    use crate::operation::ArgumentSchema;
 
     /// Shelf in a store.
     #[derive(Deserialize, JsonSchema)]

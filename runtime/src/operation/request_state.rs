@@ -139,12 +139,12 @@ mod tests {
     use super::*;
     use crate::{
         auth::{BearerToken, Claims},
-        tool::InputRequired,
+        operation::InputRequired,
     };
 
     fn call(tool: &str, user: &str, arguments: &Value) -> CallBinding {
         let caller = Caller::new(&Claims::new().subject(user), Arc::default());
-        CallBinding::new(tool, &caller, arguments.as_object().unwrap())
+        CallBinding::new(OperationKind::Tool, tool, &caller, arguments.as_object().unwrap())
     }
 
     fn round() -> InputRound {
@@ -180,7 +180,7 @@ mod tests {
         for claims in [Claims::new(), Claims::new().subject(""), Claims::new().client_id("agents")] {
             let call = |token: &str| {
                 let caller = Caller::of_token(&BearerToken::parse(token).unwrap(), &claims, Arc::default());
-                CallBinding::new("ticket_delete", &caller, &Map::new())
+                CallBinding::new(OperationKind::Tool, "ticket_delete", &caller, &Map::new())
             };
             let state = signer.sign(&round(), &call("one"));
             assert!(signer.verify(&state, &call("one")).is_ok());
@@ -193,7 +193,7 @@ mod tests {
         let call = |token: &str, client: &str| {
             let claims = Claims::new().subject("sam").client_id(client);
             let caller = Caller::of_token(&BearerToken::parse(token).unwrap(), &claims, Arc::default());
-            CallBinding::new("ticket_delete", &caller, &Map::new())
+            CallBinding::new(OperationKind::Tool, "ticket_delete", &caller, &Map::new())
         };
         let signer = RequestStateSigner::random();
         let state = signer.sign(&round(), &call("before-the-refresh", "inspector"));

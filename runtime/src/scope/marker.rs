@@ -51,13 +51,13 @@ impl MarkedScope {
     }
 }
 
-/// Checks that a tool which declares the scopes `all`, and one of `any`, has the scope that a parameter proves. For
+/// Checks that an operation which declares the scopes `all`, and one of `any`, has the scope that a parameter proves. For
 /// generated code; in a constant, a panic is a compile error.
 ///
 /// `all` has the scope if one of them is it or implies it. `any` has it if every alternative does.
 #[doc(hidden)]
 #[track_caller]
-pub const fn check_proof(list: &Scopes, proved: Option<Scope>, all: &[&str], any: &[&str], tool: &str) {
+pub const fn check_proof(list: &Scopes, proved: Option<Scope>, all: &[&str], any: &[&str], kind: &str, name: &str) {
     let Some(scope) = proved else { return };
     let scope = scope.name();
     let mut i = 0;
@@ -74,11 +74,12 @@ pub const fn check_proof(list: &Scopes, proved: Option<Scope>, all: &[&str], any
     if !any.is_empty() && alternatives_with_scope == any.len() {
         return;
     }
-    let message = ConstMessage::new("the tool `").push(tool).push("` takes a proof of the scope `").push(scope);
+    let message =
+        ConstMessage::new("the ").push(kind).push(" `").push(name).push("` takes a proof of the scope `").push(scope);
     let message = if any.is_empty() {
-        message.push("`, which it does not declare: add it to `scopes` of `#[tool]`")
+        message.push("`, which it does not declare: add it to `scopes` of `#[")
     } else {
-        message.push("`, which not every alternative of `any_scope` includes: add it to `scopes` of `#[tool]`")
+        message.push("`, which not every alternative of `any_scope` includes: add it to `scopes` of `#[")
     };
-    message.push(", or remove the parameter and call `caller.grant()?` in the body").panic();
+    message.push(kind).push("]`, or remove the parameter and call `caller.grant()?` in the body").panic();
 }

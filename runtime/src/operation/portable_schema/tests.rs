@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::tool::ArgumentSchema;
+use crate::operation::ArgumentSchema;
 
 fn input(schema: Value) -> Value {
     portable(schema.try_into().unwrap(), Direction::Input).to_value()

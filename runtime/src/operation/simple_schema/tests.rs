@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::tool::{
+use crate::operation::{
     ParameterSchemas,
     arguments::{ArgumentSchema, compile},
 };
