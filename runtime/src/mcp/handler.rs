@@ -6,10 +6,11 @@ use http::HeaderMap;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams,
-        GetPromptResponse, InputRequests, InputRequiredResult, InputResponses, ListPromptsResult,
-        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-        ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse, ServerConfig, Tool,
+        CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams, CompleteResult,
+        CompletionInfo, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse, InputRequests,
+        InputRequiredResult, InputResponses, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestMethod,
+        ReadResourceRequestParams, ReadResourceResponse, Reference, ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -19,7 +20,10 @@ use super::{AuthenticatedRequest, INSUFFICIENT_SCOPE, client_request::CallContex
 use crate::{
     audit::Reason,
     operation::{CallBinding, Context, InputRound, OperationKind, RequestStateSigner, undeclared_capabilities},
-    registry::{CallRequest, CallResult, CompleteResult, DecisionError, Dispatcher, ListKind, ListPage},
+    registry::{
+        CallRequest, CallResult, CompletionError, CompletionRequest, DecisionError, Dispatcher, ListKind, ListPage,
+        McpResult,
+    },
     scope::MissingScopes,
 };
 
@@ -99,10 +103,54 @@ impl ServerHandler for Handler {
             state: request.request_state,
         };
         match self.call(call, context).await? {
-            CallResponse::Complete(CompleteResult::Tool(result)) => Ok(result.into()),
+            CallResponse::Complete(McpResult::Tool(result)) => Ok(result.into()),
             CallResponse::InputRequired(input) => Ok(input.into()),
             CallResponse::Complete(_) => Err(unexpected_result()),
         }
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        if self.info.capabilities.completions.is_none() {
+            return Err(ErrorData::method_not_found::<CompleteRequestMethod>());
+        }
+        let authenticated = authenticated(&context)?;
+        let (kind, name) = match request.r#ref {
+            Reference::Prompt(prompt) => (OperationKind::Prompt, prompt.name),
+            Reference::Resource(resource) => (OperationKind::Resource, resource.uri),
+            _ => return Err(ErrorData::invalid_params("`params.ref` must be a prompt or a resource template", None)),
+        };
+        let id = context.id.to_string();
+        let arguments = request.context.and_then(|context| context.arguments).unwrap_or_default();
+        let completed = self.dispatcher.complete(
+            authenticated.caller(),
+            CompletionRequest {
+                kind,
+                name: &name,
+                argument: &request.argument.name,
+                value: &request.argument.value,
+                arguments: arguments.into_iter().collect(),
+                info: authenticated.info(&id, context.meta.get_traceparent()),
+            },
+        );
+        completed.await.map_or_else(
+            |error| {
+                Err(match error {
+                    CompletionError::Unknown => revision(&context).unknown_operation(kind, &name),
+                    CompletionError::InsufficientScope(scopes) => {
+                        self.insufficient_scope(kind, &name, scopes, &authenticated)
+                    }
+                    CompletionError::UnknownArgument => {
+                        ErrorData::invalid_params(format!("the {kind} has no such argument"), None)
+                    }
+                    CompletionError::Failed(message) => ErrorData::internal_error(message, None),
+                })
+            },
+            completion,
+        )
     }
 
     async fn get_prompt(
@@ -121,7 +169,7 @@ impl ServerHandler for Handler {
             state: request.request_state,
         };
         match self.call(call, context).await? {
-            CallResponse::Complete(CompleteResult::Prompt(result)) => Ok(result.into()),
+            CallResponse::Complete(McpResult::Prompt(result)) => Ok(result.into()),
             CallResponse::InputRequired(input) => Ok(input.into()),
             CallResponse::Complete(_) => Err(unexpected_result()),
         }
@@ -144,7 +192,7 @@ impl ServerHandler for Handler {
             state: request.request_state,
         };
         match self.call(call, context).await? {
-            CallResponse::Complete(CompleteResult::Resource(mut result)) => {
+            CallResponse::Complete(McpResult::Resource(mut result)) => {
                 revision.adapt_cache_hints(&mut result.ttl_ms, &mut result.cache_scope);
                 Ok(result.into())
             }
@@ -152,6 +200,15 @@ impl ServerHandler for Handler {
             CallResponse::Complete(_) => Err(unexpected_result()),
         }
     }
+}
+
+/// Returns values as a completion, which has at most 100 of them.
+fn completion(mut values: Vec<String>) -> Result<CompleteResult, ErrorData> {
+    let total = u32::try_from(values.len()).unwrap_or(u32::MAX);
+    let has_more = values.len() > CompletionInfo::MAX_VALUES;
+    values.truncate(CompletionInfo::MAX_VALUES);
+    let info = CompletionInfo::with_pagination(values, Some(total), has_more);
+    info.map(CompleteResult::new).map_err(|error| ErrorData::internal_error(error, None))
 }
 
 /// A call of a tool, or a request for a prompt or a resource, as rmcp parsed it.
@@ -166,7 +223,7 @@ struct IncomingCall {
 
 /// Successful response to a call.
 enum CallResponse {
-    Complete(CompleteResult),
+    Complete(McpResult),
     InputRequired(InputRequiredResult),
 }
 

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum CallResult {
     /// The result; of a tool also one with `isError` that says what went wrong.
-    Complete(CompleteResult),
+    Complete(McpResult),
     /// A prompt or a resource failed.
     Failed(ProtocolError),
     /// The resource does not exist.
@@ -39,18 +39,18 @@ pub(crate) enum CallResult {
 
 /// Result of an operation as MCP has it.
 #[derive(Debug)]
-pub(crate) enum CompleteResult {
+pub(crate) enum McpResult {
     Tool(CallToolResult),
     Prompt(GetPromptResult),
     Resource(ReadResourceResult),
 }
 
-impl From<CompleteResult> for ServerResult {
-    fn from(result: CompleteResult) -> Self {
+impl From<McpResult> for ServerResult {
+    fn from(result: McpResult) -> Self {
         match result {
-            CompleteResult::Tool(result) => Self::CallToolResult(result),
-            CompleteResult::Prompt(result) => Self::GetPromptResult(result),
-            CompleteResult::Resource(result) => Self::ReadResourceResult(result),
+            McpResult::Tool(result) => Self::CallToolResult(result),
+            McpResult::Prompt(result) => Self::GetPromptResult(result),
+            McpResult::Resource(result) => Self::ReadResourceResult(result),
         }
     }
 }
@@ -75,7 +75,7 @@ impl FinishedCall {
     /// A call that ended in an error: of a tool a result with `isError`, of other operations a JSON-RPC error.
     fn error(kind: OperationKind, outcome: CallOutcome, message: impl Into<String>) -> Self {
         let result = if kind == OperationKind::Tool {
-            CallResult::Complete(CompleteResult::Tool(CallToolResult::error(vec![ContentBlock::text(message)])))
+            CallResult::Complete(McpResult::Tool(CallToolResult::error(vec![ContentBlock::text(message)])))
         } else {
             let is_invalid = outcome == CallOutcome::InvalidArguments;
             let code = if is_invalid { ErrorCode::INVALID_PARAMS } else { ErrorCode::INTERNAL_ERROR };
@@ -158,9 +158,9 @@ impl Registry {
     fn limit_size(&self, operation: &RegisteredOperation, call: FinishedCall) -> FinishedCall {
         let limit = self.max_result_bytes();
         let exceeds = match &call.result {
-            CallResult::Complete(CompleteResult::Tool(result)) => result_size::result_exceeds(result, limit),
-            CallResult::Complete(CompleteResult::Prompt(result)) => result_size::exceeds(result, limit),
-            CallResult::Complete(CompleteResult::Resource(result)) => result_size::exceeds(result, limit),
+            CallResult::Complete(McpResult::Tool(result)) => result_size::result_exceeds(result, limit),
+            CallResult::Complete(McpResult::Prompt(result)) => result_size::exceeds(result, limit),
+            CallResult::Complete(McpResult::Resource(result)) => result_size::exceeds(result, limit),
             CallResult::InputRequired(input) => result_size::exceeds(input, limit),
             CallResult::Failed(_) | CallResult::NotFound | CallResult::InsufficientScope(_) => false,
         };
@@ -276,21 +276,21 @@ impl Registry {
 }
 
 /// Returns the result as MCP has it. `name` is what the request names: for a resource, its URI.
-fn complete(operation: &RegisteredOperation, name: &str, result: OperationResult) -> CompleteResult {
+fn complete(operation: &RegisteredOperation, name: &str, result: OperationResult) -> McpResult {
     match result {
-        OperationResult::Tool(result) => CompleteResult::Tool(result),
+        OperationResult::Tool(result) => McpResult::Tool(result),
         OperationResult::Prompt(mut result) => {
             if result.description.is_none() {
                 result.description = operation.descriptor().description.map(str::to_owned);
             }
-            CompleteResult::Prompt(result)
+            McpResult::Prompt(result)
         }
         OperationResult::Resource(body) => {
             let mime_type = match &operation.descriptor().kind {
                 DescriptorKind::Resource(resource) => resource.mime_type,
                 DescriptorKind::Tool(_) | DescriptorKind::Prompt => None,
             };
-            CompleteResult::Resource(body.into_result(name, mime_type))
+            McpResult::Resource(body.into_result(name, mime_type))
         }
     }
 }
@@ -353,7 +353,7 @@ fn panicked(operation: &RegisteredOperation) -> FinishedCall {
 }
 
 /// Random identifier that connects the caller's error with the log.
-fn new_reference() -> String {
+pub(super) fn new_reference() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
     id[..12].to_owned()
 }

@@ -74,11 +74,21 @@ impl Registry {
         caller: &'a Arc<Caller>,
     ) -> Result<Authorized<'a>, DecisionError> {
         let found = self.find(kind, name).ok_or(DecisionError::Unknown)?;
-        match self.decision(found.operation, caller) {
-            Decision::Allowed => Ok(Authorized { found, caller }),
+        self.decide_declared(found.operation, caller)?;
+        Ok(Authorized { found, caller })
+    }
+
+    /// Decides whether `caller` is authorized for an operation as it was declared.
+    pub(super) fn decide_declared(
+        &self,
+        operation: &RegisteredOperation,
+        caller: &Caller,
+    ) -> Result<(), DecisionError> {
+        match self.decision(operation, caller) {
+            Decision::Allowed => Ok(()),
             Decision::Hidden => Err(DecisionError::Hidden),
             Decision::InsufficientScope => {
-                Err(DecisionError::InsufficientScope(found.operation.requirement().missing_scopes(caller.granted())))
+                Err(DecisionError::InsufficientScope(operation.requirement().missing_scopes(caller.granted())))
             }
         }
     }

@@ -68,6 +68,15 @@ impl Dispatcher {
         self.registry.decide(kind, name, caller).map_err(|error| self.hide_if_concealed(error))
     }
 
+    /// Decides about an operation as it was declared, without a call: for a URI template, about all of its resources.
+    pub(super) fn decide_declared(
+        &self,
+        operation: &RegisteredOperation,
+        caller: &Caller,
+    ) -> Result<(), DecisionError> {
+        self.registry.decide_declared(operation, caller).map_err(|error| self.hide_if_concealed(error))
+    }
+
     /// Returns the scopes that a call needs as a sentence, which is all that most clients show of an error:
     /// `payroll_summary needs payroll:read:all`.
     pub(crate) fn needed_scopes(
@@ -228,6 +237,17 @@ impl Dispatcher {
             Some(found) => record_call(&self.audit, info, caller, found.operation, name, record),
             None => self.audit.unknown(info, caller, kind, name),
         }
+    }
+
+    /// Records a completion that was rejected.
+    pub(super) fn record_completion(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Caller,
+        operation: &RegisteredOperation,
+        record: CallRecord<'_>,
+    ) {
+        record_call(&self.audit, info, caller, operation, operation.name(), record);
     }
 
     /// With concealment, reports a forbidden operation as hidden.

@@ -11,7 +11,8 @@ mod registered_operation;
 #[allow(clippy::module_inception, reason = "the module has the registry and what is done with it")]
 mod registry;
 
-pub(crate) use call::{CallResult, CompleteResult, ProtocolError};
+pub(crate) use call::{CallResult, McpResult, ProtocolError};
+pub(crate) use completion::{CompletionError, CompletionRequest};
 pub(crate) use decision::{Authorized, DecisionError};
 pub(crate) use dispatch::{CallRequest, Dispatcher, ListSettings};
 pub(crate) use list::{InvalidCursor, ListKind, ListPage};

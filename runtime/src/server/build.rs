@@ -376,6 +376,7 @@ fn server_info(
     capabilities.tools = registry.serves(ListKind::Tools).then(ToolsCapability::default);
     capabilities.prompts = registry.serves(ListKind::Prompts).then(PromptsCapability::default);
     capabilities.resources = registry.serves(ListKind::Resources).then(ResourcesCapability::default);
+    capabilities.completions = registry.has_completions().then(crate::JsonObject::default);
     let mut info = ServerConfig::new(capabilities);
     info.server_info = implementation;
     info.instructions = instructions;
