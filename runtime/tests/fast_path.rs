@@ -124,6 +124,78 @@ async fn owners() -> Vec<String> {
     vec!["a".to_owned(), "b".to_owned()]
 }
 
+/// Ask for a summary.
+#[prompt(scopes = "read", title = "Summary")]
+async fn summary(
+    /// What to summarise.
+    topic: String,
+    words: Option<u16>,
+) -> Result<Vec<String>, ToolError> {
+    if words == Some(0) {
+        return Err(ToolError::new("`words` must be at least 1"));
+    }
+    Ok(vec![format!("Summarise {topic}."), format!("Use {words:?} words.")])
+}
+
+/// Ask for a confession.
+#[prompt(scopes("read", "secret"), guard = except_on_mondays(&day))]
+async fn confession(day: String) -> &'static str {
+    "Confess."
+}
+
+/// Read the context, which the fast path does not support.
+#[prompt(scopes = "read")]
+async fn contextual(context: &Context) -> String {
+    context.request_id()
+}
+
+/// The handbook.
+#[resource(uri = "test://handbook", scopes = "read", mime_type = "text/markdown", size = 12, priority = 0.5)]
+async fn handbook() -> &'static str {
+    "# Handbook\n"
+}
+
+/// The logo.
+#[resource(uri = "test://logo", authenticated, mime_type = "image/png", audience("user"))]
+async fn logo() -> Vec<u8> {
+    vec![0x89, 0x50, 0xFF, 0x00]
+}
+
+/// A record.
+#[resource(uri = "test://records/{number}{?part}", scopes = "read", scopes_if(number > 1000, "secret"))]
+async fn record(number: u32, part: Option<String>) -> Result<Json<Value>, ToolError> {
+    match number {
+        0 => Err(ToolError::not_found()),
+        1 => Err(ToolError::masked("a secret")),
+        number => Ok(Json(json!({ "number": number, "part": part }))),
+    }
+}
+
+/// Be visible to owners only.
+#[resource(uri = "test://owners", authenticated, org_role = "Owner")]
+async fn owned() -> Json<Value> {
+    Json(json!([1]))
+}
+
+const PROMPTS: [&str; 5] = ["summary", "confession", "contextual", "unknown", ""];
+
+const URIS: [&str; 14] = [
+    "test://handbook",
+    "test://logo",
+    "test://owners",
+    "test://records/0",
+    "test://records/1",
+    "test://records/7",
+    "test://records/7?part=a%20b",
+    "test://records/2000",
+    "test://records/seven",
+    "test://records/{number}{?part}",
+    "test://records/%37",
+    "test://handbook/../logo",
+    "Test://handbook",
+    "",
+];
+
 const TOOLS: [&str; 14] = [
     "echo",
     "add",
@@ -167,6 +239,21 @@ fn router(fast_path: bool, mode: Mode) -> Router {
     server.build().unwrap().into_router()
 }
 
+/// Methods of generated requests; calls more often than lists.
+const METHODS: [&str; 11] = [
+    "tools/call",
+    "tools/call",
+    "tools/call",
+    "tools/list",
+    "prompts/get",
+    "prompts/get",
+    "prompts/list",
+    "resources/read",
+    "resources/read",
+    "resources/list",
+    "resources/templates/list",
+];
+
 /// A generated request.
 #[derive(Clone, Debug)]
 struct TestRequest {
@@ -185,8 +272,13 @@ async fn send(router: &Router, test: &TestRequest) -> (StatusCode, HeaderMap, St
     let (mut parts, body) = response.into_parts();
     // One path sets the length itself. For the other, hyper sets it.
     parts.headers.remove("content-length");
-    let body = body.collect().await.unwrap().to_bytes();
-    (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    // The reference of a masked error is random.
+    let body = match body.split_once("(reference ") {
+        Some((before, after)) => format!("{before}(reference {}", &after[12..]),
+        None => body,
+    };
+    (parts.status, parts.headers, body)
 }
 
 fn meta(version: &str) -> Value {
@@ -211,7 +303,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn arguments() -> impl Strategy<Value = Option<Value>> {
-    let keys = select(vec!["text", "times", "a", "b", "value", "deep", "region", "day", "euros", "urgent", "extra"]);
+    let keys = select(vec!["text", "times", "a", "b", "value", "deep", "region", "day", "euros", "urgent", "extra", "topic", "words"]);
     let valid = select(vec![
         json!({ "text": "hey" }),
         json!({ "text": "h\u{e9}\"\\\n", "times": 2 }),
@@ -228,6 +320,10 @@ fn arguments() -> impl Strategy<Value = Option<Value>> {
         json!({ "euros": 7, "urgent": true }),
         json!({ "euros": 2000 }),
         json!({ "euros": 2000, "urgent": true }),
+        json!({ "topic": "taxes" }),
+        json!({ "topic": "taxes", "words": "7" }),
+        json!({ "topic": "taxes", "words": "0" }),
+        json!({ "topic": "taxes", "words": "many" }),
         json!({}),
     ]);
     let random = prop::collection::btree_map(keys, value(), 0..4).prop_map(|map| json!(map));
@@ -248,8 +344,10 @@ prop_compose! {
     fn request()(
         token in select(vec!["reader", "writer", "nobody"]),
         id in id(),
-        method in prop_oneof![8 => select(vec!["tools/call", "tools/list"]), 1 => select(vec!["ping", "initialize", "tools/Call", "server/discover", ""])],
-        name in prop_oneof![10 => select(TOOLS.to_vec()).prop_map(Value::from), 1 => value()],
+        method in prop_oneof![8 => select(METHODS.to_vec()), 1 => select(vec!["ping", "initialize", "tools/Call", "server/discover", ""])],
+        tool in prop_oneof![10 => select(TOOLS.to_vec()).prop_map(Value::from), 1 => value()],
+        prompt in prop_oneof![10 => select(PROMPTS.to_vec()).prop_map(Value::from), 1 => value()],
+        uri in prop_oneof![10 => select(URIS.to_vec()).prop_map(Value::from), 1 => value()],
         arguments in arguments(),
         version in prop_oneof![
             4 => Just(Some("2026-07-28")), 3 => Just(Some("2025-11-25")), 1 => Just(Some("2025-06-18")),
@@ -268,10 +366,19 @@ prop_compose! {
         mangle in 0..40_u8,
     ) -> TestRequest {
         let mut params = serde_json::Map::new();
-        if method != "tools/list" || extra == 1 {
-            params.insert("name".to_owned(), name.clone());
+        let is_call = ["tools/call", "prompts/get", "resources/read"].contains(&method);
+        let (member, name) = match method {
+            "prompts/get" => ("name", prompt),
+            "resources/read" => ("uri", uri),
+            _ => ("name", tool),
+        };
+        if is_call || extra == 1 {
+            params.insert(member.to_owned(), name.clone());
         }
-        if let Some(arguments) = arguments && (method != "tools/list" || extra == 2) {
+        if extra == 17 {
+            params.insert("uri".to_owned(), json!("test://handbook"));
+        }
+        if let Some(arguments) = arguments && (is_call && method != "resources/read" || extra == 2) {
             params.insert("arguments".to_owned(), arguments);
         }
         let modern = version == Some("2026-07-28");
@@ -326,7 +433,7 @@ prop_compose! {
         if modern {
             headers.push(("mcp-method", if headers_agree { method.to_owned() } else { "tools/list".to_owned() }));
             let header_name = if headers_agree { name.as_str().unwrap_or("echo") } else { "add" };
-            if method == "tools/call" && !header_name.is_empty() && header_name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            if is_call && !header_name.is_empty() && header_name.bytes().all(|byte| byte.is_ascii_graphic()) {
                 headers.push(("mcp-name", header_name.to_owned()));
             }
         }
@@ -397,11 +504,16 @@ async fn canonical_requests_do_not_reach_rmcp() {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(CountRmcpEvents)).unwrap();
     let (fast_path, through_rmcp) = (router(true, Mode::Strict), router(false, Mode::Strict));
     for (version, meta) in [("2025-11-25", None), ("2026-07-28", Some(meta("2026-07-28")))] {
-        for method in ["tools/list", "tools/call"] {
-            let mut params = json!({});
-            if method == "tools/call" {
-                params = json!({ "name": "echo", "arguments": { "text": "hey" } });
-            }
+        for (method, mut params, name) in [
+            ("tools/list", json!({}), None),
+            ("tools/call", json!({ "name": "echo", "arguments": { "text": "hey" } }), Some("echo")),
+            ("prompts/list", json!({}), None),
+            ("prompts/get", json!({ "name": "summary", "arguments": { "topic": "taxes" } }), Some("summary")),
+            ("resources/list", json!({}), None),
+            ("resources/templates/list", json!({}), None),
+            ("resources/read", json!({ "uri": "test://handbook" }), Some("test://handbook")),
+            ("resources/read", json!({ "uri": "test://records/7" }), Some("test://records/7")),
+        ] {
             if let Some(meta) = &meta {
                 params["_meta"] = meta.clone();
             }
@@ -410,8 +522,8 @@ async fn canonical_requests_do_not_reach_rmcp() {
                 ("mcp-protocol-version", version.to_owned()),
                 ("mcp-method", method.to_owned()),
             ];
-            if method == "tools/call" {
-                headers.push(("mcp-name", "echo".to_owned()));
+            if let Some(name) = name {
+                headers.push(("mcp-name", name.to_owned()));
             }
             let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
             let test = TestRequest { token: "reader", headers, body };
