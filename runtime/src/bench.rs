@@ -35,6 +35,7 @@ impl Decision {
         let registry = Registry::new(RegistryConfig {
             lists: &[scopes],
             index: &index,
+            mounted: Vec::new(),
             required_for_all: &[],
             states: States::default(),
             deny: Vec::new(),

@@ -176,6 +176,6 @@ pub use operation::{
 };
 pub use prompt::PromptOutput;
 pub use resource::{ResourceBody, ResourceOutput};
-pub use server::{BuiltServer, Server, config, shutdown_signal};
+pub use server::{BuiltServer, MountPolicy, Requires, Server, config, shutdown_signal};
 pub use tool::{Annotations, Json, JsonContent, ToolOutput};
 pub use toolgate_macros::{ScopeMarker, prompt, resource, scope, tool};

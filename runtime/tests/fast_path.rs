@@ -303,7 +303,9 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn arguments() -> impl Strategy<Value = Option<Value>> {
-    let keys = select(vec!["text", "times", "a", "b", "value", "deep", "region", "day", "euros", "urgent", "extra", "topic", "words"]);
+    let keys = select(vec![
+        "text", "times", "a", "b", "value", "deep", "region", "day", "euros", "urgent", "extra", "topic", "words",
+    ]);
     let valid = select(vec![
         json!({ "text": "hey" }),
         json!({ "text": "h\u{e9}\"\\\n", "times": 2 }),

@@ -113,6 +113,19 @@ pub enum BuildProblem {
         .0[0], .0[1]
     )]
     AmbiguousTemplates([&'static str; 2]),
+    /// A mounted server did not list its operations.
+    #[error("the mounted server cannot be listed: {0}")]
+    UnlistedMount(String),
+    /// The policy of a mounted server names an operation that the server does not list.
+    #[error(
+        "`mount`: the policy names the {kind} `{name}`, which the server does not list: correct the name or remove it"
+    )]
+    MissingMountedOperation {
+        /// Whether it is a tool, a prompt or a resource.
+        kind: OperationKind,
+        /// Name of the tool or prompt, or URI of the resource.
+        name: &'static str,
+    },
     /// An operation was checked against a copy of the server's scope list, because the list is a `const`.
     #[error(
         "the {kind} `{name}` ({defined_at}) is checked against another list with the same scopes: declare the list once, \

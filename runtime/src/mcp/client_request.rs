@@ -1,7 +1,7 @@
 //! The rmcp request behind a tool's `Context`.
 #![expect(deprecated, reason = "MCP deprecates log messages for clients (SEP-2577); both served revisions have them")]
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use async_trait::async_trait;
 use rmcp::{
@@ -31,10 +31,18 @@ impl CallContext {
     pub(super) fn new(request: RequestContext<RoleServer>, accepts_stream: bool) -> Self {
         Self { request, accepts_stream, input_timeout: None }
     }
+
+    pub(super) fn request(&self) -> &RequestContext<RoleServer> {
+        &self.request
+    }
 }
 
 #[async_trait]
 impl ClientRequest for CallContext {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn id(&self) -> String {
         self.request.id.to_string()
     }

@@ -278,7 +278,12 @@ impl Handler {
             None => InputRound::default(),
         };
         let (responses, state) = round.accept(input.unwrap_or_default());
-        let headers = context.extensions.remove::<http::request::Parts>().map(|parts| parts.headers);
+        let headers = if self.dispatcher.registry().is_mounted(kind, &name) {
+            // A mounted server reads the HTTP request from the extensions, too.
+            headers(&context).cloned()
+        } else {
+            context.extensions.remove::<http::request::Parts>().map(|parts| parts.headers)
+        };
         let tools = Arc::clone(self.dispatcher.registry());
         let context = CallContext::new(context, authenticated.accepts_stream());
         let context = Context::new(Arc::clone(caller), tools, Box::new(context), headers.unwrap_or_default())
@@ -293,7 +298,7 @@ impl Handler {
             Ok(CallResult::InsufficientScope(scopes)) | Err(DecisionError::InsufficientScope(scopes)) => {
                 Err(self.insufficient_scope(kind, &name, scopes, &authenticated))
             }
-            Ok(CallResult::Failed(error)) => Err(error.into()),
+            Ok(CallResult::Failed(error)) => Err(error),
             Ok(CallResult::NotFound) | Err(DecisionError::Unknown | DecisionError::Hidden) => {
                 Err(revision.unknown_operation(kind, &name))
             }

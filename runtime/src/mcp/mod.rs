@@ -4,12 +4,14 @@ mod authenticated_request;
 mod client_request;
 mod handler;
 mod methods;
+mod mounted;
 mod peer_request;
 mod protocol;
 mod service;
 
 pub(crate) use authenticated_request::AuthenticatedRequest;
 pub(crate) use methods::{InvalidShape, check_shape, is_removed};
+pub(crate) use mounted::Mounted;
 pub(crate) use protocol::{Revision, is_complete_meta, revisions};
 pub(crate) use service::{McpService, McpServiceConfig};
 

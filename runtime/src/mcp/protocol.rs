@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rmcp::model::{CacheScope, ErrorCode, ErrorData, ProtocolVersion, RequestMetaObject, ServerResult};
 use serde_json::json;
 
-use crate::{operation::OperationKind, registry::ProtocolError};
+use crate::operation::OperationKind;
 
 /// Protocol revision, as far as the shape of results depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,12 +84,6 @@ impl Revision {
                 result.strip_non_object_output_for_legacy_peer();
             }
         }
-    }
-}
-
-impl From<ProtocolError> for ErrorData {
-    fn from(error: ProtocolError) -> Self {
-        Self::new(error.code, error.message, None)
     }
 }
 

@@ -65,6 +65,11 @@ impl ArgumentSchema {
         Ok(Self { schema, enforced, parameters: input.parameters, validator })
     }
 
+    /// Returns a schema that a mounted server publishes and enforces itself.
+    pub(crate) fn published(schema: Arc<Map<String, Value>>) -> Self {
+        Self { enforced: Arc::clone(&schema), schema, parameters: Vec::new(), validator: OnceLock::new() }
+    }
+
     /// Returns a generator for the schemas of deserialized types. It inlines a type that is used once, which models read
     /// best.
     pub(crate) fn generator() -> SchemaGenerator {

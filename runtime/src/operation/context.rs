@@ -1,6 +1,6 @@
 //! The MCP request of a call, as a tool sees it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::HeaderMap;
@@ -40,6 +40,9 @@ pub struct Context {
 /// The MCP request behind a [`Context`]; implemented by the rmcp handler.
 #[async_trait]
 pub(crate) trait ClientRequest: Send + Sync {
+    /// Returns the request for a mounted server, which receives it as rmcp has it.
+    fn as_any(&self) -> &dyn Any;
+
     fn id(&self) -> String;
     fn protocol_version(&self) -> Option<ProtocolVersion>;
     fn client_info(&self) -> Option<Implementation>;
@@ -119,6 +122,15 @@ impl Context {
         self.input_responses = responses;
         self.request_state = state;
         self
+    }
+
+    pub(crate) fn request(&self) -> &dyn ClientRequest {
+        &*self.request
+    }
+
+    /// Returns the responses of the client to what was asked for in the round before, and the state of that round.
+    pub(crate) fn input(&self) -> (InputResponses, Option<String>) {
+        (self.input_responses.clone(), self.request_state.clone())
     }
 
     /// Returns the caller, as a parameter `&Caller` does.

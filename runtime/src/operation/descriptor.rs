@@ -115,6 +115,22 @@ impl OperationDescriptor {
         Self::new(uri, DescriptorKind::Resource(ResourceDescriptor::new(name)), list, input, body, defined_at)
     }
 
+    /// Creates the descriptor of an operation of a mounted server.
+    pub(crate) const fn mounted(
+        kind: OperationKind,
+        name: &'static str,
+        list: &'static Scopes,
+        all: &'static [Scope],
+        any: &'static [Scope],
+    ) -> Self {
+        let kind = match kind {
+            OperationKind::Tool => DescriptorKind::Tool(ToolDescriptor::new(no_output_schema)),
+            OperationKind::Prompt => DescriptorKind::Prompt,
+            OperationKind::Resource => DescriptorKind::Resource(ResourceDescriptor::new(name)),
+        };
+        Self { all, any, ..Self::new(name, kind, list, no_input, mounted_body, "a mounted server") }
+    }
+
     const fn new(
         name: &'static str,
         kind: DescriptorKind,
@@ -350,6 +366,19 @@ impl OperationDescriptor {
     pub(crate) fn takes_context(&self) -> bool {
         self.states.iter().any(|state| state.id() == StateType::of::<Context>().id())
     }
+}
+
+fn no_output_schema(_: &mut SchemaGenerator) -> Option<Schema> {
+    None
+}
+
+fn no_input(_: &mut SchemaGenerator) -> InputSchema {
+    InputSchema { schema: Schema::default(), parameters: Vec::new() }
+}
+
+/// Body of an operation of a mounted server, which the registry calls instead.
+fn mounted_body(_: Invocation<'_>) -> BodyFuture<'_> {
+    Box::pin(std::future::ready(Err(ToolError::masked("an operation of a mounted server has no body"))))
 }
 
 impl fmt::Debug for OperationDescriptor {

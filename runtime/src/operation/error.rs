@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use rmcp::ErrorData;
+
 use super::{Denied, InputRequired, Violation, denied::Denial};
 use crate::{auth::InsufficientScope, scope::MissingScopes};
 
@@ -63,6 +65,8 @@ pub(crate) enum Failure {
     InputRequired(Box<InputRequired>),
     /// The resource does not exist.
     NotFound,
+    /// A mounted server returned a JSON-RPC error, which the client sees unchanged.
+    Protocol(Box<ErrorData>),
     /// The steps of the call end here, because only its policy is evaluated.
     Stopped,
 }
@@ -81,6 +85,10 @@ impl ToolError {
     /// Creates the error of a resource that does not exist. A client cannot distinguish it from a URI that no resource has.
     pub fn not_found() -> Self {
         Self(Failure::NotFound)
+    }
+
+    pub(crate) fn protocol(error: ErrorData) -> Self {
+        Self(Failure::Protocol(Box::new(error)))
     }
 
     pub(crate) fn invalid_arguments(violations: Vec<Violation>) -> Self {

@@ -74,6 +74,11 @@ impl InputRequired {
         self
     }
 
+    /// Creates a request from the result of another server.
+    pub(crate) fn from_result(result: InputRequiredResult) -> Self {
+        Self(result)
+    }
+
     pub(crate) fn into_result(self) -> InputRequiredResult {
         self.0
     }

@@ -23,11 +23,15 @@ impl Policy {
     /// # }
     /// ```
     pub fn of(list: &'static Scopes) -> Self {
-        Self::declared(&[list], ServerRules::default())
+        Self::declared(&[list], [], ServerRules::default())
     }
 
-    /// Returns the policy of a server with the tools of `lists`.
-    pub(crate) fn declared(lists: &[&'static Scopes], server: ServerRules) -> Self {
+    /// Returns the policy of a server with the operations of `lists` and those of mounted servers.
+    pub(crate) fn declared(
+        lists: &[&'static Scopes],
+        mounted: impl IntoIterator<Item = &'static OperationDescriptor>,
+        server: ServerRules,
+    ) -> Self {
         let mut policy = Self { server, ..Self::default() };
         for list in lists {
             for name in list.names() {
@@ -42,8 +46,10 @@ impl Policy {
             );
         }
         let required = &policy.server.required_scopes;
-        policy.operations =
-            OperationDescriptor::registered(lists).map(|tool| OperationPolicy::declared(tool, required)).collect();
+        policy.operations = OperationDescriptor::registered(lists)
+            .chain(mounted)
+            .map(|tool| OperationPolicy::declared(tool, required))
+            .collect();
         policy.operations.sort_by(|a, b| a.name.cmp(&b.name));
         policy
     }

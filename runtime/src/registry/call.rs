@@ -4,8 +4,12 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use rmcp::model::{
-    CallToolResult, ContentBlock, ErrorCode, GetPromptResult, InputRequiredResult, ReadResourceResult, ServerResult,
+use rmcp::{
+    ErrorData,
+    model::{
+        CallToolResult, ContentBlock, ErrorCode, GetPromptResult, InputRequiredResult, ReadResourceResult,
+        ServerResult,
+    },
 };
 use serde_json::{Map, Value};
 
@@ -28,7 +32,7 @@ pub(crate) enum CallResult {
     /// The result; of a tool also one with `isError` that says what went wrong.
     Complete(McpResult),
     /// A prompt or a resource failed.
-    Failed(ProtocolError),
+    Failed(ErrorData),
     /// The resource does not exist.
     NotFound,
     /// The client must provide input and call again. Only a function that takes a `&Context` can ask for input.
@@ -55,13 +59,6 @@ impl From<McpResult> for ServerResult {
     }
 }
 
-/// JSON-RPC error of a prompt or a resource.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ProtocolError {
-    pub(crate) code: ErrorCode,
-    pub(crate) message: String,
-}
-
 /// A finished call.
 #[derive(Debug)]
 pub(crate) struct FinishedCall {
@@ -79,7 +76,7 @@ impl FinishedCall {
         } else {
             let is_invalid = outcome == CallOutcome::InvalidArguments;
             let code = if is_invalid { ErrorCode::INVALID_PARAMS } else { ErrorCode::INTERNAL_ERROR };
-            CallResult::Failed(ProtocolError { code, message: message.into() })
+            CallResult::Failed(ErrorData::new(code, message.into(), None))
         };
         Self::new(result, outcome)
     }
@@ -114,7 +111,7 @@ impl Registry {
         let kind = operation.kind();
         let time_limit = self.time_limit(operation);
         // A panic in a guard or in the body must end this call only.
-        let run = AssertUnwindSafe(self.run(authorized, arguments, context, met)).catch_unwind();
+        let run = AssertUnwindSafe(self.run(authorized, name, arguments, context, met)).catch_unwind();
         let cancelled = async {
             match context {
                 Some(context) => context.cancelled().await,
@@ -182,11 +179,16 @@ impl Registry {
     async fn run(
         &self,
         mut authorized: Authorized<'_>,
+        name: &str,
         arguments: Map<String, Value>,
         context: Option<&Context>,
         met: &MetConditions,
     ) -> Result<OperationResult, ToolError> {
         let operation = authorized.operation();
+        if let Some(server) = operation.mounted_server() {
+            let Some(context) = context else { return Err(ToolError::masked("a mounted server needs a context")) };
+            return server.call(operation.kind(), name, arguments, context).await;
+        }
         let arguments = authorized.take_arguments(arguments);
         let steps = CallSteps {
             operation: operation.descriptor(),
@@ -323,7 +325,9 @@ fn failed(operation: &RegisteredOperation, failure: Failure) -> FinishedCall {
         Failure::InvalidArguments(violations) => {
             FinishedCall::error(kind, CallOutcome::InvalidArguments, describe(kind, &violations))
         }
-        Failure::InputRequired(input) if operation.descriptor().takes_context() => {
+        Failure::InputRequired(input)
+            if operation.descriptor().takes_context() || operation.mounted_server().is_some() =>
+        {
             FinishedCall::new(CallResult::InputRequired(input.into_result()), CallOutcome::InputRequired)
         }
         Failure::InputRequired(_) => log_and_mask(
@@ -333,6 +337,7 @@ fn failed(operation: &RegisteredOperation, failure: Failure) -> FinishedCall {
         Failure::InsufficientScope(scopes) => {
             FinishedCall::new(CallResult::InsufficientScope(scopes), CallOutcome::InsufficientScope)
         }
+        Failure::Protocol(error) => FinishedCall::new(CallResult::Failed(*error), CallOutcome::Failed),
         Failure::Masked(error) => log_and_mask(operation, ErrorChain(error.as_ref())),
     }
 }

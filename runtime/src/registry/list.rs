@@ -11,7 +11,7 @@ use rmcp::model::{
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::scope::ScopeSet;
+use crate::{operation::OperationKind, scope::ScopeSet};
 
 /// A list that a client can request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +60,25 @@ pub(crate) enum Listing {
 }
 
 impl Listing {
+    pub(crate) fn list(&self) -> ListKind {
+        match self {
+            Self::Tool(_) => ListKind::Tools,
+            Self::Prompt(_) => ListKind::Prompts,
+            Self::Resource(_) => ListKind::Resources,
+            Self::ResourceTemplate(_) => ListKind::ResourceTemplates,
+        }
+    }
+
+    /// Returns the kind and the name of the operation: of a resource, its URI or URI template.
+    pub(crate) fn identity(&self) -> (OperationKind, &str) {
+        match self {
+            Self::Tool(tool) => (OperationKind::Tool, &tool.name),
+            Self::Prompt(prompt) => (OperationKind::Prompt, &prompt.name),
+            Self::Resource(resource) => (OperationKind::Resource, &resource.uri),
+            Self::ResourceTemplate(template) => (OperationKind::Resource, &template.uri_template),
+        }
+    }
+
     pub(crate) fn as_tool(&self) -> Option<&Tool> {
         match self {
             Self::Tool(tool) => Some(tool),

@@ -11,7 +11,10 @@ use rmcp::model::{MetaObject, Prompt, Resource, ResourceTemplate, Tool, ToolAnno
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::list::{ListKind, Listing};
+use super::{
+    MountedOperation, MountedServer,
+    list::{ListKind, Listing},
+};
 use crate::{
     audit::CallOutcome,
     auth::Caller,
@@ -41,6 +44,8 @@ pub(crate) struct RegisteredOperation {
     template: Option<UriTemplate>,
     policy: OperationPolicy,
     listing: Listing,
+    /// Server of the operation, if it is not one of this program's functions.
+    mounted: Option<Arc<dyn MountedServer>>,
     concurrency_limit: Option<Semaphore>,
     calls: CounterSet<CallOutcome>,
     durations: HistogramHandle,
@@ -97,12 +102,55 @@ impl RegisteredOperation {
             mirrors_headers,
             template,
             listing,
+            mounted: None,
             concurrency_limit: descriptor
                 .concurrency
                 .map(|calls| Semaphore::new(usize::try_from(calls).unwrap_or(usize::MAX))),
             calls: metrics.outcomes(descriptor.name),
             durations: metrics.durations(descriptor.name),
         })
+    }
+
+    /// Registers an operation of a mounted server. The server validates the arguments and publishes their schema itself.
+    pub(super) fn mounted(
+        mounted: MountedOperation,
+        index: &ScopeIndex,
+        required_for_all: &[&'static str],
+    ) -> Result<Self, OperationProblem> {
+        let MountedOperation { descriptor, listing, server } = mounted;
+        let required_scopes = descriptor.required_scopes(required_for_all);
+        let any_scope = descriptor.any.iter().map(|scope| scope.name());
+        let schema = match &listing {
+            Listing::Tool(tool) => Arc::clone(&tool.input_schema),
+            _ => Arc::default(),
+        };
+        let template = match &listing {
+            Listing::ResourceTemplate(template) => Some(
+                UriTemplate::parse(&template.uri_template)
+                    .map_err(|error| OperationProblem::InvalidUri(error.to_string()))?,
+            ),
+            _ => None,
+        };
+        let metrics = OperationMetrics::of(descriptor.kind());
+        Ok(Self {
+            descriptor,
+            policy: OperationPolicy::declared(descriptor, required_for_all),
+            requirement: Requirement::new(index, required_scopes.iter().copied(), any_scope),
+            required_scopes,
+            mirrors_headers: mirrors_headers(&schema)?,
+            arguments: ArgumentSchema::published(schema),
+            output_validator: None,
+            template,
+            listing,
+            mounted: Some(server),
+            concurrency_limit: None,
+            calls: metrics.outcomes(descriptor.name),
+            durations: metrics.durations(descriptor.name),
+        })
+    }
+
+    pub(crate) fn mounted_server(&self) -> Option<&Arc<dyn MountedServer>> {
+        self.mounted.as_ref()
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -115,12 +163,7 @@ impl RegisteredOperation {
 
     /// Returns the list that has this operation.
     pub(crate) fn list(&self) -> ListKind {
-        match self.listing {
-            Listing::Tool(_) => ListKind::Tools,
-            Listing::Prompt(_) => ListKind::Prompts,
-            Listing::Resource(_) => ListKind::Resources,
-            Listing::ResourceTemplate(_) => ListKind::ResourceTemplates,
-        }
+        self.listing.list()
     }
 
     /// Returns the variables of a URI that matches the template of this resource.
@@ -168,9 +211,10 @@ impl RegisteredOperation {
         self.output_validator.as_ref()
     }
 
-    /// Returns whether the fast path can run the operation: it takes no `&Context`, and mirrors no argument into a header.
+    /// Returns whether the fast path can run the operation: it takes no `&Context`, mirrors no argument into a
+    /// header, and is not one of a mounted server.
     pub(crate) fn supports_fast_path(&self) -> bool {
-        !self.descriptor.takes_context() && !self.mirrors_headers
+        !self.descriptor.takes_context() && !self.mirrors_headers && self.mounted.is_none()
     }
 
     /// Returns whether an argument is mirrored into a header, so that rmcp compares the two.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, ops::Range, time::Duration};
 use foldhash::fast::FixedState;
 use serde_json::{Map, Value};
 
-use super::{ListKind, RegisteredOperation};
+use super::{ListKind, MountedOperation, RegisteredOperation};
 use crate::{
     auth::Caller,
     error::BuildProblem,
@@ -22,6 +22,7 @@ pub(crate) type DenyRule = Box<dyn Fn(&OperationPolicy) -> bool + Send + Sync>;
 pub(crate) struct Registry {
     operations: Vec<RegisteredOperation>,
     lists: [List; 4],
+    has_mounted: bool,
     /// Positions by name, for each kind of operation. A fast hash without a secret is safe here: callers only look names
     /// up, and the author chose the entries.
     by_name: [HashMap<&'static str, usize, FixedState>; 3],
@@ -66,6 +67,7 @@ impl Found<'_> {
 pub(crate) struct RegistryConfig<'a> {
     pub(crate) lists: &'a [&'static Scopes],
     pub(crate) index: &'a ScopeIndex,
+    pub(crate) mounted: Vec<MountedOperation>,
     /// Scopes that every operation requires in addition to its own.
     pub(crate) required_for_all: &'a [&'static str],
     pub(crate) states: States,
@@ -111,6 +113,18 @@ impl Registry {
                 Err(problem) => problems.push(BuildProblem::Operation { kind, name, problem }),
             }
         }
+        for mounted in config.mounted {
+            let (kind, name) = (mounted.descriptor.kind(), mounted.descriptor.name);
+            if operations.iter().any(|other| (other.kind(), other.name()) == (kind, name)) {
+                let defined_at = ["a function", mounted.descriptor.defined_at];
+                problems.push(BuildProblem::DuplicateOperation { kind, name, defined_at });
+            }
+            match RegisteredOperation::mounted(mounted, config.index, config.required_for_all) {
+                Ok(operation) => operations.push(operation),
+                Err(problem) => problems.push(BuildProblem::Operation { kind, name, problem }),
+            }
+        }
+        operations.sort_by_key(|operation| (operation.kind(), operation.name()));
         problems.extend(ambiguous_templates(&operations));
         if !problems.is_empty() {
             return Err(problems);
@@ -128,6 +142,7 @@ impl Registry {
             of_kind.map(|(i, operation)| (operation.name(), i)).collect()
         });
         Ok(Self {
+            has_mounted: operations.iter().any(|operation| operation.mounted_server().is_some()),
             operations,
             lists,
             lists_acquirable_tools: config.lists_acquirable_tools,
@@ -160,6 +175,11 @@ impl Registry {
             let variables = operation.match_uri(name)?;
             Some(Found { operation, variables })
         })
+    }
+
+    /// Returns whether an operation that a request names is one of a mounted server.
+    pub(crate) fn is_mounted(&self, kind: OperationKind, name: &str) -> bool {
+        self.has_mounted && self.find(kind, name).is_some_and(|found| found.operation.mounted_server().is_some())
     }
 
     pub(crate) fn operations(&self) -> &[RegisteredOperation] {

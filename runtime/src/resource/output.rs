@@ -47,6 +47,11 @@ enum Contents {
 }
 
 impl ResourceBody {
+    /// Creates the body of contents that have their URI and media type.
+    pub(crate) fn complete(contents: Vec<ResourceContents>) -> Self {
+        Self(Contents::Complete(contents))
+    }
+
     /// Creates the result for the resource with this URI. `mime_type` is what its author declared.
     pub(crate) fn into_result(self, uri: &str, mime_type: Option<&str>) -> ReadResourceResult {
         let contents = match self.0 {

@@ -113,9 +113,17 @@ impl Server {
         }
         let scopes = AdvertisedScopes::new(&index, self.initial_scopes.take());
         let scopes = scopes.map_err(|found| problems.extend(found));
+        let mounted = std::mem::take(&mut self.mounts).into_iter().flat_map(|mount| {
+            mount.into_operations().unwrap_or_else(|found| {
+                problems.extend(found);
+                Vec::new()
+            })
+        });
+        let mounted = mounted.collect();
         let registry = Registry::new(RegistryConfig {
             lists: &self.scope_lists,
             index: &index,
+            mounted,
             required_for_all: &self.required_for_all,
             states: std::mem::take(&mut self.states),
             deny: std::mem::take(&mut self.deny),

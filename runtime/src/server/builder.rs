@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use super::config::{Config, HttpConfig, LimitsConfig, PreflightMode, Settings, TokenCacheConfig, ToolsConfig};
+use super::{
+    config::{Config, HttpConfig, LimitsConfig, PreflightMode, Settings, TokenCacheConfig, ToolsConfig},
+    mount::Mount,
+};
 #[cfg(feature = "redis")]
 use crate::replication::Replication;
 use crate::{
@@ -58,6 +61,7 @@ pub struct Server {
     /// `None` if clients are to request all scopes.
     pub(super) initial_scopes: Option<Vec<&'static str>>,
     pub(super) deny: Vec<DenyRule>,
+    pub(super) mounts: Vec<Mount>,
     pub(super) conceal: bool,
     pub(super) fast_path: bool,
     pub(super) signer: Option<RequestStateSigner>,
@@ -89,6 +93,7 @@ impl Server {
             required_for_all: Vec::new(),
             initial_scopes: None,
             deny: Vec::new(),
+            mounts: Vec::new(),
             conceal: false,
             fast_path: true,
             signer: None,
@@ -381,7 +386,8 @@ impl Server {
             conceal_forbidden: self.conceal,
             switches: self.deny.len(),
         };
-        Policy::declared(&self.scope_lists, server)
+        let mounted = self.mounts.iter().flat_map(Mount::descriptors);
+        Policy::declared(&self.scope_lists, mounted, server)
     }
 
     /// Fails to build if the policy differs from a lock file, which was reviewed: see [`Policy::to_lock`]. Roles in the

@@ -16,6 +16,7 @@ mod health;
 mod landing_page;
 #[cfg(feature = "prometheus")]
 mod metrics_endpoint;
+mod mount;
 mod operation_review;
 #[cfg(any(feature = "console", feature = "prometheus"))]
 mod operator_endpoint;
@@ -31,6 +32,7 @@ mod unread_body;
 mod well_known;
 
 pub use builder::Server;
+pub use mount::{MountPolicy, Requires};
 pub use serve::BuiltServer;
 #[cfg(feature = "cli")]
 pub(crate) use serve_with_provider::print;

@@ -8,7 +8,8 @@ use crate::{
 
 /// Logs the tools of the server without a description, and the tools of the program that are not part of the server.
 pub(super) fn log(registry: &Registry, lists: &[&'static Scopes]) {
-    let undescribed = without_description(registry.operations().iter().map(RegisteredOperation::descriptor));
+    let own = || registry.operations().iter().filter(|operation| operation.mounted_server().is_none());
+    let undescribed = without_description(own().map(RegisteredOperation::descriptor));
     if !undescribed.is_empty() {
         tracing::warn!(
             tools = undescribed.join(", "),
@@ -16,7 +17,7 @@ pub(super) fn log(registry: &Registry, lists: &[&'static Scopes]) {
              `description = \"..\"` in `#[tool(..)]`"
         );
     }
-    let unproven = without_proof(registry.operations().iter().map(RegisteredOperation::descriptor));
+    let unproven = without_proof(own().map(RegisteredOperation::descriptor));
     if !unproven.is_empty() {
         tracing::info!(
             tools = unproven.join(", "),

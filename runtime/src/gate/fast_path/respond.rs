@@ -53,7 +53,7 @@ impl FastPath {
                 let call = CallRequest { kind, name, arguments, info };
                 match dispatcher.call_authorized(authorized, call, None).await {
                     CallResult::Complete(result) => serialize(result.into(), request.revision).ok(),
-                    CallResult::Failed(error) => return Ok(failure(info.id, &error.into())),
+                    CallResult::Failed(error) => return Ok(failure(info.id, &error)),
                     CallResult::NotFound => {
                         return Ok(failure(info.id, &request.revision.unknown_operation(kind, name)));
                     }
