@@ -114,7 +114,9 @@ impl Client {
     /// Returns the HTTP request of a message.
     pub fn request(&self, message: &Value) -> RequestBuilder {
         let method = message["method"].as_str().unwrap_or_default();
-        self.with_body_headers(self.bare_post(message.to_string()), method, message["params"]["name"].as_str())
+        // The URI of a resource is its name in the header (SEP-2243).
+        let name = message["params"]["name"].as_str().or_else(|| message["params"]["uri"].as_str());
+        self.with_body_headers(self.bare_post(message.to_string()), method, name)
     }
 
     /// Adds the headers that repeat the body, which revision 2026-07-28 requires.

@@ -398,7 +398,7 @@ fn listed_tool(
 }
 
 fn listed_prompt(descriptor: &OperationDescriptor, arguments: &ArgumentSchema, meta: Option<MetaObject>) -> Prompt {
-    let mut listing = Prompt::new(descriptor.name, descriptor.description, listed_arguments(arguments.schema()));
+    let mut listing = Prompt::new(descriptor.name, descriptor.description, listed_arguments(arguments));
     listing.title = descriptor.title.map(str::to_owned);
     listing.meta = meta;
     listing

@@ -141,7 +141,7 @@ impl UriTemplate {
         };
         rest = rest.strip_suffix(&*self.variables[last].1)?;
         let is_segments = |(variable, _): &(Variable, _)| matches!(variable.kind, VariableKind::Segments(_));
-        // The variable that takes what the others leave.
+        // The variable that takes the rest of the text.
         let widest = self.variables.iter().position(is_segments).unwrap_or(last);
         let mut texts = vec![""; self.variables.len()];
         for ((_, literal), text) in self.variables.iter().zip(&mut texts).take(widest) {

@@ -13,6 +13,8 @@ mod input_requests;
 mod invalid_messages;
 mod media_types;
 mod methods;
+mod mount;
+mod prompts_and_resources;
 mod request_head;
 mod rmcp_client;
 mod schema_subsets;
