@@ -107,9 +107,10 @@ pub enum BuildProblem {
         /// File and line of both functions.
         defined_at: [&'static str; 2],
     },
-    /// One URI can match two URI templates, which can have different policies.
+    /// One URI can belong to two resources, which can have different policies: two URI templates that it can match, or a URI
+    /// that has another spelling which a template matches.
     #[error(
-        "a URI can match both `{}` and `{}`: change one of the URI templates, for example by another segment",
+        "a URI can belong to both `{}` and `{}`: change one of them, for example by another segment",
         .0[0], .0[1]
     )]
     AmbiguousTemplates([&'static str; 2]),

@@ -171,9 +171,18 @@ impl RegisteredOperation {
         self.template.as_ref()?.matches(uri)
     }
 
-    /// Returns whether one URI can belong to both resources, of which neither takes precedence.
+    /// Returns whether a URI can belong to both resources, of which neither takes precedence: it matches both templates, or
+    /// it is another spelling of the URI of one and matches the template of the other.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        matches!((&self.template, &other.template), (Some(template), Some(other)) if template.overlaps(other))
+        if self.kind() != OperationKind::Resource || other.kind() != OperationKind::Resource {
+            return false;
+        }
+        match (&self.template, &other.template) {
+            (Some(template), Some(other)) => template.overlaps(other),
+            (Some(template), None) => template.matches_other_spellings_of(other.name()),
+            (None, Some(template)) => template.matches_other_spellings_of(self.name()),
+            (None, None) => false,
+        }
     }
 
     /// Returns the arguments of a call: those of the request, or the variables of the URI, converted from text where the

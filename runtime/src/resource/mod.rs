@@ -13,10 +13,7 @@ mod uri;
 
 pub(crate) use descriptor::ResourceDescriptor;
 pub use output::{ResourceBody, ResourceOutput};
-#[cfg_attr(
-    not(any(test, fuzzing, toolgate_internals)),
-    expect(unused_imports, reason = "tests expand templates")
-)]
+#[cfg(test)]
 pub(crate) use template::ExpandError;
 #[doc(hidden)]
 pub use template::check_uri;
