@@ -18,7 +18,7 @@ fn form(message: &str, fields: &Value) -> Result<InputRequest, ToolError> {
 }
 
 /// Builds an elicitation request with one text field.
-fn text_form(message: &str, field: &str) -> Result<InputRequest, ToolError> {
+pub(crate) fn text_form(message: &str, field: &str) -> Result<InputRequest, ToolError> {
     form(message, &json!({ field: { "type": "string" } }))
 }
 
@@ -44,7 +44,7 @@ fn roots() -> Result<InputRequest, ToolError> {
 }
 
 /// Returns a field of a form that the user has accepted.
-fn field<'a>(context: &'a Context, key: &str, field: &str) -> Option<&'a Value> {
+pub(crate) fn field<'a>(context: &'a Context, key: &str, field: &str) -> Option<&'a Value> {
     let response = context.input_response(key)?;
     (response["action"] == "accept").then(|| &response["content"][field])
 }

@@ -4,3 +4,8 @@ mod content;
 mod input;
 mod notifications;
 mod schema;
+
+pub(crate) use self::{
+    content::PIXEL,
+    input::{field, text_form},
+};
