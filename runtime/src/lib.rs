@@ -172,10 +172,11 @@ pub use scope::{MissingScopes, Roles, Scope, ScopeMarker, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 pub use operation::{
-    CompletionArguments, Context, Denied, LogLevel, MaskedError, OperationKind, ServerState, ToolError,
+    Annotations, CompletionArguments, Context, Denied, LogLevel, MaskedError, OperationKind, ResourceBody,
+    ServerState, ToolError,
 };
 pub use prompt::PromptOutput;
-pub use resource::{ResourceBody, ResourceOutput};
+pub use resource::ResourceOutput;
 pub use server::{BuiltServer, MountPolicy, Requires, Server, config, shutdown_signal};
-pub use tool::{Annotations, Json, JsonContent, ToolOutput};
+pub use tool::{Json, JsonContent, ToolOutput};
 pub use toolgate_macros::{ScopeMarker, prompt, resource, scope, tool};

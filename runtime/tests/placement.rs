@@ -77,7 +77,7 @@ const fn generic<const N: usize>() -> toolgate::Scope {
 
 #[test]
 fn a_scopes_list_has_exactly_the_tools_that_are_checked_against_it() {
-    let names = |list| Policy::of(list).tools.into_iter().map(|tool| tool.name).collect::<Vec<_>>();
+    let names = |list| Policy::of(list).operations.into_iter().map(|tool| tool.name).collect::<Vec<_>>();
     assert_eq!(names(&SCOPES), ["at_the_root", "in_a_function", "in_a_module", "of_a_macro"]);
     assert_eq!(names(&policy::scopes::AUDIT), ["authenticated_of_another_list", "of_another_list"]);
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    metrics::{self, CounterSet, Label, OperationMetrics},
+    metrics::{self, CounterSet, Label, OPERATIONS},
     operation::OperationKind,
 };
 
@@ -66,7 +66,7 @@ impl AuditLog {
         Self {
             policy,
             decisions: CounterSet::new(metrics::DECISIONS, "reason"),
-            unknown: OperationKind::ALL.map(|kind| OperationMetrics::of(kind).outcomes(UNKNOWN)),
+            unknown: OPERATIONS.map(|operation| operation.outcomes(UNKNOWN)),
             unauthenticated: Arc::default(),
             #[cfg(feature = "console")]
             recent: None,

@@ -289,6 +289,12 @@ pub enum OperationProblem {
     /// A variable that a URI can omit belongs to a parameter that is not optional.
     #[error("a URI can omit the variable `{0}` of its query: take an `Option<_>`")]
     RequiredQueryVariable(String),
+    /// An argument of a prompt, or a variable of a URI, is a list or an object, and the protocol has only texts for it.
+    #[error(
+        "its argument `{0}` is a list or an object, but the protocol sends it as text: take a string, a number, a boolean \
+         or an enum without data"
+    )]
+    ArgumentNotText(String),
     /// An argument of this type cannot be mirrored into a header.
     #[error("its argument `{0}` cannot be mirrored into a header: only strings, integers and booleans can")]
     HeaderArgumentType(String),

@@ -5,14 +5,10 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use schemars::{Schema, SchemaGenerator};
 
 use super::{
-    Completion, ConditionalScopes, Context, InputSchema, Invocation, OperationKind, OperationResult, Provided,
-    StateType, ToolError,
+    Annotations, Completion, ConditionalScopes, Context, InputSchema, Invocation, OperationKind, OperationResult,
+    Provided, ResourceDescriptor, StateType, ToolDescriptor, ToolError,
 };
-use crate::{
-    resource::ResourceDescriptor,
-    scope::{Scope, Scopes},
-    tool::{Annotations, ToolDescriptor},
-};
+use crate::scope::{Scope, Scopes};
 
 /// A tool, a prompt or a resource as its author declared it. The macros create descriptors and register them.
 pub struct OperationDescriptor {

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    operation::Annotations,
     operation::{OperationKind, label},
-    tool::Annotations,
 };
 
 /// What a tool, a prompt or a resource requires of its callers.

@@ -148,7 +148,7 @@ mod tests {
         let unserved = unserved_lists(tools(), &[&SERVED]);
         let [library] = unserved.as_slice() else { panic!("expected one list") };
         assert_eq!(library.tools, ["library_one", "library_two"]);
-        assert!(library.defined_at.contains("tool_review.rs:"), "{}", library.defined_at);
+        assert!(library.defined_at.contains("operation_review.rs:"), "{}", library.defined_at);
         assert!(unserved_lists(tools(), &[&SERVED, &LIBRARY]).is_empty());
     }
 }

@@ -81,6 +81,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("tools.list_ttl", Kind::Duration),
     setting("tools.request_state_key", Kind::Secret),
     setting("tools.list_acquirable", Kind::Switch),
+    setting("tools.list_page_size", Kind::Number),
     also(&["TOOLGATE_LOG", "RUST_LOG"], setting("log.filter", Kind::Text)),
     setting("log.format", Kind::Choice(&["human", "json"])),
     setting("audit.path", Kind::Path),

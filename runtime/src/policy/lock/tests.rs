@@ -92,7 +92,7 @@ fn the_lock_does_not_depend_on_source_locations_or_the_order_of_scopes() {
     let mut moved = company();
     moved.scopes.reverse();
     moved.roles.reverse();
-    for tool in &mut moved.tools {
+    for tool in &mut moved.operations {
         tool.scopes.reverse();
         tool.defined_at = "src/tools.rs:7".into();
     }

@@ -2,8 +2,8 @@
 
 use super::word::{WHEN, write_text, write_word};
 use crate::{
+    operation::Annotations,
     policy::{OperationPolicy, Policy, Role, ServerRules},
-    tool::Annotations,
 };
 
 /// Names of the hints in a lock file.

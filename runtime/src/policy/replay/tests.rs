@@ -146,7 +146,7 @@ fn a_condition_that_was_true_is_still_true() {
     assert_eq!(effect(&policy, rejected("ticket:write:close")), "unchanged");
     assert!(effect(&policy, rejected("support:lead")).starts_with("allowed, if"));
     let mut without_condition = policy;
-    let tool = without_condition.tools.iter_mut().find(|tool| tool.name == "ticket_update").unwrap();
+    let tool = without_condition.operations.iter_mut().find(|tool| tool.name == "ticket_update").unwrap();
     tool.scopes_if.clear();
     tool.guards.clear();
     assert_eq!(effect(&without_condition, rejected("ticket:write:close")), "would be allowed");
