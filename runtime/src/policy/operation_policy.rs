@@ -62,6 +62,21 @@ impl OperationPolicy {
         label(self.kind, &self.name)
     }
 
+    /// Returns whether this is the operation of a kind with this name.
+    pub(super) fn is(&self, kind: OperationKind, name: &str) -> bool {
+        self.kind == kind && self.name == name
+    }
+
+    /// Returns whether it is a resource with a URI template.
+    pub(super) fn is_template(&self) -> bool {
+        self.kind == OperationKind::Resource && self.name.contains('{')
+    }
+
+    /// Returns what operations are sorted by: tools, then prompts, then resources, each by name.
+    pub(super) fn order(&self) -> (OperationKind, &str) {
+        (self.kind, &self.name)
+    }
+
     /// Returns every scope that the requirement names. A scope can be named more than once.
     pub(crate) fn named_scopes(&self) -> impl Iterator<Item = &str> {
         let conditional = self.scopes_if.iter().flat_map(|rule| &rule.scopes);
@@ -74,7 +89,7 @@ impl OperationPolicy {
     }
 
     /// Formats everything that a call requires, such as `ticket:read and one of support:agent, support:lead, if
-    /// own_queue(caller) allows`. A tool without requirements requires `any valid token`.
+    /// own_queue(caller) allows`. An operation without requirements requires `any valid token`.
     pub fn requirement(&self) -> String {
         self.requirement_quoted(&str::to_owned)
     }
@@ -99,6 +114,18 @@ impl OperationPolicy {
             phrases.push(format!("if {} {verb}", quoted(&self.guards, " and ", quote)));
         }
         phrases.join(", ")
+    }
+}
+
+/// Returns what a caller does with operations of these kinds: `call`, `get`, `read`, or `use` for several kinds.
+pub(super) fn verb(kinds: impl IntoIterator<Item = OperationKind>) -> &'static str {
+    let mut kinds = kinds.into_iter();
+    let first = kinds.next();
+    match first {
+        Some(kind) if kinds.any(|other| other != kind) => "use",
+        Some(OperationKind::Tool) | None => "call",
+        Some(OperationKind::Prompt) => "get",
+        Some(OperationKind::Resource) => "read",
     }
 }
 
