@@ -14,6 +14,7 @@ mod doc;
 mod errors;
 mod expand;
 mod fallback;
+mod form;
 mod item;
 mod kind;
 mod parameter;
@@ -302,4 +303,12 @@ pub fn scope(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(ScopeMarker, attributes(scope))]
 pub fn scope_marker(input: TokenStream) -> TokenStream {
     scope_marker::expand(input.into()).into()
+}
+
+/// Implements `Form`: the fields of the struct are a form that a user fills in, for `Context::ask`.
+///
+/// The type also derives `Deserialize` and `JsonSchema`. `build` of a server checks that MCP allows its fields.
+#[proc_macro_derive(Form)]
+pub fn form(input: TokenStream) -> TokenStream {
+    form::expand(input.into()).into()
 }

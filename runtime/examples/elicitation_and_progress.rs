@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A client that supports elicitation shows the form to its user and calls the tool again with the response and the signed
-//! state, which proves that the server asked. The tool then asks for a confirmation in the same way.
+//! state, which proves that the server asked and holds the earlier answers. The body runs again from its start, and asks
+//! for a confirmation in the same way.
 //!
 //! ```console
 //! $ call() { curl -sN http://127.0.0.1:8000/mcp -H 'Authorization: Bearer sample-token' \
@@ -23,11 +24,12 @@
 //! "resultType":"input_required"
 //! "message":"Enter the details of the ticket."
 //! $ state() { grep -o '"requestState":"[^"]*"'; }
-//! $ STATE=$(call ticket_open "$TICKET" | state)
-//! $ STATE=$(call ticket_open "$TICKET, $STATE,"'
-//! >     "inputResponses": { "details": { "action": "accept", "content": { "urgent": true } } }' | state)
-//! $ call ticket_open "$TICKET, $STATE,"'
-//! >     "inputResponses": { "confirm": { "action": "accept", "content": {} } }'
+//! $ key() { grep -o 'toolgate\.ask\.[A-Za-z0-9_.-]*'; }
+//! $ ASKED=$(call ticket_open "$TICKET")
+//! $ ASKED=$(call ticket_open "$TICKET, $(echo "$ASKED" | state)"', "inputResponses": {
+//! >     "'"$(echo "$ASKED" | key)"'": { "action": "accept", "content": { "urgent": true } } }')
+//! $ call ticket_open "$TICKET, $(echo "$ASKED" | state)"', "inputResponses": {
+//! >     "'"$(echo "$ASKED" | key)"'": { "action": "accept", "content": {} } }'
 //! {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"opened: No paper (urgent: true)"}],"isError":false}}
 //! ```
 //!
@@ -46,12 +48,11 @@
 
 use std::{thread, time::Duration};
 
-use serde_json::Value;
 use tokio::{sync::mpsc, task};
 use toolgate::{
     LogLevel,
     auth::{Claims, StaticTokens},
-    input::{ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequired},
+    input::{Confirm, Form},
     prelude::*,
 };
 
@@ -59,40 +60,18 @@ use toolgate::{
 pub static SCOPES: Scopes = Scopes::new(&["tickets:read", "tickets:write"]);
 
 /// Details of the ticket.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema, Form)]
 struct Details {
     /// Whether the ticket is urgent.
     urgent: bool,
 }
 
-/// Returns the content of a form that the user has accepted.
-fn accepted(response: &Value) -> Result<&Value, ToolError> {
-    if response["action"] != "accept" {
-        return Err(ToolError::new("the user declined"));
-    }
-    Ok(&response["content"])
-}
-
 /// Open a ticket. The user enters its details and confirms them.
 #[tool(scopes = "tickets:write")]
 async fn ticket_open(title: String, context: &Context) -> Result<String, ToolError> {
-    if let (Some(response), Some(urgent)) = (context.input_response("confirm"), context.request_state()) {
-        accepted(response)?;
-        return Ok(format!("opened: {title} (urgent: {urgent})"));
-    }
-    let Some(response) = context.input_response("details") else {
-        let form = ElicitRequestParams::FormElicitationParams {
-            meta: None,
-            message: "Enter the details of the ticket.".to_owned(),
-            requested_schema: ElicitationSchema::from_type::<Details>()?,
-        };
-        return Err(InputRequired::request("details", InputRequest::Elicitation(ElicitRequest::new(form))).into());
-    };
-    let Details { urgent } = Details::deserialize(accepted(response)?)
-        .map_err(|error| ToolError::new(format!("the form is invalid: {error}")))?;
-    let question = format!("Open this ticket: {title} (urgent: {urgent})?");
-    // The client stores the state between the rounds. It is signed, so the client cannot change it.
-    Err(InputRequired::ask("confirm", question).state(urgent.to_string()).into())
+    let Details { urgent } = context.ask("Enter the details of the ticket.").await?;
+    let Confirm {} = context.ask(format!("Open this ticket: {title} (urgent: {urgent})?")).await?;
+    Ok(format!("opened: {title} (urgent: {urgent})"))
 }
 
 /// Export tickets.

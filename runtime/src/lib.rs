@@ -142,7 +142,10 @@ pub mod input {
         ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests, InputResponses,
     };
 
-    pub use crate::operation::InputRequired;
+    pub use crate::operation::{
+        AskError, Confirm, Form, FormProblem, InputRequired, InputUnavailable, InvalidAnswer, form,
+    };
+    pub use toolgate_macros::Form;
 }
 
 /// Common imports for a crate that defines tools or a server.

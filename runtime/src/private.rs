@@ -8,6 +8,7 @@ pub use toolgate_macros::register;
 
 use schemars::{JsonSchema, SchemaGenerator};
 
+pub use crate::operation::{FormContent, FormType, RegisteredForm, form_content};
 use crate::{Scope, ToolError};
 pub use crate::{
     operation::{

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use toolgate::{
     BuildProblem, MissingScopes,
     auth::{Claims, StaticTokens},
-    input::InputRequired,
+    input::Confirm,
     prelude::*,
     testing::{self, CallOutcome, Outcome, PromptResult, ResourceResult, TestCaller, TestServer},
 };
@@ -93,8 +93,8 @@ async fn hang() {
 /// Ask for a confirmation.
 #[tool(authenticated)]
 async fn confirm(context: &Context) -> Result<&'static str, ToolError> {
-    let _ = context;
-    Err(InputRequired::ask("sure", "Are you sure?").into())
+    context.ask::<Confirm>("Are you sure?").await?;
+    Ok("confirmed")
 }
 
 /// Return a long text.
@@ -503,7 +503,8 @@ async fn outcome_distinguishes_what_the_other_methods_do_not_assert() {
     assert!(matches!(outcome("tickets").await, Outcome::Unknown));
     assert!(matches!(outcome("größe").await, Outcome::Unknown));
     let Outcome::InputRequired(requests) = outcome("confirm").await else { panic!("it asks") };
-    assert_eq!(requests["sure"]["params"]["message"], "Are you sure?");
+    let request = requests.as_object().unwrap().values().next().unwrap();
+    assert_eq!(request["params"]["message"], "Are you sure?");
     assert!(matches!(read_ticket(2).await.outcome(), Outcome::Panicked(_)));
 }
 

@@ -16,6 +16,7 @@ chapters! {
     operations = "operations.md";
     policies = "policies.md";
     replication = "replication.md";
+    sessions = "sessions.md";
     testing_access = "testing-access.md";
     your_own_server = "your-own-server.md";
 }

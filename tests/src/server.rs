@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use toolgate::{
     Server,
-    auth::{Claims, StaticTokens},
+    auth::{Claims, Revocations, StaticTokens},
 };
 
 use crate::{Client, Revision, SCOPES, ToolBodies, within_deadline};
@@ -21,6 +21,8 @@ pub struct TestServer {
     pub endpoint: String,
     /// State of the tools.
     pub bodies: ToolBodies,
+    /// Ends access on the server.
+    pub revocations: Revocations,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), toolgate::Error>>,
 }
@@ -56,11 +58,12 @@ impl TestServer {
         let bodies = ToolBodies::default();
         let built = server.bind(address).state(bodies.clone()).build().unwrap_or_else(|error| panic!("{error}"));
         let endpoint = built.endpoint().to_owned();
+        let revocations = built.revocations();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = built.serve_on(listener, async {
             let _ = stopped.await;
         });
-        Self { address, url, endpoint, bodies, stop, task: tokio::spawn(serving) }
+        Self { address, url, endpoint, bodies, revocations, stop, task: tokio::spawn(serving) }
     }
 
     /// Binds a listener to a free port.

@@ -23,6 +23,12 @@ pub(crate) enum Reason {
     TooManyStreams,
     /// The caller's limit on open streams is reached.
     TooManyStreamsFromCaller,
+    /// The limit of the server on sessions is reached.
+    TooManySessions,
+    /// All sessions that the caller may have are in use.
+    TooManySessionsFromCaller,
+    /// The session does not exist, has ended, or belongs to another caller.
+    UnknownSession,
     /// The request has no bearer token.
     MissingToken,
     /// The `Authorization` header is malformed.
@@ -63,6 +69,9 @@ impl Reason {
         Self::TooMuchBodyMemory,
         Self::TooManyStreams,
         Self::TooManyStreamsFromCaller,
+        Self::TooManySessions,
+        Self::TooManySessionsFromCaller,
+        Self::UnknownSession,
         Self::MissingToken,
         Self::MalformedToken,
         Self::InvalidToken,
@@ -103,6 +112,9 @@ impl Label for Reason {
             Self::TooMuchBodyMemory => "too_much_body_memory",
             Self::TooManyStreams => "too_many_streams",
             Self::TooManyStreamsFromCaller => "too_many_streams_from_caller",
+            Self::TooManySessions => "too_many_sessions",
+            Self::TooManySessionsFromCaller => "too_many_sessions_from_caller",
+            Self::UnknownSession => "unknown_session",
             Self::MissingToken => "missing_token",
             Self::MalformedToken => "malformed_token",
             Self::InvalidToken => "invalid_token",

@@ -1,5 +1,6 @@
 //! Authentication: validates bearer tokens and caches the [`Caller`] of each.
 
+mod access;
 mod authenticator;
 mod bearer_token;
 mod caller;
@@ -25,6 +26,7 @@ mod validator;
 /// Attribute for `impl TokenValidator`.
 pub use async_trait::async_trait;
 
+pub(crate) use access::Access;
 pub(crate) use authenticator::{AudiencePolicy, Authenticator};
 pub use bearer_token::{BearerToken, CredentialsError};
 pub use caller::{Caller, InsufficientScope};

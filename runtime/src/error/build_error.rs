@@ -4,7 +4,10 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::{operation::OperationKind, settings::ConfigError};
+use crate::{
+    operation::{FormProblem, OperationKind},
+    settings::ConfigError,
+};
 
 /// Every problem that [`Server::build`](crate::Server::build) found.
 ///
@@ -149,6 +152,14 @@ pub enum BuildProblem {
         name: &'static str,
         /// The problem.
         problem: OperationProblem,
+    },
+    /// A type that derives `Form` cannot be a form.
+    #[error("`{name}` cannot be a form: {problem}")]
+    Form {
+        /// Name of the type.
+        name: &'static str,
+        /// The problem.
+        problem: FormProblem,
     },
     /// `Server::require_for_all` names a scope of another list.
     #[error("`require_for_all(\"{0}\")` names a scope that is not in the server's scope lists")]

@@ -52,9 +52,10 @@ pub(super) fn canonicalize(headers: &mut HeaderMap) {
 }
 
 /// Checks that a request has the method, the media type and the content coding that the endpoint takes.
-pub(super) fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+/// `allowed` are the methods of the endpoint.
+pub(super) fn check_head(method: &Method, headers: &HeaderMap, allowed: &'static str) -> Result<(), Rejection> {
     if method != Method::POST {
-        return Err(Rejection::MethodNotAllowed);
+        return Err(Rejection::MethodNotAllowed { allowed });
     }
     if headers.get_all(header::CONTENT_ENCODING).iter().any(|value| !is_identity(value)) {
         return Err(Rejection::UnsupportedContentCoding);

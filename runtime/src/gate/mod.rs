@@ -1,7 +1,6 @@
 //! The gate: authenticates and decides every request to the MCP endpoint before anything behind it sees the request.
 
 mod accept;
-mod access;
 mod body;
 mod challenge;
 mod fast_path;
@@ -16,6 +15,7 @@ mod pipeline;
 mod rejection;
 mod revocable_stream;
 mod rmcp_response;
+mod session_methods;
 mod stream_limit;
 mod trusted_proxies;
 mod unknown_tokens;

@@ -14,7 +14,6 @@ use tower::Service;
 
 use super::{
     accept::{self, Accepted, check_head, prefers_html},
-    access::Access,
     body::{BodyLimits, without_arguments},
     fast_path::FastPath,
     has_content_type,
@@ -23,15 +22,17 @@ use super::{
     origin::AllowedOrigins,
     rejection::{Rejection, RejectionLog, RejectionResponder},
     revocable_stream,
-    rmcp_response::{Exchange, is_known_revision},
+    rmcp_response::{Exchange, is_current_revision, is_known_revision},
+    session_methods::{WITH_SESSIONS, WITHOUT_SESSIONS, is_session_method},
     stream_limit::StreamLimit,
     trusted_proxies::TrustedProxies,
     unknown_tokens::UnknownTokenLimit,
 };
 use crate::{
     audit::{self, MAX_TEXT, RequestInfo},
-    auth::{Authenticator, BearerToken, CachedToken, Caller, CredentialsError, RevocationClock, TokenClass},
-    mcp::AuthenticatedRequest,
+    auth::{Access, Authenticator, BearerToken, CachedToken, Caller, CredentialsError, RevocationClock, TokenClass},
+    body::GuardedBody,
+    mcp::{AuthenticatedRequest, SESSION_ID, SessionLimitReached, SessionRequest, SessionUse, Sessions},
     operation::OperationKind,
     peer::Peer,
     registry::{Authorized, DecisionError, Dispatcher},
@@ -44,6 +45,8 @@ pub(crate) struct Gate {
     pub(crate) proxies: TrustedProxies,
     pub(crate) in_flight: Arc<InFlightLimit>,
     pub(crate) streams: Arc<StreamLimit>,
+    /// `None` if every request is served without a session.
+    pub(crate) sessions: Option<Arc<Sessions>>,
     pub(crate) unknown_tokens: Arc<UnknownTokenLimit>,
     pub(crate) authenticator: Authenticator,
     pub(crate) revocation_clock: Arc<RevocationClock>,
@@ -117,7 +120,13 @@ impl Gate {
         let token = BearerToken::from_headers(request.headers(), self.max_token_bytes)?;
         let (mut in_flight, mut access) = self.admit(&token, self.proxies.client(request), progress).await?;
         check_audit_log()?;
-        check_head(request.method(), request.headers())?;
+        if let Some(sessions) = &self.sessions
+            && is_session_method(request.method())
+        {
+            return self.handle_session_method(sessions, request, (in_flight, access), progress.info, inner).await;
+        }
+        let methods = if self.sessions.is_some() { WITH_SESSIONS } else { WITHOUT_SESSIONS };
+        check_head(request.method(), request.headers(), methods)?;
         let body = self.body_limits.read(std::mem::take(request.body_mut()), &mut in_flight).await?;
         // Reading may take long enough for the caller's access to end.
         if !access.is_current() {
@@ -133,6 +142,7 @@ impl Gate {
             return Err(Rejection::NotAcceptable);
         }
         message.check_params()?;
+        let session = self.find_session(request.headers(), &access)?;
         let authorized = match self.authorize(progress.target.as_ref(), &access.caller) {
             Ok(authorized) => authorized,
             Err(mut scopes) => {
@@ -166,12 +176,22 @@ impl Gate {
             // The tool then receives exactly what was parsed here.
             (without_arguments(body, &message), arguments)
         };
-        let authenticated = AuthenticatedRequest::new(
+        let mut authenticated = AuthenticatedRequest::new(
             Arc::clone(&access.caller),
             progress.info.received_at,
             accepted.stream,
             arguments,
         );
+        // A call in a session can take longer than its response.
+        let in_flight = Arc::new(in_flight);
+        let session = match session {
+            Some(session) => Some(SessionRequest::Use(session)),
+            None => self.open_session(request.headers(), &message, accepted, &access)?,
+        };
+        let in_session = session.is_some();
+        if let Some(session) = session {
+            authenticated = authenticated.with_session(session, access.clone(), Arc::clone(&in_flight) as _);
+        }
         let is_known_revision = is_known_revision(request.headers());
         let host_name = self.host_name(request);
         progress.host_name = Some(host_name);
@@ -182,9 +202,14 @@ impl Gate {
                 let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, scopes);
                 self.responder.step_up(scopes, &needed, progress.info.id, host_name)
             }
-            _ => Exchange { message: &message, body, accepted, is_known_revision }.restate(response).await?,
+            _ => {
+                Exchange { message: &message, body, accepted, is_known_revision, in_session }
+                    .restate(response)
+                    .await?
+            }
         };
-        Ok(in_flight.hold(revocable_stream::end_with_access(response, access)))
+        let response = revocable_stream::end_with_access(response, access);
+        Ok(response.map(|body| Body::new(GuardedBody::new(body, in_flight))))
     }
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
@@ -269,6 +294,34 @@ impl Gate {
         Ok(Access { caller, since, clock: Arc::clone(&self.revocation_clock) })
     }
 
+    /// Returns the session of a request that names one. A revision without sessions ignores the name.
+    fn find_session(&self, headers: &HeaderMap, access: &Access) -> Result<Option<SessionUse>, Rejection> {
+        match &self.sessions {
+            Some(sessions) if headers.contains_key(SESSION_ID) && !is_current_revision(headers) => {
+                sessions.find(headers, access).map(Some).ok_or(Rejection::UnknownSession)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Opens a session for an `initialize`. A client that does not accept streams is served without one.
+    fn open_session(
+        &self,
+        headers: &HeaderMap,
+        message: &Message<'_>,
+        accepted: Accepted,
+        access: &Access,
+    ) -> Result<Option<SessionRequest>, Rejection> {
+        let Some(sessions) = self.sessions.as_ref().filter(|_| accepted.stream) else { return Ok(None) };
+        if message.method.as_deref() != Some("initialize") || message.id.is_none() || is_current_revision(headers) {
+            return Ok(None);
+        }
+        sessions.open(access).map(|opening| Some(SessionRequest::Open(opening))).map_err(|limit| match limit {
+            SessionLimitReached::OfServer => Rejection::TooManySessions,
+            SessionLimitReached::OfCaller => Rejection::TooManySessionsFromCaller,
+        })
+    }
+
     /// Decides a call. An unknown or hidden operation is not rejected here: rmcp's handler responds, so that its checks of
     /// the protocol come first and their order does not show which operations exist.
     fn authorize<'a>(
@@ -326,7 +379,7 @@ impl<'a> Progress<'a> {
 
 /// Passes a request to rmcp's service, without its credentials: the token must not be passed on to anything behind the
 /// gate (MCP, Token Handling), and tools have no use for cookies and proxy credentials.
-async fn forward<S>(
+pub(super) async fn forward<S>(
     request: &mut Request<Body>,
     body: Bytes,
     authenticated: AuthenticatedRequest,

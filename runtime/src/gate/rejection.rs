@@ -88,9 +88,21 @@ pub(crate) enum Rejection {
     /// 400: the body is a JSON-RPC message that MCP does not define.
     #[error("the body is not a valid MCP message")]
     UnknownMessage,
-    /// 405: the method is not `POST`.
-    #[error("the MCP endpoint takes only POST requests")]
-    MethodNotAllowed,
+    /// 405: the endpoint does not have this method.
+    #[error("the MCP endpoint takes only {allowed} requests")]
+    MethodNotAllowed { allowed: &'static str },
+    /// 400: GET and DELETE belong to a session.
+    #[error("this request belongs to a session: send the `Mcp-Session-Id` of the response to `initialize`")]
+    MissingSession,
+    /// 404: there is no session with this ID, it has ended, or it belongs to another caller.
+    #[error("there is no session with this `Mcp-Session-Id`: send `initialize` without it to open one")]
+    UnknownSession,
+    /// 429: the server has as many sessions as it may have.
+    #[error("too many sessions are open; try again later")]
+    TooManySessions,
+    /// 429: all sessions of the caller are in use.
+    #[error("you have too many sessions in use; end one before you open another")]
+    TooManySessionsFromCaller,
     /// 415: the body is not JSON.
     #[error("the body must be JSON, with `Content-Type: application/json`")]
     UnsupportedMediaType,
@@ -139,12 +151,15 @@ impl Rejection {
             | Self::TooManyUnknownTokens
             | Self::TooMuchBodyMemory
             | Self::TooManyStreams
-            | Self::TooManyStreamsFromCaller => StatusCode::TOO_MANY_REQUESTS,
+            | Self::TooManyStreamsFromCaller
+            | Self::TooManySessions
+            | Self::TooManySessionsFromCaller => StatusCode::TOO_MANY_REQUESTS,
             Self::Credentials(CredentialsError::Missing) | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::TokensUnavailable(_) | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge { .. } | Self::MessageTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnknownSession => StatusCode::NOT_FOUND,
             Self::UnsupportedMediaType | Self::UnsupportedContentCoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable | Self::StreamNotAccepted => StatusCode::NOT_ACCEPTABLE,
             Self::Transport(status) => *status,
@@ -155,6 +170,7 @@ impl Rejection {
             | Self::HeaderTooLong(_)
             | Self::InvalidParams(_)
             | Self::UnsupportedRevision
+            | Self::MissingSession
             | Self::UnknownMessage => StatusCode::BAD_REQUEST,
         }
     }
@@ -183,12 +199,16 @@ impl Rejection {
             | Self::InvalidParams(_)
             | Self::Transport(_)
             | Self::UnknownMessage => Reason::MalformedMessage,
-            Self::MethodNotAllowed
+            Self::MethodNotAllowed { .. }
+            | Self::MissingSession
             | Self::UnsupportedMediaType
             | Self::UnsupportedContentCoding
             | Self::NotAcceptable
             | Self::StreamNotAccepted
             | Self::UnsupportedRevision => Reason::UnsupportedRequest,
+            Self::UnknownSession => Reason::UnknownSession,
+            Self::TooManySessions => Reason::TooManySessions,
+            Self::TooManySessionsFromCaller => Reason::TooManySessionsFromCaller,
             Self::InsufficientScope { .. } => Reason::InsufficientScope,
         }
     }
@@ -250,6 +270,8 @@ impl RejectionResponder {
     /// is the [name](Self::host_name) that the request uses.
     pub(crate) fn respond(&self, rejection: &Rejection, request_id: &str, host_name: usize) -> Response<Body> {
         let status = rejection.status();
+        // A request without a body has no ID either.
+        let request_id = if request_id.is_empty() { "null" } else { request_id };
         let challenge = || self.challenges[host_name].clone();
         match rejection {
             Rejection::Origin(_) => oauth_error(status, "forbidden", rejection),
@@ -258,7 +280,9 @@ impl RejectionResponder {
             | Rejection::TooManyUnknownTokens
             | Rejection::TooMuchBodyMemory
             | Rejection::TooManyStreams
-            | Rejection::TooManyStreamsFromCaller => {
+            | Rejection::TooManyStreamsFromCaller
+            | Rejection::TooManySessions
+            | Rejection::TooManySessionsFromCaller => {
                 let retry_after = HeaderValue::from_static("1");
                 with_header(oauth_error(status, "too_many_requests", rejection), header::RETRY_AFTER, retry_after)
             }
@@ -301,14 +325,16 @@ impl RejectionResponder {
             Rejection::UnknownMessage
             | Rejection::NotAcceptable
             | Rejection::StreamNotAccepted
+            | Rejection::MissingSession
+            | Rejection::UnknownSession
             | Rejection::Transport(_) => rpc_error(status, request_id, INVALID_REQUEST, rejection),
             Rejection::UnsupportedRevision => {
                 let data = SupportedRevisions { supported: &mcp::revisions() };
                 let text = rejection.to_string();
                 json(status, jsonrpc::error_response(request_id, UNSUPPORTED_REVISION, &text, Some(&data)))
             }
-            Rejection::MethodNotAllowed => {
-                let allow = HeaderValue::from_static("POST");
+            Rejection::MethodNotAllowed { allowed } => {
+                let allow = HeaderValue::from_static(allowed);
                 with_header(oauth_error(status, "method_not_allowed", rejection), header::ALLOW, allow)
             }
             Rejection::UnsupportedMediaType => oauth_error(status, "unsupported_media_type", rejection),

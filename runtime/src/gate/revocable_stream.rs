@@ -15,7 +15,8 @@ use futures_util::Stream;
 use http::Response;
 use tokio::task::JoinHandle;
 
-use super::{access::Access, has_content_type};
+use super::has_content_type;
+use crate::auth::Access;
 
 /// Makes a response end with its caller's access if it is a stream. Other responses are complete already.
 pub(crate) fn end_with_access(response: Response<Body>, access: Access) -> Response<Body> {

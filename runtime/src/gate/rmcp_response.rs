@@ -26,6 +26,8 @@ pub(super) struct Exchange<'a> {
     pub(super) accepted: Accepted,
     /// Whether the server supports the revision in the headers, or there is none.
     pub(super) is_known_revision: bool,
+    /// Whether the request belongs to a session.
+    pub(super) in_session: bool,
 }
 
 impl Exchange<'_> {
@@ -47,6 +49,7 @@ impl Exchange<'_> {
                 // rmcp responds with 415 to JSON that is not an MCP message; the gate has checked the media type.
                 StatusCode::UNSUPPORTED_MEDIA_TYPE => Rejection::UnknownMessage,
                 _ if !self.is_known_revision => Rejection::UnsupportedRevision,
+                StatusCode::NOT_FOUND if self.in_session => Rejection::UnknownSession,
                 status => Rejection::Transport(status),
             });
         }
@@ -97,4 +100,12 @@ pub(super) fn is_known_revision(headers: &http::HeaderMap) -> bool {
     headers
         .get("mcp-protocol-version")
         .is_none_or(|version| version.to_str().is_ok_and(|version| Revision::parse(version).is_some()))
+}
+
+/// Returns whether `MCP-Protocol-Version` names 2026-07-28, which has no sessions.
+pub(super) fn is_current_revision(headers: &http::HeaderMap) -> bool {
+    headers
+        .get("mcp-protocol-version")
+        .and_then(|version| Revision::parse(version.to_str().ok()?))
+        .is_some_and(|revision| revision == Revision::Current)
 }

@@ -6,11 +6,13 @@ use std::{
     time::Instant,
 };
 
+use rmcp::ErrorData;
 use serde_json::{Map, Value};
 
 use crate::{
     audit::{RequestInfo, TraceId},
-    auth::Caller,
+    auth::{Access, Caller},
+    mcp::sessions::{SessionCall, SessionRequest},
     scope::MissingScopes,
 };
 
@@ -20,6 +22,8 @@ pub(crate) struct AuthenticatedRequest {
     caller: Arc<Caller>,
     received_at: Instant,
     accepts_stream: bool,
+    /// `None` without a session.
+    session: Option<SessionCall>,
     exchange: Arc<Exchange>,
 }
 
@@ -29,6 +33,8 @@ struct Exchange {
     /// Arguments of a call that the body, as rmcp receives it, does not have.
     arguments: Mutex<Option<Map<String, Value>>>,
     step_up: OnceLock<MissingScopes>,
+    /// Session of the HTTP request, until rmcp's service takes it.
+    session: Mutex<Option<SessionRequest>>,
 }
 
 impl AuthenticatedRequest {
@@ -41,7 +47,47 @@ impl AuthenticatedRequest {
         arguments: Option<Map<String, Value>>,
     ) -> Self {
         let exchange = Arc::new(Exchange { arguments: Mutex::new(arguments), ..Exchange::default() });
-        Self { caller, received_at, accepts_stream, exchange }
+        Self { caller, received_at, accepts_stream, session: None, exchange }
+    }
+
+    /// Adds the session of the request. Its access is what the request was granted; the request is in flight as long as
+    /// `in_flight` exists.
+    pub(crate) fn with_session(
+        mut self,
+        session: SessionRequest,
+        access: Access,
+        in_flight: Arc<dyn Send + Sync>,
+    ) -> Self {
+        self.session = Some(session.call(access, in_flight));
+        *self.exchange.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        self
+    }
+
+    /// Takes the session of the HTTP request.
+    pub(super) fn take_session(&self) -> Option<SessionRequest> {
+        self.exchange.session.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns the session of the MCP request.
+    pub(super) fn session(&self) -> Option<&SessionCall> {
+        self.session.as_ref()
+    }
+
+    /// Runs a call. In a session, it is cancelled when the access of the request ends.
+    ///
+    /// # Errors
+    ///
+    /// The access ended.
+    pub(super) async fn while_current<T>(&self, call: impl Future<Output = T>) -> Result<T, ErrorData> {
+        let Some(session) = &self.session else { return Ok(call.await) };
+        let ended = || ErrorData::internal_error("the access of the request ended", None);
+        session.while_current(call).await.ok_or_else(ended)
+    }
+
+    /// Returns the extension for a handler that outlives the request.
+    pub(super) fn without_session(mut self) -> Self {
+        self.session = None;
+        self
     }
 
     /// Returns whether notifications can be sent before the response.

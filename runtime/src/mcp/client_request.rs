@@ -1,35 +1,43 @@
 //! The rmcp request behind a tool's `Context`.
 #![expect(deprecated, reason = "MCP deprecates log messages for clients (SEP-2577); both served revisions have them")]
 
-use std::{any::Any, time::Duration};
+use std::any::Any;
 
 use async_trait::async_trait;
 use rmcp::{
     RoleServer,
     model::{
-        ClientCapabilities, Implementation, InputRequest, LoggingLevel, LoggingMessageNotificationParam,
-        ProgressNotificationParam, ProtocolVersion,
+        ClientCapabilities, GetExtensions as _, Implementation, InputRequest, LoggingLevel,
+        LoggingMessageNotification, LoggingMessageNotificationParam, ProgressNotificationParam, ProtocolVersion,
+        ServerNotification,
     },
-    service::RequestContext,
+    service::{OriginatingRequestId, RequestContext},
 };
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::peer_request;
+use super::{AuthenticatedRequest, peer_request, sessions::SessionCall};
 use crate::operation::{ClientRequest, InputUnavailable, LogLevel};
 
 /// Request of a call, and what its client accepts before the response.
 pub(super) struct CallContext {
     request: RequestContext<RoleServer>,
     accepts_stream: bool,
-    /// Time that the client has to respond to a request of the server. `None` without a session.
-    input_timeout: Option<Duration>,
+    session: Option<SessionCall>,
 }
 
 impl CallContext {
-    /// Creates the context of a call whose client accepts notifications before the response, or does not.
-    pub(super) fn new(request: RequestContext<RoleServer>, accepts_stream: bool) -> Self {
-        Self { request, accepts_stream, input_timeout: None }
+    pub(super) fn new(request: RequestContext<RoleServer>, authenticated: &AuthenticatedRequest) -> Self {
+        let session = authenticated.session().cloned();
+        Self { request, accepts_stream: authenticated.accepts_stream(), session }
+    }
+
+    /// Returns the minimum level of the log messages that the client asked for.
+    fn log_level(&self) -> Option<LogLevel> {
+        match &self.session {
+            Some(session) => Some(session.session().log_level()),
+            None => self.request.meta.log_level().map(LogLevel::from),
+        }
     }
 
     pub(super) fn request(&self) -> &RequestContext<RoleServer> {
@@ -53,11 +61,17 @@ impl ClientRequest for CallContext {
 
     // A request of a revision with `initialize` does not name its client: rmcp would return its own name here.
     fn client_info(&self) -> Option<Implementation> {
-        self.request.meta.client_info()
+        match &self.session {
+            Some(_) => self.request.client_info(),
+            None => self.request.meta.client_info(),
+        }
     }
 
     fn client_capabilities(&self) -> Option<ClientCapabilities> {
-        self.request.meta.client_capabilities()
+        match &self.session {
+            Some(_) => self.request.client_capabilities(),
+            None => self.request.meta.client_capabilities(),
+        }
     }
 
     fn meta(&self) -> &Map<String, Value> {
@@ -79,21 +93,27 @@ impl ClientRequest for CallContext {
     }
 
     fn peer_requests(&self) -> bool {
-        self.input_timeout.is_some()
+        self.session.is_some() && self.accepts_stream
     }
 
     async fn request_input(&self, request: InputRequest) -> Result<Value, InputUnavailable> {
-        let Some(timeout) = self.input_timeout else { return Err(InputUnavailable::NoSession) };
+        let Some(session) = self.session.as_ref().filter(|_| self.peer_requests()) else {
+            return Err(InputUnavailable::NoSession);
+        };
+        let timeout = session.session().input_timeout();
         peer_request::send(&self.request, request, self.client_capabilities(), timeout).await
     }
 
     async fn log(&self, level: LogLevel, data: Value) {
-        let minimum = self.request.meta.log_level().filter(|_| self.accepts_stream);
-        if minimum.is_none_or(|minimum| level < LogLevel::from(minimum)) {
+        let minimum = self.log_level().filter(|_| self.accepts_stream);
+        if minimum.is_none_or(|minimum| level < minimum) {
             return;
         }
-        let message = LoggingMessageNotificationParam::new(level.into(), data);
-        if let Err(error) = self.request.peer.notify_logging_message(message).await {
+        let params = LoggingMessageNotificationParam::new(level.into(), data);
+        let mut message = ServerNotification::from(LoggingMessageNotification::new(params));
+        // It is sent on the stream of the call.
+        message.extensions_mut().insert(OriginatingRequestId(self.request.id.clone()));
+        if let Err(error) = self.request.peer.send_notification(message).await {
             tracing::debug!(%error, "log message for the client was not sent");
         }
     }

@@ -1,4 +1,5 @@
 //! rmcp's server handler: responds to requests of any caller, who comes with each of them.
+#![expect(deprecated, reason = "MCP deprecates log messages for clients (SEP-2577); sessions have them")]
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use rmcp::{
         CompletionInfo, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse, InputRequests,
         InputRequiredResult, InputResponses, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
         ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestMethod,
-        ReadResourceRequestParams, ReadResourceResponse, Reference, ServerConfig, Tool,
+        ReadResourceRequestParams, ReadResourceResponse, Reference, ServerConfig, SetLevelRequestMethod,
+        SetLevelRequestParams, Tool,
     },
     service::RequestContext,
 };
@@ -19,13 +21,19 @@ use serde_json::{Map, Value};
 use super::{AuthenticatedRequest, INSUFFICIENT_SCOPE, client_request::CallContext, protocol::Revision};
 use crate::{
     audit::Reason,
-    operation::{CallBinding, Context, InputRound, OperationKind, RequestStateSigner, undeclared_capabilities},
+    operation::{
+        CallBinding, Context, InputRound, InputUnavailable, OperationKind, RequestStateSigner,
+        undeclared_capabilities,
+    },
     registry::{
         CallRequest, CallResult, CompletionError, CompletionRequest, DecisionError, Dispatcher, ListKind, ListPage,
         McpResult,
     },
     scope::MissingScopes,
 };
+
+/// Maximum number of times that a tool can ask for input in one call of a session.
+const MAX_ROUNDS: usize = 16;
 
 /// Handler of a request, or of all requests of a session. It stores no caller: a handler can outlive the request that it
 /// was created for, so each method takes the caller from the extensions of its own request.
@@ -42,6 +50,17 @@ pub(crate) struct Handler {
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::clone(&self.info)
+    }
+
+    async fn set_level(
+        &self,
+        request: SetLevelRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let authenticated = authenticated(&context)?;
+        let session = authenticated.session().ok_or_else(ErrorData::method_not_found::<SetLevelRequestMethod>)?;
+        session.session().set_log_level(request.level.into());
+        Ok(())
     }
 
     /// Returns the tool whose mirrored headers rmcp checks. A tool that the caller may not call has none to check.
@@ -285,12 +304,13 @@ impl Handler {
             context.extensions.remove::<http::request::Parts>().map(|parts| parts.headers)
         };
         let tools = Arc::clone(self.dispatcher.registry());
-        let context = CallContext::new(context, authenticated.accepts_stream());
+        let context = CallContext::new(context, &authenticated);
         let context = Context::new(Arc::clone(caller), tools, Box::new(context), headers.unwrap_or_default())
             .with_input(responses, state);
         let info = authenticated.info(&id, context.traceparent());
         let call = CallRequest { kind, name: &name, arguments, info };
-        match self.dispatcher.call(caller, call, Some(&context)).await {
+        let (result, context) = self.run(call, context, &authenticated).await?;
+        match result {
             Ok(CallResult::Complete(result)) => Ok(CallResponse::Complete(result)),
             Ok(CallResult::InputRequired(input)) => self.input_required(input, &binding, &context),
             // Scopes that the body required, or scopes of an operation that the gate did not see because it parsed the body
@@ -305,20 +325,47 @@ impl Handler {
         }
     }
 
+    /// Runs a call. In a session, a client that the operation asks for input is asked during the call, and does not
+    /// repeat it.
+    async fn run(
+        &self,
+        CallRequest { kind, name, mut arguments, info }: CallRequest<'_>,
+        mut context: Context,
+        request: &AuthenticatedRequest,
+    ) -> Result<(Result<CallResult, DecisionError>, Context), ErrorData> {
+        let mut rounds = 0;
+        loop {
+            let can_ask = context.can_request_input() && rounds < MAX_ROUNDS;
+            let arguments = if can_ask { arguments.clone() } else { std::mem::take(&mut arguments) };
+            let call = CallRequest { kind, name, arguments, info };
+            match request.while_current(self.dispatcher.call(request.caller(), call, Some(&context))).await? {
+                Ok(CallResult::InputRequired(input)) if can_ask => {
+                    rounds += 1;
+                    let asked = request.while_current(context.request_input(input)).await?;
+                    context = asked.map_err(input_unavailable)?;
+                }
+                result => return Ok((result, context)),
+            }
+        }
+    }
+
     fn input_required(
         &self,
         mut input: InputRequiredResult,
         binding: &CallBinding,
         context: &Context,
     ) -> Result<CallResponse, ErrorData> {
-        input.request_state = Some(self.signer.sign(&InputRound::of(&input), binding));
-        // rmcp rejects the result for clients of earlier revisions, which cannot be asked for input.
-        let can_be_asked = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        // rmcp would reject the result, too, without saying what to do.
+        if context.protocol_version().is_none_or(|version| version < ProtocolVersion::V_2026_07_28) {
+            return Err(cannot_be_asked());
+        }
+        let round = InputRound::of(&input).with_responses(context.carried_responses());
+        input.request_state = Some(self.signer.sign(&round, binding));
         let capabilities = context.client_capabilities().unwrap_or_default();
         let requests = input.input_requests.iter().flat_map(InputRequests::values);
         match undeclared_capabilities(requests, &capabilities) {
-            Some(missing) if can_be_asked => Err(ErrorData::missing_required_client_capability(missing)),
-            _ => Ok(CallResponse::InputRequired(input)),
+            Some(missing) => Err(ErrorData::missing_required_client_capability(missing)),
+            None => Ok(CallResponse::InputRequired(input)),
         }
     }
 
@@ -360,6 +407,21 @@ fn revision(context: &RequestContext<RoleServer>) -> Revision {
 /// Error for a function whose result is of another kind, which generated code cannot cause.
 fn unexpected_result() -> ErrorData {
     ErrorData::internal_error("internal error", None)
+}
+
+/// Error for a request for input that a client of an earlier revision cannot be sent.
+fn cannot_be_asked() -> ErrorData {
+    let text = "the call needs input from the client: use MCP 2026-07-28 and declare the capability, or an earlier revision \
+                in a session";
+    ErrorData::invalid_request(text, None)
+}
+
+/// Error for input that the client of a session did not provide.
+fn input_unavailable(error: InputUnavailable) -> ErrorData {
+    match error {
+        InputUnavailable::Undeclared(missing) => ErrorData::missing_required_client_capability(*missing),
+        error => ErrorData::internal_error(error.to_string(), None),
+    }
 }
 
 /// Error for an invalid `requestState`; the same for every reason.

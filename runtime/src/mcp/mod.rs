@@ -8,12 +8,14 @@ mod mounted;
 mod peer_request;
 mod protocol;
 mod service;
+mod sessions;
 
 pub(crate) use authenticated_request::AuthenticatedRequest;
 pub(crate) use methods::{InvalidShape, check_shape, is_removed};
 pub(crate) use mounted::Mounted;
 pub(crate) use protocol::{Revision, is_complete_meta, revisions};
 pub(crate) use service::{McpService, McpServiceConfig};
+pub(crate) use sessions::{SESSION_ID, SessionLimitReached, SessionMaxima, SessionRequest, SessionUse, Sessions};
 
 /// JSON-RPC error code for a call whose token lacks a scope.
 pub(crate) const INSUFFICIENT_SCOPE: i32 = -32010;

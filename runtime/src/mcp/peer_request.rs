@@ -40,7 +40,11 @@ pub(super) async fn send(
     let options = PeerRequestOptions::with_timeout(timeout);
     let sent = call.peer.send_request_with_option(request, options).await.map_err(unavailable)?;
     let mut pending = PendingRequest { peer: call.peer.clone(), id: Some(sent.id.clone()) };
-    let response = sent.await_response().await;
+    let response = tokio::select! {
+        biased;
+        () = call.ct.cancelled() => return Err(InputUnavailable::NoSession),
+        response = sent.await_response() => response,
+    };
     // It was answered, or rmcp has cancelled it after the time limit.
     pending.id = None;
     let result = response.map_err(unavailable)?;

@@ -12,6 +12,7 @@
 //! | `toolgate_resource_reads_total`, `toolgate_resource_read_duration_seconds` | counter, histogram | `resource`, `outcome` | the same for resources; the label is a URI or a URI template of the server |
 //! | `toolgate_decisions_total` | counter | `reason` | decisions of the gate, by reason |
 //! | `toolgate_requests_in_flight` | gauge | | requests to the MCP endpoint that are in flight |
+//! | `toolgate_sessions` | gauge | | open sessions |
 //! | `toolgate_streams` | gauge | | open streams of notifications |
 //! | `toolgate_requests_aborted_total` | counter | | requests that were still in flight when the shutdown timeout expired |
 //! | `toolgate_connections` | gauge | | open connections |
@@ -46,6 +47,7 @@ pub(crate) use operation::OPERATIONS;
 
 pub(crate) const DECISIONS: &str = "toolgate_decisions_total";
 pub(crate) const IN_FLIGHT: &str = "toolgate_requests_in_flight";
+pub(crate) const SESSIONS: &str = "toolgate_sessions";
 pub(crate) const STREAMS: &str = "toolgate_streams";
 pub(crate) const CONNECTIONS: &str = "toolgate_connections";
 pub(crate) const CONNECTIONS_CLOSED: &str = "toolgate_connections_closed_total";
@@ -75,6 +77,7 @@ pub fn describe() {
     }
     describe_counter!(DECISIONS, Unit::Count, "Decisions of the gate, by reason.");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are in flight.");
+    describe_gauge!(SESSIONS, Unit::Count, "Open sessions.");
     describe_gauge!(STREAMS, Unit::Count, "Open streams of notifications.");
     describe_counter!(REQUESTS_ABORTED, Unit::Count, "Requests still in flight when the shutdown timeout expired.");
     describe_gauge!(CONNECTIONS, Unit::Count, "Open connections.");

@@ -4,14 +4,17 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use rmcp::model::{ClientCapabilities, ErrorData, Implementation, InputRequest, InputResponses, ProtocolVersion};
+use rmcp::model::{
+    ClientCapabilities, ErrorData, Implementation, InputRequest, InputRequiredResult, InputResponses, ProtocolVersion,
+};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use super::{InputRound, ask::Questions};
 use crate::auth::Caller;
 
-/// The MCP request of a call: progress, log messages, cancellation, headers and metadata.
+/// The MCP request of a call: questions to the user, progress, log messages, cancellation, headers and metadata.
 ///
 /// A tool takes it as `&Context`:
 ///
@@ -35,6 +38,7 @@ pub struct Context {
     headers: HeaderMap,
     input_responses: InputResponses,
     request_state: Option<String>,
+    questions: Questions,
 }
 
 /// The MCP request behind a [`Context`]; implemented by the rmcp handler.
@@ -71,9 +75,10 @@ pub(crate) trait ClientRequest: Send + Sync {
 }
 
 /// Why the client did not provide input during a call.
-#[derive(Debug, Error)]
-pub(crate) enum InputUnavailable {
-    /// The request belongs to no session, or its session has ended.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum InputUnavailable {
+    /// The request belongs to no session, or it was cancelled with its session or on its own.
     #[error("the client can only be asked in a session, and the request has none")]
     NoSession,
     /// The client did not declare these capabilities, so it must not be asked.
@@ -114,14 +119,51 @@ impl Context {
         request: Box<dyn ClientRequest>,
         headers: HeaderMap,
     ) -> Self {
-        Self { caller, tools, request, headers, input_responses: InputResponses::default(), request_state: None }
+        let input_responses = InputResponses::default();
+        let questions = Questions::default();
+        Self { caller, tools, request, headers, input_responses, request_state: None, questions }
+    }
+
+    pub(super) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// Returns the responses of this round and of those before it.
+    pub(super) fn input_responses(&self) -> &InputResponses {
+        &self.input_responses
     }
 
     /// Adds the responses to what the tool asked for in the round before, and its state.
     pub(crate) fn with_input(mut self, responses: InputResponses, state: Option<String>) -> Self {
         self.input_responses = responses;
         self.request_state = state;
+        self.questions = Questions::default();
         self
+    }
+
+    /// Returns the responses that the next round needs, if the call ends with a request for input.
+    pub(crate) fn carried_responses(&self) -> InputResponses {
+        self.questions.carried(&self.input_responses)
+    }
+
+    /// Returns whether the client can be asked for input before the response of the call.
+    pub(crate) fn can_request_input(&self) -> bool {
+        self.request.peer_requests()
+    }
+
+    /// Asks the client for input, one request after the other, and returns the context of the next round.
+    ///
+    /// # Errors
+    ///
+    /// The client did not provide one of the inputs.
+    pub(crate) async fn request_input(self, input: InputRequiredResult) -> Result<Self, InputUnavailable> {
+        let round = InputRound::of(&input).with_responses(self.carried_responses());
+        let mut responses = InputResponses::default();
+        for (key, request) in input.input_requests.into_iter().flatten() {
+            responses.insert(key, self.request.request_input(request).await?);
+        }
+        let (responses, state) = round.accept(responses);
+        Ok(self.with_input(responses, state))
     }
 
     pub(crate) fn request(&self) -> &dyn ClientRequest {
@@ -153,13 +195,14 @@ impl Context {
         self.request.protocol_version()
     }
 
-    /// Returns the client's name and version, if the request has them: since revision 2026-07-28, every request does. A
-    /// client can send any text, so use it for logs and not for policies.
+    /// Returns the client's name and version, if the request or its session has them: since revision 2026-07-28, every
+    /// request does. A client can send any text, so use it for logs and not for policies.
     pub fn client_info(&self) -> Option<Implementation> {
         self.request.client_info()
     }
 
-    /// Returns the capabilities that the client declared in the request, such as elicitation: since revision 2026-07-28.
+    /// Returns the capabilities that the client declared, such as elicitation: in the request, since revision 2026-07-28, or
+    /// when it opened its session.
     pub fn client_capabilities(&self) -> Option<ClientCapabilities> {
         self.request.client_capabilities()
     }
@@ -189,7 +232,7 @@ impl Context {
     }
 
     /// Sends a log message to the client, if the request asks for this level or a lower one
-    /// (`io.modelcontextprotocol/logLevel`) and the client accepts a stream (`text/event-stream`). For the server's own log, use `tracing`.
+    /// (`io.modelcontextprotocol/logLevel`; in a session `logging/setLevel`, by default `info`) and the client accepts a stream (`text/event-stream`). For the server's own log, use `tracing`.
     pub async fn log(&self, level: LogLevel, data: impl Into<Value>) {
         self.request.log(level, data.into()).await;
     }
@@ -210,7 +253,7 @@ impl Context {
     ///
     /// The tool requested this input in a call with the same caller, tool and arguments, at most one hour ago. `None`
     /// also if the client sent a response that was not requested, or one of another kind. The content of a form can be
-    /// any object: its fields are not checked against the schema of the request.
+    /// any object: its fields are not checked against the schema of the request, as [`ask`](Self::ask) checks them.
     pub fn input_response(&self, key: &str) -> Option<&Value> {
         self.input_responses.get(key)
     }

@@ -4,13 +4,13 @@ use std::error::Error;
 
 use rmcp::ErrorData;
 
-use super::{Denied, InputRequired, Violation, denied::Denial};
+use super::{AskError, Denied, InputRequired, Violation, denied::Denial};
 use crate::{auth::InsufficientScope, scope::MissingScopes};
 
 /// Error of a tool, a prompt or a resource.
 ///
 /// [`ToolError::new`] creates a message for the model, which is shown unchanged. Other errors convert with `?`. All
-/// except [`InsufficientScope`], [`Denied`] and [`InputRequired`] are masked: the caller sees "internal error" and a
+/// except [`InsufficientScope`], [`Denied`], [`InputRequired`] and [`AskError`] are masked: the caller sees "internal error" and a
 /// reference, and the log has the reference and the cause. So a database error does not reveal the database to a
 /// caller.
 ///
@@ -134,6 +134,10 @@ impl<E: MaskedError> From<E> for ToolError {
         // Errors of this crate that the gate or the client handles; all others are masked.
         error = match error.downcast::<InsufficientScope>() {
             Ok(error) => return Self(Failure::InsufficientScope(error.0)),
+            Err(error) => error,
+        };
+        error = match error.downcast::<AskError>() {
+            Ok(error) => return error.into_tool_error(),
             Err(error) => error,
         };
         match error.downcast::<InputRequired>() {

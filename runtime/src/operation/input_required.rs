@@ -1,35 +1,40 @@
 //! Asking the client for input during a call.
 
-use std::collections::BTreeMap;
-
-use rmcp::model::{
-    ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests,
-    InputRequiredResult,
-};
+use rmcp::model::{ClientCapabilities, ElicitRequestParams, InputRequest, InputRequests, InputRequiredResult};
 use thiserror::Error;
 
 /// Request for input from the client: the multi round-trip requests of MCP 2026-07-28.
+///
+/// To ask the user, use [`Context::ask`](super::Context::ask). This type is for input of other kinds, for several inputs in
+/// one round, and for a tool that chooses the keys and the state itself.
 ///
 /// The client obtains the input and calls the tool again with it; see
 /// [`Context::input_response`](super::Context::input_response). The result carries a signed state that names the
 /// requested inputs, so a client cannot respond before it was asked. A client that did not declare the capability
 /// ([`Context::client_capabilities`](super::Context::client_capabilities)), or that uses an earlier revision, receives an
-/// error instead.
+/// error instead. In a [session](crate::Server::sessions), a client of an earlier revision is asked during the call, and
+/// the tool runs again with its responses.
 ///
 /// ```
 /// # use toolgate::prelude::*;
-/// # use toolgate::input::InputRequired;
+/// use toolgate::input::{self, Confirm, InputRequired};
 /// # pub static SCOPES: Scopes = Scopes::new(&["ticket:write:update"]);
-/// /// Delete a ticket after the user has confirmed it.
-/// #[tool(scopes = "ticket:write:update", destructive)]
-/// async fn ticket_delete(ticket_id: String, context: &Context) -> Result<String, ToolError> {
-///     let Some(response) = context.input_response("confirm") else {
-///         return Err(InputRequired::ask("confirm", format!("Delete {ticket_id} permanently?")).into());
+///
+/// /// Summarize a ticket with the client's model, if the user agrees.
+/// #[tool(scopes = "ticket:write:update")]
+/// async fn ticket_summarize(ticket: String, context: &Context) -> Result<String, ToolError> {
+///     let responses = ["agree", "summary"].map(|key| context.input_response(key));
+///     let [Some(agreement), Some(summary)] = responses else {
+///         let sample = serde_json::from_value(json!({ "method": "sampling/createMessage", "params": {
+///             "messages": [{ "role": "user", "content": { "type": "text", "text": ticket } }], "maxTokens": 100,
+///         } }))?;
+///         let agreement = input::form::<Confirm>("Store a summary of the ticket?")?;
+///         return Err(InputRequired::request("agree", agreement).and("summary", sample).into());
 ///     };
-///     if response["action"] != "accept" {
-///         return Ok("Nothing was deleted.".to_owned());
+///     if agreement["action"] != "accept" {
+///         return Ok("Nothing was stored.".to_owned());
 ///     }
-///     Ok(format!("{ticket_id} was deleted."))
+///     Ok(format!("stored: {}", summary["content"]["text"]))
 /// }
 /// # fn main() {}
 /// ```
@@ -38,18 +43,7 @@ use thiserror::Error;
 pub struct InputRequired(InputRequiredResult);
 
 impl InputRequired {
-    /// Asks the user to confirm a message. For a form with fields, use [`InputRequired::request`].
-    pub fn ask(key: impl Into<String>, message: impl Into<String>) -> Self {
-        let schema = ElicitationSchema::new(BTreeMap::new());
-        let params = ElicitRequestParams::FormElicitationParams {
-            meta: None,
-            message: message.into(),
-            requested_schema: schema,
-        };
-        Self::request(key, InputRequest::Elicitation(ElicitRequest::new(params)))
-    }
-
-    /// Requests one input: a form, a sample of the client's model, or the client's roots.
+    /// Requests one input: a form ([`form`](crate::input::form)), a visit of a URL, a sample of the client's model, or the client's roots.
     pub fn request(key: impl Into<String>, request: InputRequest) -> Self {
         Self(InputRequiredResult::from_input_requests(InputRequests::from([(key.into(), request)])))
     }
@@ -124,11 +118,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::operation::{Confirm, form};
 
     /// Returns the undeclared capabilities for one request to the user and one to the model.
     fn missing(declared: Value) -> Option<Value> {
         let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
-        let input = InputRequired::ask("user", "Sure?");
+        let input = InputRequired::request("user", form::<Confirm>("Sure?").unwrap());
         let input = input.and("model", serde_json::from_value(sample).unwrap()).into_result();
         let requests = input.input_requests.iter().flat_map(InputRequests::values);
         undeclared_capabilities(requests, &serde_json::from_value(declared).unwrap()).map(|missing| json!(missing))

@@ -3,6 +3,7 @@
 
 mod annotations;
 mod arguments;
+mod ask;
 mod call_steps;
 mod completion;
 mod context;
@@ -30,11 +31,14 @@ mod violation;
 pub use annotations::Annotations;
 pub use arguments::InputSchema;
 pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
+pub use ask::{
+    AskError, Confirm, Form, FormContent, FormProblem, FormType, InvalidAnswer, RegisteredForm, form, form_content,
+};
 pub use call_steps::{CallSteps, ConditionalScopes};
 pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
 pub use completion::{Completion, CompletionArguments, CompletionFuture, CompletionInvocation, completion};
-pub(crate) use context::{ClientRequest, InputUnavailable, VisibleTools};
-pub use context::{Context, LogLevel};
+pub(crate) use context::{ClientRequest, VisibleTools};
+pub use context::{Context, InputUnavailable, LogLevel};
 pub use denied::Denied;
 pub(crate) use descriptor::DescriptorKind;
 pub use descriptor::{BodyFuture, OperationDescriptor, VisibilityRule};

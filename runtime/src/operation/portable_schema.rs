@@ -128,7 +128,7 @@ impl Transform for Simplify {
 }
 
 /// Removes the `null` of an `Option` from the properties that are not required.
-fn remove_optional_nulls(object: &mut Map<String, Value>) {
+pub(super) fn remove_optional_nulls(object: &mut Map<String, Value>) {
     let required = match object.get("required") {
         Some(Value::Array(required)) => required.clone(),
         _ => Vec::new(),
@@ -208,7 +208,7 @@ fn replace_boolean_schemas(object: &mut Map<String, Value>) {
 /// Replaces the format of an integer by its bounds, and removes formats that are not of JSON Schema.
 ///
 /// The bounds of 64 and more bits are left to the parameter's type: JavaScript would round them.
-fn replace_format(object: &mut Map<String, Value>) {
+pub(super) fn replace_format(object: &mut Map<String, Value>) {
     let Some(Value::String(format)) = object.get("format") else { return };
     let bounds = match format.as_str() {
         format if FORMATS.contains(&format) => return,

@@ -1,4 +1,5 @@
-//! Signing of `requestState`, which the client stores between two rounds: what the tool asked for, and the tool's state.
+//! Signing of `requestState`, which the client stores between two rounds: what the tool asked for, the answers of earlier
+//! rounds, and the tool's state.
 //!
 //! MCP 2026-07-28, Multi Round-Trip Requests: a server MUST reject state that fails the integrity check.
 
@@ -34,6 +35,9 @@ pub(crate) struct InputRound {
     /// State of the tool ([`InputRequired::state`](super::InputRequired::state)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
+    /// Responses of earlier rounds that the next one needs.
+    #[serde(default, skip_serializing_if = "InputResponses::is_empty")]
+    responses: InputResponses,
 }
 
 /// Kind of a requested input.
@@ -97,13 +101,23 @@ impl InputRound {
         Self {
             asked: requests.map(|(key, request)| (key.clone(), InputKind::of(request))).collect(),
             state: input.request_state.clone(),
+            responses: InputResponses::new(),
         }
     }
 
-    /// Returns the responses to what was asked for, and the state of the tool. Unsolicited responses and those of another
-    /// kind are ignored, so that the tool asks again.
+    /// Adds responses that the next round needs, to questions of this round and of those before it.
+    pub(crate) fn with_responses(self, responses: InputResponses) -> Self {
+        Self { responses, ..self }
+    }
+
+    /// Returns the responses to what was asked for in this round and in those before it, and the state of the tool.
+    /// Unsolicited responses and those of another kind are ignored, so that the tool asks again.
     pub(crate) fn accept(self, mut responses: InputResponses) -> (InputResponses, Option<String>) {
         responses.retain(|key, response| self.asked.get(key).is_some_and(|kind| kind.matches(response)));
+        // What was asked for in this round replaces what the tool asked for under the same key before.
+        for (key, response) in self.responses {
+            responses.entry(key).or_insert(response);
+        }
         (responses, self.state)
     }
 }
@@ -134,13 +148,18 @@ impl InputKind {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
     use crate::{
         auth::{BearerToken, Claims},
-        operation::InputRequired,
+        operation::{Confirm, InputRequired, form},
     };
+
+    fn ask(key: &str) -> InputRequired {
+        InputRequired::request(key, form::<Confirm>("Sure?").unwrap())
+    }
 
     fn call(tool: &str, user: &str, arguments: &Value) -> CallBinding {
         let caller = Caller::new(&Claims::new().subject(user), Arc::default());
@@ -148,7 +167,7 @@ mod tests {
     }
 
     fn round() -> InputRound {
-        InputRound::of(&InputRequired::ask("confirm", "Sure?").state("asked").into_result())
+        InputRound::of(&ask("confirm").state("asked").into_result())
     }
 
     #[test]
@@ -205,9 +224,8 @@ mod tests {
     fn only_responses_to_what_was_asked_for_are_accepted() {
         let sample = json!({ "method": "sampling/createMessage", "params": { "messages": [], "maxTokens": 1 } });
         let roots = json!({ "method": "roots/list", "params": {} });
-        let ask = || {
-            let input =
-                InputRequired::ask("user", "Sure?").and("model", serde_json::from_value(sample.clone()).unwrap());
+        let all = || {
+            let input = ask("user").and("model", serde_json::from_value(sample.clone()).unwrap());
             InputRound::of(&input.and("roots", serde_json::from_value(roots.clone()).unwrap()).into_result())
         };
         let elicited = json!({ "action": "accept", "content": { "ok": true } });
@@ -218,13 +236,13 @@ mod tests {
             accepted.into_keys().collect::<Vec<_>>()
         };
         let right = json!({ "user": elicited, "model": sampled, "roots": listed, "other": elicited });
-        assert_eq!(accept(ask(), right.clone()), ["model", "roots", "user"]);
+        assert_eq!(accept(all(), right.clone()), ["model", "roots", "user"]);
         assert!(accept(InputRound::default(), right).is_empty(), "nothing was asked for");
         let other_kinds = json!({ "user": sampled, "model": listed, "roots": elicited });
-        assert!(accept(ask(), other_kinds).is_empty());
+        assert!(accept(all(), other_kinds).is_empty());
         for malformed in [json!(null), json!(7), json!([]), json!({}), json!({ "action": "maybe" })] {
             let responses = json!({ "user": malformed, "model": malformed, "roots": malformed });
-            assert!(accept(ask(), responses).is_empty(), "{malformed}");
+            assert!(accept(all(), responses).is_empty(), "{malformed}");
         }
     }
 
@@ -234,5 +252,46 @@ mod tests {
         let call = call("ticket_delete", "sam", &json!({}));
         assert_eq!(other.verify(&one.sign(&round(), &call), &call).unwrap(), round());
         assert!(RequestStateSigner::with_key(b"short".to_vec()).is_err());
+    }
+
+    fn key() -> impl Strategy<Value = String> {
+        prop_oneof!["[a-c]", "toolgate\\.ask\\.[a-c]"]
+    }
+
+    fn response() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            (0..9).prop_map(|value| json!({ "action": "accept", "content": { "value": value } })),
+            Just(json!({ "action": "decline" })),
+            Just(json!({ "role": "assistant", "content": "text" })),
+            Just(json!(null)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn e3_a_round_passes_on_what_it_asked_for_and_what_it_carries(
+            asked in prop::collection::btree_set(key(), 0..4),
+            carried in prop::collection::btree_map(key(), response(), 0..4),
+            sent in prop::collection::btree_map(key(), response(), 0..6),
+            state in prop::option::of(".{0,20}"),
+        ) {
+            let mut input = InputRequiredResult::from_input_requests(
+                asked.iter().map(|key| (key.clone(), form::<Confirm>("Sure?").unwrap())).collect(),
+            );
+            input.request_state.clone_from(&state);
+            let (signer, call) = (RequestStateSigner::random(), call("ticket_delete", "sam", &json!({})));
+            let round = InputRound::of(&input).with_responses(carried.clone());
+            let verified = signer.verify(&signer.sign(&round, &call), &call).unwrap();
+            prop_assert_eq!(&verified, &round);
+            let (accepted, accepted_state) = verified.accept(sent.clone());
+            prop_assert_eq!(accepted_state, state);
+            for (key, response) in &accepted {
+                let is_answer = asked.contains(key) && sent.get(key) == Some(response);
+                prop_assert!(is_answer || carried.get(key) == Some(response), "{key}");
+            }
+            for key in carried.keys() {
+                prop_assert!(accepted.contains_key(key));
+            }
+        }
     }
 }

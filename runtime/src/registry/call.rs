@@ -119,6 +119,12 @@ impl Registry {
                 None => std::future::pending().await,
             }
         };
+        let unanswered = async {
+            match context {
+                Some(context) => context.unanswered().await,
+                None => std::future::pending().await,
+            }
+        };
         let timed_out = async {
             match time_limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -137,6 +143,8 @@ impl Registry {
                 Ok(Err(error)) => failed(operation, error.into_failure()),
                 Err(_) => panicked(operation),
             },
+            // After the body, so that the questions are those that it waits for.
+            input = unanswered => FinishedCall::new(CallResult::InputRequired(input), CallOutcome::InputRequired),
             () = timed_out => {
                 tracing::warn!(
                     kind = kind.name(),

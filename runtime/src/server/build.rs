@@ -37,8 +37,8 @@ use crate::{
         AllowedOrigins, BodyLimits, FastPath, Gate, HostNames, InFlightLimit, InFlightMaxima, RejectionLog,
         RejectionResponder, StreamLimit, StreamMaxima, TrustedProxies, UnauthorizedPage, UnknownTokenLimit,
     },
-    mcp::{McpService, McpServiceConfig},
-    operation::RequestStateSigner,
+    mcp::{McpService, McpServiceConfig, Sessions},
+    operation::{RegisteredForm, RequestStateSigner},
     policy::Policy,
     registry::{Dispatcher, ListKind, ListSettings, Registry, RegistryConfig},
     scope::ScopeIndex,
@@ -100,6 +100,7 @@ impl Server {
             self.replication = collect(replication, problems).flatten();
             problems.extend(self.replication.iter().flat_map(Replication::problems));
         }
+        problems.extend(RegisteredForm::problems().map(|(name, problem)| BuildProblem::Form { name, problem }));
         let policy = self.policy();
         if let Some(lock) = collect(self.read_policy_lock(), problems).flatten() {
             let difference = policy.check_lock(&lock).err();
@@ -216,6 +217,7 @@ impl Server {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
             proxies,
             in_flight: Arc::new(InFlightLimit::new(in_flight_maxima(&config))),
+            sessions: sessions_of(&config, &stopping, &shutdown),
             streams: Arc::new(StreamLimit::new(stream_maxima(&config))),
             unknown_tokens: Arc::new(UnknownTokenLimit::new(config.limits.max_unknown_tokens)),
             authenticator,
@@ -356,6 +358,11 @@ fn in_flight_maxima(config: &Config) -> InFlightMaxima {
         requests_per_caller: config.limits.max_requests_per_caller,
         body_memory: config.limits.max_body_memory,
     }
+}
+
+fn sessions_of(config: &Config, stopping: &CancellationToken, shutdown: &CancellationToken) -> Option<Arc<Sessions>> {
+    let maxima = config.sessions.maxima()?;
+    Some(Arc::new(Sessions::new(maxima, stopping.clone(), shutdown)))
 }
 
 fn stream_maxima(config: &Config) -> StreamMaxima {

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use super::{
-    config::{Config, HttpConfig, LimitsConfig, PreflightMode, Settings, TokenCacheConfig, ToolsConfig},
+    config::{
+        Config, HttpConfig, LimitsConfig, PreflightMode, SessionsConfig, Settings, TokenCacheConfig, ToolsConfig,
+    },
     mount::Mount,
 };
 #[cfg(feature = "redis")]
@@ -290,6 +292,32 @@ impl Server {
     /// Changes settings of all tools.
     pub fn tools(mut self, change: impl FnOnce(&mut ToolsConfig)) -> Self {
         change(&mut self.config.tools);
+        self
+    }
+
+    /// Lets clients of the revisions before 2026-07-28 open sessions, and changes their settings. In a session, a tool can
+    /// ask the client for input, the client can set the level of log messages, and a stream can be resumed after its
+    /// connection broke. A session belongs to the user and the client that opened it, every request in it is
+    /// authenticated and decided as without one, and it ends when the caller's access is revoked.
+    ///
+    /// Without sessions, which is the default, any replica can serve any request.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # fn main() {
+    /// let server = Server::new("company", &SCOPES).sessions(|sessions| {
+    ///     sessions.idle_timeout = Duration::from_secs(10 * 60);
+    /// });
+    /// # let _ = server;
+    /// # }
+    /// ```
+    ///
+    /// Requests of 2026-07-28 have no sessions and are not affected.
+    pub fn sessions(mut self, change: impl FnOnce(&mut SessionsConfig)) -> Self {
+        self.config.sessions.enabled = true;
+        change(&mut self.config.sessions);
         self
     }
 

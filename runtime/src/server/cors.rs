@@ -26,7 +26,8 @@ impl<S: Clone> BrowserCors<S> {
     pub(crate) fn new(gate: Arc<Gate>, service: S) -> Self {
         let cors = CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, _| gate.origins.allows_origin(origin)))
-            // The gate responds 405 to GET and DELETE, which a browser client can read only if CORS allows them.
+            // Without sessions the gate responds 405 to GET and DELETE, which a browser client can read only if CORS allows
+            // them.
             .allow_methods([Method::GET, Method::POST, Method::DELETE])
             .allow_headers(AllowHeaders::mirror_request())
             .expose_headers([

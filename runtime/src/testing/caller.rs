@@ -2,10 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
-    CallOutcome, PromptResult, ResourceResult,
+    Answer, CallOutcome, PromptResult, ResourceResult,
+    answer::answer,
     classify::{ReadResult, UnknownResponse, classify, is_reported_as_unknown},
     connection::{CallResponse, Connection},
     issued_tokens::IssuedTokens,
@@ -42,6 +43,7 @@ pub struct TestCaller {
     token: String,
     caller: Arc<Caller>,
     description: String,
+    answers: Vec<Answer>,
 }
 
 impl TestCaller {
@@ -53,7 +55,38 @@ impl TestCaller {
     ) -> Self {
         let description = describe(&claims);
         let caller = Arc::new(super::values::caller_of(&claims, scopes));
-        Self { connection, token: tokens.issue(claims), caller, description }
+        Self { connection, token: tokens.issue(claims), caller, description, answers: Vec::new() }
+    }
+
+    /// Returns the caller with a user who answers the questions of each call ([`Context::ask`](crate::Context::ask)) in
+    /// this order. Questions that a call asks at the same time are answered in the order of their messages. A call that
+    /// asks more ends as [`Outcome::InputRequired`](super::Outcome::InputRequired).
+    ///
+    /// ```
+    /// # use toolgate::{prelude::*, testing::TestServer};
+    /// use toolgate::{input::Confirm, testing::Answer};
+    /// # pub static SCOPES: Scopes = Scopes::new(&["tickets:write"]);
+    ///
+    /// # #[doc(hidden)]
+    /// /// Delete a ticket after the user has confirmed it.
+    /// #[tool(scopes = "tickets:write", destructive)]
+    /// async fn ticket_delete(ticket_id: u32, context: &Context) -> Result<String, ToolError> {
+    ///     context.ask::<Confirm>(format!("Delete ticket {ticket_id}?")).await?;
+    ///     Ok("deleted".to_owned())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), toolgate::BuildError> {
+    /// let server = TestServer::new(Server::new("tickets", &SCOPES))?;
+    /// let support = server.with_scopes(["tickets:write"]);
+    /// let call = async |answer| support.answering([answer]).call("ticket_delete", json!({ "ticket_id": 7 })).await;
+    /// assert_eq!(call(Answer::Accept(json!({}))).await.allowed().text(), "deleted");
+    /// assert!(call(Answer::Decline).await.failed().starts_with("the user declined"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn answering(&self, answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self { answers: answers.into_iter().collect(), ..self.clone() }
     }
 
     /// Returns the names of the tools that the caller sees, in the order of the list.
@@ -175,10 +208,17 @@ impl TestCaller {
     /// Sends a call and determines its outcome. `unknown` starts the name of an operation that does not exist.
     async fn outcome<R: ReadResult>(&self, name: &str, arguments: Value, unknown: &str) -> CallOutcome<R> {
         let kind = R::KIND;
-        let CallResponse { response, records } = self.connection.call(&self.token, kind, name, &arguments).await;
+        let mut answers = self.answers.iter();
+        let mut input = Map::new();
+        let CallResponse { response, records } = loop {
+            let call = self.connection.call(&self.token, kind, name, &arguments, input).await;
+            let next = call.response.result().and_then(|result| answer(result, &mut answers));
+            let Some(next) = next else { break call };
+            input = next;
+        };
         let unknown = if is_reported_as_unknown(&response) {
             let unknown = format!("{unknown}-{}", uuid::Uuid::new_v4().simple());
-            let response = self.connection.call(&self.token, kind, &unknown, &arguments).await.response;
+            let response = self.connection.call(&self.token, kind, &unknown, &arguments, Map::new()).await.response;
             Some(UnknownResponse { name: unknown, response })
         } else {
             None

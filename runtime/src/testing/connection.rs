@@ -98,8 +98,16 @@ impl Connection {
         }
     }
 
-    /// Calls a tool, gets a prompt, or reads a resource. `name` is its name or URI.
-    pub(super) async fn call(&self, token: &str, kind: OperationKind, name: &str, arguments: &Value) -> CallResponse {
+    /// Calls a tool, gets a prompt, or reads a resource. `name` is its name or URI; `input` has the members of a request
+    /// that answers questions.
+    pub(super) async fn call(
+        &self,
+        token: &str,
+        kind: OperationKind,
+        name: &str,
+        arguments: &Value,
+        input: Map<String, Value>,
+    ) -> CallResponse {
         let mut headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), header_value(name))]);
         if let (Some(tool), Some(arguments)) =
             (self.dispatcher.registry().get(OperationKind::Tool, name), arguments.as_object())
@@ -108,12 +116,18 @@ impl Connection {
             mirror_arguments(tool.arguments().schema(), arguments, &mut headers);
         }
         let id = self.next_id();
-        let (method, params) = match kind {
-            OperationKind::Tool => ("tools/call", json!({ "name": name, "arguments": arguments })),
-            OperationKind::Prompt => ("prompts/get", json!({ "name": name, "arguments": arguments })),
-            OperationKind::Resource => ("resources/read", json!({ "uri": name })),
+        let mut params = input;
+        let method = match kind {
+            OperationKind::Tool => "tools/call",
+            OperationKind::Prompt => "prompts/get",
+            OperationKind::Resource => "resources/read",
         };
-        let response = self.send(token, id, method, params, headers).await;
+        if kind == OperationKind::Resource {
+            params.insert("uri".to_owned(), name.into());
+        } else {
+            params.extend([("name".to_owned(), name.into()), ("arguments".to_owned(), arguments.clone())]);
+        }
+        let response = self.send(token, id, method, params.into(), headers).await;
         CallResponse { response, records: self.calls.take(&id.to_string()) }
     }
 

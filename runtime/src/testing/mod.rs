@@ -90,6 +90,7 @@
 //! [`caller`] creates a caller without a server, for guards, visibility rules and bodies. Its method
 //! [`grant`](crate::Caller::grant) returns the proofs that a data layer requires.
 
+mod answer;
 mod call_outcome;
 mod caller;
 mod classify;
@@ -104,6 +105,7 @@ mod server;
 mod tool_result;
 mod values;
 
+pub use answer::Answer;
 pub use call_outcome::CallOutcome;
 pub use caller::TestCaller;
 pub use lock::assert_policy_lock;

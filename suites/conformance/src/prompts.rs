@@ -2,11 +2,9 @@
 
 use toolgate::{
     content::{self, Content, PromptMessage, ResourceContents, Role},
-    input::InputRequired,
+    input::Form,
     prelude::*,
 };
-
-use crate::tools::{field, text_form};
 
 /// A prompt without arguments.
 #[prompt(scopes = "conformance:prompts")]
@@ -54,11 +52,15 @@ async fn test_prompt_with_image() -> Vec<Content> {
     ]
 }
 
+/// Context that the user provides.
+#[derive(Deserialize, JsonSchema, Form)]
+struct UserContext {
+    context: String,
+}
+
 /// A prompt that asks the user for its context.
 #[prompt(scopes = "conformance:prompts")]
 async fn test_input_required_result_prompt(context: &Context) -> Result<String, ToolError> {
-    match field(context, "user_context", "context").and_then(|value| value.as_str()) {
-        Some(text) => Ok(format!("Use this context: {text}")),
-        None => Err(InputRequired::request("user_context", text_form("What is the context?", "context")?).into()),
-    }
+    let UserContext { context } = context.ask("What is the context?").await?;
+    Ok(format!("Use this context: {context}"))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use toolgate::{
     Scopes, Server,
     auth::{Claims, StaticTokens},
-    input::InputRequired,
+    input::{Confirm, InputRequired, form},
     prelude::*,
 };
 use toolgate_tests::{HttpResponse, Revision, TestServer, ToolBodies};
@@ -23,7 +23,9 @@ async fn record_delete(record: u8, context: &Context, bodies: &ToolBodies) -> Re
     let round = context.request_state().map_or(Ok(0), str::parse::<u8>)?;
     let Some(response) = context.input_response("confirm") else {
         let question = format!("Delete {record}?");
-        return Err(InputRequired::ask("confirm", question).state((round + 1).to_string()).into());
+        return Err(InputRequired::request("confirm", form::<Confirm>(question)?)
+            .state((round + 1).to_string())
+            .into());
     };
     // Only a call that acts counts.
     bodies.record_run();
@@ -34,7 +36,7 @@ async fn record_delete(record: u8, context: &Context, bodies: &ToolBodies) -> Re
 #[tool(authenticated, scopes_in = crate::input_requests::INPUT_SCOPES)]
 async fn confirm_only(context: &Context, bodies: &ToolBodies) -> Result<&'static str, ToolError> {
     if context.input_response("confirm").is_none() {
-        return Err(InputRequired::ask("confirm", "Sure?").into());
+        return Err(InputRequired::request("confirm", form::<Confirm>("Sure?")?).into());
     }
     assert!(context.request_state().is_none(), "the tool has no state");
     bodies.record_run();
@@ -181,7 +183,7 @@ fn is_unlocked(lock: &Lock) -> Result<(), Denied> {
 #[tool(authenticated, scopes_in = LOCK_SCOPES, guard = is_unlocked(lock))]
 async fn unlocked_delete(context: &Context, bodies: &ToolBodies, lock: &Lock) -> Result<&'static str, ToolError> {
     if context.input_response("confirm").is_none() {
-        return Err(InputRequired::ask("confirm", "Sure?").into());
+        return Err(InputRequired::request("confirm", form::<Confirm>("Sure?")?).into());
     }
     bodies.record_run();
     Ok("deleted")

@@ -7,6 +7,7 @@
 
 mod argument_types;
 mod argument_zoo;
+mod ask;
 mod call_span;
 mod fuzz_targets;
 mod input_requests;

@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::operation::{Annotations, OperationKind};
 use crate::policy::{
     ConditionalScopes, OperationPolicy, Role,
     fixtures::{arbitrary::any_policy, company, company_of_all_kinds},
 };
-use crate::{operation::OperationKind, tool::Annotations};
 
 #[test]
 fn the_lock_has_one_fact_on_a_line() {

@@ -37,6 +37,7 @@ mod effective;
 mod http;
 mod limits;
 mod replication;
+mod sessions;
 mod tools;
 
 use std::path::PathBuf;
@@ -47,7 +48,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "cli")]
 pub(crate) use self::effective::table;
 pub use self::{
-    effective::Settings, http::HttpConfig, limits::LimitsConfig, replication::ReplicationConfig, tools::ToolsConfig,
+    effective::Settings, http::HttpConfig, limits::LimitsConfig, replication::ReplicationConfig,
+    sessions::SessionsConfig, tools::ToolsConfig,
 };
 pub use super::startup::PreflightMode;
 use crate::error::BuildProblem;
@@ -90,6 +92,8 @@ pub struct Config {
     pub token_cache: TokenCacheConfig,
     /// Tools: time limit, caching of lists, and the key that signs `requestState`.
     pub tools: ToolsConfig,
+    /// Sessions of clients of the revisions before 2026-07-28.
+    pub sessions: SessionsConfig,
     /// The log on standard error.
     pub log: LogConfig,
     /// The file of the audit log.
@@ -104,6 +108,7 @@ impl Config {
         let mut problems = self.http.problems();
         problems.extend(self.limits.problems());
         problems.extend(self.tools.problems());
+        problems.extend(self.sessions.problems());
         problems.extend(check_minimum(
             "audit.max_bytes",
             usize::try_from(self.audit.max_bytes).unwrap_or(usize::MAX),
@@ -167,9 +172,16 @@ mod tests {
         config.audit.max_bytes = 0;
         config.audit.keep = 0;
         config.audit.max_queue_bytes = 0;
+        config.sessions.max_sessions = 0;
+        config.sessions.max_sessions_per_caller = 0;
+        config.sessions.idle_timeout = Duration::ZERO;
+        config.sessions.max_lifetime = Duration::ZERO;
+        config.sessions.input_timeout = Duration::ZERO;
+        config.sessions.max_buffered_messages = 0;
+        config.sessions.max_buffered_bytes = 0;
         // Valid: arguments take at most 16 times their size.
         config.limits.max_parsed_bytes = 0;
-        assert_eq!(config.problems().len(), 21, "{:?}", config.problems());
+        assert_eq!(config.problems().len(), 28, "{:?}", config.problems());
     }
 
     #[test]

@@ -2,29 +2,101 @@
 
 use serde_json::Value;
 use toolgate::{
-    input::{ElicitRequest, ElicitRequestParams, InputRequest, InputRequired},
+    input::{AskError, Form, InputRequest, InputRequired, form},
     prelude::*,
 };
 
-/// Builds an elicitation request: a form with these fields, all of them required.
-fn form(message: &str, fields: &Value) -> Result<InputRequest, ToolError> {
-    let names: Vec<_> = fields.as_object().into_iter().flat_map(JsonObject::keys).collect();
-    let schema = json!({ "type": "object", "properties": fields, "required": names });
-    Ok(InputRequest::Elicitation(ElicitRequest::new(ElicitRequestParams::FormElicitationParams {
-        meta: None,
-        message: message.to_owned(),
-        requested_schema: serde_json::from_value(schema)?,
-    })))
+#[derive(Deserialize, JsonSchema, Form)]
+#[expect(dead_code, reason = "the tools read the fields of the response, whose key they choose")]
+struct Name {
+    name: String,
 }
 
-/// Builds an elicitation request with one text field.
-pub(crate) fn text_form(message: &str, field: &str) -> Result<InputRequest, ToolError> {
-    form(message, &json!({ field: { "type": "string" } }))
+#[derive(Deserialize, JsonSchema, Form)]
+#[expect(dead_code, reason = "the tools read the fields of the response, whose key they choose")]
+struct Color {
+    color: String,
 }
 
-/// Builds an elicitation request with one boolean field.
-fn confirmation() -> Result<InputRequest, ToolError> {
-    form("Please confirm", &json!({ "ok": { "type": "boolean" } }))
+#[derive(Deserialize, JsonSchema, Form)]
+struct Confirmation {
+    ok: bool,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema, Form)]
+struct User {
+    username: String,
+    email: String,
+}
+
+/// A default value for each kind of field (SEP-1034).
+#[derive(Deserialize, Serialize, JsonSchema, Form)]
+#[serde(default)]
+struct Defaults {
+    name: String,
+    age: u8,
+    score: f64,
+    status: Status,
+    verified: bool,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Active,
+    Inactive,
+    Pending,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { name: "John Doe".to_owned(), age: 30, score: 95.5, status: Status::Active, verified: true }
+    }
+}
+
+/// Each kind of choice (SEP-1330).
+#[derive(Deserialize, Serialize, JsonSchema, Form)]
+#[serde(rename_all = "camelCase")]
+struct Choices {
+    untitled_single: Untitled,
+    titled_single: Titled,
+    #[schemars(extend("enumNames" = ["Option One", "Option Two", "Option Three"]))]
+    legacy_enum: Legacy,
+    untitled_multi: Vec<Untitled>,
+    titled_multi: Vec<Titled>,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+enum Untitled {
+    #[serde(rename = "option1")]
+    One,
+    #[serde(rename = "option2")]
+    Two,
+    #[serde(rename = "option3")]
+    Three,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+enum Titled {
+    /// First Option
+    #[serde(rename = "value1")]
+    One,
+    /// Second Option
+    #[serde(rename = "value2")]
+    Two,
+    /// Third Option
+    #[serde(rename = "value3")]
+    Three,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+enum Legacy {
+    #[serde(rename = "opt1")]
+    One,
+    #[serde(rename = "opt2")]
+    Two,
+    #[serde(rename = "opt3")]
+    Three,
 }
 
 /// Builds a sampling request to the client's model.
@@ -44,7 +116,7 @@ fn roots() -> Result<InputRequest, ToolError> {
 }
 
 /// Returns a field of a form that the user has accepted.
-pub(crate) fn field<'a>(context: &'a Context, key: &str, field: &str) -> Option<&'a Value> {
+fn field<'a>(context: &'a Context, key: &str, field: &str) -> Option<&'a Value> {
     let response = context.input_response(key)?;
     (response["action"] == "accept").then(|| &response["content"][field])
 }
@@ -54,7 +126,7 @@ pub(crate) fn field<'a>(context: &'a Context, key: &str, field: &str) -> Option<
 async fn test_input_required_result_elicitation(context: &Context) -> Result<String, ToolError> {
     match field(context, "user_name", "name").and_then(Value::as_str) {
         Some(name) => Ok(format!("Hello, {name}!")),
-        None => Err(InputRequired::request("user_name", text_form("What is your name?", "name")?).into()),
+        None => Err(InputRequired::request("user_name", form::<Name>("What is your name?")?).into()),
     }
 }
 
@@ -82,7 +154,7 @@ async fn test_input_required_result_list_roots(context: &Context) -> Result<Stri
 async fn test_input_required_result_request_state(context: &Context) -> Result<&'static str, ToolError> {
     match (field(context, "confirm", "ok"), context.request_state()) {
         (Some(_), Some("asked")) => Ok("state-ok"),
-        _ => Err(InputRequired::request("confirm", confirmation()?).state("asked").into()),
+        _ => Err(InputRequired::request("confirm", form::<Confirmation>("Please confirm")?).state("asked").into()),
     }
 }
 
@@ -91,7 +163,7 @@ async fn test_input_required_result_request_state(context: &Context) -> Result<&
 async fn test_input_required_result_tampered_state(context: &Context) -> Result<&'static str, ToolError> {
     match (field(context, "confirm", "ok"), context.request_state()) {
         (Some(_), Some("asked")) => Ok("The request state is unmodified."),
-        _ => Err(InputRequired::request("confirm", confirmation()?).state("asked").into()),
+        _ => Err(InputRequired::request("confirm", form::<Confirmation>("Please confirm")?).state("asked").into()),
     }
 }
 
@@ -103,7 +175,7 @@ async fn test_input_required_result_multiple_inputs(context: &Context) -> Result
         ([Some(user), Some(greeting), Some(_)], Some("asked")) => {
             Ok(format!("{} {}", greeting["content"]["text"], user["content"]["name"]))
         }
-        _ => Err(InputRequired::request("user_name", text_form("What is your name?", "name")?)
+        _ => Err(InputRequired::request("user_name", form::<Name>("What is your name?")?)
             .and("greeting", sampling("Generate a greeting", 50)?)
             .and("client_roots", roots()?)
             .state("asked")
@@ -120,13 +192,13 @@ async fn test_input_required_result_multi_round(context: &Context) -> Result<Str
     match (known_name, name, color) {
         (Some(name), _, Some(color)) => Ok(format!("{name} likes {color}.")),
         (None, Some(name), _) => {
-            Err(InputRequired::request("step2", text_form("Step 2: What is your favorite color?", "color")?)
+            Err(InputRequired::request("step2", form::<Color>("Step 2: What is your favorite color?")?)
                 .state(format!("name={name}"))
                 .into())
         }
-        _ => Err(InputRequired::request("step1", text_form("Step 1: What is your name?", "name")?)
-            .state("no name")
-            .into()),
+        _ => {
+            Err(InputRequired::request("step1", form::<Name>("Step 1: What is your name?")?).state("no name").into())
+        }
     }
 }
 
@@ -138,7 +210,7 @@ async fn test_input_required_result_capabilities(context: &Context) -> Result<St
     }
     let client = context.client_capabilities().unwrap_or_default();
     let request = if client.elicitation.is_some() {
-        text_form("What is your name?", "name")?
+        form::<Name>("What is your name?")?
     } else if client.sampling.is_some() {
         sampling("Make up a name", 50)?
     } else {
@@ -158,11 +230,9 @@ async fn test_missing_capability(context: &Context) -> Result<String, ToolError>
 
 /// Ask the user in a response that may be a stream.
 #[tool(scopes = "conformance:input", read_only)]
-async fn test_streaming_elicitation(context: &Context) -> Result<&'static str, ToolError> {
-    match context.input_response("confirm") {
-        Some(_) => Ok("The user responded."),
-        None => Err(InputRequired::request("confirm", confirmation()?).into()),
-    }
+async fn test_streaming_elicitation(context: &Context) -> Result<String, ToolError> {
+    let Confirmation { ok } = context.ask("Please confirm").await?;
+    Ok(format!("The user responded: {ok}"))
 }
 
 /// Ask the client's model.
@@ -174,54 +244,33 @@ async fn test_sampling(prompt: String, context: &Context) -> Result<String, Tool
     }
 }
 
+/// Describes what the user did with a form.
+fn describe<T: Serialize>(answer: Result<T, AskError>) -> Result<String, ToolError> {
+    let (action, content) = match answer {
+        Ok(content) => ("accept", serde_json::to_value(content)?),
+        Err(AskError::Declined) => ("decline", json!({})),
+        Err(AskError::Cancelled) => ("cancel", json!({})),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(format!("action={action}, content={content}"))
+}
+
 /// Ask the user.
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_elicitation(message: String, context: &Context) -> Result<String, ToolError> {
-    let Some(response) = context.input_response("user") else {
-        let fields = json!({ "username": { "type": "string" }, "email": { "type": "string" } });
-        return Err(InputRequired::request("user", form(&message, &fields)?).into());
-    };
-    Ok(format!("User response: {response}"))
+    Ok(format!("User response: {}", describe(context.ask::<User>(message).await)?))
 }
 
 /// Ask the user with a default value for each kind of field (SEP-1034).
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_elicitation_sep1034_defaults(context: &Context) -> Result<String, ToolError> {
-    let Some(response) = context.input_response("user") else {
-        let fields = json!({
-            "name": { "type": "string", "default": "John Doe" },
-            "age": { "type": "integer", "default": 30 },
-            "score": { "type": "number", "default": 95.5 },
-            "status": { "type": "string", "enum": ["active", "inactive", "pending"], "default": "active" },
-            "verified": { "type": "boolean", "default": true },
-        });
-        return Err(InputRequired::request("user", form("Please check the form", &fields)?).into());
-    };
-    Ok(format!("Elicitation completed: {response}"))
+    let answer = describe(context.ask::<Defaults>("Please check the form").await)?;
+    Ok(format!("Elicitation completed: {answer}"))
 }
 
 /// Ask the user to choose, with each kind of enum field (SEP-1330).
 #[tool(scopes = "conformance:input", read_only)]
 async fn test_elicitation_sep1330_enums(context: &Context) -> Result<String, ToolError> {
-    let Some(response) = context.input_response("user") else {
-        let titled = json!([
-            { "const": "value1", "title": "First Option" },
-            { "const": "value2", "title": "Second Option" },
-            { "const": "value3", "title": "Third Option" },
-        ]);
-        let untitled = json!(["option1", "option2", "option3"]);
-        let fields = json!({
-            "untitledSingle": { "type": "string", "enum": untitled },
-            "titledSingle": { "type": "string", "oneOf": titled },
-            "legacyEnum": {
-                "type": "string",
-                "enum": ["opt1", "opt2", "opt3"],
-                "enumNames": ["Option One", "Option Two", "Option Three"],
-            },
-            "untitledMulti": { "type": "array", "items": { "type": "string", "enum": untitled } },
-            "titledMulti": { "type": "array", "items": { "anyOf": titled } },
-        });
-        return Err(InputRequired::request("user", form("Please choose", &fields)?).into());
-    };
-    Ok(format!("Elicitation completed: {response}"))
+    let answer = describe(context.ask::<Choices>("Please choose").await)?;
+    Ok(format!("Elicitation completed: {answer}"))
 }

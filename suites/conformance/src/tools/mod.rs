@@ -5,7 +5,4 @@ mod input;
 mod notifications;
 mod schema;
 
-pub(crate) use self::{
-    content::PIXEL,
-    input::{field, text_form},
-};
+pub(crate) use self::content::PIXEL;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use crate::auth::{Caller, Epoch, RevocationClock};
+use super::{Caller, Epoch, RevocationClock};
 
 /// Access of an authenticated request.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ impl Access {
     }
 
     /// Waits until the access ends.
-    pub(super) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         // Before the first check, so that no revocation is missed.
         let mut revoked = self.clock.subscribe();
         while self.is_current() {
