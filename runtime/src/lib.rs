@@ -55,6 +55,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `approvals` | `#[tool(approve = "..")]`: calls that a person approves on a page of the server, after a login; `approvals::ApprovalStore` |
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
 //! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `logging` and `policy-files` |
 //! | `console` | a console for operators, on an address of its own ([`HttpConfig::console_address`](config::HttpConfig::console_address)) |
@@ -87,6 +88,8 @@ pub mod __fuzzing;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "approvals")]
+pub mod approvals;
 pub mod audit;
 pub mod auth;
 mod body;

@@ -85,7 +85,10 @@ impl<'a> Row<'a> {
     }
 
     fn is_good(&self) -> bool {
-        matches!(self.decision.outcome, "completed" | "listed" | "input_required")
+        matches!(
+            self.decision.outcome,
+            "completed" | "listed" | "input_required" | "approval_required" | "approval_given"
+        )
     }
 
     fn person_link(&self) -> String {

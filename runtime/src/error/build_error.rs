@@ -183,6 +183,20 @@ pub enum BuildProblem {
         /// Name of the feature.
         feature: &'static str,
     },
+    /// A tool needs approvals, which the program was built without.
+    #[error(
+        "the tool `{0}` has `approve`, and the program was built without the feature `approvals` of toolgate: enable it"
+    )]
+    ApprovalsFeature(&'static str),
+    /// The replicas of a server with approvals have no common key.
+    #[error(
+        "the tool `{0}` has `approve`, and replicas share its approvals: set `tools.request_state_key` to the same key on all \
+         replicas, such as the output of `openssl rand -hex 32`"
+    )]
+    ApprovalsKey(&'static str),
+    /// The settings have the secret of a client without its ID.
+    #[error("`approvals.client_secret` is set, and `approvals.client_id` is not: set both, or remove the secret")]
+    ApprovalClient,
     /// The settings name a file for the audit log, and the program does not write it.
     #[error(
         "`audit.path` is {}, and the program does not write the audit log to it: begin `main` with \

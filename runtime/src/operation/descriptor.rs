@@ -27,6 +27,8 @@ pub struct OperationDescriptor {
     pub(crate) scopes_if: &'static [ConditionalScopes],
     /// Source texts of the guards, which the body calls.
     pub(crate) guards: &'static [&'static str],
+    /// Source text of the message with which a person is asked to approve a call.
+    pub(crate) approve: Option<&'static str>,
     pub(crate) visible_to: &'static [VisibilityRule],
     /// Organizations whose callers may see the tool; empty if all may.
     pub(crate) orgs: &'static [&'static str],
@@ -148,6 +150,7 @@ impl OperationDescriptor {
             states: &[],
             scopes_if: &[],
             guards: &[],
+            approve: None,
             visible_to: &[],
             orgs: &[],
             org_roles: &[],
@@ -250,7 +253,8 @@ impl OperationDescriptor {
 
     /// Sets the source text of the message with which a person approves a call.
     #[doc(hidden)]
-    pub const fn approve(self, _message: &'static str) -> Self {
+    pub const fn approve(mut self, message: &'static str) -> Self {
+        self.approve = Some(message);
         self
     }
 

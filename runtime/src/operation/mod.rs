@@ -2,6 +2,7 @@
 //! call.
 
 mod annotations;
+mod approval;
 mod arguments;
 mod ask;
 mod call_steps;
@@ -29,6 +30,9 @@ mod tool_descriptor;
 mod violation;
 
 pub use annotations::Annotations;
+#[cfg(feature = "approvals")]
+pub(crate) use approval::{ApprovalCall, declined};
+pub(crate) use approval::{ApprovalPrompt, ApprovalRequest, ApprovalStep, Approver};
 pub use arguments::InputSchema;
 pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
 pub use ask::{

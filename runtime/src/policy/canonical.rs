@@ -74,6 +74,7 @@ fn canonical_operation(operation: &OperationPolicy, required: &[String]) -> Oper
         any_scope: unique(&operation.any_scope),
         scopes_if: scopes_if.collect(),
         guards: unique(&operation.guards),
+        approve: operation.approve.clone(),
         visible_to: sorted(&operation.visible_to),
         orgs: sorted(&orgs),
         org_roles: sorted(&operation.org_roles),

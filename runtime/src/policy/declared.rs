@@ -79,6 +79,7 @@ impl OperationPolicy {
                 })
                 .collect(),
             guards: owned(operation.guards),
+            approve: operation.approve.map(str::to_owned),
             visible_to: operation.visible_to.iter().map(|rule| rule.source.to_owned()).collect(),
             orgs: owned(operation.orgs),
             org_roles: owned(operation.org_roles),

@@ -25,6 +25,10 @@ pub struct OperationPolicy {
     pub scopes_if: Vec<ConditionalScopes>,
     /// Guards, as Rust source text.
     pub guards: Vec<String>,
+    /// Message with which a person is asked to approve each call, with the names of arguments in braces. `None` if calls
+    /// need no approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve: Option<String>,
     /// Visibility functions, as Rust source text. A caller must be allowed by all of them.
     pub visible_to: Vec<String>,
     /// Ids of organizations; a caller must act for one of them. Empty if any organization is allowed.
@@ -112,6 +116,9 @@ impl OperationPolicy {
         if !self.guards.is_empty() {
             let verb = if self.guards.len() == 1 { "allows" } else { "allow" };
             phrases.push(format!("if {} {verb}", quoted(&self.guards, " and ", quote)));
+        }
+        if let Some(message) = &self.approve {
+            phrases.push(format!("after a person approved {}", quote(message)));
         }
         phrases.join(", ")
     }

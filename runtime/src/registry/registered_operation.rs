@@ -224,10 +224,11 @@ impl RegisteredOperation {
         self.output_validator.as_ref()
     }
 
-    /// Returns whether the fast path can run the operation: it takes no `&Context`, mirrors no argument into a
-    /// header, and is not one of a mounted server.
+    /// Returns whether the fast path can run the operation: it takes no `&Context`, needs no approval, mirrors no argument
+    /// into a header, and is not one of a mounted server.
     pub(crate) fn supports_fast_path(&self) -> bool {
-        !self.descriptor.takes_context() && !self.mirrors_headers && self.mounted.is_none()
+        let needs_context = self.descriptor.takes_context() || self.descriptor.approve.is_some();
+        !needs_context && !self.mirrors_headers && self.mounted.is_none()
     }
 
     /// Returns whether an argument is mirrored into a header, so that rmcp compares the two.

@@ -172,6 +172,15 @@ pub(super) fn classify<R: ReadResult>(
             let result = result.ok_or(mismatch("200 with a result that asks for input"))?;
             Outcome::InputRequired(result["inputRequests"].clone())
         }
+        Recorded::ApprovalRequired => {
+            // A caller of the kit does not declare that it can open URLs.
+            let text = failure()?;
+            if !text.starts_with("approval required: ") {
+                return Err(mismatch("a tool result that begins with `approval required: `"));
+            }
+            Outcome::ApprovalRequired(text.to_owned())
+        }
+        Recorded::NotApproved => Outcome::NotApproved(failure()?.to_owned()),
         Recorded::Cancelled => return Err(mismatch("none, because the client has cancelled the call")),
     };
     Ok(outcome)

@@ -61,6 +61,10 @@ pub enum Outcome<R = ToolResult> {
     ResultTooLarge(String),
     /// The body asks for input from the client. The value has the requests by their keys.
     InputRequired(Value),
+    /// A person has to approve the call. The text has the URL of its page.
+    ApprovalRequired(String),
+    /// The person did not approve the call.
+    NotApproved(String),
     /// The request was rejected before the call was decided, for example because the token has expired.
     Rejected {
         /// Status of the response.
@@ -92,6 +96,8 @@ impl<R> fmt::Display for Outcome<R> {
             Self::Busy(text) => write!(f, "the call was not started: {text}"),
             Self::ResultTooLarge(text) => write!(f, "the result was not sent: {text}"),
             Self::InputRequired(requests) => write!(f, "the call asks for input: {requests}"),
+            Self::ApprovalRequired(text) => write!(f, "a person has to approve the call: {text}"),
+            Self::NotApproved(text) => write!(f, "the call was not approved: {text}"),
             Self::Rejected { status, message } => write!(f, "the request was rejected with {status}: {message}"),
         }
     }

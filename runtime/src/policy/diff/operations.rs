@@ -72,6 +72,7 @@ impl OperationComparison<'_> {
         if common(&old.guards, &new.guards) != common(&new.guards, &old.guards) {
             self.push(false, "the guards run in another order");
         }
+        self.approval(old.approve.as_deref(), new.approve.as_deref());
         self.checks("visibility function", &old.visible_to, &new.visible_to);
         self.restriction("allowed in the organization", &old.orgs, &new.orgs);
         self.restriction("visible to the org role", &old.org_roles, &new.org_roles);
@@ -136,6 +137,18 @@ impl OperationComparison<'_> {
         }
         for check in added(old, new) {
             self.push(false, &format!("{kind} {check} added (more checks)"));
+        }
+    }
+
+    /// Compares the messages with which a person is asked to approve a call.
+    fn approval(&mut self, old: Option<&str>, new: Option<&str>) {
+        match (old, new) {
+            (Some(old), None) => self.push(true, &format!("no person approves `{old}` any more (fewer checks)")),
+            (None, Some(new)) => self.push(false, &format!("a person now approves `{new}` (more checks)")),
+            (Some(old), Some(new)) if old != new => {
+                self.push(false, &format!("a person now approves `{new}` instead of `{old}`"));
+            }
+            _ => {}
         }
     }
 

@@ -110,6 +110,25 @@ fn removed_checks_widen_and_added_checks_do_not() {
 }
 
 #[test]
+fn an_approval_that_is_no_longer_needed_widens() {
+    let mut old = company();
+    operation(&mut old, "ticket_update").approve = Some("Update {ticket_id}".to_owned());
+    let mut new = old.clone();
+    operation(&mut new, "ticket_update").approve = None;
+    let removed = "ticket_update: no person approves `Update {ticket_id}` any more (fewer checks)\n";
+    assert_eq!((old.diff(&new).to_string().as_str(), old.diff(&new).widens_access()), (removed, true));
+    let added = "ticket_update: a person now approves `Update {ticket_id}` (more checks)\n";
+    assert_eq!((new.diff(&old).to_string().as_str(), new.diff(&old).widens_access()), (added, false));
+    operation(&mut new, "ticket_update").approve = Some("Close {ticket_id}".to_owned());
+    assert!(!old.diff(&new).widens_access() && !old.diff(&new).is_empty());
+    let lock = old.to_lock();
+    assert!(lock.contains("  approve Update {ticket_id}\n"), "{lock}");
+    assert!(old.check_lock(&lock).is_ok() && new.check_lock(&lock).is_err());
+    let requirement = operation(&mut old, "ticket_update").requirement();
+    assert!(requirement.ends_with("after a person approved Update {ticket_id}"), "{requirement}");
+}
+
+#[test]
 fn restrictions_by_organization_and_role_are_compared_as_sets() {
     let (text, widens) = diff(|policy| operation(policy, "server_settings").org_roles.push("HR".into()));
     assert_eq!(
@@ -234,7 +253,7 @@ fn tokens(a: &Policy, b: &Policy) -> Vec<Vec<String>> {
         .collect()
 }
 
-const PARTS: usize = 14;
+const PARTS: usize = 15;
 
 /// Replaces one part of a policy by that of another one.
 fn replace_part(policy: &mut Policy, other: Policy, part: usize) {
@@ -253,6 +272,7 @@ fn replace_part(policy: &mut Policy, other: Policy, part: usize) {
         10 => operation.guards = other_operation.guards,
         11 => operation.guards.extend(["other(x)".to_owned(), "guard(caller)".to_owned()]),
         12 => operation.org_roles = other_operation.org_roles,
+        13 => operation.approve = other_operation.approve,
         PARTS.. => unreachable!("there are {PARTS} parts"),
         _ => operation.annotations.idempotent = Some(true),
     }

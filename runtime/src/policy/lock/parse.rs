@@ -14,7 +14,7 @@ use crate::{
 };
 
 const SERVER_FACTS: &str = "`requires SCOPE`, `conceals forbidden operations` or `deny_rules NUMBER`";
-const TOOL_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org`, `org_role` or a hint such as \
+const TOOL_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `approve`, `visible_to`, `org`, `org_role` or a hint such as \
                           `read_only` or `not destructive`";
 const OPERATION_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org` or `org_role`";
 
@@ -171,6 +171,7 @@ impl Parser {
             "org" => operation.orgs.push(only_word("org", rest)?),
             "org_role" => operation.org_roles.push(only_word("org_role", rest)?),
             _ if operation.kind != OperationKind::Tool => return Ok(false),
+            "approve" => operation.approve = Some(read_text(rest)?.ok_or(LockProblem::MissingValue("approve"))?),
             _ => {
                 let (name, rest, value) = match keyword {
                     "not" => (rest.trim(), "", false),

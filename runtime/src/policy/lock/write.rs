@@ -72,6 +72,7 @@ fn operation_section(operation: &OperationPolicy, server: &ServerRules) -> Vec<S
             .map(|rule| format!("  scopes_if {} {WHEN} {}", words(&rule.scopes), write_text(&rule.condition))),
     );
     lines.extend(operation.guards.iter().map(|guard| format!("  guard {}", write_text(guard))));
+    lines.extend(operation.approve.iter().map(|message| format!("  approve {}", write_text(message))));
     lines.extend(operation.visible_to.iter().map(|function| format!("  visible_to {}", write_text(function))));
     lines.extend(operation.orgs.iter().map(|id| format!("  org {}", write_word(id))));
     lines.extend(operation.org_roles.iter().map(|role| format!("  org_role {}", write_word(role))));

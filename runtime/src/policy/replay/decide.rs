@@ -48,6 +48,8 @@ impl Then {
             CallOutcome::Completed
             | CallOutcome::Failed
             | CallOutcome::InputRequired
+            | CallOutcome::ApprovalRequired
+            | CallOutcome::NotApproved
             | CallOutcome::Masked
             | CallOutcome::Panicked
             | CallOutcome::TimedOut

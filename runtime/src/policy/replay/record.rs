@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::super::subject::Claim;
 use crate::{
-    audit::{self, CallOutcome, RequiredBy},
+    audit::{self, ApprovalEvent, CallOutcome, RequiredBy},
     operation::OperationKind,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Record {
     Call(Box<RecordedCall>),
-    /// A list, or a request that did not reach an operation.
+    /// A list, an event on the page of an approval, or a request that did not reach an operation.
     Other,
 }
 
@@ -66,6 +66,9 @@ impl Record {
         let resource = fields.resource.map(|name| (OperationKind::Resource, name));
         // The other records name no operation.
         let Some((kind, name)) = tool.or(prompt).or(resource) else { return Some(Self::Other) };
+        if ApprovalEvent::from_name(&fields.outcome).is_some() {
+            return Some(Self::Other);
+        }
         let scopes = |text: Option<String>| text.as_deref().map(scopes).unwrap_or_default();
         let plain = |text: Option<String>| text.map(|text| audit::sanitize(&text));
         Some(Self::Call(Box::new(RecordedCall {
