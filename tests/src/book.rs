@@ -10,7 +10,6 @@ macro_rules! chapters {
 }
 
 chapters! {
-    approvals = "approvals.md";
     clients = "clients.md";
     migrating_from_fastmcp = "migrating-from-fastmcp.md";
     migrating_from_rmcp = "migrating-from-rmcp.md";

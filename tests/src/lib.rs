@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-mod browser;
 mod captured_log;
 mod client;
 mod http_response;
@@ -22,7 +21,6 @@ mod webhook;
 
 use std::time::Duration;
 
-pub use browser::{Browser, Page};
 pub use captured_log::CapturedLog;
 pub use client::{Client, InProcessClient, Revision, http_client};
 pub use http_response::{Challenge, HttpResponse, exchange, send};

@@ -34,8 +34,6 @@ use crate::{
 
 /// Maximum number of times that a tool can ask for input in one call of a session.
 const MAX_ROUNDS: usize = 16;
-/// JSON-RPC error code for a call that needs the user to open a URL (MCP 2025-11-25, Elicitation, URL mode).
-const URL_ELICITATION_REQUIRED: i32 = -32042;
 
 /// Handler of a request, or of all requests of a session. It stores no caller: a handler can outlive the request that it
 /// was created for, so each method takes the caller from the extensions of its own request.
@@ -315,7 +313,6 @@ impl Handler {
         match result {
             Ok(CallResult::Complete(result)) => Ok(CallResponse::Complete(result)),
             Ok(CallResult::InputRequired(input)) => self.input_required(input, &binding, &context),
-            Ok(CallResult::UrlElicitationRequired(data)) => Err(url_elicitation_required(data)),
             // Scopes that the body required, or scopes of an operation that the gate did not see because it parsed the body
             // differently from rmcp.
             Ok(CallResult::InsufficientScope(scopes)) | Err(DecisionError::InsufficientScope(scopes)) => {
@@ -425,12 +422,6 @@ fn input_unavailable(error: InputUnavailable) -> ErrorData {
         InputUnavailable::Undeclared(missing) => ErrorData::missing_required_client_capability(*missing),
         error => ErrorData::internal_error(error.to_string(), None),
     }
-}
-
-/// Error `URLElicitationRequired` of MCP 2025-11-25.
-fn url_elicitation_required(data: Value) -> ErrorData {
-    let text = "a person has to open a URL and approve the call; then call again with the same arguments";
-    ErrorData::new(ErrorCode(URL_ELICITATION_REQUIRED), text, Some(data))
 }
 
 /// Error for an invalid `requestState`; the same for every reason.

@@ -2,7 +2,7 @@
 
 use rmcp::model::{CallToolResult, GetPromptResult};
 
-use super::ResourceBody;
+use crate::resource::ResourceBody;
 
 /// Result of a tool, a prompt or a resource.
 #[doc(hidden)]

@@ -91,7 +91,6 @@ impl Registry {
             last: LastStep::Guards,
             concurrency_limit: None,
             trace: Some(&trace),
-            approval: None,
         };
         let evaluates_guards = !descriptor.takes_context();
         if !evaluates_guards {

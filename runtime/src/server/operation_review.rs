@@ -1,93 +1,81 @@
-//! Log messages about operations that are probably not as their author meant, when a server is built.
-
-use std::borrow::Cow;
+//! Log messages about tools that are probably not as their author meant, when a server is built.
 
 use crate::{
-    operation::{OperationDescriptor, label},
+    operation::OperationDescriptor,
     registry::{RegisteredOperation, Registry},
     scope::{MarkedScope, Scopes},
 };
 
-/// Logs the operations of the server without a description, and the operations of the program that are not part of the server.
+/// Logs the tools of the server without a description, and the tools of the program that are not part of the server.
 pub(super) fn log(registry: &Registry, lists: &[&'static Scopes]) {
     let own = || registry.operations().iter().filter(|operation| operation.mounted_server().is_none());
     let undescribed = without_description(own().map(RegisteredOperation::descriptor));
     if !undescribed.is_empty() {
         tracing::warn!(
-            operations = undescribed.join(", "),
-            "operations have no description, by which models and people choose them: write a doc comment on each function, \
-             or `description = \"..\"` in its attribute"
+            tools = undescribed.join(", "),
+            "tools have no description, and models choose tools by it: write a doc comment on each function, or \
+             `description = \"..\"` in `#[tool(..)]`"
         );
     }
     let unproven = without_proof(own().map(RegisteredOperation::descriptor));
     if !unproven.is_empty() {
         tracing::info!(
-            operations = unproven.join(", "),
-            "operations declare scopes that have a marker, and take no proof of one: pass a `&Granted<..>` on to the data \
-             layer, or remove a scope that the operation does not need"
+            tools = unproven.join(", "),
+            "tools declare scopes that have a marker, and take no proof of one: pass a `&Granted<..>` on to the data layer, \
+             or remove a scope that the tool does not need"
         );
     }
-    // Not a warning: a program can have several servers, or leave out those of a library on purpose.
+    // Not a warning: a program can have several servers, or leave out the tools of a library on purpose.
     for unserved in unserved_lists(OperationDescriptor::all_registered(), lists) {
         tracing::info!(
-            operations = unserved.operations.join(", "),
+            tools = unserved.tools.join(", "),
             defined_at = unserved.defined_at,
-            "operations of another scope list are not part of this server: to add them, pass their list to \
+            "tools of another scope list are not part of this server: to add them, pass their list to \
              `Server::add_from`"
         );
     }
 }
 
-fn without_description<'a>(operations: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<Cow<'static, str>> {
-    let has_none = |operation: &&OperationDescriptor| operation.description.unwrap_or_default().trim().is_empty();
-    operations.filter(has_none).map(label_of).collect()
+fn without_description<'a>(tools: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<&'static str> {
+    tools.filter(|tool| tool.description.unwrap_or_default().trim().is_empty()).map(|tool| tool.name).collect()
 }
 
-fn label_of(operation: &OperationDescriptor) -> Cow<'static, str> {
-    label(operation.kind(), operation.name)
-}
-
-/// Returns the operations that declare a scope with a marker and cannot prove any scope: they take neither a proof nor the
+/// Returns the tools that declare a scope with a marker and cannot prove any scope: they take neither a proof nor the
 /// caller, who grants one, and have no guard.
-fn without_proof<'a>(operations: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<Cow<'static, str>> {
-    let is_marked = |operation: &OperationDescriptor| {
-        let mut declared = operation.all.iter().chain(operation.any);
-        declared.any(|scope| MarkedScope::all().any(|m| m.scope == *scope && std::ptr::eq(m.list, operation.list)))
+fn without_proof<'a>(tools: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<&'static str> {
+    let is_marked = |tool: &OperationDescriptor| {
+        let mut declared = tool.all.iter().chain(tool.any);
+        declared.any(|scope| MarkedScope::all().any(|m| m.scope == *scope && std::ptr::eq(m.list, tool.list)))
     };
-    let can_prove = |operation: &OperationDescriptor| {
-        !operation.guards.is_empty()
-            || operation.states.iter().any(|state| state.is_proof() || state.is_provided_by_call())
+    let can_prove = |tool: &OperationDescriptor| {
+        !tool.guards.is_empty() || tool.states.iter().any(|state| state.is_proof() || state.is_provided_by_call())
     };
-    operations.filter(|operation| is_marked(operation) && !can_prove(operation)).map(label_of).collect()
+    tools.filter(|tool| is_marked(tool) && !can_prove(tool)).map(|tool| tool.name).collect()
 }
 
-/// Operations of one list that is not a list of the server.
+/// Tools of one list that is not a list of the server.
 struct UnservedList {
     list: &'static Scopes,
-    operations: Vec<Cow<'static, str>>,
-    /// Place of the first operation, because a list has no name.
+    tools: Vec<&'static str>,
+    /// Place of the first tool, because a list has no name.
     defined_at: &'static str,
 }
 
 fn unserved_lists(
-    operations: impl Iterator<Item = &'static OperationDescriptor>,
+    tools: impl Iterator<Item = &'static OperationDescriptor>,
     lists: &[&'static Scopes],
 ) -> Vec<UnservedList> {
     let mut unserved: Vec<UnservedList> = Vec::new();
-    for operation in operations.filter(|operation| !lists.iter().any(|&list| std::ptr::eq(list, operation.list))) {
-        match unserved.iter_mut().find(|other| std::ptr::eq(other.list, operation.list)) {
-            Some(other) => other.operations.push(label_of(operation)),
+    for tool in tools.filter(|tool| !lists.iter().any(|&list| std::ptr::eq(list, tool.list))) {
+        match unserved.iter_mut().find(|other| std::ptr::eq(other.list, tool.list)) {
+            Some(other) => other.tools.push(tool.name),
             None => {
-                unserved.push(UnservedList {
-                    list: operation.list,
-                    operations: vec![label_of(operation)],
-                    defined_at: operation.defined_at,
-                });
+                unserved.push(UnservedList { list: tool.list, tools: vec![tool.name], defined_at: tool.defined_at });
             }
         }
     }
     for list in &mut unserved {
-        list.operations.sort_unstable();
+        list.tools.sort_unstable();
     }
     unserved
 }
@@ -159,8 +147,8 @@ mod tests {
         let tools = || OperationDescriptor::registered(&lists);
         let unserved = unserved_lists(tools(), &[&SERVED]);
         let [library] = unserved.as_slice() else { panic!("expected one list") };
-        assert_eq!(library.operations, ["library_one", "library_two"]);
-        assert!(library.defined_at.contains("operation_review.rs:"), "{}", library.defined_at);
+        assert_eq!(library.tools, ["library_one", "library_two"]);
+        assert!(library.defined_at.contains("tool_review.rs:"), "{}", library.defined_at);
         assert!(unserved_lists(tools(), &[&SERVED, &LIBRARY]).is_empty());
     }
 }

@@ -5,10 +5,9 @@ use std::{collections::BTreeSet, fmt};
 use serde_json::Value;
 
 use super::{Outcome, ToolResult, classify::Mismatch, response::Response};
-use crate::{operation::OperationKind, scope::MissingScopes};
+use crate::scope::MissingScopes;
 
-/// Outcome of a call; created by [`TestCaller::call`](super::TestCaller::call), [`prompt`](super::TestCaller::prompt) and
-/// [`resource`](super::TestCaller::resource). `R` is the result if the call was allowed.
+/// Outcome of a call; created by [`TestCaller::call`](super::TestCaller::call).
 ///
 /// Each method asserts one outcome and returns what belongs to it. Its panic message says what was expected, what
 /// happened instead, who called, and what the server responded.
@@ -33,30 +32,25 @@ use crate::{operation::OperationKind, scope::MissingScopes};
 /// ```
 #[derive(Clone)]
 #[must_use = "a call without an assertion tests nothing: call a method such as `allowed`"]
-pub struct CallOutcome<R = ToolResult> {
-    pub(super) kind: OperationKind,
-    /// Name of the tool or the prompt, or URI of the resource.
-    pub(super) name: String,
+pub struct CallOutcome {
+    pub(super) tool: String,
     pub(super) arguments: Value,
     /// Description of the caller.
     pub(super) caller: String,
-    pub(super) outcome: Result<Outcome<R>, Mismatch>,
+    pub(super) outcome: Result<Outcome, Mismatch>,
     pub(super) response: Response,
-    /// Names, URIs and templates of all operations of this kind.
-    pub(super) known: Vec<&'static str>,
+    /// Names of all tools of the server.
+    pub(super) tools: Vec<&'static str>,
 }
 
-impl<R> CallOutcome<R> {
+impl CallOutcome {
     /// Asserts that the body returned a result that is not an error, and returns the result.
     ///
     /// # Panics
     ///
     /// If the call ended otherwise.
     #[track_caller]
-    pub fn allowed(&self) -> R
-    where
-        R: Clone,
-    {
+    pub fn allowed(&self) -> ToolResult {
         match self.outcome() {
             Outcome::Allowed(result) => result.clone(),
             _ => self.unexpected("the call to be allowed"),
@@ -84,37 +78,23 @@ impl<R> CallOutcome<R> {
         }
     }
 
-    /// Asserts that the operation exists and that the response is, byte for byte, that for one that does not exist: it is
-    /// hidden by `visible_to`, disabled by [`Server::deny`](crate::Server::deny), or concealed by
+    /// Asserts that the tool exists and that the response is, byte for byte, that for a tool that does not exist: the
+    /// tool is hidden by `visible_to`, disabled by [`Server::deny`](crate::Server::deny), or concealed by
     /// [`Server::conceal_forbidden`](crate::Server::conceal_forbidden).
     ///
     /// # Panics
     ///
-    /// If the call ended otherwise, also if the server has no such operation, because the test then has a
+    /// If the call ended otherwise, also if the server has no tool with this name, because the test then has a
     /// misspelled name.
     #[track_caller]
     pub fn hidden(&self) {
-        if !matches!(self.outcome(), Outcome::Hidden) {
-            self.unexpected(&format!("the {} to be hidden from the caller", self.kind));
+        if *self.outcome() != Outcome::Hidden {
+            self.unexpected("the tool to be hidden from the caller");
         }
     }
 
-    /// Asserts that a resource has no contents for this URI: the body returned
-    /// [`ToolError::not_found`](crate::ToolError::not_found), or a variable of the URI does not have its type. The response
-    /// is that for a resource that does not exist.
-    ///
-    /// # Panics
-    ///
-    /// If the call ended otherwise, also if no resource has this URI and no template matches it.
-    #[track_caller]
-    pub fn not_found(&self) {
-        if !matches!(self.outcome(), Outcome::NotFound) {
-            self.unexpected("the resource not to be found");
-        }
-    }
-
-    /// Asserts that a guard denied the call, or the body with [`Denied`](crate::Denied). Returns the text
-    /// that the model sees, `not allowed: ..`.
+    /// Asserts that a guard denied the call, or the body with [`Denied`](crate::Denied). Returns the text that
+    /// the model sees, `not allowed: ..`.
     ///
     /// # Panics
     ///
@@ -127,7 +107,7 @@ impl<R> CallOutcome<R> {
         }
     }
 
-    /// Asserts that the arguments of a tool or a prompt violate its schema, and returns every violation. Each begins with the JSON
+    /// Asserts that the arguments violate the input schema, and returns every violation. Each begins with the JSON
     /// pointer to the argument, such as `/ticket_id: ..`, or with `(arguments)`.
     ///
     /// # Panics
@@ -151,7 +131,7 @@ impl<R> CallOutcome<R> {
     pub fn failed(&self) -> String {
         match self.outcome() {
             Outcome::Failed(text) => text.clone(),
-            _ => self.unexpected("the body to fail with an error that the model sees"),
+            _ => self.unexpected("the tool to fail with an error that the model sees"),
         }
     }
 
@@ -164,7 +144,7 @@ impl<R> CallOutcome<R> {
     #[track_caller]
     pub fn masked(&self) {
         if !matches!(self.outcome(), Outcome::Masked(_)) {
-            self.unexpected("the body to fail with an error that only the log shows");
+            self.unexpected("the tool to fail with an error that only the log shows");
         }
     }
 
@@ -174,7 +154,7 @@ impl<R> CallOutcome<R> {
     ///
     /// If the response is not the one that is specified for this outcome, which would be a bug of toolgate.
     #[track_caller]
-    pub fn outcome(&self) -> &Outcome<R> {
+    pub fn outcome(&self) -> &Outcome {
         match &self.outcome {
             Ok(outcome) => outcome,
             Err(mismatch) => panic!("{mismatch}\n{self:?}"),
@@ -185,7 +165,7 @@ impl<R> CallOutcome<R> {
     fn unexpected(&self, expected: &str) -> ! {
         match self.outcome() {
             outcome @ Outcome::Unknown => {
-                panic!("expected {expected}, but {outcome}\n{self:?}\n  {}s: {}", self.kind, self.known.join(", "))
+                panic!("expected {expected}, but {outcome}\n{self:?}\n  tools: {}", self.tools.join(", "))
             }
             outcome => panic!("expected {expected}, but {outcome}\n{self:?}"),
         }
@@ -193,13 +173,12 @@ impl<R> CallOutcome<R> {
 }
 
 /// The call, its caller and the response, one on each line.
-impl<R> fmt::Debug for CallOutcome<R> {
+impl fmt::Debug for CallOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            OperationKind::Tool => write!(f, "  call: {} {}", self.name, self.arguments)?,
-            OperationKind::Prompt => write!(f, "  prompt: {} {}", self.name, self.arguments)?,
-            OperationKind::Resource => write!(f, "  resource: {}", self.name)?,
-        }
-        write!(f, "\n  caller: {}\n  response: {}", self.caller, self.response)
+        write!(
+            f,
+            "  call: {} {}\n  caller: {}\n  response: {}",
+            self.tool, self.arguments, self.caller, self.response
+        )
     }
 }

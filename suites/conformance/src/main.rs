@@ -3,8 +3,6 @@
 //! The suite does not support authentication, so it connects to the proxy. The server behind it checks every request as
 //! usual. `suites/conformance/run` starts this program and the suite.
 
-mod prompts;
-mod resources;
 mod token_proxy;
 mod tools;
 
@@ -18,15 +16,9 @@ use toolgate::{
     prelude::*,
 };
 
-/// Scopes of the tools, one for each module in `tools`, and of the prompts and resources.
-pub static SCOPES: Scopes = Scopes::new(&[
-    "conformance:content",
-    "conformance:notifications",
-    "conformance:input",
-    "conformance:prompts",
-    "conformance:resources",
-    "conformance:schema",
-]);
+/// Scopes of the tools, one for each module in `tools`.
+pub static SCOPES: Scopes =
+    Scopes::new(&["conformance:content", "conformance:notifications", "conformance:input", "conformance:schema"]);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -1,6 +1,5 @@
 //! Sessions of clients of 2025-11-25: whom they belong to, how they end, their streams, and what they make possible.
 
-mod ask;
 mod client;
 mod input;
 mod lifecycle;
@@ -12,7 +11,7 @@ mod streams;
 use toolgate::{
     LogLevel, Scopes, Server,
     auth::{Claims, StaticTokens},
-    input::{Confirm, InputRequired, form},
+    input::InputRequired,
     prelude::*,
 };
 use toolgate_tests::{TestServer, ToolBodies};
@@ -41,9 +40,7 @@ async fn declared(context: &Context) -> String {
 async fn record_delete(context: &Context, bodies: &ToolBodies) -> Result<String, ToolError> {
     let round = context.request_state().map_or(Ok(0), str::parse::<u8>)?;
     let Some(response) = context.input_response("confirm") else {
-        return Err(InputRequired::request("confirm", form::<Confirm>("Delete it?")?)
-            .state((round + 1).to_string())
-            .into());
+        return Err(InputRequired::ask("confirm", "Delete it?").state((round + 1).to_string()).into());
     };
     bodies.record_run();
     Ok(format!("{} in round {round}", response["action"].as_str().unwrap_or_default()))
@@ -54,7 +51,7 @@ async fn record_delete(context: &Context, bodies: &ToolBodies) -> Result<String,
 async fn asks_forever(bodies: &ToolBodies, context: &Context) -> Result<(), ToolError> {
     bodies.record_run();
     let _ = context.request_state();
-    Err(InputRequired::request("confirm", form::<Confirm>("Again?")?).into())
+    Err(InputRequired::ask("confirm", "Again?").into())
 }
 
 /// Returns the tokens of two users and two services. `sam` has three, one of them for another client.

@@ -2,8 +2,6 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::operation::{OperationKind, label};
-
 use super::{ReplayChange, ReplayEffect, UndecidedCalls, UndecidedReason, record::RecordedCall};
 
 /// Calls counted by a key.
@@ -21,27 +19,10 @@ struct Tally {
     last: Option<String>,
 }
 
-/// Operation of recorded calls. The order is that of policies.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct RecordedOperation {
-    kind: OperationKind,
-    name: String,
-}
-
-impl RecordedOperation {
-    pub(super) fn of(call: &RecordedCall) -> Self {
-        Self { kind: call.kind, name: call.name.clone() }
-    }
-
-    fn label(&self) -> String {
-        label(self.kind, &self.name).into_owned()
-    }
-}
-
-/// Which operation was used by whom.
+/// Which tool was called by whom.
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct CallsOfCaller {
-    operation: RecordedOperation,
+    tool: String,
     user: Option<String>,
     organization: Option<String>,
     role: Option<String>,
@@ -50,7 +31,7 @@ pub(super) struct CallsOfCaller {
 impl CallsOfCaller {
     pub(super) fn new(call: &RecordedCall) -> Self {
         Self {
-            operation: RecordedOperation::of(call),
+            tool: call.tool.clone(),
             user: call.user.clone(),
             organization: call.organization.clone(),
             role: call.role.clone(),
@@ -91,18 +72,12 @@ impl<K: Eq + Hash> Groups<K> {
 pub(super) fn changes(groups: Groups<(CallsOfCaller, ReplayEffect)>) -> Vec<ReplayChange> {
     let mut groups: Vec<_> = groups.tallies.into_iter().collect();
     groups.sort_by_cached_key(|((caller, what), _)| {
-        (
-            caller.operation.clone(),
-            caller.user.clone(),
-            caller.organization.clone(),
-            caller.role.clone(),
-            what.to_string(),
-        )
+        (caller.tool.clone(), caller.user.clone(), caller.organization.clone(), caller.role.clone(), what.to_string())
     });
     let change = |((caller, what), tally): (_, Tally)| {
-        let CallsOfCaller { operation, user, organization, role } = caller;
+        let CallsOfCaller { tool, user, organization, role } = caller;
         ReplayChange {
-            operation: operation.label(),
+            tool,
             user,
             organization,
             role,
@@ -115,13 +90,12 @@ pub(super) fn changes(groups: Groups<(CallsOfCaller, ReplayEffect)>) -> Vec<Repl
     groups.into_iter().map(change).collect()
 }
 
-pub(super) fn undecided_calls(groups: Groups<(RecordedOperation, UndecidedReason)>) -> Vec<UndecidedCalls> {
-    let mut groups: Vec<_> = groups.tallies.into_iter().collect();
-    groups.sort_by_cached_key(|((operation, because), _)| (operation.clone(), because.to_string()));
-    let calls = |((operation, because), tally): ((RecordedOperation, _), Tally)| UndecidedCalls {
-        operation: operation.label(),
-        because,
-        calls: tally.calls,
-    };
-    groups.into_iter().map(calls).collect()
+pub(super) fn undecided_calls(groups: Groups<(String, UndecidedReason)>) -> Vec<UndecidedCalls> {
+    let mut groups: Vec<_> = groups
+        .tallies
+        .into_iter()
+        .map(|((tool, because), tally)| UndecidedCalls { tool, because, calls: tally.calls })
+        .collect();
+    groups.sort_by_cached_key(|calls| (calls.tool.clone(), calls.because.to_string()));
+    groups
 }

@@ -4,5 +4,3 @@ mod content;
 mod input;
 mod notifications;
 mod schema;
-
-pub(crate) use self::content::PIXEL;
