@@ -1,7 +1,7 @@
 //! An operation as it is written: the attribute and the function.
 
 use proc_macro2::TokenStream;
-use syn::{ItemFn, ReturnType, Type, ext::IdentExt, parse_quote};
+use syn::{ItemFn, ReturnType, Type, ext::IdentExt, parse_quote_spanned};
 
 use crate::{
     attr::OperationAttr,
@@ -27,7 +27,7 @@ impl Operation {
         let inputs = function.sig.inputs.iter_mut();
         let parameters = inputs.filter_map(|input| Parameter::parse(kind, input, errors)).collect();
         let output = match &function.sig.output {
-            ReturnType::Default => parse_quote!(()),
+            ReturnType::Default => parse_quote_spanned!(function.sig.ident.span()=> ()),
             ReturnType::Type(_, ty) => (**ty).clone(),
         };
         Self { kind, attr, function, parameters, output }

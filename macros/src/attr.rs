@@ -90,7 +90,7 @@ const ARGUMENTS: &[Argument] = &[
 struct Argument {
     name: &'static str,
     kinds: &'static [Kind],
-    /// What the argument takes, for error messages. `{kind}` stands for the kind of the operation.
+    /// What the argument takes, for error messages. `{kind}` is replaced by the kind of the operation.
     takes: &'static str,
     /// A valid use, for error messages, which put backticks around it.
     example: &'static str,

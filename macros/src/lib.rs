@@ -75,7 +75,7 @@ use kind::Kind;
 /// | `destructive`, `destructive = false` | MCP hint: the tool may delete or overwrite data. | not sent |
 /// | `idempotent`, `idempotent = false` | MCP hint: a second call with the same arguments has no further effect. | not sent |
 /// | `open_world`, `open_world = false` | MCP hint: the tool reaches systems outside the server's own. | not sent |
-/// | `task` | A call becomes a task if the client supports the extension `io.modelcontextprotocol/tasks`: the client gets a handle at once, and polls for the result. | the client waits for the result |
+/// | `task` | A call becomes a task if the client supports the extension `io.modelcontextprotocol/tasks`: the client gets a handle immediately, and polls for the result. | the client waits for the result |
 /// | `approve = "Export the payroll of {year}"` | A person approves each call on a page of the server before the body runs. The text is formatted with the tool's parameters. | none |
 /// | `scopes_if(amount > 1000, "a", "b")` | Scopes that a call needs if the condition holds, an expression over the tool's arguments. It can be given several times. | |
 /// | `guard = own_ticket(caller, &ticket_id, tickets)`, `guard(a(..), b(..))` | Checks that run before the body: each is a call of a `fn` or an `async fn` that returns `Result<(), Denied>`, with parameters of the tool. `caller` and `context` are in scope, too. | none |
@@ -200,12 +200,12 @@ pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///   references that the prompt takes, except for `&Context` and `&Granted`. The arguments of the prompt are not in scope.
 /// - The function returns `Vec<String>`, `Vec<&'static str>`, or a `Result` of one of these with an error as in a tool. The
 ///   server sends the first 100 values, and does not filter them.
-/// - A caller who cannot see the prompt, or lacks its scopes, gets no values.
+/// - A caller from whom the prompt is hidden, or whose token lacks its scopes, gets no values.
 ///
 /// # Results
 ///
-/// A prompt returns `String` for one message of the user, a message, a `Vec` of messages, or a `Result` of one of these with
-/// an error as in a tool. See the trait `PromptOutput` of toolgate.
+/// A prompt returns `String` or content for one message of the user, a message of the user or the assistant, a `Vec` of
+/// these, or a `Result` of one of these with an error as in a tool. See the trait `PromptOutput` of toolgate.
 #[proc_macro_attribute]
 pub fn prompt(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::operation(Kind::Prompt, arguments.into(), item.into()).into()
@@ -273,7 +273,8 @@ pub fn prompt(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # Results
 ///
 /// A resource returns `String` or `&'static str` for text, `Vec<u8>` for bytes, `Json<T>`, or a `Result` of one of these
-/// with an error as in a tool. See the trait `ResourceOutput` of toolgate.
+/// with an error as in a tool. `ToolError::not_found` is the error of a record that does not exist: the client gets the same
+/// response as for an unknown URI. See the trait `ResourceOutput` of toolgate.
 #[proc_macro_attribute]
 pub fn resource(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::operation(Kind::Resource, arguments.into(), item.into()).into()

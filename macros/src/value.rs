@@ -109,7 +109,7 @@ fn string_literal(expr: &Expr) -> Option<LitStr> {
 pub(crate) struct ValueParser<'a> {
     pub(crate) item: MetaItem,
     pub(crate) kind: Kind,
-    /// What the argument takes, for error messages: "a positive integer". `{kind}` stands for the kind.
+    /// What the argument takes, for error messages: "a positive integer". `{kind}` is replaced by the kind.
     pub(crate) takes: &'static str,
     /// A valid use of the argument, for error messages.
     pub(crate) example: &'static str,

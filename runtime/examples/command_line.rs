@@ -8,7 +8,7 @@
 //!
 //! ```console
 //! $ command_line policy
-//! tool         hints        Agent  Lead  requires
+//! operation    hints        Agent  Lead  requires
 //! refund       -                   x     refunds:create, also refunds:approve when euros > 1000
 //! refund_list  read-only    x      x     refunds:read
 //! refund_undo  destructive         (x)   refunds:approve, if within_a_day(&refund_id) allows
@@ -16,11 +16,11 @@
 //! x: every call is allowed; (x): the server's own checks decide
 //! refunds:approve implies refunds:create
 //! refunds:create implies refunds:read
-//! $ command_line explain --role Agent --tool refund --arguments '{ "order_id": "o1", "euros": 5000 }'
+//! $ command_line explain refund --role Agent --arguments '{ "order_id": "o1", "euros": 5000 }'
 //! refund, called by role Agent with refunds:read
 //!   REJECTS (the token lacks refunds:create): scopes refunds:create
 //! rejected: missing refunds:create and refunds:approve
-//! $ command_line explain --role Lead --tool refund_undo --arguments '{ "refund_id": "r_old" }'
+//! $ command_line explain refund_undo --role Lead --arguments '{ "refund_id": "r_old" }'
 //! refund_undo, called by role Lead with refunds:approve, refunds:create, refunds:read
 //!   allows: scopes refunds:approve
 //!   allows: schema of the arguments

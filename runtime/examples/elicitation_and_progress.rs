@@ -24,7 +24,7 @@
 //! "resultType":"input_required"
 //! "message":"Enter the details of the ticket."
 //! $ state() { grep -o '"requestState":"[^"]*"'; }
-//! $ key() { grep -o 'toolgate\.ask\.[0-9a-f.]*'; }
+//! $ key() { grep -o 'toolgate\.ask\.[A-Za-z0-9_.-]*'; }
 //! $ ASKED=$(call ticket_open "$TICKET")
 //! $ ASKED=$(call ticket_open "$TICKET, $(echo "$ASKED" | state)"', "inputResponses": {
 //! >     "'"$(echo "$ASKED" | key)"'": { "action": "accept", "content": { "urgent": true } } }')

@@ -55,6 +55,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `approvals` | `#[tool(approve = "..")]`: calls that a person approves on a page of the server, after a login; `approvals::ApprovalStore` |
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
 //! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `logging` and `policy-files` |
 //! | `console` | a console for operators, on an address of its own ([`HttpConfig::console_address`](config::HttpConfig::console_address)) |
@@ -87,6 +88,8 @@ pub mod __fuzzing;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "approvals")]
+pub mod approvals;
 pub mod audit;
 pub mod auth;
 mod body;
@@ -175,10 +178,11 @@ pub use scope::{MissingScopes, Roles, Scope, ScopeMarker, Scopes};
 /// A JSON object. As the type of a `#[serde(flatten)]` parameter, it receives all arguments unchanged.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 pub use operation::{
-    CompletionArguments, Context, Denied, LogLevel, MaskedError, OperationKind, ServerState, ToolError,
+    Annotations, CompletionArguments, Context, Denied, LogLevel, MaskedError, OperationKind, ResourceBody,
+    ServerState, ToolError,
 };
 pub use prompt::PromptOutput;
-pub use resource::{ResourceBody, ResourceOutput};
+pub use resource::ResourceOutput;
 pub use server::{BuiltServer, MountPolicy, Requires, Server, config, shutdown_signal};
-pub use tool::{Annotations, Json, JsonContent, ToolOutput};
+pub use tool::{Json, JsonContent, ToolOutput};
 pub use toolgate_macros::{ScopeMarker, prompt, resource, scope, tool};

@@ -15,6 +15,9 @@ use sha2::{Digest as _, Sha256};
 pub(crate) enum PageKind {
     /// The page of the server, which is public. It has no forms.
     Landing,
+    /// The page of an approval, which has a form.
+    #[cfg(feature = "approvals")]
+    Approval,
     /// A page of the console, which may have forms.
     #[cfg(feature = "console")]
     Console,
@@ -25,6 +28,10 @@ impl PageKind {
     pub(crate) fn style(self) -> &'static str {
         match self {
             Self::Landing => include_str!("../templates/style.css"),
+            #[cfg(feature = "approvals")]
+            Self::Approval => {
+                concat!(include_str!("../templates/style.css"), include_str!("../templates/approval.css"))
+            }
             #[cfg(feature = "console")]
             Self::Console => {
                 concat!(include_str!("../templates/style.css"), include_str!("../templates/console.css"))
@@ -34,10 +41,14 @@ impl PageKind {
 
     fn content_security_policy(self) -> HeaderValue {
         static LANDING: LazyLock<HeaderValue> = LazyLock::new(|| PageKind::Landing.new_policy("'none'"));
+        #[cfg(feature = "approvals")]
+        static APPROVAL: LazyLock<HeaderValue> = LazyLock::new(|| PageKind::Approval.new_policy("'self'"));
         #[cfg(feature = "console")]
         static CONSOLE: LazyLock<HeaderValue> = LazyLock::new(|| PageKind::Console.new_policy("'self'"));
         match self {
             Self::Landing => LANDING.clone(),
+            #[cfg(feature = "approvals")]
+            Self::Approval => APPROVAL.clone(),
             #[cfg(feature = "console")]
             Self::Console => CONSOLE.clone(),
         }

@@ -32,7 +32,7 @@ pub const fn scope_unchecked(name: &'static str) -> Scope {
 /// is one compile error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument",
-    label = "arguments are deserialized",
+    label = "arguments are deserialized from what the client sends",
     note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: write \
             `#[derive(Deserialize, JsonSchema)]` on the type, or enable the feature of toolgate for its crate (`chrono`, \
             `uuid`, `url`)",

@@ -109,8 +109,7 @@ async fn approved(__steps: String, __message: String) -> String {
 async fn completed(
     #[arg(complete = echo)] value: String,
     #[arg(complete = join(value, arguments, caller, __completion))] arguments: String,
-    __completion: &__State,
-    caller: &Caller,
+    __completion: &Caller,
 ) -> String {
     [value, arguments].concat()
 }
@@ -120,13 +119,11 @@ async fn template(#[arg(complete = echo)] __provided: String) -> String {
     __provided
 }
 
-pub struct __State;
-
 fn echo(typed: &str) -> std::vec::Vec<String> {
     std::vec::Vec::from([typed.to_owned()])
 }
 
-fn join(typed: &str, _: &toolgate::CompletionArguments, _: &Caller, _: &__State) -> std::vec::Vec<String> {
+fn join(typed: &str, _: &toolgate::CompletionArguments, _: &Caller, _: &Caller) -> std::vec::Vec<String> {
     echo(typed)
 }
 

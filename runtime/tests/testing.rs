@@ -14,7 +14,7 @@ use toolgate::{
     auth::{Claims, StaticTokens},
     input::Confirm,
     prelude::*,
-    testing::{self, CallOutcome, Outcome, TestCaller, TestServer},
+    testing::{self, CallOutcome, Outcome, PromptResult, ResourceResult, TestCaller, TestServer},
 };
 
 /// The scopes of the server.
@@ -109,6 +109,59 @@ async fn own_error() -> toolgate::CallToolResult {
     toolgate::CallToolResult::error(vec![toolgate::content::Content::text("an error of its own")])
 }
 
+/// Draft a reply to a ticket.
+#[prompt(scopes = "tickets:write", guard = open_ticket(ticket_id))]
+async fn reply(ticket_id: u32, tone: Option<String>) -> Result<String, ToolError> {
+    match ticket_id {
+        0 => Err(ToolError::new("tickets begin at 1")),
+        1 => Err(ToolError::masked("the password is swordfish")),
+        2 => panic!("the password is swordfish"),
+        ticket_id => Ok(format!("Write a {} reply to ticket {ticket_id}.", tone.as_deref().unwrap_or("friendly"))),
+    }
+}
+
+/// Allows every ticket but the closed one.
+fn open_ticket(ticket_id: u32) -> Result<(), Denied> {
+    if ticket_id == 99 { Err(Denied::new("the ticket is closed")) } else { Ok(()) }
+}
+
+/// Review a quarter. It takes a context, so rmcp responds.
+#[prompt(scopes = "payroll:read:all", org_role = "HR")]
+async fn quarterly_review(context: &Context) -> &'static str {
+    let _ = context;
+    "Review the quarter."
+}
+
+/// The rules for tickets.
+#[resource(uri = "tests://rules", scopes = "tickets:read", mime_type = "text/markdown")]
+async fn rules() -> &'static str {
+    "# Rules"
+}
+
+/// The icon of a ticket.
+#[resource(uri = "tests://icon", authenticated, mime_type = "image/png")]
+async fn icon() -> Vec<u8> {
+    vec![0, 255]
+}
+
+/// A ticket as a resource.
+#[resource(uri = "tests://tickets/{ticket_id}", scopes = "tickets:read", guard = open_ticket(ticket_id))]
+async fn ticket_record(ticket_id: u32) -> Result<Json<Ticket>, ToolError> {
+    match ticket_id {
+        0 => Err(ToolError::not_found()),
+        1 => Err(ToolError::masked("the password is swordfish")),
+        2 => panic!("the password is swordfish"),
+        3 => Err(ToolError::new("the archive is closed")),
+        ticket_id => Ok(Json(Ticket { ticket_id })),
+    }
+}
+
+/// The payroll of a year.
+#[resource(uri = "tests://payroll/{year}", scopes = "payroll:read:all", org_role = "HR")]
+async fn payroll_of_year(year: u16) -> String {
+    format!("the payroll of {year}")
+}
+
 fn builder() -> Server {
     Server::new("tests", &SCOPES).limits(|limits| limits.max_result_bytes = 5000)
 }
@@ -140,6 +193,125 @@ async fn tools_are_those_that_the_caller_may_call() {
     let open = ["confirm", "hang", "long", "own_error", "regional"];
     assert_eq!(server.with_scopes([""; 0]).tools().await, [&open[..], &["whoami"]].concat());
     assert_eq!(reader().tools().await, [&open[..], &["search", "ticket", "whoami"]].concat());
+}
+
+#[tokio::test]
+async fn prompts_and_resources_are_those_that_the_caller_may_use() {
+    let server = server().role("HR", ["payroll:read:all"]);
+    let hr = server.as_role("HR");
+    assert_eq!(hr.prompts().await, ["quarterly_review"]);
+    assert_eq!(hr.resources().await, ["tests://icon"]);
+    assert_eq!(hr.resource_templates().await, ["tests://payroll/{year}"]);
+    let writer = server.with_scopes(["tickets:write"]);
+    assert_eq!(writer.prompts().await, ["reply"]);
+    assert_eq!(writer.resources().await, ["tests://icon", "tests://rules"]);
+    assert_eq!(writer.resource_templates().await, ["tests://tickets/{ticket_id}"]);
+    let described = writer.list_resources().await;
+    assert_eq!(described.len(), 3);
+    assert_eq!(described[2]["uriTemplate"], "tests://tickets/{ticket_id}");
+    assert_eq!(writer.list_prompts().await[0]["arguments"][0]["name"], "ticket_id");
+}
+
+#[tokio::test]
+async fn lists_have_every_page() {
+    let server = TestServer::new(builder().tools(|tools| tools.list_page_size = 1)).unwrap();
+    let writer = server.with_scopes(["tickets:write"]);
+    assert_eq!(writer.tools().await.len(), 8);
+    assert_eq!(writer.resources().await, ["tests://icon", "tests://rules"]);
+}
+
+async fn write_reply(ticket_id: &str) -> CallOutcome<PromptResult> {
+    server().with_scopes(["tickets:write"]).prompt("reply", json!({ "ticket_id": ticket_id })).await
+}
+
+async fn read_record(ticket_id: &str) -> CallOutcome<ResourceResult> {
+    reader().resource(&format!("tests://tickets/{ticket_id}")).await
+}
+
+#[tokio::test]
+async fn a_prompt_has_every_outcome() {
+    let prompt = write_reply("7").await.allowed();
+    assert_eq!(prompt.text(), "Write a friendly reply to ticket 7.");
+    assert_eq!(
+        (prompt.messages().len(), prompt.into_inner().description.as_deref()),
+        (1, Some("Draft a reply to a ticket."))
+    );
+    assert_eq!(write_reply("x").await.invalid_arguments().len(), 1);
+    assert_eq!(write_reply("0").await.failed(), "tickets begin at 1");
+    assert_eq!(write_reply("99").await.denied(), "not allowed: the ticket is closed");
+    write_reply("1").await.masked();
+    assert!(matches!(write_reply("2").await.outcome(), Outcome::Panicked(_)));
+    reader().prompt("reply", json!({ "ticket_id": "7" })).await.missing_scopes(["tickets:write"]);
+    reader().prompt("quarterly_review", Value::Null).await.hidden();
+    assert!(matches!(reader().prompt("ticket", json!({})).await.outcome(), Outcome::Unknown));
+    let hr = Claims::new().organization("org", "HR").scopes(["payroll:read:all"]);
+    let review = server().as_caller(hr).prompt("quarterly_review", json!({})).await.allowed();
+    assert_eq!(review.text(), "Review the quarter.");
+}
+
+#[tokio::test]
+async fn a_resource_has_every_outcome() {
+    let record = read_record("7").await.allowed();
+    assert_eq!(record.json(), json!({ "ticket_id": 7 }));
+    assert_eq!(record.mime_type(), Some("application/json"));
+    assert_eq!(reader().resource("tests://rules").await.allowed().text(), "# Rules");
+    let icon = reader().resource("tests://icon").await.allowed();
+    assert_eq!((icon.bytes(), icon.mime_type()), (vec![0, 255], Some("image/png")));
+    assert_eq!(icon.into_inner().contents.len(), 1);
+    read_record("0").await.not_found();
+    read_record("seven").await.not_found();
+    assert_eq!(read_record("3").await.failed(), "the archive is closed");
+    assert_eq!(read_record("99").await.denied(), "not allowed: the ticket is closed");
+    read_record("1").await.masked();
+    assert!(matches!(read_record("2").await.outcome(), Outcome::Panicked(_)));
+    server().with_scopes([""; 0]).resource("tests://rules").await.missing_scopes(["tickets:read"]);
+    server().with_scopes([""; 0]).resource("tests://tickets/7").await.missing_scopes(["tickets:read"]);
+    reader().resource("tests://payroll/2026").await.hidden();
+    for uri in ["tests://rulez", "tests://tickets/7/8", "tests://tickets/..", "ticket", "TESTS://rules"] {
+        assert!(matches!(reader().resource(uri).await.outcome(), Outcome::Unknown), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn concealed_prompts_and_resources_are_hidden() {
+    let server = TestServer::new(builder().conceal_forbidden()).unwrap();
+    let nobody = server.with_scopes([""; 0]);
+    nobody.prompt("reply", json!({ "ticket_id": "7" })).await.hidden();
+    nobody.resource("tests://rules").await.hidden();
+    nobody.resource("tests://tickets/7").await.hidden();
+}
+
+#[tokio::test]
+#[should_panic(
+    expected = "expected the call to be allowed, but the token lacks the scopes tickets:write (the call requires \
+                           tickets:write)\n  prompt: reply {\"ticket_id\":\"7\"}\n  caller: user test-user, scopes: \
+                           tickets:read\n  response: 403 Forbidden"
+)]
+async fn allowed_panics_with_the_prompt() {
+    reader().prompt("reply", json!({ "ticket_id": "7" })).await.allowed();
+}
+
+#[tokio::test]
+#[should_panic(
+    expected = "expected the resource to be hidden from the caller, but the server has no such operation\n  \
+                           resource: tests://tickets\n"
+)]
+async fn hidden_panics_if_no_template_matches_the_uri() {
+    reader().resource("tests://tickets").await.hidden();
+}
+
+#[tokio::test]
+#[should_panic(
+    expected = "\n  resources: tests://icon, tests://rules, tests://payroll/{year}, tests://tickets/{ticket_id}"
+)]
+async fn an_unknown_resource_panics_with_all_of_them() {
+    reader().resource("tests://rulez").await.allowed();
+}
+
+#[tokio::test]
+#[should_panic(expected = "expected the resource not to be found, but the call was allowed and returned a result")]
+async fn not_found_panics_if_the_resource_has_contents() {
+    read_record("7").await.not_found();
 }
 
 #[tokio::test]
@@ -181,7 +353,7 @@ async fn allowed_panics_with_the_call_the_caller_and_the_response() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "but the tool failed: tickets begin at 1")]
+#[should_panic(expected = "but the call failed: tickets begin at 1")]
 async fn allowed_panics_if_the_tool_fails() {
     read_ticket(0).await.allowed();
 }
@@ -231,7 +403,7 @@ async fn denied_returns_the_text_of_the_guard() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "expected a guard to deny the call, but the tool failed: tickets begin at 1")]
+#[should_panic(expected = "expected a guard to deny the call, but the call failed: tickets begin at 1")]
 async fn denied_panics_if_the_tool_fails() {
     read_ticket(0).await.denied();
 }
@@ -258,7 +430,7 @@ async fn hidden_panics_if_there_is_a_challenge() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "but the server has no tool with this name")]
+#[should_panic(expected = "but the server has no such operation")]
 async fn hidden_panics_if_the_name_is_misspelled() {
     reader().call("ticket_delte", json!({})).await.hidden();
 }
@@ -293,13 +465,13 @@ async fn failed_returns_the_text_of_the_error() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "but the tool failed with an error that only the log shows: internal error (reference ")]
+#[should_panic(expected = "but the call failed with an error that only the log shows: internal error (reference ")]
 async fn failed_panics_if_the_error_is_masked() {
     read_ticket(1).await.failed();
 }
 
 #[tokio::test]
-#[should_panic(expected = "expected the tool to fail with an error that the model sees, but the arguments violate")]
+#[should_panic(expected = "expected the body to fail with an error that the model sees, but the arguments violate")]
 async fn failed_panics_if_the_arguments_are_invalid() {
     reader().call("ticket", json!({})).await.failed();
 }
@@ -311,14 +483,14 @@ async fn masked_accepts_an_internal_error() {
 
 #[tokio::test]
 #[should_panic(
-    expected = "expected the tool to fail with an error that only the log shows, but the tool failed: tickets"
+    expected = "expected the body to fail with an error that only the log shows, but the call failed: tickets"
 )]
 async fn masked_panics_if_the_model_sees_the_error() {
     read_ticket(0).await.masked();
 }
 
 #[tokio::test]
-#[should_panic(expected = "but the tool panicked: internal error")]
+#[should_panic(expected = "but the call panicked: internal error")]
 async fn masked_panics_if_the_tool_panicked() {
     read_ticket(2).await.masked();
 }

@@ -10,6 +10,7 @@ macro_rules! chapters {
 }
 
 chapters! {
+    approvals = "approvals.md";
     clients = "clients.md";
     migrating_from_fastmcp = "migrating-from-fastmcp.md";
     migrating_from_rmcp = "migrating-from-rmcp.md";

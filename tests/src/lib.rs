@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod browser;
 mod captured_log;
 mod client;
 mod http_response;
@@ -21,6 +22,7 @@ mod webhook;
 
 use std::time::Duration;
 
+pub use browser::{Browser, Page};
 pub use captured_log::CapturedLog;
 pub use client::{Client, InProcessClient, Revision, http_client};
 pub use http_response::{Challenge, HttpResponse, exchange, send};

@@ -460,19 +460,22 @@ fn diff_says_who_gains_and_who_loses_access() {
 #[test]
 fn explain_names_the_rule_that_rejects_the_call() {
     let arguments = r#"{"ticket_id":"tkt_0001","status":"waiting","comment":"x"}"#;
-    let update = ["explain", "--tool", "ticket_update", "--arguments", arguments, "--username"];
+    let update = ["explain", "ticket_update", "--arguments", arguments, "--username"];
     let (status, text) = inspect(&[&update[..], &["sanna.support@example.com", "--role", "Support"]].concat());
     assert_eq!(status, Some(0), "{text}");
     assert!(text.ends_with("allowed\n"), "{text}");
     let (status, text) = inspect(&[&update[..], &["silas.support@example.com", "--role", "Support"]].concat());
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("REJECTS (tkt_0001 is in the queue `product`"), "{text}");
-    let (status, text) = inspect(&["explain", "--role", "HR", "--tool", "repository_read"]);
+    let (status, text) = inspect(&["explain", "repository_read", "--role", "HR"]);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("missing code:read:repositories"), "{text}");
-    let (status, text) = inspect(&["explain", "--role", "Nobody", "--tool", "repository_read"]);
+    let (status, text) = inspect(&["explain", "repository_read", "--role", "Nobody"]);
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("the roles are Management, HR, Engineering, Support"), "{text}");
+    let (status, text) = inspect(&["explain", "repository_raed", "--role", "HR"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("no operation `repository_raed`: did you mean `repository_read`?"), "{text}");
 }
 
 #[test]

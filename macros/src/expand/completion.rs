@@ -67,7 +67,7 @@ fn function(operation: &Operation, argument: &Argument, call: &Expr, runtime: &R
     };
     let complete = quote_spanned!(call.span()=> #completion.complete(|| #call).await);
     quote! {
-        #[allow(deprecated)]
+        #[allow(deprecated, non_snake_case)]
         fn #name(
             #completion: #runtime::__private::CompletionInvocation<'_>,
         ) -> #runtime::__private::CompletionFuture<'_> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    metrics::{self, CounterSet, Label, OperationMetrics},
+    metrics::{self, CounterSet, Label, OPERATIONS},
     operation::OperationKind,
 };
 
@@ -35,12 +35,23 @@ pub(crate) struct CallRecord<'a> {
     pub(crate) arguments: Option<&'a str>,
     /// Reference of a masked error.
     pub(crate) reference: Option<&'a str>,
+    /// Reference of the approval that the call needed or used.
+    pub(crate) approval: Option<&'a str>,
 }
 
 impl CallRecord<'_> {
     /// Creates the record of a call that required no scopes, as far as it is known.
     pub(crate) fn new(outcome: CallOutcome) -> Self {
-        Self { outcome, required: &[], missing: &[], required_by: None, uri: None, arguments: None, reference: None }
+        Self {
+            outcome,
+            required: &[],
+            missing: &[],
+            required_by: None,
+            uri: None,
+            arguments: None,
+            reference: None,
+            approval: None,
+        }
     }
 }
 
@@ -66,7 +77,7 @@ impl AuditLog {
         Self {
             policy,
             decisions: CounterSet::new(metrics::DECISIONS, "reason"),
-            unknown: OperationKind::ALL.map(|kind| OperationMetrics::of(kind).outcomes(UNKNOWN)),
+            unknown: OPERATIONS.map(|operation| operation.outcomes(UNKNOWN)),
             unauthenticated: Arc::default(),
             #[cfg(feature = "console")]
             recent: None,
@@ -163,7 +174,25 @@ impl AuditLog {
             required_by: call.required_by,
             arguments: call.arguments,
             reference: call.reference,
+            approval: call.approval,
             ..self.record_of(caller, request, call.outcome.name())
+        });
+    }
+
+    /// Records what happened on the page of an approval. `caller` is the person who did it, as far as it is known.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn approval(
+        &self,
+        request: RequestInfo<'_>,
+        caller: &Caller,
+        tool: &str,
+        event: super::ApprovalEvent,
+        reference: &str,
+    ) {
+        self.emit(&AuditRecord {
+            operation: Some((OperationKind::Tool, tool)),
+            approval: Some(reference),
+            ..self.record_of(caller, request, event.name())
         });
     }
 

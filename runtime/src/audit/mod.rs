@@ -23,6 +23,7 @@
 //! | `list`, `items` | name of the list (`tools`, `prompts`, `resources`, `resource_templates`) and number of operations on its page |
 //! | `arguments` | JSON object of the arguments that the operation opted in to record, `#[tool(.., audit("ticket_id"))]` |
 //! | `reference` | of an error that was masked: the same as in the response and in the log |
+//! | `approval` | reference of the approval that the call needed or used, or that the record is about |
 //! | `count` | number of rejections in this record; absent in a record of one decision |
 //! | `latency_us` | time since the request was received, in microseconds |
 //!
@@ -54,7 +55,7 @@ pub(crate) use availability::is_available;
 #[cfg(feature = "audit-file")]
 pub use json_lines::{AuditGuard, JsonLines, JsonLinesBuilder};
 pub(crate) use log::{AuditLog, CallRecord, audited_arguments};
-pub(crate) use reason::{CallOutcome, Reason, RequiredBy};
+pub(crate) use reason::{ApprovalEvent, CallOutcome, Reason, RequiredBy};
 #[cfg(feature = "console")]
 pub(crate) use recent::{RecentDecision, RecentDecisions};
 pub(crate) use record::{RequestInfo, TraceId};

@@ -169,6 +169,10 @@ pub(crate) enum CallOutcome {
     Failed,
     /// The tool asked the client for input.
     InputRequired,
+    /// A person has to approve the call, and has not yet.
+    ApprovalRequired,
+    /// The person did not approve the call.
+    NotApproved,
     /// The tool returned an error that is masked.
     Masked,
     /// The tool panicked.
@@ -198,6 +202,8 @@ impl CallOutcome {
         Self::Completed,
         Self::Failed,
         Self::InputRequired,
+        Self::ApprovalRequired,
+        Self::NotApproved,
         Self::Masked,
         Self::Panicked,
         Self::TimedOut,
@@ -222,10 +228,11 @@ impl CallOutcome {
             Self::Hidden => Reason::Hidden,
             Self::Unknown => Reason::Unknown,
             Self::InsufficientScope => Reason::InsufficientScope,
-            Self::Denied => Reason::Denied,
+            Self::Denied | Self::NotApproved => Reason::Denied,
             Self::Completed
             | Self::Failed
             | Self::InputRequired
+            | Self::ApprovalRequired
             | Self::Masked
             | Self::Panicked
             | Self::TimedOut
@@ -249,6 +256,8 @@ impl Label for CallOutcome {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::InputRequired => "input_required",
+            Self::ApprovalRequired => "approval_required",
+            Self::NotApproved => "not_approved",
             Self::Masked => "internal_error",
             Self::Panicked => "panicked",
             Self::TimedOut => "timed_out",
@@ -264,6 +273,35 @@ impl Label for CallOutcome {
     }
 }
 
+/// Event on the page of an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ApprovalEvent {
+    /// The person approved the call.
+    Given,
+    /// The person declined the call.
+    Declined,
+    /// A person for whom the call does not act logged in on the page.
+    Refused,
+}
+
+impl ApprovalEvent {
+    const ALL: [Self; 3] = [Self::Given, Self::Declined, Self::Refused];
+
+    /// Reads a [`name`](Self::name).
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+
+    /// Returns the `outcome` of the record.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Given => "approval_given",
+            Self::Declined => "approval_declined",
+            Self::Refused => "approval_refused",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +313,9 @@ mod tests {
         }
         for (i, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(reason.index(), i);
+        }
+        for event in ApprovalEvent::ALL {
+            assert_eq!(ApprovalEvent::from_name(event.name()), Some(event));
         }
         for required_by in RequiredBy::ALL {
             assert_eq!(RequiredBy::from_name(required_by.name()), Some(required_by));

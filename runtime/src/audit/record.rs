@@ -66,6 +66,8 @@ pub(super) struct AuditRecord<'a> {
     pub(super) items: Option<u64>,
     pub(super) arguments: Option<&'a str>,
     pub(super) reference: Option<&'a str>,
+    /// Reference of the approval that the record is about, or that the call needed or used.
+    pub(super) approval: Option<&'a str>,
     /// Number of decisions, if it is not one.
     pub(super) count: Option<u64>,
 }
@@ -86,6 +88,7 @@ impl<'a> AuditRecord<'a> {
             items: None,
             arguments: None,
             reference: None,
+            approval: None,
             count: None,
         }
     }
@@ -138,6 +141,7 @@ impl<'a> AuditRecord<'a> {
             items = self.items,
             arguments = self.arguments,
             reference = self.reference,
+            approval = self.approval,
             count = self.count,
             latency_us = latency.map(|micros| u64::try_from(micros).unwrap_or(u64::MAX)),
             "decision"

@@ -42,6 +42,14 @@ pub enum Error {
         /// The problem.
         source: RolesError,
     },
+    /// The server does not have the operation.
+    #[error("the server has no operation `{name}`: {}", known(.similar.as_ref()))]
+    UnknownOperation {
+        /// Label of the operation.
+        name: String,
+        /// Label of a similar operation.
+        similar: Option<String>,
+    },
     /// The role of `--role` is unknown.
     #[error("unknown role `{name}`: {known}")]
     UnknownRole {
@@ -67,6 +75,10 @@ pub enum Error {
     /// The server cannot be built, or failed while serving.
     #[error(transparent)]
     Server(#[from] crate::Error),
+}
+
+fn known(similar: Option<&String>) -> String {
+    similar.map_or_else(|| "`policy` prints them all".to_owned(), |similar| format!("did you mean `{similar}`?"))
 }
 
 impl From<crate::BuildError> for Error {

@@ -21,9 +21,9 @@ const ORGANIZATION: &str = "00000000-0000-4000-8000-000000000000";
 #[derive(Args, Clone, Debug)]
 #[non_exhaustive]
 pub struct ExplainOptions {
-    /// The tool
-    #[arg(long)]
-    pub tool: String,
+    /// The operation, as `policy` prints it: the name of a tool, "prompt NAME", or the URI of a resource
+    #[arg(value_name = "OPERATION")]
+    pub operation: String,
 
     /// A caller with this role and all of its scopes; this or `--scopes` is required
     #[arg(long, required_unless_present = "scopes")]
@@ -45,7 +45,7 @@ pub struct ExplainOptions {
     #[arg(long, value_name = "ID", default_value = ORGANIZATION)]
     pub org: String,
 
-    /// Arguments of the call: a JSON object. Without them, conditions and guards are not evaluated
+    /// Arguments of a tool or a prompt: a JSON object. Without them, conditions and guards are not evaluated
     #[arg(long, value_name = "JSON", value_parser = parse_object)]
     pub arguments: Option<JsonObject>,
 
@@ -71,9 +71,14 @@ pub enum ExplainFormat {
 
 impl ExplainOptions {
     pub(super) async fn execute(self, app: App) -> Result<Finding, Error> {
-        let claims = self.claims(&app.policy(self.roles.as_deref())?)?;
+        let policy = app.policy(self.roles.as_deref())?;
+        if policy.find(&self.operation).is_none() {
+            let similar = policy.similar_operation(&self.operation);
+            return Err(Error::UnknownOperation { name: self.operation, similar });
+        }
+        let claims = self.claims(&policy)?;
         let server = app.into_server().await?.in_process(Arc::new(StaticTokens::new())).build()?;
-        let explanation = server.explain(&claims, &self.tool, self.arguments).await;
+        let explanation = server.explain(&claims, &self.operation, self.arguments).await;
         print(&match self.format {
             ExplainFormat::Text => explanation.to_string(),
             ExplainFormat::Json => json(&explanation),

@@ -24,9 +24,10 @@
 //! | command | does |
 //! |---|---|
 //! | `serve`, or none | serves until Ctrl-C or SIGTERM |
-//! | `policy` | prints who may call which tool, as a table, Markdown, JSON or lock file |
+//! | `policy` | prints who may use which tool, prompt and resource, as a table, Markdown, JSON or lock file |
 //! | `policy diff OLD [NEW]` | prints what changes between two policies, in terms of access |
-//! | `explain --role HR --tool payroll_summary --arguments '{..}'` | prints why a call is allowed or rejected, rule by rule |
+//! | `explain payroll_summary --role HR --arguments '{..}'` | prints why a call is allowed or rejected, rule by rule |
+//! | `explain "prompt quarterly_review"`, `explain company://policies/handbook` | the same for a prompt, for a resource |
 //! | `replay audit.jsonl` | decides the calls of an audit log again, and prints what would change, for whom |
 //! | `check` | checks the settings, and compares the policy with the lock file `policy.lock` |
 //! | `config` | prints the settings and where each is from: default, code, file, variable or option |

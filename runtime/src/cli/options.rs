@@ -40,9 +40,9 @@ pub enum Command {
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Inspect {
-    /// Print who may call which tool
+    /// Print who may use which tool, prompt and resource
     Policy(PolicyOptions),
-    /// Print why a caller may or may not call a tool, rule by rule
+    /// Print why a caller may or may not use a tool, a prompt or a resource, rule by rule
     Explain(ExplainOptions),
     /// Decide the calls of an audit log again, and print what would change
     Replay(ReplayOptions),

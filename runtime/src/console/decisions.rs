@@ -10,15 +10,15 @@ use axum::{
 use url::form_urlencoded;
 
 use super::{Console, Page, respond};
-use crate::{audit::RecentDecision, page::PageKind};
+use crate::{audit::RecentDecision, page::PageKind, policy::OperationPolicy};
 
 /// Selection of decisions. An empty text selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Filter {
     /// A part of the person's ID, without regard to case.
     person: String,
-    /// Name of a tool.
-    tool: String,
+    /// The label of an operation.
+    operation: String,
     /// An outcome.
     outcome: String,
 }
@@ -30,7 +30,7 @@ impl Filter {
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "person" => value.trim().clone_into(&mut filter.person),
-                "tool" => value.trim().clone_into(&mut filter.tool),
+                "operation" => value.trim().clone_into(&mut filter.operation),
                 "outcome" => value.trim().clone_into(&mut filter.outcome),
                 _ => {}
             }
@@ -42,7 +42,7 @@ impl Filter {
         let person = self.person.to_lowercase();
         let has_person = || decision.user.as_ref().is_some_and(|user| user.to_lowercase().contains(&person));
         (person.is_empty() || has_person())
-            && (self.tool.is_empty() || decision.operation.as_deref() == Some(&self.tool))
+            && (self.operation.is_empty() || decision.operation.as_deref() == Some(&self.operation))
             && (self.outcome.is_empty() || decision.outcome == self.outcome)
     }
 
@@ -59,7 +59,7 @@ struct DecisionsTemplate<'a> {
     page: Page,
     filter: &'a Filter,
     /// Values of the form's lists.
-    tools: BTreeSet<Cow<'a, str>>,
+    operations: BTreeSet<Cow<'a, str>>,
     outcomes: BTreeSet<&'a str>,
     rows: Vec<Row<'a>>,
     /// Number of decisions without the filter.
@@ -85,15 +85,24 @@ impl<'a> Row<'a> {
     }
 
     fn is_good(&self) -> bool {
-        matches!(self.decision.outcome, "completed" | "listed" | "input_required")
+        matches!(
+            self.decision.outcome,
+            "completed" | "listed" | "input_required" | "approval_required" | "approval_given"
+        )
     }
 
     fn person_link(&self) -> String {
         link("person", self.decision.user.as_deref().unwrap_or_default())
     }
 
-    fn tool_link(&self) -> String {
-        link("tool", self.decision.operation.as_deref().unwrap_or_default())
+    fn operation_link(&self) -> String {
+        link("operation", self.decision.operation.as_deref().unwrap_or_default())
+    }
+
+    /// What was listed, such as `3 tools listed`.
+    fn listed(&self) -> Option<String> {
+        let list = self.decision.list?.replace('_', " ");
+        Some(format!("{} {list} listed", self.decision.items?))
     }
 
     fn missing(&self) -> String {
@@ -108,13 +117,13 @@ impl<'a> Row<'a> {
 pub(super) async fn page(State(console): State<Arc<Console>>, RawQuery(query): RawQuery) -> Response {
     let filter = Filter::parse(query.as_deref().unwrap_or_default());
     let latest = console.decisions.latest();
-    let own_tools = console.policy.operations.iter().map(crate::policy::OperationPolicy::label);
-    let mut tools: BTreeSet<_> = own_tools
+    let declared = console.policy.operations.iter().map(OperationPolicy::label);
+    let mut operations: BTreeSet<_> = declared
         .chain(latest.iter().filter_map(|decision| decision.operation.as_deref().map(Cow::Borrowed)))
         .collect();
     let mut outcomes: BTreeSet<_> = latest.iter().map(|decision| decision.outcome).collect();
     // The form shows what was selected, even if no decision has it.
-    tools.extend((!filter.tool.is_empty()).then_some(Cow::Borrowed(&*filter.tool)));
+    operations.extend((!filter.operation.is_empty()).then_some(Cow::Borrowed(&*filter.operation)));
     outcomes.extend((!filter.outcome.is_empty()).then_some(&*filter.outcome));
     let rows = latest.iter().filter(|decision| filter.selects(decision)).map(|decision| Row::of(decision));
     respond(&DecisionsTemplate {
@@ -124,7 +133,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, RawQuery(query): R
         rows: rows.collect(),
         total: latest.len(),
         filter: &filter,
-        tools,
+        operations,
         outcomes,
     })
 }
@@ -146,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    fn decision(user: Option<&str>, tool: Option<&str>, outcome: &'static str) -> RecentDecision {
+    fn decision(user: Option<&str>, operation: Option<&str>, outcome: &'static str) -> RecentDecision {
         RecentDecision {
             at: SystemTime::UNIX_EPOCH,
             outcome,
@@ -156,7 +165,7 @@ mod tests {
             organization: None,
             role: None,
             client: None,
-            operation: tool.map(Into::into),
+            operation: operation.map(Into::into),
             required: [].into(),
             missing: [].into(),
             required_by: None,
@@ -172,10 +181,10 @@ mod tests {
         let anonymous = decision(None, None, "missing_token");
         for (query, selected) in [
             ("", [true, true]),
-            ("person=&tool=&outcome=", [true, true]),
+            ("person=&operation=&outcome=", [true, true]),
             ("person=sam", [true, false]),
-            ("person=USER-s&tool=refund", [true, false]),
-            ("person=sam&tool=ref", [false, false]),
+            ("person=USER-s&operation=refund", [true, false]),
+            ("person=sam&operation=ref", [false, false]),
             ("outcome=missing_token", [false, true]),
             ("outcome=missing_token&person=sam", [false, false]),
             ("unknown=1", [true, true]),

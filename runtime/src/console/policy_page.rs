@@ -1,6 +1,6 @@
-//! The policy table, with the place of each tool in the source.
+//! The policy table, with the place of each operation in the source.
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use askama::Template;
 use axum::{extract::State, response::Response};
@@ -15,13 +15,13 @@ struct PolicyTemplate<'a> {
     title: &'a str,
     page: Page,
     fingerprint: String,
-    tools: Vec<Row<'a>>,
+    operations: Vec<Row<'a>>,
     notes: Vec<String>,
 }
 
-/// One tool.
+/// One operation.
 struct Row<'a> {
-    name: &'a str,
+    label: Cow<'a, str>,
     requirement: String,
     hints: String,
     defined_at: &'a str,
@@ -29,18 +29,18 @@ struct Row<'a> {
 
 pub(super) async fn page(State(console): State<Arc<Console>>) -> Response {
     let policy = &console.policy;
-    let tools = policy.operations.iter().map(|tool| Row {
-        name: &tool.name,
-        requirement: tool.requirement(),
-        hints: tool.annotations.to_string(),
-        defined_at: without_machine(&tool.defined_at),
+    let operations = policy.operations.iter().map(|operation| Row {
+        label: operation.label(),
+        requirement: operation.requirement(),
+        hints: operation.annotations.to_string(),
+        defined_at: without_machine(&operation.defined_at),
     });
     respond(&PolicyTemplate {
         style: PageKind::Console.style(),
         title: &console.title,
         page: Page::Policy,
         fingerprint: policy.fingerprint(),
-        tools: tools.collect(),
+        operations: operations.collect(),
         notes: policy.notes(&str::to_owned),
     })
 }

@@ -110,9 +110,10 @@ pub enum BuildProblem {
         /// File and line of both functions.
         defined_at: [&'static str; 2],
     },
-    /// One URI can match two URI templates, which can have different policies.
+    /// One URI can belong to two resources, which can have different policies: two URI templates that it can match, or a URI
+    /// that has another spelling which a template matches.
     #[error(
-        "a URI can match both `{}` and `{}`: change one of the URI templates, for example by another segment",
+        "a URI can belong to both `{}` and `{}`: change one of them, for example by another segment",
         .0[0], .0[1]
     )]
     AmbiguousTemplates([&'static str; 2]),
@@ -182,6 +183,20 @@ pub enum BuildProblem {
         /// Name of the feature.
         feature: &'static str,
     },
+    /// A tool needs approvals, which the program was built without.
+    #[error(
+        "the tool `{0}` has `approve`, and the program was built without the feature `approvals` of toolgate: enable it"
+    )]
+    ApprovalsFeature(&'static str),
+    /// The replicas of a server with approvals have no common key.
+    #[error(
+        "the tool `{0}` has `approve`, and replicas share its approvals: set `tools.request_state_key` to the same key on all \
+         replicas, such as the output of `openssl rand -hex 32`"
+    )]
+    ApprovalsKey(&'static str),
+    /// The settings have the secret of a client without its ID.
+    #[error("`approvals.client_secret` is set, and `approvals.client_id` is not: set both, or remove the secret")]
+    ApprovalClient,
     /// The settings name a file for the audit log, and the program does not write it.
     #[error(
         "`audit.path` is {}, and the program does not write the audit log to it: begin `main` with \
@@ -299,6 +314,12 @@ pub enum OperationProblem {
     /// A variable that a URI can omit belongs to a parameter that is not optional.
     #[error("a URI can omit the variable `{0}` of its query: take an `Option<_>`")]
     RequiredQueryVariable(String),
+    /// An argument of a prompt, or a variable of a URI, is a list or an object, and the protocol has only texts for it.
+    #[error(
+        "its argument `{0}` is a list or an object, but the protocol sends it as text: take a string, a number, a boolean \
+         or an enum without data"
+    )]
+    ArgumentNotText(String),
     /// An argument of this type cannot be mirrored into a header.
     #[error("its argument `{0}` cannot be mirrored into a header: only strings, integers and booleans can")]
     HeaderArgumentType(String),

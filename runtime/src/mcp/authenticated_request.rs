@@ -84,9 +84,11 @@ impl AuthenticatedRequest {
         session.while_current(call).await.ok_or_else(ended)
     }
 
-    /// Returns the extension for a handler that outlives the request.
+    /// Returns the extension for a handler that can outlive the request: without the request's session, and without the map
+    /// of all claims that a rule may have built.
     pub(super) fn without_session(mut self) -> Self {
         self.session = None;
+        self.caller = Arc::new(Caller::from(Arc::clone(self.caller.identity())));
         self
     }
 

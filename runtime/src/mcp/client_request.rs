@@ -16,7 +16,10 @@ use rmcp::{
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{AuthenticatedRequest, peer_request, sessions::SessionCall};
+use super::{
+    AuthenticatedRequest, peer_request,
+    sessions::{ClientRequestId, SessionCall},
+};
 use crate::operation::{ClientRequest, InputUnavailable, LogLevel};
 
 /// Request of a call, and what its client accepts before the response.
@@ -52,7 +55,7 @@ impl ClientRequest for CallContext {
     }
 
     fn id(&self) -> String {
-        self.request.id.to_string()
+        request_id(&self.request)
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
@@ -116,6 +119,14 @@ impl ClientRequest for CallContext {
         if let Err(error) = self.request.peer.send_notification(message).await {
             tracing::debug!(%error, "log message for the client was not sent");
         }
+    }
+}
+
+/// Returns the ID of a request as its client knows it.
+pub(super) fn request_id(request: &RequestContext<RoleServer>) -> String {
+    match request.extensions.get::<ClientRequestId>() {
+        Some(ClientRequestId(id)) => id.to_string(),
+        None => request.id.to_string(),
     }
 }
 

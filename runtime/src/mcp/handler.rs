@@ -18,7 +18,11 @@ use rmcp::{
 };
 use serde_json::{Map, Value};
 
-use super::{AuthenticatedRequest, INSUFFICIENT_SCOPE, client_request::CallContext, protocol::Revision};
+use super::{
+    AuthenticatedRequest, INSUFFICIENT_SCOPE,
+    client_request::{CallContext, request_id},
+    protocol::Revision,
+};
 use crate::{
     audit::Reason,
     operation::{
@@ -34,6 +38,9 @@ use crate::{
 
 /// Maximum number of times that a tool can ask for input in one call of a session.
 const MAX_ROUNDS: usize = 16;
+
+/// JSON-RPC error code for a call that needs the user to open a URL (MCP 2025-11-25, Elicitation, URL mode).
+const URL_ELICITATION_REQUIRED: i32 = -32042;
 
 /// Handler of a request, or of all requests of a session. It stores no caller: a handler can outlive the request that it
 /// was created for, so each method takes the caller from the extensions of its own request.
@@ -142,7 +149,7 @@ impl ServerHandler for Handler {
             Reference::Resource(resource) => (OperationKind::Resource, resource.uri),
             _ => return Err(ErrorData::invalid_params("`params.ref` must be a prompt or a resource template", None)),
         };
-        let id = context.id.to_string();
+        let id = request_id(&context);
         let arguments = request.context.and_then(|context| context.arguments).unwrap_or_default();
         let completed = self.dispatcher.complete(
             authenticated.caller(),
@@ -268,7 +275,7 @@ impl Handler {
             .dispatcher
             .list(kind, caller, cursor.as_deref())
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
-        let id = context.id.to_string();
+        let id = request_id(context);
         let header = headers(context).and_then(|headers| headers.get("traceparent")?.to_str().ok());
         let info = authenticated.info(&id, context.meta.get_traceparent().or(header));
         self.dispatcher.audit().list(info, caller, kind.name(), page.len());
@@ -284,7 +291,7 @@ impl Handler {
         let IncomingCall { kind, name, arguments, input, state } = call;
         let authenticated = authenticated(&context)?;
         let caller = authenticated.caller();
-        let id = context.id.to_string();
+        let id = request_id(&context);
         let revision = revision(&context);
         let arguments = authenticated.take_arguments().or(arguments).unwrap_or_default();
         let binding = CallBinding::new(kind, &name, caller, &arguments);
@@ -313,6 +320,7 @@ impl Handler {
         match result {
             Ok(CallResult::Complete(result)) => Ok(CallResponse::Complete(result)),
             Ok(CallResult::InputRequired(input)) => self.input_required(input, &binding, &context),
+            Ok(CallResult::UrlElicitationRequired(data)) => Err(url_elicitation_required(data)),
             // Scopes that the body required, or scopes of an operation that the gate did not see because it parsed the body
             // differently from rmcp.
             Ok(CallResult::InsufficientScope(scopes)) | Err(DecisionError::InsufficientScope(scopes)) => {
@@ -409,6 +417,12 @@ fn unexpected_result() -> ErrorData {
     ErrorData::internal_error("internal error", None)
 }
 
+/// Error `URLElicitationRequired` of MCP 2025-11-25.
+fn url_elicitation_required(data: Value) -> ErrorData {
+    let text = "a person has to open a URL and approve the call; then call again with the same arguments";
+    ErrorData::new(ErrorCode(URL_ELICITATION_REQUIRED), text, Some(data))
+}
+
 /// Error for a request for input that a client of an earlier revision cannot be sent.
 fn cannot_be_asked() -> ErrorData {
     let text = "the call needs input from the client: use MCP 2026-07-28 and declare the capability, or an earlier revision \
@@ -428,4 +442,47 @@ fn input_unavailable(error: InputUnavailable) -> ErrorData {
 fn invalid_request_state() -> ErrorData {
     let text = "`requestState` is invalid for this call or has expired: start the call again without it";
     ErrorData::invalid_params(text, None)
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use rmcp::{
+        model::{ClientJsonRpcMessage, JsonRpcMessage},
+        service::serve_directly,
+        transport::OneshotTransport,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        Scopes, Server,
+        auth::{Caller, Claims, StaticTokens},
+    };
+
+    static SCOPES: Scopes = Scopes::new(&["a:read"]);
+
+    #[tokio::test]
+    async fn a_request_that_did_not_pass_the_gate_is_not_served() {
+        let server = Server::new("handler", &SCOPES).ignore_environment().auth(StaticTokens::new()).build().unwrap();
+        let caller = Arc::new(Caller::new(&Claims::new().subject("sam"), Arc::default()));
+        for (method, params) in [
+            ("tools/list", json!({})),
+            ("tools/call", json!({ "name": "any", "arguments": {} })),
+            ("logging/setLevel", json!({ "level": "info" })),
+        ] {
+            let handler = Handler {
+                dispatcher: Arc::clone(server.dispatcher()),
+                info: Arc::default(),
+                signer: Arc::new(RequestStateSigner::random()),
+                created_for: AuthenticatedRequest::new(Arc::clone(&caller), std::time::Instant::now(), true, None),
+            };
+            let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+            let message: ClientJsonRpcMessage = serde_json::from_value(message).unwrap();
+            let (transport, mut responses) = OneshotTransport::new(message);
+            let service = serve_directly(handler, transport, None);
+            let Some(JsonRpcMessage::Error(error)) = responses.recv().await else { panic!("{method} was served") };
+            assert_eq!(error.error.code, ErrorCode::INTERNAL_ERROR, "{method}");
+            service.cancel().await.unwrap();
+        }
+    }
 }

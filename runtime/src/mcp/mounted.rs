@@ -19,9 +19,8 @@ use serde_json::{Map, Value};
 
 use super::client_request::CallContext;
 use crate::{
-    operation::{Context, InputRequired, OperationKind, OperationResult, ToolError},
+    operation::{Context, InputRequired, OperationKind, OperationResult, ResourceBody, ToolError},
     registry::{ListKind, Listing, MountedServer},
-    resource::ResourceBody,
 };
 
 /// Maximum time for listing everything that a server has.

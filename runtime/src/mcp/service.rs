@@ -95,7 +95,7 @@ impl Service<Request<Body>> for McpService {
                 dispatcher: Arc::clone(&inner.dispatcher),
                 info: Arc::clone(info),
                 signer: Arc::clone(&inner.signer),
-                created_for: authenticated.without_session(),
+                created_for: authenticated,
             };
             if let Some(session) = session {
                 return Ok(inner.serve_in_session(handler, session, accepts_stream, request).await);
@@ -113,12 +113,13 @@ impl Service<Request<Body>> for McpService {
 impl Inner {
     async fn serve_in_session(
         &self,
-        handler: Handler,
+        mut handler: Handler,
         session: SessionRequest,
         accepts_stream: bool,
         mut request: Request<Body>,
     ) -> Response<Body> {
         let is_new = matches!(session, SessionRequest::Open(_));
+        handler.created_for = handler.created_for.without_session();
         let (manager, session) = SessionOfRequest::new(session, accepts_stream);
         let manager = Arc::new(manager);
         // rmcp logs and repeats the ID, so it receives a number instead.

@@ -42,10 +42,8 @@ use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histog
 #[cfg(feature = "prometheus")]
 pub use prometheus::MetricsError;
 
-use crate::operation::OperationKind;
-
 pub(crate) use handles::{CounterSet, GaugeHandle, HistogramHandle, Label};
-pub(crate) use operation::OperationMetrics;
+pub(crate) use operation::OPERATIONS;
 
 pub(crate) const DECISIONS: &str = "toolgate_decisions_total";
 pub(crate) const IN_FLIGHT: &str = "toolgate_requests_in_flight";
@@ -74,8 +72,8 @@ const AUDIT_RECORDS_LOST: &str = "toolgate_audit_records_lost_total";
 /// toolgate::metrics::describe();
 /// ```
 pub fn describe() {
-    for kind in OperationKind::ALL {
-        OperationMetrics::of(kind).describe();
+    for operation in OPERATIONS {
+        operation.describe();
     }
     describe_counter!(DECISIONS, Unit::Count, "Decisions of the gate, by reason.");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are in flight.");

@@ -3,7 +3,21 @@
 use ::metrics::{Unit, describe_counter, describe_histogram};
 
 use super::{CounterSet, HistogramHandle, Label};
-use crate::operation::OperationKind;
+
+/// Metrics of tools, prompts and resources.
+pub(crate) const OPERATIONS: [OperationMetrics; 3] = [
+    OperationMetrics { outcomes: "toolgate_calls_total", duration: "toolgate_call_duration_seconds", label: "tool" },
+    OperationMetrics {
+        outcomes: "toolgate_prompts_total",
+        duration: "toolgate_prompt_duration_seconds",
+        label: "prompt",
+    },
+    OperationMetrics {
+        outcomes: "toolgate_resource_reads_total",
+        duration: "toolgate_resource_read_duration_seconds",
+        label: "resource",
+    },
+];
 
 /// Names of the metrics of one kind of operation.
 #[derive(Clone, Copy)]
@@ -15,15 +29,6 @@ pub(crate) struct OperationMetrics {
 }
 
 impl OperationMetrics {
-    pub(crate) const fn of(kind: OperationKind) -> Self {
-        let (outcomes, duration) = match kind {
-            OperationKind::Tool => ("toolgate_calls_total", "toolgate_call_duration_seconds"),
-            OperationKind::Prompt => ("toolgate_prompts_total", "toolgate_prompt_duration_seconds"),
-            OperationKind::Resource => ("toolgate_resource_reads_total", "toolgate_resource_read_duration_seconds"),
-        };
-        Self { outcomes, duration, label: kind.name() }
-    }
-
     /// Creates the counters of the operation named `name`.
     pub(crate) fn outcomes<L: Label>(self, name: &'static str) -> CounterSet<L> {
         CounterSet::new(self.outcomes, "outcome").with_label(self.label, name)

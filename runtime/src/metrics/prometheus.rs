@@ -10,8 +10,7 @@ use axum::{Router, extract::State, http::header, response::IntoResponse, routing
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 
-use super::{INTROSPECTION_DURATION, OperationMetrics, REVOCATION_LAG};
-use crate::operation::OperationKind;
+use super::{INTROSPECTION_DURATION, OPERATIONS, REVOCATION_LAG};
 
 /// Interval at which samples are moved into the buckets of their histograms. Otherwise they accumulate until the next
 /// scrape.
@@ -50,7 +49,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, MetricsError> {
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     let mut builder = PrometheusBuilder::new();
-    let durations = OperationKind::ALL.map(|kind| OperationMetrics::of(kind).duration);
+    let durations = OPERATIONS.map(|operation| operation.duration);
     for histogram in durations.into_iter().chain([INTROSPECTION_DURATION, REVOCATION_LAG]) {
         builder = builder.set_buckets_for_metric(Matcher::Full(histogram.to_owned()), &BUCKETS)?;
     }

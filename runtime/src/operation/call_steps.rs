@@ -12,7 +12,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Denied, OperationDescriptor, ToolError};
+use super::{ApprovalStep, Denied, OperationDescriptor, Provided, ToolError};
 use crate::{auth::Caller, scope::MissingScopes};
 
 /// Scopes that a call requires if a condition on its arguments holds: one `scopes_if(..)`.
@@ -96,6 +96,8 @@ pub struct CallSteps<'a> {
     pub(crate) last: LastStep,
     pub(crate) concurrency_limit: Option<&'a Semaphore>,
     pub(crate) trace: Option<&'a GuardTrace>,
+    /// `None` if the call needs no approval, or only its policy is evaluated.
+    pub(crate) approval: Option<&'a ApprovalStep<'a>>,
 }
 
 /// What the call of a guard evaluates to: `Result<(), Denied>`, or a future of it. `Kind` is inferred.
@@ -200,18 +202,25 @@ impl<'a> CallSteps<'a> {
     ///
     /// # Errors
     ///
-    /// The call is not approved, or the steps end before the body.
+    /// The call is not approved yet, the person declined, or the steps end before the body.
     pub fn approve<'b>(
         &'b self,
-        _provided: super::Provided<'b>,
-        _message: impl FnOnce() -> String + Send + 'b,
+        provided: Provided<'b>,
+        message: impl FnOnce() -> String + Send + 'b,
     ) -> BoxFuture<'b, Result<(), ToolError>> {
-        let end = if self.last == LastStep::Body {
-            ToolError::masked("the call needs an approval, and the server has no approvals")
-        } else {
-            ToolError::stopped()
-        };
-        Box::pin(std::future::ready(Err(end)))
+        Box::pin(async move {
+            if self.last != LastStep::Body {
+                return Err(ToolError::stopped());
+            }
+            let Some(approval) = self.approval else {
+                return Err(ToolError::masked("the call needs an approval, and the server has no approvals"));
+            };
+            let message = catch_unwind(AssertUnwindSafe(message)).map_err(|_| {
+                tracing::error!(tool = self.operation.name, "the message of `approve` panicked; the call is denied");
+                ToolError::from(Denied::new("the message of the approval failed"))
+            })?;
+            approval.run(provided, message).await
+        })
     }
 
     /// Starts the body, within the operation's limit of concurrent calls. The permit is held until the body ends.

@@ -5,14 +5,10 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use schemars::{Schema, SchemaGenerator};
 
 use super::{
-    Completion, ConditionalScopes, Context, InputSchema, Invocation, OperationKind, OperationResult, Provided,
-    StateType, ToolError,
+    Annotations, Completion, ConditionalScopes, Context, InputSchema, Invocation, OperationKind, OperationResult,
+    Provided, ResourceDescriptor, StateType, ToolDescriptor, ToolError,
 };
-use crate::{
-    resource::ResourceDescriptor,
-    scope::{Scope, Scopes},
-    tool::{Annotations, ToolDescriptor},
-};
+use crate::scope::{Scope, Scopes};
 
 /// A tool, a prompt or a resource as its author declared it. The macros create descriptors and register them.
 pub struct OperationDescriptor {
@@ -31,6 +27,8 @@ pub struct OperationDescriptor {
     pub(crate) scopes_if: &'static [ConditionalScopes],
     /// Source texts of the guards, which the body calls.
     pub(crate) guards: &'static [&'static str],
+    /// Source text of the message with which a person is asked to approve a call.
+    pub(crate) approve: Option<&'static str>,
     pub(crate) visible_to: &'static [VisibilityRule],
     /// Organizations whose callers may see the tool; empty if all may.
     pub(crate) orgs: &'static [&'static str],
@@ -152,6 +150,7 @@ impl OperationDescriptor {
             states: &[],
             scopes_if: &[],
             guards: &[],
+            approve: None,
             visible_to: &[],
             orgs: &[],
             org_roles: &[],
@@ -254,7 +253,8 @@ impl OperationDescriptor {
 
     /// Sets the source text of the message with which a person approves a call.
     #[doc(hidden)]
-    pub const fn approve(self, _message: &'static str) -> Self {
+    pub const fn approve(mut self, message: &'static str) -> Self {
+        self.approve = Some(message);
         self
     }
 

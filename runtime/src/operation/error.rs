@@ -4,7 +4,7 @@ use std::error::Error;
 
 use rmcp::ErrorData;
 
-use super::{AskError, Denied, InputRequired, Violation, denied::Denial};
+use super::{ApprovalRequest, AskError, Denied, InputRequired, Violation, denied::Denial};
 use crate::{auth::InsufficientScope, scope::MissingScopes};
 
 /// Error of a tool, a prompt or a resource.
@@ -63,6 +63,10 @@ pub(crate) enum Failure {
     Busy,
     /// The body needs input from the client.
     InputRequired(Box<InputRequired>),
+    /// A person has to approve the call first.
+    ApprovalRequired(Box<ApprovalRequest>),
+    /// The person did not approve the call. The model sees the message.
+    NotApproved(String),
     /// The resource does not exist.
     NotFound,
     /// A mounted server returned a JSON-RPC error, which the client sees unchanged.
@@ -101,6 +105,20 @@ impl ToolError {
 
     pub(crate) fn insufficient_scope(scopes: MissingScopes) -> Self {
         Self(Failure::InsufficientScope(scopes))
+    }
+
+    #[cfg_attr(not(feature = "approvals"), expect(dead_code, reason = "only approvals require it"))]
+    pub(crate) fn approval_required(request: ApprovalRequest) -> Self {
+        Self(Failure::ApprovalRequired(Box::new(request)))
+    }
+
+    pub(crate) fn not_approved(message: impl Into<String>) -> Self {
+        Self(Failure::NotApproved(message.into()))
+    }
+
+    /// Returns whether the call ended without an effect and can be repeated: the tool was busy, or asked for input.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(self.0, Failure::Busy | Failure::InputRequired(_))
     }
 
     pub(crate) fn stopped() -> Self {

@@ -1,6 +1,8 @@
 //! What tools, prompts and resources share: descriptors, arguments, errors, policies beyond scopes, and the context of a
 //! call.
 
+mod annotations;
+mod approval;
 mod arguments;
 mod ask;
 mod call_steps;
@@ -17,13 +19,20 @@ mod normalize;
 mod parameters;
 mod portable_schema;
 mod request_state;
+mod resource_body;
+mod resource_descriptor;
 mod result;
 pub(crate) mod result_size;
 mod simple_schema;
 mod states;
 mod text_arguments;
+mod tool_descriptor;
 mod violation;
 
+pub use annotations::Annotations;
+#[cfg(feature = "approvals")]
+pub(crate) use approval::{ApprovalCall, declined};
+pub(crate) use approval::{ApprovalPrompt, ApprovalRequest, ApprovalStep, Approver};
 pub use arguments::InputSchema;
 pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
 pub use ask::{
@@ -48,8 +57,11 @@ pub use parameters::ParameterSchemas;
 use portable_schema::without_alternatives;
 pub(crate) use portable_schema::{Direction, portable};
 pub(crate) use request_state::{CallBinding, InputRound, RequestStateSigner};
+pub use resource_body::ResourceBody;
+pub(crate) use resource_descriptor::ResourceDescriptor;
 pub use result::OperationResult;
 pub(crate) use states::States;
 pub use states::{ServerState, StateType};
-pub(crate) use text_arguments::from_text;
+pub(crate) use text_arguments::{argument_without_texts, from_text};
+pub(crate) use tool_descriptor::ToolDescriptor;
 pub(crate) use violation::Violation;

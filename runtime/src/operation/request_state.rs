@@ -67,6 +67,27 @@ impl RequestStateSigner {
         RequestStateCodec::try_new(key).map(Self)
     }
 
+    /// Signs a value for a purpose, so that a signed value of another purpose is not accepted in its place.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn seal<T: Serialize>(&self, purpose: &str, value: &T, lifetime: Duration) -> String {
+        let options = SealOptions::new().associated_data(purpose.as_bytes()).ttl(lifetime);
+        self.0.seal_json_with(value, &options).expect("the value can be serialized")
+    }
+
+    /// Verifies a value that was signed for a purpose.
+    ///
+    /// # Errors
+    ///
+    /// The value was signed with another key or for another purpose, or it has expired.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn open<T: serde::de::DeserializeOwned>(
+        &self,
+        purpose: &str,
+        sealed: &str,
+    ) -> Result<T, RequestStateError> {
+        self.0.open_json_with(sealed, purpose.as_bytes())
+    }
+
     pub(crate) fn sign(&self, round: &InputRound, call: &CallBinding) -> String {
         let options = SealOptions::new().associated_data(&call.0).ttl(LIFETIME);
         self.0.seal_json_with(round, &options).expect("a round can be serialized")
@@ -83,6 +104,11 @@ impl RequestStateSigner {
 }
 
 impl CallBinding {
+    #[cfg(feature = "approvals")]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn new(kind: OperationKind, name: &str, caller: &Caller, arguments: &Map<String, Value>) -> Self {
         let (user, org, token) = match caller.principal() {
             Principal::User { id, org } => (Some(id), org, None),

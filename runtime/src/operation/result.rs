@@ -2,7 +2,7 @@
 
 use rmcp::model::{CallToolResult, GetPromptResult};
 
-use crate::resource::ResourceBody;
+use super::ResourceBody;
 
 /// Result of a tool, a prompt or a resource.
 #[doc(hidden)]

@@ -28,6 +28,25 @@ pub(crate) fn from_text(arguments: &mut Map<String, Value>, schema: &Map<String,
     }
 }
 
+/// Returns the first argument that no text can be, because its schema allows only arrays and objects.
+pub(crate) fn argument_without_texts(schema: &Map<String, Value>) -> Option<&str> {
+    let properties = schema.get("properties").and_then(Value::as_object)?;
+    properties.iter().find(|(_, schema)| !allows_texts(schema)).map(|(name, _)| name.as_str())
+}
+
+fn allows_texts(schema: &Value) -> bool {
+    let types = types(schema);
+    if !types.is_empty() {
+        return types.iter().any(|ty| ["string", "integer", "number", "boolean"].contains(ty));
+    }
+    let alternatives = ["oneOf", "anyOf"].iter().find_map(|key| schema.get(key)).and_then(Value::as_array);
+    match alternatives {
+        Some(alternatives) => alternatives.iter().any(allows_texts),
+        // Only recursive types have references, and these have objects or arrays.
+        None => schema.get("$ref").is_none(),
+    }
+}
+
 /// Returns the types that a schema names.
 fn types(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
@@ -64,5 +83,24 @@ mod tests {
             assert_eq!(convert(name, text), json!(text), "{name}");
         }
         assert_eq!(convert("unknown", "5"), json!("5"));
+    }
+
+    #[test]
+    fn arrays_and_objects_cannot_be_texts() {
+        let find = |schema: Value| {
+            let schema = json!({ "properties": { "text": { "type": "string" }, "x": schema } });
+            argument_without_texts(schema.as_object().unwrap()).map(str::to_owned)
+        };
+        let (object, text) = (json!({ "type": "object" }), json!({ "const": "none" }));
+        for schema in
+            [object.clone(), json!({ "type": "array" }), json!({ "oneOf": [object] }), json!({ "$ref": "#" })]
+        {
+            assert_eq!(find(schema.clone()).as_deref(), Some("x"), "{schema}");
+        }
+        for schema in
+            [json!({ "type": "integer" }), json!({ "enum": ["a"] }), json!({}), json!({ "anyOf": [object, text] })]
+        {
+            assert_eq!(find(schema.clone()), None, "{schema}");
+        }
     }
 }

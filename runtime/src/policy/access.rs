@@ -1,10 +1,10 @@
-//! Access of a subject to a tool.
+//! Access of a subject to an operation.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a subject may call a tool. `Display` prints a phrase, such as `missing scopes: payroll:read:all`.
+/// Whether a subject may call a tool, get a prompt or read a resource. `Display` prints a phrase, such as `missing scopes: payroll:read:all`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "access")]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub enum Access {
         /// Every scope that the call requires, including those that the subject has.
         required: Vec<String>,
     },
-    /// The subject's organization or organization role cannot see the tool.
+    /// The subject's organization or organization role cannot see the operation.
     #[non_exhaustive]
     Hidden {
         /// Organizations in which it is visible. Empty if the subject's organization is no reason.
@@ -32,7 +32,7 @@ pub enum Access {
         /// Organization roles that can see it. Empty if the subject's role is no reason.
         org_roles: Vec<String>,
     },
-    /// The policy has no tool with this name.
+    /// The policy has no such operation.
     Unknown,
     /// The policy has no role with this name.
     UnknownRole,
@@ -60,7 +60,7 @@ pub enum RuntimeCheck {
     Org(Vec<String>),
     /// The caller must have one of these organization roles, and the subject's role is not known.
     OrgRole(Vec<String>),
-    /// Number of `Server::deny` rules, each of which can disable the tool.
+    /// Number of `Server::deny` rules, each of which can disable the operation.
     Switches(usize),
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for Access {
                 }
                 Ok(())
             }
-            Self::Unknown => f.write_str("unknown tool"),
+            Self::Unknown => f.write_str("unknown operation"),
             Self::UnknownRole => f.write_str("unknown role"),
         }
     }

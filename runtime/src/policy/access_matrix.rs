@@ -1,4 +1,4 @@
-//! The access matrix: which role may call which tool.
+//! The access matrix: which role may use which operation.
 
 use std::fmt;
 
@@ -10,13 +10,14 @@ use super::{
     text_table::{TextTable, code},
 };
 
-/// Which role may call which tool. `Display` prints a table with a row for each tool and a column for each role.
+/// Which role may call which tool, get which prompt and read which resource. `Display` prints a table with a row for each
+/// operation and a column for each role.
 ///
 /// ```
 /// use toolgate::policy::Policy;
 ///
 /// let policy = Policy::from_lock("scope a\n\nrole HR\n  a\n\nrole IT\n\ntool first\n  scopes a\n\ntool second\n")?;
-/// assert_eq!(policy.access_matrix().to_string(), "tool    HR  IT\nfirst   x\nsecond  x   x\n");
+/// assert_eq!(policy.access_matrix().to_string(), "operation  HR  IT\nfirst      x\nsecond     x   x\n");
 /// # Ok::<(), toolgate::policy::LockError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,21 +25,21 @@ use super::{
 pub struct AccessMatrix {
     /// Names of the roles, in the order of the policy.
     pub roles: Vec<String>,
-    /// The tools, in the order of the policy.
-    pub tools: Vec<AccessMatrixRow>,
+    /// The operations, in the order of the policy.
+    pub operations: Vec<AccessMatrixRow>,
 }
 
 /// Row of an [`AccessMatrix`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AccessMatrixRow {
-    /// Name of the tool.
-    pub tool: String,
+    /// The operation, as [`OperationPolicy::label`](super::OperationPolicy::label) names it.
+    pub operation: String,
     /// One mark for each role, in the order of [`AccessMatrix::roles`].
     pub marks: Vec<Mark>,
 }
 
-/// Access of a role to a tool in an [`AccessMatrix`], without regard to `Server::deny` rules, which apply to all cells
+/// Access of a role to an operation in an [`AccessMatrix`], without regard to `Server::deny` rules, which apply to all cells
 /// alike. `Display` prints `x`, `(x)`, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,14 +58,14 @@ impl AccessMatrix {
         let evaluator = Evaluator::new(policy);
         let holders: Vec<_> =
             policy.roles.iter().filter_map(|role| evaluator.holder(&Subject::from(&role.name)).ok()).collect();
-        let tools = evaluator
-            .tools()
-            .map(|tool| AccessMatrixRow {
-                tool: tool.policy().name.clone(),
-                marks: holders.iter().map(|holder| Mark::new(&tool.access(holder))).collect(),
+        let operations = evaluator
+            .operations()
+            .map(|operation| AccessMatrixRow {
+                operation: operation.policy().label().into_owned(),
+                marks: holders.iter().map(|holder| Mark::new(&operation.access(holder))).collect(),
             })
             .collect();
-        Self { roles: policy.roles.iter().map(|role| role.name.clone()).collect(), tools }
+        Self { roles: policy.roles.iter().map(|role| role.name.clone()).collect(), operations }
     }
 
     /// Formats the matrix as a Markdown table.
@@ -74,11 +75,11 @@ impl AccessMatrix {
 
     fn table(&self, quote: &dyn Fn(&str) -> String) -> TextTable {
         let row = |row: &AccessMatrixRow| {
-            std::iter::once(quote(&row.tool)).chain(row.marks.iter().map(Mark::to_string)).collect()
+            std::iter::once(quote(&row.operation)).chain(row.marks.iter().map(Mark::to_string)).collect()
         };
         TextTable {
-            header: std::iter::once("tool".to_owned()).chain(self.roles.iter().cloned()).collect(),
-            rows: self.tools.iter().map(row).collect(),
+            header: std::iter::once("operation".to_owned()).chain(self.roles.iter().cloned()).collect(),
+            rows: self.operations.iter().map(row).collect(),
         }
     }
 }

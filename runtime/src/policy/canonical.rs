@@ -10,8 +10,9 @@ impl Policy {
     /// shown.
     pub(super) fn canonical(&self) -> Self {
         let required = sorted(&self.server.required_scopes);
-        let mut tools: Vec<_> = self.operations.iter().map(|tool| canonical_tool(tool, &required)).collect();
-        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut operations: Vec<_> =
+            self.operations.iter().map(|operation| canonical_operation(operation, &required)).collect();
+        operations.sort_by(|a, b| a.order().cmp(&b.order()));
         let mut roles: Vec<_> = self.roles.iter().map(|role| Role::new(&role.name, sorted(&role.scopes))).collect();
         roles.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
@@ -19,7 +20,7 @@ impl Policy {
             hierarchy: canonical_hierarchy(self),
             server: ServerRules { required_scopes: required, ..self.server.clone() },
             roles,
-            operations: tools,
+            operations,
         }
     }
 
@@ -35,7 +36,7 @@ impl Policy {
 }
 
 impl OperationPolicy {
-    /// Returns the required scopes without those that the server requires for all tools.
+    /// Returns the required scopes without those that the server requires for all operations.
     pub(super) fn own_scopes<'a>(&'a self, required_for_all: &'a [String]) -> impl Iterator<Item = &'a String> {
         self.scopes.iter().filter(|scope| !required_for_all.contains(scope))
     }
@@ -54,10 +55,10 @@ fn canonical_hierarchy(policy: &Policy) -> Vec<Implication> {
         .collect()
 }
 
-fn canonical_tool(tool: &OperationPolicy, required: &[String]) -> OperationPolicy {
-    let own: Vec<String> = tool.own_scopes(required).cloned().collect();
+fn canonical_operation(operation: &OperationPolicy, required: &[String]) -> OperationPolicy {
+    let own: Vec<String> = operation.own_scopes(required).cloned().collect();
     let mut conditions: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-    for rule in tool.scopes_if.iter().filter(|rule| !rule.scopes.is_empty()) {
+    for rule in operation.scopes_if.iter().filter(|rule| !rule.scopes.is_empty()) {
         conditions.entry(&rule.condition).or_default().extend(&rule.scopes);
     }
     let scopes_if = conditions.into_iter().map(|(condition, scopes)| ConditionalScopes {
@@ -65,18 +66,19 @@ fn canonical_tool(tool: &OperationPolicy, required: &[String]) -> OperationPolic
         scopes: scopes.into_iter().cloned().collect(),
     });
     // The gate compares ids of organizations without regard to case.
-    let orgs: Vec<String> = tool.orgs.iter().map(|id| id.to_ascii_lowercase()).collect();
+    let orgs: Vec<String> = operation.orgs.iter().map(|id| id.to_ascii_lowercase()).collect();
     OperationPolicy {
-        kind: tool.kind,
-        name: tool.name.clone(),
+        kind: operation.kind,
+        name: operation.name.clone(),
         scopes: sorted(&own).into_iter().chain(required.iter().cloned()).collect(),
-        any_scope: unique(&tool.any_scope),
+        any_scope: unique(&operation.any_scope),
         scopes_if: scopes_if.collect(),
-        guards: unique(&tool.guards),
-        visible_to: sorted(&tool.visible_to),
+        guards: unique(&operation.guards),
+        approve: operation.approve.clone(),
+        visible_to: sorted(&operation.visible_to),
         orgs: sorted(&orgs),
-        org_roles: sorted(&tool.org_roles),
-        annotations: tool.annotations,
+        org_roles: sorted(&operation.org_roles),
+        annotations: operation.annotations,
         defined_at: String::new(),
     }
 }

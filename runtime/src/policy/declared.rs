@@ -1,10 +1,11 @@
-//! The policy that a program declares: its tools and scope lists.
+//! The policy that a program declares: its operations and scope lists.
 
 use super::{ConditionalScopes, Implication, OperationPolicy, Policy, ServerRules};
 use crate::{operation::OperationDescriptor, scope::Scopes};
 
 impl Policy {
-    /// Returns the policy of the tools that were checked against a list, without rules of a server. It needs no server.
+    /// Returns the policy of the tools, prompts and resources that were checked against a list, without rules of a server.
+    /// It needs no server.
     ///
     /// ```
     /// # use toolgate::prelude::*;
@@ -19,7 +20,7 @@ impl Policy {
     /// # fn main() {
     /// let policy = Policy::of(&SCOPES);
     /// assert_eq!(policy.operations[0].name, "profile");
-    /// assert_eq!(policy.to_string(), "tool     hints      requires\nprofile  read-only  employees:read:public\n");
+    /// assert_eq!(policy.to_string(), "operation  hints      requires\nprofile    read-only  employees:read:public\n");
     /// # }
     /// ```
     pub fn of(list: &'static Scopes) -> Self {
@@ -48,28 +49,28 @@ impl Policy {
         let required = &policy.server.required_scopes;
         policy.operations = OperationDescriptor::registered(lists)
             .chain(mounted)
-            .map(|tool| OperationPolicy::declared(tool, required))
+            .map(|operation| OperationPolicy::declared(operation, required))
             .collect();
-        policy.operations.sort_by(|a, b| a.name.cmp(&b.name));
+        policy.operations.sort_by(|a, b| a.order().cmp(&b.order()));
         policy
     }
 }
 
 impl OperationPolicy {
-    /// Returns the policy of a tool on a server that requires `required_for_all` for all of its tools.
-    pub(crate) fn declared(tool: &OperationDescriptor, required_for_all: &[impl AsRef<str>]) -> Self {
-        let mut scopes: Vec<_> = tool.all.iter().map(|scope| scope.name().to_owned()).collect();
+    /// Returns the policy of an operation on a server that requires `required_for_all` for all of its operations.
+    pub(crate) fn declared(operation: &OperationDescriptor, required_for_all: &[impl AsRef<str>]) -> Self {
+        let mut scopes: Vec<_> = operation.all.iter().map(|scope| scope.name().to_owned()).collect();
         for scope in required_for_all.iter().map(AsRef::as_ref) {
             if !scopes.iter().any(|known| known == scope) {
                 scopes.push(scope.to_owned());
             }
         }
         Self {
-            kind: tool.kind(),
-            name: tool.name.to_owned(),
+            kind: operation.kind(),
+            name: operation.name.to_owned(),
             scopes,
-            any_scope: tool.any.iter().map(|scope| scope.name().to_owned()).collect(),
-            scopes_if: tool
+            any_scope: operation.any.iter().map(|scope| scope.name().to_owned()).collect(),
+            scopes_if: operation
                 .scopes_if
                 .iter()
                 .map(|conditional| ConditionalScopes {
@@ -77,12 +78,13 @@ impl OperationPolicy {
                     scopes: conditional.scopes.iter().map(|scope| scope.name().to_owned()).collect(),
                 })
                 .collect(),
-            guards: owned(tool.guards),
-            visible_to: tool.visible_to.iter().map(|rule| rule.source.to_owned()).collect(),
-            orgs: owned(tool.orgs),
-            org_roles: owned(tool.org_roles),
-            annotations: tool.tool_annotations(),
-            defined_at: tool.defined_at.to_owned(),
+            guards: owned(operation.guards),
+            approve: operation.approve.map(str::to_owned),
+            visible_to: operation.visible_to.iter().map(|rule| rule.source.to_owned()).collect(),
+            orgs: owned(operation.orgs),
+            org_roles: owned(operation.org_roles),
+            annotations: operation.tool_annotations(),
+            defined_at: operation.defined_at.to_owned(),
         }
     }
 }

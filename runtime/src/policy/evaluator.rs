@@ -4,17 +4,21 @@ use super::{
     Access, OperationPolicy, Policy, RuntimeCheck, Subject,
     subject::{Claim, Kind},
 };
-use crate::scope::{Requirement, ScopeIndex, ScopeSet};
+use crate::{
+    operation::{OperationKind, parse_label},
+    resource::UriTemplate,
+    scope::{Requirement, ScopeIndex, ScopeSet},
+};
 
 /// A policy with its scopes as bits.
 pub(super) struct Evaluator<'p> {
     policy: &'p Policy,
     index: ScopeIndex<&'p str>,
-    tools: Vec<EvaluatedTool<'p>>,
+    operations: Vec<EvaluatedOperation<'p>>,
 }
 
-/// A tool with its requirements as bits.
-pub(super) struct EvaluatedTool<'p> {
+/// An operation with its requirements as bits.
+pub(super) struct EvaluatedOperation<'p> {
     policy: &'p OperationPolicy,
     switches: usize,
     requirement: Requirement<&'p str>,
@@ -40,26 +44,48 @@ impl<'p> Evaluator<'p> {
             policy.scopes.iter().map(String::as_str),
             policy.hierarchy.iter().map(|rule| (rule.scope.as_str(), rule.implies.iter().map(String::as_str))),
         );
-        let tools =
-            policy.operations.iter().map(|tool| EvaluatedTool::new(tool, policy.server.switches, &index)).collect();
-        Self { policy, index, tools }
+        let operations = policy
+            .operations
+            .iter()
+            .map(|operation| EvaluatedOperation::new(operation, policy.server.switches, &index))
+            .collect();
+        Self { policy, index, operations }
     }
 
     pub(super) fn index(&self) -> &ScopeIndex<&'p str> {
         &self.index
     }
 
-    pub(super) fn tools(&self) -> impl Iterator<Item = &EvaluatedTool<'p>> {
-        self.tools.iter()
+    pub(super) fn operations(&self) -> impl Iterator<Item = &EvaluatedOperation<'p>> {
+        self.operations.iter()
     }
 
-    /// Returns the tool at a position in the policy.
-    pub(super) fn tool_at(&self, position: usize) -> &EvaluatedTool<'p> {
-        &self.tools[position]
+    /// Returns the operation at a position in the policy.
+    pub(super) fn operation_at(&self, position: usize) -> &EvaluatedOperation<'p> {
+        &self.operations[position]
     }
 
-    pub(super) fn tool(&self, name: &str) -> Option<&EvaluatedTool<'p>> {
-        self.tools.iter().find(|tool| tool.policy.name == name)
+    pub(super) fn get(&self, kind: OperationKind, name: &str) -> Option<&EvaluatedOperation<'p>> {
+        self.operations.iter().find(|operation| operation.policy.is(kind, name))
+    }
+
+    /// Returns the operation with this label, or the resource whose template matches a URI. As for requests, a resource
+    /// with the URI itself takes precedence.
+    pub(super) fn find(&self, label: &str) -> Option<&EvaluatedOperation<'p>> {
+        let (kind, name) = parse_label(label);
+        // The name of a tool of a mounted server can look like a URI.
+        let with_label = || self.operations.iter().find(|operation| operation.policy.label() == label);
+        self.get(kind, name).or_else(with_label).or_else(|| {
+            let (position, _) = self.templates().find(|(_, template)| template.matches(name).is_some())?;
+            (kind == OperationKind::Resource).then(|| self.operation_at(position))
+        })
+    }
+
+    /// Returns the templates of resources, and the positions of the resources in the policy.
+    pub(super) fn templates(&self) -> impl Iterator<Item = (usize, UriTemplate)> {
+        let resources = self.operations.iter().enumerate().filter(|(_, operation)| operation.policy.is_template());
+        resources
+            .filter_map(|(position, operation)| Some((position, UriTemplate::parse(&operation.policy.name).ok()?)))
     }
 
     /// Returns a token with all scopes of the subject.
@@ -83,7 +109,7 @@ impl<'p> Evaluator<'p> {
     }
 }
 
-impl<'p> EvaluatedTool<'p> {
+impl<'p> EvaluatedOperation<'p> {
     fn new(policy: &'p OperationPolicy, switches: usize, index: &ScopeIndex<&'p str>) -> Self {
         let names = |scopes: &'p [String]| scopes.iter().map(String::as_str);
         Self {
@@ -113,18 +139,18 @@ impl<'p> EvaluatedTool<'p> {
         self.conditions.iter().all(|(text, requirement)| *text != condition || requirement.is_met_by(granted))
     }
 
-    /// Returns whether a token with this organization and this organization role can see the tool, as far as they are
+    /// Returns whether a token with this organization and this organization role can see the operation, as far as they are
     /// known.
     pub(super) fn can_be_seen_by(&self, holder: &Holder) -> bool {
         self.allows_org(holder) != Some(false) && self.allows_org_role(holder) != Some(false)
     }
 
-    /// Returns whether the tool can be called in the token's organization. `None` if the organization is not known.
+    /// Returns whether the operation is allowed in the token's organization. `None` if the organization is not known.
     fn allows_org(&self, holder: &Holder) -> Option<bool> {
         holder.org.is_one_of(&self.policy.orgs, is_same_organization)
     }
 
-    /// Returns whether the tool is visible to the token's organization role. `None` if the role is not known.
+    /// Returns whether the operation is visible to the token's organization role. `None` if the role is not known.
     fn allows_org_role(&self, holder: &Holder) -> Option<bool> {
         holder.org_role.is_one_of(&self.policy.org_roles, |allowed, role| allowed == role)
     }
@@ -151,25 +177,25 @@ impl<'p> EvaluatedTool<'p> {
 
     /// Returns the checks that a running server makes, in addition to the requirement.
     fn checks(&self, holder: &Holder) -> Vec<RuntimeCheck> {
-        let tool = self.policy;
+        let operation = self.policy;
         let mut checks = Vec::new();
         if self.switches > 0 {
             checks.push(RuntimeCheck::Switches(self.switches));
         }
         if self.allows_org(holder).is_none() {
-            checks.push(RuntimeCheck::Org(tool.orgs.clone()));
+            checks.push(RuntimeCheck::Org(operation.orgs.clone()));
         }
         if self.allows_org_role(holder).is_none() {
-            checks.push(RuntimeCheck::OrgRole(tool.org_roles.clone()));
+            checks.push(RuntimeCheck::OrgRole(operation.org_roles.clone()));
         }
-        checks.extend(tool.visible_to.iter().cloned().map(RuntimeCheck::VisibleTo));
+        checks.extend(operation.visible_to.iter().cloned().map(RuntimeCheck::VisibleTo));
         checks.extend(self.conditions.iter().filter(|(_, requirement)| !requirement.is_met_by(&holder.granted)).map(
             |&(condition, ref requirement)| RuntimeCheck::Condition {
                 condition: condition.to_owned(),
                 missing: missing(requirement, &holder.granted),
             },
         ));
-        checks.extend(tool.guards.iter().cloned().map(RuntimeCheck::Guard));
+        checks.extend(operation.guards.iter().cloned().map(RuntimeCheck::Guard));
         checks
     }
 }

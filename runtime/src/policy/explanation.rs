@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::operation::{OperationKind, parse_label};
+
 /// Why a caller is or is not authorized for an operation, rule by rule. `Display` prints one line for each rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -92,7 +94,12 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, called by {}", self.operation, self.caller)?;
+        let done = match parse_label(&self.operation).0 {
+            OperationKind::Tool => "called",
+            OperationKind::Prompt => "requested",
+            OperationKind::Resource => "read",
+        };
+        writeln!(f, "{}, {done} by {}", self.operation, self.caller)?;
         for ExplainedRule { rule, effect } in &self.rules {
             writeln!(f, "  {effect}: {rule}")?;
         }

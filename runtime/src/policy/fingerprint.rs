@@ -8,7 +8,7 @@ use super::Policy;
 
 impl Policy {
     /// Returns a fingerprint of the policy without its roles: the first 16 hexadecimal digits of the SHA-256 of its
-    /// canonical text. Two servers with equal fingerprints require the same of the same tools.
+    /// canonical text. Two servers with equal fingerprints require the same of the same operations.
     ///
     /// ```
     /// use toolgate::policy::Policy;

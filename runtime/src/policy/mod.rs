@@ -1,8 +1,11 @@
-//! The access policy of a server as data: which scopes, guards and conditions each tool requires, and which roles can
-//! call it.
+//! The access policy of a server as data: which scopes, guards and conditions each tool, prompt and resource requires,
+//! and which roles can use it.
 //!
 //! A [`Policy`] is a value without functions. It prints as a table, serializes to JSON, answers [`Policy::access`] for a
 //! role or a set of scopes, and is written to a lock file whose changes are reviewed ([`Policy::to_lock`]).
+//!
+//! An operation is named by its [label](OperationPolicy::label): `payroll_summary` is a tool, `prompt quarterly_review` a
+//! prompt, and `company://policies/handbook` a resource.
 //!
 //! [`Policy::replay`] decides the calls of an audit log again, and reports for whom the policy would change them.
 //!
@@ -48,8 +51,10 @@ mod text_table;
 
 use serde::{Deserialize, Serialize};
 
+use crate::operation::parse_label;
+
 pub(crate) use self::evaluator::is_same_organization;
-use self::evaluator::{EvaluatedTool, Evaluator};
+use self::evaluator::{EvaluatedOperation, Evaluator};
 pub use self::{
     access::{Access, RuntimeCheck},
     access_matrix::{AccessMatrix, AccessMatrixRow, Mark},
@@ -71,11 +76,11 @@ pub struct Policy {
     pub scopes: Vec<String>,
     /// Hierarchy of the scopes.
     pub hierarchy: Vec<Implication>,
-    /// Rules for all tools.
+    /// Rules for all operations.
     pub server: ServerRules,
     /// Roles and the scopes that they can get from the authorization server. Empty if they are not known.
     pub roles: Vec<Role>,
-    /// The tools, sorted by name.
+    /// The operations: tools, then prompts, then resources, each sorted by name.
     pub operations: Vec<OperationPolicy>,
 }
 
@@ -89,22 +94,49 @@ pub struct Implication {
     pub implies: Vec<String>,
 }
 
-/// Rules of a server for all of its tools.
+/// Rules of a server for all of its tools, prompts and resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ServerRules {
-    /// Scopes that every tool requires. [`OperationPolicy::scopes`] contains them, too.
+    /// Scopes that every operation requires. [`OperationPolicy::scopes`] contains them, too.
     pub required_scopes: Vec<String>,
-    /// Whether a tool that the caller lacks scopes for is reported as unknown.
+    /// Whether an operation that the caller lacks scopes for is reported as unknown.
     pub conceal_forbidden: bool,
-    /// Number of `Server::deny` rules, which can disable tools at run time.
+    /// Number of `Server::deny` rules, which can disable operations at run time.
     pub switches: usize,
 }
 
 impl Policy {
-    /// Returns the policy of the tool with this name.
-    pub fn tool(&self, name: &str) -> Option<&OperationPolicy> {
-        self.operations.iter().find(|tool| tool.name == name)
+    /// Returns the policy of the operation with this [label](OperationPolicy::label).
+    ///
+    /// ```
+    /// use toolgate::{OperationKind, policy::Policy};
+    ///
+    /// let policy = Policy::from_lock("tool review\n\nprompt review\n\nresource company://handbook\n")?;
+    /// let kind = |label| policy.operation(label).map(|operation| operation.kind);
+    /// assert_eq!(kind("review"), Some(OperationKind::Tool));
+    /// assert_eq!(kind("prompt review"), Some(OperationKind::Prompt));
+    /// assert_eq!(kind("company://handbook"), Some(OperationKind::Resource));
+    /// # Ok::<(), toolgate::policy::LockError>(())
+    /// ```
+    pub fn operation(&self, label: &str) -> Option<&OperationPolicy> {
+        let (kind, name) = parse_label(label);
+        let named = self.operations.iter().find(|operation| operation.is(kind, name));
+        // The name of a tool of a mounted server can look like a URI.
+        named.or_else(|| self.operations.iter().find(|operation| operation.label() == label))
+    }
+
+    /// Returns the policy of the operation with this label, or of the resource whose template matches this URI.
+    #[cfg(feature = "cli")]
+    pub(crate) fn find(&self, label: &str) -> Option<&OperationPolicy> {
+        Evaluator::new(self).find(label).map(EvaluatedOperation::policy)
+    }
+
+    /// Returns the label of the operation that is most similar to a text.
+    #[cfg(feature = "cli")]
+    pub(crate) fn similar_operation(&self, label: &str) -> Option<String> {
+        let labels: Vec<String> = self.operations.iter().map(|operation| operation.label().into_owned()).collect();
+        role::similar(label, &labels)
     }
 
     /// Returns the role with this name.
@@ -112,7 +144,7 @@ impl Policy {
         self.roles.iter().find(|role| role.name == name)
     }
 
-    /// Returns the tools that a token with these scopes may call, including those that a guard, a visibility rule or a
+    /// Returns the operations that a token with these scopes may use, including those that a guard, a visibility rule or a
     /// condition can still reject. Scopes that the policy does not contain grant nothing.
     ///
     /// ```
@@ -128,10 +160,15 @@ impl Policy {
         let evaluator = Evaluator::new(self);
         // A subject without a role name is always known.
         let Ok(holder) = evaluator.holder(&subject) else { return Vec::new() };
-        evaluator.tools().filter(|tool| tool.access(&holder).may_allow()).map(EvaluatedTool::policy).collect()
+        evaluator
+            .operations()
+            .filter(|operation| operation.access(&holder).may_allow())
+            .map(EvaluatedOperation::policy)
+            .collect()
     }
 
-    /// Returns whether a role, or a token with a set of scopes, may call a tool.
+    /// Returns whether a role, or a token with a set of scopes, may use an operation: a tool, a prompt or a resource by its
+    /// [label](OperationPolicy::label), or a resource by a URI that its template matches.
     ///
     /// A role's token is assumed to have all scopes of the role, and the name of the role as its organization role.
     ///
@@ -149,16 +186,16 @@ impl Policy {
     /// assert_eq!(access.to_string(), "missing scopes: ticket:read");
     /// # Ok::<(), toolgate::policy::LockError>(())
     /// ```
-    pub fn access(&self, subject: impl Into<Subject>, tool: &str) -> Access {
+    pub fn access(&self, subject: impl Into<Subject>, operation: &str) -> Access {
         let evaluator = Evaluator::new(self);
-        match (evaluator.holder(&subject.into()), evaluator.tool(tool)) {
+        match (evaluator.holder(&subject.into()), evaluator.find(operation)) {
             (Err(_), _) => Access::UnknownRole,
             (_, None) => Access::Unknown,
-            (Ok(holder), Some(tool)) => tool.access(&holder),
+            (Ok(holder), Some(operation)) => operation.access(&holder),
         }
     }
 
-    /// Returns which role may call which tool.
+    /// Returns which role may use which operation.
     pub fn access_matrix(&self) -> AccessMatrix {
         AccessMatrix::new(self)
     }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    operation::Annotations,
     operation::{OperationKind, label},
-    tool::Annotations,
 };
 
 /// What a tool, a prompt or a resource requires of its callers.
@@ -25,6 +25,10 @@ pub struct OperationPolicy {
     pub scopes_if: Vec<ConditionalScopes>,
     /// Guards, as Rust source text.
     pub guards: Vec<String>,
+    /// Message with which a person is asked to approve each call, with the names of arguments in braces. `None` if calls
+    /// need no approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve: Option<String>,
     /// Visibility functions, as Rust source text. A caller must be allowed by all of them.
     pub visible_to: Vec<String>,
     /// Ids of organizations; a caller must act for one of them. Empty if any organization is allowed.
@@ -62,6 +66,21 @@ impl OperationPolicy {
         label(self.kind, &self.name)
     }
 
+    /// Returns whether this is the operation of a kind with this name.
+    pub(super) fn is(&self, kind: OperationKind, name: &str) -> bool {
+        self.kind == kind && self.name == name
+    }
+
+    /// Returns whether it is a resource with a URI template.
+    pub(super) fn is_template(&self) -> bool {
+        self.kind == OperationKind::Resource && self.name.contains('{')
+    }
+
+    /// Returns what operations are sorted by: tools, then prompts, then resources, each by name.
+    pub(super) fn order(&self) -> (OperationKind, &str) {
+        (self.kind, &self.name)
+    }
+
     /// Returns every scope that the requirement names. A scope can be named more than once.
     pub(crate) fn named_scopes(&self) -> impl Iterator<Item = &str> {
         let conditional = self.scopes_if.iter().flat_map(|rule| &rule.scopes);
@@ -74,7 +93,7 @@ impl OperationPolicy {
     }
 
     /// Formats everything that a call requires, such as `ticket:read and one of support:agent, support:lead, if
-    /// own_queue(caller) allows`. A tool without requirements requires `any valid token`.
+    /// own_queue(caller) allows`. An operation without requirements requires `any valid token`.
     pub fn requirement(&self) -> String {
         self.requirement_quoted(&str::to_owned)
     }
@@ -98,7 +117,22 @@ impl OperationPolicy {
             let verb = if self.guards.len() == 1 { "allows" } else { "allow" };
             phrases.push(format!("if {} {verb}", quoted(&self.guards, " and ", quote)));
         }
+        if let Some(message) = &self.approve {
+            phrases.push(format!("after a person approved {}", quote(message)));
+        }
         phrases.join(", ")
+    }
+}
+
+/// Returns what a caller does with operations of these kinds: `call`, `get`, `read`, or `use` for several kinds.
+pub(super) fn verb(kinds: impl IntoIterator<Item = OperationKind>) -> &'static str {
+    let mut kinds = kinds.into_iter();
+    let first = kinds.next();
+    match first {
+        Some(kind) if kinds.any(|other| other != kind) => "use",
+        Some(OperationKind::Tool) | None => "call",
+        Some(OperationKind::Prompt) => "get",
+        Some(OperationKind::Resource) => "read",
     }
 }
 

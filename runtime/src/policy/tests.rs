@@ -1,13 +1,18 @@
-use super::{fixtures::company, subject::Claim, *};
+use super::{
+    fixtures::{company, company_of_all_kinds},
+    subject::Claim,
+    *,
+};
+use crate::operation::OperationKind;
 
-fn names(tools: &[&OperationPolicy]) -> Vec<String> {
-    tools.iter().map(|tool| tool.name.clone()).collect()
+fn labels(operations: &[&OperationPolicy]) -> Vec<String> {
+    operations.iter().map(|operation| operation.label().into_owned()).collect()
 }
 
 #[test]
 fn a_token_opens_the_tools_whose_scopes_it_has_directly_or_by_hierarchy() {
     let policy = company();
-    let open = |scopes: &[&str]| names(&policy.open_to(scopes));
+    let open = |scopes: &[&str]| labels(&policy.open_to(scopes));
     assert_eq!(open(&["mcp:connect", "employees:read:private"]), ["employee_search", "server_settings", "whoami"]);
     assert_eq!(
         open(&["mcp:connect", "ticket:write:update", "support:lead"]),
@@ -64,7 +69,7 @@ fn org_roles_are_decided_if_the_role_is_known() {
 
 #[test]
 fn organizations_and_deny_rules_are_decided_by_the_server() {
-    let mut policy = Policy::of_scopes(&["a"]).with_tool(OperationPolicy::of("tool").orgs(&["1d2e"]));
+    let mut policy = Policy::of_scopes(&["a"]).with(OperationPolicy::of("tool").orgs(&["1d2e"]));
     policy.server.switches = 2;
     assert_eq!(
         policy.access(scopes(["a"]), "tool").to_string(),
@@ -75,7 +80,7 @@ fn organizations_and_deny_rules_are_decided_by_the_server() {
 #[test]
 fn organizations_are_decided_if_the_organization_is_known() {
     let tool = OperationPolicy::of("tool").orgs(&["1d2e", "2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]).org_roles(&["HR"]);
-    let policy = Policy::of_scopes(&[]).with_role("HR", &[]).with_tool(tool);
+    let policy = Policy::of_scopes(&[]).with_role("HR", &[]).with(tool);
     assert_eq!(
         policy.access(Subject::from("HR").with_org("2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22"), "tool"),
         Access::Allowed
@@ -97,7 +102,54 @@ fn organizations_are_decided_if_the_organization_is_known() {
 }
 
 #[test]
-fn an_unknown_tool_or_role_is_reported_as_such() {
+fn operations_are_sorted_by_kind_and_named_by_their_labels() {
+    let policy = company_of_all_kinds();
+    let open = policy.open_to(["mcp:connect", "employees:read:private"]);
+    assert_eq!(
+        labels(&open),
+        [
+            "employee_search",
+            "server_settings",
+            "whoami",
+            "prompt quarterly_review",
+            "company://employees/{employee_id}",
+            "company://policies/handbook",
+        ]
+    );
+    assert_eq!(policy.access("HR", "prompt quarterly_review"), Access::Allowed);
+    assert_eq!(policy.access("HR", "quarterly_review"), Access::Unknown);
+    assert_eq!(policy.operation("company://employees/ceo").unwrap().kind, OperationKind::Resource);
+    assert_eq!(policy.operation("company://employees/42"), None);
+}
+
+#[test]
+fn a_uri_is_decided_by_its_resource_or_by_the_template_that_matches() {
+    let policy = company_of_all_kinds();
+    let access = |uri| policy.access("Customer Support", uri).to_string();
+    let guarded = "may be allowed, if the guard `same_office(caller, &employee_id)` allows";
+    assert_eq!(access("company://employees/42"), guarded);
+    assert_eq!(access("company://employees/{employee_id}"), guarded);
+    assert_eq!(access("company://employees/ceo"), "missing scopes: payroll:read:all");
+    for uri in
+        ["company://employees/4/2", "company://employees/", "company://employees/..", "COMPANY://employees/ceo"]
+    {
+        assert_eq!(access(uri), "unknown operation", "{uri}");
+    }
+}
+
+#[test]
+fn a_tool_whose_name_looks_like_another_operation_is_found() {
+    for name in ["payroll:export", "prompt review"] {
+        let tool = OperationPolicy { name: name.to_owned(), ..OperationPolicy::default() };
+        let policy = Policy::of_scopes(&[]).with_role("HR", &[]).with(tool.clone());
+        assert_eq!(policy.operation(name), Some(&tool));
+        assert_eq!(policy.access("HR", name), Access::Allowed);
+        assert_eq!(Policy::from_lock(&policy.to_lock()).unwrap(), policy);
+    }
+}
+
+#[test]
+fn an_unknown_operation_or_role_is_reported_as_such() {
     let policy = company();
     assert_eq!(policy.access("HR", "payroll"), Access::Unknown);
     assert_eq!(policy.access("Hr", "payroll_summary"), Access::UnknownRole);
@@ -106,7 +158,7 @@ fn an_unknown_tool_or_role_is_reported_as_such() {
 #[test]
 fn the_table_shows_every_requirement() {
     insta::assert_snapshot!(company(), @r#"
-    tool             hints      HR   Customer Support  Owner  requires
+    operation        hints      HR   Customer Support  Owner  requires
     employee_search  read-only  x    x                        employees:read:public and mcp:connect
     payroll_summary  -          (x)                           payroll:read:all and mcp:connect, visible to on_duty(caller)
     server_settings  -                                 x      mcp:connect, with the org role Owner
@@ -114,18 +166,37 @@ fn the_table_shows_every_requirement() {
     whoami           read-only  x    x                 x      mcp:connect
 
     x: every call is allowed; (x): the server's own checks decide
-    all tools require mcp:connect
-    tools that a caller lacks scopes for are concealed
+    all operations require mcp:connect
+    operations that a caller lacks scopes for are concealed
     employees:read:private implies employees:read:public
+    "#);
+}
+
+#[test]
+fn the_table_has_tools_prompts_and_resources() {
+    let mut policy = company_of_all_kinds();
+    policy.operations.retain(|operation| operation.kind != OperationKind::Tool || operation.name == "whoami");
+    policy.hierarchy.clear();
+    insta::assert_snapshot!(policy, @r#"
+    operation                          hints      HR  Customer Support  Owner  requires
+    whoami                             read-only  x   x                 x      mcp:connect
+    prompt quarterly_review            -          x                            employees:read:private and mcp:connect
+    company://employees/ceo            -          x                            payroll:read:all and mcp:connect
+    company://employees/{employee_id}  -              (x)                      employees:read:public and mcp:connect, if same_office(caller, &employee_id) allows
+    company://policies/handbook        -          x   x                 x      mcp:connect
+
+    x: every call is allowed; (x): the server's own checks decide
+    all operations require mcp:connect
+    operations that a caller lacks scopes for are concealed
     "#);
 }
 
 #[test]
 fn markdown_escapes_the_separator_of_columns() {
     let policy = Policy::of_scopes(&["a"])
-        .with_tool(OperationPolicy::of("tool").when("x || y", &["a"]).guard("f(\"`\")").orgs(&["1d2e", "3f4a"]));
+        .with(OperationPolicy::of("tool").when("x || y", &["a"]).guard("f(\"`\")").orgs(&["1d2e", "3f4a"]));
     insta::assert_snapshot!(policy.to_markdown(), @r#"
-    | tool | hints | requires |
+    | operation | hints | requires |
     |---|---|---|
     | `tool` | - | any valid token, also `a` when `x \|\| y`, in the organization `1d2e` or `3f4a`, if `` f("`") `` allows |
     "#);
@@ -134,7 +205,7 @@ fn markdown_escapes_the_separator_of_columns() {
 #[test]
 fn the_access_matrix_marks_what_a_server_decides() {
     insta::assert_snapshot!(company().access_matrix(), @r#"
-    tool             HR   Customer Support  Owner
+    operation        HR   Customer Support  Owner
     employee_search  x    x
     payroll_summary  (x)
     server_settings                         x
@@ -143,7 +214,7 @@ fn the_access_matrix_marks_what_a_server_decides() {
     "#);
     assert_eq!(
         company().access_matrix().to_markdown().lines().next().unwrap(),
-        "| tool | HR | Customer Support | Owner |"
+        "| operation | HR | Customer Support | Owner |"
     );
 }
 

@@ -1,7 +1,10 @@
 //! Running one authorized call of a tool, prompt or resource: arguments, guards, time limit, body, and masking of internal
 //! errors.
 
-use std::panic::AssertUnwindSafe;
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::FutureExt;
 use rmcp::{
@@ -20,8 +23,8 @@ use crate::{
     error::ErrorChain,
     metrics::Label,
     operation::{
-        BodyFuture, CallSteps, Context, DescriptorKind, Failure, Invocation, LastStep, MetConditions, OperationKind,
-        OperationResult, Provided, ToolError, Violation, result_size,
+        ApprovalPrompt, ApprovalStep, BodyFuture, CallSteps, Context, DescriptorKind, Failure, Invocation, LastStep,
+        MetConditions, OperationKind, OperationResult, Provided, ToolError, Violation, result_size,
     },
     scope::MissingScopes,
 };
@@ -37,6 +40,8 @@ pub(crate) enum CallResult {
     NotFound,
     /// The client must provide input and call again. Only a function that takes a `&Context` can ask for input.
     InputRequired(InputRequiredResult),
+    /// A person must open a URL to approve the call. The value is the data of the error for the client.
+    UrlElicitationRequired(Value),
     /// The body required a scope that the token lacks.
     InsufficientScope(MissingScopes),
 }
@@ -66,6 +71,8 @@ pub(crate) struct FinishedCall {
     pub(crate) outcome: CallOutcome,
     /// Reference that connects a masked error with the log.
     pub(crate) reference: Option<String>,
+    /// Reference of the approval that the call needed or used.
+    pub(crate) approval: Option<String>,
 }
 
 impl FinishedCall {
@@ -82,7 +89,7 @@ impl FinishedCall {
     }
 
     fn new(result: CallResult, outcome: CallOutcome) -> Self {
-        Self { result, outcome, reference: None }
+        Self { result, outcome, reference: None, approval: None }
     }
 
     fn referring_to(self, reference: String) -> Self {
@@ -110,8 +117,10 @@ impl Registry {
         let operation = authorized.operation();
         let kind = operation.kind();
         let time_limit = self.time_limit(operation);
+        let approval = self.approval_step(&authorized, &arguments, time_limit);
         // A panic in a guard or in the body must end this call only.
-        let run = AssertUnwindSafe(self.run(authorized, name, arguments, context, met)).catch_unwind();
+        let run =
+            AssertUnwindSafe(self.run(authorized, name, arguments, context, met, approval.as_ref())).catch_unwind();
         let cancelled = async {
             match context {
                 Some(context) => context.cancelled().await,
@@ -140,7 +149,7 @@ impl Registry {
                     let result = complete(operation, name, result);
                     FinishedCall::new(CallResult::Complete(result), CallOutcome::Completed)
                 }
-                Ok(Err(error)) => failed(operation, error.into_failure()),
+                Ok(Err(error)) => failed(operation, error.into_failure(), context),
                 Err(_) => panicked(operation),
             },
             // After the body, so that the questions are those that it waits for.
@@ -156,7 +165,24 @@ impl Registry {
                 FinishedCall::error(kind, CallOutcome::TimedOut, text)
             }
         };
-        self.limit_size(operation, call)
+        let mut call = self.limit_size(operation, call);
+        call.approval = approval.and_then(ApprovalStep::into_reference);
+        call
+    }
+
+    /// Returns the step in which a person approves the call, if the tool has one and the server has approvals.
+    fn approval_step<'a>(
+        &'a self,
+        authorized: &Authorized<'a>,
+        arguments: &Map<String, Value>,
+        time_limit: Option<Duration>,
+    ) -> Option<ApprovalStep<'a>> {
+        let (operation, caller) = (authorized.operation(), authorized.caller());
+        let tool = operation.descriptor();
+        let approver = tool.approve.and_then(|_| self.approver())?;
+        let is_authorized =
+            move || self.decide_declared(operation, caller).is_ok() && !caller.is_expired(SystemTime::now());
+        Some(ApprovalStep::new(approver, tool, caller, arguments, time_limit, Box::new(is_authorized)))
     }
 
     /// Replaces a result that is larger than the limit by an error result.
@@ -167,7 +193,10 @@ impl Registry {
             CallResult::Complete(McpResult::Prompt(result)) => result_size::exceeds(result, limit),
             CallResult::Complete(McpResult::Resource(result)) => result_size::exceeds(result, limit),
             CallResult::InputRequired(input) => result_size::exceeds(input, limit),
-            CallResult::Failed(_) | CallResult::NotFound | CallResult::InsufficientScope(_) => false,
+            CallResult::Failed(_)
+            | CallResult::NotFound
+            | CallResult::UrlElicitationRequired(_)
+            | CallResult::InsufficientScope(_) => false,
         };
         if !exceeds {
             return call;
@@ -191,6 +220,7 @@ impl Registry {
         arguments: Map<String, Value>,
         context: Option<&Context>,
         met: &MetConditions,
+        approval: Option<&ApprovalStep<'_>>,
     ) -> Result<OperationResult, ToolError> {
         let operation = authorized.operation();
         if let Some(server) = operation.mounted_server() {
@@ -205,8 +235,15 @@ impl Registry {
             last: LastStep::Body,
             concurrency_limit: operation.concurrency_limit(),
             trace: None,
+            approval,
         };
-        let result = self.take_steps(operation, steps, arguments, context)?.await?;
+        let result = match (self.take_steps(operation, steps, arguments, context)?.await, approval) {
+            (Err(error), Some(approval)) => {
+                approval.restore_after(&error).await;
+                Err(error)
+            }
+            (result, _) => result,
+        }?;
         if let OperationResult::Tool(result) = &result
             && let (Some(validator), Some(content)) = (operation.output_validator(), &result.structured_content)
             && let Err(error) = validator.validate(content)
@@ -265,6 +302,7 @@ impl Registry {
             last: LastStep::Conditions,
             concurrency_limit: None,
             trace: None,
+            approval: None,
         };
         let evaluated = AssertUnwindSafe(async {
             if let Ok(conditions) = self.take_steps(operation, steps, arguments, None) {
@@ -305,7 +343,7 @@ fn complete(operation: &RegisteredOperation, name: &str, result: OperationResult
     }
 }
 
-fn failed(operation: &RegisteredOperation, failure: Failure) -> FinishedCall {
+fn failed(operation: &RegisteredOperation, failure: Failure, context: Option<&Context>) -> FinishedCall {
     let (kind, name) = (operation.kind(), operation.name());
     match failure {
         Failure::Shown(message) => FinishedCall::error(kind, CallOutcome::Failed, message),
@@ -342,6 +380,15 @@ fn failed(operation: &RegisteredOperation, failure: Failure) -> FinishedCall {
             operation,
             "the function asks for input but takes no `&Context`, so it cannot read the response",
         ),
+        Failure::ApprovalRequired(request) => {
+            let result = match request.into_prompt(context) {
+                ApprovalPrompt::Input(input) => CallResult::InputRequired(input),
+                ApprovalPrompt::Error(data) => CallResult::UrlElicitationRequired(data),
+                ApprovalPrompt::Text(result) => CallResult::Complete(McpResult::Tool(result)),
+            };
+            FinishedCall::new(result, CallOutcome::ApprovalRequired)
+        }
+        Failure::NotApproved(message) => FinishedCall::error(kind, CallOutcome::NotApproved, message),
         Failure::InsufficientScope(scopes) => {
             FinishedCall::new(CallResult::InsufficientScope(scopes), CallOutcome::InsufficientScope)
         }

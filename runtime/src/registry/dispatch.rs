@@ -187,7 +187,7 @@ impl Dispatcher {
         };
         let span = call_span(operation, authorized.caller(), info);
         let mut call = self.registry.execute(authorized, name, arguments, context, &met).instrument(span).await;
-        let reference = call.reference.as_deref();
+        let (reference, approval) = (call.reference.as_deref(), call.approval.as_deref());
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
             // The challenge names every scope of the call (MCP, Scope Challenge): also those that are declared.
             let declared = record.required();
@@ -202,7 +202,8 @@ impl Dispatcher {
                 ..CallRecord::new(call.outcome)
             });
         } else {
-            record.finish(CallRecord { required: &record.required(), reference, ..CallRecord::new(call.outcome) });
+            let required = record.required();
+            record.finish(CallRecord { required: &required, reference, approval, ..CallRecord::new(call.outcome) });
         }
         call.result
     }

@@ -91,6 +91,7 @@ impl Registry {
             last: LastStep::Guards,
             concurrency_limit: None,
             trace: Some(&trace),
+            approval: None,
         };
         let evaluates_guards = !descriptor.takes_context();
         if !evaluates_guards {

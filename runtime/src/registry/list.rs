@@ -5,13 +5,13 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rmcp::model::{
-    CacheScope, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, Prompt,
-    Resource, ResourceTemplate, ServerResult, Tool,
+    CacheScope, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, ServerResult,
 };
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::{operation::OperationKind, scope::ScopeSet};
+use super::Listing;
+use crate::scope::ScopeSet;
 
 /// A list that a client can request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,43 +46,6 @@ impl ListKind {
             Self::Prompts => "prompts",
             Self::Resources => "resources",
             Self::ResourceTemplates => "resource_templates",
-        }
-    }
-}
-
-/// An operation as lists show it.
-#[derive(Clone, Debug)]
-pub(crate) enum Listing {
-    Tool(Tool),
-    Prompt(Prompt),
-    Resource(Resource),
-    ResourceTemplate(ResourceTemplate),
-}
-
-impl Listing {
-    pub(crate) fn list(&self) -> ListKind {
-        match self {
-            Self::Tool(_) => ListKind::Tools,
-            Self::Prompt(_) => ListKind::Prompts,
-            Self::Resource(_) => ListKind::Resources,
-            Self::ResourceTemplate(_) => ListKind::ResourceTemplates,
-        }
-    }
-
-    /// Returns the kind and the name of the operation: of a resource, its URI or URI template.
-    pub(crate) fn identity(&self) -> (OperationKind, &str) {
-        match self {
-            Self::Tool(tool) => (OperationKind::Tool, &tool.name),
-            Self::Prompt(prompt) => (OperationKind::Prompt, &prompt.name),
-            Self::Resource(resource) => (OperationKind::Resource, &resource.uri),
-            Self::ResourceTemplate(template) => (OperationKind::Resource, &template.uri_template),
-        }
-    }
-
-    pub(crate) fn as_tool(&self) -> Option<&Tool> {
-        match self {
-            Self::Tool(tool) => Some(tool),
-            _ => None,
         }
     }
 }

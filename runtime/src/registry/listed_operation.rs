@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RegisteredOperation, list::Listing};
+use super::{Listing, RegisteredOperation};
 use crate::scope::{MissingScopes, Requirement, ScopeSet};
 
 /// Key in `_meta`: whether the caller may call the tool, and which scopes it lacks.

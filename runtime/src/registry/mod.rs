@@ -7,6 +7,7 @@ mod dispatch;
 mod explain;
 mod list;
 mod listed_operation;
+mod listing;
 mod mounted;
 mod registered_operation;
 #[allow(clippy::module_inception, reason = "the module has the registry and what is done with it")]
@@ -16,8 +17,9 @@ pub(crate) use call::{CallResult, McpResult};
 pub(crate) use completion::{CompletionError, CompletionRequest};
 pub(crate) use decision::{Authorized, DecisionError};
 pub(crate) use dispatch::{CallRequest, Dispatcher, ListSettings};
-pub(crate) use list::{InvalidCursor, ListKind, ListPage, Listing};
+pub(crate) use list::{InvalidCursor, ListKind, ListPage};
 use listed_operation::ListedOperation;
+pub(crate) use listing::Listing;
 pub(crate) use mounted::{MountedOperation, MountedServer};
 pub(crate) use registered_operation::RegisteredOperation;
 pub(crate) use registry::{DenyRule, Found, Registry, RegistryConfig};

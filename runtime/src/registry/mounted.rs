@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::list::Listing;
+use super::Listing;
 use crate::operation::{Context, OperationDescriptor, OperationKind, OperationResult, ToolError};
 
 /// An rmcp server behind the gate; implemented in `mcp/`, which knows rmcp's requests.

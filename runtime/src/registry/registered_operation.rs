@@ -7,28 +7,27 @@ use std::{
     time::Duration,
 };
 
-use rmcp::model::{MetaObject, Prompt, Resource, ResourceTemplate, Tool, ToolAnnotations};
+use rmcp::model::MetaObject;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::{
-    MountedOperation, MountedServer,
-    list::{ListKind, Listing},
+    ListKind, Listing, MountedOperation, MountedServer,
+    listing::{listed_prompt, listed_resource, listed_template, listed_tool},
 };
 use crate::{
     audit::CallOutcome,
     auth::Caller,
     error::OperationProblem,
-    metrics::{CounterSet, HistogramHandle, OperationMetrics},
+    metrics::{CounterSet, HistogramHandle, OPERATIONS},
     operation::{
         ArgumentSchema, DescriptorKind, MetConditions, OperationDescriptor, OperationKind, Provided, States,
-        VisibilityRule, from_text,
+        VisibilityRule, argument_without_texts, from_text,
     },
     policy::{OperationPolicy, is_same_organization},
-    prompt::listed_arguments,
-    resource::{ResourceDescriptor, UriTemplate, Variables},
+    resource::{UriTemplate, Variables},
     scope::{Requirement, ScopeIndex},
-    tool::{Annotations, ToolDescriptor, output},
+    tool::output,
 };
 
 /// An operation of a server, with everything that lists and calls need precomputed.
@@ -69,6 +68,11 @@ impl RegisteredOperation {
             Some(_) => return Err(OperationProblem::MetaNotAnObject),
         };
         let mirrors_headers = mirrors_headers(arguments.schema())?;
+        if descriptor.kind() != OperationKind::Tool
+            && let Some(name) = argument_without_texts(arguments.schema())
+        {
+            return Err(OperationProblem::ArgumentNotText(name.to_owned()));
+        }
         let (mut template, mut output_validator) = (None, None);
         let listing = match &descriptor.kind {
             DescriptorKind::Tool(tool) => {
@@ -91,7 +95,7 @@ impl RegisteredOperation {
                 }
             }
         };
-        let metrics = OperationMetrics::of(descriptor.kind());
+        let metrics = OPERATIONS[descriptor.kind() as usize];
         Ok(Self {
             descriptor,
             policy: OperationPolicy::declared(descriptor, required_for_all),
@@ -131,7 +135,7 @@ impl RegisteredOperation {
             ),
             _ => None,
         };
-        let metrics = OperationMetrics::of(descriptor.kind());
+        let metrics = OPERATIONS[descriptor.kind() as usize];
         Ok(Self {
             descriptor,
             policy: OperationPolicy::declared(descriptor, required_for_all),
@@ -171,9 +175,18 @@ impl RegisteredOperation {
         self.template.as_ref()?.matches(uri)
     }
 
-    /// Returns whether one URI can belong to both resources, of which neither takes precedence.
+    /// Returns whether a URI can belong to both resources, of which neither takes precedence: it matches both templates, or
+    /// it is another spelling of the URI of one and matches the template of the other.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        matches!((&self.template, &other.template), (Some(template), Some(other)) if template.overlaps(other))
+        if self.kind() != OperationKind::Resource || other.kind() != OperationKind::Resource {
+            return false;
+        }
+        match (&self.template, &other.template) {
+            (Some(template), Some(other)) => template.overlaps(other),
+            (Some(template), None) => template.matches_other_spellings_of(other.name()),
+            (None, Some(template)) => template.matches_other_spellings_of(self.name()),
+            (None, None) => false,
+        }
     }
 
     /// Returns the arguments of a call: those of the request, or the variables of the URI, converted from text where the
@@ -211,10 +224,11 @@ impl RegisteredOperation {
         self.output_validator.as_ref()
     }
 
-    /// Returns whether the fast path can run the operation: it takes no `&Context`, mirrors no argument into a
-    /// header, and is not one of a mounted server.
+    /// Returns whether the fast path can run the operation: it takes no `&Context`, needs no approval, mirrors no argument
+    /// into a header, and is not one of a mounted server.
     pub(crate) fn supports_fast_path(&self) -> bool {
-        !self.descriptor.takes_context() && !self.mirrors_headers && self.mounted.is_none()
+        let needs_context = self.descriptor.takes_context() || self.descriptor.approve.is_some();
+        !needs_context && !self.mirrors_headers && self.mounted.is_none()
     }
 
     /// Returns whether an argument is mirrored into a header, so that rmcp compares the two.
@@ -381,67 +395,4 @@ fn compile_output(schema: Option<&Map<String, Value>>) -> Result<Option<jsonsche
         .map(|schema| jsonschema::options().offline().build(&Value::Object(schema.clone())))
         .transpose()
         .map_err(|error| OperationProblem::InvalidOutputSchema(error.to_string()))
-}
-
-fn listed_tool(
-    descriptor: &OperationDescriptor,
-    tool: &ToolDescriptor,
-    arguments: &ArgumentSchema,
-    meta: Option<MetaObject>,
-) -> Tool {
-    let description = descriptor.description.map(Into::into);
-    let mut listing = Tool::new_with_raw(descriptor.name, description, Arc::clone(arguments.schema()));
-    listing.title = descriptor.title.map(str::to_owned);
-    listing.annotations = listed_annotations(tool.annotations);
-    listing.meta = meta;
-    listing
-}
-
-fn listed_prompt(descriptor: &OperationDescriptor, arguments: &ArgumentSchema, meta: Option<MetaObject>) -> Prompt {
-    let mut listing = Prompt::new(descriptor.name, descriptor.description, listed_arguments(arguments));
-    listing.title = descriptor.title.map(str::to_owned);
-    listing.meta = meta;
-    listing
-}
-
-fn listed_resource(
-    descriptor: &OperationDescriptor,
-    resource: &ResourceDescriptor,
-    meta: Option<MetaObject>,
-) -> Resource {
-    let mut listing = Resource::new(descriptor.name, resource.name);
-    listing.title = descriptor.title.map(str::to_owned);
-    listing.description = descriptor.description.map(str::to_owned);
-    listing.mime_type = resource.mime_type.map(str::to_owned);
-    listing.size = resource.size;
-    listing.annotations = resource.annotations();
-    listing.meta = meta;
-    listing
-}
-
-fn listed_template(
-    descriptor: &OperationDescriptor,
-    resource: &ResourceDescriptor,
-    meta: Option<MetaObject>,
-) -> ResourceTemplate {
-    let mut listing = ResourceTemplate::new(descriptor.name, resource.name);
-    listing.title = descriptor.title.map(str::to_owned);
-    listing.description = descriptor.description.map(str::to_owned);
-    listing.mime_type = resource.mime_type.map(str::to_owned);
-    listing.annotations = resource.annotations();
-    listing.meta = meta;
-    listing
-}
-
-fn listed_annotations(annotations: Annotations) -> Option<ToolAnnotations> {
-    if annotations == Annotations::default() {
-        return None;
-    }
-    Some(ToolAnnotations::from_raw(
-        None,
-        annotations.read_only,
-        annotations.destructive,
-        annotations.idempotent,
-        annotations.open_world,
-    ))
 }

@@ -1,6 +1,11 @@
 //! The operations of one server.
 
-use std::{collections::HashMap, ops::Range, time::Duration};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use foldhash::fast::FixedState;
 use serde_json::{Map, Value};
@@ -9,7 +14,7 @@ use super::{ListKind, MountedOperation, RegisteredOperation};
 use crate::{
     auth::Caller,
     error::BuildProblem,
-    operation::{OperationDescriptor, OperationKind, States, VisibleTools},
+    operation::{Approver, OperationDescriptor, OperationKind, States, VisibleTools},
     policy::OperationPolicy,
     resource::{ResourceUri, Variables},
     scope::{ScopeIndex, Scopes},
@@ -34,6 +39,8 @@ pub(crate) struct Registry {
     first_operation_bit: usize,
     default_timeout: Option<Duration>,
     max_result_bytes: usize,
+    /// Set once, when the server is connected; without it, no call that needs an approval runs.
+    approver: OnceLock<Arc<dyn Approver>>,
 }
 
 /// A list of operations.
@@ -153,6 +160,7 @@ impl Registry {
             deny: config.deny,
             default_timeout: config.default_timeout,
             max_result_bytes: config.max_result_bytes,
+            approver: OnceLock::new(),
         })
     }
 
@@ -231,6 +239,25 @@ impl Registry {
     /// Maximum size of a result, in bytes of JSON.
     pub(crate) fn max_result_bytes(&self) -> usize {
         self.max_result_bytes
+    }
+
+    /// Returns what approves calls.
+    pub(super) fn approver(&self) -> Option<Arc<dyn Approver>> {
+        self.approver.get().cloned()
+    }
+
+    /// Sets what approves calls. Only the first one counts.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn set_approver(&self, approver: Arc<dyn Approver>) {
+        let _ = self.approver.set(approver);
+    }
+
+    /// Returns the first tool whose calls need an approval.
+    pub(crate) fn first_with_approval(&self) -> Option<&'static str> {
+        self.operations
+            .iter()
+            .find(|operation| operation.descriptor().approve.is_some())
+            .map(RegisteredOperation::name)
     }
 
     /// Returns whether a deny rule disables the operation.

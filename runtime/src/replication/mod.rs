@@ -30,4 +30,6 @@ mod shared_entry;
 mod stream_entry;
 
 pub use config::Replication;
+#[cfg(feature = "approvals")]
+pub(crate) use redis_client::{RedisClient, RedisError};
 pub(crate) use replica::Replica;

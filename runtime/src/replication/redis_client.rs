@@ -17,9 +17,20 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum length of the reason in an error, in characters.
 const MAX_REASON_CHARS: usize = 300;
 
+/// Script that compares the value of a key, or its absence, and sets it. Redis runs a script atomically.
+#[cfg(feature = "approvals")]
+const COMPARE_AND_SET: &str = "
+local current = redis.call('GET', KEYS[1])
+if (ARGV[1] == '1' and current == ARGV[2]) or (ARGV[1] == '0' and not current) then
+    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+    return 1
+end
+return 0
+";
+
 /// Failure of a Redis command. The text contains nothing that was sent to Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum RedisError {
+pub(crate) enum RedisError {
     #[error("Redis cannot be reached: {0}")]
     Unreachable(String),
     #[error("Redis did not respond in time")]
@@ -86,8 +97,10 @@ pub(super) struct Batch {
 }
 
 /// Redis client for the replicas of one server.
-pub(super) struct RedisClient {
+pub(crate) struct RedisClient {
     client: redis::Client,
+    #[cfg(feature = "approvals")]
+    prefix: String,
     stream: String,
     /// Connection for all commands except blocking reads.
     command_connection: Mutex<Option<Connection>>,
@@ -95,7 +108,14 @@ pub(super) struct RedisClient {
 
 impl RedisClient {
     pub(super) fn new(client: redis::Client, prefix: &str) -> Self {
-        Self { client, stream: format!("{prefix}:revocations"), command_connection: Mutex::default() }
+        let stream = format!("{prefix}:revocations");
+        Self {
+            client,
+            #[cfg(feature = "approvals")]
+            prefix: prefix.to_owned(),
+            stream,
+            command_connection: Mutex::default(),
+        }
     }
 
     /// Opens a connection whose commands time out after `response_timeout`.
@@ -129,10 +149,40 @@ impl RedisClient {
 
     /// Closes the connection for commands, so that the next command opens a new one. Does nothing while one is being
     /// opened.
-    pub(super) fn disconnect(&self) {
+    pub(crate) fn disconnect(&self) {
         if let Ok(mut command_connection) = self.command_connection.try_lock() {
             *command_connection = None;
         }
+    }
+
+    /// Returns the prefix of all keys.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Returns the value of a key.
+    #[cfg(feature = "approvals")]
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
+        let mut connection = self.command_connection().await?;
+        connection.query("GET", redis::cmd("GET").arg(key)).await
+    }
+
+    /// Sets the value of a key for a time, if its current value is `expected`. Returns whether it did.
+    #[cfg(feature = "approvals")]
+    pub(crate) async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        lifetime: Duration,
+    ) -> Result<bool, RedisError> {
+        let mut connection = self.command_connection().await?;
+        let mut command = redis::cmd("EVAL");
+        command.arg(COMPARE_AND_SET).arg(1).arg(key);
+        command.arg(u8::from(expected.is_some())).arg(expected.unwrap_or_default()).arg(value);
+        command.arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1));
+        connection.query("EVAL", &command).await
     }
 
     /// Appends an entry to the stream.

@@ -64,6 +64,12 @@ impl Replica {
         }
     }
 
+    /// Returns the Redis client of the replicas.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn redis_client(&self) -> Arc<RedisClient> {
+        Arc::clone(&self.redis)
+    }
+
     /// Spawns the reader. It runs until `stop` is cancelled or the replica is dropped.
     pub(crate) fn start(self: &Arc<Self>, stop: CancellationToken) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {

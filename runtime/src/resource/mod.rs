@@ -1,22 +1,17 @@
-//! Resources: their descriptors and results, the URIs that clients send, and URI templates.
+//! Resources: their results, the URIs that clients send, and URI templates.
 //!
 //! Nothing here normalizes a URI. A URI that is not spelled as its resource or template spells it is the URI of no
 //! resource.
 
 mod byte_set;
-mod descriptor;
 #[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
 mod output;
 mod template;
 mod uri;
 
-pub(crate) use descriptor::ResourceDescriptor;
-pub use output::{ResourceBody, ResourceOutput};
-#[cfg_attr(
-    not(any(test, fuzzing, toolgate_internals)),
-    expect(unused_imports, reason = "tests expand templates")
-)]
+pub use output::ResourceOutput;
+#[cfg(test)]
 pub(crate) use template::ExpandError;
 #[doc(hidden)]
 pub use template::check_uri;

@@ -1,11 +1,10 @@
 //! Return types of resources and their conversion into MCP results.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use rmcp::model::{CacheScope, ReadResourceResult, ResourceContents};
+use rmcp::model::ResourceContents;
 
 use crate::{
-    operation::ToolError,
+    operation::{ResourceBody, ToolError},
     tool::{Json, JsonContent},
 };
 
@@ -31,50 +30,9 @@ pub trait ResourceOutput {
     fn into_result(self) -> Result<ResourceBody, ToolError>;
 }
 
-/// Contents of a resource, without the URI and the media type that are declared for it.
-#[derive(Debug)]
-pub struct ResourceBody(Contents);
-
-#[derive(Debug)]
-enum Contents {
-    Text {
-        text: String,
-        mime_type: &'static str,
-    },
-    Blob(Bytes),
-    /// Contents that have their URI and media type.
-    Complete(Vec<ResourceContents>),
-}
-
-impl ResourceBody {
-    /// Creates the body of contents that have their URI and media type.
-    pub(crate) fn complete(contents: Vec<ResourceContents>) -> Self {
-        Self(Contents::Complete(contents))
-    }
-
-    /// Creates the result for the resource with this URI. `mime_type` is what its author declared.
-    pub(crate) fn into_result(self, uri: &str, mime_type: Option<&str>) -> ReadResourceResult {
-        let contents = match self.0 {
-            Contents::Text { text, mime_type: of_type } => {
-                vec![ResourceContents::text(text, uri).with_mime_type(mime_type.unwrap_or(of_type))]
-            }
-            Contents::Blob(bytes) => vec![
-                ResourceContents::blob(STANDARD.encode(bytes), uri)
-                    .with_mime_type(mime_type.unwrap_or("application/octet-stream")),
-            ],
-            Contents::Complete(contents) => contents,
-        };
-        let mut result = ReadResourceResult::new(contents);
-        // The contents may depend on the caller, and access may end at any time.
-        result.ttl_ms = Some(0);
-        result.cache_scope = Some(CacheScope::Private);
-        result
-    }
-}
-
 impl ResourceOutput for String {
     fn into_result(self) -> Result<ResourceBody, ToolError> {
-        Ok(ResourceBody(Contents::Text { text: self, mime_type: "text/plain" }))
+        Ok(ResourceBody::text(self, "text/plain"))
     }
 }
 
@@ -87,13 +45,13 @@ impl ResourceOutput for &'static str {
 impl<T: JsonContent> ResourceOutput for Json<T> {
     fn into_result(self) -> Result<ResourceBody, ToolError> {
         let text = serde_json::to_string(&self.0)?;
-        Ok(ResourceBody(Contents::Text { text, mime_type: "application/json" }))
+        Ok(ResourceBody::text(text, "application/json"))
     }
 }
 
 impl ResourceOutput for Bytes {
     fn into_result(self) -> Result<ResourceBody, ToolError> {
-        Ok(ResourceBody(Contents::Blob(self)))
+        Ok(ResourceBody::blob(self))
     }
 }
 
@@ -115,7 +73,7 @@ impl ResourceOutput for Vec<ResourceContents> {
         if self.is_empty() {
             return Err(ToolError::not_found());
         }
-        Ok(ResourceBody(Contents::Complete(self)))
+        Ok(ResourceBody::complete(self))
     }
 }
 

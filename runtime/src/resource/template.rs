@@ -44,7 +44,7 @@ pub use check::check_uri;
 pub(crate) use problem::UriTemplateError;
 pub(crate) use variables::Variables;
 
-use super::MAX_URI_BYTES;
+use super::{MAX_URI_BYTES, byte_set::UNRESERVED};
 use syntax::{Parser, Part, VariableKind};
 
 /// URI template, or a URI without variables.
@@ -88,10 +88,6 @@ impl UriTemplate {
         Ok(template)
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
     /// Returns whether the template is a URI: it has no variables.
     pub(crate) fn is_uri(&self) -> bool {
         self.variables.is_empty() && self.optional.is_empty()
@@ -131,6 +127,23 @@ impl UriTemplate {
             self.match_query(query, &mut values)?;
         }
         Some(values.into_iter().collect())
+    }
+
+    /// Returns whether a URI matches and has other spellings, which match with the same values.
+    ///
+    /// A request with the spelling of a declared resource reads that resource. With another spelling, it reads the same
+    /// values through the template, under the policy of the template.
+    pub(crate) fn matches_other_spellings_of(&self, uri: &str) -> bool {
+        let Some(variables) = self.matches(uri) else { return false };
+        let has_segments = |name: &str| {
+            let mut variables = self.variables.iter().map(|(variable, _)| variable);
+            variables.any(|variable| *variable.name == *name && matches!(variable.kind, VariableKind::Segments(_)))
+        };
+        let has_one_spelling = |(name, value): (&str, &str)| {
+            value.bytes().all(|byte| UNRESERVED.contains(byte) || byte == b'/' && has_segments(name))
+        };
+        let parameters = variables.iter().filter(|(name, _)| self.is_optional(name)).count();
+        parameters > 1 || !variables.iter().all(has_one_spelling)
     }
 
     /// Splits a URI without `{?..}` into the texts of the variables.

@@ -25,10 +25,6 @@ impl<'a> ResourceUri<'a> {
         }
         Ok(Self(uri))
     }
-
-    pub(crate) fn as_str(self) -> &'a str {
-        self.0
-    }
 }
 
 impl fmt::Display for ResourceUri<'_> {
@@ -66,7 +62,7 @@ mod tests {
         for uri in
             ["company://policies/handbook", "urn:company:handbook", "https://a.example:8443/b?c=d", "FILE:///%41/.."]
         {
-            assert_eq!(ResourceUri::parse(uri).unwrap().as_str(), uri);
+            assert_eq!(ResourceUri::parse(uri).unwrap().to_string(), uri);
         }
     }
 

@@ -10,6 +10,8 @@ use rmcp::model::{
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "approvals")]
+use super::approvals::{self, ApprovalPagesConfig};
 use super::{
     BuiltServer, Server,
     advertised_scopes::AdvertisedScopes,
@@ -24,8 +26,15 @@ use super::{
     startup::RevocationDelay,
     well_known::{self, ResourceMetadata},
 };
+#[cfg(all(feature = "approvals", feature = "redis"))]
+use crate::approvals::{ApprovalStore, RedisStore};
 #[cfg(feature = "redis")]
 use crate::replication::{Replica, Replication};
+#[cfg(feature = "approvals")]
+use crate::{
+    approvals::{Approvals, ApprovalsConfig, MemoryStore},
+    operation::Approver,
+};
 use crate::{
     audit::AuditLog,
     auth::{
@@ -133,13 +142,9 @@ impl Server {
             lists_acquirable_tools: self.config.tools.list_acquirable,
         })
         .map_err(|found| problems.extend(found));
-        Some(Parts {
-            registry: Arc::new(registry.ok()?),
-            policy,
-            index,
-            scopes: scopes.ok()?,
-            server_url: server_url?,
-        })
+        let registry = Arc::new(registry.ok()?);
+        problems.extend(self.approvals_problem(&registry));
+        Some(Parts { registry, policy, index, scopes: scopes.ok()?, server_url: server_url? })
     }
 
     /// Connects the parts. The routes of the validator can still conflict with the MCP endpoint.
@@ -178,7 +183,11 @@ impl Server {
         let revocations = Revocations::new(Arc::clone(&revocation_clock), replicator.clone());
 
         let routes = validator.routes(revocations.clone());
-        if has_conflict(&endpoint_path, server_url.path(), &routes) {
+        #[cfg(feature = "approvals")]
+        let has_approvals = registry.first_with_approval().is_some();
+        #[cfg(not(feature = "approvals"))]
+        let has_approvals = false;
+        if has_conflict(&endpoint_path, server_url.path(), &routes, has_approvals) {
             problems.push(BuildProblem::EndpointConflict(endpoint_path.clone()));
         }
         let proxies = TrustedProxies::parse(&config.http.trusted_proxies).unwrap_or_default();
@@ -234,12 +243,43 @@ impl Server {
         #[cfg(feature = "console")]
         let title = self.title.as_ref().unwrap_or(&self.name).clone();
         let signer = config.tools.signer().ok().flatten().or(self.signer);
+        let signer = signer.unwrap_or_else(RequestStateSigner::random);
+        #[cfg(feature = "approvals")]
+        let approvals = has_approvals.then(|| {
+            #[cfg(feature = "redis")]
+            let shared = replica
+                .as_ref()
+                .map(|replica| -> Arc<dyn ApprovalStore> { Arc::new(RedisStore::new(replica.redis_client())) });
+            #[cfg(not(feature = "redis"))]
+            let shared = None;
+            let approvals = Arc::new(Approvals::new(ApprovalsConfig {
+                store: self.approval_store.or(shared).unwrap_or_else(|| Arc::new(MemoryStore::default())),
+                signer: signer.clone(),
+                base_url: server_url.base().to_owned(),
+                resource: resource.clone(),
+                lifetime: config.approvals.lifetime,
+                wait: config.approvals.wait,
+            }));
+            registry.set_approver(Arc::clone(&approvals) as Arc<dyn Approver>);
+            approvals::router(ApprovalPagesConfig {
+                approvals,
+                gate: Arc::clone(&gate),
+                discovery: Arc::clone(&discovery),
+                signer: signer.clone(),
+                index: Arc::clone(&index),
+                server_url: &server_url,
+                resource: &resource,
+                title: self.title.as_ref().unwrap_or(&self.name),
+                client_id: config.approvals.client_id.clone(),
+                client_secret: config.approvals.client_secret.clone(),
+            })
+        });
         let implementation = Implementation::new(self.name.clone(), version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
             info: server_info(&registry, implementation, self.title, self.instructions),
             max_body_bytes: config.http.max_body_bytes,
-            signer: signer.unwrap_or_else(RequestStateSigner::random),
+            signer,
             shutdown: shutdown.clone(),
         });
         let revocation_delay = RevocationDelay { ttl, stale_if_error, reports_revocations, texts: validator.texts() };
@@ -261,6 +301,8 @@ impl Server {
             name: self.name,
             metadata: well_known::router(metadata, discovery, &server_url, &endpoint_path),
             landing_page,
+            #[cfg(feature = "approvals")]
+            approvals,
             operations,
             settings: values,
             preflight: config.preflight,
@@ -281,6 +323,25 @@ impl Server {
             #[cfg(feature = "redis")]
             replica,
         }))
+    }
+
+    /// Returns a problem if a tool needs approvals that this server cannot have.
+    fn approvals_problem(&self, registry: &Registry) -> Option<BuildProblem> {
+        let tool = registry.first_with_approval()?;
+        if !cfg!(feature = "approvals") {
+            return Some(BuildProblem::ApprovalsFeature(tool));
+        }
+        #[cfg(feature = "approvals")]
+        {
+            let has_key = self.signer.is_some() || self.config.tools.request_state_key.is_some();
+            let is_shared = self.approval_store.is_some();
+            #[cfg(feature = "redis")]
+            let is_shared = is_shared || self.replication.is_some();
+            if is_shared && !has_key {
+                return Some(BuildProblem::ApprovalsKey(tool));
+            }
+        }
+        None
     }
 
     /// Returns the lock file of the settings, or the one that the program passed.
@@ -468,10 +529,15 @@ fn collect<T>(result: Result<T, BuildProblem>, problems: &mut Vec<BuildProblem>)
 }
 
 /// Returns whether the MCP endpoint, at its path or below the base path, has the path of another route.
-fn has_conflict(endpoint: &str, base_path: &str, routes: &[Route]) -> bool {
+fn has_conflict(endpoint: &str, base_path: &str, routes: &[Route], has_approvals: bool) -> bool {
     let below_base = |path: &str| format!("{base_path}{path}");
     let others = routes.iter().flat_map(|route| [route.path.to_owned(), below_base(route.path)]);
-    [health::ALIVE.to_owned(), health::READY.to_owned()].into_iter().chain(others).any(|path| {
+    #[cfg(feature = "approvals")]
+    let approvals = has_approvals.then(|| approvals::CALLBACK_PATH.to_owned());
+    #[cfg(not(feature = "approvals"))]
+    let approvals = has_approvals.then(String::new);
+    let own = [health::ALIVE.to_owned(), health::READY.to_owned()].into_iter().chain(approvals);
+    own.chain(others).any(|path| {
         let path = path.trim_end_matches('/');
         path == endpoint || path == below_base(endpoint)
     })

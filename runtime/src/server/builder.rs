@@ -58,6 +58,8 @@ pub struct Server {
     pub(super) reads_environment: bool,
     #[cfg(feature = "redis")]
     pub(super) replication: Option<Replication>,
+    #[cfg(feature = "approvals")]
+    pub(super) approval_store: Option<Arc<dyn crate::approvals::ApprovalStore>>,
     pub(super) states: States,
     pub(super) required_for_all: Vec<&'static str>,
     /// `None` if clients are to request all scopes.
@@ -91,6 +93,8 @@ impl Server {
             reads_environment: true,
             #[cfg(feature = "redis")]
             replication: None,
+            #[cfg(feature = "approvals")]
+            approval_store: None,
             states: States::default(),
             required_for_all: Vec::new(),
             initial_scopes: None,
@@ -292,6 +296,31 @@ impl Server {
     /// Changes settings of all tools.
     pub fn tools(mut self, change: impl FnOnce(&mut ToolsConfig)) -> Self {
         change(&mut self.config.tools);
+        self
+    }
+
+    /// Changes settings of approvals.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # fn main() {
+    /// let server = Server::new("company", &SCOPES)
+    ///     .approvals(|approvals| approvals.client_id = Some("approvals-of-company".to_owned()));
+    /// # let _ = server;
+    /// # }
+    /// ```
+    #[cfg(feature = "approvals")]
+    pub fn approvals(mut self, change: impl FnOnce(&mut super::config::ApprovalsConfig)) -> Self {
+        change(&mut self.config.approvals);
+        self
+    }
+
+    /// Sets where approvals are stored. Default: the Redis of `Server::replication` if there is one, otherwise the memory
+    /// of the process. Replicas need a common store.
+    #[cfg(feature = "approvals")]
+    pub fn approval_store(mut self, store: impl crate::approvals::ApprovalStore) -> Self {
+        self.approval_store = Some(Arc::new(store));
         self
     }
 

@@ -2,6 +2,8 @@
 
 mod accept;
 mod advertised_scopes;
+#[cfg(feature = "approvals")]
+mod approvals;
 mod build;
 mod builder;
 pub mod config;

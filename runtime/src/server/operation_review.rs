@@ -1,81 +1,93 @@
-//! Log messages about tools that are probably not as their author meant, when a server is built.
+//! Log messages about operations that are probably not as their author meant, when a server is built.
+
+use std::borrow::Cow;
 
 use crate::{
-    operation::OperationDescriptor,
+    operation::{OperationDescriptor, label},
     registry::{RegisteredOperation, Registry},
     scope::{MarkedScope, Scopes},
 };
 
-/// Logs the tools of the server without a description, and the tools of the program that are not part of the server.
+/// Logs the operations of the server without a description, and the operations of the program that are not part of the server.
 pub(super) fn log(registry: &Registry, lists: &[&'static Scopes]) {
     let own = || registry.operations().iter().filter(|operation| operation.mounted_server().is_none());
     let undescribed = without_description(own().map(RegisteredOperation::descriptor));
     if !undescribed.is_empty() {
         tracing::warn!(
-            tools = undescribed.join(", "),
-            "tools have no description, and models choose tools by it: write a doc comment on each function, or \
-             `description = \"..\"` in `#[tool(..)]`"
+            operations = undescribed.join(", "),
+            "operations have no description, by which models and people choose them: write a doc comment on each function, \
+             or `description = \"..\"` in its attribute"
         );
     }
     let unproven = without_proof(own().map(RegisteredOperation::descriptor));
     if !unproven.is_empty() {
         tracing::info!(
-            tools = unproven.join(", "),
-            "tools declare scopes that have a marker, and take no proof of one: pass a `&Granted<..>` on to the data layer, \
-             or remove a scope that the tool does not need"
+            operations = unproven.join(", "),
+            "operations declare scopes that have a marker, and take no proof of one: pass a `&Granted<..>` on to the data \
+             layer, or remove a scope that the operation does not need"
         );
     }
-    // Not a warning: a program can have several servers, or leave out the tools of a library on purpose.
+    // Not a warning: a program can have several servers, or leave out those of a library on purpose.
     for unserved in unserved_lists(OperationDescriptor::all_registered(), lists) {
         tracing::info!(
-            tools = unserved.tools.join(", "),
+            operations = unserved.operations.join(", "),
             defined_at = unserved.defined_at,
-            "tools of another scope list are not part of this server: to add them, pass their list to \
+            "operations of another scope list are not part of this server: to add them, pass their list to \
              `Server::add_from`"
         );
     }
 }
 
-fn without_description<'a>(tools: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<&'static str> {
-    tools.filter(|tool| tool.description.unwrap_or_default().trim().is_empty()).map(|tool| tool.name).collect()
+fn without_description<'a>(operations: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<Cow<'static, str>> {
+    let has_none = |operation: &&OperationDescriptor| operation.description.unwrap_or_default().trim().is_empty();
+    operations.filter(has_none).map(label_of).collect()
 }
 
-/// Returns the tools that declare a scope with a marker and cannot prove any scope: they take neither a proof nor the
+fn label_of(operation: &OperationDescriptor) -> Cow<'static, str> {
+    label(operation.kind(), operation.name)
+}
+
+/// Returns the operations that declare a scope with a marker and cannot prove any scope: they take neither a proof nor the
 /// caller, who grants one, and have no guard.
-fn without_proof<'a>(tools: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<&'static str> {
-    let is_marked = |tool: &OperationDescriptor| {
-        let mut declared = tool.all.iter().chain(tool.any);
-        declared.any(|scope| MarkedScope::all().any(|m| m.scope == *scope && std::ptr::eq(m.list, tool.list)))
+fn without_proof<'a>(operations: impl Iterator<Item = &'a OperationDescriptor>) -> Vec<Cow<'static, str>> {
+    let is_marked = |operation: &OperationDescriptor| {
+        let mut declared = operation.all.iter().chain(operation.any);
+        declared.any(|scope| MarkedScope::all().any(|m| m.scope == *scope && std::ptr::eq(m.list, operation.list)))
     };
-    let can_prove = |tool: &OperationDescriptor| {
-        !tool.guards.is_empty() || tool.states.iter().any(|state| state.is_proof() || state.is_provided_by_call())
+    let can_prove = |operation: &OperationDescriptor| {
+        !operation.guards.is_empty()
+            || operation.states.iter().any(|state| state.is_proof() || state.is_provided_by_call())
     };
-    tools.filter(|tool| is_marked(tool) && !can_prove(tool)).map(|tool| tool.name).collect()
+    operations.filter(|operation| is_marked(operation) && !can_prove(operation)).map(label_of).collect()
 }
 
-/// Tools of one list that is not a list of the server.
+/// Operations of one list that is not a list of the server.
 struct UnservedList {
     list: &'static Scopes,
-    tools: Vec<&'static str>,
-    /// Place of the first tool, because a list has no name.
+    operations: Vec<Cow<'static, str>>,
+    /// Place of the first operation, because a list has no name.
     defined_at: &'static str,
 }
 
 fn unserved_lists(
-    tools: impl Iterator<Item = &'static OperationDescriptor>,
+    operations: impl Iterator<Item = &'static OperationDescriptor>,
     lists: &[&'static Scopes],
 ) -> Vec<UnservedList> {
     let mut unserved: Vec<UnservedList> = Vec::new();
-    for tool in tools.filter(|tool| !lists.iter().any(|&list| std::ptr::eq(list, tool.list))) {
-        match unserved.iter_mut().find(|other| std::ptr::eq(other.list, tool.list)) {
-            Some(other) => other.tools.push(tool.name),
+    for operation in operations.filter(|operation| !lists.iter().any(|&list| std::ptr::eq(list, operation.list))) {
+        match unserved.iter_mut().find(|other| std::ptr::eq(other.list, operation.list)) {
+            Some(other) => other.operations.push(label_of(operation)),
             None => {
-                unserved.push(UnservedList { list: tool.list, tools: vec![tool.name], defined_at: tool.defined_at });
+                unserved.push(UnservedList {
+                    list: operation.list,
+                    operations: vec![label_of(operation)],
+                    defined_at: operation.defined_at,
+                });
             }
         }
     }
     for list in &mut unserved {
-        list.tools.sort_unstable();
+        list.operations.sort_unstable();
     }
     unserved
 }
@@ -147,8 +159,8 @@ mod tests {
         let tools = || OperationDescriptor::registered(&lists);
         let unserved = unserved_lists(tools(), &[&SERVED]);
         let [library] = unserved.as_slice() else { panic!("expected one list") };
-        assert_eq!(library.tools, ["library_one", "library_two"]);
-        assert!(library.defined_at.contains("tool_review.rs:"), "{}", library.defined_at);
+        assert_eq!(library.operations, ["library_one", "library_two"]);
+        assert!(library.defined_at.contains("operation_review.rs:"), "{}", library.defined_at);
         assert!(unserved_lists(tools(), &[&SERVED, &LIBRARY]).is_empty());
     }
 }

@@ -45,6 +45,9 @@ pub(crate) struct Components {
     pub(crate) metadata: Router,
     /// The page for browsers, for a server that is not mounted into another one.
     pub(crate) landing_page: Option<Router>,
+    /// The pages of approvals, if a tool needs them.
+    #[cfg(feature = "approvals")]
+    pub(crate) approvals: Option<Router>,
     /// Health endpoints and the routes of the validator.
     pub(crate) operations: Router,
     /// All settings, for the log.
@@ -156,7 +159,11 @@ impl BuiltServer {
         if let Some(replica) = &self.0.replica {
             replica.start(self.0.shutdown.clone());
         }
-        let Components { metadata, operations, gate, mcp, http, base_path, .. } = self.0;
+        #[cfg(feature = "approvals")]
+        let metadata = self.0.approvals.into_iter().fold(self.0.metadata, Router::merge);
+        #[cfg(not(feature = "approvals"))]
+        let metadata = self.0.metadata;
+        let Components { operations, gate, mcp, http, base_path, .. } = self.0;
         let service = BrowserCors::new(Arc::clone(&gate), GateService::new(gate, mcp));
         let mut paths = vec![http.endpoint_path.clone()];
         // A proxy may or may not remove the path of SERVER_URL.

@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, fmt};
 use serde_json::Value;
 
 use super::{Outcome, ToolResult, classify::Mismatch, response::Response};
-use crate::scope::MissingScopes;
+use crate::{operation::OperationKind, scope::MissingScopes};
 
-/// Outcome of a call; created by [`TestCaller::call`](super::TestCaller::call).
+/// Outcome of a call; created by [`TestCaller::call`](super::TestCaller::call), [`prompt`](super::TestCaller::prompt) and
+/// [`resource`](super::TestCaller::resource). `R` is the result if the call was allowed.
 ///
 /// Each method asserts one outcome and returns what belongs to it. Its panic message says what was expected, what
 /// happened instead, who called, and what the server responded.
@@ -32,25 +33,30 @@ use crate::scope::MissingScopes;
 /// ```
 #[derive(Clone)]
 #[must_use = "a call without an assertion tests nothing: call a method such as `allowed`"]
-pub struct CallOutcome {
-    pub(super) tool: String,
+pub struct CallOutcome<R = ToolResult> {
+    pub(super) kind: OperationKind,
+    /// Name of the tool or the prompt, or URI of the resource.
+    pub(super) name: String,
     pub(super) arguments: Value,
     /// Description of the caller.
     pub(super) caller: String,
-    pub(super) outcome: Result<Outcome, Mismatch>,
+    pub(super) outcome: Result<Outcome<R>, Mismatch>,
     pub(super) response: Response,
-    /// Names of all tools of the server.
-    pub(super) tools: Vec<&'static str>,
+    /// Names, URIs and templates of all operations of this kind.
+    pub(super) known: Vec<&'static str>,
 }
 
-impl CallOutcome {
+impl<R> CallOutcome<R> {
     /// Asserts that the body returned a result that is not an error, and returns the result.
     ///
     /// # Panics
     ///
     /// If the call ended otherwise.
     #[track_caller]
-    pub fn allowed(&self) -> ToolResult {
+    pub fn allowed(&self) -> R
+    where
+        R: Clone,
+    {
         match self.outcome() {
             Outcome::Allowed(result) => result.clone(),
             _ => self.unexpected("the call to be allowed"),
@@ -78,23 +84,37 @@ impl CallOutcome {
         }
     }
 
-    /// Asserts that the tool exists and that the response is, byte for byte, that for a tool that does not exist: the
-    /// tool is hidden by `visible_to`, disabled by [`Server::deny`](crate::Server::deny), or concealed by
+    /// Asserts that the operation exists and that the response is, byte for byte, that for one that does not exist: it is
+    /// hidden by `visible_to`, disabled by [`Server::deny`](crate::Server::deny), or concealed by
     /// [`Server::conceal_forbidden`](crate::Server::conceal_forbidden).
     ///
     /// # Panics
     ///
-    /// If the call ended otherwise, also if the server has no tool with this name, because the test then has a
+    /// If the call ended otherwise, also if the server has no such operation, because the test then has a
     /// misspelled name.
     #[track_caller]
     pub fn hidden(&self) {
-        if *self.outcome() != Outcome::Hidden {
-            self.unexpected("the tool to be hidden from the caller");
+        if !matches!(self.outcome(), Outcome::Hidden) {
+            self.unexpected(&format!("the {} to be hidden from the caller", self.kind));
         }
     }
 
-    /// Asserts that a guard denied the call, or the body with [`Denied`](crate::Denied). Returns the text that
-    /// the model sees, `not allowed: ..`.
+    /// Asserts that a resource has no contents for this URI: the body returned
+    /// [`ToolError::not_found`](crate::ToolError::not_found), or a variable of the URI does not have its type. The response
+    /// is that for a resource that does not exist.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise, also if no resource has this URI and no template matches it.
+    #[track_caller]
+    pub fn not_found(&self) {
+        if !matches!(self.outcome(), Outcome::NotFound) {
+            self.unexpected("the resource not to be found");
+        }
+    }
+
+    /// Asserts that a guard denied the call, or the body with [`Denied`](crate::Denied). Returns the text
+    /// that the model sees, `not allowed: ..`.
     ///
     /// # Panics
     ///
@@ -107,7 +127,7 @@ impl CallOutcome {
         }
     }
 
-    /// Asserts that the arguments violate the input schema, and returns every violation. Each begins with the JSON
+    /// Asserts that the arguments of a tool or a prompt violate its schema, and returns every violation. Each begins with the JSON
     /// pointer to the argument, such as `/ticket_id: ..`, or with `(arguments)`.
     ///
     /// # Panics
@@ -131,7 +151,7 @@ impl CallOutcome {
     pub fn failed(&self) -> String {
         match self.outcome() {
             Outcome::Failed(text) => text.clone(),
-            _ => self.unexpected("the tool to fail with an error that the model sees"),
+            _ => self.unexpected("the body to fail with an error that the model sees"),
         }
     }
 
@@ -144,7 +164,7 @@ impl CallOutcome {
     #[track_caller]
     pub fn masked(&self) {
         if !matches!(self.outcome(), Outcome::Masked(_)) {
-            self.unexpected("the tool to fail with an error that only the log shows");
+            self.unexpected("the body to fail with an error that only the log shows");
         }
     }
 
@@ -154,7 +174,7 @@ impl CallOutcome {
     ///
     /// If the response is not the one that is specified for this outcome, which would be a bug of toolgate.
     #[track_caller]
-    pub fn outcome(&self) -> &Outcome {
+    pub fn outcome(&self) -> &Outcome<R> {
         match &self.outcome {
             Ok(outcome) => outcome,
             Err(mismatch) => panic!("{mismatch}\n{self:?}"),
@@ -165,7 +185,7 @@ impl CallOutcome {
     fn unexpected(&self, expected: &str) -> ! {
         match self.outcome() {
             outcome @ Outcome::Unknown => {
-                panic!("expected {expected}, but {outcome}\n{self:?}\n  tools: {}", self.tools.join(", "))
+                panic!("expected {expected}, but {outcome}\n{self:?}\n  {}s: {}", self.kind, self.known.join(", "))
             }
             outcome => panic!("expected {expected}, but {outcome}\n{self:?}"),
         }
@@ -173,12 +193,13 @@ impl CallOutcome {
 }
 
 /// The call, its caller and the response, one on each line.
-impl fmt::Debug for CallOutcome {
+impl<R> fmt::Debug for CallOutcome<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "  call: {} {}\n  caller: {}\n  response: {}",
-            self.tool, self.arguments, self.caller, self.response
-        )
+        match self.kind {
+            OperationKind::Tool => write!(f, "  call: {} {}", self.name, self.arguments)?,
+            OperationKind::Prompt => write!(f, "  prompt: {} {}", self.name, self.arguments)?,
+            OperationKind::Resource => write!(f, "  resource: {}", self.name)?,
+        }
+        write!(f, "\n  caller: {}\n  response: {}", self.caller, self.response)
     }
 }

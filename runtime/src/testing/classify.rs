@@ -2,22 +2,24 @@
 //! wire" in ARCHITECTURE.md specifies for it.
 
 use http::StatusCode;
-use serde_json::json;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{Outcome, ToolResult, response::Response};
+use super::{Outcome, PromptResult, ResourceResult, ToolResult, response::Response};
 use crate::{
     audit::{CallOutcome as Recorded, RecordedCall},
     mcp::INSUFFICIENT_SCOPE,
     metrics::Label,
+    operation::OperationKind,
     scope::MissingScopes,
 };
 
-/// JSON-RPC error code for a tool that does not exist.
+/// JSON-RPC error code for an operation that does not exist, and for invalid arguments of a prompt.
 const INVALID_PARAMS: i64 = -32602;
 
-/// First line of a result about arguments that violate the schema. Each violation has a line of its own.
-const INVALID_ARGUMENTS: &str = "the arguments do not fit the tool's input schema:";
+/// JSON-RPC error code for all other errors of prompts and resources.
+const INTERNAL_ERROR: i64 = -32603;
 
 /// The response is not the one that is specified for what the audit log records.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -28,30 +30,76 @@ pub(super) enum Mismatch {
     Response { recorded: &'static str, expected: &'static str },
 }
 
-/// Response to a call of a tool that does not exist, by the same caller with the same arguments.
-pub(super) struct UnknownToolResponse {
-    pub(super) tool: String,
+/// Result of an operation, as the response has it.
+pub(super) trait ReadResult: Sized {
+    const KIND: OperationKind;
+
+    /// First line of the text about arguments that violate the schema. Each violation has a line of its own.
+    const INVALID_ARGUMENTS: &'static str;
+
+    /// Reads a complete result. It may be an error that the body created itself.
+    fn read(result: &Value) -> Option<Outcome<Self>>;
+}
+
+impl ReadResult for ToolResult {
+    const KIND: OperationKind = OperationKind::Tool;
+    const INVALID_ARGUMENTS: &'static str = "the arguments do not fit the tool's input schema:";
+
+    fn read(result: &Value) -> Option<Outcome<Self>> {
+        let result: CallToolResult = serde_json::from_value(result.clone()).ok()?;
+        if result.is_error != Some(true) {
+            return Some(Outcome::Allowed(Self::new(result)));
+        }
+        let text = result.content.first().and_then(ContentBlock::as_text);
+        Some(Outcome::Failed(text.map(|content| content.text.clone()).unwrap_or_default()))
+    }
+}
+
+impl ReadResult for PromptResult {
+    const KIND: OperationKind = OperationKind::Prompt;
+    const INVALID_ARGUMENTS: &'static str = "the arguments do not fit the prompt:";
+
+    fn read(result: &Value) -> Option<Outcome<Self>> {
+        serde_json::from_value(result.clone()).ok().map(|result| Outcome::Allowed(Self::new(result)))
+    }
+}
+
+impl ReadResult for ResourceResult {
+    const KIND: OperationKind = OperationKind::Resource;
+    const INVALID_ARGUMENTS: &'static str = "";
+
+    fn read(result: &Value) -> Option<Outcome<Self>> {
+        serde_json::from_value(result.clone()).ok().map(|result| Outcome::Allowed(Self::new(result)))
+    }
+}
+
+/// Response to a request for an operation that does not exist, by the same caller with the same arguments.
+pub(super) struct UnknownResponse {
+    pub(super) name: String,
     pub(super) response: Response,
 }
 
-/// Returns whether [`classify`] needs the response for a tool that does not exist.
+/// Returns whether [`classify`] needs the response for an operation that does not exist.
 pub(super) fn is_reported_as_unknown(response: &Response) -> bool {
     response.error(StatusCode::OK).is_some_and(|(code, _)| code == INVALID_PARAMS)
 }
 
-/// Determines the outcome of a call of `tool`.
+/// Determines the outcome of a call of the operation with this name or URI.
 ///
 /// # Errors
 ///
 /// The response does not fit the records.
-pub(super) fn classify(
-    tool: &str,
+pub(super) fn classify<R: ReadResult>(
+    name: &str,
     records: &[RecordedCall],
     response: &Response,
-    unknown: Option<&UnknownToolResponse>,
-) -> Result<Outcome, Mismatch> {
+    unknown: Option<&UnknownResponse>,
+) -> Result<Outcome<R>, Mismatch> {
+    let is_tool = R::KIND == OperationKind::Tool;
     let record = match records {
         [record] => record,
+        // The server has no operation of this kind.
+        [] if !is_tool && response.is_method_not_found() => return Ok(Outcome::Unknown),
         // Rejected before the call was decided.
         [] if response.status.is_client_error() || response.status.is_server_error() => {
             return Ok(Outcome::Rejected { status: response.status.as_u16(), message: response.description() });
@@ -59,10 +107,21 @@ pub(super) fn classify(
         _ => return Err(Mismatch::Records(records.len())),
     };
     let mismatch = |expected| Mismatch::Response { recorded: record.outcome.name(), expected };
-    let error = || response.error_text().ok_or(mismatch("200 with a tool result that has `isError` and a text"));
-    let is_like_unknown = unknown.is_some_and(|unknown| response.is_like(tool, &unknown.response, &unknown.tool));
+    // Errors of prompts and resources are JSON-RPC errors.
+    let error = |code| {
+        if is_tool {
+            response.error_text().ok_or(mismatch("200 with a tool result that has `isError` and a text"))
+        } else {
+            response.error_message(code).ok_or(mismatch("200 with a JSON-RPC error"))
+        }
+    };
+    let failure = || error(INTERNAL_ERROR);
+    let is_like_unknown = unknown.is_some_and(|unknown| response.is_like(name, &unknown.response, &unknown.name));
     let outcome = match record.outcome {
-        Recorded::Completed => completed(response).ok_or(mismatch("200 with a complete tool result"))?,
+        Recorded::Completed => {
+            let result = response.result().filter(|result| result["resultType"] == "complete").and_then(R::read);
+            result.ok_or(mismatch("200 with a complete result"))?
+        }
         Recorded::InsufficientScope if is_like_unknown => Outcome::Hidden,
         Recorded::InsufficientScope => {
             if !is_step_up(response, &record.scopes) {
@@ -71,55 +130,60 @@ pub(super) fn classify(
             Outcome::MissingScopes(record.scopes.clone())
         }
         Recorded::Hidden | Recorded::Unknown if !is_like_unknown => {
-            return Err(mismatch("byte for byte that for a tool that does not exist"));
+            return Err(mismatch("byte for byte that for an operation that does not exist"));
         }
         Recorded::Hidden => Outcome::Hidden,
         Recorded::Unknown => Outcome::Unknown,
+        Recorded::Failed | Recorded::InvalidArguments if R::KIND == OperationKind::Resource && is_like_unknown => {
+            Outcome::NotFound
+        }
+        Recorded::InvalidArguments if R::KIND == OperationKind::Resource => {
+            return Err(mismatch("byte for byte that for a resource that does not exist"));
+        }
         Recorded::InvalidArguments => {
-            let violations = violations(error()?).ok_or(mismatch("a tool result with a line for each violation"))?;
-            Outcome::InvalidArguments(violations)
+            let violations = violations::<R>(error(INVALID_PARAMS)?);
+            Outcome::InvalidArguments(violations.ok_or(mismatch("an error with a line for each violation"))?)
         }
         Recorded::Denied => {
-            let text = error()?;
+            let text = failure()?;
             if !text.starts_with("not allowed: ") {
-                return Err(mismatch("a tool result that begins with `not allowed: `"));
+                return Err(mismatch("an error that begins with `not allowed: `"));
             }
             Outcome::DeniedByGuard(text.to_owned())
         }
-        Recorded::Failed => Outcome::Failed(error()?.to_owned()),
+        Recorded::Failed => {
+            // A mounted server can respond with any JSON-RPC error.
+            let text = failure().or_else(|mismatch| response.error_text_of_any_code().ok_or(mismatch))?;
+            Outcome::Failed(text.to_owned())
+        }
         Recorded::Masked | Recorded::Panicked => {
-            let text = error()?;
+            let text = failure()?;
             if !is_masked(text) {
-                return Err(mismatch("a tool result with `internal error` and a reference only"));
+                return Err(mismatch("an error with `internal error` and a reference only"));
             }
             let masked = if record.outcome == Recorded::Masked { Outcome::Masked } else { Outcome::Panicked };
             masked(text.to_owned())
         }
-        Recorded::TimedOut => Outcome::TimedOut(error()?.to_owned()),
-        Recorded::Busy => Outcome::Busy(error()?.to_owned()),
-        Recorded::ResultTooLarge => Outcome::ResultTooLarge(error()?.to_owned()),
+        Recorded::TimedOut => Outcome::TimedOut(failure()?.to_owned()),
+        Recorded::Busy => Outcome::Busy(failure()?.to_owned()),
+        Recorded::ResultTooLarge => Outcome::ResultTooLarge(failure()?.to_owned()),
         Recorded::InputRequired => {
             let result = response.result().filter(|result| result["resultType"] == "input_required");
             let result = result.ok_or(mismatch("200 with a result that asks for input"))?;
             Outcome::InputRequired(result["inputRequests"].clone())
         }
+        Recorded::ApprovalRequired => {
+            // A caller of the kit does not declare that it can open URLs.
+            let text = failure()?;
+            if !text.starts_with("approval required: ") {
+                return Err(mismatch("a tool result that begins with `approval required: `"));
+            }
+            Outcome::ApprovalRequired(text.to_owned())
+        }
+        Recorded::NotApproved => Outcome::NotApproved(failure()?.to_owned()),
         Recorded::Cancelled => return Err(mismatch("none, because the client has cancelled the call")),
     };
     Ok(outcome)
-}
-
-/// A result that the body returned; it may be an error that the body created itself.
-fn completed(response: &Response) -> Option<Outcome> {
-    let result = response.result().filter(|result| result["resultType"] == "complete")?;
-    if let Some(text) = response.error_text() {
-        return Some(Outcome::Failed(text.to_owned()));
-    }
-    let result: rmcp::model::CallToolResult = serde_json::from_value(result.clone()).ok()?;
-    Some(if result.is_error == Some(true) {
-        Outcome::Failed(String::new())
-    } else {
-        Outcome::Allowed(ToolResult::new(result))
-    })
 }
 
 fn is_step_up(response: &Response, scopes: &MissingScopes) -> bool {
@@ -128,8 +192,8 @@ fn is_step_up(response: &Response, scopes: &MissingScopes) -> bool {
         && response.challenged_scopes().is_some_and(|challenged| challenged == scopes.required)
 }
 
-fn violations(text: &str) -> Option<Vec<String>> {
-    let violations = text.strip_prefix(INVALID_ARGUMENTS)?.strip_prefix("\n- ")?;
+fn violations<R: ReadResult>(text: &str) -> Option<Vec<String>> {
+    let violations = text.strip_prefix(R::INVALID_ARGUMENTS)?.strip_prefix("\n- ")?;
     Some(violations.split("\n- ").map(str::to_owned).collect())
 }
 
@@ -141,7 +205,6 @@ fn is_masked(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderValue, header};
-    use serde_json::Value;
 
     use super::*;
 
@@ -180,7 +243,7 @@ mod tests {
 
     /// Classifies the response to a call of the tool `t`.
     fn classify_as(outcome: Recorded, response: &Response) -> Result<Outcome, Mismatch> {
-        let unknown = UnknownToolResponse { tool: "no-tool".to_owned(), response: unknown_tool("no-tool") };
+        let unknown = UnknownResponse { name: "no-tool".to_owned(), response: unknown_tool("no-tool") };
         classify("t", &[record(outcome)], response, Some(&unknown))
     }
 
@@ -238,14 +301,60 @@ mod tests {
     }
 
     #[test]
+    fn errors_of_prompts_and_resources_are_json_rpc_errors() {
+        let protocol_error = |code: i64, message: &str, data: Option<Value>| {
+            let mut error = json!({ "code": code, "message": message });
+            error.as_object_mut().unwrap().extend(data.map(|data| ("data".to_owned(), data)));
+            response(200, None, "error", &error)
+        };
+        let prompt = |outcome, response: &Response| classify::<PromptResult>("p", &[record(outcome)], response, None);
+        let invalid = "the arguments do not fit the prompt:\n- /a: x";
+        assert_eq!(
+            prompt(Recorded::InvalidArguments, &protocol_error(-32602, invalid, None)),
+            Ok(Outcome::InvalidArguments(vec!["/a: x".to_owned()]))
+        );
+        assert_eq!(
+            prompt(Recorded::Denied, &protocol_error(-32603, "not allowed: x", None)),
+            Ok(Outcome::DeniedByGuard("not allowed: x".to_owned()))
+        );
+        // A mounted server chooses the code.
+        for code in [-32603, -32000] {
+            let failed = prompt(Recorded::Failed, &protocol_error(code, "x", None));
+            assert_eq!(failed, Ok(Outcome::Failed("x".to_owned())));
+        }
+        for (outcome, response) in [
+            (Recorded::Failed, error_result("x")),
+            (Recorded::Denied, protocol_error(-32602, "not allowed: x", None)),
+            (Recorded::Masked, protocol_error(-32603, "swordfish", None)),
+        ] {
+            assert!(prompt(outcome, &response).is_err(), "{response}");
+        }
+        let not_found = |uri: &str| protocol_error(-32602, "resource not found", Some(json!({ "uri": uri })));
+        let unknown = UnknownResponse { name: "no-resource:1".to_owned(), response: not_found("no-resource:1") };
+        let resource = |outcome, response: &Response| {
+            classify::<ResourceResult>("company://a/1", &[record(outcome)], response, Some(&unknown))
+        };
+        for (outcome, expected) in [
+            (Recorded::Failed, Outcome::NotFound),
+            (Recorded::InvalidArguments, Outcome::NotFound),
+            (Recorded::Hidden, Outcome::Hidden),
+            (Recorded::Unknown, Outcome::Unknown),
+        ] {
+            assert_eq!(resource(outcome, &not_found("company://a/1")), Ok(expected));
+            let of_another_uri = resource(outcome, &not_found("company://a/2"));
+            assert!(of_another_uri.is_err() || outcome == Recorded::Failed, "{of_another_uri:?}");
+        }
+    }
+
+    #[test]
     fn a_call_has_exactly_one_record() {
         let failed = error_result("x");
-        assert_eq!(classify("t", &[], &failed, None), Err(Mismatch::Records(0)));
+        assert_eq!(classify::<ToolResult>("t", &[], &failed, None), Err(Mismatch::Records(0)));
         let records = [record(Recorded::Failed), record(Recorded::Failed)];
-        assert_eq!(classify("t", &records, &failed, None), Err(Mismatch::Records(2)));
+        assert_eq!(classify::<ToolResult>("t", &records, &failed, None), Err(Mismatch::Records(2)));
         let rejected = response(429, None, "error", &json!({ "message": "later" }));
         let outcome = Outcome::Rejected { status: 429, message: "later".to_owned() };
-        assert_eq!(classify("t", &[], &rejected, None), Ok(outcome));
+        assert_eq!(classify::<ToolResult>("t", &[], &rejected, None), Ok(outcome));
     }
 
     #[test]

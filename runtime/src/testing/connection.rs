@@ -54,9 +54,10 @@ impl Connection {
         Self { router: server.into_router(), host, path, dispatcher, calls, next_id: AtomicU64::new(1) }
     }
 
-    /// Returns the names of all tools of the server.
-    pub(super) fn tool_names(&self) -> Vec<&'static str> {
-        self.dispatcher.registry().list(ListKind::Tools).iter().map(RegisteredOperation::name).collect()
+    /// Returns the names, URIs and templates of all operations of a kind.
+    pub(super) fn names(&self, kind: OperationKind) -> Vec<&'static str> {
+        let operations = self.dispatcher.registry().operations().iter();
+        operations.filter(|operation| operation.kind() == kind).map(RegisteredOperation::name).collect()
     }
 
     /// Explains a call by `caller`.
@@ -70,29 +71,63 @@ impl Connection {
         self.dispatcher.registry().explain(kind, name, caller, arguments).await
     }
 
-    /// Sends `tools/list`.
-    pub(super) async fn list(&self, token: &str) -> Response {
-        self.send(token, self.next_id(), "tools/list", json!({}), HeaderMap::new()).await
+    /// Requests every page of a list. It is empty if the server has no operations of its kind.
+    ///
+    /// # Errors
+    ///
+    /// The first response that is not a page.
+    pub(super) async fn list(&self, token: &str, list: ListKind) -> Result<Vec<Value>, Response> {
+        let member = match list {
+            ListKind::Tools => "tools",
+            ListKind::Prompts => "prompts",
+            ListKind::Resources => "resources",
+            ListKind::ResourceTemplates => "resourceTemplates",
+        };
+        let (mut entries, mut params) = (Vec::new(), json!({}));
+        if !self.dispatcher.registry().serves(list) {
+            return Ok(entries);
+        }
+        loop {
+            let response = self.send(token, self.next_id(), list.method(), params, HeaderMap::new()).await;
+            let Some((page, cursor)) = response.page(member) else { return Err(response) };
+            entries.extend_from_slice(page);
+            match cursor {
+                Some(cursor) => params = json!({ "cursor": cursor }),
+                None => return Ok(entries),
+            }
+        }
     }
 
-    /// Sends `tools/call`. `input` has the members of a request that answers questions.
+    /// Calls a tool, gets a prompt, or reads a resource. `name` is its name or URI; `input` has the members of a request
+    /// that answers questions.
     pub(super) async fn call(
         &self,
         token: &str,
-        tool: &str,
+        kind: OperationKind,
+        name: &str,
         arguments: &Value,
         input: Map<String, Value>,
     ) -> CallResponse {
-        let mut headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), header_value(tool))]);
+        let mut headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), header_value(name))]);
         if let (Some(tool), Some(arguments)) =
-            (self.dispatcher.registry().get(OperationKind::Tool, tool), arguments.as_object())
+            (self.dispatcher.registry().get(OperationKind::Tool, name), arguments.as_object())
+            && kind == OperationKind::Tool
         {
             mirror_arguments(tool.arguments().schema(), arguments, &mut headers);
         }
         let id = self.next_id();
         let mut params = input;
-        params.extend([("name".to_owned(), tool.into()), ("arguments".to_owned(), arguments.clone())]);
-        let response = self.send(token, id, "tools/call", params.into(), headers).await;
+        let method = match kind {
+            OperationKind::Tool => "tools/call",
+            OperationKind::Prompt => "prompts/get",
+            OperationKind::Resource => "resources/read",
+        };
+        if kind == OperationKind::Resource {
+            params.insert("uri".to_owned(), name.into());
+        } else {
+            params.extend([("name".to_owned(), name.into()), ("arguments".to_owned(), arguments.clone())]);
+        }
+        let response = self.send(token, id, method, params.into(), headers).await;
         CallResponse { response, records: self.calls.take(&id.to_string()) }
     }
 

@@ -63,21 +63,27 @@
 //! # }
 //! ```
 //!
+//! Prompts and resources are tested in the same way, with [`TestCaller::prompt`] and [`TestCaller::resource`], and their lists
+//! with [`prompts`](TestCaller::prompts), [`resources`](TestCaller::resources) and
+//! [`resource_templates`](TestCaller::resource_templates).
+//!
 //! # Outcomes
 //!
 //! Each method of [`CallOutcome`] asserts one outcome. The audit record of the call says what happened, and the response
-//! must be the one that clients receive for it:
+//! must be the one that clients receive for it. This is the response for a tool; where a tool has a result with `isError`, a
+//! prompt or a resource has a JSON-RPC error with the same text, `-32602` for invalid arguments and `-32603` for all others:
 //!
 //! | method | asserts that | response |
 //! |---|---|---|
 //! | [`allowed`](CallOutcome::allowed) | the body returned a result | 200, a result without `isError` |
 //! | [`missing_scopes`](CallOutcome::missing_scopes) | the token lacks exactly these scopes | 403, a challenge with all required scopes, JSON-RPC `-32010` |
-//! | [`hidden`](CallOutcome::hidden) | the tool is hidden, disabled or concealed | 200, JSON-RPC `-32602`, byte for byte that for a tool that does not exist |
+//! | [`hidden`](CallOutcome::hidden) | the operation is hidden, disabled or concealed | 200, JSON-RPC `-32602`, byte for byte that for one that does not exist |
 //! | [`invalid_arguments`](CallOutcome::invalid_arguments) | the arguments violate the input schema | 200, a result with `isError`, every violation with its pointer |
+//! | [`not_found`](CallOutcome::not_found) | a resource has no contents for the URI | 200, JSON-RPC `-32602`, that for a resource that does not exist |
 //! | [`denied`](CallOutcome::denied) | a guard denied the call | 200, a result with `isError`, `not allowed: ..` |
 //! | [`failed`](CallOutcome::failed) | the body returned an error for the model | 200, a result with `isError`, the text of the error |
 //! | [`masked`](CallOutcome::masked) | the body returned any other error | 200, a result with `isError`, `internal error` and a reference to the log |
-//! | [`outcome`](CallOutcome::outcome) | nothing; returns the [`Outcome`], also that of a panic, a timeout, a full tool, a large result, a request for input, an unknown tool, or a rejected token | |
+//! | [`outcome`](CallOutcome::outcome) | nothing; returns the [`Outcome`], also that of a panic, a timeout, a full operation, a large result, a request for input, an unknown operation, or a rejected token | |
 //!
 //! # Unit tests
 //!
@@ -92,6 +98,8 @@ mod connection;
 mod issued_tokens;
 mod lock;
 mod outcome;
+mod prompt_result;
+mod resource_result;
 mod response;
 mod server;
 mod tool_result;
@@ -102,6 +110,8 @@ pub use call_outcome::CallOutcome;
 pub use caller::TestCaller;
 pub use lock::assert_policy_lock;
 pub use outcome::Outcome;
+pub use prompt_result::PromptResult;
+pub use resource_result::ResourceResult;
 pub use server::TestServer;
 pub use tool_result::ToolResult;
 pub use values::caller;

@@ -10,7 +10,7 @@ use crate::scope::MissingScopes;
 /// How a call ended, for tests that match on it instead of calling a method such as
 /// [`CallOutcome::allowed`](super::CallOutcome::allowed). `Display` is a sentence about the call.
 ///
-/// A text is that of the result, as the model sees it.
+/// A text is that of the result of a tool, as the model sees it, or of the error for a prompt or a resource.
 ///
 /// ```
 /// # use toolgate::{prelude::*, testing::{Outcome, TestServer}};
@@ -30,15 +30,18 @@ use crate::scope::MissingScopes;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Outcome<R = ToolResult> {
     /// The body returned a result that is not an error.
-    Allowed(ToolResult),
-    /// The token lacks scopes that the tool, or its body, requires.
+    Allowed(R),
+    /// The token lacks scopes that the operation, or its body, requires.
     MissingScopes(MissingScopes),
-    /// The tool exists, and the response is that for a tool that does not exist.
+    /// The operation exists, and the response is that for one that does not exist.
     Hidden,
-    /// The server has no tool with this name.
+    /// The server has no tool or prompt with this name, or no resource whose URI or template matches.
     Unknown,
+    /// The resource has no contents for this URI: the body returned [`ToolError::not_found`](crate::ToolError::not_found), or
+    /// a variable of the URI does not have its type. The response is that for a resource that does not exist.
+    NotFound,
     /// The arguments violate the input schema. Each violation begins with the JSON pointer to the argument.
     InvalidArguments(Vec<String>),
     /// A guard denied the call, or the body did with [`Denied`](crate::Denied).
@@ -52,12 +55,16 @@ pub enum Outcome {
     Panicked(String),
     /// The call exceeded its time limit.
     TimedOut(String),
-    /// The tool's limit of concurrent calls is reached.
+    /// The operation's limit of concurrent calls is reached.
     Busy(String),
     /// The result is larger than `limits.max_result_bytes`.
     ResultTooLarge(String),
     /// The body asks for input from the client. The value has the requests by their keys.
     InputRequired(Value),
+    /// A person has to approve the call. The text has the URL of its page.
+    ApprovalRequired(String),
+    /// The person did not approve the call.
+    NotApproved(String),
     /// The request was rejected before the call was decided, for example because the token has expired.
     Rejected {
         /// Status of the response.
@@ -67,7 +74,7 @@ pub enum Outcome {
     },
 }
 
-impl fmt::Display for Outcome {
+impl<R> fmt::Display for Outcome<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allowed(_) => write!(f, "the call was allowed and returned a result"),
@@ -75,19 +82,22 @@ impl fmt::Display for Outcome {
                 let [missing, required] = [&scopes.missing, &scopes.required].map(|scopes| scopes.join(", "));
                 write!(f, "the token lacks the scopes {missing} (the call requires {required})")
             }
-            Self::Hidden => write!(f, "the tool is hidden from the caller"),
-            Self::Unknown => write!(f, "the server has no tool with this name"),
+            Self::Hidden => write!(f, "the operation is hidden from the caller"),
+            Self::Unknown => write!(f, "the server has no such operation"),
+            Self::NotFound => write!(f, "the resource was not found"),
             Self::InvalidArguments(violations) => {
                 write!(f, "the arguments violate the input schema: {}", violations.join("; "))
             }
             Self::DeniedByGuard(text) => write!(f, "the call was denied: {text}"),
-            Self::Failed(text) => write!(f, "the tool failed: {text}"),
-            Self::Masked(text) => write!(f, "the tool failed with an error that only the log shows: {text}"),
-            Self::Panicked(text) => write!(f, "the tool panicked: {text}"),
+            Self::Failed(text) => write!(f, "the call failed: {text}"),
+            Self::Masked(text) => write!(f, "the call failed with an error that only the log shows: {text}"),
+            Self::Panicked(text) => write!(f, "the call panicked: {text}"),
             Self::TimedOut(text) => write!(f, "the call timed out: {text}"),
             Self::Busy(text) => write!(f, "the call was not started: {text}"),
             Self::ResultTooLarge(text) => write!(f, "the result was not sent: {text}"),
-            Self::InputRequired(requests) => write!(f, "the tool asks for input: {requests}"),
+            Self::InputRequired(requests) => write!(f, "the call asks for input: {requests}"),
+            Self::ApprovalRequired(text) => write!(f, "a person has to approve the call: {text}"),
+            Self::NotApproved(text) => write!(f, "the call was not approved: {text}"),
             Self::Rejected { status, message } => write!(f, "the request was rejected with {status}: {message}"),
         }
     }

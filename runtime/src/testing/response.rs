@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Length from which the body is shortened in a message, in characters.
 const MAX_SHOWN: usize = 2000;
 
+/// JSON-RPC error code for a method that the server does not have.
+const METHOD_NOT_FOUND: i64 = -32601;
+
 /// A complete response.
 #[derive(Clone, Debug)]
 pub(super) struct Response {
@@ -39,6 +42,18 @@ impl Response {
         Some((error.get("code")?.as_i64()?, error.get("data")))
     }
 
+    /// Returns the message of a JSON-RPC error with this code, if the response is 200 and an error of this request.
+    pub(super) fn error_message(&self, code: i64) -> Option<&str> {
+        self.error(StatusCode::OK).filter(|(found, _)| *found == code)?;
+        self.json["error"]["message"].as_str()
+    }
+
+    /// Returns the message of a JSON-RPC error with any code, if the response is 200 and an error of this request.
+    pub(super) fn error_text_of_any_code(&self) -> Option<&str> {
+        let (code, _) = self.error(StatusCode::OK)?;
+        self.error_message(code)
+    }
+
     /// Returns the text of a result with `isError`.
     pub(super) fn error_text(&self) -> Option<&str> {
         let result = self.result().filter(|result| result["isError"] == true)?;
@@ -61,16 +76,22 @@ impl Response {
         text.unwrap_or(&self.text).to_owned()
     }
 
-    /// Returns the names in the result of `tools/list`.
-    pub(super) fn tools(&self) -> Option<&Vec<Value>> {
-        self.result()?["tools"].as_array()
+    /// Returns a page of a list: its entries in this member of the result, and the cursor of the next page.
+    pub(super) fn page(&self, member: &str) -> Option<(&[Value], Option<&str>)> {
+        let result = self.result()?;
+        Some((result[member].as_array()?, result["nextCursor"].as_str()))
     }
 
-    /// Returns whether this response to a call of `tool` is, except for the name and the ID, that to a call of
-    /// `other_tool`, a name that occurs nowhere else.
-    pub(super) fn is_like(&self, tool: &str, other: &Self, other_tool: &str) -> bool {
-        let quoted = Value::from(tool).to_string();
-        let expected = other.text.replace(other_tool, &quoted[1..quoted.len() - 1]);
+    /// Returns whether the response is that to a method that the server does not have.
+    pub(super) fn is_method_not_found(&self) -> bool {
+        self.repeats_id() && self.json["error"]["code"] == METHOD_NOT_FOUND
+    }
+
+    /// Returns whether this response to a request with `name` is, except for the name and the ID, that to a request with
+    /// `other_name`, which occurs nowhere else.
+    pub(super) fn is_like(&self, name: &str, other: &Self, other_name: &str) -> bool {
+        let quoted = Value::from(name).to_string();
+        let expected = other.text.replace(other_name, &quoted[1..quoted.len() - 1]);
         let [id, other_id] = [self.id, other.id].map(|id| format!("\"id\":{id}"));
         let headers = |response: &Self| {
             let mut headers = response.headers.clone();

@@ -71,7 +71,7 @@ pub(crate) fn schema_generator() -> SchemaGenerator {
 ///
 /// This trait only gives the compiler one message for a type that lacks either or both. It has no other implementations.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be returned by a tool as `Json`",
+    message = "`{Self}` cannot be returned as `Json`",
     label = "the content of `Json` is serialized, and its schema is published",
     note = "the content needs `serde::Serialize` and `schemars::JsonSchema`: write `#[derive(Serialize, JsonSchema)]` on \
             the type, or enable the feature of toolgate for its crate (`chrono`, `uuid`, `url`)"

@@ -78,3 +78,68 @@ fn every_invalid_schema_is_a_build_problem() {
         ]
     );
 }
+
+static STRUCTURED_TEXTS: Scopes = Scopes::new(&["structured:read"]);
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only the schema is used")]
+struct Filter {
+    year: u16,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only the schema is used")]
+struct Tree {
+    children: Vec<Tree>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Tone {
+    /// The tone of a letter.
+    Formal,
+    Friendly,
+}
+
+/// One argument is a list.
+#[prompt(authenticated, scopes_in = STRUCTURED_TEXTS)]
+async fn list(_tags: Vec<String>) -> String {
+    String::new()
+}
+
+/// One argument is an object.
+#[prompt(authenticated, scopes_in = STRUCTURED_TEXTS)]
+async fn object(_name: String, _filter: Option<Filter>) -> String {
+    String::new()
+}
+
+/// The variable is a recursive object.
+#[resource(uri = "trees://{_tree}", authenticated, scopes_in = STRUCTURED_TEXTS)]
+async fn tree(_tree: Tree) -> String {
+    String::new()
+}
+
+/// Every argument can be written as a text.
+#[prompt(authenticated, scopes_in = STRUCTURED_TEXTS)]
+async fn texts(_tone: Tone, _year: Option<u16>, _ratio: f64, _flag: bool, _any: serde_json::Value) -> String {
+    String::new()
+}
+
+#[test]
+fn an_argument_of_a_prompt_and_a_variable_of_a_uri_can_be_texts() {
+    let error = support::server(&STRUCTURED_TEXTS).build().expect_err("three operations have no texts");
+    let problem = |operation: &str, argument: &str| {
+        format!(
+            "the {operation}: its argument `{argument}` is a list or an object, but the protocol sends it as text: take a \
+             string, a number, a boolean or an enum without data"
+        )
+    };
+    let expected = [
+        problem("prompt `list`", "_tags"),
+        problem("prompt `object`", "_filter"),
+        problem("resource `trees://{_tree}`", "_tree"),
+    ];
+    let mut problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
+    problems.sort();
+    assert_eq!(problems, expected);
+}

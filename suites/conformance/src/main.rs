@@ -3,6 +3,8 @@
 //! The suite does not support authentication, so it connects to the proxy. The server behind it checks every request as
 //! usual. `suites/conformance/run` starts this program and the suite.
 
+mod prompts;
+mod resources;
 mod token_proxy;
 mod tools;
 
@@ -16,9 +18,15 @@ use toolgate::{
     prelude::*,
 };
 
-/// Scopes of the tools, one for each module in `tools`.
-pub static SCOPES: Scopes =
-    Scopes::new(&["conformance:content", "conformance:notifications", "conformance:input", "conformance:schema"]);
+/// Scopes of the tools, one for each module in `tools`, and of the prompts and resources.
+pub static SCOPES: Scopes = Scopes::new(&[
+    "conformance:content",
+    "conformance:notifications",
+    "conformance:input",
+    "conformance:prompts",
+    "conformance:resources",
+    "conformance:schema",
+]);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -55,6 +63,7 @@ impl Servers {
             .auth(StaticTokens::new().token(&token, caller))
             .server_url(format!("http://{server_address}"))
             .bind(server_address)
+            .sessions(|_| {})
             .build()?;
         let proxy = TokenProxy::new(server_address, &token)?;
 

@@ -289,7 +289,7 @@ async fn a_condition_that_panics_denies_the_call() {
     let log = CapturedLog::start();
     let caller = server.with_scopes(["orders:read", "orders:approve", "orders:export"]);
     let call = caller.call("draw", json!({ "number": 13 })).await;
-    assert_eq!(call.denied(), "not allowed: a condition of the tool's policy failed");
+    assert_eq!(call.denied(), "not allowed: a condition of the policy failed");
     assert!(!format!("{call:?}").contains("swordfish"), "{call:?}");
     assert_eq!(take_steps(), [""; 0], "the body did not run");
     assert!(log.of_this_thread().contains("the condition of a `scopes_if` panicked"));

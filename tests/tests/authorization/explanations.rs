@@ -141,8 +141,11 @@ async fn guards_that_need_a_request_are_not_evaluated() {
 }
 
 #[tokio::test]
-async fn an_unknown_tool_is_reported() {
-    let explanation = explain("refnud", "Lead", &[], Value::Null).await;
-    assert_eq!(explanation.decision, ExplainedDecision::UnknownTool);
-    assert!(explanation.to_string().ends_with("rejected: there is no such tool\n"), "{explanation}");
+async fn an_unknown_operation_is_reported() {
+    for label in ["refnud", "prompt refund", "refunds:o1"] {
+        let explanation = explain(label, "Lead", &[], Value::Null).await;
+        assert_eq!(explanation.decision, ExplainedDecision::Unknown);
+        assert_eq!(explanation.operation, label);
+        assert!(explanation.to_string().ends_with("rejected: the server has no such operation\n"), "{explanation}");
+    }
 }

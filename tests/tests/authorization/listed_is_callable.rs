@@ -1,6 +1,6 @@
-//! Properties: the tools that a token is shown are exactly the tools that it can call, and a call ends as the documented
-//! order of its rules says. With `tools.list_acquirable`, the list also has exactly the tools that a token with the
-//! missing scopes can call.
+//! Properties: the tools, prompts and resources that a token is shown are exactly those that it can call, get and read, and
+//! a call ends as the documented order of its rules says. With `tools.list_acquirable`, the list of tools also has exactly
+//! the tools that a token with the missing scopes can call.
 
 use std::{
     collections::BTreeSet,
@@ -11,10 +11,11 @@ use proptest::{collection::btree_set, prelude::*, sample::select, test_runner::T
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use toolgate::{
+    OperationKind,
     auth::Claims,
     policy::{ExplainedDecision, scopes},
     prelude::*,
-    testing::{Outcome, TestCaller, TestServer},
+    testing::{CallOutcome, Outcome, TestCaller, TestServer},
 };
 use toolgate_tests::ToolBodies;
 
@@ -27,7 +28,7 @@ static CATALOGUE: Scopes = Scopes::new(&["a", "all", "b:read", "b:write", "c", "
 const HEADQUARTERS: &str = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11";
 const BRANCH: &str = "2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22";
 
-/// The policy of a tool: what the attributes below declare, stated again.
+/// The policy of a tool, a prompt and a resource: what the attributes below declare, stated again.
 #[derive(Clone, Copy)]
 struct Policy {
     name: &'static str,
@@ -70,7 +71,7 @@ const OPEN: Policy = Policy {
     in_body: &[],
 };
 
-const TOOLS: [Policy; 22] = [
+const OPERATIONS: [Policy; 22] = [
     Policy { name: "authenticated", ..OPEN },
     Policy { name: "all_of_three", all: &["a", "b:read", "c"], ..OPEN },
     Policy { name: "all_of_two", all: &["a", "d"], ..OPEN },
@@ -121,6 +122,7 @@ const TOOLS: [Policy; 22] = [
 /// Everything that the outcome of a call depends on.
 #[derive(Clone, Debug)]
 struct Situation {
+    kind: OperationKind,
     scopes: BTreeSet<&'static str>,
     user: &'static str,
     organization: Option<(&'static str, &'static str)>,
@@ -129,7 +131,7 @@ struct Situation {
     arguments: Arguments,
 }
 
-/// Arguments of a call. An amount above 100 violates the schema.
+/// Arguments of a call, or variables of a URI. An amount above 100 violates the schema.
 #[derive(Clone, Copy, Debug)]
 struct Arguments {
     amount: u32,
@@ -142,9 +144,50 @@ enum Expected {
     Hidden,
     /// The required scopes and the missing ones.
     MissingScopes(Vec<&'static str>, BTreeSet<&'static str>),
+    /// For a resource: no resource has this URI, because a variable does not fit its type.
     InvalidArguments,
     Denied,
     Allowed,
+}
+
+impl Policy {
+    /// Returns what requests of this kind name.
+    fn requested(&self, kind: OperationKind, arguments: &Value) -> String {
+        match kind {
+            OperationKind::Tool | OperationKind::Prompt => self.name.to_owned(),
+            OperationKind::Resource => {
+                let text = |name: &str| arguments[name].to_string().trim_matches('"').to_owned();
+                format!("catalogue://{}/{}/{}", self.name, text("amount"), text("urgent"))
+            }
+        }
+    }
+
+    /// Returns the text that names the operation of this kind.
+    fn label(&self, kind: OperationKind, arguments: &Value) -> String {
+        match kind {
+            OperationKind::Prompt => format!("prompt {}", self.name),
+            OperationKind::Tool | OperationKind::Resource => self.requested(kind, arguments),
+        }
+    }
+}
+
+/// Returns the name of the policy of an operation that was declared with this name or URI template.
+fn policy_name(declared: &str) -> &str {
+    let name = declared.strip_prefix("catalogue://").unwrap_or(declared);
+    name.split_once('/').map_or(name, |(name, _)| name)
+}
+
+impl Arguments {
+    fn json(self) -> Value {
+        json!({ "amount": self.amount, "urgent": self.urgent })
+    }
+}
+
+/// Returns arguments as a prompt receives them: every value is a text.
+fn as_texts(arguments: &Value) -> Value {
+    let texts = arguments.as_object().unwrap().iter();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    texts.map(|(name, value)| (name.clone(), Value::from(text(value)))).collect::<serde_json::Map<_, _>>().into()
 }
 
 impl Situation {
@@ -158,7 +201,7 @@ impl Situation {
         self.scopes.contains(scope) || implied_by.iter().any(|broader| self.scopes.contains(broader))
     }
 
-    /// Returns whether the caller sees the tool, if its scopes allow it.
+    /// Returns whether the caller sees the operation, if its scopes allow it.
     fn sees(&self, tool: &Policy) -> bool {
         let (org, role) = self.organization.unzip();
         !self.disabled.contains(tool.name)
@@ -223,7 +266,6 @@ impl Situation {
         let granted: Vec<_> = CATALOGUE.names().iter().copied().filter(|scope| self.has(scope)).collect();
         let mut record = json!({
             "time": "2026-10-01T00:00:00Z",
-            "tool": tool.name,
             "user": self.user,
             "granted": granted.join(" "),
             "policy": "0000000000000000",
@@ -235,6 +277,12 @@ impl Situation {
                 Expected::Allowed => "completed",
             },
         });
+        if self.kind == OperationKind::Resource {
+            record["resource"] = format!("catalogue://{}/{{amount}}/{{urgent}}", tool.name).into();
+            record["uri"] = tool.requested(self.kind, &self.arguments.json()).into();
+        } else {
+            record[self.kind.name()] = tool.name.into();
+        }
         if let Some((org, role)) = self.organization {
             record["organization"] = org.into();
             record["role"] = role.into();
@@ -243,7 +291,7 @@ impl Situation {
             record["required"] = required.join(" ").into();
             record["missing"] = missing.iter().copied().collect::<Vec<_>>().join(" ").into();
             record["required_by"] = if !self.meets_unconditional_scopes(tool) {
-                "tool"
+                "operation"
             } else if *outcome == self.expected(&Policy { guards: &[], in_body: &[], ..*tool }, false) {
                 "arguments"
             } else {
@@ -268,7 +316,7 @@ fn add<'a>(required: &mut Vec<&'static str>, scopes: impl IntoIterator<Item = &'
     }
 }
 
-// The tools
+// The operations
 
 /// The users on duty.
 #[derive(Clone, Default)]
@@ -300,13 +348,47 @@ fn needs_e(caller: &Caller, urgent: bool) -> Result<(), Denied> {
 }
 
 // The names of the parameters come from the call of the macro, so that the attributes can refer to them.
-macro_rules! tools {
+macro_rules! operations {
     (
         parameters $amount:ident $urgent:ident $caller:ident $rota:ident;
-        $($(#[$tool:meta])* $name:ident $(requires($($scope:literal),*))? $(takes($context:ident))?;)*
-    ) => {$(
-        /// A tool that records its run.
-        $(#[$tool])*
+        $(($($policy:tt)*) $name:ident $uri:literal $(requires($($scope:literal),*))? $(takes($context:ident))?;)*
+    ) => {
+        mod tools {
+            use super::*;
+
+            $(operation! {
+                #[tool($($policy)*)]
+                $name $amount $urgent $caller $rota ($($($scope)*)?) ($($context)?)
+            })*
+        }
+
+        mod prompts {
+            use super::*;
+
+            $(operation! {
+                #[prompt($($policy)*)]
+                $name $amount $urgent $caller $rota ($($($scope)*)?) ($($context)?)
+            })*
+        }
+
+        mod resources {
+            use super::*;
+
+            $(operation! {
+                #[resource(uri = $uri, $($policy)*)]
+                $name $amount $urgent $caller $rota ($($($scope)*)?) ($($context)?)
+            })*
+        }
+    };
+}
+
+macro_rules! operation {
+    (
+        #[$attribute:meta]
+        $name:ident $amount:ident $urgent:ident $caller:ident $rota:ident ($($scope:literal)*) ($($context:ident)?)
+    ) => {
+        /// An operation that records its run.
+        #[$attribute]
         async fn $name(
             #[schemars(range(max = 100))] $amount: u32,
             $urgent: bool,
@@ -314,74 +396,74 @@ macro_rules! tools {
             $rota: &Rota,
             bodies: &ToolBodies
             $(, _: &$context)?
-        ) -> Result<(), ToolError> {
-            $($(if $urgent {
+        ) -> Result<&'static str, ToolError> {
+            $(if $urgent {
                 $caller.require(scope!($scope, in CATALOGUE))?;
-            })*)?
+            })*
             let _ = ($amount, $urgent, $caller, $rota);
             bodies.record_run();
-            Ok(())
+            Ok("ran")
         }
-    )*};
+    };
 }
 
-tools! {
+operations! {
     parameters amount urgent caller rota;
-    #[tool(authenticated, scopes_in = CATALOGUE)]
-    authenticated;
-    #[tool(scopes("a", "b:read", "c"), scopes_in = CATALOGUE)]
-    all_of_three;
-    #[tool(scopes("a", "d"), scopes_in = CATALOGUE)]
-    all_of_two;
-    #[tool(any_scope("c", "d", "e"), scopes_in = CATALOGUE)]
-    any_of_three;
-    #[tool(any_scope("b:write", "e"), scopes_in = CATALOGUE)]
-    any_of_two;
-    #[tool(scopes = "a", any_scope("c:admin", "e"), scopes_in = CATALOGUE)]
-    both_kinds;
-    #[tool(scopes = "all", scopes_in = CATALOGUE)]
-    broad;
-    #[tool(scopes = "a", scopes_in = CATALOGUE)]
-    one_a;
-    #[tool(scopes = "b:read", scopes_in = CATALOGUE)]
-    one_b;
-    #[tool(authenticated, org_role = "Owner", scopes_in = CATALOGUE)]
-    owners;
-    #[tool(scopes = "c", org_role = "Owner", scopes_in = CATALOGUE)]
-    owners_with_c;
-    #[tool(scopes = "d", any_scope("d", "e"), scopes_in = CATALOGUE)]
-    overlapping;
-    #[tool(authenticated, org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11", scopes_in = CATALOGUE)]
-    headquarters;
-    #[tool(
+    (authenticated, scopes_in = CATALOGUE)
+    authenticated "catalogue://authenticated/{amount}/{urgent}";
+    (scopes("a", "b:read", "c"), scopes_in = CATALOGUE)
+    all_of_three "catalogue://all_of_three/{amount}/{urgent}";
+    (scopes("a", "d"), scopes_in = CATALOGUE)
+    all_of_two "catalogue://all_of_two/{amount}/{urgent}";
+    (any_scope("c", "d", "e"), scopes_in = CATALOGUE)
+    any_of_three "catalogue://any_of_three/{amount}/{urgent}";
+    (any_scope("b:write", "e"), scopes_in = CATALOGUE)
+    any_of_two "catalogue://any_of_two/{amount}/{urgent}";
+    (scopes = "a", any_scope("c:admin", "e"), scopes_in = CATALOGUE)
+    both_kinds "catalogue://both_kinds/{amount}/{urgent}";
+    (scopes = "all", scopes_in = CATALOGUE)
+    broad "catalogue://broad/{amount}/{urgent}";
+    (scopes = "a", scopes_in = CATALOGUE)
+    one_a "catalogue://one_a/{amount}/{urgent}";
+    (scopes = "b:read", scopes_in = CATALOGUE)
+    one_b "catalogue://one_b/{amount}/{urgent}";
+    (authenticated, org_role = "Owner", scopes_in = CATALOGUE)
+    owners "catalogue://owners/{amount}/{urgent}";
+    (scopes = "c", org_role = "Owner", scopes_in = CATALOGUE)
+    owners_with_c "catalogue://owners_with_c/{amount}/{urgent}";
+    (scopes = "d", any_scope("d", "e"), scopes_in = CATALOGUE)
+    overlapping "catalogue://overlapping/{amount}/{urgent}";
+    (authenticated, org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11", scopes_in = CATALOGUE)
+    headquarters "catalogue://headquarters/{amount}/{urgent}";
+    (
         scopes = "a",
         org("1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11", "2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22"),
         org_role("Owner", "Member"),
         scopes_in = CATALOGUE
-    )]
-    leads_of_two;
-    #[tool(scopes = "c", visible_to = is_on_duty(caller, rota), scopes_in = CATALOGUE)]
-    duty;
-    #[tool(scopes = "a", scopes_if(amount > 10, "b:write"), scopes_in = CATALOGUE)]
-    large;
-    #[tool(
+    )
+    leads_of_two "catalogue://leads_of_two/{amount}/{urgent}";
+    (scopes = "c", visible_to = is_on_duty(caller, rota), scopes_in = CATALOGUE)
+    duty "catalogue://duty/{amount}/{urgent}";
+    (scopes = "a", scopes_if(amount > 10, "b:write"), scopes_in = CATALOGUE)
+    large "catalogue://large/{amount}/{urgent}";
+    (
         any_scope("c", "d"),
         scopes_if(amount > 10, "b:read", "d"),
         scopes_if(urgent, "c", "d"),
         scopes_in = CATALOGUE
-    )]
-    large_or_urgent;
-    #[tool(scopes = "a", guard = only_sanna(caller), scopes_in = CATALOGUE)]
-    guarded;
-    #[tool(
+    )
+    large_or_urgent "catalogue://large_or_urgent/{amount}/{urgent}";
+    (scopes = "a", guard = only_sanna(caller), scopes_in = CATALOGUE)
+    guarded "catalogue://guarded/{amount}/{urgent}";
+    (
         any_scope("a", "c"),
         guard(no_round_amount(amount), needs_e(caller, urgent)),
         scopes_in = CATALOGUE
-    )]
-    two_guards;
-    #[tool(scopes = "b:read", scopes_in = CATALOGUE)]
-    step_up requires("c:admin", "d");
-    #[tool(
+    )
+    two_guards "catalogue://two_guards/{amount}/{urgent}";
+    (scopes = "b:read", scopes_in = CATALOGUE)
+    step_up "catalogue://step_up/{amount}/{urgent}" requires("c:admin", "d");
+    (
         scopes = "b:read",
         any_scope("c", "e"),
         org_role("Owner", "Member"),
@@ -391,9 +473,9 @@ tools! {
         scopes_if(urgent, "a", "d"),
         guard(only_sanna(caller), needs_e(caller, urgent), no_round_amount(amount)),
         scopes_in = CATALOGUE
-    )]
-    everything requires("b:write");
-    #[tool(
+    )
+    everything "catalogue://everything/{amount}/{urgent}" requires("b:write");
+    (
         scopes = "b:read",
         any_scope("c", "e"),
         visible_to = is_on_duty(caller, rota),
@@ -401,8 +483,8 @@ tools! {
         scopes_if(urgent, "a", "d"),
         guard(needs_e(caller, urgent), only_sanna(caller)),
         scopes_in = CATALOGUE
-    )]
-    everything_with_context requires("b:write") takes(Context);
+    )
+    everything_with_context "catalogue://everything_with_context/{amount}/{urgent}" requires("b:write") takes(Context);
 }
 
 // The properties
@@ -433,7 +515,7 @@ impl Fixture {
         let mut server = Server::new("catalogue", &CATALOGUE)
             .state(bodies.clone())
             .state(rota.clone())
-            .deny(move |tool| denied.lock().unwrap().contains(tool.name.as_str()));
+            .deny(move |operation| denied.lock().unwrap().contains(policy_name(&operation.name)));
         match mode {
             Mode::Strict => {}
             Mode::Conceal => server = server.conceal_forbidden(),
@@ -444,51 +526,63 @@ impl Fixture {
         Self { runtime, server: TestServer::new(server).unwrap(), disabled, rota, bodies, mode, policy }
     }
 
-    /// Calls a tool and returns the outcome. Asserts that the body ran to its end only if the call was allowed.
-    fn call(&self, caller: &TestCaller, tool: &str, arguments: Value) -> Expected {
+    /// Calls a tool, gets a prompt or reads a resource, and returns the outcome. Asserts that the body ran to its end only if
+    /// the call was allowed.
+    fn call(&self, caller: &TestCaller, kind: OperationKind, policy: &Policy, arguments: &Value) -> Expected {
         let before = self.bodies.runs();
-        let call = self.runtime.block_on(caller.call(tool, arguments));
-        let outcome = match call.outcome() {
-            Outcome::Allowed(_) => Expected::Allowed,
-            Outcome::Hidden => Expected::Hidden,
-            Outcome::MissingScopes(scopes) => {
-                let missing: BTreeSet<_> = scopes.missing.iter().copied().collect();
-                assert_eq!(missing.len(), scopes.missing.len(), "{call:?}");
-                Expected::MissingScopes(scopes.required.clone(), missing)
+        let name = policy.requested(kind, arguments);
+        let (outcome, call) = self.runtime.block_on(async {
+            match kind {
+                OperationKind::Tool => outcome(&caller.call(&name, arguments.clone()).await),
+                OperationKind::Prompt => outcome(&caller.prompt(&name, as_texts(arguments)).await),
+                OperationKind::Resource => outcome(&caller.resource(&name).await),
             }
-            Outcome::InvalidArguments(_) => Expected::InvalidArguments,
-            Outcome::DeniedByGuard(_) => Expected::Denied,
-            outcome => panic!("{outcome}\n{call:?}"),
-        };
+        });
         let runs = self.bodies.runs() - before;
-        assert_eq!(runs, usize::from(outcome == Expected::Allowed), "the body ran {runs} times\n{call:?}");
+        assert_eq!(runs, usize::from(outcome == Expected::Allowed), "the body ran {runs} times\n{call}");
         outcome
+    }
+
+    /// Returns the names of the policies of the operations that a list shows, and the tools that only lack scopes.
+    fn list(&self, caller: &TestCaller, kind: OperationKind) -> (BTreeSet<String>, Vec<Value>) {
+        let names = |names: Vec<String>| names.iter().map(|name| policy_name(name).to_owned()).collect();
+        match kind {
+            OperationKind::Tool => {
+                let list = self.runtime.block_on(caller.list()).into_iter();
+                let (listed, acquirable): (Vec<_>, Vec<_>) =
+                    list.partition(|tool| tool["_meta"]["toolgate/access"]["granted"] != false);
+                (names(listed.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()), acquirable)
+            }
+            OperationKind::Prompt => (names(self.runtime.block_on(caller.prompts())), Vec::new()),
+            OperationKind::Resource => {
+                assert!(self.runtime.block_on(caller.resources()).is_empty());
+                (names(self.runtime.block_on(caller.resource_templates())), Vec::new())
+            }
+        }
     }
 
     fn check(&self, situation: &Situation) -> TestCaseResult {
         self.disabled.lock().unwrap().clone_from(&situation.disabled);
         self.rota.0.lock().unwrap().clone_from(&situation.on_duty);
         let caller = self.caller(situation);
-        let list = self.runtime.block_on(caller.list());
-        let (listed, acquirable): (Vec<_>, Vec<_>) =
-            list.iter().partition(|tool| tool["_meta"]["toolgate/access"]["granted"] != false);
-        let listed: BTreeSet<_> = listed.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        let kind = situation.kind;
+        let (listed, acquirable) = self.list(&caller, kind);
         self.check_acquirable(situation, &acquirable)?;
-        let Arguments { amount, urgent } = situation.arguments;
-        for tool in &TOOLS {
-            let arguments = json!({ "amount": amount, "urgent": urgent });
-            let outcome = self.call(&caller, tool.name, arguments.clone());
-            prop_assert_eq!(&outcome, &situation.expected(tool, self.mode == Mode::Conceal), "{}", tool.name);
-            self.check_explanation(situation, tool, &caller, arguments)?;
-            self.check_policy(situation, tool, &outcome)?;
-            // A listed tool can be rejected only for its arguments, or by what runs after they have been read.
-            let invalid = self.call(&caller, tool.name, json!({ "amount": "no number", "urgent": urgent }));
-            let is_callable = invalid == Expected::InvalidArguments;
-            prop_assert_eq!(listed.contains(tool.name), is_callable, "{} is listed but not callable", tool.name);
-            let is_permitted = situation.sees(tool) && situation.meets_unconditional_scopes(tool);
-            prop_assert_eq!(is_callable, is_permitted, "{} is callable but not permitted", tool.name);
+        for operation in &OPERATIONS {
+            let name = operation.name;
+            let arguments = situation.arguments.json();
+            let outcome = self.call(&caller, kind, operation, &arguments);
+            prop_assert_eq!(&outcome, &situation.expected(operation, self.mode == Mode::Conceal), "{}", name);
+            self.check_explanation(situation, operation, &caller)?;
+            self.check_policy(situation, operation, &outcome)?;
+            // A listed operation can be rejected only for its arguments, or by what runs after they have been read.
+            let invalid = json!({ "amount": "none", "urgent": situation.arguments.urgent });
+            let is_callable = self.call(&caller, kind, operation, &invalid) == Expected::InvalidArguments;
+            prop_assert_eq!(listed.contains(name), is_callable, "{} {} is listed but not callable", kind, name);
+            let is_permitted = situation.sees(operation) && situation.meets_unconditional_scopes(operation);
+            prop_assert_eq!(is_callable, is_permitted, "{} {} is callable but not permitted", kind, name);
         }
-        prop_assert!(listed.iter().all(|name| TOOLS.iter().any(|tool| tool.name == *name)));
+        prop_assert!(listed.iter().all(|name| OPERATIONS.iter().any(|operation| operation.name == name)));
         Ok(())
     }
 
@@ -502,9 +596,9 @@ impl Fixture {
 
     /// Only a server in that mode lists tools that cannot be called: exactly those that a token with the missing scopes
     /// can call, and with each of its security schemes.
-    fn check_acquirable(&self, situation: &Situation, acquirable: &[&Value]) -> TestCaseResult {
-        let lists_acquirable = self.mode == Mode::ListAcquirable;
-        for tool in &TOOLS {
+    fn check_acquirable(&self, situation: &Situation, acquirable: &[Value]) -> TestCaseResult {
+        let lists_acquirable = self.mode == Mode::ListAcquirable && situation.kind == OperationKind::Tool;
+        for tool in &OPERATIONS {
             let listed = acquirable.iter().find(|listed| listed["name"] == tool.name);
             let expected = lists_acquirable && situation.sees(tool) && !situation.meets_unconditional_scopes(tool);
             prop_assert_eq!(listed.is_some(), expected, "{} is acquirable", tool.name);
@@ -518,7 +612,7 @@ impl Fixture {
             let with_missing = situation.scopes.union(&missing).copied().collect();
             for scopes in schemes.map(|scheme| names(&scheme["scopes"])).chain([with_missing]) {
                 let caller = self.caller(&Situation { scopes: scopes.clone(), ..situation.clone() });
-                let invalid = self.call(&caller, tool.name, json!({ "amount": "no number", "urgent": false }));
+                let invalid = self.call(&caller, situation.kind, tool, &json!({ "amount": "none", "urgent": false }));
                 prop_assert_eq!(invalid, Expected::InvalidArguments, "{} with {:?}", tool.name, scopes);
             }
         }
@@ -526,14 +620,16 @@ impl Fixture {
     }
 
     /// The explanation is the outcome of the call up to its body. It says why on a concealing server, too.
-    fn check_explanation(
-        &self,
-        situation: &Situation,
-        tool: &Policy,
-        caller: &TestCaller,
-        arguments: Value,
-    ) -> TestCaseResult {
-        let explanation = self.runtime.block_on(caller.explain(tool.name, arguments));
+    fn check_explanation(&self, situation: &Situation, tool: &Policy, caller: &TestCaller) -> TestCaseResult {
+        let arguments = situation.arguments.json();
+        let label = tool.label(situation.kind, &arguments);
+        let arguments = match situation.kind {
+            OperationKind::Tool => arguments,
+            OperationKind::Prompt => as_texts(&arguments),
+            // They are in the URI.
+            OperationKind::Resource => Value::Null,
+        };
+        let explanation = self.runtime.block_on(caller.explain(&label, arguments));
         let decision = match explanation.decision.clone() {
             ExplainedDecision::Allowed => Expected::Allowed,
             ExplainedDecision::Hidden => Expected::Hidden,
@@ -543,7 +639,7 @@ impl Fixture {
                 let known = |name: &String| CATALOGUE.names().iter().copied().find(|scope| scope == name).unwrap();
                 Expected::MissingScopes(required.iter().map(known).collect(), missing.iter().map(known).collect())
             }
-            // The guards of a tool that takes a context are not evaluated.
+            // The guards of an operation that takes a context are not evaluated.
             ExplainedDecision::MayBeAllowed => {
                 prop_assert_eq!(tool.name, "everything_with_context");
                 let without_guards = Policy { guards: &[], in_body: &[], ..*tool };
@@ -563,7 +659,7 @@ impl Fixture {
         if let Some((org, role)) = situation.organization {
             subject = subject.with_org(org).with_org_role(role);
         }
-        let access = self.policy.access(subject, tool.name);
+        let access = self.policy.access(subject, &tool.label(situation.kind, &situation.arguments.json()));
         let is_rejected = matches!(outcome, Expected::Hidden | Expected::MissingScopes(..));
         // Rejections that only a running server decides: deny rules, visibility rules, conditions, guards and bodies.
         prop_assert!(is_rejected || access.may_allow(), "{}: {} but {:?}", tool.name, access, outcome);
@@ -576,6 +672,23 @@ impl Fixture {
         prop_assert!(replay.is_unchanged(), "{}: {}", record, replay);
         Ok(())
     }
+}
+
+/// Returns the outcome of a call, and its description.
+fn outcome<R>(call: &CallOutcome<R>) -> (Expected, String) {
+    let outcome = match call.outcome() {
+        Outcome::Allowed(_) => Expected::Allowed,
+        Outcome::Hidden => Expected::Hidden,
+        Outcome::MissingScopes(scopes) => {
+            let missing: BTreeSet<_> = scopes.missing.iter().copied().collect();
+            assert_eq!(missing.len(), scopes.missing.len(), "{call:?}");
+            Expected::MissingScopes(scopes.required.clone(), missing)
+        }
+        Outcome::InvalidArguments(_) | Outcome::NotFound => Expected::InvalidArguments,
+        Outcome::DeniedByGuard(_) => Expected::Denied,
+        outcome => panic!("{outcome}\n{call:?}"),
+    };
+    (outcome, format!("{call:?}"))
 }
 
 /// Scopes of tokens that are not in the list; some are similar to scopes that are.
@@ -593,12 +706,14 @@ fn situations() -> impl Strategy<Value = Situation> {
         (select(vec![HEADQUARTERS, BRANCH, BRANCH, UPPER_BRANCH, "org-1"]), select(vec!["Owner", "Member", "owner"]));
     let organization = prop_oneof![1 => Just(None), 4 => organization.prop_map(Some)];
     let users = || select(vec!["sanna", "sanna", "silas"]);
-    let names: Vec<_> = TOOLS.iter().map(|tool| tool.name).collect();
+    let names: Vec<_> = OPERATIONS.iter().map(|tool| tool.name).collect();
     let disabled = prop_oneof![3 => Just(BTreeSet::new()), 1 => btree_set(select(names), 1..4)];
     let amount = prop_oneof![4 => 0..14_u32, 1 => 95..105_u32];
     let arguments = (amount, any::<bool>()).prop_map(|(amount, urgent)| Arguments { amount, urgent });
-    (scopes, users(), organization, btree_set(users(), 0..4), disabled, arguments).prop_map(
-        |(scopes, user, organization, on_duty, disabled, arguments)| Situation {
+    let kind = select(vec![OperationKind::Tool, OperationKind::Prompt, OperationKind::Resource]);
+    (kind, scopes, users(), organization, btree_set(users(), 0..4), disabled, arguments).prop_map(
+        |(kind, scopes, user, organization, on_duty, disabled, arguments)| Situation {
+            kind,
             scopes,
             user,
             organization,

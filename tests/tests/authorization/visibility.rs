@@ -160,7 +160,9 @@ async fn a_rule_that_panics_hides_its_tool_and_nothing_else() {
         assert_eq!(client.call("restart", json!({})).await.text_content(), "restarting");
     }
     let log = log.of_this_thread();
-    assert!(log.contains("visibility rule failed; the tool is hidden") && log.contains("is_on_duty(caller, rota)"));
+    assert!(
+        log.contains("visibility rule failed; the operation is hidden") && log.contains("is_on_duty(caller, rota)")
+    );
 }
 
 // A rule that changes while a list is created

@@ -53,6 +53,24 @@ async fn ticket_fails() -> Result<String, ToolError> {
     Err(std::io::Error::other("the password is swordfish"))?
 }
 
+/// Draft a reply to a ticket.
+#[prompt(scopes("tickets:close", "tickets:read"), scopes_in = TICKET_SCOPES, audit = "ticket_id")]
+async fn ticket_reply(ticket_id: String, password: Option<String>) -> String {
+    format!("Reply to {ticket_id} {password:?}")
+}
+
+/// The rules for tickets.
+#[resource(uri = "tickets://rules", scopes = "tickets:read", scopes_in = TICKET_SCOPES)]
+async fn ticket_rules() -> &'static str {
+    "none"
+}
+
+/// A ticket as a resource.
+#[resource(uri = "tickets://{ticket_id}/text", scopes = "tickets:read", scopes_in = TICKET_SCOPES, audit = "ticket_id")]
+async fn ticket_text(ticket_id: String) -> Result<String, ToolError> {
+    if ticket_id == "gone" { Err(ToolError::not_found()) } else { Ok(ticket_id) }
+}
+
 fn not_for_holidays(reason: &str) -> Result<(), Denied> {
     if reason == "holiday" { Err(Denied::new("not for holidays")) } else { Ok(()) }
 }
@@ -181,7 +199,7 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
             json!({ "outcome": "missing_token" }),
             json!({ "outcome": "invalid_token" }),
             json!({ "outcome": "malformed_token" }),
-            with_caller(json!({ "outcome": "listed", "request_id": "1", "tools": 4 })),
+            with_caller(json!({ "outcome": "listed", "request_id": "1", "list": "tools", "items": 4 })),
             with_caller(json!({
                 "outcome": "completed", "request_id": "1", "tool": "ticket", "required": "tickets:read",
                 "arguments": { "ticket_id": "tic_1", "page": 2 },
@@ -192,7 +210,7 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
             })),
             with_caller(json!({
                 "outcome": "insufficient_scope", "request_id": "1", "trace_id": TRACE, "tool": "ticket_close",
-                "required": "tickets:close tickets:read", "missing": "tickets:close", "required_by": "tool",
+                "required": "tickets:close tickets:read", "missing": "tickets:close", "required_by": "operation",
             })),
             with_scopes(
                 "tickets:close tickets:read",
@@ -212,7 +230,7 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
             with_caller(json!({
                 "outcome": "internal_error", "request_id": "1", "tool": "ticket_fails", "required": "tickets:read",
             })),
-            with_caller(json!({ "outcome": "unknown_tool", "request_id": "1", "tool": "no_such_tool" })),
+            with_caller(json!({ "outcome": "unknown", "request_id": "1", "tool": "no_such_tool" })),
             json!({ "outcome": "foreign_origin" }),
             with_caller(json!({ "outcome": "malformed_message" })),
         ];
@@ -229,6 +247,57 @@ async fn every_decision_is_one_record_with_caller_tool_and_outcome() {
         for secret in ["token-", "two words", "swordfish", "done", "holiday", "Bearer"] {
             assert!(!text.contains(secret), "{secret} is in the audit log");
         }
+    }
+}
+
+#[tokio::test]
+async fn records_of_prompts_and_resources_have_their_declared_names_and_the_uri() {
+    for fast_path in [true, false] {
+        let audited = start(u64::MAX, |server| server.fast_path(fast_path)).await;
+        let reader = audited.client("token-reader");
+        let closer = audited.client("token-closer");
+        for list in ["prompts/list", "resources/list", "resources/templates/list"] {
+            assert_eq!(reader.send(&Revision::Modern.message(list, json!({}))).await.status, 200);
+        }
+        let reply = json!({ "name": "ticket_reply", "arguments": { "ticket_id": "tic_1", "password": "swordfish" } });
+        let reply = Revision::Modern.message("prompts/get", reply);
+        assert_eq!((closer.send(&reply).await.status, reader.send(&reply).await.status), (200, 403));
+        for uri in ["tickets://rules", "tickets://tic_1/text", "tickets://gone/text", "tickets://tic_1"] {
+            reader.send(&Revision::Modern.message("resources/read", json!({ "uri": uri }))).await;
+        }
+
+        let (lines, text) = audited.finish().await;
+        let fields = ["granted", "client", "organization", "policy", "request_id", "role", "user"];
+        let lines = lines.into_iter().map(|line| {
+            let mut line = without_times(line);
+            fields.iter().for_each(|field| drop(line.as_object_mut().unwrap().remove(*field)));
+            line
+        });
+        let read = |outcome: &str, id: &str| {
+            json!({
+                "outcome": outcome, "resource": "tickets://{ticket_id}/text", "uri": format!("tickets://{id}/text"),
+                "required": "tickets:read", "arguments": { "ticket_id": id },
+            })
+        };
+        let expected = [
+            json!({ "outcome": "listed", "list": "prompts", "items": 0 }),
+            json!({ "outcome": "listed", "list": "resources", "items": 1 }),
+            json!({ "outcome": "listed", "list": "resource_templates", "items": 1 }),
+            json!({
+                "outcome": "completed", "prompt": "ticket_reply", "required": "tickets:close tickets:read",
+                "arguments": { "ticket_id": "tic_1" },
+            }),
+            json!({
+                "outcome": "insufficient_scope", "prompt": "ticket_reply", "required": "tickets:close tickets:read",
+                "missing": "tickets:close", "required_by": "operation",
+            }),
+            json!({ "outcome": "completed", "resource": "tickets://rules", "required": "tickets:read" }),
+            read("completed", "tic_1"),
+            read("failed", "gone"),
+            json!({ "outcome": "unknown", "resource": "tickets://tic_1" }),
+        ];
+        assert_eq!(lines.collect::<Vec<_>>(), expected, "fast path: {fast_path}");
+        assert!(!text.contains("swordfish"));
     }
 }
 
@@ -258,7 +327,7 @@ async fn the_record_of_missing_scopes_names_what_required_them() {
         let (lines, _) = audited.finish().await;
         let fields = lines.iter().map(|line| [&line["required"], &line["missing"], &line["required_by"]]);
         let expected = [
-            [json!("tickets:close tickets:read"), json!("tickets:close"), json!("tool")],
+            [json!("tickets:close tickets:read"), json!("tickets:close"), json!("operation")],
             [json!("tickets:read tickets:close"), json!("tickets:close"), json!("arguments")],
             [json!("tickets:read tickets:close"), json!("tickets:close"), json!("body")],
             [json!("tickets:read"), json!(null), json!(null)],

@@ -62,15 +62,16 @@ async fn make_decisions(server: &TestServer) {
 }
 
 #[tokio::test]
-async fn the_console_shows_the_policy_with_the_place_of_each_tool() {
+async fn the_console_shows_the_policy_with_the_place_of_each_operation() {
     let (_server, console) = with_console(|server| server).await;
     let page = show(console, "/policy").await;
     let policy = Server::new("toolgate-tests", &SCOPES).policy();
     assert!(page.text.contains(&policy.fingerprint()));
-    for tool in &policy.operations {
-        assert!(page.text.contains(&format!("<code>{}</code>", tool.name)), "{}", tool.name);
-        assert!(page.text.contains(&format!("<code>{}</code>", tool.defined_at)), "{}", tool.defined_at);
-        assert!(tool.defined_at.starts_with("tests/src/"), "{}", tool.defined_at);
+    for operation in &policy.operations {
+        for text in [&operation.label(), operation.defined_at.as_str()] {
+            assert!(page.text.contains(&format!("<code>{text}</code>")), "{text}");
+        }
+        assert!(operation.defined_at.starts_with("tests/src/"), "{}", operation.defined_at);
     }
 }
 
@@ -78,16 +79,15 @@ async fn the_console_shows_the_policy_with_the_place_of_each_tool() {
 async fn the_console_shows_decisions_newest_first_and_filters_them() {
     let (server, console) = with_console(|server| server).await;
     make_decisions(&server).await;
-    let newest_first =
-        ["invalid_token", "missing_token", "unknown_tool", "listed", "insufficient_scope", "completed"];
+    let newest_first = ["invalid_token", "missing_token", "unknown", "listed", "insufficient_scope", "completed"];
     assert_eq!(outcomes(console, "").await, newest_first);
     assert_eq!(outcomes(console, "person=USER-people").await, ["listed", "insufficient_scope", "completed"]);
-    assert_eq!(outcomes(console, "person=&tool=file_write&outcome=").await, ["insufficient_scope"]);
-    assert_eq!(outcomes(console, "tool=no-such-tool%3Cb%3E").await, ["unknown_tool"]);
+    assert_eq!(outcomes(console, "person=&operation=file_write&outcome=").await, ["insufficient_scope"]);
+    assert_eq!(outcomes(console, "operation=no-such-tool%3Cb%3E").await, ["unknown"]);
     assert_eq!(outcomes(console, "outcome=missing_token").await, ["missing_token"]);
     assert_eq!(outcomes(console, "person=user-people&outcome=missing_token").await, [""; 0]);
 
-    let page = show(console, "/decisions?person=%22%3E%3Cscript%3E&tool=%3Cimg%3E&outcome=x%22").await;
+    let page = show(console, "/decisions?person=%22%3E%3Cscript%3E&operation=%3Cimg%3E&outcome=x%22").await;
     assert!(page.text.contains("value=\"&#34;&#62;&#60;script&#62;\""), "{}", page.text);
     assert!(page.text.contains("<option selected>&#60;img&#62;</option>"), "{}", page.text);
     assert!(!page.text.contains("<img"));
@@ -109,7 +109,7 @@ async fn the_console_shows_no_token_and_no_argument() {
 async fn the_overview_counts_calls_lists_and_rejections() {
     let (server, console) = with_console(|server| server).await;
     let before = show(console, "/").await;
-    assert!(before.text.contains("No tool was called.") && before.text.contains("No request was rejected."));
+    assert!(before.text.contains("No call was made.") && before.text.contains("No request was rejected."));
     make_decisions(&server).await;
     let page = show(console, "/").await;
     for text in [

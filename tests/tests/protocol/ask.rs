@@ -90,7 +90,7 @@ async fn ask_texts(context: &Context) -> Result<String, ToolError> {
     }
 }
 
-/// Give up a question at once.
+/// Drop a question before it is answered.
 #[tool(authenticated, scopes_in = crate::ask::ASK_SCOPES)]
 async fn ask_abandoned(context: &Context) -> String {
     tokio::select! {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod approvals;
 mod outages;
 mod redis_server;
 mod replica;

@@ -1,5 +1,6 @@
 //! Sessions of clients of 2025-11-25: whom they belong to, how they end, their streams, and what they make possible.
 
+mod ask;
 mod client;
 mod input;
 mod lifecycle;
@@ -7,11 +8,12 @@ mod limits;
 mod ownership;
 mod same_results;
 mod streams;
+mod stress;
 
 use toolgate::{
     LogLevel, Scopes, Server,
     auth::{Claims, StaticTokens},
-    input::InputRequired,
+    input::{Confirm, InputRequired, form},
     prelude::*,
 };
 use toolgate_tests::{TestServer, ToolBodies};
@@ -40,7 +42,9 @@ async fn declared(context: &Context) -> String {
 async fn record_delete(context: &Context, bodies: &ToolBodies) -> Result<String, ToolError> {
     let round = context.request_state().map_or(Ok(0), str::parse::<u8>)?;
     let Some(response) = context.input_response("confirm") else {
-        return Err(InputRequired::ask("confirm", "Delete it?").state((round + 1).to_string()).into());
+        return Err(InputRequired::request("confirm", form::<Confirm>("Delete it?")?)
+            .state((round + 1).to_string())
+            .into());
     };
     bodies.record_run();
     Ok(format!("{} in round {round}", response["action"].as_str().unwrap_or_default()))
@@ -51,7 +55,7 @@ async fn record_delete(context: &Context, bodies: &ToolBodies) -> Result<String,
 async fn asks_forever(bodies: &ToolBodies, context: &Context) -> Result<(), ToolError> {
     bodies.record_run();
     let _ = context.request_state();
-    Err(InputRequired::ask("confirm", "Again?").into())
+    Err(InputRequired::request("confirm", form::<Confirm>("Again?")?).into())
 }
 
 /// Returns the tokens of two users and two services. `sam` has three, one of them for another client.

@@ -132,6 +132,33 @@ async fn an_id_in_use_is_rejected() {
 }
 
 #[tokio::test]
+async fn an_id_that_is_used_again_after_a_cancellation_has_its_own_response() {
+    let server = start().await;
+    let session = Session::open(&server, "sam").await;
+    for _ in 0..20 {
+        let call = session.begin(&Revision::Legacy.progress_message("progresses")).await;
+        session.notify("notifications/cancelled", json!({ "requestId": 1 })).await;
+        assert_eq!(session.call("file_read", json!({})).await.text_content(), "contents");
+        drop(call);
+    }
+}
+
+#[tokio::test]
+async fn a_tool_and_the_client_know_a_request_by_the_same_id() {
+    let server = start().await;
+    let session = Session::open(&server, "sam").await;
+    for id in [json!("mine"), json!(4711)] {
+        let mut message = Revision::Legacy.call_message("request_info", &json!({}));
+        message["id"] = id.clone();
+        let response = session.send(&message).await;
+        assert_eq!(response.json()["id"], id, "{response:?}");
+        let debug = response.json()["result"]["structuredContent"]["debug"].as_str().unwrap().to_owned();
+        let id = id.as_str().map_or(id.to_string(), str::to_owned);
+        assert!(debug.contains(&format!("request_id: {id:?}")), "{debug}");
+    }
+}
+
+#[tokio::test]
 async fn a_get_needs_a_session_and_accepts_streams() {
     let server = start().await;
     let session = Session::open(&server, "sam").await;

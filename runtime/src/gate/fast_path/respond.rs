@@ -58,8 +58,8 @@ impl FastPath {
                         return Ok(failure(info.id, &request.revision.unknown_operation(kind, name)));
                     }
                     CallResult::InsufficientScope(scopes) => return Err(scopes),
-                    // Only a function that takes a `&Context` can ask for input, and it is not recognized.
-                    CallResult::InputRequired(_) => None,
+                    // Only a function that takes a `&Context` or needs an approval can ask for input. It is not recognized.
+                    CallResult::InputRequired(_) | CallResult::UrlElicitationRequired(_) => None,
                 }
             }
         };

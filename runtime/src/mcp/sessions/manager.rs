@@ -7,13 +7,16 @@ use std::{
 
 use http::HeaderValue;
 use rmcp::{
-    model::{ClientJsonRpcMessage, GetMeta as _, JsonRpcMessage, ProgressToken, RequestId, ServerJsonRpcMessage},
+    model::{
+        ClientJsonRpcMessage, ClientRequest, GetExtensions as _, GetMeta as _, JsonRpcMessage, JsonRpcRequest,
+        RequestId, ServerJsonRpcMessage,
+    },
     transport::streamable_http_server::session::{ServerSseMessage, SessionId as RmcpSessionId, SessionManager},
 };
 
 use super::{
     Opening, Session, SessionRequest, SessionUse,
-    outbox::{Beginning, CannotOpen, Reader},
+    outbox::{Beginning, CannotOpen, Outbox, Reader},
     session::SessionEnded,
     transport::SessionTransport,
 };
@@ -30,6 +33,10 @@ pub(in crate::mcp) struct SessionOfRequest {
     accepts_stream: bool,
     outcome: Mutex<Option<Outcome>>,
 }
+
+/// ID of a request as its client knows it, in the extensions of the request.
+#[derive(Clone, Debug)]
+pub(in crate::mcp) struct ClientRequestId(pub(in crate::mcp) RequestId);
 
 /// Response to a request that is not a stream.
 pub(in crate::mcp) enum Outcome {
@@ -65,8 +72,8 @@ impl SessionOfRequest {
 
     /// Returns the ID that the client must send from now on, if the request has opened the session.
     pub(in crate::mcp) fn new_id(&self) -> Option<HeaderValue> {
-        let is_open = self.opening.lock().unwrap_or_else(PoisonError::into_inner).is_none();
-        self.id.clone().filter(|_| is_open)
+        let was_taken = self.opening.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+        self.id.clone().filter(|_| was_taken && !self.session.ended().is_cancelled())
     }
 
     /// Returns the number of the session as rmcp receives it.
@@ -83,10 +90,11 @@ impl SessionOfRequest {
     }
 
     /// Passes a request to the handler and waits for its response, or for the beginning of its stream.
-    async fn exchange(&self, message: ClientJsonRpcMessage) -> Reader {
+    async fn exchange(&self, mut message: ClientJsonRpcMessage) -> Reader {
         let outbox = &self.session.outbox;
-        let Some((id, progress)) = identify(&message) else { return outbox.no_stream() };
-        let reader = match outbox.open(id.clone(), progress) {
+        let JsonRpcMessage::Request(request) = &mut message else { return outbox.no_stream() };
+        let id = request.id.clone();
+        let reader = match register(request, outbox) {
             Ok(reader) => reader,
             Err(CannotOpen::DuplicateId) => {
                 self.set_outcome(Outcome::DuplicateId(id));
@@ -133,15 +141,18 @@ impl SessionManager for SessionOfRequest {
     async fn initialize_session(
         &self,
         _: &RmcpSessionId,
-        message: ClientJsonRpcMessage,
+        mut message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, Self::Error> {
-        let (id, _) = identify(&message).ok_or(SessionEnded)?;
-        let reader = self.session.outbox.open(id, None).map_err(|_| SessionEnded)?;
+        let JsonRpcMessage::Request(request) = &mut message else { return Err(SessionEnded) };
+        let reader = register(request, &self.session.outbox).map_err(|_| SessionEnded)?;
         // A client that disconnects now does not know the ID of its session.
         let unknown = EndOnDrop(Some(&self.session));
         self.session.receive(message).await?;
         let Beginning::Complete(response) = reader.begin(None).await else { return Err(SessionEnded) };
-        unknown.disarm();
+        // A client whose `initialize` fails does not receive the ID either.
+        if matches!(*response, JsonRpcMessage::Response(_)) {
+            unknown.disarm();
+        }
         self.set_outcome(Outcome::Complete(Arc::clone(&response)));
         Ok(ServerJsonRpcMessage::clone(&response))
     }
@@ -186,10 +197,13 @@ impl SessionManager for SessionOfRequest {
     }
 }
 
-/// Returns the ID and the progress token of a request.
-fn identify(message: &ClientJsonRpcMessage) -> Option<(RequestId, Option<ProgressToken>)> {
-    let JsonRpcMessage::Request(request) = message else { return None };
-    Some((request.id.clone(), request.request.get_meta().get_progress_token()))
+/// Opens the stream of a request, and gives the request the ID under which the handler knows it.
+fn register(request: &mut JsonRpcRequest<ClientRequest>, outbox: &Arc<Outbox>) -> Result<Reader, CannotOpen> {
+    let progress = request.request.get_meta().get_progress_token();
+    let reader = outbox.open(request.id.clone(), progress)?;
+    let id = std::mem::replace(&mut request.id, reader.handler_id());
+    request.request.extensions_mut().insert(ClientRequestId(id));
+    Ok(reader)
 }
 
 /// Cancels a request if its client disconnects.
@@ -204,7 +218,7 @@ impl AbandonOnDrop<'_> {
 impl Drop for AbandonOnDrop<'_> {
     fn drop(&mut self) {
         if let Some((session, request)) = self.0.take() {
-            session.abandon(request);
+            session.abandon(&request);
         }
     }
 }

@@ -28,7 +28,7 @@ use rmcp::model::ClientJsonRpcMessage;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::manager::{Outcome, SessionOfRequest};
+pub(super) use self::manager::{ClientRequestId, Outcome, SessionOfRequest};
 use self::{
     id::{SessionId, SessionKey},
     outbox::OutboxMaxima,
@@ -123,7 +123,7 @@ impl Sessions {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let ended = self.ended.child_token();
         let registry = Arc::downgrade(self);
-        let (session, messages) = Session::new(number, id.key(), limits, registry, access.clone(), ended);
+        let (session, messages) = Session::new(number, id.key(), limits, registry, access, ended);
         let session_use = SessionUse::new(&session);
         let replaced = {
             let mut open = self.lock();

@@ -43,7 +43,7 @@ pub(super) struct Outbox {
 struct State {
     streams: BTreeMap<u64, Buffer>,
     next_stream: u64,
-    /// Stream of each request that has no response yet.
+    /// Stream of each request that has no response yet, by the ID that the client gave it.
     requests: HashMap<RequestId, u64>,
     /// Stream of each progress token of these requests.
     progress: HashMap<ProgressToken, u64>,
@@ -55,6 +55,8 @@ struct State {
 /// Messages of one stream.
 #[derive(Default)]
 struct Buffer {
+    /// ID of the request, as its client knows it. `None` for the standalone stream.
+    request: Option<RequestId>,
     events: VecDeque<Event>,
     /// Index of the newest message. The first one has the index 1.
     newest: u64,
@@ -126,11 +128,11 @@ impl Outbox {
         state.remove_expired();
         let stream = state.next_stream;
         state.next_stream += 1;
-        state.requests.insert(request, stream);
+        state.requests.insert(request.clone(), stream);
         if let Some(token) = progress {
             state.progress.insert(token, stream);
         }
-        state.streams.insert(stream, Buffer::default());
+        state.streams.insert(stream, Buffer { request: Some(request), ..Buffer::default() });
         Ok(self.read(&mut state, stream, 0))
     }
 
@@ -170,13 +172,22 @@ impl Outbox {
     }
 
     /// Adds a message to its stream. A response to a request that was cancelled is discarded.
-    pub(super) fn push(&self, message: ServerJsonRpcMessage) {
+    pub(super) fn push(&self, mut message: ServerJsonRpcMessage) {
         let mut guard = self.lock();
         let state = &mut *guard;
         let Some((stream, is_response)) = state.stream_of(&message) else { return };
         let Some(buffer) = state.streams.get_mut(&stream).filter(|buffer| buffer.finished_at.is_none()) else {
             return;
         };
+        match &mut message {
+            JsonRpcMessage::Response(response) => {
+                if let Some(id) = &buffer.request {
+                    response.id.clone_from(id);
+                }
+            }
+            JsonRpcMessage::Error(error) => error.id.clone_from(&buffer.request),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => {}
+        }
         buffer.newest += 1;
         let event = Event { index: buffer.newest, bytes: size(&message), message: Arc::new(message) };
         state.messages += 1;
@@ -189,13 +200,14 @@ impl Outbox {
         state.trim(self.max);
     }
 
-    /// Ends the stream of a request that its client cancelled: there will be no response.
-    pub(super) fn cancel(&self, request: &RequestId) {
+    /// Ends the stream of a request that its client cancelled: there will be no response. Returns the ID under which the
+    /// handler knows the request.
+    pub(super) fn cancel(&self, request: &RequestId) -> Option<RequestId> {
         let mut state = self.lock();
-        if let Some(&stream) = state.requests.get(request) {
-            state.finish(stream);
-            state.remove(stream);
-        }
+        let stream = state.requests.get(request).copied()?;
+        state.finish(stream);
+        state.remove(stream);
+        Some(handler_id(stream))
     }
 
     /// Ends the standalone stream, for good.
@@ -231,7 +243,10 @@ impl Buffer {
 impl State {
     /// Returns the stream of a message, and whether the message is the response that ends it.
     fn stream_of(&self, message: &ServerJsonRpcMessage) -> Option<(u64, bool)> {
-        let of_request = |id: &RequestId| self.requests.get(id).copied();
+        let of_request = |id: &RequestId| match id {
+            RequestId::Number(number) => u64::try_from(*number).ok().filter(|stream| self.is_pending(*stream)),
+            RequestId::String(_) => None,
+        };
         let originating = |origin: Option<&OriginatingRequestId>| origin.and_then(|origin| of_request(&origin.0));
         let stream = match message {
             JsonRpcMessage::Response(response) => return Some((of_request(&response.id)?, true)),
@@ -245,6 +260,11 @@ impl State {
             },
         };
         Some((stream.unwrap_or(STANDALONE), false))
+    }
+
+    /// Returns whether the stream belongs to a request that has no response yet.
+    fn is_pending(&self, stream: u64) -> bool {
+        self.streams.get(&stream).is_some_and(|buffer| buffer.request.is_some() && buffer.finished_at.is_none())
     }
 
     fn finish(&mut self, stream: u64) {
@@ -340,6 +360,12 @@ impl Reader {
         }
     }
 
+    /// ID under which the handler knows the request of the stream. An ID that a client uses again after it cancelled the
+    /// request is another one here, so that it does not receive the response to the request before.
+    pub(super) fn handler_id(&self) -> RequestId {
+        handler_id(self.stream)
+    }
+
     fn event_id(&self) -> String {
         format!("{}-{}", self.stream, self.after)
     }
@@ -385,6 +411,10 @@ impl Drop for Reader {
             state.trim(self.outbox.max);
         }
     }
+}
+
+fn handler_id(stream: u64) -> RequestId {
+    RequestId::Number(i64::try_from(stream).unwrap_or(i64::MAX))
 }
 
 fn wake(waker: &mut Option<Waker>) {

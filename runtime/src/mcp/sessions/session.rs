@@ -59,7 +59,7 @@ impl Session {
         key: SessionKey,
         limits: SessionLimits,
         registry: Weak<Sessions>,
-        access: Access,
+        access: &Access,
         ended: CancellationToken,
     ) -> (Arc<Self>, mpsc::Receiver<ClientJsonRpcMessage>) {
         let (inbox, messages) = mpsc::channel(INBOX);
@@ -67,7 +67,7 @@ impl Session {
             number,
             key,
             registry,
-            access: Mutex::new(access),
+            access: Mutex::new(without_claims(access)),
             inbox,
             outbox: Arc::new(Outbox::new(limits.outbox)),
             limits,
@@ -116,7 +116,7 @@ impl Session {
 
     /// Uses the session for a request of its caller.
     pub(super) fn used_by(self: &Arc<Self>, access: &Access) -> SessionUse {
-        *lock(&self.access) = access.clone();
+        *lock(&self.access) = without_claims(access);
         SessionUse::new(self)
     }
 
@@ -144,12 +144,13 @@ impl Session {
     /// # Errors
     ///
     /// The session has ended.
-    pub(super) async fn receive(&self, message: ClientJsonRpcMessage) -> Result<(), SessionEnded> {
-        if let JsonRpcMessage::Notification(notification) = &message
-            && let ClientNotification::CancelledNotification(cancelled) = &notification.notification
-            && let Some(request) = &cancelled.params.request_id
+    pub(super) async fn receive(&self, mut message: ClientJsonRpcMessage) -> Result<(), SessionEnded> {
+        if let JsonRpcMessage::Notification(notification) = &mut message
+            && let ClientNotification::CancelledNotification(cancelled) = &mut notification.notification
         {
-            self.outbox.cancel(request);
+            let request = cancelled.params.request_id.take();
+            let Some(id) = request.and_then(|request| self.outbox.cancel(&request)) else { return Ok(()) };
+            cancelled.params.request_id = Some(id);
         }
         tokio::select! {
             biased;
@@ -159,8 +160,8 @@ impl Session {
     }
 
     /// Cancels a request whose client cannot receive the response any more.
-    pub(super) fn abandon(&self, request: RequestId) {
-        self.outbox.cancel(&request);
+    pub(super) fn abandon(&self, request: &RequestId) {
+        let Some(request) = self.outbox.cancel(request) else { return };
         let params = CancelledNotificationParam::new(Some(request), None);
         let cancelled = CancelledNotification::new(params);
         // If the inbox is full, the call ends with its time limit.
@@ -232,6 +233,12 @@ impl Drop for SessionUse {
             self.0.activity.notify_one();
         }
     }
+}
+
+/// Returns the access without the map of all claims, which must not outlive its request.
+fn without_claims(access: &Access) -> Access {
+    let caller = Caller::from(Arc::clone(access.caller.identity()));
+    Access { caller: Arc::new(caller), ..access.clone() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{FormProblem, secrets};
 use crate::operation::portable_schema::{remove_optional_nulls, replace_format};
 
-/// The formats of texts that a form can have. The server checks the others, and the client does not know them.
+/// The formats of texts that a form can have. The server checks all other formats; the client does not receive them.
 const FORMATS: [&str; 4] = ["date", "date-time", "email", "uri"];
 /// Keywords by which the schema of a form would be more than a list of fields.
 const ALTERNATIVES: [&str; 8] = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "patternProperties", "enum"];

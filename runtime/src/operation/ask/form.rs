@@ -43,7 +43,7 @@ use crate::{
 /// enum Priority {
 ///     /// Can wait until tomorrow
 ///     Low,
-///     /// Nobody can work
+///     /// Work has stopped
 ///     High,
 /// }
 ///
@@ -164,7 +164,7 @@ pub enum FormProblem {
     #[error("it is not a struct with named fields")]
     NotAStruct,
     /// The form would accept any field.
-    #[error("it has a field for all other fields: a form has a fixed list of fields")]
+    #[error("it accepts any field, such as by a flattened map: a form has a fixed list of fields")]
     OpenFields,
     /// A field is not of a primitive type.
     #[error(
@@ -180,7 +180,7 @@ pub enum FormProblem {
     Secret {
         /// Name of the field in JSON.
         field: String,
-        /// What says so.
+        /// What in the schema names the secret, such as a word of the name.
         evidence: String,
     },
     /// The schema is not valid.
@@ -222,9 +222,11 @@ pub(super) struct CheckedForm {
     content: ArgumentSchema,
 }
 
-/// The forms that were used, by their types.
-static FORMS: LazyLock<RwLock<HashMap<TypeId, Result<Arc<CheckedForm>, FormProblem>>>> =
-    LazyLock::new(RwLock::default);
+/// Forms by their types.
+type CheckedForms = HashMap<TypeId, Result<Arc<CheckedForm>, FormProblem>>;
+
+/// The forms that were checked. Each type is checked once.
+static FORMS: LazyLock<RwLock<CheckedForms>> = LazyLock::new(RwLock::default);
 
 impl CheckedForm {
     /// Returns the form of a type, which is checked once.

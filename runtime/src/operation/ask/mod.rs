@@ -46,14 +46,14 @@ impl Context {
     /// ```
     ///
     /// The form is a type that derives [`Form`]; [`Confirm`] has no fields. With `?`, a user who declines ends the call
-    /// with an error that says so to the model; match on [`AskError`] to continue instead.
+    /// with an error for the model; match on [`AskError`] to continue instead.
     ///
     /// # What runs before a question runs again
     ///
     /// A request of MCP 2026-07-28 is stateless, so nothing waits for the user. A call that needs an answer ends there, as
     /// if the client had cancelled it: its future is dropped. The client shows the form and calls again, with the answers
     /// and with a signed state that holds the answers of earlier rounds. Access is decided again, guards run again, and
-    /// the body runs again from its start; `ask` then returns the answer at once. Therefore:
+    /// the body runs again from its start; `ask` then returns the answer without waiting. Therefore:
     ///
     /// - Ask before you change anything, or make the change idempotent.
     /// - State in the message what the user agrees to. An answer counts for a question with the same message and the same
@@ -63,7 +63,8 @@ impl Context {
     /// - A client can send an answer more than once, within one hour. An effect that must happen once for each answer needs
     ///   a record of its own.
     ///
-    /// In a session of MCP 2025-11-25, the server sends the question and waits for the answer during the call.
+    /// In a session of MCP 2025-11-25 ([`Server::sessions`](crate::Server::sessions)), the server sends the question and waits
+    /// for the answer during the call. The time limit of the tool includes the wait.
     ///
     /// # Limits
     ///
@@ -75,7 +76,7 @@ impl Context {
     /// The user declined or cancelled, the answer does not fit the form, the client cannot be asked, or the type cannot be
     /// a form; see [`AskError`].
     // A boxed future has no bound on `T`, so that a type that is not a form is one compile error.
-    pub fn ask<'a, T: Form>(&'a self, message: impl Into<String>) -> BoxFuture<'a, Result<T, AskError>> {
+    pub fn ask<T: Form>(&self, message: impl Into<String>) -> BoxFuture<'_, Result<T, AskError>> {
         let message = message.into();
         Box::pin(async move {
             let form = CheckedForm::of::<T>().map_err(AskError::Form)?;
@@ -103,7 +104,7 @@ impl Context {
         } else {
             return Err(InputUnavailable::NoSession.into());
         };
-        // A response that is no result of an elicitation is not passed on in rounds.
+        // Rounds pass on only results of an elicitation; a session can pass on another value.
         let response = ElicitResult::deserialize(response).map_err(|_| AskError::Cancelled)?;
         match (response.action, response.content) {
             (ElicitationAction::Accept, Some(Value::Object(content))) => Ok(content),
@@ -191,7 +192,7 @@ impl AskError {
             }
             Self::Unavailable(InputUnavailable::NoSession) => ToolError::new(
                 "this call asks the user a question, which the client cannot be asked: use a client that supports MCP \
-                 2026-07-28, or one of an earlier revision if the server has sessions",
+                 2026-07-28, or one of an earlier revision with a session, if the server offers sessions",
             ),
             // The handler responds to this request with the error that names the capabilities.
             Self::Unavailable(InputUnavailable::Undeclared(_)) => match form::<Confirm>("") {

@@ -9,6 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rmcp::model::{InputRequest, InputRequests, InputResponses};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -161,10 +162,10 @@ impl Drop for PendingQuestion<'_> {
     }
 }
 
-/// Returns the digest of a question: 96 bits of SHA-256, in hexadecimal digits.
+/// Returns the digest of a question: 96 bits of SHA-256, as text.
 fn digest(request: &InputRequest) -> String {
     let json = serde_json::to_vec(request).expect("a request for input can be serialized");
-    Sha256::digest(json)[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(json)[..12])
 }
 
 /// Returns the size of responses as JSON, in bytes.

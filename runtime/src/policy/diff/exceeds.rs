@@ -1,12 +1,12 @@
-//! Comparison of the scopes that two versions of a tool require.
+//! Comparison of the scopes that two versions of an operation require.
 
-use crate::policy::evaluator::{EvaluatedTool, Evaluator};
+use crate::policy::evaluator::{EvaluatedOperation, Evaluator};
 
-/// A version of a tool, in the policy that it belongs to.
+/// A version of an operation, in the policy that it belongs to.
 #[derive(Clone, Copy)]
 pub(super) struct Version<'a> {
     pub(super) policy: &'a Evaluator<'a>,
-    pub(super) tool: &'a EvaluatedTool<'a>,
+    pub(super) operation: &'a EvaluatedOperation<'a>,
 }
 
 /// Returns whether a token exists whose scopes are sufficient for `a` and not for `b`, in a call for which only
@@ -22,19 +22,23 @@ pub(super) fn exceeds(a: Version<'_>, b: Version<'_>, condition: Option<&str>) -
             clause.iter().all(|scope| other_index.bit(scope).is_none_or(|bit| !granted.contains(bit)))
         };
         let granted = index.expand(index.names().iter().filter(has_none_of_clause).copied());
-        a.tool.is_met_by(&granted) && condition.is_none_or(|condition| a.tool.meets_condition(condition, &granted))
+        a.operation.is_met_by(&granted)
+            && condition.is_none_or(|condition| a.operation.meets_condition(condition, &granted))
     })
 }
 
 /// Returns the sets of scopes of which a call requires one each.
 fn clauses<'a>(version: Version<'a>, condition: Option<&str>) -> Vec<Vec<&'a str>> {
-    let tool = version.tool.policy();
-    let conditional =
-        tool.scopes_if.iter().filter(|rule| Some(rule.condition.as_str()) == condition).flat_map(|rule| &rule.scopes);
+    let operation = version.operation.policy();
+    let conditional = operation
+        .scopes_if
+        .iter()
+        .filter(|rule| Some(rule.condition.as_str()) == condition)
+        .flat_map(|rule| &rule.scopes);
     let mut clauses: Vec<Vec<&str>> =
-        tool.scopes.iter().chain(conditional).map(|scope| vec![scope.as_str()]).collect();
-    if !tool.any_scope.is_empty() {
-        clauses.push(tool.any_scope.iter().map(String::as_str).collect());
+        operation.scopes.iter().chain(conditional).map(|scope| vec![scope.as_str()]).collect();
+    if !operation.any_scope.is_empty() {
+        clauses.push(operation.any_scope.iter().map(String::as_str).collect());
     }
     clauses
 }

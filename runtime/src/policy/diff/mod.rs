@@ -31,7 +31,7 @@ pub struct PolicyChange {
 impl Policy {
     /// Returns the changes from `self`, the old policy, to `new`.
     ///
-    /// If both have roles, it says which roles gain and lose which tools. Source locations and orders without effect are
+    /// If both have roles, it says which roles gain and lose which operations. Source locations and orders without effect are
     /// not compared.
     ///
     /// ```
@@ -99,8 +99,9 @@ impl fmt::Display for PolicyChange {
 }
 
 /// Formats names as `a, b and c`.
-fn list(names: &[&str]) -> String {
-    match names {
+fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.as_slice() {
         [] => String::new(),
         [name] => (*name).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),

@@ -1,21 +1,27 @@
-//! Changes of roles: their scopes, and the tools that they may call.
+//! Changes of roles: their scopes, and the operations that they may use.
+
+use std::borrow::Cow;
 
 use super::{PolicyChange, added, list};
-use crate::policy::{OperationPolicy, Policy, Role};
+use crate::policy::{
+    Policy, Role, Subject,
+    evaluator::{EvaluatedOperation, Evaluator},
+    operation_policy::verb,
+};
 
 pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange>) {
+    let (old_evaluator, new_evaluator) = (Evaluator::new(old), Evaluator::new(new));
     for role in &new.roles {
         let Some(old_role) = old.role(&role.name) else {
-            let sentence = format!("new role {}, which can call {}", role.name, callable(new, role));
+            let sentence = format!("new role {}, which can {}", role.name, usable(&new_evaluator, role));
             changes.push(PolicyChange::widening(sentence));
             continue;
         };
-        let (old_tools, new_tools) = (tools(old, old_role), tools(new, role));
-        let gained = added(&old_tools, &new_tools);
+        let gained = excess(&new_evaluator, &old_evaluator, role);
         if !gained.is_empty() {
             changes.push(PolicyChange::widening(format!("{} gains {}", role.name, list(&gained))));
         }
-        let lost = added(&new_tools, &old_tools);
+        let lost = excess(&old_evaluator, &new_evaluator, role);
         if !lost.is_empty() {
             changes.push(PolicyChange::narrowing(format!("{} loses {}", role.name, list(&lost))));
         }
@@ -30,19 +36,37 @@ pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange
         }
     }
     for role in old.roles.iter().filter(|role| new.role(&role.name).is_none()) {
-        let sentence = format!("role {} removed, which could call {}", role.name, callable(old, role));
+        let sentence = format!("role {} removed, which could {}", role.name, usable(&old_evaluator, role));
         changes.push(PolicyChange::narrowing(sentence));
     }
 }
 
-/// Returns the names of the tools that a role may call.
-fn tools(policy: &Policy, role: &Role) -> Vec<String> {
-    let may_call = |tool: &&OperationPolicy| policy.access(&role.name, &tool.name).may_allow();
-    policy.operations.iter().filter(may_call).map(|tool| tool.name.clone()).collect()
+/// Returns the labels of the operations that a role may use in one policy and not in another one. The URI of a resource that
+/// a policy does not have can match a template of it.
+fn excess(evaluator: &Evaluator<'_>, other: &Evaluator<'_>, role: &Role) -> Vec<String> {
+    let mut labels: Vec<_> = evaluator.operations().map(|operation| operation.policy().label()).collect();
+    for operation in other.operations().map(EvaluatedOperation::policy) {
+        if evaluator.get(operation.kind, &operation.name).is_none() {
+            labels.push(operation.label());
+        }
+    }
+    labels.retain(|label| may_use(evaluator, role, label) && !may_use(other, role, label));
+    labels.into_iter().map(Cow::into_owned).collect()
 }
 
-fn callable(policy: &Policy, role: &Role) -> String {
-    let tools = tools(policy, role);
-    let names: Vec<&str> = tools.iter().map(String::as_str).collect();
-    if names.is_empty() { "no tool".to_owned() } else { list(&names) }
+fn may_use(evaluator: &Evaluator<'_>, role: &Role, label: &str) -> bool {
+    let holder = evaluator.holder(&Subject::from(&role.name));
+    let access = holder.ok().and_then(|holder| Some(evaluator.find(label)?.access(&holder)));
+    access.is_some_and(|access| access.may_allow())
+}
+
+/// Returns what a role may do, such as `call payroll_summary and whoami`.
+fn usable(evaluator: &Evaluator<'_>, role: &Role) -> String {
+    let operations = evaluator.operations().map(EvaluatedOperation::policy);
+    let usable: Vec<_> = operations.filter(|operation| may_use(evaluator, role, &operation.label())).collect();
+    if usable.is_empty() {
+        return "use nothing".to_owned();
+    }
+    let labels: Vec<_> = usable.iter().map(|operation| operation.label()).collect();
+    format!("{} {}", verb(usable.iter().map(|operation| operation.kind)), list(&labels))
 }

@@ -1,4 +1,4 @@
-//! Changes of the scopes, of their hierarchy, and of the rules for all tools.
+//! Changes of the scopes, of their hierarchy, and of the rules for all operations.
 
 use super::{
     PolicyChange, added,
@@ -12,7 +12,7 @@ pub(super) fn compare(old: &Policy, new: &Policy, changes: &mut Vec<PolicyChange
     required_scopes(&old_evaluator, &new_evaluator, [old, new], changes);
     if old.server.conceal_forbidden != new.server.conceal_forbidden {
         let how = if new.server.conceal_forbidden { "concealed" } else { "reported as forbidden" };
-        changes.push(PolicyChange::narrowing(format!("tools that a caller lacks scopes for are now {how}")));
+        changes.push(PolicyChange::narrowing(format!("operations that a caller lacks scopes for are now {how}")));
     }
     let (before, after) = (old.server.switches, new.server.switches);
     if before != after {
@@ -39,22 +39,22 @@ fn required_scopes(
     let [required, no_longer] =
         [[old, new], [new, old]].map(|[from, to]| added(&from.server.required_scopes, &to.server.required_scopes));
     if !required.is_empty() {
-        changes.push(PolicyChange::narrowing(format!("all tools now require {}", list(&required))));
+        changes.push(PolicyChange::narrowing(format!("all operations now require {}", list(&required))));
     }
     if !no_longer.is_empty() {
-        let widens_access = new_evaluator.tools().any(|tool| {
-            old_evaluator.tool(&tool.policy().name).is_some_and(|old_tool| {
-                let new_version = Version { policy: new_evaluator, tool };
-                exceeds(new_version, Version { policy: old_evaluator, tool: old_tool }, None)
+        let widens_access = new_evaluator.operations().any(|operation| {
+            old_evaluator.get(operation.policy().kind, &operation.policy().name).is_some_and(|old_operation| {
+                let new_version = Version { policy: new_evaluator, operation };
+                exceeds(new_version, Version { policy: old_evaluator, operation: old_operation }, None)
             })
         });
-        let sentence = format!("the server no longer requires {} for all tools", list(&no_longer));
+        let sentence = format!("the server no longer requires {} for all operations", list(&no_longer));
         changes.push(PolicyChange { sentence, widens_access });
     }
 }
 
-/// Compares the hierarchy. A new implication widens access even if no tool is affected, because the body of a tool can
-/// require scopes, too.
+/// Compares the hierarchy. A new implication widens access even if no operation is affected, because a body can require scopes,
+/// too.
 fn hierarchy(old_evaluator: &Evaluator<'_>, [old, new]: [&Policy; 2], changes: &mut Vec<PolicyChange>) {
     let rules = |policy: &Policy| -> Vec<(String, String)> {
         let pairs = policy.hierarchy.iter();

@@ -26,7 +26,7 @@ impl fmt::Debug for LockError {
 #[non_exhaustive]
 pub enum LockProblem {
     /// A line that is not indented starts with another word than those of sections.
-    #[error("unknown section `{0}`: expected `scope`, `server`, `role` or `tool`")]
+    #[error("unknown section `{0}`: expected `scope`, `server`, `role`, `tool`, `prompt` or `resource`")]
     UnknownSection(String),
     /// An indented line is not a fact of its section.
     #[error("unknown fact `{fact}` of a {section}: expected {expected}")]
@@ -40,7 +40,7 @@ pub enum LockProblem {
         expected: &'static str,
     },
     /// An indented line is in no section.
-    #[error("an indented line must follow a line with `scope`, `server`, `role` or `tool`")]
+    #[error("an indented line must follow a line with `scope`, `server`, `role`, `tool`, `prompt` or `resource`")]
     FactWithoutSection,
     /// A line lacks the value after its first word.
     #[error("`{0}` has no value")]
@@ -61,6 +61,9 @@ pub enum LockProblem {
     /// A section occurs twice.
     #[error("duplicate section `{0}`: merge the two")]
     DuplicateSection(String),
+    /// The name of a resource is not a URI or a URI template. The text says why.
+    #[error("{0}")]
+    InvalidUri(String),
     /// A number is not a positive integer.
     #[error("expected a positive integer, got `{0}`")]
     InvalidNumber(String),

@@ -11,7 +11,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub use self::error::{LockError, LockProblem};
-pub(super) use self::word::write_word;
+pub(super) use self::word::{write_label, write_word};
 use super::{Policy, PolicyDiff};
 
 /// First lines of a lock file.
@@ -45,7 +45,7 @@ impl Policy {
     ///
     /// server
     ///   requires mcp:connect
-    ///   conceals forbidden tools
+    ///   conceals forbidden operations
     ///   deny_rules 1
     ///
     /// role "Customer Support"
@@ -60,10 +60,16 @@ impl Policy {
     ///   org 5a3e1f00-0000-4000-8000-000000000001
     ///   org_role Owner
     ///   not destructive
+    ///
+    /// prompt quarterly_review
+    ///   scopes employees:read:private
+    ///
+    /// resource company://employees/{employee_id}
+    ///   scopes employees:read:public
     /// ```
     ///
-    /// The facts of a tool are the fields of [`OperationPolicy`](super::OperationPolicy), without the scopes that the server
-    /// requires for all tools. The hints are `read_only`, `destructive`, `idempotent` and `open_world`. A name that is
+    /// The facts of a tool, a prompt or a resource are the fields of [`OperationPolicy`](super::OperationPolicy), without the
+    /// scopes that the server requires for all operations. The hints of a tool are `read_only`, `destructive`, `idempotent` and `open_world`. A name that is
     /// not one word, and a source text with line breaks, is a JSON string.
     ///
     /// # Errors

@@ -7,11 +7,16 @@ use super::{
     word::{WHEN, read_text, read_word},
     write::{HINTS, hints},
 };
-use crate::policy::{ConditionalScopes, Implication, OperationPolicy, Policy, Role, role::similar};
+use crate::{
+    operation::OperationKind,
+    policy::{ConditionalScopes, Implication, OperationPolicy, Policy, Role, role::similar},
+    resource::UriTemplate,
+};
 
-const SERVER_FACTS: &str = "`requires SCOPE`, `conceals forbidden tools` or `deny_rules NUMBER`";
-const TOOL_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org`, `org_role` or a hint such as \
+const SERVER_FACTS: &str = "`requires SCOPE`, `conceals forbidden operations` or `deny_rules NUMBER`";
+const TOOL_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `approve`, `visible_to`, `org`, `org_role` or a hint such as \
                           `read_only` or `not destructive`";
+const OPERATION_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org` or `org_role`";
 
 pub(super) fn parse(text: &str) -> Result<Policy, LockError> {
     let mut parser = Parser::default();
@@ -45,7 +50,7 @@ enum Section {
     Scope,
     Server,
     Role,
-    Tool,
+    Operation(OperationKind),
 }
 
 impl Parser {
@@ -55,7 +60,9 @@ impl Parser {
             "scope" => Section::Scope,
             "server" => Section::Server,
             "role" => Section::Role,
-            "tool" => Section::Tool,
+            "tool" => Section::Operation(OperationKind::Tool),
+            "prompt" => Section::Operation(OperationKind::Prompt),
+            "resource" => Section::Operation(OperationKind::Resource),
             _ => return Err(LockProblem::UnknownSection(keyword.to_owned())),
         };
         let name = match section {
@@ -70,7 +77,10 @@ impl Parser {
             Section::Scope => self.policy.scopes.push(name),
             Section::Server => {}
             Section::Role => self.policy.roles.push(Role { name, scopes: Vec::new() }),
-            Section::Tool => self.policy.operations.push(OperationPolicy { name, ..OperationPolicy::default() }),
+            Section::Operation(kind) => {
+                check_name(kind, &name)?;
+                self.policy.operations.push(OperationPolicy { kind, name, ..OperationPolicy::default() });
+            }
         }
         Ok(())
     }
@@ -91,7 +101,7 @@ impl Parser {
                     self.policy.server.required_scopes.extend(scopes);
                     Ok(())
                 }
-                ("conceals", "forbidden tools") => {
+                ("conceals", "forbidden operations") => {
                     self.policy.server.conceal_forbidden = true;
                     Ok(())
                 }
@@ -110,13 +120,17 @@ impl Parser {
                 }
                 Ok(())
             }
-            Section::Tool => {
-                let Some(mut tool) = self.policy.operations.pop() else {
+            Section::Operation(kind) => {
+                let Some(mut operation) = self.policy.operations.pop() else {
                     return Err(LockProblem::FactWithoutSection);
                 };
-                let is_known = self.tool_fact(&mut tool, keyword, rest)?;
-                self.policy.operations.push(tool);
-                if is_known { Ok(()) } else { Err(unknown(TOOL_FACTS)) }
+                let is_known = self.operation_fact(&mut operation, keyword, rest)?;
+                self.policy.operations.push(operation);
+                if is_known {
+                    Ok(())
+                } else {
+                    Err(unknown(if kind == OperationKind::Tool { TOOL_FACTS } else { OPERATION_FACTS }))
+                }
             }
         }
     }
@@ -131,11 +145,16 @@ impl Parser {
         Ok(())
     }
 
-    /// Reads a fact of a tool. Returns false if there is no such fact.
-    fn tool_fact(&mut self, tool: &mut OperationPolicy, keyword: &str, rest: &str) -> Result<bool, LockProblem> {
+    /// Reads a fact of an operation. Returns false if there is no such fact.
+    fn operation_fact(
+        &mut self,
+        operation: &mut OperationPolicy,
+        keyword: &str,
+        rest: &str,
+    ) -> Result<bool, LockProblem> {
         match keyword {
-            "scopes" => tool.scopes.extend(self.scopes("scopes", rest)?),
-            "any_scope" => tool.any_scope.extend(self.scopes("any_scope", rest)?),
+            "scopes" => operation.scopes.extend(self.scopes("scopes", rest)?),
+            "any_scope" => operation.any_scope.extend(self.scopes("any_scope", rest)?),
             "scopes_if" => {
                 let (scopes, condition) = words(rest, Some(WHEN))?;
                 self.references.extend(scopes.iter().map(|scope| (self.line, scope.clone())));
@@ -143,12 +162,16 @@ impl Parser {
                 if scopes.is_empty() {
                     return Err(LockProblem::MissingValue("scopes_if"));
                 }
-                tool.scopes_if.push(ConditionalScopes { condition, scopes });
+                operation.scopes_if.push(ConditionalScopes { condition, scopes });
             }
-            "guard" => tool.guards.push(read_text(rest)?.ok_or(LockProblem::MissingValue("guard"))?),
-            "visible_to" => tool.visible_to.push(read_text(rest)?.ok_or(LockProblem::MissingValue("visible_to"))?),
-            "org" => tool.orgs.push(only_word("org", rest)?),
-            "org_role" => tool.org_roles.push(only_word("org_role", rest)?),
+            "guard" => operation.guards.push(read_text(rest)?.ok_or(LockProblem::MissingValue("guard"))?),
+            "visible_to" => {
+                operation.visible_to.push(read_text(rest)?.ok_or(LockProblem::MissingValue("visible_to"))?);
+            }
+            "org" => operation.orgs.push(only_word("org", rest)?),
+            "org_role" => operation.org_roles.push(only_word("org_role", rest)?),
+            _ if operation.kind != OperationKind::Tool => return Ok(false),
+            "approve" => operation.approve = Some(read_text(rest)?.ok_or(LockProblem::MissingValue("approve"))?),
             _ => {
                 let (name, rest, value) = match keyword {
                     "not" => (rest.trim(), "", false),
@@ -156,7 +179,7 @@ impl Parser {
                 };
                 let Some(i) = HINTS.iter().position(|hint| *hint == name) else { return Ok(false) };
                 end_of_line(rest)?;
-                *hints(&mut tool.annotations)[i] = Some(value);
+                *hints(&mut operation.annotations)[i] = Some(value);
             }
         }
         Ok(true)
@@ -178,14 +201,14 @@ impl Parser {
             let similar = similar(&scope, &policy.scopes);
             return Err(LockError { line, problem: LockProblem::UnknownScope { scope, similar } });
         }
-        for tool in &mut policy.operations {
+        for operation in &mut policy.operations {
             for scope in &policy.server.required_scopes {
-                if !tool.scopes.contains(scope) {
-                    tool.scopes.push(scope.clone());
+                if !operation.scopes.contains(scope) {
+                    operation.scopes.push(scope.clone());
                 }
             }
         }
-        policy.operations.sort_by(|a, b| a.name.cmp(&b.name));
+        policy.operations.sort_by(|a, b| a.order().cmp(&b.order()));
         Ok(self.policy)
     }
 }
@@ -196,9 +219,18 @@ impl Section {
             Self::Scope => "scope",
             Self::Server => "server",
             Self::Role => "role",
-            Self::Tool => "tool",
+            Self::Operation(kind) => kind.name(),
         }
     }
+}
+
+/// Checks that the name of a resource is a URI or a URI template. A URI without variables can be that of a mounted server,
+/// which has URIs of any syntax.
+fn check_name(kind: OperationKind, name: &str) -> Result<(), LockProblem> {
+    if kind != OperationKind::Resource || (name.contains(':') && !name.contains('{')) {
+        return Ok(());
+    }
+    UriTemplate::parse(name).map(drop).map_err(|error| LockProblem::InvalidUri(error.to_string()))
 }
 
 /// Reads words up to the bare word `end`, or to the end of the line. Returns the words and the rest.

@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::operation::{Annotations, OperationKind};
 use crate::policy::{
     ConditionalScopes, OperationPolicy, Role,
-    fixtures::{arbitrary::any_policy, company},
+    fixtures::{arbitrary::any_policy, company, company_of_all_kinds},
 };
 
 #[test]
@@ -29,7 +30,7 @@ fn the_lock_has_one_fact_on_a_line() {
 
     server
       requires mcp:connect
-      conceals forbidden tools
+      conceals forbidden operations
       deny_rules 2
 
     role "Customer Support"
@@ -74,6 +75,39 @@ fn the_lock_has_one_fact_on_a_line() {
 }
 
 #[test]
+fn the_lock_has_tools_prompts_and_resources() {
+    let mut policy = company_of_all_kinds();
+    policy.roles.clear();
+    let lock = policy.to_lock();
+    let (_, operations) = lock.split_once("tool whoami\n").unwrap();
+    insta::assert_snapshot!(operations, @r#"
+      read_only
+
+    prompt quarterly_review
+      scopes employees:read:private
+
+    resource company://employees/ceo
+      scopes payroll:read:all
+
+    resource company://employees/{employee_id}
+      scopes employees:read:public
+      guard same_office(caller, &employee_id)
+
+    resource company://policies/handbook
+    "#);
+    assert_eq!(Policy::from_lock(&lock).unwrap(), policy.canonical());
+}
+
+#[test]
+fn the_kind_of_an_operation_is_part_of_the_lock_and_of_the_fingerprint() {
+    let of = |section: &str| Policy::from_lock(&format!("{section} a:b\n")).unwrap();
+    let (prompt, resource) = (of("prompt"), of("resource"));
+    assert!(prompt.check_lock(&resource.to_lock()).is_err());
+    assert_ne!(prompt.fingerprint(), resource.fingerprint());
+    assert_eq!(Policy::from_lock("tool a\n\nprompt a\n").unwrap().operations.len(), 2);
+}
+
+#[test]
 fn reading_a_lock_returns_the_canonical_policy() {
     let policy = company();
     assert_eq!(Policy::from_lock(&policy.to_lock()).unwrap(), policy.canonical());
@@ -92,9 +126,9 @@ fn the_lock_does_not_depend_on_source_locations_or_the_order_of_scopes() {
     let mut moved = company();
     moved.scopes.reverse();
     moved.roles.reverse();
-    for tool in &mut moved.operations {
-        tool.scopes.reverse();
-        tool.defined_at = "src/tools.rs:7".into();
+    for operation in &mut moved.operations {
+        operation.scopes.reverse();
+        operation.defined_at = "src/tools.rs:7".into();
     }
     assert_eq!(moved.to_lock(), company().to_lock());
     assert_eq!(moved.fingerprint(), company().fingerprint());
@@ -116,7 +150,7 @@ fn roles_are_compared_only_if_both_sides_have_roles() {
 #[test]
 fn a_difference_says_what_changed_and_how_to_accept_it() {
     let mut policy = company();
-    policy.operations.retain(|tool| tool.name != "whoami");
+    policy.operations.retain(|operation| operation.name != "whoami");
     let difference = policy.check_lock(&company().to_lock()).unwrap_err();
     insta::assert_snapshot!(format!("{difference:?}"), @r#"
     the access policy differs from the access lock:
@@ -146,14 +180,19 @@ fn errors_name_the_line_and_what_is_expected() {
         "role \"HR\n",
         "scope a\n<<<<<<< HEAD\n",
         "tool x\n  read_only maybe\n",
+        "prompt x\n  read_only\n",
+        "prompt\n",
+        "prompt x\nprompt x\n",
+        "resource handbook\n",
+        "resource company://employees/{id\n",
     ]
     .iter()
     .map(|text| problem(text))
     .collect();
     insta::assert_snapshot!(messages.join("\n"), @r#"
-    line 3: unknown section `rule`: expected `scope`, `server`, `role` or `tool`
-    line 1: an indented line must follow a line with `scope`, `server`, `role` or `tool`
-    line 3: unknown fact `guards` of a tool: expected `scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org`, `org_role` or a hint such as `read_only` or `not destructive`
+    line 3: unknown section `rule`: expected `scope`, `server`, `role`, `tool`, `prompt` or `resource`
+    line 1: an indented line must follow a line with `scope`, `server`, `role`, `tool`, `prompt` or `resource`
+    line 3: unknown fact `guards` of a tool: expected `scopes`, `any_scope`, `scopes_if`, `guard`, `approve`, `visible_to`, `org`, `org_role` or a hint such as `read_only` or `not destructive`
     line 2: duplicate section `scope a`: merge the two
     line 1: unexpected `b` after the value: quote a name that has spaces
     line 2: `scopes` has no value
@@ -161,8 +200,13 @@ fn errors_name_the_line_and_what_is_expected() {
     line 3: the scope `read:al` has no `scope` line: did you mean `read:all`?
     line 2: expected a positive integer, got `none`
     line 1: expected a JSON string, got `"HR`
-    line 2: unknown section `<<<<<<<`: expected `scope`, `server`, `role` or `tool`
+    line 2: unknown section `<<<<<<<`: expected `scope`, `server`, `role`, `tool`, `prompt` or `resource`
     line 2: unexpected `maybe` after the value: quote a name that has spaces
+    line 2: unknown fact `read_only` of a prompt: expected `scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org` or `org_role`
+    line 1: `prompt` has no value
+    line 2: duplicate section `prompt x`: merge the two
+    line 1: the URI template `handbook` is not valid: it must start with a scheme in lower case (RFC 3986, section 3.1), such as `company:`
+    line 1: the URI template `company://employees/{id` is not valid: `{id` has no `}`: close the expression, or write `%7B` for the character `{`
     "#);
 }
 
@@ -184,25 +228,31 @@ prop_compose! {
         hints in prop::array::uniform4(any::<Option<bool>>()),
         scopes in prop::collection::vec(any_text(), 1..4),
         (conceals, switches) in (any::<bool>(), 0_usize..3),
+        kind in prop::sample::select(OperationKind::ALL.to_vec()),
+        uri in "company:[a-z]{1,4}(/[a-z0-9.~]{3}|/%20|/\\{name\\}|/\\{\\+path\\}){0,1}(\\{\\?a,b\\})?",
     ) -> Policy {
         policy.scopes.extend(scopes.iter().cloned());
         policy.server.required_scopes.push(policy.scopes[0].clone());
         policy.server.conceal_forbidden = conceals;
         policy.server.switches = switches;
         policy.roles.push(Role::new(format!("{}!", texts[0]), scopes.clone()));
-        let mut tool = OperationPolicy::of(&format!("{}!", texts[1]));
-        tool.scopes = scopes.clone();
-        tool.any_scope = scopes.clone();
-        tool.scopes_if.push(ConditionalScopes { condition: texts[2].clone(), scopes });
-        tool.guards.extend([texts[3].clone(), texts[4].clone()]);
-        tool.visible_to.push(texts[5].clone());
-        tool.orgs.push(texts[6].clone());
-        tool.org_roles.push(texts[7].clone());
-        tool.annotations.read_only = hints[0];
-        tool.annotations.destructive = hints[1];
-        tool.annotations.idempotent = hints[2];
-        tool.annotations.open_world = hints[3];
-        policy.with_tool(tool)
+        let mut operation = OperationPolicy { kind, ..OperationPolicy::default() };
+        operation.name = match kind {
+            OperationKind::Tool | OperationKind::Prompt => format!("{}!", texts[1]),
+            OperationKind::Resource => uri,
+        };
+        operation.scopes = scopes.clone();
+        operation.any_scope = scopes.clone();
+        operation.scopes_if.push(ConditionalScopes { condition: texts[2].clone(), scopes });
+        operation.guards.extend([texts[3].clone(), texts[4].clone()]);
+        operation.visible_to.push(texts[5].clone());
+        operation.orgs.push(texts[6].clone());
+        operation.org_roles.push(texts[7].clone());
+        if kind == OperationKind::Tool {
+            let [read_only, destructive, idempotent, open_world] = hints;
+            operation.annotations = Annotations { read_only, destructive, idempotent, open_world };
+        }
+        policy.with(operation)
     }
 }
 
@@ -221,8 +271,8 @@ proptest! {
         let canonical = policy.canonical();
         prop_assert_eq!(&canonical.canonical(), &canonical);
         for role in &policy.roles {
-            for tool in &policy.operations {
-                let [before, after] = [&policy, &canonical].map(|policy| policy.access(&role.name, &tool.name));
+            for operation in &policy.operations {
+                let [before, after] = [&policy, &canonical].map(|policy| policy.access(&role.name, &operation.label()));
                 prop_assert_eq!(before.is_allowed(), after.is_allowed());
                 prop_assert_eq!(before.may_allow(), after.may_allow());
             }
@@ -230,7 +280,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_or_reported(text in any::<String>(), line in "(scope|tool|role|server|  [a-z_]*) [ -~]*") {
+    fn any_text_is_read_or_reported(text in any::<String>(), line in "(scope|tool|prompt|resource|role|server|  [a-z_]*) [ -~]*") {
         let _ = Policy::from_lock(&text);
         let _ = Policy::from_lock(&format!("scope a\ntool b\n{line}\n"));
     }

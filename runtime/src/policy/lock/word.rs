@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::LockProblem;
+use crate::operation::{OperationKind, label, parse_label};
 
 /// Word between the scopes and the condition of `scopes_if`.
 pub(super) const WHEN: &str = "when";
@@ -14,6 +15,14 @@ pub(in crate::policy) fn write_word(word: &str) -> Cow<'_, str> {
         Cow::Borrowed(word)
     } else {
         Cow::Owned(json_string(word))
+    }
+}
+
+/// Formats the label of an operation, with its name quoted if it is not one word.
+pub(in crate::policy) fn write_label(text: &str) -> Cow<'_, str> {
+    match parse_label(text) {
+        (OperationKind::Prompt, name) => Cow::Owned(label(OperationKind::Prompt, &write_word(name)).into_owned()),
+        (OperationKind::Tool | OperationKind::Resource, name) => write_word(name),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::word::{WHEN, write_text, write_word};
 use crate::{
+    operation::Annotations,
     policy::{OperationPolicy, Policy, Role, ServerRules},
-    tool::Annotations,
 };
 
 /// Names of the hints in a lock file.
@@ -20,7 +20,7 @@ impl Policy {
     pub(in crate::policy) fn canonical_text(&self) -> String {
         let mut sections = vec![self.scope_section(), server_section(&self.server)];
         sections.extend(self.roles.iter().map(role_section));
-        sections.extend(self.operations.iter().map(|tool| tool_section(tool, &self.server)));
+        sections.extend(self.operations.iter().map(|operation| operation_section(operation, &self.server)));
         sections.retain(|section| !section.is_empty());
         sections.iter().map(|lines| lines.join("\n") + "\n").collect::<Vec<_>>().join("\n")
     }
@@ -40,7 +40,7 @@ fn server_section(server: &ServerRules) -> Vec<String> {
     let mut lines: Vec<_> =
         server.required_scopes.iter().map(|scope| format!("  requires {}", write_word(scope))).collect();
     if server.conceal_forbidden {
-        lines.push("  conceals forbidden tools".to_owned());
+        lines.push("  conceals forbidden operations".to_owned());
     }
     if server.switches > 0 {
         lines.push(format!("  deny_rules {}", server.switches));
@@ -57,23 +57,26 @@ fn role_section(role: &Role) -> Vec<String> {
     lines
 }
 
-fn tool_section(tool: &OperationPolicy, server: &ServerRules) -> Vec<String> {
+fn operation_section(operation: &OperationPolicy, server: &ServerRules) -> Vec<String> {
     let words = |names: &[String]| names.iter().map(|name| write_word(name)).collect::<Vec<_>>().join(" ");
-    let mut lines = vec![format!("tool {}", write_word(&tool.name))];
-    lines.extend(tool.own_scopes(&server.required_scopes).map(|scope| format!("  scopes {}", write_word(scope))));
-    if !tool.any_scope.is_empty() {
-        lines.push(format!("  any_scope {}", words(&tool.any_scope)));
+    let mut lines = vec![format!("{} {}", operation.kind, write_word(&operation.name))];
+    lines
+        .extend(operation.own_scopes(&server.required_scopes).map(|scope| format!("  scopes {}", write_word(scope))));
+    if !operation.any_scope.is_empty() {
+        lines.push(format!("  any_scope {}", words(&operation.any_scope)));
     }
     lines.extend(
-        tool.scopes_if
+        operation
+            .scopes_if
             .iter()
             .map(|rule| format!("  scopes_if {} {WHEN} {}", words(&rule.scopes), write_text(&rule.condition))),
     );
-    lines.extend(tool.guards.iter().map(|guard| format!("  guard {}", write_text(guard))));
-    lines.extend(tool.visible_to.iter().map(|function| format!("  visible_to {}", write_text(function))));
-    lines.extend(tool.orgs.iter().map(|id| format!("  org {}", write_word(id))));
-    lines.extend(tool.org_roles.iter().map(|role| format!("  org_role {}", write_word(role))));
-    let mut annotations = tool.annotations;
+    lines.extend(operation.guards.iter().map(|guard| format!("  guard {}", write_text(guard))));
+    lines.extend(operation.approve.iter().map(|message| format!("  approve {}", write_text(message))));
+    lines.extend(operation.visible_to.iter().map(|function| format!("  visible_to {}", write_text(function))));
+    lines.extend(operation.orgs.iter().map(|id| format!("  org {}", write_word(id))));
+    lines.extend(operation.org_roles.iter().map(|role| format!("  org_role {}", write_word(role))));
+    let mut annotations = operation.annotations;
     for (name, hint) in HINTS.iter().zip(hints(&mut annotations)) {
         lines.extend(hint.map(|yes| if yes { format!("  {name}") } else { format!("  not {name}") }));
     }

@@ -4,18 +4,22 @@ use std::collections::HashMap;
 
 use super::{ReplayEffect, UndecidedReason, record::RecordedCall};
 use crate::{
-    audit::{CallOutcome, RequiredBy},
+    audit::{self, CallOutcome, RequiredBy},
+    operation::OperationKind,
     policy::{
         Access, Policy,
-        evaluator::{EvaluatedTool, Evaluator, Holder},
+        evaluator::{EvaluatedOperation, Evaluator, Holder},
     },
+    resource::UriTemplate,
 };
 
 /// A policy, prepared to decide many calls.
 pub(super) struct Decider<'p> {
     evaluator: Evaluator<'p>,
-    /// Positions of the tools.
-    by_name: HashMap<&'p str, usize>,
+    /// Positions of the operations.
+    by_name: HashMap<(OperationKind, &'p str), usize>,
+    /// Templates of resources, and their positions.
+    templates: Vec<(usize, UriTemplate)>,
 }
 
 /// A recorded call, decided again.
@@ -29,7 +33,7 @@ pub(super) enum Replayed {
 /// How a call was decided.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
-    /// The tool was visible, and the token had its scopes.
+    /// The operation was visible, and the token had its scopes.
     LetThrough,
     /// As before, and then a guard or the body denied the call.
     Denied,
@@ -44,6 +48,8 @@ impl Then {
             CallOutcome::Completed
             | CallOutcome::Failed
             | CallOutcome::InputRequired
+            | CallOutcome::ApprovalRequired
+            | CallOutcome::NotApproved
             | CallOutcome::Masked
             | CallOutcome::Panicked
             | CallOutcome::TimedOut
@@ -58,10 +64,26 @@ impl Then {
 impl<'p> Decider<'p> {
     pub(super) fn new(policy: &'p Policy) -> Self {
         let mut by_name = HashMap::new();
-        for (i, tool) in policy.operations.iter().enumerate() {
-            by_name.entry(tool.name.as_str()).or_insert(i);
+        for (i, operation) in policy.operations.iter().enumerate() {
+            by_name.entry((operation.kind, operation.name.as_str())).or_insert(i);
         }
-        Self { evaluator: Evaluator::new(policy), by_name }
+        let evaluator = Evaluator::new(policy);
+        let templates = evaluator.templates().collect();
+        Self { evaluator, by_name, templates }
+    }
+
+    /// Returns the position of the operation that the request names in this policy.
+    fn position(&self, call: &RecordedCall) -> Option<usize> {
+        let get = |name: &str| self.by_name.get(&(call.kind, name)).copied();
+        // A URI that was cut is that of another resource.
+        let uri = match &call.uri {
+            Some(uri) if audit::is_changed(uri) => None,
+            Some(uri) => Some(uri),
+            None => Some(&call.name),
+        };
+        let Some(uri) = uri.filter(|_| call.kind == OperationKind::Resource) else { return get(&call.name) };
+        let by_template = || self.templates.iter().find(|(_, template)| template.matches(uri).is_some());
+        get(uri).or_else(|| by_template().map(|(position, _)| *position)).or_else(|| get(&call.name))
     }
 
     pub(super) fn decide(&self, call: &RecordedCall) -> Replayed {
@@ -70,18 +92,18 @@ impl<'p> Decider<'p> {
             Then::Rejected => Replayed::Unchanged,
             Then::LetThrough | Then::Denied => Replayed::Changed(ReplayEffect::WouldBeRejected { because }),
         };
-        let Some(&position) = self.by_name.get(call.tool.as_str()) else { return rejected(Access::Unknown) };
-        let tool = self.evaluator.tool_at(position);
+        let Some(position) = self.position(call) else { return rejected(Access::Unknown) };
+        let operation = self.evaluator.operation_at(position);
         let holder = Holder {
             granted: self.evaluator.expand(call.granted.as_deref().unwrap_or_default()),
             org: call.org(),
             org_role: call.org_role(),
         };
-        match tool.access(&holder) {
+        match operation.access(&holder) {
             hidden @ Access::Hidden { .. } => rejected(hidden),
             _ if call.granted.is_none() => Replayed::Undecided(UndecidedReason::UnknownScopes),
             Access::Allowed | Access::MayAllow { .. }
-                if then == Then::Rejected && self.requires_more(call, tool, &holder) =>
+                if then == Then::Rejected && self.requires_more(call, operation, &holder) =>
             {
                 Replayed::Unchanged
             }
@@ -96,13 +118,13 @@ impl<'p> Decider<'p> {
     }
 
     /// Returns whether a rejected call still requires scopes that the token lacks, in addition to those of all calls.
-    fn requires_more(&self, call: &RecordedCall, tool: &EvaluatedTool<'_>, holder: &Holder) -> bool {
+    fn requires_more(&self, call: &RecordedCall, operation: &EvaluatedOperation<'_>, holder: &Holder) -> bool {
         let is_missing = |scope: &String| call.missing.contains(scope) && !self.evaluator.has(&holder.granted, scope);
         match (call.outcome, call.required_by) {
             (CallOutcome::InsufficientScope, Some(RequiredBy::Body)) => call.missing.iter().any(is_missing),
             // The condition that was true then has the same scopes as one of this policy.
             (CallOutcome::InsufficientScope, Some(RequiredBy::Arguments)) => {
-                tool.policy().scopes_if.iter().any(|rule| {
+                operation.policy().scopes_if.iter().any(|rule| {
                     rule.scopes.iter().all(|scope| call.required.contains(scope))
                         && rule.scopes.iter().any(is_missing)
                 })

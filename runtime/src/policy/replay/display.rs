@@ -3,7 +3,12 @@
 use std::fmt;
 
 use super::{Replay, ReplayChange, ReplayEffect, UndecidedCalls, UndecidedReason};
-use crate::policy::{Access, access::Provided, lock::write_word, text_table::one_line};
+use crate::policy::{
+    Access,
+    access::Provided,
+    lock::{write_label, write_word},
+    text_table::one_line,
+};
 
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +57,7 @@ impl Replay {
 
 impl fmt::Display for ReplayChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} by ", write_word(&self.tool), Calls(self.calls))?;
+        write!(f, "{}: {} by ", write_label(&self.operation), Calls(self.calls))?;
         match &self.user {
             Some(user) => write!(f, "user {}", write_word(user))?,
             None => f.write_str("a token without a user")?,
@@ -86,7 +91,7 @@ impl fmt::Display for ReplayEffect {
 
 impl fmt::Display for UndecidedCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} undecided: {}", write_word(&self.tool), Calls(self.calls), self.because)
+        write!(f, "{}: {} undecided: {}", write_label(&self.operation), Calls(self.calls), self.because)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, hash::Hash};
 
+use crate::operation::{OperationKind, label};
+
 use super::{ReplayChange, ReplayEffect, UndecidedCalls, UndecidedReason, record::RecordedCall};
 
 /// Calls counted by a key.
@@ -19,10 +21,27 @@ struct Tally {
     last: Option<String>,
 }
 
-/// Which tool was called by whom.
+/// Operation of recorded calls. The order is that of policies.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct RecordedOperation {
+    kind: OperationKind,
+    name: String,
+}
+
+impl RecordedOperation {
+    pub(super) fn of(call: &RecordedCall) -> Self {
+        Self { kind: call.kind, name: call.name.clone() }
+    }
+
+    fn label(&self) -> String {
+        label(self.kind, &self.name).into_owned()
+    }
+}
+
+/// Which operation was used by whom.
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct CallsOfCaller {
-    tool: String,
+    operation: RecordedOperation,
     user: Option<String>,
     organization: Option<String>,
     role: Option<String>,
@@ -31,7 +50,7 @@ pub(super) struct CallsOfCaller {
 impl CallsOfCaller {
     pub(super) fn new(call: &RecordedCall) -> Self {
         Self {
-            tool: call.tool.clone(),
+            operation: RecordedOperation::of(call),
             user: call.user.clone(),
             organization: call.organization.clone(),
             role: call.role.clone(),
@@ -72,12 +91,18 @@ impl<K: Eq + Hash> Groups<K> {
 pub(super) fn changes(groups: Groups<(CallsOfCaller, ReplayEffect)>) -> Vec<ReplayChange> {
     let mut groups: Vec<_> = groups.tallies.into_iter().collect();
     groups.sort_by_cached_key(|((caller, what), _)| {
-        (caller.tool.clone(), caller.user.clone(), caller.organization.clone(), caller.role.clone(), what.to_string())
+        (
+            caller.operation.clone(),
+            caller.user.clone(),
+            caller.organization.clone(),
+            caller.role.clone(),
+            what.to_string(),
+        )
     });
     let change = |((caller, what), tally): (_, Tally)| {
-        let CallsOfCaller { tool, user, organization, role } = caller;
+        let CallsOfCaller { operation, user, organization, role } = caller;
         ReplayChange {
-            tool,
+            operation: operation.label(),
             user,
             organization,
             role,
@@ -90,12 +115,13 @@ pub(super) fn changes(groups: Groups<(CallsOfCaller, ReplayEffect)>) -> Vec<Repl
     groups.into_iter().map(change).collect()
 }
 
-pub(super) fn undecided_calls(groups: Groups<(String, UndecidedReason)>) -> Vec<UndecidedCalls> {
-    let mut groups: Vec<_> = groups
-        .tallies
-        .into_iter()
-        .map(|((tool, because), tally)| UndecidedCalls { tool, because, calls: tally.calls })
-        .collect();
-    groups.sort_by_cached_key(|calls| (calls.tool.clone(), calls.because.to_string()));
-    groups
+pub(super) fn undecided_calls(groups: Groups<(RecordedOperation, UndecidedReason)>) -> Vec<UndecidedCalls> {
+    let mut groups: Vec<_> = groups.tallies.into_iter().collect();
+    groups.sort_by_cached_key(|((operation, because), _)| (operation.clone(), because.to_string()));
+    let calls = |((operation, because), tally): ((RecordedOperation, _), Tally)| UndecidedCalls {
+        operation: operation.label(),
+        because,
+        calls: tally.calls,
+    };
+    groups.into_iter().map(calls).collect()
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use self::{
     decide::{Decider, Replayed},
-    groups::{CallsOfCaller, Groups},
+    groups::{CallsOfCaller, Groups, RecordedOperation},
     lines::{Line, Lines},
     record::Record,
 };
@@ -32,7 +32,7 @@ const MAX_LINE_NUMBERS: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Replay {
-    /// Number of records of calls. It is the sum of the next four.
+    /// Number of records of calls of tools, and of requests for prompts and resources. It is the sum of the next four.
     pub calls: u64,
     /// Number of calls that the policy decides as they were decided.
     pub unchanged: u64,
@@ -44,30 +44,30 @@ pub struct Replay {
     pub undecided: u64,
     /// Number of unchanged calls that were decided by the same policy, according to its fingerprint.
     pub same_policy: u64,
-    /// Number of other records: lists, and requests that were rejected before they reached a tool.
+    /// Number of other records: lists, and requests that were rejected before they reached an operation.
     pub other_records: u64,
     /// Number of lines that are not audit records, or longer than 1 MiB.
     pub unreadable_lines: u64,
     /// Numbers of the first 5 of these lines. The first line is 1.
     pub first_unreadable_lines: Vec<u64>,
-    /// The changes, sorted by tool and caller.
+    /// The changes, sorted by operation and caller.
     pub changes: Vec<ReplayChange>,
     /// Number of calls that would be decided differently and are in none of the `changes`, of which there are at most
     /// 10,000.
     pub more_changed: u64,
-    /// The undecided calls, sorted by tool.
+    /// The undecided calls, sorted by operation.
     pub undecided_calls: Vec<UndecidedCalls>,
     /// Number of undecided calls that are in none of the `undecided_calls`, of which there are at most 10,000.
     pub more_undecided: u64,
 }
 
-/// Calls of a tool by one caller that a policy would decide differently. `Display` prints a line, such as
+/// Calls of an operation by one caller that a policy would decide differently. `Display` prints a line, such as
 /// `payroll_summary: 12 calls by user u_3 (HR) would be rejected: missing payroll:read:all (2026-10-02 to 2026-10-30)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ReplayChange {
-    /// Name of the tool.
-    pub tool: String,
+    /// The operation, as [`OperationPolicy::label`](super::OperationPolicy::label) names it.
+    pub operation: String,
     /// ID of the user.
     pub user: Option<String>,
     /// ID of the organization.
@@ -92,20 +92,20 @@ pub enum ReplayEffect {
     /// The call was let through. It would be rejected.
     #[non_exhaustive]
     WouldBeRejected {
-        /// Why: missing scopes, a hidden tool, or an unknown tool.
+        /// Why: missing scopes, a hidden operation, or an unknown one.
         because: Access,
     },
     /// The call was rejected. It would be allowed.
     WouldBeAllowed,
 }
 
-/// Calls of a tool whose decision depends on what the log does not contain. `Display` prints a line, such as
+/// Calls of an operation whose decision depends on what the log does not contain. `Display` prints a line, such as
 /// ``ticket_update: 41 calls undecided: allowed, if the guard `own_ticket(caller)` allows``.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UndecidedCalls {
-    /// Name of the tool.
-    pub tool: String,
+    /// The operation, as [`OperationPolicy::label`](super::OperationPolicy::label) names it.
+    pub operation: String,
     /// Why they are undecided.
     pub because: UndecidedReason,
     /// Number of calls.
@@ -119,7 +119,7 @@ pub struct UndecidedCalls {
 pub enum UndecidedReason {
     /// Only a server can make these checks. It is not recorded whether the server made the same ones then.
     Checks(Vec<RuntimeCheck>),
-    /// A guard or the body denied the call, and the tool has no guard in this policy.
+    /// A guard or the body denied the call, and the operation has no guard in this policy.
     Denied,
     /// The record does not contain the caller's scopes, because an earlier version wrote it, or because their text was
     /// longer than 4 KiB.
@@ -151,7 +151,8 @@ impl Policy {
     /// ```
     ///
     /// A call is decided by the code of [`access`](Policy::access), for a token with the recorded scopes, organization and
-    /// role. A field that is absent is one that the caller did not have. If the fingerprint in a record is that of this
+    /// role. A resource is found by the recorded URI, so a policy with other templates decides it by the one that matches. A
+    /// field that is absent is one that the caller did not have. If the fingerprint in a record is that of this
     /// policy, the call is unchanged.
     ///
     /// # What a log does not tell
@@ -159,10 +160,10 @@ impl Policy {
     /// - The recorded scopes include those that the hierarchy implied then. A rule of the hierarchy that this policy no
     ///   longer has is therefore not seen. A scope that was in no list of the server is not recorded, and counts as
     ///   missing.
-    /// - Calls of a tool with guards or visibility functions, with a condition whose scopes the token lacks, or of a
+    /// - Calls of an operation with guards or visibility functions, with a condition whose scopes the token lacks, or of a
     ///   server with deny rules are [undecided](Replay::undecided) unless this policy rejects them anyway, or unless the
     ///   record shows that the condition was true and that a condition of this policy requires the same scopes.
-    /// - A scope that the body of a tool required ([`Caller::require`](crate::Caller::require)) is assumed to be required
+    /// - A scope that a body required ([`Caller::require`](crate::Caller::require)) is assumed to be required
     ///   still.
     ///
     /// # Errors
@@ -207,7 +208,7 @@ impl Policy {
                 }
                 Replayed::Undecided(because) => {
                     replay.undecided += 1;
-                    undecided.add((call.tool, because), None);
+                    undecided.add((RecordedOperation::of(&call), because), None);
                 }
             }
         }

@@ -3,7 +3,13 @@ mod properties;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::policy::{OperationPolicy, fixtures::company};
+use crate::{
+    operation::parse_label,
+    policy::{
+        OperationPolicy,
+        fixtures::{company, company_of_all_kinds},
+    },
+};
 
 fn log(records: &[Value]) -> String {
     records.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n"
@@ -14,10 +20,11 @@ fn replay(policy: &Policy, records: &[Value]) -> Replay {
 }
 
 /// Returns the record of a call by Harriet, with these fields in addition.
-fn call(tool: &str, outcome: &str, granted: &str, fields: Value) -> Value {
+fn call(label: &str, outcome: &str, granted: &str, fields: Value) -> Value {
+    let (kind, name) = parse_label(label);
     let mut record = json!({
         "time": "2026-10-02T08:15:00.000000Z", "outcome": outcome, "user": "harriet", "organization": "2a2ad1ab-5bd1-4a6a-9a5a-0a8c4a3f6b22",
-        "role": "HR", "granted": granted, "policy": "0000000000000000", "tool": tool, "latency_us": 1,
+        "role": "HR", "granted": granted, "policy": "0000000000000000", kind.name(): name, "latency_us": 1,
     });
     let Value::Object(fields) = fields else { panic!("{fields}") };
     record.as_object_mut().unwrap().extend(fields);
@@ -72,15 +79,15 @@ fn a_rejected_call_that_has_its_scopes_now_would_be_allowed() {
 fn calls_of_a_removed_tool_would_be_rejected() {
     let policy = company();
     let record = |outcome| call("payroll_delete", outcome, "payroll:read:all", json!({}));
-    assert_eq!(effect(&policy, record("completed")), "would be rejected: unknown tool");
+    assert_eq!(effect(&policy, record("completed")), "would be rejected: unknown operation");
     assert_eq!(effect(&policy, record("unknown")), "unchanged");
 }
 
 #[test]
 fn the_organization_and_the_role_of_a_record_are_known() {
     let policy = Policy::of_scopes(&[])
-        .with_tool(OperationPolicy::of("in_org").orgs(&["2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]))
-        .with_tool(OperationPolicy::of("as_owner").org_roles(&["Owner"]));
+        .with(OperationPolicy::of("in_org").orgs(&["2A2AD1AB-5BD1-4A6A-9A5A-0A8C4A3F6B22"]))
+        .with(OperationPolicy::of("as_owner").org_roles(&["Owner"]));
     assert_eq!(effect(&policy, call("in_org", "completed", "", json!({}))), "unchanged");
     for organization in [json!("3f4a"), json!(null)] {
         assert_eq!(
@@ -114,13 +121,14 @@ fn checks_of_the_server_are_undecided() {
          and the guard `own_queue(caller, &ticket_id, company)` allows"
     );
     assert!(
-        effect(&policy, update("insufficient_scope", json!({ "required_by": "tool" }))).starts_with("allowed, if")
+        effect(&policy, update("insufficient_scope", json!({ "required_by": "operation" })))
+            .starts_with("allowed, if")
     );
     assert_eq!(
         effect(&policy, call("payroll_summary", "hidden", "mcp:connect payroll:read:all", json!({}))),
         "allowed, if `on_duty(caller)` makes it visible"
     );
-    let mut policy = Policy::of_scopes(&[]).with_tool(OperationPolicy::of("tool"));
+    let mut policy = Policy::of_scopes(&[]).with(OperationPolicy::of("tool"));
     assert_eq!(
         effect(&policy, call("tool", "denied", "", json!({}))),
         "a guard that this policy does not have, or the body, denied the call"
@@ -156,7 +164,7 @@ fn a_condition_that_was_true_is_still_true() {
 fn scopes_that_a_body_required_are_still_required() {
     let fields = json!({ "required": "a b", "missing": "b", "required_by": "body" });
     let record = call("tool", "insufficient_scope", "a", fields);
-    let policy = Policy::of_scopes(&["a", "b"]).with_tool(OperationPolicy::of("tool").all(&["a"]));
+    let policy = Policy::of_scopes(&["a", "b"]).with(OperationPolicy::of("tool").all(&["a"]));
     assert_eq!(effect(&policy, record.clone()), "unchanged");
     assert_eq!(effect(&policy.implying("a", &["b"]), record), "would be allowed");
 }
@@ -172,11 +180,77 @@ fn records_without_scopes_are_undecided() {
     let unknown = "the scopes of the caller are not recorded";
     assert_eq!(effect(&policy, without("whoami", json!({ "granted_omitted": 300 }))), unknown);
     assert_eq!(effect(&policy, without("whoami", json!({}))), unknown);
-    assert_eq!(effect(&policy, without("removed", json!({}))), "would be rejected: unknown tool");
+    assert_eq!(effect(&policy, without("removed", json!({}))), "would be rejected: unknown operation");
     assert_eq!(
         effect(&policy, without("server_settings", json!({}))),
         "would be rejected: hidden: visible to the org role Owner"
     );
+}
+
+#[test]
+fn prompts_and_resources_are_decided_as_they_are_declared() {
+    let policy = company_of_all_kinds();
+    let record = |label, granted| call(label, "completed", granted, json!({}));
+    for label in ["prompt quarterly_review", "company://policies/handbook"] {
+        assert_eq!(effect(&policy, record(label, "mcp:connect employees:read:private")), "unchanged", "{label}");
+    }
+    assert_eq!(
+        effect(&policy, record("prompt quarterly_review", "mcp:connect")),
+        "would be rejected: missing employees:read:private"
+    );
+    // A tool and a prompt can have the same name.
+    assert_eq!(effect(&policy, record("prompt whoami", "mcp:connect")), "would be rejected: unknown operation");
+    assert_eq!(effect(&policy, record("company://policies/dogs", "")), "would be rejected: unknown operation");
+}
+
+#[test]
+fn a_resource_is_decided_by_its_uri() {
+    let policy = company_of_all_kinds();
+    let read = |resource, uri: Value, outcome| call(resource, outcome, "mcp:connect", json!({ "uri": uri }));
+    let public = "would be rejected: missing employees:read:public";
+    let template = "company://employees/{employee_id}";
+    assert_eq!(effect(&policy, read(template, json!("company://employees/42"), "completed")), public);
+    // The policy then had another template.
+    assert_eq!(effect(&policy, read("company://{+path}", json!("company://employees/42"), "completed")), public);
+    assert_eq!(
+        effect(&policy, read(template, json!("company://employees/ceo"), "completed")),
+        "would be rejected: missing payroll:read:all"
+    );
+    // No resource had this URI.
+    assert_eq!(effect(&policy, read("company://employees/42", json!(null), "unknown")), "unchanged");
+    let granted = "mcp:connect employees:read:public";
+    assert_eq!(
+        effect(&policy, call("company://employees/42", "unknown", granted, json!({}))),
+        "allowed, if the guard `same_office(caller, &employee_id)` allows"
+    );
+    // The log has the first bytes of a long URI.
+    assert_eq!(effect(&policy, read(template, json!("company://employees/ceo…"), "completed")), public);
+}
+
+#[test]
+fn records_from_when_all_operations_were_tools_can_be_read() {
+    let policy = company();
+    let unknown = call("payroll_delete", "unknown_tool", "payroll:read:all", json!({}));
+    assert_eq!(effect(&policy, unknown), "unchanged");
+    let rejected =
+        call("whoami", "insufficient_scope", "", json!({ "required_by": "tool", "missing": "mcp:connect" }));
+    assert_eq!(effect(&policy, rejected), "unchanged");
+}
+
+#[test]
+fn changes_are_sorted_by_kind_and_quote_the_names_of_prompts() {
+    let policy = Policy::of_scopes(&["a"]);
+    let labels = ["company://handbook", "prompt quarterly review", "prompt brief", "whoami"];
+    let records: Vec<_> = labels
+        .iter()
+        .flat_map(|label| [call(label, "completed", "a", json!({})), call(label, "completed", "a", json!({}))])
+        .collect();
+    let replay = replay(&policy, &records);
+    let operations: Vec<_> = replay.changes.iter().map(|change| change.operation.as_str()).collect();
+    assert_eq!(operations, ["whoami", "prompt brief", "prompt quarterly review", "company://handbook"]);
+    let lines = replay.to_string();
+    assert!(lines.contains("\nprompt \"quarterly review\": 2 calls by user harriet"), "{lines}");
+    assert!(lines.contains("\nprompt brief: 2 calls by"), "{lines}");
 }
 
 #[test]
@@ -201,7 +275,7 @@ fn the_summary_has_one_line_for_each_change_and_the_totals() {
     let same_policy = json!({ "policy": policy.fingerprint() });
     let records = log(&[
         json!({ "time": "2026-10-01T08:15:00.000000Z", "outcome": "missing_token", "count": 52 }),
-        json!({ "time": "2026-10-01T08:15:00.000000Z", "outcome": "listed", "user": "harriet", "tools": 3 }),
+        json!({ "time": "2026-10-01T08:15:00.000000Z", "outcome": "listed", "user": "harriet", "list": "tools", "items": 3 }),
         at("2026-10-30T17:02:11.000000Z", json!({})),
         at("2026-10-02T08:15:00.000000Z", json!({})),
         at("2026-10-04T08:15:00.000000Z", support),

@@ -1,6 +1,6 @@
-//! Rules about every token: tools that no token may call, and tools that no role may call together.
+//! Rules about every token: operations that no token may use, and operations that no role may use together.
 //!
-//! They are decided exactly. A tool that is callable with some scopes is callable with more, so it is enough to evaluate
+//! They are decided exactly. An operation that is allowed with some scopes is allowed with more, so it is enough to evaluate
 //! the largest set of scopes that a rule is about.
 
 mod pattern;
@@ -11,14 +11,16 @@ use self::smallest_set::smallest_set;
 pub use self::violation::{Counterexample, RuleViolation};
 use super::{
     Access, Policy, RuntimeCheck, Subject,
-    evaluator::{EvaluatedTool, Evaluator, Holder},
+    evaluator::{EvaluatedOperation, Evaluator, Holder},
     role::similar,
     subject::{Claim, Kind},
 };
 
 impl Policy {
-    /// Checks that the subject may call no tool whose name matches `tools`, with any subset of its scopes. `*` in a
-    /// pattern matches any text.
+    /// Checks that the subject may use no operation whose [label](super::OperationPolicy::label) matches `operations`, with any
+    /// subset of its scopes. `*` in a pattern matches any text: `payroll_*` matches tools, `prompt *` every prompt,
+    /// `company://payroll/*` resources, and `*` every operation. A pattern with a colon also matches each template that can
+    /// match one of its URIs.
     ///
     /// ```
     /// use toolgate::policy::Policy;
@@ -33,10 +35,10 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// A call that the subject may make, with the smallest set of scopes that it needs. A tool with guards, conditions
-    /// or visibility rules counts as callable, except if a known organization or organization role excludes the subject.
-    /// It is also an error if the pattern matches no tool, or if the role or a scope is unknown.
-    pub fn never(&self, subject: impl Into<Subject>, tools: &str) -> Result<(), RuleViolation> {
+    /// A call that the subject may make, with the smallest set of scopes that it needs. An operation with guards,
+    /// conditions or visibility rules counts as allowed, except if a known organization or organization role excludes the subject.
+    /// It is also an error if the pattern matches no operation, or if the role or a scope is unknown.
+    pub fn never(&self, subject: impl Into<Subject>, operations: &str) -> Result<(), RuleViolation> {
         let subject = subject.into();
         let evaluator = Evaluator::new(self);
         let holder = self.known_holder(&evaluator, &subject)?;
@@ -45,8 +47,8 @@ impl Policy {
             Kind::Token { scopes, .. } => scopes,
         };
         let search = Search { evaluator: &evaluator, scopes: bits(&evaluator, scopes), holder };
-        let matching = matching(&evaluator, tools)?;
-        smallest(matching.iter().filter_map(|&tool| search.smallest_call(&[tool]))).map_or(Ok(()), |call| {
+        let matching = matching(&evaluator, operations)?;
+        smallest(matching.iter().filter_map(|&operation| search.smallest_call(&[operation]))).map_or(Ok(()), |call| {
             let role = match subject.kind {
                 Kind::Role(name) => Some(name),
                 Kind::Token { .. } => None,
@@ -55,8 +57,8 @@ impl Policy {
         })
     }
 
-    /// Checks that every token that may call a tool whose name matches `tools` has `scope`, directly or by the hierarchy.
-    /// `*` in a pattern matches any text.
+    /// Checks that every token that may use an operation whose [label](super::OperationPolicy::label) matches `operations` has
+    /// `scope`, directly or by the hierarchy. `*` in a pattern matches any text.
     ///
     /// ```
     /// use toolgate::policy::Policy;
@@ -75,11 +77,11 @@ impl Policy {
     /// # Errors
     ///
     /// A call that a token without the scope may make, with the smallest set of scopes. It is also an error if the
-    /// pattern matches no tool, or if the scope is unknown.
-    pub fn only(&self, scope: &str, tools: &str) -> Result<(), RuleViolation> {
+    /// pattern matches no operation, or if the scope is unknown.
+    pub fn only(&self, scope: &str, operations: &str) -> Result<(), RuleViolation> {
         self.check_scope(scope)?;
         let evaluator = Evaluator::new(self);
-        let matching = matching(&evaluator, tools)?;
+        let matching = matching(&evaluator, operations)?;
         let index = evaluator.index();
         let grants_scope = |name: &str| index.bit(scope).is_some_and(|bit| index.expand([name]).contains(bit));
         let without: Vec<usize> =
@@ -87,12 +89,12 @@ impl Policy {
         let granted = index.expand(without.iter().map(|&bit| index.names()[bit]));
         let holder = Holder { granted, org: Claim::Unknown, org_role: Claim::Unknown };
         let search = Search { evaluator: &evaluator, scopes: without, holder };
-        smallest(matching.iter().filter_map(|&tool| search.smallest_call(&[tool])))
+        smallest(matching.iter().filter_map(|&operation| search.smallest_call(&[operation])))
             .map_or(Ok(()), |call| Err(call.violation(&search, None, Some(scope.to_owned()))))
     }
 
-    /// Checks that no role may call both a tool whose name matches `first` and one whose name matches `second`, with any
-    /// subset of its scopes. `*` in a pattern matches any text.
+    /// Checks that no role may use both an operation whose [label](super::OperationPolicy::label) matches `first` and one whose
+    /// label matches `second`, with any subset of its scopes. `*` in a pattern matches any text.
     ///
     /// ```
     /// use toolgate::policy::Policy;
@@ -112,16 +114,16 @@ impl Policy {
     /// # Errors
     ///
     /// The role that may make both calls with the smallest set of scopes. It is also an error if the policy has no
-    /// roles, if a pattern matches no tool, or if a tool matches both patterns.
+    /// roles, if a pattern matches no operation, or if an operation matches both patterns.
     pub fn separate(&self, first: &str, second: &str) -> Result<(), RuleViolation> {
         if self.roles.is_empty() {
             return Err(RuleViolation::NoRoles);
         }
         let evaluator = Evaluator::new(self);
         let (firsts, seconds) = (matching(&evaluator, first)?, matching(&evaluator, second)?);
-        if let Some(tool) = firsts.iter().find(|tool| pattern::matches(second, &tool.policy().name)) {
+        if let Some(operation) = firsts.iter().find(|operation| pattern::selects(second, operation.policy())) {
             return Err(RuleViolation::OverlappingPatterns {
-                tool: tool.policy().name.clone(),
+                operation: operation.policy().label().into_owned(),
                 first: first.to_owned(),
                 second: second.to_owned(),
             });
@@ -171,21 +173,22 @@ struct Search<'e> {
 
 /// Calls that are possible with the same token, and the smallest set of scopes that they need.
 struct Call<'e> {
-    tools: Vec<&'e EvaluatedTool<'e>>,
+    operations: Vec<&'e EvaluatedOperation<'e>>,
     scopes: Vec<usize>,
 }
 
 impl<'e> Search<'e> {
-    /// Returns the smallest set of scopes with which all of these tools may be called.
-    fn smallest_call(&self, tools: &[&'e EvaluatedTool<'e>]) -> Option<Call<'e>> {
-        let is_callable =
-            |tool: &&EvaluatedTool<'_>| tool.can_be_seen_by(&self.holder) && tool.is_met_by(&self.holder.granted);
-        if !tools.iter().all(is_callable) {
+    /// Returns the smallest set of scopes with which all of these operations may be used.
+    fn smallest_call(&self, operations: &[&'e EvaluatedOperation<'e>]) -> Option<Call<'e>> {
+        let is_callable = |operation: &&EvaluatedOperation<'_>| {
+            operation.can_be_seen_by(&self.holder) && operation.is_met_by(&self.holder.granted)
+        };
+        if !operations.iter().all(is_callable) {
             return None;
         }
-        let policies: Vec<_> = tools.iter().map(|tool| tool.policy()).collect();
+        let policies: Vec<_> = operations.iter().map(|operation| operation.policy()).collect();
         let scopes = smallest_set(self.evaluator.index(), &policies, &self.scopes)?;
-        Some(Call { tools: tools.to_vec(), scopes })
+        Some(Call { operations: operations.to_vec(), scopes })
     }
 }
 
@@ -200,16 +203,16 @@ impl Call<'_> {
         let names: Vec<&str> = self.scopes.iter().map(|&bit| index.names()[bit]).collect();
         let holder = Holder { granted: index.expand(names.iter().copied()), ..search.holder.clone() };
         let mut because = Vec::new();
-        for tool in &self.tools {
-            if let Access::MayAllow { because: checks } = tool.access(&holder) {
-                // A deny rule disables a tool for all callers, so it does not belong to their access.
+        for operation in &self.operations {
+            if let Access::MayAllow { because: checks } = operation.access(&holder) {
+                // A deny rule disables an operation for all callers, so it does not belong to their access.
                 because.extend(checks.into_iter().filter(|check| !matches!(check, RuntimeCheck::Switches(_))));
             }
         }
         RuleViolation::Violated(Box::new(Counterexample {
             role,
             scopes: names.into_iter().map(str::to_owned).collect(),
-            tools: self.tools.iter().map(|tool| tool.policy().name.clone()).collect(),
+            operations: self.operations.iter().map(|operation| operation.policy().label().into_owned()).collect(),
             without,
             because,
         }))
@@ -229,11 +232,19 @@ fn bits(evaluator: &Evaluator<'_>, scopes: &[String]) -> Vec<usize> {
     bits
 }
 
-fn matching<'e>(evaluator: &'e Evaluator<'e>, tools: &str) -> Result<Vec<&'e EvaluatedTool<'e>>, RuleViolation> {
-    let matching: Vec<_> = evaluator.tools().filter(|tool| pattern::matches(tools, &tool.policy().name)).collect();
+fn matching<'e>(
+    evaluator: &'e Evaluator<'e>,
+    operations: &str,
+) -> Result<Vec<&'e EvaluatedOperation<'e>>, RuleViolation> {
+    let matching: Vec<_> =
+        evaluator.operations().filter(|operation| pattern::selects(operations, operation.policy())).collect();
     if matching.is_empty() {
-        let names: Vec<String> = evaluator.tools().map(|tool| tool.policy().name.clone()).collect();
-        return Err(RuleViolation::NoSuchTool { pattern: tools.to_owned(), similar: similar(tools, &names) });
+        let labels: Vec<String> =
+            evaluator.operations().map(|operation| operation.policy().label().into_owned()).collect();
+        return Err(RuleViolation::NoSuchOperation {
+            pattern: operations.to_owned(),
+            similar: similar(operations, &labels),
+        });
     }
     Ok(matching)
 }

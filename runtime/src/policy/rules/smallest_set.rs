@@ -1,4 +1,4 @@
-//! The smallest set of scopes that meets the requirements of tools.
+//! The smallest set of scopes that meets the requirements of operations.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use crate::{
     scope::{ScopeIndex, ScopeSet},
 };
 
-/// Returns the smallest subset of `allowed` that meets the requirements of all `tools`. Of several, it returns the one
-/// that is first in the order of the bits. Both `allowed` and the result are bits in ascending order.
+/// Returns the smallest subset of `allowed` that meets the requirements of all `operations`. Of several, it returns
+/// the one that is first in the order of the bits. Both `allowed` and the result are bits in ascending order.
 ///
 /// This is the problem of the smallest set cover. It takes exponential time in theory, in the number of scopes that the
-/// tools require and that several scopes imply.
+/// operations require and that several scopes imply.
 pub(super) fn smallest_set(
     index: &ScopeIndex<&str>,
-    tools: &[&OperationPolicy],
+    operations: &[&OperationPolicy],
     allowed: &[usize],
 ) -> Option<Vec<usize>> {
-    let alternatives = alternatives(index, tools);
+    let alternatives = alternatives(index, operations);
     let mut candidates: Vec<Candidate> = Vec::new();
     for &bit in allowed {
         let granted = index.expand([index.names()[bit]]);
@@ -36,12 +36,12 @@ pub(super) fn smallest_set(
 }
 
 /// Returns the clauses of the requirements: of each set of scopes, a token must have one.
-fn alternatives(index: &ScopeIndex<&str>, tools: &[&OperationPolicy]) -> Vec<Vec<usize>> {
+fn alternatives(index: &ScopeIndex<&str>, operations: &[&OperationPolicy]) -> Vec<Vec<usize>> {
     let mut alternatives = Vec::new();
-    for tool in tools {
-        let all = tool.scopes.iter().map(|scope| index.bit(scope).into_iter().collect());
-        let any = (!tool.any_scope.is_empty())
-            .then(|| tool.any_scope.iter().filter_map(|scope| index.bit(scope)).collect());
+    for operation in operations {
+        let all = operation.scopes.iter().map(|scope| index.bit(scope).into_iter().collect());
+        let any = (!operation.any_scope.is_empty())
+            .then(|| operation.any_scope.iter().filter_map(|scope| index.bit(scope)).collect());
         for alternative in all.chain(any) {
             if !alternatives.contains(&alternative) {
                 alternatives.push(alternative);

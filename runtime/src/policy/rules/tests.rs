@@ -5,7 +5,7 @@ use crate::policy::{
     OperationPolicy, Role,
     fixtures::{
         arbitrary::{ROLES, any_policy},
-        brute_force, company,
+        brute_force, company, company_of_all_kinds,
     },
     scopes,
 };
@@ -64,15 +64,15 @@ fn only_reports_a_token_without_the_scope() {
 fn only_accepts_a_scope_that_implies_the_required_one() {
     let policy = Policy::of_scopes(&["all", "read"])
         .implying("all", &["read"])
-        .with_tool(OperationPolicy::of("get").all(&["read"]))
-        .with_tool(OperationPolicy::of("put").all(&["all"]));
+        .with(OperationPolicy::of("get").all(&["read"]))
+        .with(OperationPolicy::of("put").all(&["all"]));
     assert_eq!(policy.only("read", "*"), Ok(()));
     assert_eq!(text(policy.only("all", "*")), "a token with `read` can call `get` without `all`");
 }
 
 #[test]
 fn a_tool_without_requirements_is_open_to_any_valid_token() {
-    let policy = Policy::of_scopes(&["a"]).with_role("Guest", &[]).with_tool(OperationPolicy::of("open"));
+    let policy = Policy::of_scopes(&["a"]).with_role("Guest", &[]).with(OperationPolicy::of("open"));
     assert_eq!(text(policy.only("a", "open")), "any valid token can call `open` without `a`");
     assert_eq!(text(policy.never("Guest", "open")), "Guest without any scope can call `open`");
 }
@@ -90,11 +90,36 @@ fn separate_reports_a_role_with_both_tools() {
 }
 
 #[test]
+fn rules_apply_to_prompts_and_resources() {
+    let policy = company_of_all_kinds();
+    assert_eq!(policy.only("mcp:connect", "*"), Ok(()));
+    assert_eq!(policy.never("Owner", "prompt *"), Ok(()));
+    assert_eq!(
+        text(policy.never("HR", "prompt *")),
+        "HR with `mcp:connect` and `employees:read:private` can get `prompt quarterly_review`"
+    );
+    assert_eq!(
+        text(policy.never("Owner", "company://*")),
+        "Owner with `mcp:connect` can read `company://policies/handbook`"
+    );
+    assert_eq!(
+        text(policy.only("employees:read:private", "company://employees/42")),
+        "a token with `mcp:connect` and `employees:read:public` can read `company://employees/{employee_id}` without \
+         `employees:read:private`, if the guard `same_office(caller, &employee_id)` allows"
+    );
+    assert_eq!(
+        text(policy.separate("payroll_summary", "company://employees/ceo")),
+        "HR with `mcp:connect` and `payroll:read:all` can use both `payroll_summary` and `company://employees/ceo`, if \
+         `on_duty(caller)` makes it visible"
+    );
+}
+
+#[test]
 fn a_rule_that_checks_nothing_is_an_error() {
     let policy = company();
     assert_eq!(
         text(policy.never("HR", "payrol_summary")),
-        "`payrol_summary` matches no tool: did you mean `payroll_summary`?"
+        "`payrol_summary` matches no operation: did you mean `payroll_summary`?"
     );
     assert_eq!(
         text(policy.only("payroll:read:al", "*")),
@@ -102,7 +127,7 @@ fn a_rule_that_checks_nothing_is_an_error() {
     );
     assert_eq!(text(policy.never("HRR", "*")), "the role `HRR` is not in the policy: did you mean `HR`?");
     assert!(matches!(policy.never(scopes(["unknown"]), "*"), Err(RuleViolation::UnknownScope { .. })));
-    assert!(matches!(policy.separate("x*", "*"), Err(RuleViolation::NoSuchTool { .. })));
+    assert!(matches!(policy.separate("x*", "*"), Err(RuleViolation::NoSuchOperation { .. })));
     assert!(matches!(policy.separate("*", "ticket_*"), Err(RuleViolation::OverlappingPatterns { .. })));
     let policy = policy.with_roles(Vec::new()).unwrap();
     assert_eq!(policy.separate("payroll_*", "ticket_*"), Err(RuleViolation::NoRoles));
@@ -120,7 +145,7 @@ fn of_equally_small_sets_the_first_in_the_order_of_the_list_is_reported() {
         .implying("a", &["r2"])
         .implying("b", &["r1", "r2"])
         .implying("c", &["r1", "r3"])
-        .with_tool(OperationPolicy::of("tool").all(&["r1", "r2", "r3"]));
+        .with(OperationPolicy::of("tool").all(&["r1", "r2", "r3"]));
     let every = scopes(policy.scopes.clone());
     assert_eq!(text(policy.never(every, "tool")), "a token with `a` and `c` can call `tool`");
 }
@@ -131,9 +156,9 @@ fn counterexample(policy: &Policy, result: Result<(), RuleViolation>) -> Option<
         Ok(()) => None,
         Err(RuleViolation::Violated(found)) => {
             let scopes = brute_force::set(policy, &found.scopes);
-            for tool in &found.tools {
-                let tool = policy.tool(tool).unwrap();
-                assert!(brute_force::is_callable(policy, tool, &scopes, found.role.as_deref()), "{found}");
+            for operation in &found.operations {
+                let operation = policy.operation(operation).unwrap();
+                assert!(brute_force::is_callable(policy, operation, &scopes, found.role.as_deref()), "{found}");
             }
             Some((scopes.into_iter().collect(), *found))
         }
@@ -141,8 +166,8 @@ fn counterexample(policy: &Policy, result: Result<(), RuleViolation>) -> Option<
     }
 }
 
-fn named<'p>(policy: &'p Policy, prefix: &str) -> Vec<&'p OperationPolicy> {
-    policy.operations.iter().filter(|tool| tool.name.starts_with(prefix)).collect()
+fn named<'p>(policy: &'p Policy, part: &str) -> Vec<&'p OperationPolicy> {
+    policy.operations.iter().filter(|operation| operation.name.contains(part)).collect()
 }
 
 proptest! {
@@ -152,13 +177,13 @@ proptest! {
     fn never_agrees_with_brute_force(policy in any_policy(), role in 0..ROLES.len(), of_token in any::<bool>()) {
         let Role { name, scopes: owned, .. } = &policy.roles[role];
         let (org_role, found) = if of_token {
-            (None, policy.never(scopes(owned.clone()), "get_*"))
+            (None, policy.never(scopes(owned.clone()), "*get*"))
         } else {
-            (Some(name.as_str()), policy.never(name.as_str(), "get_*"))
+            (Some(name.as_str()), policy.never(name.as_str(), "*get*"))
         };
         let expected = brute_force::smallest(
             brute_force::subsets(&brute_force::set(&policy, owned)).filter(|subset| {
-                named(&policy, "get_").iter().any(|tool| brute_force::is_callable(&policy, tool, subset, org_role))
+                named(&policy, "get").iter().any(|operation| brute_force::is_callable(&policy, operation, subset, org_role))
             }),
         );
         let found = counterexample(&policy, found);
@@ -173,10 +198,10 @@ proptest! {
         let expected = brute_force::smallest(
             brute_force::subsets(&every).filter(|subset| {
                 !brute_force::closure(&policy, subset).contains(&position)
-                    && named(&policy, "get_").iter().any(|tool| brute_force::is_callable(&policy, tool, subset, None))
+                    && named(&policy, "get").iter().any(|operation| brute_force::is_callable(&policy, operation, subset, None))
             }),
         );
-        let found = counterexample(&policy, policy.only(&policy.scopes[position], "get_*"));
+        let found = counterexample(&policy, policy.only(&policy.scopes[position], "*get*"));
         prop_assert_eq!(found.map(|(scopes, _)| scopes), expected);
     }
 
@@ -186,16 +211,16 @@ proptest! {
             .roles
             .iter()
             .filter_map(|role| {
-                let may_call = |prefix: &str, subset: &_| {
-                    let tools = named(&policy, prefix);
-                    tools.iter().any(|tool| brute_force::is_callable(&policy, tool, subset, Some(&role.name)))
+                let may_call = |part: &str, subset: &_| {
+                    let operations = named(&policy, part);
+                    operations.iter().any(|operation| brute_force::is_callable(&policy, operation, subset, Some(&role.name)))
                 };
                 let sets = brute_force::subsets(&brute_force::set(&policy, &role.scopes));
-                brute_force::smallest(sets.filter(|subset| may_call("get_", subset) && may_call("put_", subset)))
+                brute_force::smallest(sets.filter(|subset| may_call("get", subset) && may_call("put", subset)))
                     .map(|set| (set.len(), set, &role.name))
             })
             .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        let found = counterexample(&policy, policy.separate("get_*", "put_*"));
+        let found = counterexample(&policy, policy.separate("*get*", "*put*"));
         let found = found.map(|(scopes, found)| (scopes, found.role.unwrap()));
         prop_assert_eq!(found, expected.map(|(_, scopes, role)| (scopes, role.clone())));
     }

@@ -5,7 +5,10 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::policy::{RuntimeCheck, access::Provided};
+use crate::{
+    operation::parse_label,
+    policy::{RuntimeCheck, access::Provided, operation_policy::verb},
+};
 
 /// Reason why a rule does not hold, or cannot be checked.
 ///
@@ -34,24 +37,24 @@ pub enum RuleViolation {
         /// A similar name.
         similar: Option<String>,
     },
-    /// A pattern of the rule matches no tool, so the rule would check nothing.
-    #[error("`{pattern}` matches no tool: {}", advice(.similar.as_ref(), "correct the pattern, or remove the rule"))]
+    /// A pattern of the rule matches no operation, so the rule would check nothing.
+    #[error("`{pattern}` matches no operation: {}", advice(.similar.as_ref(), "correct the pattern, or remove the rule"))]
     #[non_exhaustive]
-    NoSuchTool {
+    NoSuchOperation {
         /// The pattern.
         pattern: String,
-        /// The name of a tool that is similar to the pattern.
+        /// The label of an operation that is similar to the pattern.
         similar: Option<String>,
     },
     /// The rule is about roles, and the policy has none, so the rule would check nothing.
     #[error("the policy has no roles: add them with `Policy::with_roles`")]
     NoRoles,
-    /// A tool matches both patterns of [`separate`](super::Policy::separate), so it cannot be separated.
-    #[error("the tool `{tool}` matches both `{first}` and `{second}`: use patterns without a common tool")]
+    /// An operation matches both patterns of [`separate`](super::Policy::separate), so it cannot be separated.
+    #[error("`{operation}` matches both `{first}` and `{second}`: use patterns without a common operation")]
     #[non_exhaustive]
     OverlappingPatterns {
-        /// Name of the tool.
-        tool: String,
+        /// Label of the operation.
+        operation: String,
         /// The first pattern.
         first: String,
         /// The second pattern.
@@ -67,8 +70,8 @@ pub struct Counterexample {
     pub role: Option<String>,
     /// The smallest set of scopes that the call needs, in the order of the policy.
     pub scopes: Vec<String>,
-    /// Tools that are called: two for [`separate`](super::Policy::separate), otherwise one.
-    pub tools: Vec<String>,
+    /// Labels of the operations that are used: two for [`separate`](super::Policy::separate), otherwise one.
+    pub operations: Vec<String>,
     /// Scope that the caller does not have, for [`only`](super::Policy::only).
     pub without: Option<String>,
     /// Checks of the server that can still reject the call.
@@ -79,15 +82,16 @@ impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scopes = quoted(&self.scopes);
         match (&self.role, self.scopes.is_empty()) {
-            (Some(role), false) => write!(f, "{role} with {scopes} can call ")?,
-            (Some(role), true) => write!(f, "{role} without any scope can call ")?,
-            (None, false) => write!(f, "a token with {scopes} can call ")?,
-            (None, true) => f.write_str("any valid token can call ")?,
+            (Some(role), false) => write!(f, "{role} with {scopes}")?,
+            (Some(role), true) => write!(f, "{role} without any scope")?,
+            (None, false) => write!(f, "a token with {scopes}")?,
+            (None, true) => f.write_str("any valid token")?,
         }
-        if self.tools.len() > 1 {
+        write!(f, " can {} ", verb(self.operations.iter().map(|label| parse_label(label).0)))?;
+        if self.operations.len() > 1 {
             f.write_str("both ")?;
         }
-        f.write_str(&quoted(&self.tools))?;
+        f.write_str(&quoted(&self.operations))?;
         if let Some(scope) = &self.without {
             write!(f, " without `{scope}`")?;
         }

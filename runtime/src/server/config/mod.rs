@@ -33,6 +33,7 @@
 //! To add a setting, add a field to the struct of its area, its default, its check in `problems`, an entry of the table in
 //! `settings/setting.rs`, and a row of `docs/configuration.md`. Use it in `server/build.rs`.
 
+mod approvals;
 mod effective;
 mod http;
 mod limits;
@@ -48,8 +49,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "cli")]
 pub(crate) use self::effective::table;
 pub use self::{
-    effective::Settings, http::HttpConfig, limits::LimitsConfig, replication::ReplicationConfig,
-    sessions::SessionsConfig, tools::ToolsConfig,
+    approvals::ApprovalsConfig, effective::Settings, http::HttpConfig, limits::LimitsConfig,
+    replication::ReplicationConfig, sessions::SessionsConfig, tools::ToolsConfig,
 };
 pub use super::startup::PreflightMode;
 use crate::error::BuildProblem;
@@ -94,6 +95,8 @@ pub struct Config {
     pub tools: ToolsConfig,
     /// Sessions of clients of the revisions before 2026-07-28.
     pub sessions: SessionsConfig,
+    /// Approvals of calls by a person.
+    pub approvals: ApprovalsConfig,
     /// The log on standard error.
     pub log: LogConfig,
     /// The file of the audit log.
@@ -116,14 +119,16 @@ impl Config {
         ));
         problems.extend(check_minimum("audit.keep", self.audit.keep, 1));
         problems.extend(check_minimum("audit.max_queue_bytes", self.audit.max_queue_bytes, 1024 * 1024));
+        problems.extend(self.approvals.problems());
         problems.extend(self.replication.problems());
         problems
     }
 
     /// Returns the secrets and their keys.
-    fn secrets(&mut self) -> [(&'static str, &mut Option<SecretString>); 3] {
+    fn secrets(&mut self) -> [(&'static str, &mut Option<SecretString>); 4] {
         [
             ("tools.request_state_key", &mut self.tools.request_state_key),
+            ("approvals.client_secret", &mut self.approvals.client_secret),
             ("replication.url", &mut self.replication.url),
             ("replication.shared_cache_secret", &mut self.replication.shared_cache_secret),
         ]

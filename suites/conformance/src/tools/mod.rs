@@ -4,3 +4,5 @@ mod content;
 mod input;
 mod notifications;
 mod schema;
+
+pub(crate) use self::content::PIXEL;

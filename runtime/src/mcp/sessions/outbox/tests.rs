@@ -16,6 +16,7 @@ fn id(number: i64) -> RequestId {
     RequestId::Number(number)
 }
 
+/// Returns the response to the request with this number, as the handler knows it.
 fn response(request: i64, text: &str) -> ServerJsonRpcMessage {
     ServerJsonRpcMessage::error(ErrorData::internal_error(text.to_owned(), None), Some(id(request)))
 }
@@ -55,10 +56,11 @@ fn read(reader: &mut Reader) -> Vec<String> {
 #[tokio::test]
 async fn a_response_that_is_the_first_message_is_no_stream() {
     let outbox = outbox(MAX);
-    let reader = outbox.open(id(1), None).unwrap();
+    let reader = outbox.open(RequestId::String("a".into()), None).unwrap();
     outbox.push(response(1, "done"));
     let Beginning::Complete(message) = reader.begin(None).await else { panic!("it is a stream") };
-    assert!(matches!(&*message, JsonRpcMessage::Error(_)));
+    let JsonRpcMessage::Error(error) = &*message else { panic!("{message:?}") };
+    assert_eq!(error.id, Some(RequestId::String("a".into())), "the ID is that of the client");
     let state = outbox.lock();
     assert_eq!((state.streams.len(), state.messages, state.bytes), (1, 0, 0));
 }
@@ -122,10 +124,14 @@ fn a_request_id_that_has_no_response_yet_cannot_be_used_again() {
     let outbox = outbox(MAX);
     let mut reader = outbox.open(id(1), None).unwrap();
     assert_eq!(outbox.open(id(1), None).err(), Some(CannotOpen::DuplicateId));
-    outbox.cancel(&id(1));
+    assert_eq!(outbox.cancel(&id(1)), Some(reader.handler_id()));
     assert_eq!(read(&mut reader), ["end"]);
-    outbox.push(response(1, "after the cancellation"));
-    assert!(outbox.open(id(1), None).is_ok());
+    // The client uses the ID again, before the handler has noticed the cancellation.
+    let mut again = outbox.open(id(1), None).unwrap();
+    outbox.push(response(1, "to the cancelled request"));
+    outbox.push(response(2, "to the next request"));
+    assert_eq!(read(&mut again), ["2-0 begin", "2-1 to the next request", "end"]);
+    assert_eq!(outbox.cancel(&id(1)), None);
     outbox.close();
     assert_eq!(outbox.open(id(2), None).err(), Some(CannotOpen::Ended));
 }

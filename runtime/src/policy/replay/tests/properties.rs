@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{call, effect, log, replay};
 use crate::policy::{
-    Access, Policy, Subject,
-    evaluator::Evaluator,
+    Access, OperationPolicy, Policy, Subject,
+    evaluator::{EvaluatedOperation, Evaluator},
     fixtures::arbitrary::{ROLES, any_policy},
     subject::{Claim, Kind},
 };
@@ -21,7 +21,7 @@ fn subject(scopes: &[String], role: Option<&str>) -> Subject {
 /// `allows` is what the guards decide.
 fn record_of(
     policy: &Policy,
-    tool: &str,
+    label: &str,
     scopes: &[String],
     role: Option<&str>,
     is_true: &[bool],
@@ -30,33 +30,38 @@ fn record_of(
     let evaluator = Evaluator::new(policy);
     let granted = evaluator.expand(scopes);
     let names: Vec<&str> = granted.bits().map(|bit| evaluator.index().names()[bit]).collect();
-    let (outcome, fields) = match policy.access(subject(scopes, role), tool) {
+    let (outcome, fields) = match policy.access(subject(scopes, role), label) {
         Access::Unknown => ("unknown", json!({})),
         Access::Hidden { .. } => ("hidden", json!({})),
         Access::MissingScopes { missing, required } => (
             "insufficient_scope",
-            json!({ "required": required.join(" "), "missing": missing.join(" "), "required_by": "tool" }),
+            json!({ "required": required.join(" "), "missing": missing.join(" "), "required_by": "operation" }),
         ),
         _ => {
-            let tool = policy.tool(tool).unwrap();
-            let met = tool.scopes_if.iter().zip(is_true).filter(|(_, is_true)| **is_true);
+            let operation = evaluator.find(label).unwrap().policy();
+            let met = operation.scopes_if.iter().zip(is_true).filter(|(_, is_true)| **is_true);
             let conditional: Vec<&str> = met.flat_map(|(rule, _)| &rule.scopes).map(String::as_str).collect();
             let missing: Vec<&str> =
                 conditional.iter().copied().filter(|scope| !evaluator.has(&granted, scope)).collect();
-            let required: Vec<&str> = tool.scopes.iter().map(String::as_str).chain(conditional).collect();
+            let required: Vec<&str> = operation.scopes.iter().map(String::as_str).chain(conditional).collect();
             if !missing.is_empty() {
                 let fields = json!({
                     "required": required.join(" "), "missing": missing.join(" "), "required_by": "arguments",
                 });
                 ("insufficient_scope", fields)
-            } else if allows || tool.guards.is_empty() {
+            } else if allows || operation.guards.is_empty() {
                 ("completed", json!({ "required": required.join(" ") }))
             } else {
                 ("denied", json!({ "required": required.join(" ") }))
             }
         }
     };
-    let mut record = call(tool, outcome, &names.join(" "), fields);
+    let found = evaluator.find(label).map(EvaluatedOperation::policy);
+    let declared = found.map_or(label.into(), OperationPolicy::label);
+    let mut record = call(&declared, outcome, &names.join(" "), fields);
+    if declared != label {
+        record["uri"] = label.into();
+    }
     record["organization"] = Value::Null;
     record["role"] = role.into();
     record
@@ -77,9 +82,10 @@ proptest! {
     ) {
         let scopes: Vec<_> =
             policy.scopes.iter().zip(with_scope).filter(|(_, with)| *with).map(|(scope, _)| scope.clone()).collect();
-        let tools = policy.operations.iter().map(|tool| tool.name.as_str()).chain(["unknown"]);
+        let labels = policy.operations.iter().map(|operation| operation.label().into_owned());
+        let operations = labels.chain(["unknown".to_owned()]);
         let records: Vec<_> =
-            tools.map(|tool| record_of(&policy, tool, &scopes, role, &is_true, allows)).collect();
+            operations.map(|operation| record_of(&policy, &operation, &scopes, role, &is_true, allows)).collect();
         let replay = replay(&policy, &records);
         prop_assert!(replay.is_unchanged(), "{}{}", replay, log(&records));
         prop_assert_eq!(replay.calls, replay.unchanged + replay.undecided);
@@ -94,18 +100,18 @@ proptest! {
     ) {
         let scopes: Vec<_> =
             old.scopes.iter().zip(with_scope).filter(|(_, with)| *with).map(|(scope, _)| scope.clone()).collect();
-        for tool in old.operations.iter().chain(&new.operations).filter(|tool| tool.scopes_if.is_empty()) {
+        for operation in old.operations.iter().chain(&new.operations).filter(|operation| operation.scopes_if.is_empty()) {
             let has_checks = |policy: &Policy| {
-                policy.tool(&tool.name).is_some_and(|tool| !tool.scopes_if.is_empty() || !tool.guards.is_empty())
+                Evaluator::new(policy).find(&operation.label()).map(EvaluatedOperation::policy).is_some_and(|operation| !operation.scopes_if.is_empty() || !operation.guards.is_empty())
             };
             if has_checks(&old) || has_checks(&new) {
                 continue;
             }
-            let record = record_of(&old, &tool.name, &scopes, role, &[], true);
+            let record = record_of(&old, &operation.label(), &scopes, role, &[], true);
             let granted: Vec<String> =
                 record["granted"].as_str().unwrap().split_whitespace().map(str::to_owned).collect();
             let [then, now] = [(&old, &scopes), (&new, &granted)]
-                .map(|(policy, scopes)| policy.access(subject(scopes, role), &tool.name));
+                .map(|(policy, scopes)| policy.access(subject(scopes, role), &operation.label()));
             let effect = effect(&new, record);
             match (then.is_allowed(), now.is_allowed()) {
                 (true, false) => prop_assert!(effect.starts_with("would be rejected: "), "{} {}", effect, now),

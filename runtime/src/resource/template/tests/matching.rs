@@ -173,3 +173,26 @@ fn matching_and_comparing_long_texts_is_fast() {
     assert!(many.matches(&format!("{}b", &uri[..MAX_URI_BYTES - 1])).is_some());
     assert!(many.overlaps(&UriTemplate::parse("x:{v}b").unwrap()));
 }
+
+#[test]
+fn a_uri_with_other_spellings_is_found() {
+    for (text, uri) in [
+        ("x:/{v}", "x:/a@b"),
+        ("x:/{v}", "x:/a%40b"),
+        ("x:/{v}", "x:/%C3%A9"),
+        ("x:/{v}{?q}", "x:/a?q=b/c"),
+        ("x:/{v}{?q,r}", "x:/a?q=1&r=2"),
+    ] {
+        assert!(template(text).matches_other_spellings_of(uri), "{text} {uri}");
+    }
+    for (text, uri) in [
+        ("x:/{v}", "x:/emp_1-2.3~"),
+        ("x:/{+v}", "x:/a/b"),
+        ("x:/{v}{?q}", "x:/a?q=b"),
+        ("x:/a@{v}", "x:/a@b"),
+        ("x:/{v}", "y:/a@b"),
+        ("x:/a", "x:/a"),
+    ] {
+        assert!(!template(text).matches_other_spellings_of(uri), "{text} {uri}");
+    }
+}
