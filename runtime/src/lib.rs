@@ -108,6 +108,7 @@ mod log_limit;
 pub mod logging;
 mod mcp;
 pub mod metrics;
+mod notifications;
 mod operation;
 mod page;
 mod peer;
@@ -168,6 +169,7 @@ pub mod prelude {
 
 pub use auth::{Caller, Granted, Preflight, TokenValidator};
 pub use error::{BuildError, BuildProblem, Error, OperationProblem, ServerUrlError};
+pub use notifications::Notifications;
 pub use policy::Policy;
 pub use propelauth::PropelAuth;
 /// The version of rmcp whose types this API uses.

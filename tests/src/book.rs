@@ -18,6 +18,7 @@ chapters! {
     policies = "policies.md";
     replication = "replication.md";
     sessions = "sessions.md";
+    subscriptions = "subscriptions.md";
     testing_access = "testing-access.md";
     your_own_server = "your-own-server.md";
 }

@@ -8,6 +8,7 @@
 mod browser;
 mod captured_log;
 mod client;
+mod event_stream;
 mod http_response;
 mod introspection_stub;
 mod memory;
@@ -25,6 +26,7 @@ use std::time::Duration;
 pub use browser::{Browser, Page};
 pub use captured_log::CapturedLog;
 pub use client::{Client, InProcessClient, Revision, http_client};
+pub use event_stream::EventStream;
 pub use http_response::{Challenge, HttpResponse, exchange, send};
 pub use introspection_stub::{CONTROL_QUESTION, IntrospectionStub, StubFault};
 pub use memory::{heap_bytes, resident_bytes};

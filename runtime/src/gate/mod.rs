@@ -17,6 +17,7 @@ mod revocable_stream;
 mod rmcp_response;
 mod session_methods;
 mod stream_limit;
+mod subscribe;
 mod trusted_proxies;
 mod unknown_tokens;
 
@@ -30,6 +31,7 @@ pub(crate) use origin::AllowedOrigins;
 pub(crate) use pipeline::{Gate, GateService, UnauthorizedPage};
 pub(crate) use rejection::{RejectionLog, RejectionResponder};
 pub(crate) use stream_limit::{StreamLimit, StreamMaxima};
+pub(crate) use subscribe::SubscriptionGate;
 pub(crate) use trusted_proxies::TrustedProxies;
 pub(crate) use unknown_tokens::UnknownTokenLimit;
 

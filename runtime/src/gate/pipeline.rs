@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, OptionFuture};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use tower::Service;
 
@@ -25,6 +25,7 @@ use super::{
     rmcp_response::{Exchange, is_current_revision, is_known_revision},
     session_methods::{WITH_SESSIONS, WITHOUT_SESSIONS, is_session_method},
     stream_limit::StreamLimit,
+    subscribe::SubscriptionGate,
     trusted_proxies::TrustedProxies,
     unknown_tokens::UnknownTokenLimit,
 };
@@ -48,10 +49,11 @@ pub(crate) struct Gate {
     /// `None` if every request is served without a session.
     pub(crate) sessions: Option<Arc<Sessions>>,
     pub(crate) unknown_tokens: Arc<UnknownTokenLimit>,
-    pub(crate) authenticator: Authenticator,
+    pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) revocation_clock: Arc<RevocationClock>,
     pub(crate) max_token_bytes: usize,
     pub(crate) body_limits: BodyLimits,
+    pub(crate) subscriptions: SubscriptionGate,
     pub(crate) dispatcher: Arc<Dispatcher>,
     /// `None` if every request goes to rmcp.
     pub(crate) fast_path: Option<FastPath>,
@@ -133,7 +135,6 @@ impl Gate {
             access = self.authenticate_again(&token, progress).await?;
         }
         check_audit_log()?;
-        drop(token);
         let body = buffer.get_or_init(|| body);
         let message = Message::parse(body)?;
         progress.read(&message);
@@ -156,6 +157,8 @@ impl Gate {
             authorized.as_ref().is_some_and(|authorized| authorized.operation().mirrors_headers());
         self.body_limits.check_size(body, &message, rmcp_reads_arguments, &mut in_flight)?;
         let arguments = message.parse_arguments()?;
+        let subscribed = OptionFuture::from(self.subscribe(&message, &access, token)).await.transpose()?;
+        let (subscription, stream) = subscribed.unzip();
         if let Some(fast_path) = &self.fast_path
             && let Some(candidate) =
                 fast_path.recognize(request.headers(), &message, authorized, self.dispatcher.registry())
@@ -181,7 +184,8 @@ impl Gate {
             progress.info.received_at,
             accepted.stream,
             arguments,
-        );
+        )
+        .with_subscription(subscription);
         // A call in a session can take longer than its response.
         let in_flight = Arc::new(in_flight);
         let session = match session {
@@ -208,6 +212,10 @@ impl Gate {
                     .await?
             }
         };
+        if let Some(stream) = stream {
+            // From here on, it is not a request in flight.
+            return Ok(stream.hold(response));
+        }
         let response = revocable_stream::end_with_access(response, access);
         Ok(response.map(|body| Body::new(GuardedBody::new(body, in_flight))))
     }

@@ -13,6 +13,7 @@ use crate::{
     audit::{RequestInfo, TraceId},
     auth::{Access, Caller},
     mcp::sessions::{SessionCall, SessionRequest},
+    notifications::{Filter, Subscription},
     scope::MissingScopes,
 };
 
@@ -33,6 +34,8 @@ struct Exchange {
     /// Arguments of a call that the body, as rmcp receives it, does not have.
     arguments: Mutex<Option<Map<String, Value>>>,
     step_up: OnceLock<MissingScopes>,
+    /// What a `subscriptions/listen` opens.
+    subscription: Mutex<Option<Subscription>>,
     /// Session of the HTTP request, until rmcp's service takes it.
     session: Mutex<Option<SessionRequest>>,
 }
@@ -100,6 +103,23 @@ impl AuthenticatedRequest {
     /// Takes the arguments, if the body was passed on without them.
     pub(crate) fn take_arguments(&self) -> Option<Map<String, Value>> {
         self.exchange.arguments.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Adds the subscription that the request opens, if it opens one.
+    pub(crate) fn with_subscription(self, subscription: Option<Subscription>) -> Self {
+        *self.exchange.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription;
+        self
+    }
+
+    /// Returns what the client is notified of, if the request opens a subscription.
+    pub(super) fn subscription_filter(&self) -> Option<Filter> {
+        let subscription = self.exchange.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        subscription.as_ref().map(|subscription| subscription.subscriber().filter())
+    }
+
+    /// Takes the subscription, if the request opens one.
+    pub(super) fn take_subscription(&self) -> Option<Subscription> {
+        self.exchange.subscription.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn caller(&self) -> &Arc<Caller> {

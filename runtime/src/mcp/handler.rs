@@ -8,23 +8,26 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams, CompleteResult,
-        CompletionInfo, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse, InputRequests,
-        InputRequiredResult, InputResponses, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestMethod,
-        ReadResourceRequestParams, ReadResourceResponse, Reference, ServerConfig, SetLevelRequestMethod,
-        SetLevelRequestParams, Tool,
+        CompletionInfo, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse,
+        InitializeRequestParams, InitializeResult, InputRequests, InputRequiredResult, InputResponses,
+        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ProtocolVersion, ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse, Reference,
+        ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestMethod, SubscribeRequestParams,
+        SubscriptionFilter, Tool, UnsubscribeRequestMethod, UnsubscribeRequestParams,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 use serde_json::{Map, Value};
 
 use super::{
     AuthenticatedRequest, INSUFFICIENT_SCOPE,
     client_request::{CallContext, request_id},
+    listen,
     protocol::Revision,
 };
 use crate::{
     audit::Reason,
+    notifications::{Notifications, SubscribeError},
     operation::{
         CallBinding, Context, InputRound, InputUnavailable, OperationKind, RequestStateSigner,
         undeclared_capabilities,
@@ -47,16 +50,34 @@ const URL_ELICITATION_REQUIRED: i32 = -32042;
 #[derive(Clone)]
 pub(crate) struct Handler {
     pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) notifications: Notifications,
     pub(crate) info: Arc<ServerConfig>,
     pub(crate) signer: Arc<RequestStateSigner>,
     /// HTTP request that the handler was created for. rmcp creates a handler for each HTTP request to compare its headers
-    /// with its body; only [`get_tool`](ServerHandler::get_tool), which is called there, uses it.
+    /// with its body; only methods that have no other access to it use it: [`get_tool`](ServerHandler::get_tool), which is called
+    /// there, and `accepted_subscription_filter`, whose requests belong to no session.
     pub(crate) created_for: AuthenticatedRequest,
 }
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::clone(&self.info)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        match authenticated(&context)?.session() {
+            Some(call) => {
+                call.session().start_notifications(&self.notifications, self.dispatcher.registry()).await;
+            }
+            None => listen::remove_notifications(&mut result.capabilities),
+        }
+        Ok(result)
     }
 
     async fn set_level(
@@ -70,10 +91,47 @@ impl ServerHandler for Handler {
         Ok(())
     }
 
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let authenticated = authenticated(&context)?;
+        let call = authenticated.session().filter(|_| self.info.capabilities.resources.is_some());
+        let call = call.ok_or_else(ErrorData::method_not_found::<SubscribeRequestMethod>)?;
+        call.session().subscribe(&request.uri).await.map_err(|error| match error {
+            SubscribeError::Unknown => revision(&context).unknown_operation(OperationKind::Resource, &request.uri),
+            error => ErrorData::invalid_params(error.to_string(), None),
+        })
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let authenticated = authenticated(&context)?;
+        let call = authenticated.session().filter(|_| self.info.capabilities.resources.is_some());
+        let call = call.ok_or_else(ErrorData::method_not_found::<UnsubscribeRequestMethod>)?;
+        call.session().unsubscribe(&request.uri).map_err(|error| ErrorData::invalid_params(error.to_string(), None))
+    }
+
     /// Returns the tool whose mirrored headers rmcp checks. A tool that the caller may not call has none to check.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let authorized = self.dispatcher.decide(OperationKind::Tool, name, self.created_for.caller()).ok()?;
         authorized.operation().listing().as_tool().cloned()
+    }
+
+    /// Returns what the gate has found that the caller may be notified of.
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(listen::accepted(&self.created_for.subscription_filter()?))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        if let Some(subscription) = authenticated(context.request_context())?.take_subscription() {
+            listen::send_changes(&subscription, &context).await;
+        }
+        Ok(())
     }
 
     async fn list_tools(
@@ -472,6 +530,7 @@ mod tests {
         ] {
             let handler = Handler {
                 dispatcher: Arc::clone(server.dispatcher()),
+                notifications: server.notifications(),
                 info: Arc::default(),
                 signer: Arc::new(RequestStateSigner::random()),
                 created_for: AuthenticatedRequest::new(Arc::clone(&caller), std::time::Instant::now(), true, None),

@@ -3,6 +3,7 @@
 mod authenticated_request;
 mod client_request;
 mod handler;
+mod listen;
 mod methods;
 mod mounted;
 mod peer_request;
@@ -11,6 +12,7 @@ mod service;
 mod sessions;
 
 pub(crate) use authenticated_request::AuthenticatedRequest;
+pub(crate) use listen::declare_notifications;
 pub(crate) use methods::{InvalidShape, check_shape, is_removed};
 pub(crate) use mounted::Mounted;
 pub(crate) use protocol::{Revision, is_complete_meta, revisions};

@@ -155,7 +155,7 @@ impl MountedServer for Mounted {
             }
         };
         let result = self.0.handle_request(request, call.request().clone()).await;
-        match result.map_err(|error| ToolError::protocol(error))? {
+        match result.map_err(ToolError::protocol)? {
             ServerResult::CallToolResult(result) => Ok(result.into()),
             ServerResult::GetPromptResult(result) => Ok(result.into()),
             ServerResult::ReadResourceResult(result) => Ok(ResourceBody::complete(result.contents).into()),

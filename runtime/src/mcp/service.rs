@@ -24,7 +24,7 @@ use super::{
     handler::Handler,
     sessions::{Outcome, SessionOfRequest},
 };
-use crate::{body::GuardedBody, operation::RequestStateSigner, registry::Dispatcher};
+use crate::{body::GuardedBody, notifications::Notifications, operation::RequestStateSigner, registry::Dispatcher};
 
 /// The MCP service behind the gate.
 #[derive(Clone)]
@@ -33,6 +33,7 @@ pub(crate) struct McpService(Arc<Inner>);
 /// Input of [`McpService::new`].
 pub(crate) struct McpServiceConfig {
     pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) notifications: Notifications,
     pub(crate) info: ServerConfig,
     pub(crate) max_body_bytes: usize,
     pub(crate) signer: RequestStateSigner,
@@ -41,6 +42,7 @@ pub(crate) struct McpServiceConfig {
 
 struct Inner {
     dispatcher: Arc<Dispatcher>,
+    notifications: Notifications,
     info: Arc<ServerConfig>,
     /// What a session has in addition.
     session_info: Arc<ServerConfig>,
@@ -62,6 +64,7 @@ impl McpService {
         session_info.capabilities.logging = Some(JsonObject::default());
         Self(Arc::new(Inner {
             dispatcher: config.dispatcher,
+            notifications: config.notifications,
             session_info: Arc::new(session_info),
             info: Arc::new(config.info),
             config: http,
@@ -93,6 +96,7 @@ impl Service<Request<Body>> for McpService {
             let accepts_stream = authenticated.accepts_stream();
             let handler = Handler {
                 dispatcher: Arc::clone(&inner.dispatcher),
+                notifications: inner.notifications.clone(),
                 info: Arc::clone(info),
                 signer: Arc::clone(&inner.signer),
                 created_for: authenticated,

@@ -163,6 +163,23 @@ impl Registry {
         })
     }
 
+    /// Returns whether the lists of two [visibility keys](Self::visibility_key) are equal, as clients receive them.
+    pub(crate) fn is_same_list(&self, list: ListKind, a: &ScopeSet, b: &ScopeSet) -> bool {
+        let is_same = |x: &ListedOperation<'_>, y: &ListedOperation<'_>| {
+            // A list that shows what can be acquired has the scopes of each tool, which depend on the granted ones.
+            std::ptr::eq(x.operation, y.operation)
+                && (!self.lists_acquirable(list) || x.with_access(a).as_tool() == y.with_access(b).as_tool())
+        };
+        let (mut of_a, mut of_b) = (self.listed_by_key(list, a), self.listed_by_key(list, b));
+        loop {
+            match (of_a.next(), of_b.next()) {
+                (Some(x), Some(y)) if is_same(&x, &y) => {}
+                (None, None) => return true,
+                _ => return false,
+            }
+        }
+    }
+
     /// Returns whether `caller` is authorized for `operation`.
     pub(crate) fn allows(&self, operation: &RegisteredOperation, caller: &Caller) -> bool {
         self.decision(operation, caller) == Decision::Allowed

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::Listing;
-use crate::scope::ScopeSet;
+use crate::{operation::OperationKind, scope::ScopeSet};
 
 /// A list that a client can request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +36,15 @@ impl ListKind {
             Self::Prompts => "prompts/list",
             Self::Resources => "resources/list",
             Self::ResourceTemplates => "resources/templates/list",
+        }
+    }
+
+    /// Returns what the list consists of.
+    pub(crate) fn operations(self) -> OperationKind {
+        match self {
+            Self::Tools => OperationKind::Tool,
+            Self::Prompts => OperationKind::Prompt,
+            Self::Resources | Self::ResourceTemplates => OperationKind::Resource,
         }
     }
 

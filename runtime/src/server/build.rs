@@ -44,9 +44,10 @@ use crate::{
     error::{BuildError, BuildProblem},
     gate::{
         AllowedOrigins, BodyLimits, FastPath, Gate, HostNames, InFlightLimit, InFlightMaxima, RejectionLog,
-        RejectionResponder, StreamLimit, StreamMaxima, TrustedProxies, UnauthorizedPage, UnknownTokenLimit,
+        RejectionResponder, StreamLimit, StreamMaxima, SubscriptionGate, TrustedProxies, UnauthorizedPage,
+        UnknownTokenLimit,
     },
-    mcp::{McpService, McpServiceConfig, Sessions},
+    mcp::{self, McpService, McpServiceConfig, Sessions},
     operation::{RegisteredForm, RequestStateSigner},
     policy::Policy,
     registry::{Dispatcher, ListKind, ListSettings, Registry, RegistryConfig},
@@ -201,15 +202,17 @@ impl Server {
         let discovery =
             Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned(), scopes.initial.clone()));
         let public = PublicNames::new(&server_url, &endpoint_path);
-        let authenticator = Authenticator::new(
-            GuardedValidator::new(Arc::clone(&validator), Arc::clone(&readiness)),
-            TokenCache::new(config.token_cache.clone(), Arc::clone(&revocation_clock)),
-            Arc::clone(&index),
-            resource.clone(),
-            self.audience,
-        )
-        .with_equivalents(public.resources[1..].to_vec())
-        .with_replicator(replicator);
+        let authenticator = Arc::new(
+            Authenticator::new(
+                GuardedValidator::new(Arc::clone(&validator), Arc::clone(&readiness)),
+                TokenCache::new(config.token_cache.clone(), Arc::clone(&revocation_clock)),
+                Arc::clone(&index),
+                resource.clone(),
+                self.audience,
+            )
+            .with_equivalents(public.resources[1..].to_vec())
+            .with_replicator(replicator),
+        );
         let page = config.http.landing_page.then(|| {
             Arc::new(LandingPage::new(LandingPageConfig {
                 name: &self.name,
@@ -222,6 +225,14 @@ impl Server {
                 readiness: Arc::clone(&readiness),
             }))
         });
+        let notifications = self.notifications;
+        notifications.configure(config.subscriptions.check_interval, config.subscriptions.max_resources);
+        let subscriptions = SubscriptionGate::new(
+            notifications.clone(),
+            Arc::clone(&authenticator),
+            Arc::clone(&revocation_clock),
+            ttl,
+        );
         let gate = Arc::new(Gate {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
             proxies,
@@ -230,6 +241,7 @@ impl Server {
             streams: Arc::new(StreamLimit::new(stream_maxima(&config))),
             unknown_tokens: Arc::new(UnknownTokenLimit::new(config.limits.max_unknown_tokens)),
             authenticator,
+            subscriptions,
             revocation_clock,
             max_token_bytes: config.http.max_token_bytes,
             body_limits: body_limits(&config),
@@ -277,6 +289,7 @@ impl Server {
         let implementation = Implementation::new(self.name.clone(), version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
+            notifications: notifications.clone(),
             info: server_info(&registry, implementation, self.title, self.instructions),
             max_body_bytes: config.http.max_body_bytes,
             signer,
@@ -308,6 +321,7 @@ impl Server {
             preflight: config.preflight,
             revocation_delay,
             revocations,
+            notifications,
             probe,
             gate,
             mcp,
@@ -453,6 +467,7 @@ fn server_info(
     capabilities.prompts = registry.serves(ListKind::Prompts).then(PromptsCapability::default);
     capabilities.resources = registry.serves(ListKind::Resources).then(ResourcesCapability::default);
     capabilities.completions = registry.has_completions().then(crate::JsonObject::default);
+    mcp::declare_notifications(&mut capabilities);
     let mut info = ServerConfig::new(capabilities);
     info.server_info = implementation;
     info.instructions = instructions;

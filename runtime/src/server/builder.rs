@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use super::{
     config::{
-        Config, HttpConfig, LimitsConfig, PreflightMode, SessionsConfig, Settings, TokenCacheConfig, ToolsConfig,
+        Config, HttpConfig, LimitsConfig, PreflightMode, SessionsConfig, Settings, SubscriptionsConfig,
+        TokenCacheConfig, ToolsConfig,
     },
     mount::Mount,
 };
@@ -13,6 +14,7 @@ use crate::replication::Replication;
 use crate::{
     auth::{AudiencePolicy, AuthProvider, TokenValidator},
     error::{BuildError, BuildProblem},
+    notifications::Notifications,
     operation::{OperationDescriptor, RequestStateSigner, ServerState, States},
     policy::{OperationPolicy, Policy, ServerRules},
     registry::DenyRule,
@@ -61,6 +63,7 @@ pub struct Server {
     #[cfg(feature = "approvals")]
     pub(super) approval_store: Option<Arc<dyn crate::approvals::ApprovalStore>>,
     pub(super) states: States,
+    pub(super) notifications: Notifications,
     pub(super) required_for_all: Vec<&'static str>,
     /// `None` if clients are to request all scopes.
     pub(super) initial_scopes: Option<Vec<&'static str>>,
@@ -78,6 +81,9 @@ impl Server {
     /// Creates a server with a name, which clients show to their users, and with the tools that were checked against
     /// `scopes`.
     pub fn new(name: impl Into<String>, scopes: &'static Scopes) -> Self {
+        let notifications = Notifications::new();
+        let mut states = States::default();
+        states.insert(notifications.clone());
         Self {
             name: name.into(),
             version: None,
@@ -95,7 +101,8 @@ impl Server {
             replication: None,
             #[cfg(feature = "approvals")]
             approval_store: None,
-            states: States::default(),
+            states,
+            notifications,
             required_for_all: Vec::new(),
             initial_scopes: None,
             deny: Vec::new(),
@@ -137,6 +144,12 @@ impl Server {
             self.problems.push(BuildProblem::DuplicateState(std::any::type_name::<T>()));
         }
         self
+    }
+
+    /// Returns the handle that notifies the clients of this server of changes, for a state that is created before the
+    /// server is built. Tools take it as `&Notifications`.
+    pub fn notifications(&self) -> Notifications {
+        self.notifications.clone()
     }
 
     /// Adds the tools that were checked against another scope list, such as that of a library crate.
@@ -321,6 +334,12 @@ impl Server {
     #[cfg(feature = "approvals")]
     pub fn approval_store(mut self, store: impl crate::approvals::ApprovalStore) -> Self {
         self.approval_store = Some(Arc::new(store));
+        self
+    }
+
+    /// Changes the settings of subscriptions.
+    pub fn subscriptions(mut self, change: impl FnOnce(&mut SubscriptionsConfig)) -> Self {
+        change(&mut self.config.subscriptions);
         self
     }
 

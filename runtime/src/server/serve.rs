@@ -28,6 +28,7 @@ use crate::{
     gate::{Gate, GateService},
     mcp::McpService,
     metrics,
+    notifications::Notifications,
     operation::parse_label,
     policy::{Explanation, Policy},
     registry::{ListKind, Registry},
@@ -55,6 +56,7 @@ pub(crate) struct Components {
     pub(crate) preflight: PreflightMode,
     pub(crate) revocation_delay: RevocationDelay,
     pub(crate) revocations: Revocations,
+    pub(crate) notifications: Notifications,
     pub(crate) probe: Arc<Probe>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) mcp: McpService,
@@ -142,6 +144,11 @@ impl BuiltServer {
     /// Returns a handle that ends access on this server and its replicas.
     pub fn revocations(&self) -> Revocations {
         self.0.revocations.clone()
+    }
+
+    /// Returns the handle that notifies the clients of this server of changes.
+    pub fn notifications(&self) -> Notifications {
+        self.0.notifications.clone()
     }
 
     /// Returns the entry point to the registered tools and to the audit log.
@@ -235,11 +242,13 @@ impl BuiltServer {
         let allowed = Some(self.0.gate.origins.clone());
         let independent = self.0.operations.clone();
         let gate = Arc::clone(&self.0.gate);
-        let stopping = self.0.stopping.clone();
+        let (stopping, notifications) = (self.0.stopping.clone(), self.0.notifications.clone());
         let shutdown = async move {
             shutdown.await;
             readiness.shutting_down();
             stopping.cancel();
+            // The drain waits for open streams. Each ends with the result of its request.
+            notifications.end_subscriptions();
         };
         let landing_page = self.0.landing_page.clone().unwrap_or_default();
         let served = ServedRoutes { router: self.into_router().merge(landing_page), independent, allowed };

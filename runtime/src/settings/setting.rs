@@ -94,6 +94,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("approvals.client_secret", Kind::Secret),
     setting("approvals.lifetime", Kind::Duration),
     setting("approvals.wait", Kind::Duration),
+    setting("subscriptions.check_interval", Kind::Duration),
+    setting("subscriptions.max_resources", Kind::Number),
     also(&["TOOLGATE_LOG", "RUST_LOG"], setting("log.filter", Kind::Text)),
     setting("log.format", Kind::Choice(&["human", "json"])),
     setting("audit.path", Kind::Path),

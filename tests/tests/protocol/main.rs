@@ -21,6 +21,7 @@ mod rmcp_client;
 mod schema_subsets;
 mod size_limits;
 mod streams;
+mod subscriptions;
 mod tools_call;
 mod tools_list;
 mod transport;

@@ -5,6 +5,7 @@ mod client;
 mod input;
 mod lifecycle;
 mod limits;
+mod notifications;
 mod ownership;
 mod same_results;
 mod streams;

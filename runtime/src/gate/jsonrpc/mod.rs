@@ -3,6 +3,7 @@
 //! The gate parses each body once, to be able to reject a call with an HTTP status. rmcp parses the body again and is the
 //! authority on its meaning. This parser is strict where two parsers could disagree: it rejects duplicate keys.
 
+mod listen;
 mod params;
 mod parse;
 
@@ -56,6 +57,8 @@ pub(crate) struct Params<'a> {
     cursor: Option<&'a RawValue>,
     /// Input that a tool asked for. It is one of the other members, too.
     input_responses: Option<&'a RawValue>,
+    /// What a client subscribes to. It is one of the other members, too.
+    notifications: Option<&'a RawValue>,
     /// A member that must not reach a log.
     unloggable: Option<&'static str>,
     /// Whether `params` has other members.

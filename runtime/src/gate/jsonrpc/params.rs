@@ -30,6 +30,16 @@ pub(crate) enum InvalidParams {
          nesting must not exceed 127 levels"
     )]
     UnreadableArguments,
+    #[error(
+        "`params.notifications` of subscriptions/listen must be an object: `toolsListChanged`, `promptsListChanged` and \
+         `resourcesListChanged` are booleans, `resourceSubscriptions` is a list of strings"
+    )]
+    Notifications,
+    #[error(
+        "`params.notifications.resourceSubscriptions` has more than {maximum} URIs: subscribe to the others in a further \
+         request"
+    )]
+    TooManyResources { maximum: usize },
     #[error("`params.{0}` {UNLOGGABLE}")]
     Unloggable(&'static str),
     /// Parameters that rmcp found invalid.

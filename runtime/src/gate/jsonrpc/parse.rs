@@ -78,6 +78,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
                             params.has_other_members = true;
                             if key == "inputResponses" {
                                 params.input_responses = Some(map.next_value()?);
+                            } else if key == "notifications" {
+                                params.notifications = Some(map.next_value()?);
                             } else if let Some(member) = LOGGED_MEMBERS.iter().find(|&&member| member == key) {
                                 let value = map.next_value()?;
                                 if !is_loggable_json(value) {
@@ -133,6 +135,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
             meta: None,
             cursor: None,
             input_responses: None,
+            notifications: None,
             unloggable: None,
             has_other_members: false,
         };

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{SessionLimits, Sessions, id::SessionKey, notifications::Subscriptions, outbox::Outbox};
+use super::{SessionLimits, Sessions, id::SessionKey, notifications::SessionSubscription, outbox::Outbox};
 use crate::{
     auth::{Access, Caller, Epoch},
     operation::LogLevel,
@@ -46,7 +46,7 @@ pub(crate) struct Session {
     /// Notified when the session is used, and when it is no longer used.
     activity: Notify,
     log_level: Mutex<LogLevel>,
-    pub(super) subscriptions: Subscriptions,
+    pub(super) subscription: SessionSubscription,
 }
 
 /// Use of a session by a request, a call or a stream. A session in use is not idle.
@@ -76,7 +76,7 @@ impl Session {
             last_used: Mutex::new(Instant::now()),
             activity: Notify::new(),
             log_level: Mutex::new(LogLevel::Info),
-            subscriptions: Subscriptions::default(),
+            subscription: SessionSubscription::default(),
         };
         (Arc::new(session), messages)
     }
@@ -94,6 +94,11 @@ impl Session {
     /// the session then.
     pub(crate) fn caller(&self) -> Arc<Caller> {
         Arc::clone(&lock(&self.access).caller)
+    }
+
+    /// Access of the latest request.
+    pub(super) fn access(&self) -> Access {
+        lock(&self.access).clone()
     }
 
     /// Returns whether a caller is the one that opened the session: the same principal with the same client.
@@ -117,6 +122,7 @@ impl Session {
     /// Uses the session for a request of its caller.
     pub(super) fn used_by(self: &Arc<Self>, access: &Access) -> SessionUse {
         *lock(&self.access) = without_claims(access);
+        self.renew_subscription(access);
         SessionUse::new(self)
     }
 

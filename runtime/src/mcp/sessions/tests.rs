@@ -158,13 +158,3 @@ async fn debug_shows_no_id() {
     let text = format!("{:?} {session:?} {id:?}", all.sessions);
     assert!(text.contains("Session {") && !text.contains(id[SESSION_ID].to_str().unwrap()), "{text}");
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_session_has_a_limited_number_of_subscriptions() {
-    let (session, _) = Fixture::new().open("sam");
-    let uris: Vec<_> = (0..256).map(|number| format!("company://{number}")).collect();
-    assert!(uris.iter().all(|uri| session.subscribe(uri).is_ok()) && session.subscribe(&uris[0]).is_ok());
-    assert!(session.subscribe("company://another").is_err());
-    session.unsubscribe(&uris[0]);
-    assert!(!session.is_subscribed(&uris[0]) && session.subscribe("company://another").is_ok());
-}

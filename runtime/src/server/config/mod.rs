@@ -39,6 +39,7 @@ mod http;
 mod limits;
 mod replication;
 mod sessions;
+mod subscriptions;
 mod tools;
 
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::effective::table;
 pub use self::{
     approvals::ApprovalsConfig, effective::Settings, http::HttpConfig, limits::LimitsConfig,
-    replication::ReplicationConfig, sessions::SessionsConfig, tools::ToolsConfig,
+    replication::ReplicationConfig, sessions::SessionsConfig, subscriptions::SubscriptionsConfig, tools::ToolsConfig,
 };
 pub use super::startup::PreflightMode;
 use crate::error::BuildProblem;
@@ -93,6 +94,8 @@ pub struct Config {
     pub token_cache: TokenCacheConfig,
     /// Tools: time limit, caching of lists, and the key that signs `requestState`.
     pub tools: ToolsConfig,
+    /// Subscriptions: how often functions that decide access are evaluated again, and how many resources one names.
+    pub subscriptions: SubscriptionsConfig,
     /// Sessions of clients of the revisions before 2026-07-28.
     pub sessions: SessionsConfig,
     /// Approvals of calls by a person.
@@ -111,6 +114,7 @@ impl Config {
         let mut problems = self.http.problems();
         problems.extend(self.limits.problems());
         problems.extend(self.tools.problems());
+        problems.extend(self.subscriptions.problems());
         problems.extend(self.sessions.problems());
         problems.extend(check_minimum(
             "audit.max_bytes",
@@ -174,6 +178,8 @@ mod tests {
         config.http.trusted_proxies = vec!["proxy.example.com".to_owned()];
         config.limits.max_body_memory = 0;
         config.tools.request_state_key = Some("short".into());
+        config.subscriptions.check_interval = Duration::ZERO;
+        config.subscriptions.max_resources = 0;
         config.audit.max_bytes = 0;
         config.audit.keep = 0;
         config.audit.max_queue_bytes = 0;
@@ -186,7 +192,7 @@ mod tests {
         config.sessions.max_buffered_bytes = 0;
         // Valid: arguments take at most 16 times their size.
         config.limits.max_parsed_bytes = 0;
-        assert_eq!(config.problems().len(), 28, "{:?}", config.problems());
+        assert_eq!(config.problems().len(), 30, "{:?}", config.problems());
     }
 
     #[test]
