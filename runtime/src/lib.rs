@@ -122,6 +122,7 @@ mod resource;
 mod scope;
 mod server;
 mod settings;
+pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tool;

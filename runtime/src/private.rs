@@ -70,7 +70,7 @@ pub fn body<'a, F: Future + Send + 'a, R: Into<OperationResult> + 'a>(
     into_result: fn(F::Output) -> Result<R, ToolError>,
 ) -> BodyFuture<'a> {
     Box::pin(async move {
-        let _permit = steps.start_body()?;
+        let _permit = steps.start_body().await?;
         into_result(function.await).map(Into::into)
     })
 }

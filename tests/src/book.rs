@@ -19,6 +19,7 @@ chapters! {
     replication = "replication.md";
     sessions = "sessions.md";
     subscriptions = "subscriptions.md";
+    tasks = "tasks.md";
     testing_access = "testing-access.md";
     your_own_server = "your-own-server.md";
 }

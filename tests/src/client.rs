@@ -114,8 +114,9 @@ impl Client {
     /// Returns the HTTP request of a message.
     pub fn request(&self, message: &Value) -> RequestBuilder {
         let method = message["method"].as_str().unwrap_or_default();
-        // The URI of a resource is its name in the header (SEP-2243).
-        let name = message["params"]["name"].as_str().or_else(|| message["params"]["uri"].as_str());
+        let params = &message["params"];
+        // The URI of a resource and the ID of a task are their names in the header (SEP-2243).
+        let name = ["name", "uri", "taskId"].iter().find_map(|&member| params[member].as_str());
         self.with_body_headers(self.bare_post(message.to_string()), method, name)
     }
 

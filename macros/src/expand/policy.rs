@@ -152,7 +152,7 @@ pub(super) fn steps(operation: &Operation, runtime: &RuntimePath, arguments: &Ar
         ::core::result::Result::Ok(#runtime::__private::guarded_body(async move {
             #(#guards)*
             #approval
-            let #permit = #steps.start_body()?;
+            let #permit = #steps.start_body().await?;
             #call
         }))
     }

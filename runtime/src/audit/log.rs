@@ -37,6 +37,8 @@ pub(crate) struct CallRecord<'a> {
     pub(crate) reference: Option<&'a str>,
     /// Reference of the approval that the call needed or used.
     pub(crate) approval: Option<&'a str>,
+    /// Name of the task that the call belongs to.
+    pub(crate) task: Option<&'a str>,
 }
 
 impl CallRecord<'_> {
@@ -51,6 +53,7 @@ impl CallRecord<'_> {
             arguments: None,
             reference: None,
             approval: None,
+            task: None,
         }
     }
 }
@@ -175,6 +178,7 @@ impl AuditLog {
             arguments: call.arguments,
             reference: call.reference,
             approval: call.approval,
+            task: call.task,
             ..self.record_of(caller, request, call.outcome.name())
         });
     }

@@ -24,6 +24,7 @@
 //! | `arguments` | JSON object of the arguments that the operation opted in to record, `#[tool(.., audit("ticket_id"))]` |
 //! | `reference` | of an error that was masked: the same as in the response and in the log |
 //! | `approval` | reference of the approval that the call needed or used, or that the record is about |
+//! | `task` | name of the [task](crate::tasks) that the call belongs to, from which its ID cannot be derived |
 //! | `count` | number of rejections in this record; absent in a record of one decision |
 //! | `latency_us` | time since the request was received, in microseconds |
 //!

@@ -55,6 +55,8 @@ pub(crate) enum Reason {
     Hidden,
     /// A guard denied the call.
     Denied,
+    /// No task of this caller has the ID.
+    UnknownTask,
 }
 
 impl Reason {
@@ -85,6 +87,7 @@ impl Reason {
         Self::Unknown,
         Self::Hidden,
         Self::Denied,
+        Self::UnknownTask,
     ];
 
     /// Whether the decision is written to the audit log. A client without a token can cause any number of 429 responses,
@@ -95,7 +98,7 @@ impl Reason {
 }
 
 impl Label for Reason {
-    const COUNT: usize = Reason::Denied as usize + 1;
+    const COUNT: usize = Reason::UnknownTask as usize + 1;
 
     fn index(self) -> usize {
         self as usize
@@ -128,6 +131,7 @@ impl Label for Reason {
             Self::Unknown => "unknown",
             Self::Hidden => "hidden",
             Self::Denied => "denied",
+            Self::UnknownTask => "unknown_task",
         }
     }
 }
@@ -195,6 +199,8 @@ pub(crate) enum CallOutcome {
     Hidden,
     /// No operation has this name.
     Unknown,
+    /// The call continues as a task.
+    TaskCreated,
 }
 
 impl CallOutcome {
@@ -215,6 +221,7 @@ impl CallOutcome {
         Self::ResultTooLarge,
         Self::Hidden,
         Self::Unknown,
+        Self::TaskCreated,
     ];
 
     /// Reads a [`name`](Label::name).
@@ -239,13 +246,14 @@ impl CallOutcome {
             | Self::Cancelled
             | Self::InvalidArguments
             | Self::Busy
-            | Self::ResultTooLarge => Reason::Allowed,
+            | Self::ResultTooLarge
+            | Self::TaskCreated => Reason::Allowed,
         }
     }
 }
 
 impl Label for CallOutcome {
-    const COUNT: usize = CallOutcome::Unknown as usize + 1;
+    const COUNT: usize = CallOutcome::TaskCreated as usize + 1;
 
     fn index(self) -> usize {
         self as usize
@@ -269,6 +277,7 @@ impl Label for CallOutcome {
             Self::ResultTooLarge => "result_too_large",
             Self::Hidden => "hidden",
             Self::Unknown => "unknown",
+            Self::TaskCreated => "task_created",
         }
     }
 }

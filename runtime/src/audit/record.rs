@@ -68,6 +68,8 @@ pub(super) struct AuditRecord<'a> {
     pub(super) reference: Option<&'a str>,
     /// Reference of the approval that the record is about, or that the call needed or used.
     pub(super) approval: Option<&'a str>,
+    /// Name of a task, which does not show its ID.
+    pub(super) task: Option<&'a str>,
     /// Number of decisions, if it is not one.
     pub(super) count: Option<u64>,
 }
@@ -89,6 +91,7 @@ impl<'a> AuditRecord<'a> {
             arguments: None,
             reference: None,
             approval: None,
+            task: None,
             count: None,
         }
     }
@@ -142,6 +145,7 @@ impl<'a> AuditRecord<'a> {
             arguments = self.arguments,
             reference = self.reference,
             approval = self.approval,
+            task = self.task,
             count = self.count,
             latency_us = latency.map(|micros| u64::try_from(micros).unwrap_or(u64::MAX)),
             "decision"

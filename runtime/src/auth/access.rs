@@ -36,4 +36,15 @@ impl Access {
             }
         }
     }
+
+    /// Waits until a revocation ends the access. Its expiry does not.
+    pub(crate) async fn revoked(&self) {
+        // Before the first check, so that no revocation is missed.
+        let mut revoked = self.clock.subscribe();
+        while self.clock.is_current(self.caller.owner(), self.since) {
+            if revoked.changed().await.is_err() {
+                return;
+            }
+        }
+    }
 }

@@ -278,6 +278,13 @@ pub enum BuildProblem {
     /// The prefix of Redis keys is invalid.
     #[error("`Replication::key_prefix` must be ASCII without white space and without `{{}}*?[]`, such as toolgate")]
     RedisKeyPrefix,
+    /// Tasks would be stored unencrypted in Redis.
+    #[error(
+        "a tool has `task`, and the replicas share a Redis without a secret, in which results would be stored \
+         unencrypted: set `replication.shared_cache_secret` or `Replication::shared_cache`, or store tasks elsewhere with \
+         `Server::task_store`"
+    )]
+    UnencryptedTasks,
     /// The secret of the shared token cache is too short.
     #[error(
         "the secret given to `Replication::shared_cache` must have at least {minimum} random bytes, such as those of \

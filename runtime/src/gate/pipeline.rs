@@ -33,7 +33,7 @@ use crate::{
     audit::{self, MAX_TEXT, RequestInfo},
     auth::{Access, Authenticator, BearerToken, CachedToken, Caller, CredentialsError, RevocationClock, TokenClass},
     body::GuardedBody,
-    mcp::{AuthenticatedRequest, SESSION_ID, SessionLimitReached, SessionRequest, SessionUse, Sessions},
+    mcp::{AuthenticatedRequest, SESSION_ID, SessionLimitReached, SessionRequest, SessionUse, Sessions, StepUp},
     operation::OperationKind,
     peer::Peer,
     registry::{Authorized, DecisionError, Dispatcher},
@@ -179,13 +179,9 @@ impl Gate {
             // The tool then receives exactly what was parsed here.
             (without_arguments(body, &message), arguments)
         };
-        let mut authenticated = AuthenticatedRequest::new(
-            Arc::clone(&access.caller),
-            progress.info.received_at,
-            accepted.stream,
-            arguments,
-        )
-        .with_subscription(subscription);
+        let mut authenticated =
+            AuthenticatedRequest::new(access.clone(), progress.info.received_at, accepted.stream, arguments)
+                .with_subscription(subscription);
         // A call in a session can take longer than its response.
         let in_flight = Arc::new(in_flight);
         let session = match session {
@@ -202,9 +198,8 @@ impl Gate {
         let response = forward(request, body.clone(), authenticated.clone(), inner).await?;
         let response = match authenticated.step_up() {
             // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
-            Some(scopes) if has_content_type(response.headers(), "application/json") => {
-                let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, scopes);
-                self.responder.step_up(scopes, &needed, progress.info.id, host_name)
+            Some(StepUp { scopes, needed }) if has_content_type(response.headers(), "application/json") => {
+                self.responder.step_up(scopes, needed, progress.info.id, host_name)
             }
             _ => {
                 Exchange { message: &message, body, accepted, is_known_revision, in_session }

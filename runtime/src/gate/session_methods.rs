@@ -68,8 +68,11 @@ impl Gate {
         // A stream is open for as long as the session is, so it does not count as a request in flight.
         let stream = self.streams.acquire(&access.caller)?;
         drop(in_flight);
-        let authenticated = AuthenticatedRequest::new(Arc::clone(&access.caller), info.received_at, true, None)
-            .with_session(SessionRequest::Use(session), access.clone(), Arc::new(()));
+        let authenticated = AuthenticatedRequest::new(access.clone(), info.received_at, true, None).with_session(
+            SessionRequest::Use(session),
+            access.clone(),
+            Arc::new(()),
+        );
         let response = forward(request, Bytes::new(), authenticated, inner).await?;
         if !has_content_type(response.headers(), "text/event-stream") {
             return Err(Rejection::Transport(response.status()));

@@ -20,7 +20,7 @@ use crate::{
 /// Caller and arrival time of a request that has passed the gate. A request without this extension is not served.
 #[derive(Clone)]
 pub(crate) struct AuthenticatedRequest {
-    caller: Arc<Caller>,
+    access: Access,
     received_at: Instant,
     accepts_stream: bool,
     /// `None` without a session.
@@ -33,24 +33,31 @@ pub(crate) struct AuthenticatedRequest {
 struct Exchange {
     /// Arguments of a call that the body, as rmcp receives it, does not have.
     arguments: Mutex<Option<Map<String, Value>>>,
-    step_up: OnceLock<MissingScopes>,
+    step_up: OnceLock<StepUp>,
     /// What a `subscriptions/listen` opens.
     subscription: Mutex<Option<Subscription>>,
     /// Session of the HTTP request, until rmcp's service takes it.
     session: Mutex<Option<SessionRequest>>,
 }
 
+/// Scopes that a request needs beyond those of its token.
+pub(crate) struct StepUp {
+    pub(crate) scopes: MissingScopes,
+    /// Sentence that names what needs the scopes.
+    pub(crate) needed: String,
+}
+
 impl AuthenticatedRequest {
     /// Creates the extension for a client that does or does not accept a stream of messages as the response. `arguments`
     /// are those of a call whose body is passed on without them.
     pub(crate) fn new(
-        caller: Arc<Caller>,
+        access: Access,
         received_at: Instant,
         accepts_stream: bool,
         arguments: Option<Map<String, Value>>,
     ) -> Self {
         let exchange = Arc::new(Exchange { arguments: Mutex::new(arguments), ..Exchange::default() });
-        Self { caller, received_at, accepts_stream, session: None, exchange }
+        Self { access, received_at, accepts_stream, session: None, exchange }
     }
 
     /// Adds the session of the request. Its access is what the request was granted; the request is in flight as long as
@@ -91,7 +98,7 @@ impl AuthenticatedRequest {
     /// of all claims that a rule may have built.
     pub(super) fn without_session(mut self) -> Self {
         self.session = None;
-        self.caller = Arc::new(Caller::from(Arc::clone(self.caller.identity())));
+        self.access.caller = Arc::new(Caller::from(Arc::clone(self.access.caller.identity())));
         self
     }
 
@@ -123,7 +130,12 @@ impl AuthenticatedRequest {
     }
 
     pub(crate) fn caller(&self) -> &Arc<Caller> {
-        &self.caller
+        &self.access.caller
+    }
+
+    /// Access of the caller, which a revocation ends.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Returns what the audit log has of the request with this JSON-RPC id and this `traceparent`.
@@ -133,12 +145,12 @@ impl AuthenticatedRequest {
 
     /// Reports that the call needs more scopes, so that the gate responds with a step-up challenge unless a response
     /// stream has begun. Only the first report counts.
-    pub(crate) fn require_step_up(&self, scopes: MissingScopes) {
-        let _ = self.exchange.step_up.set(scopes);
+    pub(crate) fn require_step_up(&self, step_up: StepUp) {
+        let _ = self.exchange.step_up.set(step_up);
     }
 
     /// The missing scopes, if the call needs more.
-    pub(crate) fn step_up(&self) -> Option<&MissingScopes> {
+    pub(crate) fn step_up(&self) -> Option<&StepUp> {
         self.exchange.step_up.get()
     }
 }
@@ -146,6 +158,6 @@ impl AuthenticatedRequest {
 /// Omits the arguments.
 impl fmt::Debug for AuthenticatedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthenticatedRequest").field("caller", &self.caller).finish_non_exhaustive()
+        f.debug_struct("AuthenticatedRequest").field("caller", &self.access.caller).finish_non_exhaustive()
     }
 }

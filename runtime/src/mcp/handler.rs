@@ -7,23 +7,25 @@ use http::HeaderMap;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams, CompleteResult,
-        CompletionInfo, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse,
-        InitializeRequestParams, InitializeResult, InputRequests, InputRequiredResult, InputResponses,
-        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ProtocolVersion, ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse, Reference,
-        ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestMethod, SubscribeRequestParams,
-        SubscriptionFilter, Tool, UnsubscribeRequestMethod, UnsubscribeRequestParams,
+        CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities, CompleteRequestMethod,
+        CompleteRequestParams, CompleteResult, CompletionInfo, CreateTaskResult, ErrorCode, GetPromptRequestMethod,
+        GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, InitializeRequestParams,
+        InitializeResult, InputRequests, InputRequiredResult, InputResponses, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+        ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse, Reference, ServerConfig,
+        SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestMethod, SubscribeRequestParams,
+        SubscriptionFilter, Task, Tool, UnsubscribeRequestMethod, UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{RequestContext, SubscriptionContext},
 };
 use serde_json::{Map, Value};
 
 use super::{
-    AuthenticatedRequest, INSUFFICIENT_SCOPE,
+    AuthenticatedRequest, INSUFFICIENT_SCOPE, StepUp,
     client_request::{CallContext, request_id},
     listen,
     protocol::Revision,
+    tasks,
 };
 use crate::{
     audit::Reason,
@@ -37,6 +39,7 @@ use crate::{
         McpResult,
     },
     scope::MissingScopes,
+    tasks::{TaskResponse, Tasks},
 };
 
 /// Maximum number of times that a tool can ask for input in one call of a session.
@@ -53,6 +56,8 @@ pub(crate) struct Handler {
     pub(crate) notifications: Notifications,
     pub(crate) info: Arc<ServerConfig>,
     pub(crate) signer: Arc<RequestStateSigner>,
+    /// `None` if no tool has tasks.
+    pub(crate) tasks: Option<Arc<Tasks>>,
     /// HTTP request that the handler was created for. rmcp creates a handler for each HTTP request to compare its headers
     /// with its body; only methods that have no other access to it use it: [`get_tool`](ServerHandler::get_tool), which is called
     /// there, and `accepted_subscription_filter`, whose requests belong to no session.
@@ -189,6 +194,7 @@ impl ServerHandler for Handler {
         match self.call(call, context).await? {
             CallResponse::Complete(McpResult::Tool(result)) => Ok(result.into()),
             CallResponse::InputRequired(input) => Ok(input.into()),
+            CallResponse::Task(task) => Ok(CallToolResponse::Task(CreateTaskResult::new(task))),
             CallResponse::Complete(_) => Err(unexpected_result()),
         }
     }
@@ -255,7 +261,7 @@ impl ServerHandler for Handler {
         match self.call(call, context).await? {
             CallResponse::Complete(McpResult::Prompt(result)) => Ok(result.into()),
             CallResponse::InputRequired(input) => Ok(input.into()),
-            CallResponse::Complete(_) => Err(unexpected_result()),
+            CallResponse::Complete(_) | CallResponse::Task(_) => Err(unexpected_result()),
         }
     }
 
@@ -281,8 +287,32 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             CallResponse::InputRequired(input) => Ok(input.into()),
-            CallResponse::Complete(_) => Err(unexpected_result()),
+            CallResponse::Complete(_) | CallResponse::Task(_) => Err(unexpected_result()),
         }
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.show_task(&request.task_id, &context).await
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.answer_task(&request.task_id, request.input_responses, &context).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.end_task(&request.task_id, &context).await
     }
 }
 
@@ -309,6 +339,8 @@ struct IncomingCall {
 enum CallResponse {
     Complete(McpResult),
     InputRequired(InputRequiredResult),
+    /// The call continues as a task.
+    Task(Task),
 }
 
 impl Handler {
@@ -368,6 +400,23 @@ impl Handler {
         } else {
             context.extensions.remove::<http::request::Parts>().map(|parts| parts.headers)
         };
+        if kind == OperationKind::Tool
+            && let Some(tasks) = self.tasks_for(&name, &context)
+        {
+            let headers = headers.unwrap_or_default();
+            let capabilities = context.client_capabilities().unwrap_or_default();
+            let call = tasks::Call { tool: name.clone(), arguments, headers, responses, state };
+            // Boxed, so that ordinary calls do not have its size.
+            return match Box::pin(tasks::start(tasks, call, &authenticated, context)).await {
+                TaskResponse::Created(task) => Ok(CallResponse::Task(task)),
+                // A step before the body asks for input, and the task is not created yet.
+                TaskResponse::Ended(Ok(CallResult::InputRequired(input)), responses) => {
+                    self.ask(input, &binding, responses, &capabilities)
+                }
+                TaskResponse::Ended(end, _) => self.respond(kind, &name, end, &authenticated, revision),
+                TaskResponse::Aborted => Err(unexpected_result()),
+            };
+        }
         let tools = Arc::clone(self.dispatcher.registry());
         let context = CallContext::new(context, &authenticated);
         let context = Context::new(Arc::clone(caller), tools, Box::new(context), headers.unwrap_or_default())
@@ -376,17 +425,33 @@ impl Handler {
         let call = CallRequest { kind, name: &name, arguments, info };
         let (result, context) = self.run(call, context, &authenticated).await?;
         match result {
-            Ok(CallResult::Complete(result)) => Ok(CallResponse::Complete(result)),
             Ok(CallResult::InputRequired(input)) => self.input_required(input, &binding, &context),
+            end => self.respond(kind, &name, end, &authenticated, revision),
+        }
+    }
+
+    /// Responds to a call that asks for no input.
+    fn respond(
+        &self,
+        kind: OperationKind,
+        name: &str,
+        end: Result<CallResult, DecisionError>,
+        request: &AuthenticatedRequest,
+        revision: Revision,
+    ) -> Result<CallResponse, ErrorData> {
+        match end {
+            Ok(CallResult::Complete(result)) => Ok(CallResponse::Complete(result)),
+            // The caller of this function or the task has handled it.
+            Ok(CallResult::InputRequired(_)) => Err(unexpected_result()),
             Ok(CallResult::UrlElicitationRequired(data)) => Err(url_elicitation_required(data)),
             // Scopes that the body required, or scopes of an operation that the gate did not see because it parsed the body
             // differently from rmcp.
             Ok(CallResult::InsufficientScope(scopes)) | Err(DecisionError::InsufficientScope(scopes)) => {
-                Err(self.insufficient_scope(kind, &name, scopes, &authenticated))
+                Err(self.insufficient_scope(kind, name, scopes, request))
             }
             Ok(CallResult::Failed(error)) => Err(error),
             Ok(CallResult::NotFound) | Err(DecisionError::Unknown | DecisionError::Hidden) => {
-                Err(revision.unknown_operation(kind, &name))
+                Err(revision.unknown_operation(kind, name))
             }
         }
     }
@@ -417,7 +482,7 @@ impl Handler {
 
     fn input_required(
         &self,
-        mut input: InputRequiredResult,
+        input: InputRequiredResult,
         binding: &CallBinding,
         context: &Context,
     ) -> Result<CallResponse, ErrorData> {
@@ -425,17 +490,28 @@ impl Handler {
         if context.protocol_version().is_none_or(|version| version < ProtocolVersion::V_2026_07_28) {
             return Err(cannot_be_asked());
         }
-        let round = InputRound::of(&input).with_responses(context.carried_responses());
-        input.request_state = Some(self.signer.sign(&round, binding));
         let capabilities = context.client_capabilities().unwrap_or_default();
+        self.ask(input, binding, context.carried_responses(), &capabilities)
+    }
+
+    /// Asks the client for the input that a call requires, with a signed state that has the responses of earlier rounds.
+    fn ask(
+        &self,
+        mut input: InputRequiredResult,
+        binding: &CallBinding,
+        carried: InputResponses,
+        capabilities: &ClientCapabilities,
+    ) -> Result<CallResponse, ErrorData> {
+        let round = InputRound::of(&input).with_responses(carried);
+        input.request_state = Some(self.signer.sign(&round, binding));
         let requests = input.input_requests.iter().flat_map(InputRequests::values);
-        match undeclared_capabilities(requests, &capabilities) {
+        match undeclared_capabilities(requests, capabilities) {
             Some(missing) => Err(ErrorData::missing_required_client_capability(missing)),
             None => Ok(CallResponse::InputRequired(input)),
         }
     }
 
-    fn insufficient_scope(
+    pub(super) fn insufficient_scope(
         &self,
         kind: OperationKind,
         name: &str,
@@ -444,7 +520,7 @@ impl Handler {
     ) -> ErrorData {
         let text = self.dispatcher.needed_scopes(kind, name, request.caller(), &scopes);
         let data = serde_json::json!({ "required": scopes.required, "missing": scopes.missing });
-        request.require_step_up(scopes);
+        request.require_step_up(StepUp { scopes, needed: text.clone() });
         ErrorData::new(ErrorCode(INSUFFICIENT_SCOPE), text, Some(data))
     }
 }
@@ -454,7 +530,7 @@ impl Handler {
 /// # Errors
 ///
 /// The request has none, so it did not pass the gate: it must not be served.
-fn authenticated(context: &RequestContext<RoleServer>) -> Result<AuthenticatedRequest, ErrorData> {
+pub(super) fn authenticated(context: &RequestContext<RoleServer>) -> Result<AuthenticatedRequest, ErrorData> {
     let parts = context.extensions.get::<http::request::Parts>();
     parts.and_then(|parts| parts.extensions.get().cloned()).ok_or_else(|| {
         tracing::error!("a request reached the MCP handler without passing the gate");
@@ -466,7 +542,7 @@ fn headers(context: &RequestContext<RoleServer>) -> Option<&HeaderMap> {
     context.extensions.get::<http::request::Parts>().map(|parts| &parts.headers)
 }
 
-fn revision(context: &RequestContext<RoleServer>) -> Revision {
+pub(super) fn revision(context: &RequestContext<RoleServer>) -> Revision {
     Revision::of(context.protocol_version().as_ref())
 }
 

@@ -24,7 +24,10 @@ use super::{
     handler::Handler,
     sessions::{Outcome, SessionOfRequest},
 };
-use crate::{body::GuardedBody, notifications::Notifications, operation::RequestStateSigner, registry::Dispatcher};
+use crate::{
+    body::GuardedBody, notifications::Notifications, operation::RequestStateSigner, registry::Dispatcher,
+    tasks::Tasks,
+};
 
 /// The MCP service behind the gate.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ pub(crate) struct McpServiceConfig {
     pub(crate) info: ServerConfig,
     pub(crate) max_body_bytes: usize,
     pub(crate) signer: RequestStateSigner,
+    /// `None` if no tool has tasks.
+    pub(crate) tasks: Option<Arc<Tasks>>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -49,6 +54,7 @@ struct Inner {
     config: StreamableHttpServerConfig,
     sessions: Arc<NeverSessionManager>,
     signer: Arc<RequestStateSigner>,
+    tasks: Option<Arc<Tasks>>,
 }
 
 impl McpService {
@@ -70,6 +76,7 @@ impl McpService {
             config: http,
             sessions: Arc::default(),
             signer: Arc::new(config.signer),
+            tasks: config.tasks,
         }))
     }
 }
@@ -99,6 +106,7 @@ impl Service<Request<Body>> for McpService {
                 notifications: inner.notifications.clone(),
                 info: Arc::clone(info),
                 signer: Arc::clone(&inner.signer),
+                tasks: inner.tasks.clone(),
                 created_for: authenticated,
             };
             if let Some(session) = session {

@@ -14,6 +14,7 @@
 //! | `toolgate_requests_in_flight` | gauge | | requests to the MCP endpoint that are in flight |
 //! | `toolgate_sessions` | gauge | | open sessions |
 //! | `toolgate_streams` | gauge | | open streams of notifications |
+//! | `toolgate_tasks_running` | gauge | | [tasks](crate::tasks) that run or wait for input |
 //! | `toolgate_requests_aborted_total` | counter | | requests that were still in flight when the shutdown timeout expired |
 //! | `toolgate_connections` | gauge | | open connections |
 //! | `toolgate_connections_closed_total` | counter | `reason` | connections that were closed because of `max_connections`: `idle`, `incomplete_head`, `unread_response`, `rejected` (all others were in use: requests get 503) |
@@ -52,6 +53,7 @@ pub(crate) const STREAMS: &str = "toolgate_streams";
 pub(crate) const CONNECTIONS: &str = "toolgate_connections";
 pub(crate) const CONNECTIONS_CLOSED: &str = "toolgate_connections_closed_total";
 pub(crate) const CACHE_LOOKUPS: &str = "toolgate_token_cache_lookups_total";
+const TASKS: &str = "toolgate_tasks_running";
 const REQUESTS_ABORTED: &str = "toolgate_requests_aborted_total";
 const INTROSPECTION_DURATION: &str = "toolgate_introspection_duration_seconds";
 const CIRCUIT_BREAKER_STATE: &str = "toolgate_circuit_breaker_state";
@@ -63,6 +65,9 @@ const REPLICATION_CONNECTED: &str = "toolgate_replication_connected";
 const AUDIT_WRITE_FAILURES: &str = "toolgate_audit_write_failures_total";
 #[cfg(feature = "audit-file")]
 const AUDIT_RECORDS_LOST: &str = "toolgate_audit_records_lost_total";
+
+/// Tasks that run or wait for input.
+pub(crate) static TASKS_RUNNING: GaugeHandle = GaugeHandle::new(TASKS);
 
 /// Describes each metric to the installed recorder. The server calls this when it starts to serve; call it yourself
 /// if you serve [`BuiltServer::into_router`](crate::BuiltServer::into_router).
@@ -79,6 +84,7 @@ pub fn describe() {
     describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are in flight.");
     describe_gauge!(SESSIONS, Unit::Count, "Open sessions.");
     describe_gauge!(STREAMS, Unit::Count, "Open streams of notifications.");
+    describe_gauge!(TASKS, Unit::Count, "Tasks that run or wait for input.");
     describe_counter!(REQUESTS_ABORTED, Unit::Count, "Requests still in flight when the shutdown timeout expired.");
     describe_gauge!(CONNECTIONS, Unit::Count, "Open connections.");
     describe_counter!(CONNECTIONS_CLOSED, Unit::Count, "Connections closed because of their limit, by reason.");

@@ -12,7 +12,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{ApprovalStep, Denied, OperationDescriptor, Provided, ToolError};
+use super::{ApprovalStep, Background, Denied, OperationDescriptor, Provided, ToolError};
 use crate::{auth::Caller, scope::MissingScopes};
 
 /// Scopes that a call requires if a condition on its arguments holds: one `scopes_if(..)`.
@@ -98,6 +98,8 @@ pub struct CallSteps<'a> {
     pub(crate) trace: Option<&'a GuardTrace>,
     /// `None` if the call needs no approval, or only its policy is evaluated.
     pub(crate) approval: Option<&'a ApprovalStep<'a>>,
+    /// What the call becomes before its body starts, if it continues after the response.
+    pub(crate) background: Option<&'a dyn Background>,
 }
 
 /// What the call of a guard evaluates to: `Result<(), Denied>`, or a future of it. `Kind` is inferred.
@@ -223,17 +225,23 @@ impl<'a> CallSteps<'a> {
         })
     }
 
-    /// Starts the body, within the operation's limit of concurrent calls. The permit is held until the body ends.
+    /// Starts the body, within the limit of concurrent calls. The permit is held until the body ends. A call that is to
+    /// continue in the background becomes a task here.
     ///
     /// # Errors
     ///
-    /// The limit is reached, or the steps end before the body.
-    pub fn start_body(&self) -> Result<Option<SemaphorePermit<'a>>, ToolError> {
+    /// The limit is reached, a limit on tasks is reached, or the steps end before the body.
+    pub async fn start_body(&self) -> Result<Option<SemaphorePermit<'a>>, ToolError> {
         if self.last != LastStep::Body {
             return Err(ToolError::stopped());
         }
         // No queue: calls beyond the limit fail immediately.
-        self.concurrency_limit.map(|limit| limit.try_acquire().map_err(|_| ToolError::busy())).transpose()
+        let permit =
+            self.concurrency_limit.map(|limit| limit.try_acquire().map_err(|_| ToolError::busy())).transpose()?;
+        if let Some(background) = self.background {
+            background.begin(self.met.scopes(self.operation)).await?;
+        }
+        Ok(permit)
     }
 }
 

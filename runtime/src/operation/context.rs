@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::{InputRound, ask::Questions};
+use super::{Background, InputRound, ask::Questions};
 use crate::auth::Caller;
 
 /// The MCP request of a call: questions to the user, progress, log messages, cancellation, headers and metadata.
@@ -72,6 +72,11 @@ pub(crate) trait ClientRequest: Send + Sync {
     ///
     /// There is no session, the client did not declare the capability, or it did not respond with a result in time.
     async fn request_input(&self, request: InputRequest) -> Result<Value, InputUnavailable>;
+
+    /// Returns what the call becomes before its body starts, if it continues after the response.
+    fn background(&self) -> Option<&dyn Background> {
+        None
+    }
 }
 
 /// Why the client did not provide input during a call.
@@ -139,6 +144,11 @@ impl Context {
         self.request_state = state;
         self.questions = Questions::default();
         self
+    }
+
+    /// Returns what the call becomes before its body starts, if it continues after the response.
+    pub(crate) fn background(&self) -> Option<&dyn Background> {
+        self.request.background()
     }
 
     /// Returns the responses that the next round needs, if the call ends with a request for input.
@@ -226,24 +236,26 @@ impl Context {
     }
 
     /// Reports progress to the client, if it asked for progress and accepts a stream (`text/event-stream`). `progress`
-    /// must increase with each report.
+    /// must increase with each report. In a [task](crate::tasks), the message, or else the numbers, become its status
+    /// message.
     pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
         self.request.progress(progress, total, message).await;
     }
 
     /// Sends a log message to the client, if the request asks for this level or a lower one
-    /// (`io.modelcontextprotocol/logLevel`; in a session `logging/setLevel`, by default `info`) and the client accepts a stream (`text/event-stream`). For the server's own log, use `tracing`.
+    /// (`io.modelcontextprotocol/logLevel`; in a session `logging/setLevel`, by default `info`) and the client accepts a stream (`text/event-stream`), which a
+    /// [task](crate::tasks) never has. For the server's own log, use `tracing`.
     pub async fn log(&self, level: LogLevel, data: impl Into<Value>) {
         self.request.log(level, data.into()).await;
     }
 
-    /// Waits until the client cancels the request or closes the response stream. The tool's future is dropped then; use
-    /// this for work that must be stopped explicitly.
+    /// Waits until the client cancels the request or closes the response stream, or until a [task](crate::tasks) has to
+    /// end. The tool's future is dropped then; use this for work that must be stopped explicitly.
     pub async fn cancelled(&self) {
         self.request.cancellation().cancelled().await;
     }
 
-    /// Returns whether the client has cancelled the request or closed the response stream.
+    /// Returns whether the client has cancelled the request or closed the response stream, or a task has to end.
     pub fn is_cancelled(&self) -> bool {
         self.request.cancellation().is_cancelled()
     }

@@ -247,7 +247,10 @@ impl OperationDescriptor {
 
     /// Lets calls of a tool become tasks.
     #[doc(hidden)]
-    pub const fn task(self) -> Self {
+    pub const fn task(mut self) -> Self {
+        if let DescriptorKind::Tool(tool) = &mut self.kind {
+            tool.task = true;
+        }
         self
     }
 
@@ -360,6 +363,11 @@ impl OperationDescriptor {
             }
         }
         scopes
+    }
+
+    /// Returns whether a call becomes a task if the client supports tasks.
+    pub(crate) const fn has_tasks(&self) -> bool {
+        matches!(&self.kind, DescriptorKind::Tool(tool) if tool.task)
     }
 
     /// Returns whether the function takes a `&Context`.

@@ -61,6 +61,8 @@ pub(crate) enum Failure {
     InvalidArguments(Vec<Violation>),
     /// The tool's concurrency limit is reached.
     Busy,
+    /// A limit on tasks is reached. The model sees the message.
+    TooManyTasks(String),
     /// The body needs input from the client.
     InputRequired(Box<InputRequired>),
     /// A person has to approve the call first.
@@ -101,6 +103,10 @@ impl ToolError {
 
     pub(crate) fn busy() -> Self {
         Self(Failure::Busy)
+    }
+
+    pub(crate) fn too_many_tasks(message: impl Into<String>) -> Self {
+        Self(Failure::TooManyTasks(message.into()))
     }
 
     pub(crate) fn insufficient_scope(scopes: MissingScopes) -> Self {

@@ -5,6 +5,7 @@ mod annotations;
 mod approval;
 mod arguments;
 mod ask;
+mod background;
 mod call_steps;
 mod completion;
 mod context;
@@ -38,6 +39,7 @@ pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
 pub use ask::{
     AskError, Confirm, Form, FormContent, FormProblem, FormType, InvalidAnswer, RegisteredForm, form, form_content,
 };
+pub(crate) use background::Background;
 pub use call_steps::{CallSteps, ConditionalScopes};
 pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
 pub use completion::{Completion, CompletionArguments, CompletionFuture, CompletionInvocation, completion};

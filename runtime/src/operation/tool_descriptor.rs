@@ -10,12 +10,14 @@ use super::Annotations;
 pub(crate) struct ToolDescriptor {
     pub(crate) annotations: Annotations,
     pub(crate) output: fn(&mut SchemaGenerator) -> Option<Schema>,
+    /// Whether a call becomes a task if the client supports tasks.
+    pub(crate) task: bool,
 }
 
 impl ToolDescriptor {
     pub(crate) const fn new(output: fn(&mut SchemaGenerator) -> Option<Schema>) -> Self {
         let annotations = Annotations { read_only: None, destructive: None, idempotent: None, open_world: None };
-        Self { annotations, output }
+        Self { annotations, output, task: false }
     }
 }
 

@@ -116,7 +116,10 @@ impl Registry {
     ) -> FinishedCall {
         let operation = authorized.operation();
         let kind = operation.kind();
-        let time_limit = self.time_limit(operation);
+        let time_limit = match context.and_then(Context::background) {
+            Some(background) => Some(background.remaining_time()),
+            None => self.time_limit(operation),
+        };
         let approval = self.approval_step(&authorized, &arguments, time_limit);
         // A panic in a guard or in the body must end this call only.
         let run =
@@ -236,6 +239,7 @@ impl Registry {
             concurrency_limit: operation.concurrency_limit(),
             trace: None,
             approval,
+            background: context.and_then(Context::background),
         };
         let result = match (self.take_steps(operation, steps, arguments, context)?.await, approval) {
             (Err(error), Some(approval)) => {
@@ -303,6 +307,7 @@ impl Registry {
             concurrency_limit: None,
             trace: None,
             approval: None,
+            background: None,
         };
         let evaluated = AssertUnwindSafe(async {
             if let Ok(conditions) = self.take_steps(operation, steps, arguments, None) {
@@ -364,6 +369,7 @@ fn failed(operation: &RegisteredOperation, failure: Failure, context: Option<&Co
             let text = format!("the {kind} is busy: its limit of concurrent calls is reached; try again in a moment");
             FinishedCall::error(kind, CallOutcome::Busy, text)
         }
+        Failure::TooManyTasks(message) => FinishedCall::error(kind, CallOutcome::Busy, message),
         // A URI whose variables do not have their types is a URI that no resource has.
         Failure::InvalidArguments(_) if kind == OperationKind::Resource => {
             FinishedCall::new(CallResult::NotFound, CallOutcome::InvalidArguments)

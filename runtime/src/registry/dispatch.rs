@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, TraceId, sanitize},
     auth::Caller,
-    operation::{Context, MetConditions, OperationKind, label},
+    operation::{Background, Context, MetConditions, OperationKind, label},
     scope::{MissingScopes, ScopeSet},
 };
 
@@ -183,6 +183,7 @@ impl Dispatcher {
             name,
             met: &met,
             arguments: audited.as_deref(),
+            task: context.and_then(Context::background).map(Background::label),
             finished: false,
         };
         let span = call_span(operation, authorized.caller(), info);
@@ -224,6 +225,22 @@ impl Dispatcher {
             ..CallRecord::new(CallOutcome::InsufficientScope)
         };
         self.record_rejection(info, caller, kind, name, record);
+    }
+
+    /// Records that the call of a tool continues as a task. Its end is recorded as that of every call.
+    pub(crate) fn record_task_created(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Caller,
+        tool: &RegisteredOperation,
+        task: &str,
+        conditional_scopes: &[&'static str],
+    ) {
+        let mut required = tool.required_scopes().to_vec();
+        required.extend(conditional_scopes.iter().filter(|scope| !tool.required_scopes().contains(scope)));
+        let record =
+            CallRecord { required: &required, task: Some(task), ..CallRecord::new(CallOutcome::TaskCreated) };
+        self.audit.call(info, caller, tool.kind(), tool.name(), record);
     }
 
     fn record_rejection(
@@ -270,6 +287,7 @@ struct PendingRecord<'a> {
     name: &'a str,
     met: &'a MetConditions,
     arguments: Option<&'a str>,
+    task: Option<&'a str>,
     finished: bool,
 }
 
@@ -289,7 +307,7 @@ impl<'a> PendingRecord<'a> {
 
     fn finish(&mut self, record: CallRecord<'_>) {
         self.finished = true;
-        let record = CallRecord { arguments: self.arguments, ..record };
+        let record = CallRecord { arguments: self.arguments, task: self.task, ..record };
         record_call(self.audit, self.info, self.caller, self.operation, self.name, record);
     }
 }

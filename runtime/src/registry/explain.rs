@@ -90,6 +90,7 @@ impl Registry {
             met: &met,
             last: LastStep::Guards,
             concurrency_limit: None,
+            background: None,
             trace: Some(&trace),
             approval: None,
         };

@@ -170,7 +170,9 @@ mod tests {
     fn a_cursor_continues_only_the_list_that_it_was_created_for() {
         let key = |bits: &[usize]| {
             let mut key = ScopeSet::default();
-            bits.iter().for_each(|&bit| key.insert(bit));
+            for &bit in bits {
+                key.insert(bit);
+            }
             key
         };
         let cursor = Cursor::encode(100, ListKind::Tools, &key(&[1, 70]));

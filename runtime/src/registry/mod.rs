@@ -23,3 +23,6 @@ pub(crate) use listing::Listing;
 pub(crate) use mounted::{MountedOperation, MountedServer};
 pub(crate) use registered_operation::RegisteredOperation;
 pub(crate) use registry::{DenyRule, Found, Registry, RegistryConfig};
+
+/// JSON-RPC error code for a call whose token lacks a scope.
+pub(crate) const INSUFFICIENT_SCOPE: i32 = -32010;

@@ -225,10 +225,10 @@ impl RegisteredOperation {
     }
 
     /// Returns whether the fast path can run the operation: it takes no `&Context`, needs no approval, mirrors no argument
-    /// into a header, and is not one of a mounted server.
+    /// into a header, its calls do not become tasks, and it is not one of a mounted server.
     pub(crate) fn supports_fast_path(&self) -> bool {
         let needs_context = self.descriptor.takes_context() || self.descriptor.approve.is_some();
-        !needs_context && !self.mirrors_headers && self.mounted.is_none()
+        !needs_context && !self.mirrors_headers && !self.descriptor.has_tasks() && self.mounted.is_none()
     }
 
     /// Returns whether an argument is mirrored into a header, so that rmcp compares the two.

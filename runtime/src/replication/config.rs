@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
-use super::{Replica, encryption::EncryptionKeys, redis_client::RedisClient, shared_cache::SharedCache};
+use super::{
+    Replica, SealedRecords, encryption::EncryptionKeys, redis_client::RedisClient, shared_cache::SharedCache,
+};
 use crate::{auth::RevocationClock, error::BuildProblem};
 
 const DEFAULT_PREFIX: &str = "toolgate";
@@ -101,11 +103,15 @@ impl Replication {
         }
         let client = self.client.ok_or(BuildProblem::RedisUrl)?;
         let redis = Arc::new(RedisClient::new(client, &self.prefix));
+        let records = self.secret.as_ref().map(|secret| {
+            let keys = EncryptionKeys::of_tasks(secret.expose_secret(), resource);
+            Arc::new(SealedRecords::new(Arc::clone(&redis), keys, &self.prefix))
+        });
         let shared_cache = self.secret.map(|secret| {
             let keys = EncryptionKeys::new(secret.expose_secret(), resource);
             SharedCache::new(Arc::clone(&redis), keys, &self.prefix, cache_ttl)
         });
-        Ok(Arc::new(Replica::new(redis, shared_cache, revocation_clock)))
+        Ok(Arc::new(Replica::new(redis, shared_cache, records, revocation_clock)))
     }
 }
 

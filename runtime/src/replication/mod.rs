@@ -25,6 +25,7 @@ mod journal;
 mod reader;
 mod redis_client;
 mod replica;
+mod sealed_records;
 mod shared_cache;
 mod shared_entry;
 mod stream_entry;
@@ -33,3 +34,4 @@ pub use config::Replication;
 #[cfg(feature = "approvals")]
 pub(crate) use redis_client::{RedisClient, RedisError};
 pub(crate) use replica::Replica;
+pub(crate) use sealed_records::SealedRecords;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    SealedRecords,
     deadline::Deadline,
     journal::Journal,
     reader,
@@ -39,6 +40,8 @@ pub(crate) struct Replica {
     id: String,
     pub(super) redis: Arc<RedisClient>,
     shared_cache: Option<SharedCache>,
+    /// Encrypted records, if there is a secret.
+    records: Option<Arc<SealedRecords>>,
     revocation_clock: Arc<RevocationClock>,
     /// Time until which this replica counts as connected. If the reader does not run, the lease ends.
     lease: Deadline,
@@ -51,17 +54,24 @@ impl Replica {
     pub(super) fn new(
         redis: Arc<RedisClient>,
         shared_cache: Option<SharedCache>,
+        records: Option<Arc<SealedRecords>>,
         revocation_clock: Arc<RevocationClock>,
     ) -> Self {
         Self {
             id: Uuid::new_v4().simple().to_string(),
             redis,
             shared_cache,
+            records,
             revocation_clock,
             lease: Deadline::passed(),
             journal: Mutex::default(),
             is_outage_logged: AtomicBool::new(false),
         }
+    }
+
+    /// Returns the encrypted records that all replicas share. `None` without a secret.
+    pub(crate) fn records(&self) -> Option<&Arc<SealedRecords>> {
+        self.records.as_ref()
     }
 
     /// Returns the Redis client of the replicas.

@@ -87,7 +87,7 @@ impl SharedCache {
         if self.ttl.is_zero() || self.health.is_paused() {
             return None;
         }
-        let name = self.keys.entry_name(token);
+        let name = self.keys.entry_name(token.expose());
         let (value, remaining_millis) = self.read(&name).await?;
         let cached = self.decrypt(token, &name, &value?, remaining_millis);
         if cached.is_none() {
@@ -116,7 +116,7 @@ impl SharedCache {
         value: &[u8],
         remaining_millis: i64,
     ) -> Option<CachedIntrospection> {
-        let plaintext = self.keys.decrypt(token, name, value)?;
+        let plaintext = self.keys.decrypt(token.expose(), name, value)?;
         if exceeds_limits(&plaintext) {
             return None;
         }
@@ -187,8 +187,8 @@ impl SharedCache {
         if exceeds_limits(&plaintext) {
             return None;
         }
-        let name = self.keys.entry_name(token);
-        let value = self.keys.encrypt(token, &name, &plaintext)?;
+        let name = self.keys.entry_name(token.expose());
+        let value = self.keys.encrypt(token.expose(), &name, &plaintext)?;
         Some(EncryptedEntry { key: self.key(&name), value, expires_at: requested_at.checked_add(lifetime)? })
     }
 

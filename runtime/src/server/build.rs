@@ -4,7 +4,8 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use rmcp::model::{
-    Implementation, PromptsCapability, ResourcesCapability, ServerCapabilities, ServerConfig, ToolsCapability,
+    Implementation, JsonObject, PromptsCapability, ResourcesCapability, ServerCapabilities, ServerConfig,
+    TASKS_EXTENSION_ID, ToolsCapability,
 };
 #[cfg(feature = "redis")]
 use secrecy::ExposeSecret as _;
@@ -28,8 +29,6 @@ use super::{
 };
 #[cfg(all(feature = "approvals", feature = "redis"))]
 use crate::approvals::{ApprovalStore, RedisStore};
-#[cfg(feature = "redis")]
-use crate::replication::{Replica, Replication};
 #[cfg(feature = "approvals")]
 use crate::{
     approvals::{Approvals, ApprovalsConfig, MemoryStore},
@@ -52,6 +51,12 @@ use crate::{
     policy::Policy,
     registry::{Dispatcher, ListKind, ListSettings, Registry, RegistryConfig},
     scope::ScopeIndex,
+    tasks::{MemoryTaskStore, TaskStore, Tasks},
+};
+#[cfg(feature = "redis")]
+use crate::{
+    replication::{Replica, Replication},
+    tasks::RedisTaskStore,
 };
 
 impl Server {
@@ -183,6 +188,17 @@ impl Server {
         let replicator: Option<Arc<dyn Replicator>> = None;
         let revocations = Revocations::new(Arc::clone(&revocation_clock), replicator.clone());
 
+        let has_tasks = registry.operations().iter().any(|operation| operation.descriptor().has_tasks());
+        let tasks = has_tasks.then(|| {
+            #[cfg(feature = "redis")]
+            let default = || default_task_store(replica.as_deref());
+            #[cfg(not(feature = "redis"))]
+            let default = || Ok(Arc::new(MemoryTaskStore::default()) as Arc<dyn TaskStore>);
+            let store = collect(self.task_store.map_or_else(default, Ok), &mut problems)?;
+            Some(Arc::new(Tasks::new(Arc::clone(&dispatcher), store, config.tasks.limits())))
+        });
+        let tasks = tasks.flatten();
+
         let routes = validator.routes(revocations.clone());
         #[cfg(feature = "approvals")]
         let has_approvals = registry.first_with_approval().is_some();
@@ -289,8 +305,9 @@ impl Server {
         let implementation = Implementation::new(self.name.clone(), version);
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
+            info: server_info(&registry, implementation, self.title, self.instructions, has_tasks),
+            tasks: tasks.clone(),
             notifications: notifications.clone(),
-            info: server_info(&registry, implementation, self.title, self.instructions),
             max_body_bytes: config.http.max_body_bytes,
             signer,
             shutdown: shutdown.clone(),
@@ -325,6 +342,7 @@ impl Server {
             probe,
             gate,
             mcp,
+            tasks,
             http: config.http,
             base_path: server_url.path().to_owned(),
             resource,
@@ -421,6 +439,16 @@ fn configured_replication(code: Option<Replication>, config: &Config) -> Result<
     Ok(Some(replication))
 }
 
+/// Returns the store of tasks for a program that sets none: in the Redis of the replicas, or in memory.
+#[cfg(feature = "redis")]
+fn default_task_store(replica: Option<&Replica>) -> Result<Arc<dyn TaskStore>, BuildProblem> {
+    match replica.map(Replica::records) {
+        None => Ok(Arc::new(MemoryTaskStore::default())),
+        Some(Some(records)) => Ok(Arc::new(RedisTaskStore::new(Arc::clone(records)))),
+        Some(None) => Err(BuildProblem::UnencryptedTasks),
+    }
+}
+
 /// Returns a clock for introspection responses that are used for at most `max_age`. A revocation matters as long as a
 /// response from before it could be used.
 fn revocation_clock(max_age: Duration) -> Arc<RevocationClock> {
@@ -460,6 +488,7 @@ fn server_info(
     mut implementation: Implementation,
     title: Option<String>,
     instructions: Option<String>,
+    has_tasks: bool,
 ) -> ServerConfig {
     implementation.title = title;
     let mut capabilities = ServerCapabilities::default();
@@ -468,6 +497,9 @@ fn server_info(
     capabilities.resources = registry.serves(ListKind::Resources).then(ResourcesCapability::default);
     capabilities.completions = registry.has_completions().then(crate::JsonObject::default);
     mcp::declare_notifications(&mut capabilities);
+    if has_tasks {
+        capabilities.extensions.get_or_insert_default().insert(TASKS_EXTENSION_ID.to_owned(), JsonObject::new());
+    }
     let mut info = ServerConfig::new(capabilities);
     info.server_info = implementation;
     info.instructions = instructions;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use super::{
     config::{
-        Config, HttpConfig, LimitsConfig, PreflightMode, SessionsConfig, Settings, SubscriptionsConfig,
+        Config, HttpConfig, LimitsConfig, PreflightMode, SessionsConfig, Settings, SubscriptionsConfig, TasksConfig,
         TokenCacheConfig, ToolsConfig,
     },
     mount::Mount,
@@ -20,6 +20,7 @@ use crate::{
     registry::DenyRule,
     scope::{Scope, Scopes},
     settings::{CommandLine, Environment},
+    tasks::TaskStore,
 };
 
 /// Builder of an MCP server.
@@ -72,6 +73,8 @@ pub struct Server {
     pub(super) conceal: bool,
     pub(super) fast_path: bool,
     pub(super) signer: Option<RequestStateSigner>,
+    /// Store of tasks that the program has set.
+    pub(super) task_store: Option<Arc<dyn TaskStore>>,
     pub(super) policy_lock: Option<String>,
     /// Problems of earlier calls, which `build` reports together with all others.
     pub(super) problems: Vec<BuildProblem>,
@@ -110,6 +113,7 @@ impl Server {
             conceal: false,
             fast_path: true,
             signer: None,
+            task_store: None,
             policy_lock: None,
             problems: Vec::new(),
         }
@@ -309,6 +313,29 @@ impl Server {
     /// Changes settings of all tools.
     pub fn tools(mut self, change: impl FnOnce(&mut ToolsConfig)) -> Self {
         change(&mut self.config.tools);
+        self
+    }
+
+    /// Changes settings of [tasks](crate::tasks).
+    pub fn tasks(mut self, change: impl FnOnce(&mut TasksConfig)) -> Self {
+        change(&mut self.config.tasks);
+        self
+    }
+
+    /// Sets where [tasks](crate::tasks) and their results are stored. Default: in memory, or with `Server::replication` in
+    /// Redis.
+    ///
+    /// ```
+    /// # use toolgate::{prelude::*, tasks::MemoryTaskStore};
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # fn main() {
+    /// // Each replica has tasks of its own, so clients must return to the same one.
+    /// let server = Server::new("company", &SCOPES).task_store(MemoryTaskStore::default());
+    /// # let _ = server;
+    /// # }
+    /// ```
+    pub fn task_store(mut self, store: impl TaskStore) -> Self {
+        self.task_store = Some(Arc::new(store));
         self
     }
 
@@ -551,6 +578,7 @@ impl Server {
         {
             self.replication = None;
         }
+        self.task_store = None;
         self
     }
 

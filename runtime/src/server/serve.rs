@@ -1,9 +1,13 @@
 //! A built server: a router to mount, or a process that listens.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "console")]
@@ -33,6 +37,7 @@ use crate::{
     policy::{Explanation, Policy},
     registry::{ListKind, Registry},
     scope::ScopeIndex,
+    tasks::Tasks,
 };
 
 /// A server whose configuration is valid; created by [`Server::build`](super::Server::build).
@@ -60,6 +65,8 @@ pub(crate) struct Components {
     pub(crate) probe: Arc<Probe>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) mcp: McpService,
+    /// `None` if no tool has tasks.
+    pub(crate) tasks: Option<Arc<Tasks>>,
     pub(crate) http: HttpConfig,
     pub(crate) base_path: String,
     pub(crate) resource: String,
@@ -243,12 +250,18 @@ impl BuiltServer {
         let independent = self.0.operations.clone();
         let gate = Arc::clone(&self.0.gate);
         let (stopping, notifications) = (self.0.stopping.clone(), self.0.notifications.clone());
-        let shutdown = async move {
-            shutdown.await;
-            readiness.shutting_down();
-            stopping.cancel();
-            // The drain waits for open streams. Each ends with the result of its request.
-            notifications.end_subscriptions();
+        let tasks = self.0.tasks.clone();
+        let shutdown_at = Arc::new(OnceLock::new());
+        let shutdown = {
+            let shutdown_at = Arc::clone(&shutdown_at);
+            async move {
+                shutdown.await;
+                readiness.shutting_down();
+                stopping.cancel();
+                let _ = shutdown_at.set(Instant::now());
+                // The drain waits for open streams. Each ends with the result of its request.
+                notifications.end_subscriptions();
+            }
         };
         let landing_page = self.0.landing_page.clone().unwrap_or_default();
         let served = ServedRoutes { router: self.into_router().merge(landing_page), independent, allowed };
@@ -261,6 +274,10 @@ impl BuiltServer {
                 shutdown_timeout = ?limits.shutdown_timeout,
                 "aborted the requests that did not finish within `http.shutdown_timeout`"
             );
+        }
+        if let Some(tasks) = tasks {
+            let began_at = shutdown_at.get().copied().unwrap_or_else(Instant::now);
+            tasks.shut_down(began_at + limits.shutdown_timeout).await;
         }
         cancel.cancel();
         preflight.abort();

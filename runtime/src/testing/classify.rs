@@ -182,6 +182,7 @@ pub(super) fn classify<R: ReadResult>(
         }
         Recorded::NotApproved => Outcome::NotApproved(failure()?.to_owned()),
         Recorded::Cancelled => return Err(mismatch("none, because the client has cancelled the call")),
+        Recorded::TaskCreated => return Err(mismatch("a task, and the client did not declare the extension")),
     };
     Ok(outcome)
 }

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
-use toolgate::{Error, PropelAuth, Server, auth::StaticTokens, scope};
-use toolgate_tests::{DUPLICATE_NAME_SCOPES, SCOPES, TestServer, ToolBodies, WithWebhooks, tokens};
+use toolgate::{
+    Error, PropelAuth, Server, auth::StaticTokens, replication::Replication, scope, tasks::MemoryTaskStore,
+};
+use toolgate_tests::{DUPLICATE_NAME_SCOPES, SCOPES, TASK_SCOPES, TestServer, ToolBodies, WithWebhooks, tokens};
 
 fn server() -> Server {
     Server::new("toolgate-tests", &SCOPES).auth(tokens()).state(ToolBodies::default())
@@ -189,5 +191,21 @@ fn the_endpoint_must_not_have_the_path_of_another_route() {
     for path in ["/healthz", "/readyz", "/webhooks/propelauth"] {
         let problems = problems(server().http(|http| http.endpoint_path = path.to_owned()));
         assert!(problems[0].contains(path), "{problems:?}");
+    }
+}
+
+#[test]
+fn tasks_in_a_redis_without_a_secret_are_rejected_unless_they_are_stored_elsewhere() {
+    let replication = || Replication::redis("redis://127.0.0.1:1");
+    let with_tasks = || server().add_from(&TASK_SCOPES);
+    let found = problems(with_tasks().replication(replication()));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("`replication.shared_cache_secret`") && found[0].contains("`Server::task_store`"));
+    for valid in [
+        with_tasks().replication(replication().shared_cache([7; 32])),
+        with_tasks().replication(replication()).task_store(MemoryTaskStore::default()),
+        server().replication(replication()),
+    ] {
+        valid.build().unwrap();
     }
 }

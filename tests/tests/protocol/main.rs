@@ -22,6 +22,7 @@ mod schema_subsets;
 mod size_limits;
 mod streams;
 mod subscriptions;
+mod tasks;
 mod tools_call;
 mod tools_list;
 mod transport;

@@ -9,6 +9,7 @@ mod redis_server;
 mod replica;
 mod revocation;
 mod shared_cache;
+mod tasks;
 mod tls;
 
 pub(crate) use redis_server::{Proxy, RedisServer};

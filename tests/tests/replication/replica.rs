@@ -10,6 +10,7 @@ use std::{
 
 use serde_json::Value;
 use toolgate::{
+    Server,
     auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
     replication::Replication,
 };
@@ -25,7 +26,8 @@ impl Users {
     /// Adds a user and returns the token.
     pub(crate) fn add(&self, user: &str) -> String {
         let token = format!("token-{user}");
-        let mut claims = Claims::new().subject(user).scopes(["people:read:public"]).audience_verified();
+        let mut claims =
+            Claims::new().subject(user).scopes(["people:read:public", "reports:create"]).audience_verified();
         claims.raw.insert("email".to_owned(), format!("{user}@example.com").into());
         self.0.lock().unwrap().insert(token.clone(), claims);
         token
@@ -77,15 +79,24 @@ impl Replica {
         users: &Users,
         configure: impl FnOnce(Replication) -> Replication,
     ) -> Self {
+        Self::serve(proxy, users, |server, replication| server.replication(configure(replication))).await
+    }
+
+    /// Starts a replica whose server the test configures, too.
+    pub(crate) async fn serve(
+        proxy: Proxy,
+        users: &Users,
+        configure: impl FnOnce(Server, Replication) -> Server,
+    ) -> Self {
         let validator = Counting { users: users.clone(), introspections: Arc::default() };
         let introspections = Arc::clone(&validator.introspections);
         let server = TestServer::with(|server| {
             // Clients see all replicas as one server.
-            server
+            let server = server
                 .server_url("https://company.example.com")
                 .http(|http| http.allowed_hosts.push("127.0.0.1".to_owned()))
-                .auth(WithWebhooks::new(validator))
-                .replication(configure(Replication::redis(proxy.url.clone())))
+                .auth(WithWebhooks::new(validator));
+            configure(server, Replication::redis(proxy.url.clone()))
         })
         .await;
         Self { server, proxy, introspections, deliveries: AtomicUsize::new(0) }
@@ -117,10 +128,14 @@ impl Replica {
         eventually("the replica acknowledges webhooks", async || self.disabled("unknown").await == 204).await;
     }
 
+    /// Creates a client with a token.
+    pub(crate) fn client(&self, token: &str) -> Client {
+        Client::new(&format!("{}/mcp", self.server.url), Revision::Modern).token(token)
+    }
+
     /// Returns whether the replica accepts a token.
     pub(crate) async fn accepts(&self, token: &str) -> bool {
-        let client = Client::new(&format!("{}/mcp", self.server.url), Revision::Modern).token(token);
-        match client.list().await.status {
+        match self.client(token).list().await.status {
             200 => true,
             401 => false,
             status => panic!("unexpected status {status}"),

@@ -56,7 +56,8 @@ impl Then {
             | CallOutcome::Cancelled
             | CallOutcome::InvalidArguments
             | CallOutcome::Busy
-            | CallOutcome::ResultTooLarge => Self::LetThrough,
+            | CallOutcome::ResultTooLarge
+            | CallOutcome::TaskCreated => Self::LetThrough,
         }
     }
 }

@@ -40,6 +40,7 @@ mod limits;
 mod replication;
 mod sessions;
 mod subscriptions;
+mod tasks;
 mod tools;
 
 use std::path::PathBuf;
@@ -51,7 +52,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::effective::table;
 pub use self::{
     approvals::ApprovalsConfig, effective::Settings, http::HttpConfig, limits::LimitsConfig,
-    replication::ReplicationConfig, sessions::SessionsConfig, subscriptions::SubscriptionsConfig, tools::ToolsConfig,
+    replication::ReplicationConfig, sessions::SessionsConfig, subscriptions::SubscriptionsConfig, tasks::TasksConfig,
+    tools::ToolsConfig,
 };
 pub use super::startup::PreflightMode;
 use crate::error::BuildProblem;
@@ -100,6 +102,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Approvals of calls by a person.
     pub approvals: ApprovalsConfig,
+    /// Tasks: their number, their time, and the space of their results.
+    pub tasks: TasksConfig,
     /// The log on standard error.
     pub log: LogConfig,
     /// The file of the audit log.
@@ -116,6 +120,7 @@ impl Config {
         problems.extend(self.tools.problems());
         problems.extend(self.subscriptions.problems());
         problems.extend(self.sessions.problems());
+        problems.extend(self.tasks.problems());
         problems.extend(check_minimum(
             "audit.max_bytes",
             usize::try_from(self.audit.max_bytes).unwrap_or(usize::MAX),
@@ -180,6 +185,11 @@ mod tests {
         config.tools.request_state_key = Some("short".into());
         config.subscriptions.check_interval = Duration::ZERO;
         config.subscriptions.max_resources = 0;
+        config.tasks.max_tasks = 0;
+        config.tasks.max_tasks_per_caller = 0;
+        config.tasks.timeout = Duration::ZERO;
+        config.tasks.ttl = Duration::ZERO;
+        config.tasks.max_stored_bytes = 0;
         config.audit.max_bytes = 0;
         config.audit.keep = 0;
         config.audit.max_queue_bytes = 0;
@@ -192,7 +202,7 @@ mod tests {
         config.sessions.max_buffered_bytes = 0;
         // Valid: arguments take at most 16 times their size.
         config.limits.max_parsed_bytes = 0;
-        assert_eq!(config.problems().len(), 30, "{:?}", config.problems());
+        assert_eq!(config.problems().len(), 35, "{:?}", config.problems());
     }
 
     #[test]

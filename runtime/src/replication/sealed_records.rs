@@ -1,0 +1,127 @@
+//! Encrypted records and queues in Redis, which the replicas share.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    encryption::EncryptionKeys,
+    redis_client::{RedisClient, RedisError},
+};
+
+/// Maximum number of messages in a queue.
+const MAX_QUEUE_LENGTH: usize = 10_000;
+/// Maximum number of messages that are received together.
+const MAX_BATCH: usize = 100;
+/// Time limit of a command, for which a request waits.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Records and queues in Redis. Redis can neither read nor forge them, and their keys in Redis do not show their names.
+pub(crate) struct SealedRecords {
+    redis: Arc<RedisClient>,
+    keys: EncryptionKeys,
+    prefix: String,
+}
+
+/// Failure of a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SealedRecordError {
+    #[error(transparent)]
+    Redis(RedisError),
+    #[error("a value in Redis was not encrypted by a replica of this server, or was modified")]
+    Invalid,
+    #[error("the queue of a replica has {MAX_QUEUE_LENGTH} messages")]
+    FullQueue,
+}
+
+impl SealedRecords {
+    pub(super) fn new(redis: Arc<RedisClient>, keys: EncryptionKeys, prefix: &str) -> Self {
+        Self { redis, keys, prefix: format!("{prefix}:task") }
+    }
+
+    /// Stores a record for a limited time.
+    pub(crate) async fn put(&self, name: &str, record: &[u8], lifetime: Duration) -> Result<(), SealedRecordError> {
+        let (key, value) = self.seal("record", name, record)?;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SET").arg(key).arg(value).arg("PX").arg(millis(lifetime)).ignore();
+        self.run("SET", &pipeline).await
+    }
+
+    /// Returns the record with this name.
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, SealedRecordError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("GET").arg(self.key("record", name));
+        let (value,): (Option<Vec<u8>>,) = self.run("GET", &pipeline).await?;
+        value.map(|value| self.open(name, &value)).transpose()
+    }
+
+    /// Appends a message to a queue.
+    pub(crate) async fn send(&self, name: &str, message: &[u8], lifetime: Duration) -> Result<(), SealedRecordError> {
+        let (key, value) = self.seal("queue", name, message)?;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("LLEN").arg(&key);
+        let (length,): (usize,) = self.run("LLEN", &pipeline).await?;
+        if length >= MAX_QUEUE_LENGTH {
+            return Err(SealedRecordError::FullQueue);
+        }
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("RPUSH").arg(&key).arg(value).ignore();
+        pipeline.cmd("PEXPIRE").arg(&key).arg(millis(lifetime)).ignore();
+        self.run("RPUSH", &pipeline).await
+    }
+
+    /// Removes and returns messages of a queue. Messages of others than the replicas are ignored.
+    pub(crate) async fn receive(&self, name: &str) -> Result<Vec<Vec<u8>>, SealedRecordError> {
+        let mut pipeline = redis::pipe();
+        let key = self.key("queue", name);
+        pipeline.atomic();
+        pipeline.cmd("LRANGE").arg(&key).arg(0).arg(MAX_BATCH - 1);
+        pipeline.cmd("LTRIM").arg(&key).arg(MAX_BATCH).arg(-1).ignore();
+        let (values,): (Vec<Vec<u8>>,) = self.run("LRANGE", &pipeline).await?;
+        Ok(values.iter().filter_map(|value| self.open(name, value).ok()).collect())
+    }
+
+    fn key(&self, kind: &str, name: &str) -> String {
+        format!("{}-{kind}:{}", self.prefix, self.keys.entry_name(name).as_str())
+    }
+
+    fn seal(&self, kind: &str, name: &str, plaintext: &[u8]) -> Result<(String, Vec<u8>), SealedRecordError> {
+        let value = self.keys.encrypt(name, &self.keys.entry_name(name), plaintext);
+        Ok((self.key(kind, name), value.ok_or(SealedRecordError::Invalid)?))
+    }
+
+    fn open(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, SealedRecordError> {
+        self.keys.decrypt(name, &self.keys.entry_name(name), value).ok_or(SealedRecordError::Invalid)
+    }
+
+    async fn run<T: redis::FromRedisValue>(
+        &self,
+        command: &'static str,
+        pipeline: &redis::Pipeline,
+    ) -> Result<T, SealedRecordError> {
+        let run = async {
+            // An idle connection may have been closed, so the first failure is retried.
+            match self.run_once(command, pipeline).await {
+                Err(RedisError::Unreachable(_)) => self.run_once(command, pipeline).await,
+                result => result,
+            }
+        };
+        let result = tokio::time::timeout(TIMEOUT, run).await.unwrap_or(Err(RedisError::Timeout));
+        result.map_err(SealedRecordError::Redis)
+    }
+
+    async fn run_once<T: redis::FromRedisValue>(
+        &self,
+        command: &'static str,
+        pipeline: &redis::Pipeline,
+    ) -> Result<T, RedisError> {
+        let run = async { self.redis.command_connection().await?.pipeline(command, pipeline).await };
+        run.await.inspect_err(|error| {
+            if !matches!(error, RedisError::Rejected { .. }) {
+                self.redis.disconnect();
+            }
+        })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+}
