@@ -110,6 +110,7 @@ mod mcp;
 pub mod metrics;
 mod notifications;
 mod operation;
+mod operation_kind;
 mod page;
 mod peer;
 pub mod policy;
@@ -147,9 +148,8 @@ pub mod input {
         ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests, InputResponses,
     };
 
-    pub use crate::operation::{
-        AskError, Confirm, Form, FormProblem, InputRequired, InputUnavailable, InvalidAnswer, form,
-    };
+    pub use crate::error::FormProblem;
+    pub use crate::operation::{AskError, Confirm, Form, InputRequired, InputUnavailable, InvalidAnswer, form};
     pub use toolgate_macros::Form;
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     auth::Caller,
     metrics::{self, CounterSet, Label, OPERATIONS},
-    operation::OperationKind,
+    operation_kind::OperationKind,
 };
 
 /// Value of the labels `tool`, `prompt` and `resource` for everything that does not exist.

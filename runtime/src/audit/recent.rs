@@ -13,7 +13,7 @@ use super::{
     reason::{CallOutcome, Reason, RequiredBy},
     record::AuditRecord,
 };
-use crate::{auth::Caller, metrics::Label, operation::label};
+use crate::{auth::Caller, metrics::Label, operation_kind::label};
 
 /// Maximum number of decisions. Each takes less than 3 KiB: its texts are cut to 256 bytes, and its scopes are references.
 const MAX_DECISIONS: usize = 500;
@@ -138,7 +138,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::{audit::RequestInfo, operation::OperationKind};
+    use crate::{audit::RequestInfo, operation_kind::OperationKind};
 
     #[test]
     fn the_newest_decisions_stay_with_bounded_texts() {

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use tracing::{Level, field::display};
 
 use super::{TARGET, reason::RequiredBy, sanitize};
-use crate::{auth::Caller, operation::OperationKind};
+use crate::{auth::Caller, operation_kind::OperationKind};
 
 /// Maximum length of the caller's scopes in a record, in bytes.
 const MAX_GRANTED: usize = 4 * 1024;

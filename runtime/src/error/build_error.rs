@@ -4,10 +4,9 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::{
-    operation::{FormProblem, OperationKind},
-    settings::ConfigError,
-};
+use super::FormProblem;
+
+use crate::{operation_kind::OperationKind, settings::ConfigError};
 
 /// Every problem that [`Server::build`](crate::Server::build) found.
 ///

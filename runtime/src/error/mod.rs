@@ -2,6 +2,7 @@
 
 mod build_error;
 mod chain;
+mod form_problem;
 #[cfg(feature = "logging")]
 mod log_error;
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 pub use self::build_error::{BuildError, BuildProblem, OperationProblem, ServerUrlError};
 pub(crate) use self::chain::ErrorChain;
+pub use self::form_problem::FormProblem;
 #[cfg(feature = "logging")]
 pub use self::log_error::LogError;
 use crate::auth::{Preflight, SetupError};

@@ -361,7 +361,7 @@ impl RejectionResponder {
         host_name: usize,
     ) -> Response<Body> {
         let required = scopes.required.join(" ");
-        let description = ["the tool needs the scope ", &required].concat();
+        let description = ["the request needs the scope ", &required].concat();
         let challenge = self.challenges[host_name].clone().error("insufficient_scope", &description).scope(&required);
         let body = jsonrpc::error_response(request_id, INSUFFICIENT_SCOPE, needed, Some(scopes));
         with_challenge(json(StatusCode::FORBIDDEN, body), challenge)

@@ -15,7 +15,6 @@ mod deserialize;
 mod error;
 mod input_required;
 mod invocation;
-mod kind;
 mod normalize;
 mod parameters;
 mod portable_schema;
@@ -30,15 +29,15 @@ mod text_arguments;
 mod tool_descriptor;
 mod violation;
 
+pub use crate::operation_kind::OperationKind;
+pub(crate) use crate::operation_kind::{label, parse_label};
 pub use annotations::Annotations;
 #[cfg(feature = "approvals")]
 pub(crate) use approval::{ApprovalCall, declined};
 pub(crate) use approval::{ApprovalPrompt, ApprovalRequest, ApprovalStep, Approver};
 pub use arguments::InputSchema;
 pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
-pub use ask::{
-    AskError, Confirm, Form, FormContent, FormProblem, FormType, InvalidAnswer, RegisteredForm, form, form_content,
-};
+pub use ask::{AskError, Confirm, Form, FormContent, FormType, InvalidAnswer, RegisteredForm, form, form_content};
 pub(crate) use background::Background;
 pub use call_steps::{CallSteps, ConditionalScopes};
 pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
@@ -53,8 +52,6 @@ pub use error::{MaskedError, ToolError};
 pub use input_required::InputRequired;
 pub(crate) use input_required::undeclared_capabilities;
 pub use invocation::{Invocation, Provided, Reference, ReferenceTo, check_reference};
-pub use kind::OperationKind;
-pub(crate) use kind::{label, parse_label};
 pub use parameters::ParameterSchemas;
 use portable_schema::without_alternatives;
 pub(crate) use portable_schema::{Direction, portable};

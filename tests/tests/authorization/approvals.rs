@@ -9,7 +9,12 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use toolgate::{Scopes, Server, input::InputRequired, prelude::*, replication::Replication};
+use toolgate::{
+    Scopes, Server,
+    input::{Confirm, InputRequired, form},
+    prelude::*,
+    replication::Replication,
+};
 use toolgate_dev_tenant::{DevTenant, TenantConfig};
 use toolgate_tests::{
     Browser, CapturedLog, HttpResponse, Page, Revision, TestServer, ToolBodies, eventually, http_client, propel_auth,
@@ -40,7 +45,9 @@ fn not_in_the_future(year: u16) -> Result<(), Denied> {
 #[tool(authenticated, scopes_in = crate::approvals::PAYROLL_SCOPES, destructive, approve = "Delete the payroll of {year}")]
 async fn payroll_delete(year: u16, context: &Context, bodies: &ToolBodies) -> Result<String, ToolError> {
     if context.input_response("confirm").is_none() {
-        return Err(InputRequired::ask("confirm", format!("Delete {year}?")).state("asked").into());
+        return Err(InputRequired::request("confirm", form::<Confirm>(format!("Delete {year}?"))?)
+            .state("asked")
+            .into());
     }
     assert_eq!(context.request_state(), Some("asked"));
     bodies.record_run();

@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{FormProblem, secrets};
+use super::secrets;
+use crate::error::FormProblem;
 use crate::operation::portable_schema::{remove_optional_nulls, replace_format};
 
 /// The formats of texts that a form can have. The server checks all other formats; the client does not receive them.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::{Context, InputRequired, InputUnavailable, ToolError, Violation, undeclared_capabilities};
+use crate::error::FormProblem;
 
 mod field_order;
 mod fields;
@@ -17,7 +18,7 @@ mod questions;
 mod secrets;
 
 use form::CheckedForm;
-pub use form::{Confirm, Form, FormContent, FormProblem, FormType, RegisteredForm, form, form_content};
+pub use form::{Confirm, Form, FormContent, FormType, RegisteredForm, form, form_content};
 use questions::LimitExceeded;
 pub(crate) use questions::Questions;
 
