@@ -221,6 +221,11 @@ fn guards_and_visibility_decides_lists_and_calls() {
 }
 
 #[test]
+fn prompts_and_resources_completes_arguments_and_reads_resources() {
+    Example::start("prompts_and_resources").check_header();
+}
+
+#[test]
 fn elicitation_and_progress_asks_reports_and_stops() {
     let example = Example::start("elicitation_and_progress");
     example.check_header();

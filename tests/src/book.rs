@@ -16,6 +16,7 @@ chapters! {
     migrating_from_rmcp = "migrating-from-rmcp.md";
     operations = "operations.md";
     policies = "policies.md";
+    prompts_and_resources = "prompts-and-resources.md";
     replication = "replication.md";
     sessions = "sessions.md";
     subscriptions = "subscriptions.md";

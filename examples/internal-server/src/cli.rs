@@ -8,8 +8,8 @@ use toolgate::cli::{Inspect, ServeOptions};
 const LONG_ABOUT: &str = "\
 The sample company's internal MCP server.
 
-It exposes the company's data (a SQLite file) and source code (a folder) as MCP tools. Each caller \
-sees only the tools that the scopes of their token allow. The company is fictional: all data is \
+It exposes the company's data (a SQLite file) and source code (a folder) as MCP tools, prompts and \
+resources. Each caller sees only those that the scopes of their token allow. The company is fictional: all data is \
 sample data.
 
 If the variables below configure PropelAuth, PropelAuth issues the tokens. Otherwise the server starts \
@@ -37,11 +37,11 @@ Examples:
   Run with the development tenant:
       internal-server
 
-  Show which role may call which tool:
+  Show which role may use which tool, prompt and resource:
       internal-server policy
 
   Show why HR may call a tool:
-      internal-server explain --role HR --tool payroll_summary
+      internal-server explain payroll_summary --role HR
 
   Run with PropelAuth, behind a proxy that serves https://mcp.example.com:
       export PROPELAUTH_AUTH_URL=https://auth.example.com

@@ -1,4 +1,4 @@
-//! The access policy: what the tools require, and what each role of `tenant.toml` may call.
+//! The access policy: what tools, prompts and resources require, and what each role of `tenant.toml` may use.
 
 use toolgate::policy::{Policy, Role, RolesError};
 

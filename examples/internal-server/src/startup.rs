@@ -19,7 +19,7 @@ use crate::{Cli, Command, SCOPES, ServeArgs};
 /// Server instructions that clients pass to the model.
 const INSTRUCTIONS: &str = "\
 Data and source code of a fictional sample company. `whoami` returns the caller's identity and the tools that the \
-caller may call. IDs look like emp_0042, cus_0042 and tkt_0042. Figures cover October 2024 to September 2026. \
+caller may call. The resources below company://policies/ are the company's policies. IDs look like emp_0042, cus_0042 and tkt_0042. Figures cover October 2024 to September 2026. \
 Amounts are in US dollars.";
 
 /// Folder of the development tenant's data, beside the company's database.
@@ -96,7 +96,7 @@ fn with_states(server: Server, company: Company, repository: Repository) -> Serv
 pub async fn run(cli: Cli) -> Result<ExitCode, StartError> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Inspect(command) => return Ok(app().inspect(command).await),
-        Command::Serve(args) => serve(&args).await?,
+        Command::Serve(args) => Box::pin(serve(&args)).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,10 +7,13 @@ use crate::access::{
     RevenueRead, TicketsRead, TicketsWrite,
 };
 use crate::company::{
-    AnalyticsReport, Company, CustomerContact, CustomerSummary, Department, EmployeeSearch, Metric, PayrollSummary,
-    PrivateProfile, PublicProfile, RevenueReport, TicketDetails, TicketList, TicketStatus, TicketUpdate,
+    AnalyticsReport, AnnualReport, Company, CustomerContact, CustomerSummary, Department, EmployeeSearch, Metric,
+    PayrollExport, PayrollSummary, PublicProfile, RevenueReport, TicketDetails, TicketList, TicketStatus,
+    TicketUpdate,
 };
 use crate::domain::{CustomerId, Day, EmployeeId, Quarter, TicketId};
+use crate::guards::{month_with_payroll, own_queue, unknown_month};
+use crate::records::EmployeeRecord;
 use crate::repository::{FileText, Repository, RepositoryError, RepositoryPath, SearchResult};
 
 /// The authenticated caller, as `whoami` returns it.
@@ -55,17 +58,6 @@ async fn employee_information_public(
     profile.map(Json).ok_or_else(|| unknown_employee(&employee_id))
 }
 
-/// An employee's private record, with the salary if it was asked for.
-#[derive(Debug, Serialize, JsonSchema)]
-struct EmployeeRecord {
-    /// The private record.
-    #[serde(flatten)]
-    profile: PrivateProfile,
-    /// The gross annual salary, in whole US dollars. Absent if it was not asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annual_salary_usd: Option<i64>,
-}
-
 /// Return an employee's private record: date of birth, home address and private contact details, together with the
 /// public profile, and the salary if it is asked for.
 #[tool(scopes = "employees:read:private", scopes_if(with_salary == Some(true), "payroll:read:all"), read_only)]
@@ -78,13 +70,8 @@ async fn employee_information_private(
     company: &Company,
     access: &Granted<PrivateRecordsRead>,
 ) -> Result<Json<EmployeeRecord>, ToolError> {
-    let profile = company.private_profile(access, &employee_id).await?;
-    let profile = profile.ok_or_else(|| unknown_employee(&employee_id))?;
-    let annual_salary_usd = match with_salary {
-        Some(true) => company.annual_salary(caller.grant()?, &employee_id).await?,
-        _ => None,
-    };
-    Ok(Json(EmployeeRecord { profile, annual_salary_usd }))
+    let record = EmployeeRecord::read(company, caller, access, &employee_id, with_salary).await?;
+    record.map(Json).ok_or_else(|| unknown_employee(&employee_id))
 }
 
 /// Find employees by a part of their name, title, location or work e-mail address.
@@ -124,8 +111,32 @@ async fn payroll_summary(
     if let Some(summary) = company.payroll_summary(access, year, month).await? {
         return Ok(Json(summary));
     }
-    let (first, last) = company.payroll_months(access).await?;
-    Err(ToolError::new(format!("no payroll data for {year:04}-{month:02}; request a month from {first} to {last}")))
+    Err(ToolError::new(unknown_month(year, month, access, company).await?))
+}
+
+/// Export the payments of a month for the bank, with each employee's salary and bonus. The export replaces an earlier one
+/// of the same month.
+#[tool(
+    scopes = "payroll:read:all",
+    guard = month_with_payroll(year, month, company, access),
+    approve = "Export the payroll of {year}-{month:02}",
+    destructive
+)]
+async fn payroll_export(
+    /// The year, such as 2026.
+    #[schemars(range(min = 2000, max = 2100))]
+    year: u16,
+    /// The month, from 1 to 12.
+    #[schemars(range(min = 1, max = 12))]
+    month: u8,
+    caller: &Caller,
+    company: &Company,
+    access: &Granted<PayrollRead>,
+) -> Result<Json<PayrollExport>, ToolError> {
+    match company.export_payroll(access, year, month, caller.user_id()).await? {
+        Some(export) => Ok(Json(export)),
+        None => Err(ToolError::new(unknown_month(year, month, access, company).await?)),
+    }
 }
 
 /// Report the revenue of a quarter: in total, by product, by region, and compared with the previous quarter.
@@ -141,6 +152,30 @@ async fn revenue_report(
     }
     let (first, last) = company.revenue_quarters(access).await?;
     Err(ToolError::new(format!("no revenue data for {quarter}; request a quarter from {first} to {last}")))
+}
+
+/// Write the report of a year: the revenue and the product metrics of each quarter.
+#[tool(scopes("analytics:read:all", "finance:read:revenue"), read_only, task, timeout = "10m", concurrency = 4)]
+async fn annual_report(
+    /// The year, such as 2025.
+    #[schemars(range(min = 2000, max = 2100))]
+    year: u16,
+    context: &Context,
+    company: &Company,
+    revenue: &Granted<RevenueRead>,
+    analytics: &Granted<AnalyticsRead>,
+) -> Result<Json<AnnualReport>, ToolError> {
+    let mut quarters = Vec::new();
+    for (done, quarter) in (1_u8..).zip(Quarter::of_year(year)) {
+        quarters.extend(company.quarter_report(revenue, analytics, quarter).await?);
+        context.progress(done.into(), Some(4.0), Some(&format!("read {quarter}"))).await;
+    }
+    if quarters.is_empty() {
+        let (first, last) = company.revenue_quarters(revenue).await?;
+        return Err(ToolError::new(format!("no data for {year}; the quarters with data are from {first} to {last}")));
+    }
+    let total_usd = quarters.iter().map(|quarter| quarter.revenue.total_usd).sum();
+    Ok(Json(AnnualReport { year, total_usd, quarters }))
 }
 
 /// Maximum number of days in one `analytics_query`.
@@ -220,31 +255,6 @@ async fn ticket_list(
     access: &Granted<TicketsRead>,
 ) -> Result<Json<TicketList>, ToolError> {
     Ok(Json(company.tickets(access, status).await?))
-}
-
-/// Allows support agents to update only tickets of their own queue.
-async fn own_queue(
-    caller: &Caller,
-    ticket_id: &TicketId,
-    company: &Company,
-    access: &Granted<TicketsWrite>,
-) -> Result<(), Denied> {
-    let Some(queue) = company.ticket_queue(access, ticket_id).await? else {
-        return Err(Denied::new(format!("no ticket {ticket_id}; use ticket_list to find IDs")));
-    };
-    let own = match caller.username() {
-        Some(email) => company.agent_queue(access, email).await?,
-        None => None,
-    };
-    match own {
-        Some(own) if own == queue => Ok(()),
-        Some(own) => Err(Denied::new(format!(
-            "{ticket_id} is in the queue `{}`; you can update tickets of the queue `{}`",
-            queue.name(),
-            own.name(),
-        ))),
-        None => Err(Denied::new("only support agents can update tickets, and you are not in the list of agents")),
-    }
 }
 
 /// Set a ticket's status and add a comment. Support agents can update tickets of their own queue.

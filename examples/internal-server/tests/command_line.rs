@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use toolgate::Policy;
+use toolgate::{OperationKind, Policy};
 
 use support::Client;
 
@@ -120,7 +120,8 @@ async fn the_development_tenant_issues_a_valid_token_for_each_role() {
     let policy: Policy = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(policy.roles.len(), running.tokens.len());
     for role in policy.roles.iter().map(|role| &role.name) {
-        let tools = policy.operations.iter().map(|tool| tool.name.as_str());
+        let tools = policy.operations.iter().filter(|operation| operation.kind == OperationKind::Tool);
+        let tools = tools.map(|tool| tool.name.as_str());
         let expected: Vec<_> = tools.filter(|tool| policy.access(role, tool).may_allow()).collect();
         let client = Client::new(&running.url, &running.tokens[role]);
         assert_eq!(client.tools().await, expected, "{role}");
@@ -132,6 +133,28 @@ async fn the_development_tenant_issues_a_valid_token_for_each_role() {
     }
     let (status, _) = Client::new(&running.url, &running.tokens["HR"]).call("ticket_list", json!({})).await;
     assert_eq!(status, 403);
+}
+
+#[tokio::test]
+async fn arguments_are_completed_from_the_data_that_the_caller_may_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    let client = |role: &str| Client::new(&running.url, &running.tokens[role]);
+    let prompt = |name: &str| json!({ "type": "ref/prompt", "name": name });
+    let (_, own) = client("Support").complete(prompt("support_reply"), "ticket_id", "tkt_000").await;
+    // Sanna works in the queue `product`, which has odd numbers.
+    let own = own.as_array().unwrap();
+    assert!(own.contains(&json!("tkt_0005")), "{own:?}");
+    assert!(own.iter().all(|ticket| ticket.as_str().unwrap().ends_with(['1', '3', '5', '7', '9'])), "{own:?}");
+    let (_, tones) = client("Support").complete(prompt("support_reply"), "tone", "f").await;
+    assert_eq!(tones, json!(["friendly", "formal"]));
+    let (_, quarters) = client("Management").complete(prompt("quarterly_review"), "quarter", "2026").await;
+    assert_eq!(quarters, json!(["2026-Q3", "2026-Q2", "2026-Q1"]));
+    let employees = json!({ "type": "ref/resource", "uri": "company://employees/{employee_id}" });
+    let (_, ids) = client("HR").complete(employees, "employee_id", "emp_0042").await;
+    assert_eq!(ids, json!(["emp_0042"]));
+    let (status, values) = client("HR").complete(prompt("support_reply"), "ticket_id", "").await;
+    assert_eq!((status.as_u16(), values), (403, Value::Null));
 }
 
 #[cfg(unix)]
@@ -454,7 +477,7 @@ fn diff_says_who_gains_and_who_loses_access() {
     let output = program(folder.path()).args(["policy", "diff", "old.lock"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("Support loses payroll_summary"), "{text}");
+    assert!(text.contains("Support loses payroll_export, payroll_summary and company://policies/payroll"), "{text}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn the_policy_is_the_reviewed_one() {
 #[test]
 fn payroll_needs_the_payroll_scope() {
     policy().unwrap().only("payroll:read:all", "payroll_*").unwrap();
+    policy().unwrap().only("payroll:read:all", "company://policies/payroll").unwrap();
 }
 
 #[test]
@@ -31,12 +32,14 @@ fn nobody_reads_payroll_and_source_code() {
 #[test]
 fn a_token_of_the_directory_cannot_read_private_records() {
     let directory = scopes(["employees:read:public"]);
-    policy().unwrap().never(directory, "employee_information_private").unwrap();
+    for private in ["employee_information_private", "company://employees/*/private*"] {
+        policy().unwrap().never(directory.clone(), private).unwrap();
+    }
 }
 
 #[test]
 fn a_rule_that_does_not_hold_names_the_smallest_token_that_breaks_it() {
-    let violation = policy().unwrap().never("HR", "payroll_*").unwrap_err();
+    let violation = policy().unwrap().never("HR", "payroll_summary").unwrap_err();
     assert_eq!(violation.to_string(), "HR with `payroll:read:all` can call `payroll_summary`");
 }
 

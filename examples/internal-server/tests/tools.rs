@@ -1,48 +1,21 @@
 //! Every tool, called in process with a token that has all scopes, and with the tokens of all roles.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-use std::fs;
+mod fixture;
 
-use internal_server::company::Company;
-use internal_server::repository::Repository;
-use internal_server::{SCOPES, policy, server};
+use internal_server::policy;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use toolgate::auth::{Claims, StaticTokens};
-use toolgate::testing::{CallOutcome, Outcome, TestCaller, TestServer};
+use toolgate::OperationKind;
+use toolgate::auth::Claims;
+use toolgate::testing::Outcome;
 
-/// A support agent, who works in the queue `product`.
-const SANNA: &str = "sanna.support@example.com";
+use fixture::{Fixture, SANNA};
 
-/// A server with its own database and repository.
-struct Fixture {
-    server: TestServer,
-    /// A caller with all scopes.
-    caller: TestCaller,
-    _folder: TempDir,
-}
+/// The tool whose calls a person approves.
+const EXPORT: &str = "payroll_export";
 
-impl Fixture {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let code = folder.path().join("code");
-        fs::create_dir_all(code.join("src")).unwrap();
-        fs::write(code.join("src/main.rs"), "fn main() {}\n").unwrap();
-
-        let company = Company::open(folder.path().join("company.db")).await.unwrap();
-        let server = server(company, Repository::open(code).unwrap(), StaticTokens::new());
-        let server = TestServer::new(server).unwrap().roles(policy().unwrap().roles);
-        let claims = Claims::new().subject("user_1").username(SANNA).scopes(SCOPES.names().iter().copied());
-        Self { caller: server.as_caller(claims), server, _folder: folder }
-    }
-
-    async fn call(&self, tool: &str, arguments: Value) -> CallOutcome {
-        self.caller.call(tool, arguments).await
-    }
-}
-
-/// Every tool with valid arguments, and a value in its result.
-fn calls() -> [(&'static str, Value, &'static str, Value); 13] {
+/// Every other tool with valid arguments, and a value in its result.
+fn calls() -> [(&'static str, Value, &'static str, Value); 14] {
     [
         (
             "analytics_query",
@@ -50,6 +23,7 @@ fn calls() -> [(&'static str, Value, &'static str, Value); 13] {
             "/points/29/day",
             json!("2026-09-30"),
         ),
+        ("annual_report", json!({"year": 2025}), "/quarters/3/revenue/quarter", json!("2025-Q4")),
         ("customer_contact", json!({"customer_id": "cus_0001"}), "/customer_id", json!("cus_0001")),
         ("customer_summary", json!({"customer_id": "cus_0001"}), "/customer_id", json!("cus_0001")),
         ("employee_information_private", json!({"employee_id": "emp_0042"}), "/employee_id", json!("emp_0042")),
@@ -75,11 +49,13 @@ async fn every_tool_returns_structured_content() {
     let fixture = Fixture::new().await;
     let mut called = Vec::new();
     for (tool, arguments, pointer, expected) in calls() {
-        let result = fixture.call(tool, arguments).await.allowed().structured();
+        let result = fixture.caller.call(tool, arguments).await.allowed().structured();
         assert_eq!(result.pointer(pointer), Some(&expected), "{tool}: {result}");
         called.push(tool);
     }
-    assert_eq!(fixture.caller.tools().await, called);
+    let mut listed = fixture.caller.tools().await;
+    listed.retain(|tool| tool != EXPORT);
+    assert_eq!(listed, called);
 }
 
 #[tokio::test]
@@ -88,7 +64,8 @@ async fn each_role_may_call_exactly_the_tools_of_the_role_table() {
     let policy = policy().unwrap();
     for role in &policy.roles {
         let role = &role.name;
-        let tools = policy.operations.iter().map(|tool| tool.name.as_str());
+        let tools = policy.operations.iter().filter(|operation| operation.kind == OperationKind::Tool);
+        let tools = tools.map(|tool| tool.name.as_str());
         let permitted: Vec<_> = tools.filter(|tool| policy.access(role, tool).may_allow()).collect();
         let caller = fixture.server.as_caller(fixture.server.role_claims(role).username(SANNA));
         assert_eq!(caller.tools().await, permitted, "{role}");
@@ -104,6 +81,20 @@ async fn each_role_may_call_exactly_the_tools_of_the_role_table() {
 }
 
 #[tokio::test]
+async fn a_person_approves_an_export_of_a_month_with_data() {
+    let fixture = Fixture::new().await;
+    let month = |year: u16| json!({"year": year, "month": 9});
+    let hr = fixture.server.as_role("HR");
+    let call = hr.call(EXPORT, month(2026)).await;
+    let Outcome::ApprovalRequired(text) = call.outcome() else { panic!("expected an approval, got {call:?}") };
+    assert!(text.contains("/approve/"), "{text}");
+    let denied = hr.call(EXPORT, month(2030)).await.denied();
+    assert!(denied.contains("from 2024-10 to 2026-09"), "{denied}");
+    let support = fixture.server.as_role("Support");
+    support.call(EXPORT, month(2026)).await.missing_scopes(["payroll:read:all"]);
+}
+
+#[tokio::test]
 async fn an_error_for_missing_data_says_what_to_request_instead() {
     let fixture = Fixture::new().await;
     for (tool, arguments, expected) in [
@@ -114,6 +105,7 @@ async fn an_error_for_missing_data_says_what_to_request_instead() {
             json!({"metric": "signups", "from": "2030-01-01", "to": "2030-01-01"}),
             "from 2024-10-01 to 2026-09-30",
         ),
+        ("annual_report", json!({"year": 2030}), "from 2024-Q4 to 2026-Q3"),
         ("customer_contact", json!({"customer_id": "cus_9999"}), "from cus_0001 to cus_0060"),
         ("customer_summary", json!({"customer_id": "cus_9999"}), "from cus_0001 to cus_0060"),
         (
@@ -132,7 +124,7 @@ async fn an_error_for_missing_data_says_what_to_request_instead() {
         ("repository_search", json!({"query": "x", "path": "/etc"}), "not a path inside the repository"),
         ("revenue_report", json!({"quarter": "2030-Q1"}), "from 2024-Q4 to 2026-Q3"),
     ] {
-        let text = fixture.call(tool, arguments).await.failed();
+        let text = fixture.caller.call(tool, arguments).await.failed();
         assert!(text.contains(expected), "{tool}: {text}");
     }
 }
@@ -157,7 +149,7 @@ async fn rejects_arguments_with_an_invalid_format_or_range() {
         ("ticket_update", json!({"ticket_id": "tkt_0001", "status": "closed", "comment": ""}), "/comment"),
         ("whoami", json!({"as": "user_2"}), "as"),
     ] {
-        let violations = fixture.call(tool, arguments).await.invalid_arguments();
+        let violations = fixture.caller.call(tool, arguments).await.invalid_arguments();
         assert!(violations.iter().any(|violation| violation.contains(argument)), "{tool}: {violations:?}");
     }
 }
@@ -166,11 +158,11 @@ async fn rejects_arguments_with_an_invalid_format_or_range() {
 async fn an_update_records_its_author_and_changes_the_list() {
     let fixture = Fixture::new().await;
     let arguments = json!({"ticket_id": "tkt_0005", "status": "waiting", "comment": "Which browser is it?"});
-    let update = fixture.call("ticket_update", arguments).await.allowed().structured();
+    let update = fixture.caller.call("ticket_update", arguments).await.allowed().structured();
     assert_eq!(update["history"][0]["author"], "user_1");
     assert_eq!(update["history"][0]["comment"], "Which browser is it?");
 
-    let list = fixture.call("ticket_list", json!({"status": "waiting"})).await.allowed().structured();
+    let list = fixture.caller.call("ticket_list", json!({"status": "waiting"})).await.allowed().structured();
     let tickets = list["tickets"].as_array().unwrap();
     let ticket = tickets.iter().find(|ticket| ticket["ticket_id"] == "tkt_0005").unwrap();
     assert_eq!(ticket["comments"], 1);

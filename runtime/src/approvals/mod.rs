@@ -17,5 +17,5 @@ pub(crate) use approval::{Approval, ApprovalId, Decision, State};
 pub(crate) use memory_store::MemoryStore;
 #[cfg(feature = "redis")]
 pub(crate) use redis_store::RedisStore;
-pub(crate) use service::{Approvals, ApprovalsConfig, Opener};
+pub(crate) use service::{ApprovalError, Approvals, ApprovalsConfig, Opener};
 pub use store::{ApprovalStore, StoreError};

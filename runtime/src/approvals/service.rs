@@ -297,6 +297,11 @@ impl<'a> RequestedCallOf<'a> {
     }
 }
 
+/// Error of a call whose access ended before its body started.
+fn access_ended() -> ToolError {
+    ToolError::not_approved("not approved: the access to the tool ended while the call waited. Nothing was done")
+}
+
 #[async_trait]
 impl Approver for Approvals {
     async fn approve(&self, call: &ApprovalCall<'_>, message: &str) -> Result<(), ToolError> {
@@ -309,7 +314,9 @@ impl Approver for Approvals {
                 call.refer_to(&id.reference());
             }
             match found {
-                Found::Given(_) => return Ok(()),
+                // The access can have ended while the call waited.
+                Found::Given(_) if call.is_authorized() => return Ok(()),
+                Found::Given(_) => return Err(access_ended()),
                 Found::Declined(_) => return Err(ToolError::not_approved(declined(&requested.message))),
                 Found::Requested(id) => return Err(self.request(&id, &requested.message)),
                 Found::Pending(id) if Instant::now() >= deadline => return Err(self.request(&id, &requested.message)),
@@ -317,9 +324,7 @@ impl Approver for Approvals {
                     tokio::time::sleep(POLL_INTERVAL).await;
                     // A rule of the operator can have disabled the tool in the meantime.
                     if !call.is_authorized() {
-                        return Err(ToolError::not_approved(
-                            "not approved: the access to the tool ended while the call waited. Nothing was done",
-                        ));
+                        return Err(access_ended());
                     }
                 }
                 Found::TooMany => {

@@ -166,7 +166,7 @@ impl App {
             let server = add_states(server, self.states).await?;
             server.serve().await.map_err(Error::from)
         };
-        let served = served.await;
+        let served = Box::pin(served).await;
         drop(log);
         match served {
             Ok(()) => ExitCode::SUCCESS,

@@ -129,6 +129,17 @@ pub enum BuildProblem {
         /// Name of the tool or prompt, or URI of the resource.
         name: &'static str,
     },
+    /// A mounted server has a resource that its policy does not name, and that a named URI template matches.
+    #[error(
+        "`mount`: the policy names `{template}`, which also matches `{uri}` of the server: name `{uri}`, too, or remove the \
+         template"
+    )]
+    UnnamedMountedResource {
+        /// URI or URI template of the resource.
+        uri: String,
+        /// URI template that the policy names.
+        template: &'static str,
+    },
     /// An operation was checked against a copy of the server's scope list, because the list is a `const`.
     #[error(
         "the {kind} `{name}` ({defined_at}) is checked against another list with the same scopes: declare the list once, \

@@ -20,19 +20,24 @@ use super::{
     AuthenticatedRequest, peer_request,
     sessions::{ClientRequestId, SessionCall},
 };
-use crate::operation::{ClientRequest, InputUnavailable, LogLevel};
+use crate::{
+    auth::Access,
+    operation::{ClientRequest, InputUnavailable, LogLevel},
+};
 
 /// Request of a call, and what its client accepts before the response.
 pub(super) struct CallContext {
     request: RequestContext<RoleServer>,
     accepts_stream: bool,
     session: Option<SessionCall>,
+    access: Access,
 }
 
 impl CallContext {
     pub(super) fn new(request: RequestContext<RoleServer>, authenticated: &AuthenticatedRequest) -> Self {
         let session = authenticated.session().cloned();
-        Self { request, accepts_stream: authenticated.accepts_stream(), session }
+        let access = authenticated.access().clone();
+        Self { request, accepts_stream: authenticated.accepts_stream(), session, access }
     }
 
     /// Returns the minimum level of the log messages that the client asked for.
@@ -52,6 +57,10 @@ impl CallContext {
 impl ClientRequest for CallContext {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn is_current(&self) -> bool {
+        self.access.is_current()
     }
 
     fn id(&self) -> String {

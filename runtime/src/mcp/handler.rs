@@ -590,7 +590,7 @@ mod tests {
     use super::*;
     use crate::{
         Scopes, Server,
-        auth::{Caller, Claims, StaticTokens},
+        auth::{Access, Caller, Claims, RevocationClock, StaticTokens},
     };
 
     static SCOPES: Scopes = Scopes::new(&["a:read"]);
@@ -598,7 +598,9 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_did_not_pass_the_gate_is_not_served() {
         let server = Server::new("handler", &SCOPES).ignore_environment().auth(StaticTokens::new()).build().unwrap();
+        let clock = Arc::new(RevocationClock::new(std::time::Duration::from_mins(1)));
         let caller = Arc::new(Caller::new(&Claims::new().subject("sam"), Arc::default()));
+        let access = Access { caller, since: clock.epoch(), clock };
         for (method, params) in [
             ("tools/list", json!({})),
             ("tools/call", json!({ "name": "any", "arguments": {} })),
@@ -609,7 +611,8 @@ mod tests {
                 notifications: server.notifications(),
                 info: Arc::default(),
                 signer: Arc::new(RequestStateSigner::random()),
-                created_for: AuthenticatedRequest::new(Arc::clone(&caller), std::time::Instant::now(), true, None),
+                tasks: None,
+                created_for: AuthenticatedRequest::new(access.clone(), std::time::Instant::now(), true, None),
             };
             let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
             let message: ClientJsonRpcMessage = serde_json::from_value(message).unwrap();

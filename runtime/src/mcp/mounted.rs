@@ -154,7 +154,11 @@ impl MountedServer for Mounted {
                 ClientRequest::ReadResourceRequest(ReadResourceRequest::new(params))
             }
         };
-        let result = self.0.handle_request(request, call.request().clone()).await;
+        let mut request_context = call.request().clone();
+        if let Some(parts) = request_context.extensions.get_mut::<http::request::Parts>() {
+            parts.extensions.insert(context.shared_caller());
+        }
+        let result = self.0.handle_request(request, request_context).await;
         match result.map_err(ToolError::protocol)? {
             ServerResult::CallToolResult(result) => Ok(result.into()),
             ServerResult::GetPromptResult(result) => Ok(result.into()),

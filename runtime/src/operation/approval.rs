@@ -144,7 +144,14 @@ impl<'a> ApprovalStep<'a> {
 
     /// Makes the approval valid again if the call consumed it and then ended without an effect.
     pub(crate) async fn restore_after(&self, error: &ToolError) {
-        if self.is_consumed.get().is_some() && error.is_repeatable() {
+        if error.is_repeatable() {
+            self.restore().await;
+        }
+    }
+
+    /// Makes the approval valid again if the call consumed it.
+    pub(crate) async fn restore(&self) {
+        if self.is_consumed.get().is_some() {
             self.approver.restore(&self.call(None)).await;
         }
     }

@@ -47,6 +47,9 @@ pub(crate) trait ClientRequest: Send + Sync {
     /// Returns the request for a mounted server, which receives it as rmcp has it.
     fn as_any(&self) -> &dyn Any;
 
+    /// Returns whether the access of the request has neither expired nor been revoked.
+    fn is_current(&self) -> bool;
+
     fn id(&self) -> String;
     fn protocol_version(&self) -> Option<ProtocolVersion>;
     fn client_info(&self) -> Option<Implementation>;
@@ -176,6 +179,11 @@ impl Context {
         Ok(self.with_input(responses, state))
     }
 
+    /// Returns whether the access of the request has neither expired nor been revoked.
+    pub(crate) fn is_current(&self) -> bool {
+        self.request.is_current()
+    }
+
     pub(crate) fn request(&self) -> &dyn ClientRequest {
         &*self.request
     }
@@ -188,6 +196,10 @@ impl Context {
     /// Returns the caller, as a parameter `&Caller` does.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    pub(crate) fn shared_caller(&self) -> Arc<Caller> {
+        Arc::clone(&self.caller)
     }
 
     /// Returns the names of the tools that this caller may call.

@@ -122,9 +122,9 @@ impl ToolError {
         Self(Failure::NotApproved(message.into()))
     }
 
-    /// Returns whether the call ended without an effect and can be repeated: the tool was busy, or asked for input.
+    /// Returns whether the call ended before its body and can be repeated: the tool was busy, or there were too many tasks.
     pub(crate) fn is_repeatable(&self) -> bool {
-        matches!(self.0, Failure::Busy | Failure::InputRequired(_))
+        matches!(self.0, Failure::Busy | Failure::TooManyTasks(_))
     }
 
     pub(crate) fn stopped() -> Self {

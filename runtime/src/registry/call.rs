@@ -120,7 +120,7 @@ impl Registry {
             Some(background) => Some(background.remaining_time()),
             None => self.time_limit(operation),
         };
-        let approval = self.approval_step(&authorized, &arguments, time_limit);
+        let approval = self.approval_step(&authorized, &arguments, time_limit, context);
         // A panic in a guard or in the body must end this call only.
         let run =
             AssertUnwindSafe(self.run(authorized, name, arguments, context, met, approval.as_ref())).catch_unwind();
@@ -168,6 +168,12 @@ impl Registry {
                 FinishedCall::error(kind, CallOutcome::TimedOut, text)
             }
         };
+        if matches!(call.outcome, CallOutcome::InputRequired)
+            && let Some(approval) = &approval
+        {
+            // A question ended the body before it had an effect.
+            approval.restore().await;
+        }
         let mut call = self.limit_size(operation, call);
         call.approval = approval.and_then(ApprovalStep::into_reference);
         call
@@ -179,12 +185,15 @@ impl Registry {
         authorized: &Authorized<'a>,
         arguments: &Map<String, Value>,
         time_limit: Option<Duration>,
+        context: Option<&'a Context>,
     ) -> Option<ApprovalStep<'a>> {
         let (operation, caller) = (authorized.operation(), authorized.caller());
         let tool = operation.descriptor();
         let approver = tool.approve.and_then(|_| self.approver())?;
-        let is_authorized =
-            move || self.decide_declared(operation, caller).is_ok() && !caller.is_expired(SystemTime::now());
+        let is_authorized = move || {
+            let is_current = context.map_or_else(|| !caller.is_expired(SystemTime::now()), Context::is_current);
+            is_current && self.decide_declared(operation, caller).is_ok()
+        };
         Some(ApprovalStep::new(approver, tool, caller, arguments, time_limit, Box::new(is_authorized)))
     }
 

@@ -62,7 +62,19 @@ impl Dispatcher {
             return Err(CompletionError::Unknown);
         };
         match self.decide_declared(operation, caller) {
-            Ok(()) => registry.complete(operation, caller, &request).await,
+            Ok(()) => {
+                let completed = registry.complete(operation, caller, &request).await;
+                match &completed {
+                    Err(CompletionError::InsufficientScope(scopes)) => {
+                        self.record_insufficient_scope(info, caller, kind, name, scopes);
+                    }
+                    Err(CompletionError::Failed(_)) => {
+                        self.record_completion(info, caller, operation, CallRecord::new(CallOutcome::Failed));
+                    }
+                    Ok(_) | Err(CompletionError::Unknown | CompletionError::UnknownArgument) => {}
+                }
+                completed
+            }
             Err(DecisionError::InsufficientScope(scopes)) => {
                 self.record_insufficient_scope(info, caller, kind, name, &scopes);
                 Err(CompletionError::InsufficientScope(scopes))

@@ -45,6 +45,11 @@ impl Registry {
             }
             Ok(()) => {
                 explanation.decided(scope_rule(registered), Ok(String::new()));
+                if registered.mounted_server().is_some() {
+                    // The server validates the arguments itself, and has no guards.
+                    explanation.decision = ExplainedDecision::Allowed;
+                    return explanation;
+                }
                 // The arguments of a resource are the variables of its URI.
                 let arguments = match kind {
                     OperationKind::Resource => Some(found.take_arguments(Map::new())),

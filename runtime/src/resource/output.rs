@@ -69,7 +69,7 @@ impl ResourceOutput for ResourceContents {
 
 impl ResourceOutput for Vec<ResourceContents> {
     fn into_result(self) -> Result<ResourceBody, ToolError> {
-        // MCP: an empty list must not stand for a resource that does not exist.
+        // MCP: a resource that does not exist is an error, not an empty list.
         if self.is_empty() {
             return Err(ToolError::not_found());
         }

@@ -10,6 +10,7 @@ use crate::{
     mcp::Mounted,
     operation::{OperationDescriptor, OperationKind},
     registry::{Listing, MountedOperation},
+    resource::UriTemplate,
     scope::{Scope, Scopes},
 };
 
@@ -46,7 +47,7 @@ impl Requires {
     ///
     /// # Panics
     ///
-    /// If there is no scope: it would allow every caller.
+    /// If `scopes` is empty, which would allow every caller.
     pub fn any(scopes: impl IntoIterator<Item = Scope>) -> Self {
         let any: Vec<_> = scopes.into_iter().collect();
         assert!(!any.is_empty(), "`Requires::any` needs a scope: every caller is `Requires::authentication()`");
@@ -152,6 +153,9 @@ impl Mount {
         };
         let refused: Vec<_> =
             listings.iter().filter(|listing| !named(listing)).map(|listing| listing.identity().1).collect();
+        for listing in listings.iter().filter(|listing| !named(listing)) {
+            problems.extend(self.shadowed(listing));
+        }
         if !refused.is_empty() {
             tracing::info!(
                 operations = refused.join(", "),
@@ -162,14 +166,27 @@ impl Mount {
     }
 }
 
+impl Mount {
+    /// Returns a problem if a resource that the policy does not name could be read through a template that it names.
+    fn shadowed(&self, unnamed: &Listing) -> Option<BuildProblem> {
+        let (OperationKind::Resource, uri) = unnamed.identity() else { return None };
+        let unnamed = UriTemplate::parse(uri).ok()?;
+        let resources = self.descriptors().filter(|descriptor| descriptor.kind() == OperationKind::Resource);
+        let template = resources
+            .map(OperationDescriptor::name)
+            .find(|name| UriTemplate::parse(name).is_ok_and(|named| !named.is_uri() && named.overlaps(&unnamed)))?;
+        Some(BuildProblem::UnnamedMountedResource { uri: uri.to_owned(), template })
+    }
+}
+
 impl Server {
     /// Puts an rmcp server behind the gate: its tools, prompts and resources that `policy` names. Lists are filtered and calls
     /// are decided, recorded and limited as those of this program's functions are, before `handler` receives them. What the
     /// policy does not name does not exist for callers.
     ///
     /// [`build`](Self::build) asks the handler what it has, and reports an operation that the policy names and the handler does
-    /// not list. The handler reads the caller from the extensions of the HTTP request:
-    /// `context.extensions.get::<http::request::Parts>()`, without credentials.
+    /// not list. In a method of the handler, `context.extensions.get::<http::request::Parts>()` is the HTTP request without
+    /// credentials, and the caller is the `Arc<Caller>` in its extensions.
     ///
     /// ```
     /// # use toolgate::{MountPolicy, prelude::*, rmcp::ServerHandler};

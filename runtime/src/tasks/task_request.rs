@@ -126,6 +126,10 @@ impl ClientRequest for TaskContext {
         self
     }
 
+    fn is_current(&self) -> bool {
+        self.0.access.is_current()
+    }
+
     fn id(&self) -> String {
         self.0.facts.id.clone()
     }

@@ -173,12 +173,8 @@ pub(super) fn classify<R: ReadResult>(
             Outcome::InputRequired(result["inputRequests"].clone())
         }
         Recorded::ApprovalRequired => {
-            // A caller of the kit does not declare that it can open URLs.
-            let text = failure()?;
-            if !text.starts_with("approval required: ") {
-                return Err(mismatch("a tool result that begins with `approval required: `"));
-            }
-            Outcome::ApprovalRequired(text.to_owned())
+            let text = response.result().and_then(approval).ok_or(mismatch("200 with a request to open a URL"))?;
+            Outcome::ApprovalRequired(text)
         }
         Recorded::NotApproved => Outcome::NotApproved(failure()?.to_owned()),
         Recorded::Cancelled => return Err(mismatch("none, because the client has cancelled the call")),
@@ -191,6 +187,13 @@ fn is_step_up(response: &Response, scopes: &MissingScopes) -> bool {
     let data = json!({ "required": scopes.required, "missing": scopes.missing });
     response.error(StatusCode::FORBIDDEN) == Some((INSUFFICIENT_SCOPE.into(), Some(&data)))
         && response.challenged_scopes().is_some_and(|challenged| challenged == scopes.required)
+}
+
+/// Returns the message of the request to approve a call, and its URL.
+fn approval(result: &Value) -> Option<String> {
+    let mut requests = result["inputRequests"].as_object()?.values();
+    let params = requests.find_map(|request| request.get("params").filter(|params| params["mode"] == "url"))?;
+    Some(format!("{}: {}", params["message"].as_str()?, params["url"].as_str()?))
 }
 
 fn violations<R: ReadResult>(text: &str) -> Option<Vec<String>> {

@@ -51,7 +51,10 @@ def check_role(report, paths, server, role):
         session = claude.use([(tool, company.TOOL_ARGUMENTS[tool]) for tool in tools])
         report.equal("offers the tools of the role to the model", session.tools, tools)
         for tool, result in zip(tools, session.results, strict=True):
-            report.check(f"{tool} returns a result", result.structured_content, result)
+            if tool == company.NEEDS_APPROVAL:
+                report.check(f"{tool} gives the model the URL of the approval", "/approve/" in result.text, result)
+            else:
+                report.check(f"{tool} returns a result", result.structured_content, result)
         report.equal("the server identifies the role", claude.whoami().get("role"), role)
 
         calls = len(server.audited_calls())

@@ -29,11 +29,13 @@ ALL_SCOPES = sorted({scope for scopes in ROLE_SCOPES.values() for scope in scope
 # Scopes that each tool requires for every call.
 TOOL_SCOPES = {
     "analytics_query": ["analytics:read:all"],
+    "annual_report": ["analytics:read:all", "finance:read:revenue"],
     "customer_contact": ["customers:read:summary", "customers:read:contact"],
     "customer_summary": ["customers:read:summary"],
     "employee_information_private": ["employees:read:private"],
     "employee_information_public": ["employees:read:public"],
     "employee_search": ["employees:read:public"],
+    "payroll_export": ["payroll:read:all"],
     "payroll_summary": ["payroll:read:all"],
     "repository_read": ["code:read:repositories"],
     "repository_search": ["code:read:repositories"],
@@ -53,11 +55,13 @@ CONDITIONAL_SCOPES = [
 # `product`, which have odd numbers.
 TOOL_ARGUMENTS = {
     "analytics_query": {"metric": "daily_active_users", "from": "2026-07-01", "to": "2026-07-07"},
+    "annual_report": {"year": 2025},
     "customer_contact": {"customer_id": "cus_0007"},
     "customer_summary": {"customer_id": "cus_0007"},
     "employee_information_private": {"employee_id": "emp_0042"},
     "employee_information_public": {"employee_id": "emp_0042"},
     "employee_search": {"query": "an", "limit": 3},
+    "payroll_export": {"year": 2026, "month": 8},
     "payroll_summary": {"year": 2026, "month": 8},
     "repository_read": {"path": "README.md"},
     "repository_search": {"query": "client", "limit": 2},
@@ -66,6 +70,9 @@ TOOL_ARGUMENTS = {
     "ticket_update": {"ticket_id": "tkt_0003", "status": "closed", "comment": "Seen by the interoperability tests."},
     "whoami": {},
 }
+
+# A tool whose calls a person approves on a page of the server.
+NEEDS_APPROVAL = "payroll_export"
 
 # A user with each role.
 USER_IDS = {

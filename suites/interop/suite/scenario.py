@@ -34,7 +34,11 @@ def check_all_scopes_granted(report, paths, client, server, role, run_name="matr
         report.equal("the token has the scopes of the role", whoami.get("scopes"), scopes)
         for tool in tools:
             result = session.call(tool, company.TOOL_ARGUMENTS[tool])
-            report.check(f"{tool} returns a result", result["ok"] and result["content"], result)
+            if tool == company.NEEDS_APPROVAL:
+                asked = not result["ok"] and "/approve/" in result["error"]
+                report.check(f"{tool} asks the model to show the URL of the approval", asked, result)
+            else:
+                report.check(f"{tool} returns a result", result["ok"] and result["content"], result)
 
         if role in company.DENIED_CALL:
             check_denied_call(report, server, session, role)

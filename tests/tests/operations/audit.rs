@@ -270,7 +270,9 @@ async fn records_of_prompts_and_resources_have_their_declared_names_and_the_uri(
         let fields = ["granted", "client", "organization", "policy", "request_id", "role", "user"];
         let lines = lines.into_iter().map(|line| {
             let mut line = without_times(line);
-            fields.iter().for_each(|field| drop(line.as_object_mut().unwrap().remove(*field)));
+            for field in fields {
+                line.as_object_mut().unwrap().remove(field);
+            }
             line
         });
         let read = |outcome: &str, id: &str| {

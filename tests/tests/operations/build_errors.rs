@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use toolgate::{
-    Error, PropelAuth, Server, auth::StaticTokens, replication::Replication, scope, tasks::MemoryTaskStore,
+    Error, PropelAuth, Scopes, Server, auth::StaticTokens, replication::Replication, resource, scope,
+    tasks::MemoryTaskStore,
 };
 use toolgate_tests::{DUPLICATE_NAME_SCOPES, SCOPES, TASK_SCOPES, TestServer, ToolBodies, WithWebhooks, tokens};
 
@@ -192,6 +193,44 @@ fn the_endpoint_must_not_have_the_path_of_another_route() {
         let problems = problems(server().http(|http| http.endpoint_path = path.to_owned()));
         assert!(problems[0].contains(path), "{problems:?}");
     }
+}
+
+/// The scopes of resources of which some have the same URIs.
+static AMBIGUOUS: Scopes = Scopes::new(&["files:read"]);
+
+#[resource(uri = "files://{folder}/{name}", authenticated, scopes_in = AMBIGUOUS)]
+async fn file(folder: String, name: String) -> String {
+    format!("{folder}/{name}")
+}
+
+/// Matches the same URIs.
+#[resource(uri = "files://{folder}/readme-{language}", scopes = "files:read", scopes_in = AMBIGUOUS)]
+async fn readme(folder: String, language: String) -> String {
+    format!("{folder}/{language}")
+}
+
+/// Has another spelling, `files://a/b%40c`, which `file` matches.
+#[resource(uri = "files://a/b@c", scopes = "files:read", scopes_in = AMBIGUOUS)]
+async fn other_spelling() -> &'static str {
+    "secret"
+}
+
+/// Has one spelling, with which it is read under its own policy.
+#[resource(uri = "files://a/b", scopes = "files:read", scopes_in = AMBIGUOUS)]
+async fn one_spelling() -> &'static str {
+    "secret"
+}
+
+#[test]
+fn a_uri_that_two_resources_can_have_is_a_problem_that_names_both() {
+    let mut problems = problems(Server::new("files", &AMBIGUOUS).auth(StaticTokens::new()));
+    problems.sort_unstable();
+    let expected = |other: &str| {
+        format!(
+            "a URI can belong to both `{other}` and `files://{{folder}}/{{name}}`: change one of them, for example by another segment"
+        )
+    };
+    assert_eq!(problems, ["files://a/b@c", "files://{folder}/readme-{language}"].map(expected));
 }
 
 #[test]

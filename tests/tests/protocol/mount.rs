@@ -1,5 +1,7 @@
 //! An rmcp server behind the gate.
 
+use std::sync::Arc;
+
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::wrapper::Parameters,
@@ -14,14 +16,14 @@ use rmcp::{
 };
 use serde_json::{Value, json};
 use toolgate::{
-    BuildProblem, MountPolicy, OperationKind, Requires, Server,
+    BuildProblem, Caller, MountPolicy, OperationKind, Requires, Server,
     auth::{Claims, StaticTokens},
     prelude::{Deserialize, JsonSchema, Scopes, scope},
 };
 use toolgate_tests::{HttpResponse, Revision, TestServer};
 
 /// The scopes of the server.
-pub static WEATHER: Scopes = Scopes::new(&["weather:read", "weather:write"]);
+static WEATHER: Scopes = Scopes::new(&["weather:read", "weather:write"]);
 
 #[derive(Deserialize, JsonSchema)]
 struct City {
@@ -47,6 +49,14 @@ impl Weather {
     async fn headers(&self, context: RequestContext<RoleServer>) -> Result<String, ErrorData> {
         let parts = context.extensions.get::<axum::http::request::Parts>();
         Ok(format!("{:?}", parts.ok_or_else(|| ErrorData::internal_error("no parts", None))?.headers))
+    }
+
+    #[tool(description = "Return the user.")]
+    async fn user(&self, context: RequestContext<RoleServer>) -> Result<String, ErrorData> {
+        let parts = context.extensions.get::<axum::http::request::Parts>();
+        let caller = parts.and_then(|parts| parts.extensions.get::<Arc<Caller>>());
+        let caller = caller.ok_or_else(|| ErrorData::internal_error("no caller", None))?;
+        Ok(caller.user_id().unwrap_or_default().to_owned())
     }
 
     #[tool(description = "Fail.")]
@@ -120,6 +130,7 @@ fn policy() -> MountPolicy {
         .tool("forecast", scope!("weather:read", in WEATHER))
         .tool("report_storm", [scope!("weather:read", in WEATHER), scope!("weather:write", in WEATHER)])
         .tool("headers", Requires::authentication())
+        .tool("user", Requires::authentication())
         .tool("fail", Requires::authentication())
         .prompt("report", Requires::any([scope!("weather:read", in WEATHER), scope!("weather:write", in WEATHER)]))
         .resource("weather://map", Requires::authentication())
@@ -147,8 +158,8 @@ async fn a_mounted_server_is_listed_and_called_under_its_policy() {
     let server = weather().await;
     for revision in Revision::BOTH {
         let (guest, reader) = (server.client_with("guest", revision), server.client_with("reader", revision));
-        assert_eq!(guest.tool_names().await, ["fail", "headers"]);
-        assert_eq!(reader.tool_names().await, ["fail", "forecast", "headers"]);
+        assert_eq!(guest.tool_names().await, ["fail", "headers", "user"]);
+        assert_eq!(reader.tool_names().await, ["fail", "forecast", "headers", "user"]);
         let list = |client: &toolgate_tests::Client, method: &'static str| {
             let client = client.clone();
             async move { client.send_method(method, json!({})).await }
@@ -201,13 +212,16 @@ async fn what_the_policy_does_not_name_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_mounted_server_receives_the_request_without_credentials_and_its_errors_are_unchanged() {
+async fn a_mounted_server_receives_the_request_without_credentials_with_its_caller_and_its_errors_are_unchanged() {
     let server = weather().await;
     for revision in Revision::BOTH {
         let guest = server.client_with("guest", revision);
         let headers = guest.call("headers", json!({})).await;
         let text = headers.text_content();
         assert!(text.contains("mcp-protocol-version") && !text.contains("authorization"), "{text}");
+        for (client, user) in [(&guest, "guest"), (&server.client_with("reader", revision), "reader")] {
+            assert_eq!(client.call("user", json!({})).await.text_content(), user);
+        }
         let error = guest.call("fail", json!({})).await;
         assert_eq!(
             error.json()["error"],

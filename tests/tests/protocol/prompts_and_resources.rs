@@ -7,10 +7,10 @@ use toolgate::{
     content::{self, PromptMessage, Role},
     prelude::*,
 };
-use toolgate_tests::{Client, HttpResponse, Revision, TestServer};
+use toolgate_tests::{Client, HttpResponse, Revision, TestServer, ToolBodies};
 
 /// The scopes of the server.
-pub static LIBRARY: Scopes = Scopes::new(&["books:read", "books:lend", "staff"]);
+static LIBRARY: Scopes = Scopes::new(&["books:read", "books:lend", "staff"]);
 
 /// Department of the library.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -59,8 +59,8 @@ async fn broken() -> Result<String, ToolError> {
     Err(ToolError::masked("the password is swordfish"))
 }
 
-fn not_lent(number: &u32) -> Result<(), Denied> {
-    if *number == 13 { Err(Denied::new("the book is lent")) } else { Ok(()) }
+fn not_lent(number: u32) -> Result<(), Denied> {
+    if number == 13 { Err(Denied::new("the book is lent")) } else { Ok(()) }
 }
 
 /// The rules of the library.
@@ -89,7 +89,7 @@ async fn seal() -> Vec<u8> {
     uri = "library://books/{number}{?page}",
     scopes = "books:read",
     scopes_if(page.unwrap_or_default() > 100, "staff"),
-    guard = not_lent(&number),
+    guard = not_lent(number),
     scopes_in = LIBRARY
 )]
 async fn book(number: u32, page: Option<u32>) -> Result<Json<Value>, ToolError> {
@@ -354,7 +354,7 @@ async fn c1_completions_have_the_policy_of_what_they_complete() {
 }
 
 #[tokio::test]
-async fn capabilities_are_declared_exactly_if_the_server_has_such_operations() {
+async fn s1_capabilities_are_declared_exactly_if_the_server_has_such_operations() {
     let with_all = library().await;
     let tools_only = TestServer::start().await;
     for (server, token, expected) in
@@ -416,5 +416,44 @@ async fn a_concealed_prompt_or_resource_does_not_exist() {
         let [hidden, unknown] = [read(&guest, "library://seal").await, read(&guest, "library://seax").await];
         assert_eq!(hidden.json().to_string(), unknown.json().to_string().replace("seax", "seal"));
         assert!(hidden.challenge().is_none());
+    }
+}
+
+/// The scopes of a server that counts what is read.
+static ARCHIVE: Scopes = Scopes::new(&["archive:read"]);
+
+/// A box of the archive.
+#[resource(uri = "archive://boxes/{label}", scopes = "archive:read", scopes_in = ARCHIVE)]
+async fn archive_box(label: String, bodies: &ToolBodies) -> Vec<u8> {
+    bodies.record_run();
+    label.into_bytes()
+}
+
+#[tokio::test]
+async fn s3_a_resource_is_read_only_after_its_uri_and_its_permission_were_checked() {
+    let tokens = StaticTokens::new()
+        .token("guest", Claims::new().subject("guest"))
+        .token("reader", Claims::new().subject("reader").scopes(["archive:read"]));
+    let server =
+        TestServer::serve(|url| Server::new("archive", &ARCHIVE).server_url(url).skip_preflight().auth(tokens)).await;
+    for (reads, revision) in Revision::BOTH.into_iter().enumerate() {
+        let (guest, reader) = (server.client_with("guest", revision), server.client_with("reader", revision));
+        for uri in [
+            "archive://boxes/..",
+            "archive://boxes/%2e%2e",
+            "archive://boxes/..%2fsealed",
+            "archive://boxes/%252e%252e",
+            "archive://boxes/a%5Cb",
+            "archive://boxes/a%00",
+            "archive://boxes/a/../b",
+            "Archive://boxes/a",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(read(&reader, uri).await.json()["error"]["message"], "resource not found", "{uri}");
+        }
+        assert_eq!(read(&guest, "archive://boxes/a").await.expect_challenge().scopes(), ["archive:read"]);
+        assert_eq!(server.bodies.runs(), reads, "a rejected read has run the body");
+        let contents = read(&reader, "archive://boxes/%C3%A9").await.result()["contents"][0].clone();
+        assert_eq!(contents["blob"], "w6k=", "base64 of the two bytes of the decoded label");
     }
 }

@@ -28,6 +28,18 @@ pub enum Metric {
     TicketsOpened,
 }
 
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Self; 6] = [
+        Self::DailyActiveUsers,
+        Self::Signups,
+        Self::ApiRequests,
+        Self::ErrorRatePercent,
+        Self::LatencyP95Ms,
+        Self::TicketsOpened,
+    ];
+}
+
 /// The values of a metric over a range of days.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AnalyticsReport {

@@ -105,6 +105,18 @@ impl Company {
         .await
     }
 
+    /// Returns the first 100 employee IDs that begin with `prefix`.
+    pub async fn employee_ids(
+        &self,
+        _access: &Granted<DirectoryRead>,
+        prefix: &str,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar("SELECT id FROM employees WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT 100")
+            .bind(prefix)
+            .fetch_all(&self.pool)
+            .await
+    }
+
     /// Finds employees whose name, title, location or e-mail address contains `query`, ignoring case. An empty query
     /// matches every employee.
     pub async fn search_employees(

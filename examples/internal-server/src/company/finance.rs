@@ -80,6 +80,17 @@ impl Company {
         sqlx::query_as("SELECT min(quarter), max(quarter) FROM revenue").fetch_one(&self.pool).await
     }
 
+    /// Returns the quarters with data that begin with `prefix`, the latest first.
+    pub async fn quarters(&self, _access: &Granted<RevenueRead>, prefix: &str) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT DISTINCT quarter FROM revenue WHERE substr(quarter, 1, length(?1)) = ?1
+             ORDER BY quarter DESC LIMIT 100",
+        )
+        .bind(prefix)
+        .fetch_all(&self.pool)
+        .await
+    }
+
     async fn revenue(&self, quarter: Quarter) -> Result<Option<i64>, sqlx::Error> {
         sqlx::query_scalar("SELECT sum(amount_usd) FROM revenue WHERE quarter = ?1")
             .bind(quarter.to_string())

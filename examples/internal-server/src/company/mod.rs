@@ -9,6 +9,7 @@ mod employees;
 mod error;
 mod finance;
 mod payroll;
+mod reports;
 mod sample;
 mod tickets;
 
@@ -24,7 +25,8 @@ pub use employees::{Department, EmployeeSearch, PrivateProfile, PublicProfile};
 pub use error::OpenError;
 use error::is_busy;
 pub use finance::{RevenueReport, RevenueShare};
-pub use payroll::{DepartmentPayroll, PayrollSummary};
+pub use payroll::{DepartmentPayroll, Payment, PayrollExport, PayrollSummary};
+pub use reports::{AnnualReport, MetricSummary, QuarterReport};
 pub use tickets::{
     Priority, Ticket, TicketComment, TicketDetails, TicketList, TicketQueue, TicketStatus, TicketUpdate,
 };
@@ -32,7 +34,7 @@ pub use tickets::{
 /// `PRAGMA application_id` of a sample company's file: "tgcs" in ASCII.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"tgcs");
 /// `PRAGMA user_version` of the schema in `schema.sql`.
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 
 /// Maximum time that a statement waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 -- The sample company's tables, created in the transaction that also fills them.
 -- The two pragmas identify the file. Keep them equal to APPLICATION_ID and SCHEMA_VERSION in mod.rs.
 PRAGMA application_id = 1952932723; -- "tgcs"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE employees (
     id                TEXT PRIMARY KEY,
@@ -27,6 +27,13 @@ CREATE TABLE payroll (
     employer_taxes_usd INTEGER NOT NULL,
     PRIMARY KEY (month, employee_id)
 ) STRICT, WITHOUT ROWID;
+
+-- The latest export of each month.
+CREATE TABLE payroll_exports (
+    month       TEXT PRIMARY KEY,
+    exported_by TEXT,
+    exported_at TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE customers (
     id                  TEXT PRIMARY KEY,

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 use toolgate::Granted;
 
 use super::Company;
@@ -115,7 +116,7 @@ pub struct TicketComment {
 /// A ticket and its comments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TicketDetails {
-    /// The ticket after the update.
+    /// The ticket.
     pub ticket: Ticket,
     /// All comments, the oldest first.
     pub history: Vec<TicketComment>,
@@ -154,6 +155,32 @@ impl Company {
         .fetch_all(&self.pool)
         .await?;
         Ok(TicketList { tickets })
+    }
+
+    /// Returns a ticket and its comments, or `None` if the ticket does not exist.
+    pub async fn ticket(
+        &self,
+        _access: &Granted<TicketsRead>,
+        id: &TicketId,
+    ) -> Result<Option<TicketDetails>, sqlx::Error> {
+        details(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// Returns the first 100 IDs that begin with `prefix`, of tickets in a queue that are not closed.
+    pub async fn unclosed_tickets(
+        &self,
+        _access: &Granted<TicketsRead>,
+        queue: TicketQueue,
+        prefix: &str,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT id FROM tickets
+             WHERE queue = ?1 AND status <> 'closed' AND substr(id, 1, length(?2)) = ?2 ORDER BY id LIMIT 100",
+        )
+        .bind(queue)
+        .bind(prefix)
+        .fetch_all(&self.pool)
+        .await
     }
 
     /// Returns the queue of a ticket, or `None` if the ticket does not exist.
@@ -206,23 +233,30 @@ impl Company {
         .bind(update.comment)
         .execute(&mut *transaction)
         .await?;
-        let ticket = sqlx::query_as(
-            "SELECT id AS ticket_id, customer_id, assignee_id, queue, subject, description, priority, status,
-                    opened_at, updated_at,
-                    (SELECT count(*) FROM ticket_comments WHERE ticket_id = tickets.id) AS comments
-             FROM tickets WHERE id = ?1",
-        )
-        .bind(update.ticket)
-        .fetch_one(&mut *transaction)
-        .await?;
-        let history = sqlx::query_as(
-            "SELECT author, status, comment, written_at FROM ticket_comments
-             WHERE ticket_id = ?1 ORDER BY number",
-        )
-        .bind(update.ticket)
-        .fetch_all(&mut *transaction)
-        .await?;
+        let details = details(&mut transaction, update.ticket).await?;
         transaction.commit().await?;
-        Ok(Some(TicketDetails { ticket, history }))
+        Ok(details)
     }
+}
+
+/// Returns a ticket and its comments, or `None` if the ticket does not exist.
+async fn details(connection: &mut SqliteConnection, id: &TicketId) -> Result<Option<TicketDetails>, sqlx::Error> {
+    let ticket = sqlx::query_as(
+        "SELECT id AS ticket_id, customer_id, assignee_id, queue, subject, description, priority, status,
+                opened_at, updated_at,
+                (SELECT count(*) FROM ticket_comments WHERE ticket_id = tickets.id) AS comments
+         FROM tickets WHERE id = ?1",
+    )
+    .bind(id)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(ticket) = ticket else { return Ok(None) };
+    let history = sqlx::query_as(
+        "SELECT author, status, comment, written_at FROM ticket_comments
+         WHERE ticket_id = ?1 ORDER BY number",
+    )
+    .bind(id)
+    .fetch_all(connection)
+    .await?;
+    Ok(Some(TicketDetails { ticket, history }))
 }

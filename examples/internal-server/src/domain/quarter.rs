@@ -2,10 +2,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{Months, NaiveDate};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::FormatError;
+use super::{Day, FormatError};
 
 const EXPECTED: &str = "a quarter such as `2026-Q3`";
 
@@ -18,6 +19,18 @@ pub struct Quarter {
 }
 
 impl Quarter {
+    /// Returns the quarters of a year before 10000.
+    pub fn of_year(year: u16) -> [Self; 4] {
+        [1, 2, 3, 4].map(|number| Self { year, number })
+    }
+
+    /// Returns the first and the last day, or `None` if the calendar does not have them.
+    pub fn days(self) -> Option<(Day, Day)> {
+        let first = NaiveDate::from_ymd_opt(self.year.into(), u32::from(self.number) * 3 - 2, 1)?;
+        let last = first.checked_add_months(Months::new(3))?.pred_opt()?;
+        Some((first.into(), last.into()))
+    }
+
     /// Returns the previous quarter, or `None` for the first quarter of year 0.
     pub fn previous(self) -> Option<Self> {
         if self.number > 1 {
@@ -107,6 +120,15 @@ mod tests {
         for bad in ["2026-Q5", "2026-Q0", "2026-Q12", "26-Q1", "2026Q1", "2026-q1", "+026-Q1", ""] {
             assert!(bad.parse::<Quarter>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_days_of_a_quarter_are_its_three_months() {
+        let days = |quarter: Quarter| quarter.days().map(|(first, last)| format!("{first} {last}"));
+        let [first, .., fourth] = Quarter::of_year(2024);
+        assert_eq!(days(first).unwrap(), "2024-01-01 2024-03-31");
+        assert_eq!(days(fourth).unwrap(), "2024-10-01 2024-12-31");
+        assert_eq!(days(quarter("9999-Q4")).unwrap(), "9999-10-01 9999-12-31");
     }
 
     #[test]

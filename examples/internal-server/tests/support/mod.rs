@@ -28,6 +28,14 @@ impl Client {
         self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
     }
 
+    /// Returns the values that complete an argument of a prompt or a variable of a URI template.
+    pub(crate) async fn complete(&self, reference: Value, argument: &str, value: &str) -> (StatusCode, Value) {
+        let argument = json!({ "name": argument, "value": value });
+        let (status, mut response) =
+            self.request("completion/complete", json!({ "ref": reference, "argument": argument })).await;
+        (status, response["result"]["completion"]["values"].take())
+    }
+
     /// Returns the status of `/readyz`.
     pub(crate) async fn readiness(&self) -> StatusCode {
         let url = self.url.replace("/mcp", "/readyz");

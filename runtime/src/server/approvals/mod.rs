@@ -32,7 +32,7 @@ use self::{
 };
 use super::{discovery::Discovery, server_url::ServerUrl};
 use crate::{
-    approvals::{Approval, ApprovalId, Approvals, Decision, Opener, State as ApprovalState},
+    approvals::{Approval, ApprovalError, ApprovalId, Approvals, Decision, Opener, State as ApprovalState},
     audit::{self, ApprovalEvent, RequestInfo},
     auth::{BearerToken, Caller, Claims, TokenClass, ValidationError},
     gate::Gate,
@@ -267,11 +267,17 @@ impl ApprovalPages {
         if !audit::is_available() {
             return Err(Message::Unavailable);
         }
-        if !self.approvals.decide(&id, decision).await.map_err(|error| self.unavailable(&error))? {
-            return Err(Message::TooLate);
-        }
-        self.gate.dispatcher.audit().approval(info, &self.caller(&approval), &approval.tool, event, &id.reference());
-        Ok(message)
+        let (approvals, gate, caller) = (Arc::clone(&self.approvals), Arc::clone(&self.gate), self.caller(&approval));
+        // A task of its own, so that a decision has its record even if the browser closes the connection.
+        let decided = tokio::spawn(async move {
+            let is_decided = approvals.decide(&id, decision).await?;
+            if is_decided {
+                gate.dispatcher.audit().approval(info, &caller, &approval.tool, event, &id.reference());
+            }
+            Ok::<_, ApprovalError>(is_decided)
+        });
+        let is_decided = decided.await.map_err(|error| self.unavailable(&error))?;
+        if is_decided.map_err(|error| self.unavailable(&error))? { Ok(message) } else { Err(Message::TooLate) }
     }
 
     /// Returns the person of an approval for its record, with the client that asked.

@@ -28,6 +28,7 @@ async fn digest(company: &Company) -> Vec<u8> {
                 annual_salary_usd, personal_email, personal_phone, home_address) FROM employees ORDER BY id",
         "SELECT json_array(month, employee_id, salary_usd, bonus_usd, employer_taxes_usd) FROM payroll
          ORDER BY month, employee_id",
+        "SELECT json_array(month, exported_by, exported_at) FROM payroll_exports ORDER BY month",
         "SELECT json_array(id, name, industry, region, plan, status, customer_since, seats, annual_contract_usd,
                 health_score, account_manager_id, contact_name, contact_title, contact_email, contact_phone,
                 billing_address) FROM customers ORDER BY id",

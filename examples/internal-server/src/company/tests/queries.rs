@@ -167,3 +167,56 @@ async fn an_update_of_an_unknown_ticket_changes_nothing() {
     assert_eq!(fixture.company.update_ticket(access.grant().unwrap(), update).await.unwrap(), None);
     assert_eq!(digest(&fixture.company).await, before);
 }
+
+#[tokio::test]
+async fn an_export_has_the_payments_of_the_month_and_replaces_the_record_of_an_earlier_one() {
+    let fixture = company().await;
+    let (company, access) = (&fixture.company, &test_caller());
+    let summary = company.payroll_summary(access.grant().unwrap(), 2025, 12).await.unwrap().unwrap();
+    for user in [Some("user_1"), Some("user_2")] {
+        let export = company.export_payroll(access.grant().unwrap(), 2025, 12, user).await.unwrap().unwrap();
+        assert_eq!(export.total_usd, summary.salaries_usd + summary.bonuses_usd);
+        assert_eq!(i64::try_from(export.payments.len()).unwrap(), summary.employees);
+    }
+    assert_eq!(company.export_payroll(access.grant().unwrap(), 2030, 1, None).await.unwrap(), None);
+    assert_eq!(count(company, "SELECT count(*) FROM payroll_exports").await, 1);
+    let last = "SELECT count(*) FROM payroll_exports WHERE month = '2025-12' AND exported_by = 'user_2'";
+    assert_eq!(count(company, last).await, 1);
+}
+
+#[tokio::test]
+async fn completions_treat_what_was_typed_as_plain_text_and_are_bounded() {
+    let fixture = company().await;
+    let (company, access) = (&fixture.company, &test_caller());
+    let employees = async |prefix: &str| company.employee_ids(access.grant().unwrap(), prefix).await.unwrap();
+    assert_eq!(employees("emp_004").await.len(), 10);
+    assert_eq!(employees("emp_0042").await, ["emp_0042"]);
+    assert_eq!(employees("").await.len(), 100);
+    let quarters = async |prefix: &str| company.quarters(access.grant().unwrap(), prefix).await.unwrap();
+    assert_eq!(quarters("2026").await, ["2026-Q3", "2026-Q2", "2026-Q1"]);
+    let tickets = async |prefix: &str| {
+        company.unclosed_tickets(access.grant().unwrap(), TicketQueue::Product, prefix).await.unwrap()
+    };
+    let product = tickets("tkt_").await;
+    assert!(product.contains(&"tkt_0005".to_owned()) && !product.contains(&"tkt_0002".to_owned()), "{product:?}");
+    for typed in ["%", "_", "emp%", "' OR 1=1 --", "\0"] {
+        assert!(employees(typed).await.is_empty() && quarters(typed).await.is_empty(), "{typed:?}");
+        assert!(tickets(typed).await.is_empty(), "{typed:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_report_of_a_quarter_has_its_revenue_and_every_metric() {
+    let fixture = company().await;
+    let (company, access) = (&fixture.company, &test_caller());
+    let report = async |quarter: &str| {
+        let quarter = quarter.parse().unwrap();
+        company.quarter_report(access.grant().unwrap(), access.grant().unwrap(), quarter).await.unwrap()
+    };
+    let quarter = report("2026-Q3").await.unwrap();
+    let revenue = company.revenue_report(access.grant().unwrap(), "2026-Q3".parse().unwrap()).await.unwrap();
+    assert_eq!(Some(quarter.revenue), revenue);
+    assert_eq!(quarter.metrics.iter().map(|summary| summary.metric).collect::<Vec<_>>(), Metric::ALL);
+    assert!(quarter.metrics.iter().all(|summary| summary.mean.is_some()));
+    assert_eq!(report("2030-Q1").await, None);
+}

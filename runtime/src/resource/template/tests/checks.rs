@@ -11,7 +11,7 @@ fn compile_error(uri: &'static str, parameters: &'static [&'static str]) -> Stri
 }
 
 #[test]
-fn valid_templates_are_accepted_in_constants_and_at_run_time() {
+fn s4_uris_of_rfc_3986_and_templates_of_rfc_6570_are_accepted() {
     const _: () = check_uri("company://policies/handbook", &[]);
     const _: () = check_uri("company://employees/{employee_id}", &["employee_id"]);
     const _: () = check_uri("company://{kind}/{+path}.md{?lang,v}", &["v", "path", "kind", "lang"]);

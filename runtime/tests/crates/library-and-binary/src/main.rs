@@ -30,7 +30,7 @@ mod tests {
 
     fn names(server: Server) -> Vec<String> {
         let server = server.server_url("http://127.0.0.1:8000").build().expect("the server is complete");
-        server.policy().tools.iter().map(|tool| tool.name.clone()).collect()
+        server.policy().operations.iter().map(|tool| tool.name.clone()).collect()
     }
 
     #[test]
