@@ -37,6 +37,7 @@ use crate::{
     operation::OperationKind,
     peer::Peer,
     registry::{Authorized, DecisionError, Dispatcher},
+    resource::MAX_URI_BYTES,
     scope::MissingScopes,
 };
 
@@ -404,7 +405,11 @@ where
 
 /// Checks that no header which rmcp logs is longer than what may be logged.
 fn check_logged_headers(headers: &HeaderMap) -> Result<(), Rejection> {
-    let is_long = |name: &&str| headers.get_all(*name).iter().any(|value| value.len() > MAX_TEXT);
+    let is_long = |name: &&str| {
+        // The name of a resource is its URI.
+        let limit = if *name == "mcp-name" { MAX_URI_BYTES } else { MAX_TEXT };
+        headers.get_all(*name).iter().any(|value| value.len() > limit)
+    };
     LOGGED_HEADERS.into_iter().find(is_long).map_or(Ok(()), |name| Err(Rejection::HeaderTooLong(name)))
 }
 

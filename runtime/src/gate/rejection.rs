@@ -19,6 +19,7 @@ use crate::{
     auth::{CredentialsError, Unavailable, ValidationError},
     log_limit::LogLimit,
     mcp::{self, INSUFFICIENT_SCOPE, UNSUPPORTED_REVISION},
+    resource::MAX_URI_BYTES,
     scope::MissingScopes,
 };
 
@@ -80,7 +81,7 @@ pub(crate) enum Rejection {
     #[error(transparent)]
     JsonBounds(#[from] JsonBoundsError),
     /// 400: a header that is passed on to rmcp is too long.
-    #[error("the header `{0}` is longer than {MAX_TEXT} bytes")]
+    #[error("the header `{0}` is too long: send at most {MAX_TEXT} bytes, or {MAX_URI_BYTES} in `mcp-name`")]
     HeaderTooLong(&'static str),
     /// 400: the parameters of a `tools/call` have the wrong shape, or a parameter must not reach a log.
     #[error(transparent)]

@@ -254,3 +254,47 @@ fn the_policy_has_the_operations_of_a_mounted_server() {
     assert_eq!(requirement("headers"), "any valid token");
     assert_eq!(requirement("weather://stations/{id}"), "weather:read");
 }
+
+#[test]
+fn an_unnamed_resource_that_a_named_template_matches_is_a_problem() {
+    let policy = MountPolicy::new().resource("weather://stations/{id}", Requires::authentication());
+    let build = |handler| {
+        let server = Server::new("weather", &WEATHER).server_url("http://127.0.0.1:1").auth(StaticTokens::new());
+        server.mount(handler, policy.clone()).build()
+    };
+    assert!(build(Stations(vec!["weather://map"])).is_ok());
+    for uri in ["weather://stations/admin", "weather://stations/{other}"] {
+        let expected =
+            BuildProblem::UnnamedMountedResource { uri: uri.to_owned(), template: "weather://stations/{id}" };
+        assert_eq!(build(Stations(vec![uri])).unwrap_err().problems(), [expected]);
+    }
+}
+
+/// A server with the template of stations and other resources.
+struct Stations(Vec<&'static str>);
+
+impl ServerHandler for Stations {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_resources().build())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let uris = self.0.iter().filter(|uri| !uri.contains('{'));
+        Ok(ListResourcesResult::with_all_items(uris.map(|uri| Resource::new(*uri, *uri)).collect()))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let others = self.0.iter().filter(|uri| uri.contains('{'));
+        let templates = ["weather://stations/{id}"].iter().chain(others);
+        let templates = templates.map(|uri| ResourceTemplate::new(*uri, *uri)).collect();
+        Ok(ListResourceTemplatesResult::with_all_items(templates))
+    }
+}

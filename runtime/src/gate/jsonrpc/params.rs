@@ -1,13 +1,16 @@
 //! Checks of the parameters of a request, before rmcp receives it.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::{Message, ParamsKind};
 use crate::{
-    audit::{MAX_TEXT, is_loggable},
+    audit::{MAX_TEXT, is_loggable, is_plain},
     mcp::InvalidShape,
     operation::OperationKind,
+    resource::MAX_URI_BYTES,
 };
 
 /// Parameters that are not valid for their method.
@@ -42,6 +45,8 @@ pub(crate) enum InvalidParams {
     TooManyResources { maximum: usize },
     #[error("`params.{0}` {UNLOGGABLE}")]
     Unloggable(&'static str),
+    #[error("`params.uri` is longer than {MAX_URI_BYTES} bytes, or has control or invisible characters")]
+    UnloggableUri,
     /// Parameters that rmcp found invalid.
     #[error(transparent)]
     Shape(#[from] InvalidShape),
@@ -60,10 +65,11 @@ impl Message<'_> {
         if let Some(member) = params.unloggable {
             return Err(InvalidParams::Unloggable(member));
         }
-        for (member, value) in [("name", params.name), ("uri", params.uri)] {
-            if value.is_some_and(|value| !is_loggable_json(value)) {
-                return Err(InvalidParams::Unloggable(member));
-            }
+        if params.name.is_some_and(|name| !is_loggable_json(name)) {
+            return Err(InvalidParams::Unloggable("name"));
+        }
+        if params.uri.is_some_and(|uri| !is_plain_uri(uri)) {
+            return Err(InvalidParams::UnloggableUri);
         }
         if self.id.is_none() {
             return Ok(());
@@ -92,6 +98,19 @@ impl Message<'_> {
         }
         if is_object_or_null(params.arguments) { Ok(()) } else { Err(InvalidParams::Arguments(method)) }
     }
+}
+
+/// Returns whether a URI has at most [`MAX_URI_BYTES`] and no control or invisible characters. Values that are not texts
+/// are rejected by their type.
+fn is_plain_uri(uri: &RawValue) -> bool {
+    let json = uri.get();
+    if !json.starts_with('"') {
+        return is_loggable_json(uri);
+    }
+    // An escaped character takes at most six bytes of JSON for one of text.
+    json.len() <= 6 * MAX_URI_BYTES + 2
+        && serde_json::from_str(json)
+            .is_ok_and(|text: Cow<'_, str>| text.len() <= MAX_URI_BYTES && text.chars().all(is_plain))
 }
 
 /// Returns whether a member is an object, `null` or absent.
