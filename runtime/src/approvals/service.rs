@@ -33,6 +33,8 @@ const MAX_NAME_CHARS: usize = 100;
 const MAX_ATTEMPTS: usize = 16;
 /// Time between two looks at an approval for which a call waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Lifetime of a value that is removed.
+const REMOVAL_LIFETIME: Duration = Duration::from_millis(1);
 
 /// Input of [`Approvals::new`].
 pub(crate) struct ApprovalsConfig {
@@ -120,7 +122,9 @@ impl Approvals {
     /// Consumes the approval of a call, or requests one.
     async fn consume_or_request(&self, key: &str, call: &RequestedCallOf<'_>) -> Result<Found, ApprovalError> {
         let mut new = None;
-        self.update(key, |approvals| {
+        let mut removed = Vec::new();
+        let found = self.update(key, |approvals| {
+            removed.clear();
             let found =
                 approvals.iter().position(|approval| approval.call == call.id && approval.state != State::Used);
             if let Some(i) = found {
@@ -132,14 +136,15 @@ impl Approvals {
                         (Found::Given(id), Change::Changed)
                     }
                     State::Declined => {
-                        approvals.remove(i);
+                        removed.push(approvals.remove(i).id);
                         (Found::Declined(id), Change::Changed)
                     }
                     State::Pending | State::Used => (Found::Pending(id), Change::None),
                 };
             }
             if approvals.len() >= MAX_PER_PERSON {
-                approvals.retain(|approval| approval.state != State::Used);
+                removed
+                    .extend(approvals.extract_if(.., |approval| approval.state == State::Used).map(|used| used.id));
             }
             if approvals.len() >= MAX_PER_PERSON {
                 return (Found::TooMany, Change::None);
@@ -148,8 +153,26 @@ impl Approvals {
             let id = approval.id.clone();
             approvals.push(approval);
             (Found::Requested(id.clone()), Change::Added(id))
-        })
-        .await
+        });
+        let found = found.await?;
+        self.remove_pages(&removed).await;
+        Ok(found)
+    }
+
+    /// Removes what the pages of approvals are found by, so that approvals that no longer count for their person take no
+    /// place in the store.
+    async fn remove_pages(&self, removed: &[ApprovalId]) {
+        for id in removed {
+            let key = self.id_key(id);
+            let removed = async {
+                let Some(value) = self.0.store.get(&key).await? else { return Ok(true) };
+                // A store has no way to remove a value other than its expiry.
+                self.0.store.replace(&key, Some(&value), &[], REMOVAL_LIFETIME).await
+            };
+            if let Err(error) = removed.await {
+                tracing::warn!(%error, "the page of an approval stays in the store until it expires");
+            }
+        }
     }
 
     /// Changes the approvals of a person atomically. `change` can be called several times.
@@ -359,13 +382,17 @@ impl Approver for Approvals {
         let id = URL_SAFE_NO_PAD.encode(call.binding.as_bytes());
         let withdrawn = self
             .update(&self.person_key(&person), |approvals| {
-                let before = approvals.len();
-                approvals.retain(|approval| approval.call != id || approval.state != State::Pending);
-                ((), if approvals.len() < before { Change::Changed } else { Change::None })
+                let is_pending = |approval: &mut Approval| approval.call == id && approval.state == State::Pending;
+                let removed: Vec<_> = approvals.extract_if(.., is_pending).map(|approval| approval.id).collect();
+                let change = if removed.is_empty() { Change::None } else { Change::Changed };
+                (removed, change)
             })
             .await;
-        if let Err(error) = withdrawn {
-            tracing::warn!(%error, tool = call.tool.name(), "a declined approval stays until it expires");
+        match withdrawn {
+            Ok(removed) => self.remove_pages(&removed).await,
+            Err(error) => {
+                tracing::warn!(%error, tool = call.tool.name(), "a declined approval stays until it expires");
+            }
         }
     }
 }

@@ -17,8 +17,8 @@ use toolgate::{
 };
 use toolgate_dev_tenant::{DevTenant, TenantConfig};
 use toolgate_tests::{
-    Browser, CapturedLog, HttpResponse, Page, Revision, TestServer, ToolBodies, eventually, http_client, propel_auth,
-    send, token_for,
+    Browser, CapturedLog, HttpResponse, Page, Revision, TestServer, ToolBodies, WEBHOOK_SECRET, WebhookDelivery,
+    eventually, http_client, propel_auth, send, token_for,
 };
 
 /// The scopes of a server whose tools need approvals.
@@ -103,7 +103,7 @@ async fn start_with(configure: impl FnOnce(Server) -> Server) -> Setup {
     let tenant = DevTenant::builder(TenantConfig::from_toml(TENANT).unwrap()).start().await.unwrap();
     let server = TestServer::serve(|url| {
         let server = Server::new("payroll", &PAYROLL_SCOPES).title("Payroll & Co").server_url(url).skip_preflight();
-        configure(server.auth(propel_auth(&tenant)))
+        configure(server.auth(propel_auth(&tenant).webhook_secret(WEBHOOK_SECRET).unwrap()))
     })
     .await;
     Setup { tenant, server }
@@ -444,6 +444,24 @@ async fn a_call_that_waits_ends_with_the_access_to_its_tool() {
         browser.submit(&page, &[("decision", "approve")]).await
     };
     let (response, _) = tokio::join!(setup.repeat(7, &first, "accept"), disable_and_approve);
+    assert!(response.text_content().contains("the access to the tool ended"), "{response:?}");
+    assert_eq!(setup.server.bodies.runs(), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_ends_when_the_access_of_its_caller_is_revoked() {
+    let setup = start_with(|server| server).await;
+    let first = expect_asked(&setup.export(7).await);
+    let revoke_and_approve = async {
+        let (mut browser, page) = setup.open(&first, "HR").await;
+        let revoked =
+            WebhookDelivery::user_disabled(&setup.server.url, "msg_1", "5a3e1f00-0000-4000-8000-000000000201")
+                .send()
+                .await;
+        assert_eq!(revoked.status, 204);
+        browser.submit(&page, &[("decision", "approve")]).await
+    };
+    let (response, _) = tokio::join!(setup.repeat(7, &first, "accept"), revoke_and_approve);
     assert!(response.text_content().contains("the access to the tool ended"), "{response:?}");
     assert_eq!(setup.server.bodies.runs(), 0);
 }
