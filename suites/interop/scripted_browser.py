@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A browser without a window that opens a URL, logs a user in and submits the consent page.
+"""A browser without a window that opens a URL, logs a user in and submits the consent page, or that of an approval.
 
 Clients start it through the `BROWSER` variable with the URL as its only argument. It continues in the background, as a
 browser does, and keeps its cookies. `INTEROP_BROWSER_FOLDER` names the folder of its files:
@@ -24,6 +24,7 @@ from pathlib import Path
 MAX_PAGES = 6
 # In seconds. A client may start to listen only after it has opened the browser.
 REDIRECT_TIMEOUT = 10
+APPROVAL_PATH = "/approve/"
 # Class of the consent page's part with the requested scopes that the role does not hold, and the elements that have it.
 UNAVAILABLE_CLASS = "refused"
 UNAVAILABLE_TAGS = ("details", "section")
@@ -91,9 +92,11 @@ class Browser:
 
     def request(self, url, form=None):
         """Returns the response's status, the URL that it redirects to, and its body."""
-        body = urllib.parse.urlencode(form).encode() if form is not None else None
+        body, headers = None, {}
+        if form is not None:
+            body, headers["origin"] = urllib.parse.urlencode(form).encode(), urllib.parse.urljoin(url, "/").rstrip("/")
         try:
-            response = self.opener.open(urllib.request.Request(url, data=body), timeout=20)
+            response = self.opener.open(urllib.request.Request(url, data=body, headers=headers), timeout=20)
         except urllib.error.HTTPError as error:
             response = error
         with response:
@@ -123,8 +126,27 @@ class Browser:
             url, form = urllib.parse.urljoin(url, page.action), page.hidden + self.choose(page)
         raise RuntimeError(f"no redirect to the client after {MAX_PAGES} pages")
 
+    def approve(self, url):
+        """Submits the forms of the pages from `url` on, on every host, until one has no form."""
+        form = None
+        for _ in range(2 * MAX_PAGES):
+            _, location, text = self.request(url, form)
+            form = None
+            if location:
+                url = location
+                continue
+            page = Page(text)
+            if page.action is None:
+                self.visit["heading"] = page.heading
+                return
+            url, form = urllib.parse.urljoin(url, page.action), page.hidden + self.choose(page)
+        raise RuntimeError(f"no page without a form after {2 * MAX_PAGES} pages")
+
     def choose(self, page):
         """Returns the form fields that the user's choices add to this page."""
+        if ("decision", "approve") in page.buttons:
+            self.visit["pages"].append("approval")
+            return [("decision", self.user.get("approval", "approve"))]
         login_button = ("person", self.user["user_id"])
         if login_button in page.buttons:
             self.visit["pages"].append("login")
@@ -165,7 +187,11 @@ def main():
     folder = Path(os.environ["INTEROP_BROWSER_FOLDER"])
     browser = Browser(folder)
     try:
-        browser.log_in(sys.argv[1])
+        url = sys.argv[1]
+        if urllib.parse.urlsplit(url).path.startswith(APPROVAL_PATH):
+            browser.approve(url)
+        else:
+            browser.log_in(url)
     except Exception as error:  # the checks read every error from the visit's record
         browser.visit["error"] = f"{type(error).__name__}: {error}"
     browser.cookies.save(ignore_discard=True)

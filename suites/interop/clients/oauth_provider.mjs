@@ -6,6 +6,10 @@ import { startRedirectServer } from './redirect_server.mjs';
 
 const REDIRECT_TIMEOUT = 30_000; // milliseconds
 
+export function openBrowser(url) {
+  spawn(process.env.BROWSER, [url], { stdio: 'ignore' });
+}
+
 /** An `OAuthClientProvider` of both SDKs that keeps its credentials in memory and opens the `BROWSER`. */
 export class OAuthProvider {
   #responses = [];
@@ -68,7 +72,7 @@ export class OAuthProvider {
 
   redirectToAuthorization(url) {
     this.#responses = [];
-    spawn(process.env.BROWSER, [url.href], { stdio: 'ignore' });
+    openBrowser(url.href);
   }
 
   #receive(parameters, response) {

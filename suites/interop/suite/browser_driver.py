@@ -16,9 +16,9 @@ class BrowserDriver:
         for name in ("cookies.txt", "visits.jsonl", "closed"):
             (folder / name).unlink(missing_ok=True)
 
-    def set_user(self, user_id, scopes=None, decision="allow"):
-        """Sets who logs in, the scopes that they leave checked (`None` for all), and their decision."""
-        choices = {"user_id": user_id, "scopes": scopes, "decision": decision}
+    def set_user(self, user_id, scopes=None, decision="allow", approval="approve"):
+        """Sets who logs in, the scopes that they leave checked (`None` for all), and their decisions."""
+        choices = {"user_id": user_id, "scopes": scopes, "decision": decision, "approval": approval}
         (self.folder / "user.json").write_text(json.dumps(choices))
 
     def close(self):

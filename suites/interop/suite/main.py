@@ -12,6 +12,7 @@ from . import (
     inspector,
     inspector_web,
     issuers,
+    operations,
     restart,
     scenario,
     schemas,
@@ -32,6 +33,7 @@ def client_group(name):
 
 CLIENTS = ["fastmcp", "sdk-v1", "sdk-v1-no-refresh", "sdk-v2", "sdk-v2-modern", "rmcp", "rmcp-modern"]
 GROUPS = {name: client_group(name) for name in CLIENTS} | {
+    "operations": operations.run,
     "claude-code": claude_code.run,
     "baseline": baseline.run,
     "restart": restart.run,

@@ -23,41 +23,22 @@ def fetch_json(url, body=None):
         return json.load(response)
 
 
-class InternalServer(Server):
-    """`internal-server` with its embedded tenant unless `tenant` is given, and its console if asked for.
+class ToolgateServer(Server):
+    """A server with toolgate, with its embedded tenant unless the variables select PropelAuth."""
 
-    Port 0 selects a free port. `public_url` is the URL of a proxy in front of the server. A server with the name of an
-    earlier one has its data.
-    """
-
-    def __init__(self, paths, name, tenant=None, port=0, public_url=None, log="server.log", console=False):
-        folder = paths.scratch / name
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [paths.binaries / "internal-server", "--bind", f"127.0.0.1:{port}"]
-        command += ["--data", folder / "company.db", "--repo", paths.interop]
-        variables = dict(tenant.variables) if tenant else {}
-        if console:
-            variables["CONSOLE_ADDR"] = "127.0.0.1:0"
-        if public_url:
-            variables["SERVER_URL"] = public_url
-        super().__init__(command, folder / log, environment(**variables))
+    def __init__(self, command, log, variables):
+        super().__init__(command, log, environment(**variables))
         self.url = self.wait_for_output(r"^MCP URL: (\S+)$")[1]
         self.base_url = self.url.removesuffix("/mcp")
-        if console:
-            self.console_url = self.wait_for_log(r"serving the console .*\b(http://127\.0\.0\.1:\d+/)")[1]
-        if tenant is None:
-            # The tenant's URL is the one loopback URL in the output that is not the server's own.
-            self.auth_url = self.wait_for_output(rf"(?!{re.escape(self.base_url)}\b)(http://127\.0\.0\.1:\d+)")[1]
-            # One line for each role: the role, a person's name and a token of 32 bytes.
-            self.tokens = dict(re.findall(r"^  (\w+) .* ([\w-]{43})$", self.out.read_text(), re.MULTILINE))
-        else:
-            self.auth_url = tenant.auth_url
 
     def audited_calls(self):
-        """Returns the tool and outcome of each tool call in the audit log, oldest first."""
+        """Returns the name and outcome of each call of a tool, a prompt or a resource in the audit log, oldest first.
+
+        The name of a resource is its URI or its template.
+        """
         lines = [line for line in self._audit_log().splitlines() if " toolgate::audit: " in line]
-        records = [dict(re.findall(r'\b(tool|outcome)="([^"]*)"', line)) for line in lines]
-        return [(record["tool"], record["outcome"]) for record in records if "tool" in record]
+        records = [dict(re.findall(r'\b(tool|prompt|resource|outcome)="([^"]*)"', line)) for line in lines]
+        return [(name, record["outcome"]) for record in records for kind, name in record.items() if kind != "outcome"]
 
     def _audit_log(self):
         """Returns the log once it has the record of a new request, and so those of all earlier ones."""
@@ -75,6 +56,43 @@ class InternalServer(Server):
                 raise RuntimeError(f"the audit log has no record of the trace {trace_id}")
             time.sleep(0.005)
         return log
+
+
+class InternalServer(ToolgateServer):
+    """`internal-server` with its embedded tenant unless `tenant` is given, and its console if asked for.
+
+    Port 0 selects a free port. `public_url` is the URL of a proxy in front of the server. A server with the name of an
+    earlier one has its data.
+    """
+
+    def __init__(self, paths, name, tenant=None, port=0, public_url=None, log="server.log", console=False):
+        folder = paths.scratch / name
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [paths.binaries / "internal-server", "--bind", f"127.0.0.1:{port}"]
+        command += ["--data", folder / "company.db", "--repo", paths.interop]
+        variables = dict(tenant.variables) if tenant else {}
+        if console:
+            variables["CONSOLE_ADDR"] = "127.0.0.1:0"
+        if public_url:
+            variables["SERVER_URL"] = public_url
+        super().__init__(command, folder / log, variables)
+        if console:
+            self.console_url = self.wait_for_log(r"serving the console .*\b(http://127\.0\.0\.1:\d+/)")[1]
+        if tenant is None:
+            # The tenant's URL is the one loopback URL in the output that is not the server's own.
+            self.auth_url = self.wait_for_output(rf"(?!{re.escape(self.base_url)}\b)(http://127\.0\.0\.1:\d+)")[1]
+            # One line for each role: the role, a person's name and a token of 32 bytes.
+            self.tokens = dict(re.findall(r"^  (\w+) .* ([\w-]{43})$", self.out.read_text(), re.MULTILINE))
+        else:
+            self.auth_url = tenant.auth_url
+
+
+class OperationsServer(ToolgateServer):
+    """`toolgate-interop-server`, which has resources, prompts and notifications, with its embedded tenant."""
+
+    def __init__(self, paths, name):
+        command = [paths.binaries / "toolgate-interop-server"]
+        super().__init__(command, paths.scratch / name / "server.log", {"BIND_ADDR": "127.0.0.1:0"})
 
 
 class Tenant(Server):

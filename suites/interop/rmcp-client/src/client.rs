@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use rmcp::{
-    model::{CallToolRequestParams, JsonObject, ProtocolVersion},
+    model::ProtocolVersion,
     service::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, RunningService, ServiceError},
     transport::{
         AuthClient, AuthorizationManager, StreamableHttpClientTransport,
@@ -12,35 +12,33 @@ use rmcp::{
         streamable_http_client::StreamableHttpClientTransportConfig,
     },
 };
-use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::redirect_listener::RedirectListener;
+use crate::{handler::Handler, redirect_listener::RedirectListener};
+
+/// A connection to a server, as rmcp has it.
+pub(crate) type Service = RunningService<RoleClient, Arc<Handler>>;
 
 /// MCP client of one server that logs in through the browser.
 pub(crate) struct OAuthClient {
     url: String,
     lifecycle: ClientLifecycleMode,
+    handler: Arc<Handler>,
     redirect_listener: RedirectListener,
     connection: Option<Connection>,
 }
 
 struct Connection {
     url: Url,
-    service: RunningService<RoleClient, ()>,
+    service: Service,
     authorization: Arc<Mutex<AuthorizationManager>>,
 }
 
-enum CallOutcome {
-    Completed(Value),
-    /// `insufficient_scope` challenge that requires these scopes.
-    Challenged(String),
-}
-
 impl OAuthClient {
-    /// Creates a client that is not connected. With `modern`, it negotiates protocol revision 2026-07-28 first.
-    pub(crate) async fn new(url: String, modern: bool) -> anyhow::Result<Self> {
+    /// Creates a client that is not connected. With `modern`, it negotiates protocol revision 2026-07-28 first. With
+    /// `tasks`, it declares the extension for tasks.
+    pub(crate) async fn new(url: String, modern: bool, tasks: bool) -> anyhow::Result<Self> {
         let lifecycle = if modern {
             ClientLifecycleMode::Auto {
                 preferred_versions: vec![ProtocolVersion::V_2026_07_28],
@@ -49,7 +47,8 @@ impl OAuthClient {
         } else {
             ClientLifecycleMode::Initialize
         };
-        Ok(Self { url, lifecycle, redirect_listener: RedirectListener::bind().await?, connection: None })
+        let (handler, redirect_listener) = (Arc::new(Handler::new(tasks)), RedirectListener::bind().await?);
+        Ok(Self { url, lifecycle, handler, redirect_listener, connection: None })
     }
 
     /// Connects without a token, logs in as the challenge requires, and connects again. Returns the negotiated protocol
@@ -60,7 +59,7 @@ impl OAuthClient {
         let http = AuthClient::new(reqwest::Client::new(), manager);
         let authorization = Arc::clone(&http.auth_manager);
         let transport = StreamableHttpClientTransport::with_client(http, self.config());
-        let service = ().serve_with_lifecycle(transport, self.lifecycle.clone()).await?;
+        let service = Arc::clone(&self.handler).serve_with_lifecycle(transport, self.lifecycle.clone()).await?;
         let info = service.peer_info().context("the server sent no information about itself")?;
         let protocol_version = info.protocol_version.to_string();
         self.connection = Some(Connection { url: Url::parse(&self.url)?, service, authorization });
@@ -93,24 +92,30 @@ impl OAuthClient {
         oauth.into_authorization_manager().context("the login did not complete")
     }
 
-    pub(crate) async fn list(&self) -> anyhow::Result<Vec<String>> {
-        let tools = self.connected()?.service.list_all_tools().await?;
-        Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
+    /// Makes a request. If it requires more scopes, requests them from the user and makes the request again.
+    pub(crate) async fn request<T>(
+        &self,
+        request: impl AsyncFn(&Service) -> Result<T, ServiceError>,
+    ) -> anyhow::Result<T> {
+        let connection = self.connected()?;
+        let error = match request(&connection.service).await {
+            Ok(result) => return Ok(result),
+            Err(error) => error,
+        };
+        let Some(scopes) = connection.challenged_scopes(&error) else { return Err(error.into()) };
+        self.step_up(connection, &scopes).await?;
+        request(&connection.service).await.map_err(|error| match connection.challenged_scopes(&error) {
+            Some(scopes) => anyhow!("after the step-up, the request still requires {scopes}"),
+            None => error.into(),
+        })
     }
 
-    /// Calls the tool. If the call requires more scopes, requests them from the user and calls the tool again.
-    pub(crate) async fn call(&self, tool: &str, arguments: &JsonObject) -> anyhow::Result<Value> {
-        let connection = self.connected()?;
-        match connection.call(tool, arguments).await? {
-            CallOutcome::Completed(content) => Ok(content),
-            CallOutcome::Challenged(scopes) => {
-                self.step_up(connection, &scopes).await?;
-                match connection.call(tool, arguments).await? {
-                    CallOutcome::Completed(content) => Ok(content),
-                    CallOutcome::Challenged(scopes) => bail!("after the step-up, the call still requires {scopes}"),
-                }
-            }
-        }
+    pub(crate) fn service(&self) -> anyhow::Result<&Service> {
+        Ok(&self.connected()?.service)
+    }
+
+    pub(crate) fn handler(&self) -> &Arc<Handler> {
+        &self.handler
     }
 
     async fn step_up(&self, connection: &Connection, scopes: &str) -> anyhow::Result<()> {
@@ -129,21 +134,6 @@ impl OAuthClient {
 }
 
 impl Connection {
-    async fn call(&self, tool: &str, arguments: &JsonObject) -> anyhow::Result<CallOutcome> {
-        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments.clone());
-        match self.service.call_tool(params).await {
-            Ok(result) if result.is_error == Some(true) => Err(anyhow!("the tool failed: {:?}", result.content)),
-            Ok(result) => {
-                let content = result.structured_content.context("the result has no structured content")?;
-                Ok(CallOutcome::Completed(content))
-            }
-            Err(error) => match self.challenged_scopes(&error) {
-                Some(scopes) => Ok(CallOutcome::Challenged(scopes)),
-                None => Err(error.into()),
-            },
-        }
-    }
-
     fn challenged_scopes(&self, error: &ServiceError) -> Option<String> {
         let challenge = WWWAuthenticateParams::parse(error.auth_challenge()?, &self.url);
         if challenge.is_insufficient_scope() { challenge.scope } else { None }

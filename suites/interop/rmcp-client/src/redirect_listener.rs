@@ -33,8 +33,7 @@ impl RedirectListener {
     pub(crate) async fn authorize(&self, authorization_url: &str) -> anyhow::Result<String> {
         let state =
             parameter(&Url::parse(authorization_url)?, "state").context("the authorization URL has no `state`")?;
-        let browser = env::var_os("BROWSER").context("BROWSER is not set")?;
-        std::process::Command::new(browser).arg(authorization_url).stdout(Stdio::null()).spawn()?.wait()?;
+        open(authorization_url)?;
         let response = timeout(REDIRECT_TIMEOUT, self.receive(&state))
             .await
             .context("the browser did not open the redirect URI")??;
@@ -65,6 +64,13 @@ impl RedirectListener {
             }
         }
     }
+}
+
+/// Opens a URL in the browser.
+pub(crate) fn open(url: &str) -> anyhow::Result<()> {
+    let browser = env::var_os("BROWSER").context("BROWSER is not set")?;
+    std::process::Command::new(browser).arg(url).stdout(Stdio::null()).spawn()?.wait()?;
+    Ok(())
 }
 
 fn parameter(url: &Url, name: &str) -> Option<String> {
