@@ -1,8 +1,8 @@
 //! An authorization gate for internal MCP servers.
 //!
 //! MCP authorizes access to a server, not to its tools: a client that can connect can call every tool. With toolgate,
-//! every tool declares the scopes that it requires, a misspelled scope does not compile, and a caller sees and calls
-//! only the tools that their token allows. [PropelAuth](https://www.propelauth.com) is the authorization server.
+//! every tool, prompt and resource declares the scopes that it requires, a misspelled scope does not compile, and a caller
+//! sees and uses only what their token allows. [PropelAuth](https://www.propelauth.com) is the authorization server.
 //!
 //! ```no_run
 //! use toolgate::prelude::*;
@@ -39,12 +39,17 @@
 //!
 //! # Where to start
 //!
-//! - [`#[tool]`](macro@tool) declares a tool; [`Scopes`] is the list that its scopes are checked against.
+//! - [`#[tool]`](macro@tool), [`#[prompt]`](macro@prompt) and [`#[resource]`](macro@resource) declare operations;
+//!   [`Scopes`] is the list that their scopes are checked against.
 //! - [`Server`] builds a server from a validator, states and [settings](config). [`PropelAuth`] validates tokens;
 //!   implement [`TokenValidator`] for another authorization server.
 //! - `dev_tenant` (feature `dev-tenant`) adds a login during development, without an account.
-//! - A tool takes its arguments as owned parameters, and [`Caller`], [`Context`] and states by reference. It fails with
-//!   [`ToolError`].
+//! - An operation takes its arguments as owned parameters, and [`Caller`], [`Context`] and states by reference. It fails
+//!   with [`ToolError`]. [`Context::ask`] asks the user during a call.
+//! - [`tasks`] are calls that continue after their response, [`Server::sessions`] is for clients of earlier revisions of
+//!   MCP, and [`Notifications`] tells subscribed clients what changed.
+//! - `#[tool(approve = "..")]` (feature `approvals`) requires that a person approves a call.
+//! - [`Server::mount`] puts an existing rmcp server behind the gate.
 //! - The book in the repository, `docs/`, has guides: policies beyond scopes (scopes that depend on arguments, guards
 //!   ([`Denied`]), visibility rules, and proofs for a data layer ([`Granted`])), tests, clients, deployment and operations.
 //! - [`audit`] and [`metrics`] describe the records and the numbers of a server.
@@ -153,7 +158,7 @@ pub mod input {
     pub use toolgate_macros::Form;
 }
 
-/// Common imports for a crate that defines tools or a server.
+/// Common imports for a crate that defines operations or a server.
 pub mod prelude {
     #[doc(no_inline)]
     pub use schemars::{self, JsonSchema};

@@ -75,19 +75,19 @@ pub fn body<'a, F: Future + Send + 'a, R: Into<OperationResult> + 'a>(
     })
 }
 
-/// Returns a future that runs the guards of a tool, and then its body.
+/// Returns a future that runs the guards of an operation, and then its body.
 pub fn guarded_body<'a, R: Into<OperationResult>>(
     future: impl Future<Output = Result<R, ToolError>> + Send + 'a,
 ) -> BodyFuture<'a> {
     Box::pin(async move { future.await.map(Into::into) })
 }
 
-/// Returns the input schema of a tool whose arguments are the fields of `T`.
+/// Returns the input schema of an operation whose arguments are the fields of `T`.
 pub fn input_schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> InputSchema {
     InputSchema { schema: generator.root_schema_for::<T>(), parameters: Vec::new() }
 }
 
-/// Returns the input schema of a tool whose only argument, in `T`, is a flattened `F`. The schema takes
+/// Returns the input schema of an operation whose only argument, in `T`, is a flattened `F`. The schema takes
 /// `additionalProperties` from `F`; schemars omits it, because a struct can have fields next to a flattened one.
 pub fn flattened_input_schema<T: JsonSchema, F: JsonSchema>(generator: &mut SchemaGenerator) -> InputSchema {
     let mut schema = generator.root_schema_for::<T>();

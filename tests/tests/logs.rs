@@ -203,7 +203,7 @@ async fn scope_drift_is_logged_at_startup() {
     for (problem, scopes) in [
         ("in SCOPES, but not in PropelAuth", "files:admin, files:write, reports:read"),
         ("in PropelAuth, but not in SCOPES", "tickets:read"),
-        ("scopes in SCOPES that no tool declares", "files:admin"),
+        ("scopes in SCOPES that no operation declares", "files:admin"),
     ] {
         eventually(problem, async || {
             let text = log.of_this_thread();

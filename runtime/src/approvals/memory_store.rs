@@ -9,16 +9,16 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{ApprovalStore, StoreError};
+use super::{ApprovalStore, ApprovalStoreError};
 
 /// Maximum size of all keys and values, in bytes.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes that count for an entry in addition to its key and value.
 const ENTRY_BYTES: usize = 256;
 
-/// Store of a server without replicas. It forgets all approvals when the process ends.
+/// Store of a server without replicas. Approvals are lost when the process ends.
 #[derive(Default)]
-pub(crate) struct MemoryStore(Mutex<State>);
+pub(crate) struct MemoryApprovalStore(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -34,8 +34,8 @@ struct Entry {
 }
 
 #[async_trait]
-impl ApprovalStore for MemoryStore {
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+impl ApprovalStore for MemoryApprovalStore {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ApprovalStoreError> {
         Ok(self.lock().current(key).map(<[u8]>::to_vec))
     }
 
@@ -45,7 +45,7 @@ impl ApprovalStore for MemoryStore {
         expected: Option<&[u8]>,
         value: &[u8],
         lifetime: Duration,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ApprovalStoreError> {
         let mut state = self.lock();
         state.remove_expired();
         if state.current(key) != expected {
@@ -56,7 +56,7 @@ impl ApprovalStore for MemoryStore {
     }
 }
 
-impl MemoryStore {
+impl MemoryApprovalStore {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,11 +68,11 @@ impl State {
         Some(&entry.value)
     }
 
-    fn insert(&mut self, key: &str, value: &[u8], lifetime: Duration) -> Result<(), StoreError> {
+    fn insert(&mut self, key: &str, value: &[u8], lifetime: Duration) -> Result<(), ApprovalStoreError> {
         let replaced = self.entries.get(key).map_or(0, |entry| size(key, &entry.value));
         let bytes = self.bytes - replaced + size(key, value);
         if bytes > MAX_BYTES {
-            return Err(StoreError::new(format!("approvals take {MAX_BYTES} bytes, which is the maximum")));
+            return Err(ApprovalStoreError::new(format!("approvals take {MAX_BYTES} bytes, which is the maximum")));
         }
         let expires_at = Instant::now() + lifetime;
         self.entries.insert(key.to_owned(), Entry { value: value.to_vec(), expires_at });
@@ -104,7 +104,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_value_is_replaced_only_if_it_is_the_expected_one_and_until_it_expires() {
-        let store = MemoryStore::default();
+        let store = MemoryApprovalStore::default();
         assert!(!store.replace("a", Some(b"0"), b"1", LIFETIME).await.unwrap());
         assert!(store.replace("a", None, b"1", LIFETIME).await.unwrap());
         assert!(!store.replace("a", None, b"2", LIFETIME).await.unwrap());
@@ -118,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn values_take_bounded_memory() {
-        let store = MemoryStore::default();
+        let store = MemoryApprovalStore::default();
         let value = vec![0; MAX_BYTES / 4];
         for key in ["a", "b", "c"] {
             assert!(store.replace(key, None, &value, LIFETIME).await.unwrap());

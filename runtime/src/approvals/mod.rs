@@ -14,8 +14,8 @@ mod service;
 mod store;
 
 pub(crate) use approval::{Approval, ApprovalId, Decision, State};
-pub(crate) use memory_store::MemoryStore;
+pub(crate) use memory_store::MemoryApprovalStore;
 #[cfg(feature = "redis")]
-pub(crate) use redis_store::RedisStore;
-pub(crate) use service::{ApprovalError, Approvals, ApprovalsConfig, Opener};
-pub use store::{ApprovalStore, StoreError};
+pub(crate) use redis_store::RedisApprovalStore;
+pub(crate) use service::{ApprovalError, Approvals, ApprovalsParts, Opener};
+pub use store::{ApprovalStore, ApprovalStoreError};

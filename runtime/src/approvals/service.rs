@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::{
-    Approval, ApprovalId, ApprovalStore, Decision, State, StoreError,
+    Approval, ApprovalId, ApprovalStore, ApprovalStoreError, Decision, State,
     approval::{Person, RequestedCall},
 };
 use crate::{
@@ -31,13 +31,13 @@ const MAX_MESSAGE_CHARS: usize = 1000;
 const MAX_NAME_CHARS: usize = 100;
 /// Maximum number of attempts to replace a value that others change at the same time.
 const MAX_ATTEMPTS: usize = 16;
-/// Time between two looks at an approval for which a call waits.
+/// Time between two reads of an approval for which a call waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Lifetime of a value that is removed.
 const REMOVAL_LIFETIME: Duration = Duration::from_millis(1);
 
 /// Input of [`Approvals::new`].
-pub(crate) struct ApprovalsConfig {
+pub(crate) struct ApprovalsParts {
     pub(crate) store: Arc<dyn ApprovalStore>,
     pub(crate) signer: RequestStateSigner,
     /// Public URL of the server.
@@ -51,13 +51,13 @@ pub(crate) struct ApprovalsConfig {
 }
 
 /// The approvals of a server.
-pub(crate) struct Approvals(ApprovalsConfig);
+pub(crate) struct Approvals(ApprovalsParts);
 
 /// Why the state of an approval is not known.
 #[derive(Debug, Error)]
 pub(crate) enum ApprovalError {
     #[error("the store of approvals failed: {0}")]
-    Store(#[from] StoreError),
+    Store(#[from] ApprovalStoreError),
     #[error(
         "a value in the store of approvals has an invalid signature: set `tools.request_state_key` to the same key on all \
          replicas"
@@ -85,7 +85,7 @@ enum Found {
 }
 
 impl Approvals {
-    pub(crate) fn new(config: ApprovalsConfig) -> Self {
+    pub(crate) fn new(config: ApprovalsParts) -> Self {
         Self(config)
     }
 
@@ -243,7 +243,7 @@ impl Approvals {
     }
 
     fn seal<T: Serialize>(&self, key: &str, value: &T, lifetime: Duration) -> Vec<u8> {
-        // The signed value may still be needed when the store forgets it.
+        // The value must be valid for as long as the store returns it.
         self.0.signer.seal(&format!("approvals {key}"), value, lifetime + POLL_INTERVAL).into_bytes()
     }
 
@@ -419,11 +419,11 @@ fn shortened(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approvals::MemoryStore;
+    use crate::approvals::MemoryApprovalStore;
 
     fn approvals() -> Approvals {
-        Approvals::new(ApprovalsConfig {
-            store: Arc::new(MemoryStore::default()),
+        Approvals::new(ApprovalsParts {
+            store: Arc::new(MemoryApprovalStore::default()),
             signer: RequestStateSigner::random(),
             base_url: "https://mcp.example.com".to_owned(),
             resource: "https://mcp.example.com/mcp".to_owned(),

@@ -13,15 +13,15 @@ use thiserror::Error;
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Mutex, time::Duration};
-/// use toolgate::{approvals::{ApprovalStore, StoreError}, auth::async_trait};
+/// use toolgate::{approvals::{ApprovalStore, ApprovalStoreError}, auth::async_trait};
 ///
-/// /// A store that never forgets; a real one removes what has expired, and bounds its size.
+/// /// Store without expiry or a bound, as an example. Another store removes expired values and bounds its size.
 /// #[derive(Default)]
-/// struct Forever(Mutex<HashMap<String, Vec<u8>>>);
+/// struct Unbounded(Mutex<HashMap<String, Vec<u8>>>);
 ///
 /// #[async_trait]
-/// impl ApprovalStore for Forever {
-///     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+/// impl ApprovalStore for Unbounded {
+///     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ApprovalStoreError> {
 ///         Ok(self.0.lock().unwrap().get(key).cloned())
 ///     }
 ///
@@ -31,7 +31,7 @@ use thiserror::Error;
 ///         expected: Option<&[u8]>,
 ///         value: &[u8],
 ///         _lifetime: Duration,
-///     ) -> Result<bool, StoreError> {
+///     ) -> Result<bool, ApprovalStoreError> {
 ///         let mut values = self.0.lock().unwrap();
 ///         if values.get(key).map(Vec::as_slice) != expected {
 ///             return Ok(false);
@@ -49,7 +49,7 @@ pub trait ApprovalStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// The store is not available.
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ApprovalStoreError>;
 
     /// Stores a value for a time, if the current value of the key is `expected`; `None` means that there is none.
     /// Returns whether it was stored. Comparing and storing must be atomic for all replicas.
@@ -63,15 +63,15 @@ pub trait ApprovalStore: Send + Sync + 'static {
         expected: Option<&[u8]>,
         value: &[u8],
         lifetime: Duration,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ApprovalStoreError>;
 }
 
 /// Failure of an [`ApprovalStore`]. The text is for the log and must not contain a value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
-pub struct StoreError(String);
+pub struct ApprovalStoreError(String);
 
-impl StoreError {
+impl ApprovalStoreError {
     /// Creates an error with this reason.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())

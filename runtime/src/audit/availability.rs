@@ -10,7 +10,7 @@ static BEHIND: AtomicUsize = AtomicUsize::new(0);
 /// Number of audit files that are [`Level::Unavailable`].
 static UNAVAILABLE: AtomicUsize = AtomicUsize::new(0);
 
-/// Returns whether the record of another call can be written. If not, no tool may run.
+/// Returns whether the record of another call can be written. If not, no body may run.
 pub(crate) fn is_available() -> bool {
     UNAVAILABLE.load(Ordering::Relaxed) == 0
 }

@@ -167,19 +167,19 @@ impl RequiredBy {
 /// How a call of a tool, or a request for a prompt or a resource, ended; the label `outcome` of the metrics of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallOutcome {
-    /// The tool returned a result.
+    /// The body returned a result.
     Completed,
-    /// The tool returned an error that the caller sees.
+    /// The body returned an error that the caller sees.
     Failed,
-    /// The tool asked the client for input.
+    /// The body asked the client for input.
     InputRequired,
     /// A person has to approve the call, and has not yet.
     ApprovalRequired,
     /// The person did not approve the call.
     NotApproved,
-    /// The tool returned an error that is masked.
+    /// The body returned an error that is masked.
     Masked,
-    /// The tool panicked.
+    /// The body panicked.
     Panicked,
     /// The call exceeded its time limit.
     TimedOut,
@@ -191,7 +191,7 @@ pub(crate) enum CallOutcome {
     Denied,
     /// The token lacks a scope.
     InsufficientScope,
-    /// The tool's concurrency limit is reached.
+    /// The operation's concurrency limit is reached.
     Busy,
     /// The result exceeds `max_result_bytes`.
     ResultTooLarge,
@@ -290,11 +290,11 @@ pub(crate) enum ApprovalEvent {
     /// The person declined the call.
     Declined,
     /// A person for whom the call does not act logged in on the page.
-    Refused,
+    Rejected,
 }
 
 impl ApprovalEvent {
-    const ALL: [Self; 3] = [Self::Given, Self::Declined, Self::Refused];
+    const ALL: [Self; 3] = [Self::Given, Self::Declined, Self::Rejected];
 
     /// Reads a [`name`](Self::name).
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -306,7 +306,7 @@ impl ApprovalEvent {
         match self {
             Self::Given => "approval_given",
             Self::Declined => "approval_declined",
-            Self::Refused => "approval_refused",
+            Self::Rejected => "approval_rejected",
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 
 /// Authenticated identity of a request: the claims of its token, without the token.
 ///
-/// A tool receives it as a parameter of type `&Caller`:
+/// A tool, a prompt or a resource receives it as a parameter of type `&Caller`:
 ///
 /// ```
 /// # use toolgate::prelude::*;
@@ -108,9 +108,9 @@ impl Caller {
         self.identity.index.bit(scope).is_some_and(|bit| self.granted().contains(bit))
     }
 
-    /// Requires a scope in the body of a tool, for access that depends on arguments or data. Return the error with
-    /// `?`: the response is then 403 with a challenge that names the scope, as for the scopes of `#[tool]`, so that
-    /// the client can step up.
+    /// Requires a scope in the body of an operation, for access that depends on arguments or data. Return the error with
+    /// `?`: the response is then 403 with a challenge that names the scope, as for the scopes of the attribute, so
+    /// that the client can step up.
     ///
     /// ```
     /// # use toolgate::prelude::*;
@@ -171,7 +171,7 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// The caller's token lacks a scope that the body of a tool requires; see [`Caller::require`].
+/// The caller's token lacks a scope that the body of an operation requires; see [`Caller::require`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the token lacks the scope {}", .0.missing.join(" "))]
 pub struct InsufficientScope(pub(crate) MissingScopes);

@@ -7,9 +7,9 @@ use crate::scope::ScopeMarker;
 
 /// Proof that the caller of the current call has the scope of `S`.
 ///
-/// A function that needs a scope takes a `&Granted<S>`. A tool passes it on as a parameter of its own, which compiles
-/// only if the tool declares the scope, or takes it in its body with [`Caller::grant`]. So a data layer states once what
-/// access it needs, and no tool reaches it without that access.
+/// A function that needs a scope takes a `&Granted<S>`. An operation passes it on as a parameter of its own, which
+/// compiles only if it declares the scope, or takes it in its body with [`Caller::grant`]. So a data layer states once what
+/// access it needs, and no operation reaches it without that access.
 ///
 /// ```
 /// use toolgate::prelude::*;
@@ -42,7 +42,7 @@ use crate::scope::ScopeMarker;
 pub struct Granted<S: ScopeMarker>(PhantomData<fn() -> S>);
 
 impl Caller {
-    /// Requires a scope in the body of a tool or in a guard, and returns the proof. Return the error with `?`: the
+    /// Requires a scope in the body of an operation or in a guard, and returns the proof. Return the error with `?`: the
     /// response is then 403 with a challenge that names the scope, so that the client can step up.
     ///
     /// ```

@@ -19,7 +19,7 @@ use crate::body::{BodyError, read_body};
 pub(crate) struct BodyLimits {
     /// Maximum size, in bytes.
     pub(crate) bytes: usize,
-    /// Maximum size without the arguments and the input of a tool call, in bytes.
+    /// Maximum size without the arguments and the input of a call, in bytes.
     pub(crate) message_bytes: usize,
     /// Memory that the arguments may take if 16 times their size is less, in bytes.
     pub(crate) parsed_bytes: usize,

@@ -65,8 +65,8 @@ pub(crate) enum Rejection {
     /// 413: the body is larger than the limit, in bytes.
     #[error("the request body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
-    /// 413: the message is larger than the limit, in bytes, without the arguments of a tool call.
-    #[error("the message is larger than {limit} bytes without the arguments of a tool call")]
+    /// 413: the message is larger than the limit, in bytes, without the arguments and the input of a call.
+    #[error("the message is larger than {limit} bytes without the arguments and the input of a call")]
     MessageTooLarge { limit: usize },
     /// 408: the body did not arrive within the time limit.
     #[error("the request body took too long to arrive")]
@@ -83,7 +83,7 @@ pub(crate) enum Rejection {
     /// 400: a header that is passed on to rmcp is too long.
     #[error("the header `{0}` is too long: send at most {MAX_TEXT} bytes, or {MAX_URI_BYTES} in `mcp-name`")]
     HeaderTooLong(&'static str),
-    /// 400: the parameters of a `tools/call` have the wrong shape, or a parameter must not reach a log.
+    /// 400: the parameters of a call have the wrong shape, or a parameter must not reach a log.
     #[error(transparent)]
     InvalidParams(#[from] InvalidParams),
     /// 400: the body is a JSON-RPC message that MCP does not define.
@@ -128,7 +128,7 @@ pub(crate) enum Rejection {
     #[error("{needed}")]
     InsufficientScope {
         scopes: MissingScopes,
-        /// The tool and its scopes, as a sentence.
+        /// The operation and its scopes, as a sentence.
         needed: String,
     },
 }

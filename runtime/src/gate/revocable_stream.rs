@@ -1,8 +1,8 @@
 //! Revocable streams: SSE responses that end when the caller's access ends.
 //!
-//! A request is authenticated once, but its stream may stay open as long as the tool works. A stream therefore records the
+//! A request is authenticated once, but its stream may stay open as long as the call runs. A stream therefore records the
 //! epoch before its caller was authenticated. When that access is revoked or the token expires, nothing more is sent, and
-//! the source of the stream is dropped, which cancels the tool. This does not depend on the client reading.
+//! the source of the stream is dropped, which cancels the call. This does not depend on the client reading.
 //!
 //! The access of a subscription is renewed instead of ended, if its token is still active. Until then, nothing is sent.
 

@@ -130,9 +130,7 @@ mod tests {
 
     #[test]
     fn an_invalid_filter_is_an_error_that_says_what_is_wrong() {
-        for valid in
-            ["", "info", "INFO", "off", "warn,my_server=debug", "my_server", "[tool_call{tool=x}]=debug", "0"]
-        {
+        for valid in ["", "info", "INFO", "off", "warn,my_server=debug", "my_server", "[call{tool=x}]=debug", "0"] {
             assert!(parse(valid).is_ok(), "{valid}");
         }
         for (filter, problem) in [

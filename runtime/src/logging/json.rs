@@ -227,7 +227,7 @@ mod tests {
             let span = tracing::info_span!("request", id = 7, user = tracing::field::Empty);
             span.record("user", "a \"b\"");
             let _span = span.entered();
-            let _inner = tracing::info_span!("tool_call").entered();
+            let _inner = tracing::info_span!("call").entered();
             tracing::info!(target: "toolgate::x", count = 3, rate = 0.5, nan = f64::NAN, r#type = true, path = ?"c:\\x", "serving {}", "all");
         });
         let mut event = parse(&text);
@@ -238,7 +238,7 @@ mod tests {
             json!({
                 "level": "INFO", "target": "toolgate::x", "message": "serving all",
                 "fields": { "count": 3, "rate": 0.5, "nan": "NaN", "type": true, "path": "\"c:\\\\x\"" },
-                "spans": [{ "name": "request", "id": 7, "user": "a \"b\"" }, { "name": "tool_call" }],
+                "spans": [{ "name": "request", "id": 7, "user": "a \"b\"" }, { "name": "call" }],
             })
         );
         let event = parse(&log(|| tracing::warn!("alone")));

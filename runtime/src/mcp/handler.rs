@@ -42,7 +42,7 @@ use crate::{
     tasks::{TaskResponse, Tasks},
 };
 
-/// Maximum number of times that a tool can ask for input in one call of a session.
+/// Maximum number of times that a body can ask for input in one call of a session.
 const MAX_ROUNDS: usize = 16;
 
 /// JSON-RPC error code for a call that needs the user to open a URL (MCP 2025-11-25, Elicitation, URL mode).

@@ -1,4 +1,4 @@
-//! The arguments of a tool: their JSON Schema, and the validation of a call's arguments.
+//! The arguments of an operation: their JSON Schema, and the validation of a call's arguments.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::error::OperationProblem;
 
-/// The input of a tool, as generated code describes it.
+/// The input of an operation, as generated code describes it.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct InputSchema {
@@ -29,14 +29,14 @@ pub(crate) struct ParameterCheck {
     pub(crate) check: fn(&str, Value) -> Result<(), Violation>,
 }
 
-/// Input schema of a tool and the validator compiled from it: the published schema is the enforced one, except where an
+/// Input schema of an operation and the validator compiled from it: the published schema is the enforced one, except where an
 /// enum is flattened into the arguments.
 pub(crate) struct ArgumentSchema {
     schema: Arc<Map<String, Value>>,
     /// The schema with the alternatives of a flattened enum, which clients do not accept in `schema`.
     enforced: Arc<Map<String, Value>>,
     parameters: Vec<ParameterCheck>,
-    /// Compiled by the first call if the schema is certain to compile, because compiling dominates the cost of a tool at
+    /// Compiled by the first call if the schema is certain to compile, because compiling dominates the cost of an operation at
     /// start-up.
     validator: OnceLock<Result<Validator, OperationProblem>>,
 }

@@ -1,4 +1,4 @@
-//! The MCP request of a call, as a tool sees it.
+//! The MCP request of a call, as a body sees it.
 
 use std::{any::Any, fmt, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::auth::Caller;
 
 /// The MCP request of a call: questions to the user, progress, log messages, cancellation, headers and metadata.
 ///
-/// A tool takes it as `&Context`:
+/// A tool, a prompt or a resource takes it as `&Context`:
 ///
 /// ```
 /// # use toolgate::prelude::*;
@@ -141,7 +141,7 @@ impl Context {
         &self.input_responses
     }
 
-    /// Adds the responses to what the tool asked for in the round before, and its state.
+    /// Adds the responses to what the body asked for in the round before, and its state.
     pub(crate) fn with_input(mut self, responses: InputResponses, state: Option<String>) -> Self {
         self.input_responses = responses;
         self.request_state = state;
@@ -241,7 +241,7 @@ impl Context {
     }
 
     /// Returns the W3C trace context (`traceparent`) from the request's `_meta` or from its headers. Pass it on to the
-    /// services that the tool calls.
+    /// services that the body calls.
     pub fn traceparent(&self) -> Option<&str> {
         let header = || self.headers.get("traceparent").and_then(|value| value.to_str().ok());
         self.meta().get("traceparent").and_then(Value::as_str).or_else(header)
@@ -262,7 +262,7 @@ impl Context {
     }
 
     /// Waits until the client cancels the request or closes the response stream, or until a [task](crate::tasks) has to
-    /// end. The tool's future is dropped then; use this for work that must be stopped explicitly.
+    /// end. The future of the body is dropped then; use this for work that must be stopped explicitly.
     pub async fn cancelled(&self) {
         self.request.cancellation().cancelled().await;
     }
@@ -275,7 +275,7 @@ impl Context {
     /// Returns the client's response to a request for input of the round before; see
     /// [`InputRequired`](super::InputRequired).
     ///
-    /// The tool requested this input in a call with the same caller, tool and arguments, at most one hour ago. `None`
+    /// The body requested this input in a call with the same caller, operation and arguments, at most one hour ago. `None`
     /// also if the client sent a response that was not requested, or one of another kind. The content of a form can be
     /// any object: its fields are not checked against the schema of the request, as [`ask`](Self::ask) checks them.
     pub fn input_response(&self, key: &str) -> Option<&Value> {
@@ -283,7 +283,7 @@ impl Context {
     }
 
     /// Returns the state given to [`InputRequired::state`](super::InputRequired::state) in the round before, unchanged
-    /// and from the same caller, tool and arguments.
+    /// and from the same caller, operation and arguments.
     pub fn request_state(&self) -> Option<&str> {
         self.request_state.as_deref()
     }

@@ -6,8 +6,8 @@ use crate::{auth::InsufficientScope, scope::MissingScopes};
 
 /// Denial of a call by a guard.
 ///
-/// A guard is a `fn` or an `async fn` over parameters of the tool that returns `Result<(), Denied>`. It is called by
-/// `#[tool(guard = ..)]`, so the compiler checks its arguments.
+/// A guard is a `fn` or an `async fn` over parameters of the operation that returns `Result<(), Denied>`. It is called by
+/// `guard = ..` of the attribute, so the compiler checks its arguments.
 ///
 /// [`Denied::new`] creates a denial with a message that the model sees. It should not name scopes, because no scope would
 /// help. Every other error converts with `?`: it denies the call too, and the model sees only a reference to the log.

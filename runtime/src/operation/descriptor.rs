@@ -30,9 +30,9 @@ pub struct OperationDescriptor {
     /// Source text of the message with which a person is asked to approve a call.
     pub(crate) approve: Option<&'static str>,
     pub(crate) visible_to: &'static [VisibilityRule],
-    /// Organizations whose callers may see the tool; empty if all may.
+    /// Organizations whose callers may see the operation; empty if all may.
     pub(crate) orgs: &'static [&'static str],
-    /// Roles whose callers may see the tool; empty if all may.
+    /// Roles whose callers may see the operation; empty if all may.
     pub(crate) org_roles: &'static [&'static str],
     pub(crate) timeout: Option<Duration>,
     /// Maximum number of concurrent calls.

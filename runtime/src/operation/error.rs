@@ -59,7 +59,7 @@ pub(crate) enum Failure {
     GuardFailed(Box<dyn Error + Send + Sync>),
     /// The arguments violate the input schema.
     InvalidArguments(Vec<Violation>),
-    /// The tool's concurrency limit is reached.
+    /// The operation's concurrency limit is reached.
     Busy,
     /// A limit on tasks is reached. The model sees the message.
     TooManyTasks(String),
@@ -122,7 +122,8 @@ impl ToolError {
         Self(Failure::NotApproved(message.into()))
     }
 
-    /// Returns whether the call ended before its body and can be repeated: the tool was busy, or there were too many tasks.
+    /// Returns whether the call ended before its body and can be repeated: the operation was busy, or there were too many
+    /// tasks.
     pub(crate) fn is_repeatable(&self) -> bool {
         matches!(self.0, Failure::Busy | Failure::TooManyTasks(_))
     }

@@ -6,14 +6,14 @@ use thiserror::Error;
 /// Request for input from the client: the multi round-trip requests of MCP 2026-07-28.
 ///
 /// To ask the user, use [`Context::ask`](super::Context::ask). This type is for input of other kinds, for several inputs in
-/// one round, and for a tool that chooses the keys and the state itself.
+/// one round, and for a body that chooses the keys and the state itself.
 ///
-/// The client obtains the input and calls the tool again with it; see
+/// The client obtains the input and repeats the call with it; see
 /// [`Context::input_response`](super::Context::input_response). The result carries a signed state that names the
 /// requested inputs, so a client cannot respond before it was asked. A client that did not declare the capability
 /// ([`Context::client_capabilities`](super::Context::client_capabilities)), or that uses an earlier revision, receives an
 /// error instead. In a [session](crate::Server::sessions), a client of an earlier revision is asked during the call, and
-/// the tool runs again with its responses.
+/// the body runs again with its responses.
 ///
 /// ```
 /// # use toolgate::prelude::*;
@@ -55,7 +55,7 @@ impl InputRequired {
     }
 
     /// Adds state that the client sends back with the input; see [`Context::request_state`]. The client can read the state
-    /// and send it more than once, with the responses: a tool whose effect must happen once for each response has to
+    /// and send it more than once, with the responses: a body whose effect must happen once for each response has to
     /// record that it did, for example under a random ID in the state. The client cannot change the state, use it for
     /// another call or as another caller, or use it after one hour. A token without a user is a caller of its own.
     ///

@@ -12,7 +12,7 @@ use crate::{
     scope::{Scope, ScopeMarker},
 };
 
-/// Input of a tool's generated function: the arguments, and everything that its parameters can refer to.
+/// Input of an operation's generated function: the arguments, and everything that its parameters can refer to.
 #[doc(hidden)]
 pub struct Invocation<'a> {
     pub(crate) arguments: Map<String, Value>,
@@ -135,7 +135,7 @@ impl<S: ScopeMarker> ReferenceTo<Granted<S>> {
         Some("a completion cannot use a proof, because only calls have one: use `caller.has(scope!(..))`");
     pub const TYPE: StateType = StateType::proof::<Granted<S>>(S::SCOPE);
 
-    /// The decision has checked the scopes that the tool declares, and this is one of them. It is checked again, so that
+    /// The decision has checked the scopes that the operation declares, and this is one of them. It is checked again, so that
     /// a mistake there cannot create a proof.
     pub fn provide(provided: Provided<'_>) -> Result<&Granted<S>, ToolError> {
         Ok(provided.caller.grant::<S>()?)

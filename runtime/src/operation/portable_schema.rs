@@ -56,7 +56,7 @@ const KEYWORDS_OF_AUTHORS: [&str; 11] = [
     "unevaluatedItems",
 ];
 
-/// Whether a schema describes what a client sends, or what a tool returns.
+/// Whether a schema describes what a client sends, or what an operation returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// Arguments of a call.
@@ -65,7 +65,7 @@ pub(crate) enum Direction {
     Output,
 }
 
-/// Rewrites the schema of a tool. A schema with keywords of its author is returned as it is: they may depend on
+/// Rewrites the schema of an operation. A schema with keywords of its author is returned as it is: they may depend on
 /// its definitions, and its author has decided which clients it is for.
 pub(crate) fn portable(mut schema: Schema, direction: Direction) -> Schema {
     if schema.as_object().is_some_and(is_written_by_author) {

@@ -1,5 +1,5 @@
-//! Signing of `requestState`, which the client stores between two rounds: what the tool asked for, the answers of earlier
-//! rounds, and the tool's state.
+//! Signing of `requestState`, which the client stores between two rounds: what the body asked for, the answers of earlier
+//! rounds, and the body's state.
 //!
 //! MCP 2026-07-28, Multi Round-Trip Requests: a server MUST reject state that fails the integrity check.
 
@@ -26,13 +26,13 @@ pub(crate) struct RequestStateSigner(RequestStateCodec);
 /// Digest of the principal, client, operation and arguments that a state is bound to.
 pub(crate) struct CallBinding([u8; 32]);
 
-/// Round of a call in which the tool asked for input. It is the content of a signed state.
+/// Round of a call in which the body asked for input. It is the content of a signed state.
 ///
 /// The default is a call that was not asked for anything, so that every response is unsolicited.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InputRound {
     asked: BTreeMap<String, InputKind>,
-    /// State of the tool ([`InputRequired::state`](super::InputRequired::state)).
+    /// State of the call ([`InputRequired::state`](super::InputRequired::state)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
     /// Responses of earlier rounds that the next one needs.
@@ -121,7 +121,7 @@ impl CallBinding {
 }
 
 impl InputRound {
-    /// Returns what a result asks for, and the state of the tool in it.
+    /// Returns what a result asks for, and the state of the call in it.
     pub(crate) fn of(input: &InputRequiredResult) -> Self {
         let requests = input.input_requests.iter().flat_map(InputRequests::iter);
         Self {
@@ -136,11 +136,11 @@ impl InputRound {
         Self { responses, ..self }
     }
 
-    /// Returns the responses to what was asked for in this round and in those before it, and the state of the tool.
-    /// Unsolicited responses and those of another kind are ignored, so that the tool asks again.
+    /// Returns the responses to what was asked for in this round and in those before it, and the state of the call.
+    /// Unsolicited responses and those of another kind are ignored, so that the body asks again.
     pub(crate) fn accept(self, mut responses: InputResponses) -> (InputResponses, Option<String>) {
         responses.retain(|key, response| self.asked.get(key).is_some_and(|kind| kind.matches(response)));
-        // What was asked for in this round replaces what the tool asked for under the same key before.
+        // What was asked for in this round replaces what the body asked for under the same key before.
         for (key, response) in self.responses {
             responses.entry(key).or_insert(response);
         }

@@ -1,4 +1,4 @@
-//! Values that the server passes to tools by reference.
+//! Values that the server passes to operations by reference.
 
 use std::{
     any::{Any, TypeId},
@@ -8,7 +8,7 @@ use std::{
 use super::Context;
 use crate::{auth::Caller, scope::Scope};
 
-/// Type of a server-provided parameter. Generated code creates one for each `&T` that a tool takes.
+/// Type of a server-provided parameter. Generated code creates one for each `&T` that an operation takes.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct StateType {

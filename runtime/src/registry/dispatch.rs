@@ -325,7 +325,7 @@ impl Drop for PendingRecord<'_> {
 fn call_span(operation: &RegisteredOperation, caller: &Caller, info: RequestInfo<'_>) -> Span {
     let name = |kind| (operation.kind() == kind).then(|| operation.name());
     tracing::info_span!(
-        "tool_call",
+        "call",
         tool = name(OperationKind::Tool),
         prompt = name(OperationKind::Prompt),
         resource = name(OperationKind::Resource),

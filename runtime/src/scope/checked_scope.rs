@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::Scopes;
 
-/// A scope that is known to be in a [`Scopes`] list. [`scope!`](macro@crate::scope) creates one, and `#[tool]`
-/// creates one for each scope of a tool.
+/// A scope that is known to be in a [`Scopes`] list. [`scope!`](macro@crate::scope) creates one, and
+/// `#[tool]`, `#[prompt]` and `#[resource]` create one for each scope of an operation.
 ///
 /// ```
 /// use toolgate::{Scope, Scopes, scope};

@@ -1,4 +1,4 @@
-//! Scopes: the list that a crate declares, the set that a token grants, and the requirement of a tool.
+//! Scopes: the list that a crate declares, the set that a token grants, and the requirement of an operation.
 //!
 //! This module depends on no other module of the crate.
 

@@ -1,4 +1,4 @@
-//! Scope requirement of a tool.
+//! Scope requirement of an operation.
 
 use std::{borrow::Borrow, hash::Hash};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{ScopeIndex, ScopeSet, scope_set::Mask};
 
-/// Requirement of a tool: every scope in `all`, and at least one scope in `any` unless `any` is empty. A requirement
+/// Requirement of an operation: every scope in `all`, and at least one scope in `any` unless `any` is empty. A requirement
 /// without scopes is met by every valid token.
 ///
 /// `N` is the type of names, as in [`ScopeIndex`].

@@ -4,7 +4,7 @@ use std::{borrow::Borrow, collections::HashMap, hash::Hash};
 
 use super::{ScopeSet, Scopes};
 
-/// All scopes of a server, from the lists of all its tools. Built once, when the server is built.
+/// All scopes of a server, from the lists of all its operations. Built once, when the server is built.
 ///
 /// `N` is the type of names. It is `&'static str` in a server; an access policy is evaluated with the names that it owns.
 #[derive(Debug, Default)]

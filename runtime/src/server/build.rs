@@ -28,10 +28,10 @@ use super::{
     well_known::{self, ResourceMetadata},
 };
 #[cfg(all(feature = "approvals", feature = "redis"))]
-use crate::approvals::{ApprovalStore, RedisStore};
+use crate::approvals::{ApprovalStore, RedisApprovalStore};
 #[cfg(feature = "approvals")]
 use crate::{
-    approvals::{Approvals, ApprovalsConfig, MemoryStore},
+    approvals::{Approvals, ApprovalsParts, MemoryApprovalStore},
     operation::Approver,
 };
 use crate::{
@@ -64,8 +64,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Every problem of the configuration, such as a state that a tool takes and the server does not have, two tools with
-    /// the same name, an invalid `SERVER_URL`, or a missing validator.
+    /// Every problem of the configuration, such as a state that an operation takes and the server does not have, two
+    /// operations with the same name or URI, an invalid `SERVER_URL`, or a missing validator.
     pub fn build(mut self) -> Result<BuiltServer, BuildError> {
         let values = self.resolve_settings()?;
         let mut problems = std::mem::take(&mut self.problems);
@@ -201,10 +201,10 @@ impl Server {
 
         let routes = validator.routes(revocations.clone());
         #[cfg(feature = "approvals")]
-        let has_approvals = registry.first_with_approval().is_some();
+        let callback = registry.first_with_approval().map(|_| approvals::CALLBACK_PATH);
         #[cfg(not(feature = "approvals"))]
-        let has_approvals = false;
-        if has_conflict(&endpoint_path, server_url.path(), &routes, has_approvals) {
+        let callback = None;
+        if has_conflict(&endpoint_path, server_url.path(), &routes, callback) {
             problems.push(BuildProblem::EndpointConflict(endpoint_path.clone()));
         }
         let proxies = TrustedProxies::parse(&config.http.trusted_proxies).unwrap_or_default();
@@ -273,15 +273,15 @@ impl Server {
         let signer = config.tools.signer().ok().flatten().or(self.signer);
         let signer = signer.unwrap_or_else(RequestStateSigner::random);
         #[cfg(feature = "approvals")]
-        let approvals = has_approvals.then(|| {
+        let approvals = callback.map(|_| {
             #[cfg(feature = "redis")]
-            let shared = replica
-                .as_ref()
-                .map(|replica| -> Arc<dyn ApprovalStore> { Arc::new(RedisStore::new(replica.redis_client())) });
+            let shared = replica.as_ref().map(|replica| -> Arc<dyn ApprovalStore> {
+                Arc::new(RedisApprovalStore::new(replica.redis_client()))
+            });
             #[cfg(not(feature = "redis"))]
             let shared = None;
-            let approvals = Arc::new(Approvals::new(ApprovalsConfig {
-                store: self.approval_store.or(shared).unwrap_or_else(|| Arc::new(MemoryStore::default())),
+            let approvals = Arc::new(Approvals::new(ApprovalsParts {
+                store: self.approval_store.or(shared).unwrap_or_else(|| Arc::new(MemoryApprovalStore::default())),
                 signer: signer.clone(),
                 base_url: server_url.base().to_owned(),
                 resource: resource.clone(),
@@ -358,6 +358,7 @@ impl Server {
     }
 
     /// Returns a problem if a tool needs approvals that this server cannot have.
+    #[cfg_attr(not(feature = "approvals"), expect(clippy::unused_self, reason = "only approvals have settings"))]
     fn approvals_problem(&self, registry: &Registry) -> Option<BuildProblem> {
         let tool = registry.first_with_approval()?;
         if !cfg!(feature = "approvals") {
@@ -575,15 +576,12 @@ fn collect<T>(result: Result<T, BuildProblem>, problems: &mut Vec<BuildProblem>)
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
-/// Returns whether the MCP endpoint, at its path or below the base path, has the path of another route.
-fn has_conflict(endpoint: &str, base_path: &str, routes: &[Route], has_approvals: bool) -> bool {
+/// Returns whether the MCP endpoint, at its path or below the base path, has the path of another route. `callback` is that
+/// of approvals, if the server has them.
+fn has_conflict(endpoint: &str, base_path: &str, routes: &[Route], callback: Option<&str>) -> bool {
     let below_base = |path: &str| format!("{base_path}{path}");
     let others = routes.iter().flat_map(|route| [route.path.to_owned(), below_base(route.path)]);
-    #[cfg(feature = "approvals")]
-    let approvals = has_approvals.then(|| approvals::CALLBACK_PATH.to_owned());
-    #[cfg(not(feature = "approvals"))]
-    let approvals = has_approvals.then(String::new);
-    let own = [health::ALIVE.to_owned(), health::READY.to_owned()].into_iter().chain(approvals);
+    let own = [health::ALIVE, health::READY].into_iter().chain(callback).map(str::to_owned);
     own.chain(others).any(|path| {
         let path = path.trim_end_matches('/');
         path == endpoint || path == below_base(endpoint)

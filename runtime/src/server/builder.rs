@@ -37,7 +37,7 @@ use crate::{
 /// }
 /// ```
 ///
-/// The server has the tools that were checked against its scope lists. Settings are fields of
+/// The server has the tools, prompts and resources that were checked against its scope lists. Settings are fields of
 /// [`Config`](crate::config::Config), set with [`http`](Self::http), [`limits`](Self::limits),
 /// [`token_cache`](Self::token_cache) and [`tools`](Self::tools). A configuration file and environment variables take
 /// precedence over what is set in code; see [`config`](crate::config).
@@ -81,8 +81,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Creates a server with a name, which clients show to their users, and with the tools that were checked against
-    /// `scopes`.
+    /// Creates a server with a name, which clients show to their users, and with the tools, prompts and resources that
+    /// were checked against `scopes`.
     pub fn new(name: impl Into<String>, scopes: &'static Scopes) -> Self {
         let notifications = Notifications::new();
         let mut states = States::default();
@@ -142,7 +142,7 @@ impl Server {
         }
     }
 
-    /// Adds a value that tools take as `&T`. A server holds one value of each type.
+    /// Adds a value that tools, prompts and resources take as `&T`. A server holds one value of each type.
     pub fn state<T: ServerState>(mut self, state: T) -> Self {
         if !self.states.insert(state) {
             self.problems.push(BuildProblem::DuplicateState(std::any::type_name::<T>()));
@@ -151,12 +151,12 @@ impl Server {
     }
 
     /// Returns the handle that notifies the clients of this server of changes, for a state that is created before the
-    /// server is built. Tools take it as `&Notifications`.
+    /// server is built. Operations take it as `&Notifications`.
     pub fn notifications(&self) -> Notifications {
         self.notifications.clone()
     }
 
-    /// Adds the tools that were checked against another scope list, such as that of a library crate.
+    /// Adds the operations that were checked against another scope list, such as that of a library crate.
     pub fn add_from(mut self, scopes: &'static Scopes) -> Self {
         if !self.scope_lists.iter().any(|&list| std::ptr::eq(list, scopes)) {
             self.scope_lists.push(scopes);
@@ -164,8 +164,8 @@ impl Server {
         self
     }
 
-    /// Sets the version that clients see. Default: the version of the crate whose tools were checked against the first
-    /// scope list, or `0.0.0` if it has none.
+    /// Sets the version that clients see. Default: the version of the crate whose operations were checked against the
+    /// first scope list, or `0.0.0` if it has none.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
@@ -173,8 +173,9 @@ impl Server {
 
     /// Returns the version that clients see.
     pub(super) fn version_or_default(&self) -> &str {
-        let of_tools = || OperationDescriptor::registered(&self.scope_lists[..1]).find_map(|tool| tool.crate_version);
-        self.version.as_deref().or_else(of_tools).unwrap_or("0.0.0")
+        let of_crate =
+            || OperationDescriptor::registered(&self.scope_lists[..1]).find_map(|operation| operation.crate_version);
+        self.version.as_deref().or_else(of_crate).unwrap_or("0.0.0")
     }
 
     /// Sets a human-readable title in addition to the name.
@@ -310,7 +311,7 @@ impl Server {
         self
     }
 
-    /// Changes settings of all tools.
+    /// Changes settings of all tools, prompts and resources.
     pub fn tools(mut self, change: impl FnOnce(&mut ToolsConfig)) -> Self {
         change(&mut self.config.tools);
         self
@@ -370,7 +371,7 @@ impl Server {
         self
     }
 
-    /// Lets clients of the revisions before 2026-07-28 open sessions, and changes their settings. In a session, a tool can
+    /// Lets clients of the revisions before 2026-07-28 open sessions, and changes their settings. In a session, a call can
     /// ask the client for input, the client can set the level of log messages, and a stream can be resumed after its
     /// connection broke. A session belongs to the user and the client that opened it, every request in it is
     /// authenticated and decided as without one, and it ends when the caller's access is revoked.
@@ -438,13 +439,13 @@ impl Server {
         self
     }
 
-    /// Requires a scope for every tool in addition to the tool's own scopes.
+    /// Requires a scope for every operation in addition to the operation's own scopes.
     pub fn require_for_all(mut self, scope: Scope) -> Self {
         self.required_for_all.push(scope.name());
         self
     }
 
-    /// Adds a rule that disables tools: a tool for which the rule returns `true` is neither listed nor callable. The rule
+    /// Adds a rule that disables operations: one for which the rule returns `true` is neither listed nor callable. The rule
     /// is evaluated for every list and every call, so what it reads can change while the server runs.
     ///
     /// ```
@@ -455,7 +456,7 @@ impl Server {
     /// let read_only = Arc::new(AtomicBool::new(false));
     /// let switch = Arc::clone(&read_only);
     /// let server = Server::new("company", &SCOPES)
-    ///     .deny(move |tool| switch.load(Ordering::Relaxed) && tool.annotations.destructive == Some(true));
+    ///     .deny(move |operation| switch.load(Ordering::Relaxed) && operation.annotations.destructive == Some(true));
     ///
     /// read_only.store(true, Ordering::Relaxed); // disables all destructive tools
     /// # let _ = server;
@@ -466,8 +467,8 @@ impl Server {
         self
     }
 
-    /// Returns the policy of the server: everything that decides who may call which tool. It needs neither a validator
-    /// nor states.
+    /// Returns the policy of the server: everything that decides who may call which operation. It needs neither a
+    /// validator nor states.
     ///
     /// ```
     /// # use toolgate::prelude::*;
@@ -503,14 +504,14 @@ impl Server {
         self
     }
 
-    /// Responds to a call of a tool that the token's scopes do not allow as if the tool did not exist, instead of with a
-    /// challenge. Callers without the scopes cannot detect the tool, and clients cannot step up.
+    /// Responds to a call that the token's scopes do not allow as if the operation did not exist, instead of with a
+    /// challenge. Callers without the scopes cannot detect the operation, and clients cannot step up.
     pub fn conceal_forbidden(mut self) -> Self {
         self.conceal = true;
         self
     }
 
-    /// Sets the key that signs `requestState`, the state of a tool between two rounds ([`InputRequired::state`]): at least
+    /// Sets the key that signs `requestState`, the state of a call between two rounds ([`InputRequired::state`]): at least
     /// 32 random bytes, the same on every replica. Default: a random key, so that a client must return to the same
     /// process.
     ///
@@ -588,7 +589,7 @@ impl Server {
         (&self.name, self.version_or_default())
     }
 
-    /// Returns the scope lists of the server's tools.
+    /// Returns the scope lists of the server's operations.
     #[cfg(feature = "testing")]
     pub(crate) fn scope_lists(&self) -> &[&'static Scopes] {
         &self.scope_lists

@@ -2,7 +2,7 @@
 
 /// Descriptors that are not for connections: requests to the authorization server (64), connections that are being
 /// closed or rejected ([`OVERFLOW`](super::connections::OVERFLOW)), the metrics endpoint, listeners, the runtime, logs
-/// and files of the tools. At most half of a low limit.
+/// and files of the bodies. At most half of a low limit.
 const RESERVE: u64 = 256;
 /// Maximum default. Each open connection takes up to 130 KiB.
 const MAX_DEFAULT: usize = 8192;
@@ -18,7 +18,7 @@ pub(super) fn max_connections(setting: Option<usize>) -> usize {
             descriptors,
             reserved = RESERVE,
             "`http.max_connections` is above the limit on open files (`ulimit -n`): raise that limit to the sum of both, or \
-             lower the setting; otherwise introspection and tools can fail when many clients are connected"
+             lower the setting; otherwise introspection and calls can fail when many clients are connected"
         );
     }
     max_connections

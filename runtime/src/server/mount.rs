@@ -83,7 +83,7 @@ struct MountedName {
 }
 
 impl MountPolicy {
-    /// Creates a policy that refuses everything.
+    /// Creates a policy that names no operation, so that nothing of the server is listed or callable.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,4 +1,4 @@
-//! Differences between the declared scopes, the scopes that tools use, and those of the authorization server.
+//! Differences between the declared scopes, the scopes that operations use, and those of the authorization server.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ fn differences(
             advertised.difference(declared).copied().collect(),
         );
     }
-    add("scopes in SCOPES that no tool declares".to_owned(), declared.difference(used).copied().collect());
+    add("scopes in SCOPES that no operation declares".to_owned(), declared.difference(used).copied().collect());
     differences
 }
 
@@ -65,7 +65,7 @@ mod tests {
             [
                 "scopes in SCOPES, but not in Directory, so no user can grant them; add them: b",
                 "scopes in Directory, but not in SCOPES; they grant nothing on this server: c",
-                "scopes in SCOPES that no tool declares: a, b",
+                "scopes in SCOPES that no operation declares: a, b",
             ]
         );
         assert!(differences(&BTreeSet::new(), Some(&[]), &BTreeSet::new(), &texts).is_empty());

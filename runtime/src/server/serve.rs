@@ -101,12 +101,13 @@ impl BuiltServer {
         self.0.bind
     }
 
-    /// Returns the policy of the server: everything that decides who may call which tool.
+    /// Returns the policy of the server: everything that decides who may call which operation.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
     }
 
-    /// Explains whether a caller with these claims may call a tool, rule by rule, with the code that decides requests.
+    /// Explains whether a caller with these claims may call an operation, named by its label, rule by rule, with the code
+    /// that decides requests.
     /// Without arguments, the conditions of `scopes_if` and the guards are not evaluated.
     ///
     /// ```
@@ -158,7 +159,7 @@ impl BuiltServer {
         self.0.notifications.clone()
     }
 
-    /// Returns the entry point to the registered tools and to the audit log.
+    /// Returns the entry point to the registered operations and to the audit log.
     #[cfg(feature = "testing")]
     pub(crate) fn dispatcher(&self) -> &Arc<crate::registry::Dispatcher> {
         &self.0.gate.dispatcher

@@ -161,7 +161,7 @@ mod tests {
         max_tasks: 3,
         max_tasks_per_caller: 2,
         ttl: Duration::from_secs(10),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         max_stored_bytes: 100,
     };
 

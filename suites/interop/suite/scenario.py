@@ -1,7 +1,7 @@
 """The scenario that each client runs for each role: log in, list and call tools, and request more scopes."""
 
 from . import sample_company as company
-from .clients import ClientSession
+from .clients import LEGACY, ClientSession
 
 
 def run(report, paths, client, server):
@@ -33,16 +33,27 @@ def check_all_scopes_granted(report, paths, client, server, role, run_name="matr
         report.equal("the server identifies the role", whoami.get("role"), role)
         report.equal("the token has the scopes of the role", whoami.get("scopes"), scopes)
         for tool in tools:
-            result = session.call(tool, company.TOOL_ARGUMENTS[tool])
-            if tool == company.NEEDS_APPROVAL:
-                asked = not result["ok"] and "/approve/" in result["error"]
-                report.check(f"{tool} asks the model to show the URL of the approval", asked, result)
-            else:
-                report.check(f"{tool} returns a result", result["ok"] and result["content"], result)
+            check_tool(report, client, session, tool)
 
         if role in company.DENIED_CALL:
             check_denied_call(report, server, session, role)
         check_tool_outside_role(report, client, server, session, role)
+
+
+def check_tool(report, client, session, tool):
+    """Calls a tool of the role. If it needs an approval, the person approves the call on the page of the server."""
+    visits = len(session.browser.visits())
+    result = session.call(tool, company.TOOL_ARGUMENTS[tool])
+    if tool == company.NEEDS_APPROVAL and client.protocol_version == LEGACY:
+        # Without a session, the server cannot ask a client of this revision.
+        asked = not result["ok"] and "/approve/" in result["error"]
+        report.check(f"{tool} asks the model to show the URL of the approval", asked, result)
+        return
+    report.check(f"{tool} returns a result", result["ok"] and result["content"], result)
+    if tool == company.NEEDS_APPROVAL:
+        [visit] = session.browser.wait_for_visits(after=visits)
+        report.equal(f"the person decides about {tool} on a page", visit["pages"], ["consent", "approval"])
+        report.equal(f"the page shows the approval of {tool}", visit["heading"], "Approved")
 
 
 def check_denied_call(report, server, session, role):

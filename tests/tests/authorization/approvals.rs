@@ -584,7 +584,7 @@ async fn every_event_of_an_approval_is_recorded_without_its_url() {
     assert_eq!(references.len(), 2, "{records:?}");
     assert_eq!(
         outcomes(&references[0]),
-        ["approval_required", "approval_refused", "approval_given", "completed"],
+        ["approval_required", "approval_rejected", "approval_given", "completed"],
         "{records:?}"
     );
     assert_eq!(outcomes(&references[1]), ["approval_required", "approval_declined", "not_approved"], "{records:?}");

@@ -1,4 +1,5 @@
-//! "The house" in ARCHITECTURE.md: imports of the runtime point down, and its core names no vendor.
+//! ARCHITECTURE.md: the files that it names exist, imports of the runtime point down as in "The house", and the core of
+//! the runtime names no vendor.
 
 use std::{
     collections::HashMap,
@@ -9,7 +10,21 @@ use std::{
 use crate::repository;
 
 /// Modules that must not name an authorization server.
-const CORE: [&str; 6] = ["scope", "tool", "registry", "mcp", "gate", "server"];
+const CORE: [&str; 13] = [
+    "scope",
+    "operation",
+    "tool",
+    "prompt",
+    "resource",
+    "policy",
+    "registry",
+    "tasks",
+    "notifications",
+    "approvals",
+    "mcp",
+    "gate",
+    "server",
+];
 
 /// Returns the floor of each module in the drawing, where 0 is the top. Modules on the same line share a floor.
 fn floors() -> HashMap<String, usize> {
@@ -92,4 +107,21 @@ fn the_core_of_the_runtime_names_no_vendor() {
         let source = fs::read_to_string(&path).unwrap().to_lowercase();
         assert!(!source.contains("propelauth"), "{} names a vendor", path.display());
     }
+}
+
+fn is_source(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
+}
+
+#[test]
+fn the_files_that_the_document_names_exist() {
+    let document = fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let words = document.split(|c: char| !c.is_ascii_alphanumeric() && !"/._-".contains(c));
+    let paths: Vec<_> = words.filter(|word| word.contains('/') && is_source(word)).collect();
+    for path in &paths {
+        let is_file =
+            [repository().join(path), repository().join("runtime/src").join(path)].iter().any(|p| p.is_file());
+        assert!(is_file, "ARCHITECTURE.md names `{path}`, which does not exist");
+    }
+    assert!(paths.len() > 30, "{} paths were found", paths.len());
 }

@@ -54,7 +54,7 @@ async fn what_a_body_logs_has_the_call_on_both_paths() {
             assert_eq!(lines.len(), 2, "{lines:#?}");
             for line in lines {
                 for field in [
-                    "tool_call{".to_owned(),
+                    "call{".to_owned(),
                     format!("tool=\"{tool}\""),
                     "request_id=\"1\"".to_owned(),
                     "trace_id=\"0af7651916cd43dd8448eb211c80319c\"".to_owned(),
@@ -75,7 +75,7 @@ async fn a_masked_error_is_logged_in_the_span_of_its_call() {
     let text = response.text_content();
     let reference = text.trim_start_matches("internal error (reference ").trim_end_matches(')');
     let lines = lines_with(reference);
-    assert!(lines.iter().any(|line| line.contains("tool_call{") && line.contains("tool failed")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("call{") && line.contains("call failed")), "{lines:#?}");
 }
 
 #[tokio::test]

@@ -170,12 +170,6 @@ impl Sessions {
         Some(session.used_by(access))
     }
 
-    /// Returns all sessions, to notify their clients.
-    #[allow(dead_code, reason = "for notifications about lists and resources")]
-    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        self.lock().values().cloned().collect()
-    }
-
     /// Number of open sessions.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()

@@ -223,7 +223,7 @@ impl ApprovalPages {
         let approval = self.find(id.as_str()).await?;
         if Approvals::opener(&approval, caller.user_id(), caller.org_id()) == Opener::Other {
             let audit = self.gate.dispatcher.audit();
-            audit.approval(info, &caller, &approval.tool, ApprovalEvent::Refused, &id.reference());
+            audit.approval(info, &caller, &approval.tool, ApprovalEvent::Rejected, &id.reference());
             return Err(Message::OtherPerson(id));
         }
         Ok(Session {

@@ -49,7 +49,7 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<String>,
     /// Maximum size of a request body, in bytes. A larger body is rejected with 413. Default: 4 MiB.
     pub max_body_bytes: usize,
-    /// Maximum size of a message without the arguments and the input of a tool call, in bytes. A larger one is rejected
+    /// Maximum size of a message without the arguments and the input of a call, in bytes. A larger one is rejected
     /// with 413. Default: 64 KiB.
     pub max_message_bytes: usize,
     /// Maximum length of a bearer token, in bytes. A longer token is rejected with 400. At most 64 KiB; the
@@ -97,7 +97,7 @@ pub struct HttpConfig {
     /// A console on loopback accepts every loopback name. Default: none.
     pub console_hosts: Vec<String>,
     /// Whether the console may have an address that other machines can reach. Any client that can reach it then sees who
-    /// called which tool, without authentication. Default: `false`.
+    /// called which operation, without authentication. Default: `false`.
     pub expose_console_without_authentication: bool,
 }
 

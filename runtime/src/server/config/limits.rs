@@ -35,8 +35,8 @@ pub struct LimitsConfig {
     pub max_streams: usize,
     /// Maximum number of such streams for each caller; one beyond it is rejected with 429. Default: 16.
     pub max_streams_per_caller: usize,
-    /// Maximum size of a tool's result, in bytes of JSON; at least 1024. A larger result is replaced by an
-    /// error result (`isError`). Default: 16 MiB.
+    /// Maximum size of the result of a call, in bytes of JSON; at least 1024. A larger result is replaced by an error:
+    /// a result with `isError`, or a JSON-RPC error for prompts and resources. Default: 16 MiB.
     pub max_result_bytes: usize,
 }
 

@@ -20,7 +20,7 @@ pub struct ToolsConfig {
     /// the list; calls are not affected. Default: zero.
     #[serde(with = "humantime_serde")]
     pub list_ttl: Duration,
-    /// Key that signs `requestState`, the state of a tool between two rounds: a text of at least 32 bytes, such as the
+    /// Key that signs `requestState`, the state of a call between two rounds: a text of at least 32 bytes, such as the
     /// output of `openssl rand -hex 32`, the same on every replica. It takes precedence over
     /// [`Server::request_state_key`](crate::Server::request_state_key). Default: a random key, so that a client must return
     /// to the same process.
