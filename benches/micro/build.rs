@@ -19,7 +19,7 @@ fn main() {
             let scope = scope(tool * (SCOPES - 1) / tools);
             writeln!(
                 code,
-                "inventory::submit! {{ OperationDescriptor::new(\"tool_{tool:04}\", &SCOPES_{tools}, input, output, body, \"\")\n\
+                "inventory::submit! {{ OperationDescriptor::tool(\"tool_{tool:04}\", &SCOPES_{tools}, input, output, body, \"\")\n\
                  .scopes(&[scope(&SCOPES_{tools}, \"SCOPES_{tools}\", {scope:?})]) }}"
             )
             .unwrap();

@@ -122,7 +122,11 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     ] {
         assert!((before.get(sample) - value).abs() < f64::EPSILON, "{sample} is not {value}:\n{}", before.text);
     }
-    assert!(before.text.contains("# HELP toolgate_calls_total Tool calls, by outcome."), "{}", before.text);
+    assert!(
+        before.text.contains("# HELP toolgate_calls_total Requests for each tool, by outcome."),
+        "{}",
+        before.text
+    );
 
     // All names of unknown tools share one series.
     for i in 0..50 {

@@ -83,12 +83,12 @@ impl Case {
     }
 
     fn all(tools: usize) -> Vec<Self> {
-        let kinds: &[Kind] = match tools {
-            20 => &[Kind::Call, Kind::List, Kind::Rejected, Kind::Cold],
-            _ => &[Kind::HalfList],
+        let kinds = match tools {
+            20 => [&[Kind::Call, Kind::List, Kind::Rejected, Kind::Cold], &Kind::OTHERS[..]].concat(),
+            _ => vec![Kind::HalfList],
         };
-        let both_revisions = |&kind| Revision::BOTH.map(|revision| Self { kind, revision, tools });
-        kinds.iter().flat_map(both_revisions).collect()
+        let both_revisions = |kind| Revision::BOTH.map(|revision| Self { kind, revision, tools });
+        kinds.into_iter().flat_map(both_revisions).collect()
     }
 
     fn applies_to(self, server: Server) -> bool {
@@ -98,6 +98,9 @@ impl Case {
                 Kind::HalfList => server != Server::Floor,
                 Kind::Rejected => server.rejects(),
                 Kind::Cold => matches!(server, Server::Toolgate | Server::Fastmcp),
+                Kind::PromptGet | Kind::PromptList | Kind::ResourceRead | Kind::ResourceList => {
+                    server.has_prompts_and_resources()
+                }
             }
     }
 
@@ -368,6 +371,14 @@ fn targets(table: &Table) -> Vec<Target> {
         let case = |kind: &str| format!("{kind} {} 20", revision.name());
         let (rejected, allowed) = (case("rejected"), case("call"));
         targets.push(target("P10", rate, (&rejected, ours), (&allowed, ours), Bound::AtLeast(1.0)));
+    }
+    for revision in Revision::BOTH {
+        for kind in Kind::OTHERS {
+            let case = format!("{} {} 20", kind.name(), revision.name());
+            let is_list = matches!(kind, Kind::PromptList | Kind::ResourceList);
+            let (name, bound) = if is_list { ("P12", 3.0) } else { ("P11", 2.0) };
+            targets.push(target(name, rate, (&case, ours), (&case, "rmcp-shared"), Bound::AtLeast(bound)));
+        }
     }
     for case in ["cold 2025-11-25 20", "cold 2026-07-28 20"] {
         targets.push(against("P6", case, rate, "fastmcp", Bound::AtLeast(100.0)));

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
 use serde_json::Value;
-use toolgate_bench_tools::{FIRST_ID, ID_DIGITS, token};
+use toolgate_bench_tools::{FIRST_ID, ID_DIGITS, OTHERS, token};
 
 /// Revision of the MCP specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,20 @@ pub enum Kind {
     HalfList,
     /// `tools/call` with a token that is not cached.
     Cold,
+    /// `prompts/get` that the token allows.
+    PromptGet,
+    /// `prompts/list` with a token that has the scopes of all prompts.
+    PromptList,
+    /// `resources/read` that the token allows.
+    ResourceRead,
+    /// `resources/list` with a token that has the scopes of all resources.
+    ResourceList,
 }
 
 impl Kind {
+    /// Kinds of requests for prompts and resources.
+    pub const OTHERS: [Self; 4] = [Self::PromptGet, Self::PromptList, Self::ResourceRead, Self::ResourceList];
+
     /// The kind as in the results.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -52,15 +63,19 @@ impl Kind {
             Self::List => "list",
             Self::HalfList => "half-list",
             Self::Cold => "cold",
+            Self::PromptGet => "prompt-get",
+            Self::PromptList => "prompt-list",
+            Self::ResourceRead => "resource-read",
+            Self::ResourceList => "resource-list",
         }
     }
 
     /// Grant of the token; see [`token`].
     fn grant(self) -> &'static str {
         match self {
-            Self::Call | Self::List => "all",
             Self::Rejected | Self::HalfList => "half",
             Self::Cold => "cold",
+            _ => "all",
         }
     }
 
@@ -95,6 +110,16 @@ impl Template {
             Kind::Call | Kind::Cold => ("tools/call", Some("add"), r#""name":"add","arguments":{"a":2,"b":3}"#),
             Kind::Rejected => ("tools/call", Some("echo"), r#""name":"echo","arguments":{"text":"x"}"#),
             Kind::List | Kind::HalfList => ("tools/list", None, ""),
+            Kind::PromptGet => (
+                "prompts/get",
+                Some("area_000_review"),
+                r#""name":"area_000_review","arguments":{"record_id":"rec_0042"}"#,
+            ),
+            Kind::PromptList => ("prompts/list", None, ""),
+            Kind::ResourceRead => {
+                ("resources/read", Some("company://areas/000/handbook"), r#""uri":"company://areas/000/handbook""#)
+            }
+            Kind::ResourceList => ("resources/list", None, ""),
         };
         let meta = match revision {
             Revision::Old => String::new(),
@@ -177,17 +202,29 @@ impl Template {
         if response["id"] != id {
             return unexpected("id");
         }
+        let result = &response["result"];
+        let count = |list: &str| result[list].as_array().map_or(0, Vec::len);
         match self.kind {
-            Kind::Call | Kind::Cold if response["result"]["content"][0]["text"] != "5" => unexpected("result"),
+            Kind::Call | Kind::Cold if result["content"][0]["text"] != "5" => unexpected("result"),
             Kind::Rejected if response["error"]["code"].is_null() => unexpected("success"),
-            Kind::List if count(&response) != tools => unexpected("number of tools"),
+            Kind::List if count("tools") != tools => unexpected("number of tools"),
             // Servers without authentication list all tools.
-            Kind::HalfList if ![tools, tools / 2].contains(&count(&response)) => unexpected("number of tools"),
+            Kind::HalfList if ![tools, tools / 2].contains(&count("tools")) => unexpected("number of tools"),
+            Kind::PromptGet
+                if !begins_with(&result["messages"][0]["content"]["text"], "Review the record rec_0042") =>
+            {
+                unexpected("result")
+            }
+            Kind::PromptList if count("prompts") != OTHERS => unexpected("number of prompts"),
+            Kind::ResourceRead if !begins_with(&result["contents"][0]["text"], "Records of area 000") => {
+                unexpected("result")
+            }
+            Kind::ResourceList if count("resources") != OTHERS => unexpected("number of resources"),
             _ => Ok(()),
         }
     }
 }
 
-fn count(response: &Value) -> usize {
-    response["result"]["tools"].as_array().map_or(0, Vec::len)
+fn begins_with(value: &Value, prefix: &str) -> bool {
+    value.as_str().is_some_and(|text| text.starts_with(prefix))
 }

@@ -85,6 +85,11 @@ impl Server {
         self == Self::Toolgate
     }
 
+    /// Whether the server has prompts and resources.
+    pub(crate) fn has_prompts_and_resources(self) -> bool {
+        matches!(self, Self::Toolgate | Self::Rmcp | Self::RmcpShared)
+    }
+
     pub(crate) fn is_built(self) -> bool {
         self.path().is_ok_and(|path| path.exists())
     }

@@ -13,17 +13,19 @@ use toolgate::{
 /// Lists of 1,000 scopes with different numbers of tools, whose bodies are never called.
 #[allow(clippy::pedantic, missing_docs, reason = "generated code")]
 pub mod lists {
+    use std::collections::BTreeMap;
+
     use toolgate::{
         __private::{
-            BodyFuture, Invocation, OperationDescriptor, inventory,
+            BodyFuture, InputSchema, Invocation, OperationDescriptor, input_schema, inventory,
             schemars::{Schema, SchemaGenerator},
             scope,
         },
         Scopes,
     };
 
-    fn input(_: &mut SchemaGenerator) -> Schema {
-        toolgate::__private::schemars::json_schema!({ "type": "object" })
+    fn input(generator: &mut SchemaGenerator) -> InputSchema {
+        input_schema::<BTreeMap<String, serde_json::Value>>(generator)
     }
 
     fn output(_: &mut SchemaGenerator) -> Option<Schema> {

@@ -1,4 +1,4 @@
-//! Generates the tools for toolgate.
+//! Generates the tools, prompts and resources for toolgate.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
@@ -8,8 +8,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let mut code = String::new();
     let mut arms = String::new();
+    let other_items = toolgate::other_items();
     for size in SIZES {
-        writeln!(code, "/// {size} tools.\npub mod tools_{size} {{\n{}}}", toolgate::items(size)).unwrap();
+        writeln!(code, "/// {size} tools.\npub mod tools_{size} {{\n{}{}}}", toolgate::items(size), other_items)
+            .unwrap();
         writeln!(arms, "{size} => Some(&tools_{size}::SCOPES),").unwrap();
     }
     writeln!(

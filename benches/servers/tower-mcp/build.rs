@@ -23,14 +23,14 @@ fn main() {
             writeln!(
                 code,
                 "#[derive(Debug, Deserialize, JsonSchema)]\npub struct {} {{{fields}\n}}",
-                struct_name(tool)
+                struct_name(&tool.name)
             )
             .unwrap();
         }
         code.push_str("pub fn router(mut router: McpRouter) -> McpRouter {\n");
         for tool in &tools {
             let names: Vec<_> = tool.arguments.iter().map(|argument| argument.name).collect();
-            let type_name = struct_name(tool);
+            let type_name = struct_name(&tool.name);
             writeln!(
                 code,
                 "router = router.tool(ToolBuilder::new({:?}).description({:?}).read_only()\n\

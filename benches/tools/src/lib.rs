@@ -1,5 +1,5 @@
-//! Tools of the servers under test. Build scripts generate them for each library, so that all servers list the same
-//! names, descriptions and arguments, and return the same results.
+//! Tools, prompts and resources of the servers under test. Build scripts generate them for each library, so that all
+//! servers list the same names, descriptions and arguments, and return the same results.
 
 pub mod rmcp;
 pub mod toolgate;
@@ -68,12 +68,74 @@ fn tool(index: usize) -> Tool {
     Tool { name, description, scope: scope(index), arguments, body }
 }
 
-/// Returns the name of the struct with a tool's arguments, for libraries that require one: `Area002RecordArguments` for
-/// `area_002_record`.
+/// Number of prompts and of resources of the servers in toolgate and rmcp.
+pub const OTHERS: usize = 20;
+
+/// Prompt of the servers under test. It has one argument, `record_id`.
+pub struct Prompt {
+    /// Name on the wire and of the function.
+    pub name: String,
+    /// Description, one sentence.
+    pub description: String,
+    /// Required scope, that of the tool at the same index.
+    pub scope: String,
+}
+
+impl Prompt {
+    /// Description of the argument `record_id`.
+    pub const RECORD_ID: &str = "The record's ID, such as `rec_0042`.";
+    /// Rust expression over the argument that evaluates to the text of the message, a `String`.
+    pub const BODY: &str = r#"format!("Review the record {record_id} and list what is missing.")"#;
+}
+
+/// Returns the prompts.
 #[must_use]
-pub fn struct_name(tool: &Tool) -> String {
-    let mut name: String = tool
-        .name
+pub fn prompts() -> Vec<Prompt> {
+    let prompt = |index| Prompt {
+        name: format!("area_{index:03}_review"),
+        description: format!("Review a record of area {index:03} and list what is missing."),
+        scope: scope(index),
+    };
+    (0..OTHERS).map(prompt).collect()
+}
+
+/// Resource of the servers under test.
+pub struct Resource {
+    /// URI on the wire.
+    pub uri: String,
+    /// Name on the wire and of the function.
+    pub name: String,
+    /// Description, one sentence.
+    pub description: String,
+    /// Required scope, that of the tool at the same index.
+    pub scope: String,
+    /// Text of the resource, 960 bytes.
+    pub text: String,
+}
+
+impl Resource {
+    /// Media type of every resource.
+    pub const MIME_TYPE: &str = "text/markdown";
+}
+
+/// Returns the resources.
+#[must_use]
+pub fn resources() -> Vec<Resource> {
+    let resource = |index| Resource {
+        uri: format!("company://areas/{index:03}/handbook"),
+        name: format!("area_{index:03}_handbook"),
+        description: format!("Handbook of area {index:03}, in Markdown."),
+        scope: scope(index),
+        text: format!("Records of area {index:03} are kept. ").repeat(32),
+    };
+    (0..OTHERS).map(resource).collect()
+}
+
+/// Returns the name of the struct with the arguments of a tool or a prompt, for libraries that require one:
+/// `Area002RecordArguments` for `area_002_record`.
+#[must_use]
+pub fn struct_name(name: &str) -> String {
+    let mut name: String = name
         .split('_')
         .map(|word| {
             let mut letters = word.chars();

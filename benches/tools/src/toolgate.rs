@@ -1,8 +1,8 @@
-//! Tools in the macros of toolgate.
+//! Tools, prompts and resources in the macros of toolgate.
 
 use std::fmt::Write as _;
 
-use crate::tools;
+use crate::{Prompt, Resource, prompts, resources, tools};
 
 /// Generates the items of a module: the tools, and their scopes in `SCOPES`.
 ///
@@ -27,6 +27,44 @@ pub fn items(count: usize) -> String {
             "\n/// {}\n#[tool(scopes = {:?}, scopes_in = SCOPES, read_only)]\n\
              async fn {}({arguments}\n) -> String {{\n    {}\n}}",
             tool.description, tool.scope, tool.name, tool.body
+        )
+        .unwrap();
+    }
+    code
+}
+
+/// Generates the prompts and resources of a module, next to its tools. They use the scopes of the tools.
+///
+/// # Panics
+///
+/// Never: writing to a `String` cannot fail.
+#[must_use]
+pub fn other_items() -> String {
+    let mut code = String::new();
+    for prompt in prompts() {
+        writeln!(
+            code,
+            "\n/// {}\n#[prompt(scopes = {:?}, scopes_in = SCOPES)]\n\
+             async fn {}(\n    /// {}\n    record_id: String,\n) -> String {{\n    {}\n}}",
+            prompt.description,
+            prompt.scope,
+            prompt.name,
+            Prompt::RECORD_ID,
+            Prompt::BODY
+        )
+        .unwrap();
+    }
+    for resource in resources() {
+        writeln!(
+            code,
+            "\n/// {}\n#[resource(uri = {:?}, scopes = {:?}, scopes_in = SCOPES, mime_type = {:?})]\n\
+             async fn {}() -> &'static str {{\n    {:?}\n}}",
+            resource.description,
+            resource.uri,
+            resource.scope,
+            Resource::MIME_TYPE,
+            resource.name,
+            resource.text
         )
         .unwrap();
     }

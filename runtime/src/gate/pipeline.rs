@@ -31,7 +31,10 @@ use super::{
 };
 use crate::{
     audit::{self, MAX_TEXT, RequestInfo},
-    auth::{Access, Authenticator, BearerToken, CachedToken, Caller, CredentialsError, RevocationClock, TokenClass},
+    auth::{
+        Access, Authenticator, BearerToken, CachedToken, Caller, CredentialsError, RevocationClock, TokenClass,
+        ValidationError,
+    },
     body::GuardedBody,
     mcp::{AuthenticatedRequest, SESSION_ID, SessionLimitReached, SessionRequest, SessionUse, Sessions, StepUp},
     operation::OperationKind,
@@ -85,20 +88,24 @@ struct Progress<'a> {
 
 impl Gate {
     /// Handles a request: passes it through the pipeline, or records the rejection and responds with it.
-    async fn handle<S>(self: Arc<Self>, mut request: Request<Body>, inner: S) -> Result<Response<Body>, Infallible>
+    ///
+    /// The future of a request is in several boxes of less than 1 KiB, and the steps that few requests take are in boxes of
+    /// their own. One box for all would be larger than what the caches of most allocators hold, and glibc alone then takes
+    /// 2,000 instructions to allocate it.
+    async fn handle<S>(&self, request: &mut Request<Body>, inner: S) -> Response<Body>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let buffer = OnceLock::new();
         let info = RequestInfo::from_headers(request.headers());
         let mut progress = Progress { info, caller: None, target: None, host_name: None };
-        match self.process(&mut request, &buffer, &mut progress, inner).await {
-            Ok(response) => Ok(response),
+        match Box::pin(self.process(request, &buffer, &mut progress, inner)).await {
+            Ok(response) => response,
             Err(rejection) => {
-                let host_name = progress.host_name.unwrap_or_else(|| self.host_name(&request));
+                let host_name = progress.host_name.unwrap_or_else(|| self.host_name(request));
                 let mut response = self.reject(&rejection, &progress, host_name);
                 self.negotiate(&rejection, request.headers(), &mut response);
-                Ok(response)
+                response
             }
         }
     }
@@ -126,7 +133,8 @@ impl Gate {
         if let Some(sessions) = &self.sessions
             && is_session_method(request.method())
         {
-            return self.handle_session_method(sessions, request, (in_flight, access), progress.info, inner).await;
+            let admitted = (in_flight, access);
+            return Box::pin(self.handle_session_method(sessions, request, admitted, progress.info, inner)).await;
         }
         let methods = if self.sessions.is_some() { WITH_SESSIONS } else { WITHOUT_SESSIONS };
         check_head(request.method(), request.headers(), methods)?;
@@ -167,53 +175,56 @@ impl Gate {
             let arguments = arguments.unwrap_or_default();
             let name = progress.target.as_ref().map_or("", |target| &target.name);
             let response =
-                fast_path.respond(candidate, name, arguments, &self.dispatcher, &access.caller, progress.info).await;
-            let response = response.unwrap_or_else(|scopes| {
+                fast_path.respond(candidate, name, arguments, &self.dispatcher, &access.caller, progress.info);
+            let response = Box::pin(response).await.unwrap_or_else(|scopes| {
                 let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
                 self.responder.step_up(&scopes, &needed, progress.info.id, self.host_name(request))
             });
             return Ok(in_flight.hold(response));
         }
-        let (body, arguments) = if rmcp_reads_arguments {
-            (body.clone(), None)
-        } else {
-            // The tool then receives exactly what was parsed here.
-            (without_arguments(body, &message), arguments)
-        };
-        let mut authenticated =
-            AuthenticatedRequest::new(access.clone(), progress.info.received_at, accepted.stream, arguments)
-                .with_subscription(subscription);
-        // A call in a session can take longer than its response.
-        let in_flight = Arc::new(in_flight);
-        let session = match session {
-            Some(session) => Some(SessionRequest::Use(session)),
-            None => self.open_session(request.headers(), &message, accepted, &access)?,
-        };
-        let in_session = session.is_some();
-        if let Some(session) = session {
-            authenticated = authenticated.with_session(session, access.clone(), Arc::clone(&in_flight) as _);
-        }
-        let is_known_revision = is_known_revision(request.headers());
-        let host_name = self.host_name(request);
-        progress.host_name = Some(host_name);
-        let response = forward(request, body.clone(), authenticated.clone(), inner).await?;
-        let response = match authenticated.step_up() {
-            // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
-            Some(StepUp { scopes, needed }) if has_content_type(response.headers(), "application/json") => {
-                self.responder.step_up(scopes, needed, progress.info.id, host_name)
+        let by_rmcp = async move {
+            let (body, arguments) = if rmcp_reads_arguments {
+                (body.clone(), None)
+            } else {
+                // The tool then receives exactly what was parsed here.
+                (without_arguments(body, &message), arguments)
+            };
+            let mut authenticated =
+                AuthenticatedRequest::new(access.clone(), progress.info.received_at, accepted.stream, arguments)
+                    .with_subscription(subscription);
+            // A call in a session can take longer than its response.
+            let in_flight = Arc::new(in_flight);
+            let session = match session {
+                Some(session) => Some(SessionRequest::Use(session)),
+                None => self.open_session(request.headers(), &message, accepted, &access)?,
+            };
+            let in_session = session.is_some();
+            if let Some(session) = session {
+                authenticated = authenticated.with_session(session, access.clone(), Arc::clone(&in_flight) as _);
             }
-            _ => {
-                Exchange { message: &message, body, accepted, is_known_revision, in_session }
-                    .restate(response)
-                    .await?
+            let is_known_revision = is_known_revision(request.headers());
+            let host_name = self.host_name(request);
+            progress.host_name = Some(host_name);
+            let response = forward(request, body.clone(), authenticated.clone(), inner).await?;
+            let response = match authenticated.step_up() {
+                // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
+                Some(StepUp { scopes, needed }) if has_content_type(response.headers(), "application/json") => {
+                    self.responder.step_up(scopes, needed, progress.info.id, host_name)
+                }
+                _ => {
+                    Exchange { message: &message, body, accepted, is_known_revision, in_session }
+                        .restate(response)
+                        .await?
+                }
+            };
+            if let Some(stream) = stream {
+                // From here on, it is not a request in flight.
+                return Ok(stream.hold(response));
             }
+            let response = revocable_stream::end_with_access(response, access);
+            Ok(response.map(|body| Body::new(GuardedBody::new(body, in_flight))))
         };
-        if let Some(stream) = stream {
-            // From here on, it is not a request in flight.
-            return Ok(stream.hold(response));
-        }
-        let response = revocable_stream::end_with_access(response, access);
-        Ok(response.map(|body| Body::new(GuardedBody::new(body, in_flight))))
+        Box::pin(by_rmcp).await
     }
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
@@ -269,12 +280,12 @@ impl Gate {
             }
             CachedToken::Outdated(previous) => {
                 let in_flight = self.in_flight.acquire(&previous)?;
-                (self.authenticator.authenticate(token, TokenClass::Known).await?, in_flight)
+                (self.authenticate(token, TokenClass::Known).await?, in_flight)
             }
             CachedToken::Unknown => {
                 self.in_flight.check()?;
                 let place = self.unknown_tokens.acquire(peer)?;
-                let caller = self.authenticator.authenticate(token, place.token_class()).await?;
+                let caller = self.authenticate(token, place.token_class()).await?;
                 drop(place);
                 progress.caller = Some(Arc::clone(&caller));
                 let in_flight = self.in_flight.acquire(&caller)?;
@@ -285,6 +296,15 @@ impl Gate {
         Ok((in_flight, Access { caller, since, clock: Arc::clone(&self.revocation_clock) }))
     }
 
+    /// Validates a token that is not cached.
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a BearerToken,
+        class: TokenClass,
+    ) -> BoxFuture<'a, Result<Arc<Caller>, ValidationError>> {
+        Box::pin(self.authenticator.authenticate(token, class))
+    }
+
     /// Authenticates a request again whose access has ended.
     async fn authenticate_again(
         &self,
@@ -293,7 +313,7 @@ impl Gate {
     ) -> Result<Access, Rejection> {
         progress.caller = None;
         let since = self.revocation_clock.epoch();
-        let caller = self.authenticator.authenticate(token, TokenClass::Known).await?;
+        let caller = self.authenticate(token, TokenClass::Known).await?;
         progress.caller = Some(Arc::clone(&caller));
         Ok(Access { caller, since, clock: Arc::clone(&self.revocation_clock) })
     }
@@ -368,7 +388,8 @@ impl Gate {
             && self.body_limits.check_size(body, message, false, in_flight).is_ok()
             && let Ok(arguments) = message.parse_arguments()
         {
-            registry.add_conditional_scopes(scopes, found, caller, arguments.unwrap_or_default()).await;
+            let arguments = arguments.unwrap_or_default();
+            Box::pin(registry.add_conditional_scopes(scopes, found, caller, arguments)).await;
         }
     }
 }
@@ -450,9 +471,9 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let gate = Arc::clone(&self.gate);
         let inner = self.inner.clone();
-        Box::pin(gate.handle(request, inner))
+        Box::pin(async move { Ok(gate.handle(&mut request, inner).await) })
     }
 }

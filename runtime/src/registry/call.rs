@@ -24,7 +24,8 @@ use crate::{
     metrics::Label,
     operation::{
         ApprovalPrompt, ApprovalStep, BodyFuture, CallSteps, Context, DescriptorKind, Failure, Invocation, LastStep,
-        MetConditions, OperationKind, OperationResult, Provided, ToolError, Violation, result_size,
+        MetConditions, OperationKind, OperationResult, Provided, ToolError, Violation,
+        result_size::{self, BoundedResult},
     },
     scope::MissingScopes,
 };
@@ -123,7 +124,7 @@ impl Registry {
         let approval = self.approval_step(&authorized, &arguments, time_limit, context);
         // A panic in a guard or in the body must end this call only.
         let run =
-            AssertUnwindSafe(self.run(authorized, name, arguments, context, met, approval.as_ref())).catch_unwind();
+            AssertUnwindSafe(self.run(authorized, name, arguments, context, met, approval.as_deref())).catch_unwind();
         let cancelled = async {
             match context {
                 Some(context) => context.cancelled().await,
@@ -172,21 +173,22 @@ impl Registry {
             && let Some(approval) = &approval
         {
             // A question ended the body before it had an effect.
-            approval.restore().await;
+            Box::pin(approval.restore()).await;
         }
         let mut call = self.limit_size(operation, call);
-        call.approval = approval.and_then(ApprovalStep::into_reference);
+        call.approval = approval.and_then(|approval| approval.into_reference());
         call
     }
 
-    /// Returns the step in which a person approves the call, if the tool has one and the server has approvals.
+    /// Returns the step in which a person approves the call, if the tool has one and the server has approvals. It is boxed
+    /// because few tools have one, and the future of every call would have space for it.
     fn approval_step<'a>(
         &'a self,
         authorized: &Authorized<'a>,
         arguments: &Map<String, Value>,
         time_limit: Option<Duration>,
         context: Option<&'a Context>,
-    ) -> Option<ApprovalStep<'a>> {
+    ) -> Option<Box<ApprovalStep<'a>>> {
         let (operation, caller) = (authorized.operation(), authorized.caller());
         let tool = operation.descriptor();
         let approver = tool.approve.and_then(|_| self.approver())?;
@@ -194,16 +196,17 @@ impl Registry {
             let is_current = context.map_or_else(|| !caller.is_expired(SystemTime::now()), Context::is_current);
             is_current && self.decide_declared(operation, caller).is_ok()
         };
-        Some(ApprovalStep::new(approver, tool, caller, arguments, time_limit, Box::new(is_authorized)))
+        let step = ApprovalStep::new(approver, tool, caller, arguments, time_limit, Box::new(is_authorized));
+        Some(Box::new(step))
     }
 
     /// Replaces a result that is larger than the limit by an error result.
     fn limit_size(&self, operation: &RegisteredOperation, call: FinishedCall) -> FinishedCall {
         let limit = self.max_result_bytes();
         let exceeds = match &call.result {
-            CallResult::Complete(McpResult::Tool(result)) => result_size::result_exceeds(result, limit),
-            CallResult::Complete(McpResult::Prompt(result)) => result_size::exceeds(result, limit),
-            CallResult::Complete(McpResult::Resource(result)) => result_size::exceeds(result, limit),
+            CallResult::Complete(McpResult::Tool(result)) => result.exceeds(limit),
+            CallResult::Complete(McpResult::Prompt(result)) => result.exceeds(limit),
+            CallResult::Complete(McpResult::Resource(result)) => result.exceeds(limit),
             CallResult::InputRequired(input) => result_size::exceeds(input, limit),
             CallResult::Failed(_)
             | CallResult::NotFound
@@ -250,13 +253,11 @@ impl Registry {
             approval,
             background: context.and_then(Context::background),
         };
-        let result = match (self.take_steps(operation, steps, arguments, context)?.await, approval) {
-            (Err(error), Some(approval)) => {
-                approval.restore_after(&error).await;
-                Err(error)
-            }
-            (result, _) => result,
-        }?;
+        let result = self.take_steps(operation, steps, arguments, context)?.await;
+        if let (Err(error), Some(approval)) = (&result, approval) {
+            Box::pin(approval.restore_after(error)).await;
+        }
+        let result = result?;
         if let OperationResult::Tool(result) = &result
             && let (Some(validator), Some(content)) = (operation.output_validator(), &result.structured_content)
             && let Err(error) = validator.validate(content)

@@ -187,7 +187,9 @@ impl Dispatcher {
             finished: false,
         };
         let span = call_span(operation, authorized.caller(), info);
-        let mut call = self.registry.execute(authorized, name, arguments, context, &met).instrument(span).await;
+        // Boxed for the same reason as the steps of the gate: see `Gate::handle`.
+        let execution = Box::pin(self.registry.execute(authorized, name, arguments, context, &met));
+        let mut call = execution.instrument(span).await;
         let (reference, approval) = (call.reference.as_deref(), call.approval.as_deref());
         if let CallResult::InsufficientScope(scopes) = &mut call.result {
             // The challenge names every scope of the call (MCP, Scope Challenge): also those that are declared.

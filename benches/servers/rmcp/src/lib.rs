@@ -1,21 +1,62 @@
 //! Server under test, in the macros of rmcp, stateless and without authentication.
 //!
-//! By default, the macros of rmcp build the router of all tools for each list and each call. With `shared`, the process
-//! has one router, which the macros support with `#[tool_handler(router = ..)]`.
+//! By default, the macros of rmcp build the router of all tools or prompts for each list and each call. With `shared`, the
+//! process has one router, which the macros support with `#[tool_handler(router = ..)]`, and one list of resources.
 
 use std::sync::Arc;
 
 use axum::Router;
 use rmcp::{
-    ServerHandler,
+    RoleServer, ServerHandler,
+    model::ProtocolVersion,
+    service::RequestContext,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
     },
 };
 
-/// Expansion of `#[tool_handler(router = ROUTER)]`.
+/// Handlers of `resources/list` and `resources/read`, which rmcp leaves to the application.
+macro_rules! resource_handler {
+    ($list:expr) => {
+        async fn list_resources(
+            &self,
+            _: Option<rmcp::model::PaginatedRequestParams>,
+            context: rmcp::service::RequestContext<rmcp::RoleServer>,
+        ) -> Result<rmcp::model::ListResourcesResult, rmcp::ErrorData> {
+            let hints = super::has_cache_hints(&context);
+            let mut result = rmcp::model::ListResourcesResult::with_all_items($list);
+            result.ttl_ms = hints.then_some(0);
+            result.cache_scope = hints.then_some(rmcp::model::CacheScope::Public);
+            Ok(result)
+        }
+
+        async fn read_resource(
+            &self,
+            request: rmcp::model::ReadResourceRequestParams,
+            context: rmcp::service::RequestContext<rmcp::RoleServer>,
+        ) -> Result<rmcp::model::ReadResourceResponse, rmcp::ErrorData> {
+            let Some(text) = text_of(&request.uri) else {
+                return Err(rmcp::ErrorData::resource_not_found("unknown resource", None));
+            };
+            let hints = super::has_cache_hints(&context);
+            let contents = rmcp::model::ResourceContents::text(text, request.uri).with_mime_type(MIME_TYPE);
+            let mut result = rmcp::model::ReadResourceResult::new(vec![contents]);
+            result.ttl_ms = hints.then_some(0);
+            result.cache_scope = hints.then_some(rmcp::model::CacheScope::Public);
+            Ok(result.into())
+        }
+    };
+}
+use resource_handler;
+
+/// Expansion of `#[tool_handler(router = ROUTER)]` and `#[prompt_handler(router = PROMPT_ROUTER)]`.
 macro_rules! shared {
     () => {
+        static PROMPT_ROUTER: std::sync::LazyLock<rmcp::handler::server::router::prompt::PromptRouter<Tools>> =
+            std::sync::LazyLock::new(Tools::prompt_router);
+
+        static RESOURCES: std::sync::LazyLock<Vec<rmcp::model::Resource>> = std::sync::LazyLock::new(resources);
+
         static ROUTER: std::sync::LazyLock<rmcp::handler::server::tool::ToolRouter<Tools>> =
             std::sync::LazyLock::new(Tools::tool_router);
 
@@ -40,9 +81,7 @@ macro_rules! shared {
                 _: Option<rmcp::model::PaginatedRequestParams>,
                 context: rmcp::service::RequestContext<rmcp::RoleServer>,
             ) -> Result<rmcp::model::ListToolsResult, rmcp::ErrorData> {
-                let hints = context
-                    .protocol_version()
-                    .is_some_and(|version| version >= rmcp::model::ProtocolVersion::V_2026_07_28);
+                let hints = super::has_cache_hints(&context);
                 let mut result = rmcp::model::ListToolsResult::with_all_items(ROUTER.list_all());
                 result.ttl_ms = hints.then_some(0);
                 result.cache_scope = hints.then_some(rmcp::model::CacheScope::Public);
@@ -52,6 +91,34 @@ macro_rules! shared {
             fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
                 ROUTER.get(name).cloned()
             }
+
+            async fn get_prompt(
+                &self,
+                request: rmcp::model::GetPromptRequestParams,
+                context: rmcp::service::RequestContext<rmcp::RoleServer>,
+            ) -> Result<rmcp::model::GetPromptResponse, rmcp::ErrorData> {
+                let context = rmcp::handler::server::prompt::PromptContext::new(
+                    &Tools,
+                    request.name,
+                    request.arguments,
+                    context,
+                );
+                PROMPT_ROUTER.get_prompt(context).await
+            }
+
+            async fn list_prompts(
+                &self,
+                _: Option<rmcp::model::PaginatedRequestParams>,
+                context: rmcp::service::RequestContext<rmcp::RoleServer>,
+            ) -> Result<rmcp::model::ListPromptsResult, rmcp::ErrorData> {
+                let hints = super::has_cache_hints(&context);
+                let mut result = rmcp::model::ListPromptsResult::with_all_items(PROMPT_ROUTER.list_all());
+                result.ttl_ms = hints.then_some(0);
+                result.cache_scope = hints.then_some(rmcp::model::CacheScope::Public);
+                Ok(result)
+            }
+
+            super::resource_handler!(RESOURCES.clone());
         }
     };
 }
@@ -59,8 +126,13 @@ use shared;
 
 #[allow(clippy::pedantic, dead_code, reason = "generated code")]
 mod generated {
-    use super::shared;
+    use super::{has_cache_hints, resource_handler, shared};
     include!(concat!(env!("OUT_DIR"), "/tools.rs"));
+}
+
+/// Returns whether results have `ttlMs` and `cacheScope`.
+fn has_cache_hints(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 /// Returns the server with the given number of tools: 20, 100 or 500.
