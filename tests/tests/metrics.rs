@@ -122,11 +122,8 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     ] {
         assert!((before.get(sample) - value).abs() < f64::EPSILON, "{sample} is not {value}:\n{}", before.text);
     }
-    assert!(
-        before.text.contains("# HELP toolgate_calls_total Requests for each tool, by outcome."),
-        "{}",
-        before.text
-    );
+    let help = "# HELP toolgate_calls_total Requests for each tool, by outcome.";
+    assert!(before.text.contains(help), "{}", before.text);
 
     // All names of unknown tools share one series.
     for i in 0..50 {
