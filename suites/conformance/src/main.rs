@@ -3,6 +3,7 @@
 //! The suite does not support authentication, so it connects to the proxy. The server behind it checks every request as
 //! usual. `suites/conformance/run` starts this program and the suite.
 
+mod list_changes;
 mod prompts;
 mod resources;
 mod token_proxy;
@@ -63,6 +64,7 @@ impl Servers {
             .auth(StaticTokens::new().token(&token, caller))
             .server_url(format!("http://{server_address}"))
             .bind(server_address)
+            .state(list_changes::Switches::default())
             .sessions(|_| {})
             .build()?;
         let proxy = TokenProxy::new(server_address, &token)?;
