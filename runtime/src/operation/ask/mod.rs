@@ -1,8 +1,7 @@
 //! Asking the user during a call: [`Context::ask`](super::Context::ask).
 
-use std::fmt;
+use std::{fmt, pin::Pin};
 
-use futures_util::future::BoxFuture;
 use rmcp::model::{ElicitResult, ElicitationAction, InputRequest, InputRequiredResult, ProtocolVersion};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -21,6 +20,9 @@ use form::CheckedForm;
 pub use form::{Confirm, Form, FormContent, FormType, RegisteredForm, form, form_content};
 use questions::LimitExceeded;
 pub(crate) use questions::Questions;
+
+/// Future of the answer to [`Context::ask`].
+pub type AskFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AskError>> + Send + 'a>>;
 
 impl Context {
     /// Asks the user to fill in a form, and returns what they entered.
@@ -77,7 +79,7 @@ impl Context {
     /// The user declined or cancelled, the answer does not fit the form, the client cannot be asked, or the type cannot be
     /// a form; see [`AskError`].
     // A boxed future has no bound on `T`, so that a type that is not a form is one compile error.
-    pub fn ask<T: Form>(&self, message: impl Into<String>) -> BoxFuture<'_, Result<T, AskError>> {
+    pub fn ask<T: Form>(&self, message: impl Into<String>) -> AskFuture<'_, T> {
         let message = message.into();
         Box::pin(async move {
             let form = CheckedForm::of::<T>().map_err(AskError::Form)?;
