@@ -154,7 +154,9 @@ pub mod input {
     };
 
     pub use crate::error::FormProblem;
-    pub use crate::operation::{AskError, Confirm, Form, InputRequired, InputUnavailable, InvalidAnswer, form};
+    pub use crate::operation::{
+        AskError, AskFuture, Confirm, Form, InputRequired, InputUnavailable, InvalidAnswer, form,
+    };
     pub use toolgate_macros::Form;
 }
 

@@ -37,7 +37,9 @@ pub(crate) use approval::{ApprovalCall, declined};
 pub(crate) use approval::{ApprovalPrompt, ApprovalRequest, ApprovalStep, Approver};
 pub use arguments::InputSchema;
 pub(crate) use arguments::{ArgumentSchema, ParameterCheck};
-pub use ask::{AskError, Confirm, Form, FormContent, FormType, InvalidAnswer, RegisteredForm, form, form_content};
+pub use ask::{
+    AskError, AskFuture, Confirm, Form, FormContent, FormType, InvalidAnswer, RegisteredForm, form, form_content,
+};
 pub(crate) use background::Background;
 pub use call_steps::{CallSteps, ConditionalScopes};
 pub(crate) use call_steps::{GuardTrace, LastStep, MetConditions};
