@@ -107,9 +107,9 @@ for (const [device, options] of Object.entries(windows)) {
     await page.getByRole('heading', { name: 'Decisions' }).waitFor();
     await checkPage('console-decisions');
     await page.getByLabel('Person').fill('0401');
-    await page.getByLabel('Tool').selectOption('payroll_summary');
+    await page.getByLabel('Operation').selectOption('payroll_summary');
     await page.getByRole('button', { name: 'Filter' }).click();
-    await page.waitForURL(/tool=payroll_summary/);
+    await page.waitForURL(/operation=payroll_summary/);
     await checkPage('console-filtered');
     equal(`${device}: the filter selects one decision`, await page.locator('tbody tr').count(), 1);
     check(`${device}: the decision names the missing scope`, await page.getByText('payroll:read:all').isVisible());

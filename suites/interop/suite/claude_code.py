@@ -52,7 +52,7 @@ def check_role(report, paths, server, role):
         report.equal("offers the tools of the role to the model", session.tools, tools)
         for tool, result in zip(tools, session.results, strict=True):
             if tool == company.NEEDS_APPROVAL:
-                report.check(f"{tool} gives the model the URL of the approval", "/approve/" in result.text, result)
+                report.check(f"{tool} is not approved without a person", "was dismissed" in result.text, result)
             else:
                 report.check(f"{tool} returns a result", result.structured_content, result)
         report.equal("the server identifies the role", claude.whoami().get("role"), role)
