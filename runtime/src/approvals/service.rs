@@ -212,8 +212,11 @@ impl Approvals {
     /// Returns the key of the person of an approval.
     async fn person_key_of(&self, id: &ApprovalId) -> Result<Option<String>, ApprovalError> {
         let key = self.id_key(id);
-        let Some(value) = self.0.store.get(&key).await? else { return Ok(None) };
-        self.open(&key, &value).map(Some)
+        match self.0.store.get(&key).await? {
+            // An empty value is removed: it is about to expire.
+            Some(value) if !value.is_empty() => self.open(&key, &value).map(Some),
+            _ => Ok(None),
+        }
     }
 
     async fn store_person_key(&self, id: &ApprovalId, person_key: &str) -> Result<(), ApprovalError> {
@@ -491,5 +494,16 @@ mod tests {
         let key = approvals.id_key(&two);
         assert!(approvals.0.store.replace(&key, None, &value, Duration::from_mins(1)).await.unwrap());
         assert!(matches!(approvals.person_key_of(&two).await, Err(ApprovalError::Signature)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removed_page_is_unknown_at_once_and_takes_no_place_later() {
+        let approvals = approvals();
+        let id = ApprovalId::random();
+        approvals.store_person_key(&id, "person").await.unwrap();
+        approvals.remove_pages(std::slice::from_ref(&id)).await;
+        assert_eq!(approvals.person_key_of(&id).await.unwrap(), None);
+        tokio::time::advance(REMOVAL_LIFETIME).await;
+        assert_eq!(approvals.0.store.get(&approvals.id_key(&id)).await.unwrap(), None);
     }
 }
