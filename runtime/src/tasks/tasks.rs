@@ -166,7 +166,8 @@ impl Tasks {
         Ok(record.into_detailed(&id))
     }
 
-    /// Passes responses to the task of a caller. Responses that the task did not ask for are ignored.
+    /// Passes responses to the task of a caller. Responses that the task did not ask for, and those to a task whose
+    /// replica has stopped, are ignored.
     ///
     /// # Errors
     ///
@@ -180,11 +181,10 @@ impl Tasks {
         let (id, record, running) = self.find(id, caller).await?;
         match running {
             Some(task) => task.answer(responses),
-            None if !record.is_terminal() && record.replica != self.replica => {
+            None => {
                 let message = Message::Answer { task: id.key().as_str().to_owned(), responses };
-                channel::send(self, &record.replica, &message).await.map_err(|error| self.unavailable(&error))?;
+                self.forward(&record, &message).await?;
             }
-            None => {}
         }
         Ok(())
     }
@@ -198,11 +198,8 @@ impl Tasks {
         let (id, record, running) = self.find(id, caller).await?;
         match running {
             Some(task) if !record.is_terminal() => task.end(Ending::Cancelled),
-            None if !record.is_terminal() && record.replica != self.replica => {
-                let message = Message::Cancel { task: id.key().as_str().to_owned() };
-                channel::send(self, &record.replica, &message).await.map_err(|error| self.unavailable(&error))?;
-            }
-            _ => {}
+            Some(_) => {}
+            None => self.forward(&record, &Message::Cancel { task: id.key().as_str().to_owned() }).await?,
         }
         Ok(())
     }
@@ -252,6 +249,14 @@ impl Tasks {
         let mut required = tool.required_scopes().to_vec();
         required.extend(&missing);
         Err(TaskError::InsufficientScope { tool: tool.name(), scopes: MissingScopes { missing, required } })
+    }
+
+    /// Sends a message to the replica that runs the task of a record, if one does.
+    async fn forward(&self, record: &TaskRecord, message: &Message) -> Result<(), TaskError> {
+        if record.is_terminal() || !self.is_run_by_other(record).await? {
+            return Ok(());
+        }
+        channel::send(self, &record.replica, message).await.map_err(|error| self.unavailable(&error))
     }
 
     /// Returns whether another replica runs the task of this record.

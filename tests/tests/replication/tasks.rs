@@ -160,6 +160,11 @@ async fn a_stopped_replica_leaves_failed_tasks_and_its_results() {
     let task = second.client(&sam).task_with(&running, "failed").await;
     assert_eq!(task["error"]["code"], -32603);
     assert!(task["error"]["message"].as_str().unwrap().contains("has stopped"), "{task}");
+    second.client(&sam).update_task(&running, json!({ "confirm": { "action": "accept" } })).await;
+    assert!(second.client(&sam).cancel_task(&running).await.is_success());
+    let queues: Vec<String> =
+        redis::cmd("KEYS").arg("toolgate:task-queue:*").query_async(&mut redis.connect().await).await.unwrap();
+    assert_eq!(queues, Vec::<String>::new(), "nothing waits for a replica that has stopped");
     let task: Value = second.client(&sam).get_task(&finished).await.result().clone();
     assert_eq!(task["status"], "completed");
 }
