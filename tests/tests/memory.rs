@@ -1,8 +1,8 @@
-//! Memory is bounded under a flood of unknown tokens or of unsigned webhooks, and a valid token stays cached.
+//! Memory is bounded under a flood of unknown tokens or of unsigned webhooks, a valid token stays cached, and an open
+//! stream takes little.
 //!
 //! In a process of its own, in which one test runs at a time: the allocator counts the bytes of the whole process. The
-//! flood of tokens has 50,000 tokens, a million
-//! with `MEMORY_FULL=1`, or as many as `MEMORY_GARBAGE` says.
+//! flood of tokens has 50,000 tokens, a million with `MEMORY_FULL=1`, or as many as `MEMORY_GARBAGE` says.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -15,6 +15,13 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    Router,
+    body::{Body, BodyDataStream},
+    http::Request,
+};
+use futures_util::StreamExt as _;
+use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::{sync::Mutex, task::JoinSet};
 use toolgate::{
@@ -22,9 +29,10 @@ use toolgate::{
     auth::{BearerToken, Claims, StaticTokens, TokenValidator, ValidationError, async_trait},
 };
 use toolgate_tests::{
-    InProcessClient, SCOPES, TestServer, ToolBodies, WebhookDelivery, WithWebhooks, eventually, heap_bytes,
+    InProcessClient, Revision, SCOPES, TestServer, ToolBodies, WebhookDelivery, WithWebhooks, eventually, heap_bytes,
     read_to_end,
 };
+use tower::ServiceExt as _;
 
 /// Held by the test that counts the bytes of the process.
 static RUNNING: Mutex<()> = Mutex::const_new(());
@@ -116,4 +124,50 @@ async fn unsigned_webhooks_in_chunks_of_one_byte_leave_memory_bounded() {
     for _ in 0..DELIVERIES - 16 {
         assert!(deliveries.join_next().await.unwrap().unwrap().starts_with("HTTP/1.1 503 "));
     }
+}
+
+/// Opens a subscription to the list of tools, and reads its acknowledgment.
+async fn listen(router: &Router, user: usize) -> BodyDataStream {
+    let message = Revision::Modern
+        .message("subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }))
+        .to_string();
+    let mut request = Request::post(format!("{}/mcp", InProcessClient::SERVER_URL))
+        .header("Host", InProcessClient::SERVER_URL.trim_start_matches("http://"))
+        .header("Mcp-Method", "subscriptions/listen")
+        .header("Authorization", format!("Bearer {user}"));
+    for (name, value) in Revision::Modern.headers() {
+        request = request.header(name, value);
+    }
+    let Ok(response) = router.clone().oneshot(request.body(Body::from(message)).unwrap()).await;
+    assert_eq!(response.status(), 200);
+    let mut stream = response.into_body().into_data_stream();
+    assert!(stream.next().await.unwrap().unwrap().starts_with(b"data:"), "the acknowledgment");
+    stream
+}
+
+#[tokio::test]
+async fn an_open_subscription_takes_at_most_64_kib() {
+    const STREAMS: usize = 1_000;
+    const MAX_BYTES: usize = 64 << 10;
+    let _running = RUNNING.lock().await;
+    let mut tokens = StaticTokens::new();
+    for user in 0..STREAMS {
+        let user = user.to_string();
+        tokens = tokens.token(user.clone(), Claims::new().subject(user).audience_verified());
+    }
+    let server = Server::new("toolgate-tests", &SCOPES)
+        .skip_preflight()
+        .server_url(InProcessClient::SERVER_URL)
+        .auth(tokens)
+        .state(ToolBodies::default())
+        .limits(|limits| limits.max_streams = STREAMS);
+    let router = server.build().unwrap().into_router();
+    let mut streams = vec![listen(&router, 0).await];
+    let before = heap_bytes();
+    for user in 1..STREAMS {
+        streams.push(listen(&router, user).await);
+    }
+    let bytes = (heap_bytes() - before) / (STREAMS - 1);
+    println!("{bytes} bytes for each of {STREAMS} streams");
+    assert!(bytes <= MAX_BYTES, "{bytes} bytes for each stream");
 }

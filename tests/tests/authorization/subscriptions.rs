@@ -7,11 +7,9 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use axum::{body::Body, http::Request};
-use futures_util::StreamExt as _;
 use serde_json::Value;
 use toolgate::{
     Notifications,
@@ -19,10 +17,9 @@ use toolgate::{
     prelude::*,
 };
 use toolgate_tests::{
-    EventStream, InProcessClient, Revision, SCOPES, TestServer, ToolBodies, WEBHOOK_SECRET, WebhookDelivery,
-    eventually, propel_auth, resident_bytes, start_tenant_with, token_for,
+    EventStream, Revision, TestServer, WEBHOOK_SECRET, WebhookDelivery, eventually, propel_auth, start_tenant_with,
+    token_for,
 };
-use tower::ServiceExt as _;
 
 static SHELF: Scopes = Scopes::new(&["shelf:read", "shelf:write"]);
 
@@ -63,6 +60,10 @@ struct DirectoryState {
     scopes: Mutex<BTreeMap<String, Vec<&'static str>>>,
     is_down: AtomicBool,
     validations: AtomicUsize,
+    /// Number of validations at this moment.
+    concurrent: AtomicUsize,
+    /// Maximum number of validations at the same moment.
+    most_concurrent: AtomicUsize,
 }
 
 impl Directory {
@@ -83,6 +84,11 @@ impl Directory {
 impl TokenValidator for Directory {
     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
         self.0.validations.fetch_add(1, Ordering::Relaxed);
+        let concurrent = self.0.concurrent.fetch_add(1, Ordering::Relaxed) + 1;
+        self.0.most_concurrent.fetch_max(concurrent, Ordering::Relaxed);
+        // The others begin before this one ends.
+        tokio::task::yield_now().await;
+        self.0.concurrent.fetch_sub(1, Ordering::Relaxed);
         if self.0.is_down.load(Ordering::Relaxed) {
             return Err(Unavailable::new("the directory is down").into());
         }
@@ -358,73 +364,21 @@ async fn a_webhook_of_the_authorization_server_reaches_the_stream() {
     assert_eq!(sanna.next().await, None);
 }
 
-/// Opens subscriptions of many callers in process, and prints what they take. A kill switch disables tools of a tenth of
-/// the callers.
 #[tokio::test]
-#[ignore = "a measurement: run it with `--ignored --nocapture`"]
-async fn measure_ten_thousand_subscriptions() {
-    const STREAMS: usize = 10_000;
-    let (directory, is_stopped) = (Directory::default(), Arc::new(AtomicBool::new(false)));
-    for user in 0..STREAMS {
-        directory.set(&user.to_string(), if user % 10 == 0 { &["files:read"] } else { &["people:read:public"] });
-    }
-    let stopped = Arc::clone(&is_stopped);
-    let server = Server::new("toolgate-tests", &SCOPES)
-        .server_url(InProcessClient::SERVER_URL)
-        .auth(directory.clone())
-        .state(ToolBodies::default())
-        .limits(|limits| limits.max_streams = STREAMS)
-        // Only reports cause evaluations.
-        .subscriptions(|subscriptions| subscriptions.check_interval = Duration::from_hours(1))
-        .deny(move |tool| tool.name == "file_read" && stopped.load(Ordering::Relaxed))
-        .build()
-        .unwrap();
-    let (notifications, revocations, router) = (server.notifications(), server.revocations(), server.into_router());
-    let message = Revision::Modern.message("subscriptions/listen", json!({ "notifications": tools() })).to_string();
-    let before = resident_bytes();
+async fn a_revocation_of_all_tokens_validates_those_of_streams_sixteen_at_a_time() {
+    let fixture = Fixture::start().await;
     let mut streams = Vec::new();
-    for user in 0..STREAMS {
-        let mut request = Request::post(format!("{}/mcp", InProcessClient::SERVER_URL))
-            .header("Host", InProcessClient::SERVER_URL.trim_start_matches("http://"))
-            .header("Mcp-Method", "subscriptions/listen")
-            .header("Authorization", format!("Bearer {user}"));
-        for (name, value) in Revision::Modern.headers() {
-            request = request.header(name, value);
-        }
-        let Ok(response) = router.clone().oneshot(request.body(Body::from(message.clone())).unwrap()).await;
-        assert_eq!(response.status(), 200);
-        let mut stream = response.into_body().into_data_stream();
-        assert!(stream.next().await.unwrap().unwrap().starts_with(b"data:"), "the acknowledgment");
-        streams.push(stream);
+    for user in 0..40 {
+        let user = user.to_string();
+        fixture.directory.set(&user, &["files:read"]);
+        streams.push(fixture.listen(&user).await);
+        fixture.directory.set(&user, &[]);
     }
-    println!("{STREAMS} streams take {} bytes each", (resident_bytes().saturating_sub(before)) / STREAMS);
-    let affected = || (0..STREAMS).filter(|user| user % 10 == 0);
-
-    let start = Instant::now();
-    is_stopped.store(true, Ordering::Relaxed);
-    notifications.access_changed();
-    for user in affected() {
-        streams[user].next().await.unwrap().unwrap();
+    fixture.directory.0.most_concurrent.store(0, Ordering::Relaxed);
+    fixture.revocations.revoke(&[Revocation::All]).await.unwrap();
+    for stream in &mut streams {
+        assert_eq!(stream.next_method().await, TOOLS);
     }
-    println!("{} of them were notified of a kill switch within {:?}", STREAMS / 10, start.elapsed());
-
-    let start = Instant::now();
-    notifications.access_changed();
-    is_stopped.store(false, Ordering::Relaxed);
-    for user in affected() {
-        streams[user].next().await.unwrap().unwrap();
-    }
-    println!("again within {:?}", start.elapsed());
-
-    let (start, validations) = (Instant::now(), directory.validations());
-    for user in affected() {
-        directory.set(&user.to_string(), &[]);
-    }
-    revocations.revoke(&[Revocation::All]).await.unwrap();
-    for user in affected() {
-        streams[user].next().await.unwrap().unwrap();
-    }
-    println!("after a revocation of all tokens within {:?}", start.elapsed());
-    eventually("all are validated", async || directory.validations() == validations + STREAMS).await;
-    println!("all were validated within {:?}", start.elapsed());
+    assert_eq!(fixture.directory.0.most_concurrent.load(Ordering::Relaxed), 16);
+    fixture.assert_silent(&mut streams).await;
 }
