@@ -7,10 +7,10 @@ use super::{
     redis_client::{RedisClient, RedisError},
 };
 
-/// Maximum number of messages in a queue.
-const MAX_QUEUE_LENGTH: usize = 10_000;
-/// Maximum number of messages that are received together.
-const MAX_BATCH: usize = 100;
+/// Maximum number of messages about one topic in a queue. Redis then removes the oldest ones.
+const MAX_MESSAGES_PER_TOPIC: isize = 8;
+/// Maximum number of topics whose messages are received together.
+const MAX_TOPICS: usize = 100;
 /// Time limit of a command, for which a request waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -28,8 +28,6 @@ pub(crate) enum SealedRecordError {
     Redis(RedisError),
     #[error("a value in Redis was not encrypted by a replica of this server, or was modified")]
     Invalid,
-    #[error("the queue of a replica has {MAX_QUEUE_LENGTH} messages")]
-    FullQueue,
 }
 
 impl SealedRecords {
@@ -53,30 +51,52 @@ impl SealedRecords {
         value.map(|value| self.open(name, &value)).transpose()
     }
 
-    /// Appends a message to a queue.
-    pub(crate) async fn send(&self, name: &str, message: &[u8], lifetime: Duration) -> Result<(), SealedRecordError> {
-        let (key, value) = self.seal("queue", name, message)?;
+    /// Appends a message about a topic to a queue. Keeps the latest messages of each topic, so that one topic can never
+    /// displace the messages of another.
+    pub(crate) async fn send(
+        &self,
+        queue: &str,
+        topic: &str,
+        message: &[u8],
+        lifetime: Duration,
+    ) -> Result<(), SealedRecordError> {
+        let (topics, value) = self.seal("queue", queue, message)?;
+        let topic = self.keys.entry_name(&format!("{queue} {topic}"));
+        let messages = self.topic_key(topic.as_str());
         let mut pipeline = redis::pipe();
-        pipeline.cmd("LLEN").arg(&key);
-        let (length,): (usize,) = self.run("LLEN", &pipeline).await?;
-        if length >= MAX_QUEUE_LENGTH {
-            return Err(SealedRecordError::FullQueue);
-        }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("RPUSH").arg(&key).arg(value).ignore();
-        pipeline.cmd("PEXPIRE").arg(&key).arg(millis(lifetime)).ignore();
+        pipeline.atomic();
+        pipeline.cmd("RPUSH").arg(&messages).arg(value).ignore();
+        pipeline.cmd("LTRIM").arg(&messages).arg(-MAX_MESSAGES_PER_TOPIC).arg(-1).ignore();
+        pipeline.cmd("PEXPIRE").arg(&messages).arg(millis(lifetime)).ignore();
+        pipeline.cmd("SADD").arg(&topics).arg(topic.as_str()).ignore();
+        pipeline.cmd("PEXPIRE").arg(&topics).arg(millis(lifetime)).ignore();
         self.run("RPUSH", &pipeline).await
     }
 
-    /// Removes and returns messages of a queue. Messages of others than the replicas are ignored.
-    pub(crate) async fn receive(&self, name: &str) -> Result<Vec<Vec<u8>>, SealedRecordError> {
+    /// Removes and returns messages of a queue, those of a topic in their order. Messages of others than the replicas are
+    /// ignored.
+    pub(crate) async fn receive(&self, queue: &str) -> Result<Vec<Vec<u8>>, SealedRecordError> {
+        let key = self.key("queue", queue);
         let mut pipeline = redis::pipe();
-        let key = self.key("queue", name);
+        pipeline.cmd("SRANDMEMBER").arg(&key).arg(MAX_TOPICS);
+        let (topics,): (Vec<String>,) = self.run("SRANDMEMBER", &pipeline).await?;
+        if topics.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = redis::pipe();
         pipeline.atomic();
-        pipeline.cmd("LRANGE").arg(&key).arg(0).arg(MAX_BATCH - 1);
-        pipeline.cmd("LTRIM").arg(&key).arg(MAX_BATCH).arg(-1).ignore();
-        let (values,): (Vec<Vec<u8>>,) = self.run("LRANGE", &pipeline).await?;
-        Ok(values.iter().filter_map(|value| self.open(name, value).ok()).collect())
+        for topic in &topics {
+            let messages = self.topic_key(topic);
+            pipeline.cmd("LRANGE").arg(&messages).arg(0).arg(-1);
+            pipeline.cmd("DEL").arg(&messages).ignore();
+        }
+        pipeline.cmd("SREM").arg(&key).arg(&topics).ignore();
+        let values: Vec<Vec<Vec<u8>>> = self.run("LRANGE", &pipeline).await?;
+        Ok(values.iter().flatten().filter_map(|value| self.open(queue, value).ok()).collect())
+    }
+
+    fn topic_key(&self, topic: &str) -> String {
+        format!("{}-messages:{topic}", self.prefix)
     }
 
     fn key(&self, kind: &str, name: &str) -> String {

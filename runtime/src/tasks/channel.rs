@@ -34,10 +34,11 @@ fn lease(replica: &str) -> String {
     format!("replica:{replica}")
 }
 
-/// Sends a message to another replica.
+/// Sends a message to the replica that runs the task.
 pub(super) async fn send(tasks: &Tasks, replica: &str, message: &Message) -> Result<(), TaskStoreError> {
-    let message = serde_json::to_vec(message).expect("a message can be serialized");
-    tasks.store().send(replica, message, MESSAGE_LIFETIME).await
+    let (Message::Cancel { task } | Message::Answer { task, .. }) = message;
+    let encoded = serde_json::to_vec(message).expect("a message can be serialized");
+    tasks.store().send(replica, task, encoded, MESSAGE_LIFETIME).await
 }
 
 /// Returns whether a replica has shown a sign of life recently.

@@ -30,8 +30,14 @@ impl TaskStore for RedisTaskStore {
         self.0.get(key).await.map_err(TaskStoreError::new)
     }
 
-    async fn send(&self, replica: &str, message: Vec<u8>, lifetime: Duration) -> Result<(), TaskStoreError> {
-        self.0.send(replica, &message, lifetime).await.map_err(TaskStoreError::new)
+    async fn send(
+        &self,
+        replica: &str,
+        key: &str,
+        message: Vec<u8>,
+        lifetime: Duration,
+    ) -> Result<(), TaskStoreError> {
+        self.0.send(replica, key, &message, lifetime).await.map_err(TaskStoreError::new)
     }
 
     async fn receive(&self, replica: &str) -> Result<Vec<Vec<u8>>, TaskStoreError> {

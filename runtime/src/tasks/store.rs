@@ -57,19 +57,26 @@ pub trait TaskStore: Send + Sync + 'static {
     /// It is unknown whether there is a record.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, TaskStoreError>;
 
-    /// Appends a message to the queue of a replica. A message that was not received within `lifetime` may be discarded.
-    /// Called only if the store [is shared](Self::is_shared).
+    /// Appends a message about the task `key` to the queue of a replica. A message that was not received within `lifetime`
+    /// may be discarded. A caller can send any number of messages about its own tasks, so a store should keep only the
+    /// latest few of each task. Called only if the store [is shared](Self::is_shared).
     ///
     /// # Errors
     ///
-    /// The message was not stored, or the queue is too long.
-    async fn send(&self, replica: &str, message: Vec<u8>, lifetime: Duration) -> Result<(), TaskStoreError> {
-        let _ = (replica, message, lifetime);
+    /// The message was not stored.
+    async fn send(
+        &self,
+        replica: &str,
+        key: &str,
+        message: Vec<u8>,
+        lifetime: Duration,
+    ) -> Result<(), TaskStoreError> {
+        let _ = (replica, key, message, lifetime);
         Err(TaskStoreError::new("the store has no queues"))
     }
 
-    /// Removes and returns the messages in the queue of a replica, in their order. Called only if the store
-    /// [is shared](Self::is_shared).
+    /// Removes and returns messages in the queue of a replica, those about one task in their order. Called only if the
+    /// store [is shared](Self::is_shared).
     ///
     /// # Errors
     ///

@@ -179,14 +179,12 @@ impl Tasks {
         responses: InputResponses,
     ) -> Result<(), TaskError> {
         let (id, record, running) = self.find(id, caller).await?;
-        match running {
-            Some(task) => task.answer(responses),
-            None => {
-                let message = Message::Answer { task: id.key().as_str().to_owned(), responses };
-                self.forward(&record, &message).await?;
-            }
+        if let Some(task) = running {
+            task.answer(responses);
+            return Ok(());
         }
-        Ok(())
+        let message = Message::Answer { task: id.key().as_str().to_owned(), responses };
+        self.forward(&record, &message).await
     }
 
     /// Cancels the task of a caller. A task that has ended stays as it is.

@@ -43,6 +43,19 @@ async fn records(redis: &RedisServer) -> Vec<(String, Vec<u8>)> {
     records
 }
 
+/// Returns the number of messages that wait for a replica.
+async fn waiting_messages(redis: &RedisServer) -> usize {
+    let mut connection = redis.connect().await;
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("toolgate:task-messages:*").query_async(&mut connection).await.unwrap();
+    let mut messages = 0;
+    for key in keys {
+        let length: usize = redis::cmd("LLEN").arg(&key).query_async(&mut connection).await.unwrap();
+        messages += length;
+    }
+    messages
+}
+
 #[tokio::test]
 async fn a_task_is_polled_on_every_replica_by_its_caller_only() {
     let (redis, users) = (RedisServer::start().await, Users::default());
@@ -129,6 +142,25 @@ async fn a_cancellation_and_responses_reach_the_replica_that_runs_the_task() {
 }
 
 #[tokio::test]
+async fn responses_to_one_task_never_displace_the_messages_of_another() {
+    let (redis, users) = (RedisServer::start().await, Users::default());
+    let [first, second] = start_two(&redis, &users).await;
+    let (sam, harriet) = (users.add("sam"), users.add("harriet"));
+    let (flooded, other) = (long_report(&first, &sam).await, long_report(&first, &harriet).await);
+    // The replica that runs both tasks receives nothing until it is connected again.
+    first.proxy.disconnect();
+    assert!(second.client(&harriet).cancel_task(&other).await.is_success());
+    for _ in 0..30 {
+        second.client(&sam).update_task(&flooded, json!({ "confirm": { "action": "accept" } })).await;
+    }
+    assert_eq!(waiting_messages(&redis).await, 8 + 1);
+    first.proxy.restore();
+    first.server.bodies.wait_for_end(1).await;
+    second.client(&harriet).task_with(&other, "cancelled").await;
+    assert_eq!(second.client(&sam).get_task(&flooded).await.result()["status"], "working");
+}
+
+#[tokio::test]
 async fn a_revocation_on_one_replica_ends_the_tasks_on_all() {
     let (redis, users) = (RedisServer::start().await, Users::default());
     let [first, second] = start_two(&redis, &users).await;
@@ -162,9 +194,7 @@ async fn a_stopped_replica_leaves_failed_tasks_and_its_results() {
     assert!(task["error"]["message"].as_str().unwrap().contains("has stopped"), "{task}");
     second.client(&sam).update_task(&running, json!({ "confirm": { "action": "accept" } })).await;
     assert!(second.client(&sam).cancel_task(&running).await.is_success());
-    let queues: Vec<String> =
-        redis::cmd("KEYS").arg("toolgate:task-queue:*").query_async(&mut redis.connect().await).await.unwrap();
-    assert_eq!(queues, Vec::<String>::new(), "nothing waits for a replica that has stopped");
+    assert_eq!(waiting_messages(&redis).await, 0, "nothing waits for a replica that has stopped");
     let task: Value = second.client(&sam).get_task(&finished).await.result().clone();
     assert_eq!(task["status"], "completed");
 }
