@@ -98,22 +98,22 @@ async fn redis_holds_only_ciphertext_of_tasks_and_their_results() {
 #[tokio::test]
 async fn a_record_of_redis_that_was_modified_is_not_used() {
     let (redis, users) = (RedisServer::start().await, Users::default());
-    let replica = start(&redis, &users).await;
+    let [first, second] = start_two(&redis, &users).await;
     let sam = users.add("sam");
-    let ids = [long_report(&replica, &sam).await, long_report(&replica, &sam).await];
-    replica.server.bodies.release(2);
+    let ids = [long_report(&first, &sam).await, long_report(&first, &sam).await];
+    first.server.bodies.release(2);
     for id in &ids {
-        replica.client(&sam).task_with(id, "completed").await;
+        second.client(&sam).task_with(id, "completed").await;
     }
     // Both records have the other's value.
     let mut records = records(&redis).await;
     records.retain(|(_, value)| value.len() > LEASE_BYTES);
-    let [(first, of_first), (second, of_second)] = &records[..] else { panic!("{} records", records.len()) };
-    for (key, value) in [(first, of_second), (second, of_first)] {
+    let [(key, value), (other_key, other_value)] = &records[..] else { panic!("{} records", records.len()) };
+    for (key, value) in [(key, other_value), (other_key, value)] {
         let _: () = redis::cmd("SET").arg(key).arg(value).query_async(&mut redis.connect().await).await.unwrap();
     }
     for id in &ids {
-        assert_eq!(replica.client(&sam).get_task(id).await.error_code(), Some(-32603));
+        assert_eq!(second.client(&sam).get_task(id).await.error_code(), Some(-32603));
     }
 }
 
@@ -180,7 +180,7 @@ async fn a_stopped_replica_leaves_failed_tasks_and_its_results() {
     let sam = users.add("sam");
     let finished = long_report(&first, &sam).await;
     first.server.bodies.release(1);
-    first.client(&sam).task_with(&finished, "completed").await;
+    second.client(&sam).task_with(&finished, "completed").await;
     let running = long_report(&first, &sam).await;
     // As after a crash: the replica shows no sign of life any more, and the last one expires.
     first.proxy.disconnect();
@@ -220,17 +220,17 @@ async fn an_ordinary_shutdown_reports_the_tasks_that_it_ends() {
 #[tokio::test]
 async fn without_redis_no_body_runs_and_no_task_is_unknown() {
     let (redis, users) = (RedisServer::start().await, Users::default());
-    let replica = start(&redis, &users).await;
+    let [first, second] = start_two(&redis, &users).await;
     let sam = users.add("sam");
-    let client = replica.client(&sam);
-    let id = long_report(&replica, &sam).await;
-    replica.server.bodies.release(1);
+    let id = long_report(&first, &sam).await;
+    first.server.bodies.release(1);
+    let client = second.client(&sam);
     client.task_with(&id, "completed").await;
-    replica.proxy.disconnect();
+    second.proxy.disconnect();
     let rejected = client.call_with_tasks("long_report", json!({ "name": "b" })).await;
     assert!(rejected.is_tool_error() && rejected.text_content().starts_with("internal error"), "{rejected:?}");
-    assert_eq!(replica.server.bodies.runs(), 1);
+    assert_eq!(second.server.bodies.runs(), 0);
     assert_eq!(client.get_task(&id).await.error_code(), Some(-32603));
-    replica.proxy.restore();
+    second.proxy.restore();
     client.task_with(&id, "completed").await;
 }
