@@ -82,7 +82,7 @@ use kind::Kind;
 /// | `visible_to = is_on_duty(caller, rota)`, `visible_to(a(..), b(..))` | Rules that hide the tool from a caller, in the list and in calls: each is a call of a function that returns `bool`, with `caller` and states that the tool takes. | none |
 /// | `org_role = "Owner"`, `org_role("Owner", "Admin")` | Hides the tool from callers with another role in their organization. The roles are checked against `crate::ROLES`, if the crate declares it. | every role |
 /// | `org = "1f1f…"`, `org("1f1f…", "2a2a…")` | Hides the tool from callers of other organizations. | every organization |
-/// | `timeout = "30s"` | Time limit of a call, at most 24 h, in [humantime](https://docs.rs/humantime)'s notation: `500ms`, `5m`, `1h 30m`. | the server's `tools.timeout` |
+/// | `timeout = "30s"` | Time limit of a call, at most 24 h, in [humantime](https://docs.rs/humantime)'s notation: `500ms`, `5m`, `1h 30m`. | the server's `operations.timeout` |
 /// | `concurrency = 4` | Maximum number of concurrent calls. A further call gets a result with `isError` that says that the tool is busy. | unlimited |
 /// | `audit("ticket_id")` | Arguments whose values go into the audit record, by their names in JSON. | none |
 /// | `meta = json!({ "team": "payroll" })` | The tool's `_meta`, a JSON object. | none |

@@ -234,7 +234,7 @@ fn router(fast_path: bool, mode: Mode) -> Router {
     match mode {
         Mode::Strict => {}
         Mode::Conceal => server = server.conceal_forbidden(),
-        Mode::ListAcquirable => server = server.tools(|tools| tools.list_acquirable = true),
+        Mode::ListAcquirable => server = server.operations(|operations| operations.list_acquirable = true),
     }
     server.build().unwrap().into_router()
 }

@@ -214,7 +214,7 @@ async fn prompts_and_resources_are_those_that_the_caller_may_use() {
 
 #[tokio::test]
 async fn lists_have_every_page() {
-    let server = TestServer::new(builder().tools(|tools| tools.list_page_size = 1)).unwrap();
+    let server = TestServer::new(builder().operations(|operations| operations.list_page_size = 1)).unwrap();
     let writer = server.with_scopes(["tickets:write"]);
     assert_eq!(writer.tools().await.len(), 8);
     assert_eq!(writer.resources().await, ["tests://icon", "tests://rules"]);

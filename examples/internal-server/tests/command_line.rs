@@ -443,7 +443,7 @@ fn check_and_config_print_the_settings_that_are_not_defaults_and_reject_invalid_
     fs::write(folder.path().join("policy.lock"), include_str!("../policy.lock")).unwrap();
     fs::write(
         folder.path().join("toolgate.toml"),
-        "[http]\nmax_body_bytes = 65536\n[tools]\nrequest_state_key = 'hunter2-hunter2-hunter2-hunter2-hunter2'\n",
+        "[http]\nmax_body_bytes = 65536\n[operations]\nrequest_state_key = 'hunter2-hunter2-hunter2-hunter2-hunter2'\n",
     )
     .unwrap();
     let run = |command: &str, variable: (&str, &str)| {
@@ -453,7 +453,7 @@ fn check_and_config_print_the_settings_that_are_not_defaults_and_reject_invalid_
     };
     let settings = "http.max_body_bytes     = 65536  (toolgate.toml)\n\
                     token_cache.ttl         = 30s  (TOOLGATE_TOKEN_CACHE_TTL)\n\
-                    tools.request_state_key = (secret)  (toolgate.toml)\n";
+                    operations.request_state_key = (secret)  (toolgate.toml)\n";
     let ttl = ("TOOLGATE_TOKEN_CACHE_TTL", "30s");
     assert_eq!(run("check", ttl), (Some(0), format!("{settings}the policy equals policy.lock\n")));
     let (status, text) = run("config", ttl);

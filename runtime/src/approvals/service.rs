@@ -59,7 +59,7 @@ pub(crate) enum ApprovalError {
     #[error("the store of approvals failed: {0}")]
     Store(#[from] ApprovalStoreError),
     #[error(
-        "a value in the store of approvals has an invalid signature: set `tools.request_state_key` to the same key on all \
+        "a value in the store of approvals has an invalid signature: set `operations.request_state_key` to the same key on all \
          replicas"
     )]
     Signature,

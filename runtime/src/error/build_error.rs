@@ -91,7 +91,7 @@ pub enum BuildProblem {
     #[error("`initial_scopes` has `{0}`, which is in no scope list of this server")]
     UnknownInitialScope(&'static str),
     /// Acquirable tools are to be listed, and forbidden tools are to be concealed.
-    #[error("`tools.list_acquirable` lists the tools that `conceal_forbidden` conceals: remove one of them")]
+    #[error("`operations.list_acquirable` lists the tools that `conceal_forbidden` conceals: remove one of them")]
     ConcealedAcquirableTools,
     /// The policy differs from the lock file of `Server::policy_lock`.
     #[error("the policy is not that of `policy_lock`: {0}")]
@@ -200,7 +200,7 @@ pub enum BuildProblem {
     ApprovalsFeature(&'static str),
     /// The replicas of a server with approvals have no common key.
     #[error(
-        "the tool `{0}` has `approve`, and replicas share its approvals: set `tools.request_state_key` to the same key on all \
+        "the tool `{0}` has `approve`, and replicas share its approvals: set `operations.request_state_key` to the same key on all \
          replicas, such as the output of `openssl rand -hex 32`"
     )]
     ApprovalsKey(&'static str),

@@ -163,7 +163,7 @@ impl Registry {
                     kind = kind.name(),
                     name = operation.name(),
                     limit = ?time_limit,
-                    "call exceeded its time limit (`tools.timeout`, or `timeout` of the attribute)"
+                    "call exceeded its time limit (`operations.timeout`, or `timeout` of the attribute)"
                 );
                 let text = format!("the {kind} exceeded its time limit and was stopped");
                 FinishedCall::error(kind, CallOutcome::TimedOut, text)

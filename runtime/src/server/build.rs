@@ -124,7 +124,7 @@ impl Server {
         let index = Arc::new(ScopeIndex::new(self.scope_lists.iter().copied()));
         let unknown = self.required_for_all.iter().filter(|&&scope| index.bit(scope).is_none());
         problems.extend(unknown.map(|&scope| BuildProblem::UnknownRequiredScope(scope)));
-        if self.conceal && self.config.tools.list_acquirable {
+        if self.conceal && self.config.operations.list_acquirable {
             problems.push(BuildProblem::ConcealedAcquirableTools);
         }
         let scopes = AdvertisedScopes::new(&index, self.initial_scopes.take());
@@ -143,9 +143,9 @@ impl Server {
             required_for_all: &self.required_for_all,
             states: std::mem::take(&mut self.states),
             deny: std::mem::take(&mut self.deny),
-            default_timeout: self.config.tools.timeout,
+            default_timeout: self.config.operations.timeout,
             max_result_bytes: self.config.limits.max_result_bytes,
-            lists_acquirable_tools: self.config.tools.list_acquirable,
+            lists_acquirable_tools: self.config.operations.list_acquirable,
         })
         .map_err(|found| problems.extend(found));
         let registry = Arc::new(registry.ok()?);
@@ -164,7 +164,8 @@ impl Server {
     ) -> Result<BuiltServer, BuildError> {
         let version = self.version_or_default().to_owned();
         let has_console = self.config.http.console_address.is_some();
-        let lists = ListSettings { ttl: self.config.tools.list_ttl, page_size: self.config.tools.list_page_size };
+        let lists =
+            ListSettings { ttl: self.config.operations.list_ttl, page_size: self.config.operations.list_page_size };
         let dispatcher = parts.dispatcher(self.conceal, lists, has_console);
         let Parts { registry, policy, index, scopes, server_url } = parts;
         let mut config = self.config;
@@ -270,7 +271,7 @@ impl Server {
         let metadata = public.metadata(self.title.as_ref().unwrap_or(&self.name).clone(), scopes);
         #[cfg(feature = "console")]
         let title = self.title.as_ref().unwrap_or(&self.name).clone();
-        let signer = config.tools.signer().ok().flatten().or(self.signer);
+        let signer = config.operations.signer().ok().flatten().or(self.signer);
         let signer = signer.unwrap_or_else(RequestStateSigner::random);
         #[cfg(feature = "approvals")]
         let approvals = callback.map(|_| {
@@ -366,7 +367,7 @@ impl Server {
         }
         #[cfg(feature = "approvals")]
         {
-            let has_key = self.signer.is_some() || self.config.tools.request_state_key.is_some();
+            let has_key = self.signer.is_some() || self.config.operations.request_state_key.is_some();
             let is_shared = self.approval_store.is_some();
             #[cfg(feature = "redis")]
             let is_shared = is_shared || self.replication.is_some();

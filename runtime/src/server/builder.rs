@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use super::{
     config::{
-        Config, HttpConfig, LimitsConfig, PreflightMode, SessionsConfig, Settings, SubscriptionsConfig, TasksConfig,
-        TokenCacheConfig, ToolsConfig,
+        Config, HttpConfig, LimitsConfig, OperationsConfig, PreflightMode, SessionsConfig, Settings,
+        SubscriptionsConfig, TasksConfig, TokenCacheConfig,
     },
     mount::Mount,
 };
@@ -312,8 +312,8 @@ impl Server {
     }
 
     /// Changes settings of all tools, prompts and resources.
-    pub fn tools(mut self, change: impl FnOnce(&mut ToolsConfig)) -> Self {
-        change(&mut self.config.tools);
+    pub fn operations(mut self, change: impl FnOnce(&mut OperationsConfig)) -> Self {
+        change(&mut self.config.operations);
         self
     }
 
@@ -422,7 +422,7 @@ impl Server {
     ///
     /// Clients get further scopes by step-up: a call that needs more is rejected with 403 and a challenge. Not every
     /// client can follow it. Clients of the TypeScript SDK 1 that hold a refresh token cannot, and some clients do not call
-    /// a tool that is not in their list: for these, set [`list_acquirable`](ToolsConfig::list_acquirable).
+    /// a tool that is not in their list: for these, set [`list_acquirable`](OperationsConfig::list_acquirable).
     ///
     /// ```
     /// # use toolgate::prelude::*;
@@ -430,7 +430,7 @@ impl Server {
     /// # fn main() {
     /// let server = Server::new("company", &SCOPES)
     ///     .initial_scopes([scope!("employees:read:public")])
-    ///     .tools(|tools| tools.list_acquirable = true);
+    ///     .operations(|operations| operations.list_acquirable = true);
     /// # let _ = server;
     /// # }
     /// ```

@@ -618,7 +618,7 @@ fn settings_that_approvals_cannot_work_with_are_problems() {
     };
     let without_key = problems(|server| server.replication(Replication::redis("redis://127.0.0.1:1")));
     assert!(
-        without_key[0].contains("set `tools.request_state_key` to the same key on all replicas"),
+        without_key[0].contains("set `operations.request_state_key` to the same key on all replicas"),
         "{without_key:?}"
     );
     let without_id =

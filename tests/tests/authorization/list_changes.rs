@@ -146,7 +146,7 @@ impl Fixture {
             notifications = Some(server.notifications());
             server
                 .state(world.clone())
-                .tools(|tools| tools.list_acquirable = lists_acquirable)
+                .operations(|operations| operations.list_acquirable = lists_acquirable)
                 .limits(|limits| limits.max_streams_per_caller = 1000)
                 .deny(move |operation| disabled.0.disabled.lock().unwrap().contains(operation.name.as_str()))
         }));

@@ -1,5 +1,5 @@
 //! Properties: the tools, prompts and resources that a token is shown are exactly those that it can call, get and read, and
-//! a call ends as the documented order of its rules says. With `tools.list_acquirable`, the list of tools also has exactly
+//! a call ends as the documented order of its rules says. With `operations.list_acquirable`, the list of tools also has exactly
 //! the tools that a token with the missing scopes can call.
 
 use std::{
@@ -519,7 +519,7 @@ impl Fixture {
         match mode {
             Mode::Strict => {}
             Mode::Conceal => server = server.conceal_forbidden(),
-            Mode::ListAcquirable => server = server.tools(|tools| tools.list_acquirable = true),
+            Mode::ListAcquirable => server = server.operations(|operations| operations.list_acquirable = true),
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let policy = server.policy();

@@ -59,5 +59,5 @@ fn the_example_is_valid_and_every_line_of_it_is_used() {
     let text = text.replace("/run/secrets/request-state-key", secret.to_str().unwrap());
     fs::write(&other, text.replace("/run/secrets/redis-url", secret.to_str().unwrap())).unwrap();
     let settings = Server::new("example", &SCOPES).config_file(other).settings().unwrap();
-    assert!(settings.config().replication.url.is_some() && settings.config().tools.request_state_key.is_some());
+    assert!(settings.config().replication.url.is_some() && settings.config().operations.request_state_key.is_some());
 }

@@ -171,8 +171,8 @@ fn requiring_and_skipping_the_preflight_exclude_each_other() {
 
 #[test]
 fn listing_and_concealing_what_a_caller_lacks_exclude_each_other() {
-    let problems = problems(server().conceal_forbidden().tools(|tools| tools.list_acquirable = true));
-    assert!(problems.len() == 1 && problems[0].contains("`tools.list_acquirable`"), "{problems:?}");
+    let problems = problems(server().conceal_forbidden().operations(|operations| operations.list_acquirable = true));
+    assert!(problems.len() == 1 && problems[0].contains("`operations.list_acquirable`"), "{problems:?}");
 }
 
 #[test]

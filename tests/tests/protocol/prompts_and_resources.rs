@@ -374,7 +374,7 @@ async fn s1_capabilities_are_declared_exactly_if_the_server_has_such_operations(
 
 #[tokio::test]
 async fn g1_pages_continue_the_list_of_their_caller_and_no_other() {
-    let server = serve(|server| server.tools(|tools| tools.list_page_size = 1)).await;
+    let server = serve(|server| server.operations(|operations| operations.list_page_size = 1)).await;
     for revision in Revision::BOTH {
         let client = server.client_with("reader", revision);
         let (mut found, mut cursors, mut cursor) = (Vec::new(), Vec::new(), None::<String>);

@@ -101,9 +101,10 @@ async fn t1_the_list_depends_only_on_the_authorization_and_has_a_stable_order() 
 #[tokio::test]
 async fn t2_the_list_has_a_ttl_and_a_private_cache_scope() {
     let server = TestServer::start().await;
-    let cached =
-        TestServer::with(|server| server.auth(tokens()).tools(|tools| tools.list_ttl = Duration::from_millis(1500)))
-            .await;
+    let cached = TestServer::with(|server| {
+        server.auth(tokens()).operations(|operations| operations.list_ttl = Duration::from_millis(1500))
+    })
+    .await;
     for (server, ttl) in [(&server, 0), (&cached, 1500)] {
         for token in ["nothing", "everything"] {
             let response = server.client_with(token, Revision::Modern).list().await;
@@ -118,8 +119,10 @@ async fn t2_the_list_has_a_ttl_and_a_private_cache_scope() {
 async fn t2_a_list_of_an_earlier_revision_has_no_cache_hints() {
     for fast_path in [true, false] {
         let configure = |server: Server| server.auth(tokens()).fast_path(fast_path);
-        let server =
-            TestServer::with(|server| configure(server).tools(|tools| tools.list_ttl = Duration::from_secs(7))).await;
+        let server = TestServer::with(|server| {
+            configure(server).operations(|operations| operations.list_ttl = Duration::from_secs(7))
+        })
+        .await;
         let result = server.client_with("everything", Revision::Legacy).list().await.result().clone();
         let members: Vec<_> = result.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members, ["tools"], "fast path: {fast_path}");
@@ -163,7 +166,7 @@ async fn tools_that_can_be_acquired_are_listed_with_their_scopes_on_both_paths()
     for fast_path in [true, false] {
         let server = TestServer::serve(|url| {
             let server = Server::new("refunds", &ACQUIRABLE_SCOPES).server_url(url).auth(tokens()).skip_preflight();
-            server.fast_path(fast_path).tools(|tools| tools.list_acquirable = true)
+            server.fast_path(fast_path).operations(|operations| operations.list_acquirable = true)
         })
         .await;
         for revision in Revision::BOTH {

@@ -98,7 +98,7 @@ mod tests {
     fn a_later_layer_replaces_an_earlier_one_and_every_value_has_its_source() {
         let file = file(
             "preflight = \"required\"\n[http]\nmax_body_bytes = 2\nmax_message_bytes = 2\nbind = \":1\"\n\
-             allowed_hosts = [\"a\", \"b\"]\n[tools]\ntimeout = \"none\"\n",
+             allowed_hosts = [\"a\", \"b\"]\n[operations]\ntimeout = \"none\"\n",
         );
         let mut code = Config::default();
         code.http.max_body_bytes = 1;
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(http.allowed_hosts, ["a", "b"]);
         assert_eq!(http.trusted_proxies, ["10.0.0.0/8", "10.1.1.1"]);
         assert_eq!(settings.config().token_cache.ttl, Some(Duration::from_secs(150)));
-        assert_eq!(settings.config().tools.timeout, None);
+        assert_eq!(settings.config().operations.timeout, None);
         assert_eq!(settings.config().preflight, super::super::PreflightMode::Required);
         let path = file.path().to_str().unwrap();
         for (key, expected) in [
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn every_unknown_name_is_reported_with_the_nearest_known_one() {
-        let file = file("log_format = 1\n[http]\nmax_body_byte = 1\n[limit]\na = 1\n[tools]\nurl_file = 'x'\n");
+        let file = file("log_format = 1\n[http]\nmax_body_byte = 1\n[limit]\na = 1\n[operations]\nurl_file = 'x'\n");
         let variables = [("TOOLGATE_HTTP_MAX_BODY_BYTE", "1"), ("TOOLGATE_LOGFORMAT", "json"), ("TOOLGATE_XYZ", "1")];
         let errors = load(&Config::default(), Some(file.path()), &variables).unwrap_err();
         let path = file.path().display();
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn every_value_of_another_type_is_reported_with_its_origin_and_what_is_expected() {
         let file = file(
-            "http = { allowed_hosts = \"a,b\", max_connections = \"many\" }\nlimits = 3\n[tools]\ntimeout = 5\n\
+            "http = { allowed_hosts = \"a,b\", max_connections = \"many\" }\nlimits = 3\n[operations]\ntimeout = 5\n\
              request_state_key = 12345678\n",
         );
         let variables = [
@@ -199,8 +199,8 @@ mod tests {
             format!("`limits` in {path} must be a table: write `[limits]` and the settings below it"),
             format!("`http.allowed_hosts` in {path} must be a list of texts such as [\"a\", \"b\"], got `a,b`"),
             format!("`http.max_connections` in {path} must be a number such as 64, without a sign, got `many`"),
-            format!("`tools.timeout` in {path} must be a duration such as 30s or 5m, or none, got `5`"),
-            format!("`tools.request_state_key` in {path} must be a text"),
+            format!("`operations.timeout` in {path} must be a duration such as 30s or 5m, or none, got `5`"),
+            format!("`operations.request_state_key` in {path} must be a text"),
             "TOOLGATE_HTTP_MAX_BODY_BYTES must be a number of bytes such as 65536, without a unit, got `4MiB`"
                 .to_owned(),
             "TOOLGATE_HTTP_MAX_MESSAGE_BYTES must be a number of bytes such as 65536, without a unit, got `-1`"
@@ -222,14 +222,14 @@ mod tests {
     fn secrets_are_read_from_files_and_are_shown_nowhere() {
         let secret = file(&format!("{KEY}\n"));
         let path = secret.path().to_str().unwrap();
-        let toml = file(&format!("[tools]\nrequest_state_key_file = '{path}'\n"));
+        let toml = file(&format!("[operations]\nrequest_state_key_file = '{path}'\n"));
         let mut code = Config::default();
         code.replication.url = Some("redis://:hunter2@redis".into());
         let variables = [("TOOLGATE_REPLICATION_SHARED_CACHE_SECRET_FILE", path)];
         let settings = load(&code, Some(toml.path()), &variables).unwrap();
         let config = settings.config();
         let exposed = |secret: &Option<secrecy::SecretString>| secret.as_ref().unwrap().expose_secret().to_owned();
-        assert_eq!(exposed(&config.tools.request_state_key), KEY);
+        assert_eq!(exposed(&config.operations.request_state_key), KEY);
         assert_eq!(exposed(&config.replication.shared_cache_secret), KEY);
         assert_eq!(exposed(&config.replication.url), "redis://:hunter2@redis");
         assert_eq!(source(&settings, "replication.url"), "code");
@@ -240,17 +240,20 @@ mod tests {
         let json = serde_json::to_string(config).unwrap();
         let text = format!("{settings} {settings:?} {json}");
         assert!(text.contains("(secret)") && !text.contains("hunter2"), "{text}");
-        let both = file(&format!("[tools]\nrequest_state_key = '{KEY}'\nrequest_state_key_file = '{path}'\n"));
+        let both = file(&format!("[operations]\nrequest_state_key = '{KEY}'\nrequest_state_key_file = '{path}'\n"));
         let variables = [
             ("TOOLGATE_REPLICATION_URL", "hunter2"),
             ("TOOLGATE_REPLICATION_URL_FILE", path),
-            ("TOOLGATE_TOOLS_REQUEST_STATE_KEY_FILE", "/missing/key"),
+            ("TOOLGATE_OPERATIONS_REQUEST_STATE_KEY_FILE", "/missing/key"),
         ];
         let errors = load(&Config::default(), Some(both.path()), &variables).unwrap_err();
         assert_eq!(errors.len(), 3, "{errors:?}");
-        assert!(errors[0].starts_with("`tools.request_state_key` and `tools.request_state_key_file` are both set"));
         assert!(
-            errors[1].starts_with("`TOOLGATE_TOOLS_REQUEST_STATE_KEY_FILE` names /missing/key, which"),
+            errors[0]
+                .starts_with("`operations.request_state_key` and `operations.request_state_key_file` are both set")
+        );
+        assert!(
+            errors[1].starts_with("`TOOLGATE_OPERATIONS_REQUEST_STATE_KEY_FILE` names /missing/key, which"),
             "{errors:?}"
         );
         assert!(
@@ -261,7 +264,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_file_names_it_and_its_line_without_the_text() {
-        let broken = file("[tools]\nrequest_state_key = \"hunter2\n");
+        let broken = file("[operations]\nrequest_state_key = \"hunter2\n");
         let errors = load(&Config::default(), Some(broken.path()), &[]).unwrap_err();
         assert_eq!(errors.len(), 1);
         assert!(errors[0].starts_with(&format!("{}:2: ", broken.path().display())), "{errors:?}");

@@ -12,7 +12,7 @@
 //!    also work. Items of a list are separated by commas. A blank variable is not set,
 //! 5. options of the command line.
 //!
-//! A secret can be in a file: `TOOLGATE_TOOLS_REQUEST_STATE_KEY_FILE=/run/secrets/key`, or `request_state_key_file` in the
+//! A secret can be in a file: `TOOLGATE_OPERATIONS_REQUEST_STATE_KEY_FILE=/run/secrets/key`, or `request_state_key_file` in the
 //! TOML file. A line break at its end is ignored.
 //!
 //! A variable that begins with `TOOLGATE_` or a key that is not a setting is an error, and so is a value of another type.
@@ -37,11 +37,11 @@ mod approvals;
 mod effective;
 mod http;
 mod limits;
+mod operations;
 mod replication;
 mod sessions;
 mod subscriptions;
 mod tasks;
-mod tools;
 
 use std::path::PathBuf;
 
@@ -52,8 +52,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::effective::table;
 pub use self::{
     approvals::ApprovalsConfig, effective::Settings, http::HttpConfig, limits::LimitsConfig,
-    replication::ReplicationConfig, sessions::SessionsConfig, subscriptions::SubscriptionsConfig, tasks::TasksConfig,
-    tools::ToolsConfig,
+    operations::OperationsConfig, replication::ReplicationConfig, sessions::SessionsConfig,
+    subscriptions::SubscriptionsConfig, tasks::TasksConfig,
 };
 pub use super::startup::PreflightMode;
 use crate::error::BuildProblem;
@@ -73,7 +73,7 @@ pub use crate::{
 /// ).unwrap();
 /// let server = Server::new("company", &SCOPES)
 ///     .config(config)
-///     .tools(|tools| tools.timeout = None);
+///     .operations(|operations| operations.timeout = None);
 /// # let _ = server;
 /// # }
 /// ```
@@ -95,7 +95,7 @@ pub struct Config {
     /// Cache of introspection responses.
     pub token_cache: TokenCacheConfig,
     /// Tools: time limit, caching of lists, and the key that signs `requestState`.
-    pub tools: ToolsConfig,
+    pub operations: OperationsConfig,
     /// Subscriptions: how often functions that decide access are evaluated again, and how many resources one names.
     pub subscriptions: SubscriptionsConfig,
     /// Sessions of clients of the revisions before 2026-07-28.
@@ -117,7 +117,7 @@ impl Config {
     pub(crate) fn problems(&self) -> Vec<BuildProblem> {
         let mut problems = self.http.problems();
         problems.extend(self.limits.problems());
-        problems.extend(self.tools.problems());
+        problems.extend(self.operations.problems());
         problems.extend(self.subscriptions.problems());
         problems.extend(self.sessions.problems());
         problems.extend(self.tasks.problems());
@@ -136,7 +136,7 @@ impl Config {
     /// Returns the secrets and their keys.
     fn secrets(&mut self) -> [(&'static str, &mut Option<SecretString>); 4] {
         [
-            ("tools.request_state_key", &mut self.tools.request_state_key),
+            ("operations.request_state_key", &mut self.operations.request_state_key),
             ("approvals.client_secret", &mut self.approvals.client_secret),
             ("replication.url", &mut self.replication.url),
             ("replication.shared_cache_secret", &mut self.replication.shared_cache_secret),
@@ -182,7 +182,7 @@ mod tests {
         config.limits.max_unknown_tokens = 0;
         config.http.trusted_proxies = vec!["proxy.example.com".to_owned()];
         config.limits.max_body_memory = 0;
-        config.tools.request_state_key = Some("short".into());
+        config.operations.request_state_key = Some("short".into());
         config.subscriptions.check_interval = Duration::ZERO;
         config.subscriptions.max_resources = 0;
         config.tasks.max_tasks = 0;
@@ -233,7 +233,7 @@ mod tests {
         let config: Config =
             serde_json::from_str(r#"{ "tools": { "timeout": null, "list_ttl": "2m", "list_acquirable": true } }"#)
                 .unwrap();
-        assert_eq!((config.tools.timeout, config.tools.list_ttl), (None, Duration::from_mins(2)));
-        assert!(config.tools.list_acquirable && !Config::default().tools.list_acquirable);
+        assert_eq!((config.operations.timeout, config.operations.list_ttl), (None, Duration::from_mins(2)));
+        assert!(config.operations.list_acquirable && !Config::default().operations.list_acquirable);
     }
 }

@@ -12,7 +12,7 @@ use crate::{error::BuildProblem, operation::RequestStateSigner, settings::value}
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
-pub struct ToolsConfig {
+pub struct OperationsConfig {
     /// Time limit of tools, prompts and resources that declare none. `None` (`"none"`) means no limit. Default: 60 seconds.
     #[serde(with = "value::duration_or_none")]
     pub timeout: Option<Duration>,
@@ -36,7 +36,7 @@ pub struct ToolsConfig {
     pub list_page_size: usize,
 }
 
-impl Default for ToolsConfig {
+impl Default for OperationsConfig {
     fn default() -> Self {
         Self {
             timeout: Some(Duration::from_mins(1)),
@@ -48,9 +48,9 @@ impl Default for ToolsConfig {
     }
 }
 
-impl ToolsConfig {
+impl OperationsConfig {
     pub(super) fn problems(&self) -> impl Iterator<Item = BuildProblem> {
-        let page_size = check_minimum("tools.list_page_size", self.list_page_size, 1);
+        let page_size = check_minimum("operations.list_page_size", self.list_page_size, 1);
         self.signer().err().into_iter().chain(page_size)
     }
 
