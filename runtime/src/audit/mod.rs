@@ -1,8 +1,9 @@
 //! The audit log: one record for every decision.
 //!
 //! Each decision is one [`tracing`] event with the target [`TARGET`] and the level `INFO`: every call of a tool, every
-//! list, and every rejected request except the 429 responses that any client can cause without a token. Any subscriber
-//! can consume the fields. A field that does not apply is absent.
+//! request for a prompt or a resource, every list, every subscription to a resource, and every rejected request except the
+//! 429 responses that any client can cause without a token. A completion has a record if it fails or is rejected. Any
+//! subscriber can consume the fields. A field that does not apply is absent.
 //!
 //! Requests that are rejected before their caller is known have a record of their own up to 100 times in 10 seconds for
 //! each reason. Further ones share one record with their `count`, so that clients without a token cannot fill the log.

@@ -45,6 +45,8 @@ pub(crate) enum Reason {
     MalformedMessage,
     /// The method, a media type, a content coding or the revision of the request is not supported.
     UnsupportedRequest,
+    /// The cursor does not continue a list of this caller.
+    InvalidCursor,
     /// `requestState` was not issued by this server for this call, or it has expired.
     InvalidRequestState,
     /// The token lacks a scope.
@@ -82,6 +84,7 @@ impl Reason {
         Self::UnreadableBody,
         Self::MalformedMessage,
         Self::UnsupportedRequest,
+        Self::InvalidCursor,
         Self::InvalidRequestState,
         Self::InsufficientScope,
         Self::Unknown,
@@ -126,6 +129,7 @@ impl Label for Reason {
             Self::UnreadableBody => "unreadable_body",
             Self::MalformedMessage => "malformed_message",
             Self::UnsupportedRequest => "unsupported_request",
+            Self::InvalidCursor => "invalid_cursor",
             Self::InvalidRequestState => "invalid_request_state",
             Self::InsufficientScope => "insufficient_scope",
             Self::Unknown => "unknown",
@@ -201,6 +205,8 @@ pub(crate) enum CallOutcome {
     Unknown,
     /// The call continues as a task.
     TaskCreated,
+    /// The caller is notified of changes of the resource from now on.
+    Subscribed,
 }
 
 impl CallOutcome {
@@ -222,6 +228,7 @@ impl CallOutcome {
         Self::Hidden,
         Self::Unknown,
         Self::TaskCreated,
+        Self::Subscribed,
     ];
 
     /// Reads a [`name`](Label::name).
@@ -247,13 +254,14 @@ impl CallOutcome {
             | Self::InvalidArguments
             | Self::Busy
             | Self::ResultTooLarge
-            | Self::TaskCreated => Reason::Allowed,
+            | Self::TaskCreated
+            | Self::Subscribed => Reason::Allowed,
         }
     }
 }
 
 impl Label for CallOutcome {
-    const COUNT: usize = CallOutcome::TaskCreated as usize + 1;
+    const COUNT: usize = CallOutcome::Subscribed as usize + 1;
 
     fn index(self) -> usize {
         self as usize
@@ -278,6 +286,7 @@ impl Label for CallOutcome {
             Self::Hidden => "hidden",
             Self::Unknown => "unknown",
             Self::TaskCreated => "task_created",
+            Self::Subscribed => "subscribed",
         }
     }
 }

@@ -108,6 +108,11 @@ impl Caller {
         self.identity.index.bit(scope).is_some_and(|bit| self.granted().contains(bit))
     }
 
+    /// Returns the name of a scope as the server declares it.
+    pub(crate) fn scope_name(&self, scope: &str) -> Option<&'static str> {
+        self.identity.index.bit(scope).map(|bit| self.identity.index.names()[bit])
+    }
+
     /// Requires a scope in the body of an operation, for access that depends on arguments or data. Return the error with
     /// `?`: the response is then 403 with a challenge that names the scope, as for the scopes of the attribute, so
     /// that the client can step up.

@@ -87,7 +87,13 @@ impl<'a> Row<'a> {
     fn is_good(&self) -> bool {
         matches!(
             self.decision.outcome,
-            "completed" | "listed" | "input_required" | "approval_required" | "approval_given"
+            "completed"
+                | "listed"
+                | "subscribed"
+                | "task_created"
+                | "input_required"
+                | "approval_required"
+                | "approval_given"
         )
     }
 

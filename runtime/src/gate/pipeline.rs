@@ -166,7 +166,8 @@ impl Gate {
             authorized.as_ref().is_some_and(|authorized| authorized.operation().mirrors_headers());
         self.body_limits.check_size(body, &message, rmcp_reads_arguments, &mut in_flight)?;
         let arguments = message.parse_arguments()?;
-        let subscribed = OptionFuture::from(self.subscribe(&message, &access, token)).await.transpose()?;
+        let subscribed =
+            OptionFuture::from(self.subscribe(&message, progress.info, &access, token)).await.transpose()?;
         let (subscription, stream) = subscribed.unzip();
         if let Some(fast_path) = &self.fast_path
             && let Some(candidate) =

@@ -15,7 +15,7 @@ use std::{
 };
 
 use axum::body::Body;
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use http::Response;
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -27,14 +27,18 @@ use super::{
     stream_limit::StreamGuard,
 };
 use crate::{
+    audit::RequestInfo,
     auth::{Access, Authenticator, BearerToken, RevocationClock, TokenClass},
     notifications::{Notifications, Subscriber, Subscription},
-    registry::Registry,
+    registry::Dispatcher,
 };
 
 /// Maximum number of tokens of subscriptions that are validated at the same time: a quarter of the validations of known
 /// tokens, so that requests do not wait for subscriptions after a revocation of all tokens.
 const MAX_CONCURRENT_RENEWALS: usize = 16;
+
+/// Maximum number of resources of one subscription that are decided at the same time.
+const MAX_CONCURRENT_DECISIONS: usize = 16;
 
 /// Bounds of the time after which the token of a subscription is authenticated again. It is validated only if the cache
 /// would validate it for a request.
@@ -83,7 +87,8 @@ impl SubscriptionGate {
         Self { notifications, renewals }
     }
 
-    /// Opens the subscription that a `subscriptions/listen` asks for.
+    /// Opens the subscription that a `subscriptions/listen` asks for. Resources to which the caller may not subscribe are
+    /// left out.
     ///
     /// # Errors
     ///
@@ -91,16 +96,22 @@ impl SubscriptionGate {
     async fn open(
         &self,
         message: &Message<'_>,
-        registry: &Arc<Registry>,
+        info: RequestInfo<'_>,
+        dispatcher: &Dispatcher,
         access: &Access,
         token: BearerToken,
     ) -> Result<(Subscription, RenewableAccess), InvalidParams> {
-        let filter = message.subscription_filter()?;
+        let mut filter = message.subscription_filter()?;
         let maximum = self.notifications.max_resources();
         if filter.uris().len() > maximum {
             return Err(InvalidParams::TooManyResources { maximum });
         }
-        let subscription = self.notifications.subscribe(registry, access.clone(), filter).await;
+        let uris = stream::iter(std::mem::take(filter.uris_mut()))
+            .map(async |uri| dispatcher.subscribe(info, &access.caller, &uri).await.then_some(uri))
+            .buffered(MAX_CONCURRENT_DECISIONS)
+            .filter_map(std::future::ready);
+        *filter.uris_mut() = uris.collect().await;
+        let subscription = self.notifications.subscribe(dispatcher.registry(), access.clone(), filter);
         let subscriber = Arc::clone(subscription.subscriber());
         let renewals = Arc::clone(&self.renewals);
         Ok((subscription, RenewableAccess { token, subscriber, renewals, has_ended: AtomicBool::new(false) }))
@@ -114,13 +125,14 @@ impl Gate {
     pub(super) fn subscribe<'a>(
         &'a self,
         message: &'a Message<'_>,
+        info: RequestInfo<'a>,
         access: &'a Access,
         token: BearerToken,
     ) -> Option<BoxFuture<'a, Result<(Subscription, SubscriptionStream), Rejection>>> {
         let open = async move {
             let place = self.streams.acquire(&access.caller)?;
             let (subscription, access) =
-                self.subscriptions.open(message, self.dispatcher.registry(), access, token).await?;
+                self.subscriptions.open(message, info, &self.dispatcher, access, token).await?;
             Ok((subscription, SubscriptionStream { place, access }))
         };
         message.is_subscription().then(|| open.boxed())

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     audit::Reason,
-    notifications::{Notifications, SubscribeError},
+    notifications::Notifications,
     operation::{
         CallBinding, Context, InputRound, InputUnavailable, OperationKind, RequestStateSigner,
         undeclared_capabilities,
@@ -78,7 +78,7 @@ impl ServerHandler for Handler {
         let mut result = self.negotiate_initialize(&request)?;
         match authenticated(&context)?.session() {
             Some(call) => {
-                call.session().start_notifications(&self.notifications, self.dispatcher.registry()).await;
+                call.session().start_notifications(&self.notifications, self.dispatcher.registry());
             }
             None => listen::remove_notifications(&mut result.capabilities),
         }
@@ -104,10 +104,13 @@ impl ServerHandler for Handler {
         let authenticated = authenticated(&context)?;
         let call = authenticated.session().filter(|_| self.info.capabilities.resources.is_some());
         let call = call.ok_or_else(ErrorData::method_not_found::<SubscribeRequestMethod>)?;
-        call.session().subscribe(&request.uri).await.map_err(|error| match error {
-            SubscribeError::Unknown => revision(&context).unknown_operation(OperationKind::Resource, &request.uri),
-            error => ErrorData::invalid_params(error.to_string(), None),
-        })
+        let id = request_id(&context);
+        let info = authenticated.info(&id, context.meta.get_traceparent());
+        let decision = self.dispatcher.subscribe(info, authenticated.caller(), &request.uri);
+        if !authenticated.while_current(decision).await? {
+            return Err(revision(&context).unknown_operation(OperationKind::Resource, &request.uri));
+        }
+        call.session().subscribe(&request.uri).map_err(|error| ErrorData::invalid_params(error.to_string(), None))
     }
 
     async fn unsubscribe(
@@ -361,13 +364,13 @@ impl Handler {
         let authenticated = authenticated(context)?;
         let caller = authenticated.caller();
         let cursor = request.and_then(|request| request.cursor);
-        let page = self
-            .dispatcher
-            .list(kind, caller, cursor.as_deref())
-            .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
         let id = request_id(context);
         let header = headers(context).and_then(|headers| headers.get("traceparent")?.to_str().ok());
         let info = authenticated.info(&id, context.meta.get_traceparent().or(header));
+        let page = self.dispatcher.list(kind, caller, cursor.as_deref()).map_err(|error| {
+            self.dispatcher.audit().rejection(info, Some(caller), Reason::InvalidCursor);
+            ErrorData::invalid_params(error.to_string(), None)
+        })?;
         self.dispatcher.audit().list(info, caller, kind.name(), page.len());
         Ok(page)
     }

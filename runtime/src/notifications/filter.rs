@@ -32,7 +32,7 @@ impl Filter {
         &self.uris
     }
 
-    pub(super) fn uris_mut(&mut self) -> &mut BTreeSet<Arc<str>> {
+    pub(crate) fn uris_mut(&mut self) -> &mut BTreeSet<Arc<str>> {
         &mut self.uris
     }
 }

@@ -114,10 +114,10 @@ impl Notifications {
         self.0.max_resources()
     }
 
-    /// Subscribes a caller to the part of `filter` that this server can serve it. URIs that the caller may not read are
-    /// left out.
-    pub(crate) async fn subscribe(&self, registry: &Arc<Registry>, access: Access, filter: Filter) -> Subscription {
-        Subscription::open(&self.0, registry, access, filter).await
+    /// Subscribes a caller to lists, and to resources to which it
+    /// [may subscribe](crate::registry::Dispatcher::subscribe).
+    pub(crate) fn subscribe(&self, registry: &Arc<Registry>, access: Access, filter: Filter) -> Subscription {
+        Subscription::open(&self.0, registry, access, filter)
     }
 }
 

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::{StreamExt as _, stream};
 use thiserror::Error;
 use tokio::sync::Notify;
 
@@ -14,13 +13,9 @@ use super::{Filter, hub::Hub};
 use crate::{
     auth::{Access, Caller},
     operation::OperationKind,
-    policy::ExplainedDecision,
     registry::{ListKind, Registry},
     scope::ScopeSet,
 };
-
-/// Number of resources of one filter that are decided at the same time.
-const CONCURRENT_DECISIONS: usize = 16;
 
 /// Change that a client is notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +28,6 @@ pub(crate) enum Change {
 /// Why a resource cannot be added to a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum SubscribeError {
-    /// The resource does not exist, or the caller may not read it.
-    #[error("unknown resource")]
-    Unknown,
     #[error("a client can subscribe to {maximum} resources: unsubscribe from another one first")]
     TooMany { maximum: usize },
     #[error("the session has ended")]
@@ -73,16 +65,7 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// Opens a subscription for the part of `filter` that the caller may have.
-    pub(super) async fn open(hub: &Arc<Hub>, registry: &Arc<Registry>, access: Access, mut filter: Filter) -> Self {
-        let caller = &access.caller;
-        let readable = stream::iter(std::mem::take(filter.uris_mut()))
-            .map(async |uri| may_read(registry, &uri, caller).await.then_some(uri))
-            .buffered(CONCURRENT_DECISIONS)
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
-        *filter.uris_mut() = readable;
+    pub(super) fn open(hub: &Arc<Hub>, registry: &Arc<Registry>, access: Access, filter: Filter) -> Self {
         let subscriber = Arc::new(Subscriber {
             registry: Arc::clone(registry),
             state: Mutex::new(State {
@@ -102,16 +85,12 @@ impl Subscription {
         subscription
     }
 
-    /// Adds a resource, if the caller may read it.
+    /// Adds a resource to which the caller [may subscribe](crate::registry::Dispatcher::subscribe).
     ///
     /// # Errors
     ///
-    /// The caller may not read it, which looks the same as if it did not exist, or there are too many.
-    pub(crate) async fn add_resource(&self, uri: &str) -> Result<(), SubscribeError> {
-        let access = self.subscriber.access();
-        if !may_read(&self.subscriber.registry, uri, &access.caller).await || !access.is_current() {
-            return Err(SubscribeError::Unknown);
-        }
+    /// There are too many.
+    pub(crate) fn add_resource(&self, uri: &str) -> Result<(), SubscribeError> {
         let maximum = self.hub.max_resources();
         let mut state = self.subscriber.state();
         let uris = state.filter.uris_mut();
@@ -232,7 +211,7 @@ impl Subscriber {
         loop {
             match self.take() {
                 Some((Change::Resource(uri), caller)) => {
-                    if !may_read(&self.registry, &uri, &caller).await {
+                    if !self.registry.may_read(&uri, &caller).await {
                         continue;
                     }
                     // Guards take time, in which the access may have ended. It is then decided again.
@@ -265,11 +244,4 @@ impl Subscriber {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Returns whether a caller may read a resource now, its guards included. Without the request, the guards of a resource
-/// that takes a `&Context` cannot be evaluated: no caller is notified of such a resource.
-async fn may_read(registry: &Registry, uri: &str, caller: &Arc<Caller>) -> bool {
-    let explanation = registry.explain(OperationKind::Resource, uri, caller, None).await;
-    matches!(explanation.decision, ExplainedDecision::Allowed)
 }

@@ -71,7 +71,15 @@ impl Dispatcher {
                     Err(CompletionError::Failed(_)) => {
                         self.record_completion(info, caller, operation, CallRecord::new(CallOutcome::Failed));
                     }
-                    Ok(_) | Err(CompletionError::Unknown | CompletionError::UnknownArgument) => {}
+                    Err(CompletionError::UnknownArgument) => {
+                        self.record_completion(
+                            info,
+                            caller,
+                            operation,
+                            CallRecord::new(CallOutcome::InvalidArguments),
+                        );
+                    }
+                    Ok(_) | Err(CompletionError::Unknown) => {}
                 }
                 completed
             }

@@ -245,7 +245,21 @@ impl Dispatcher {
         self.audit.call(info, caller, tool.kind(), tool.name(), record);
     }
 
-    fn record_rejection(
+    /// Records that a caller is notified of a resource from now on.
+    pub(super) fn record_subscribed(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Caller,
+        resource: &RegisteredOperation,
+        uri: &str,
+    ) {
+        let uri = (resource.name() != uri).then_some(uri);
+        let required = resource.required_scopes();
+        let record = CallRecord { required, uri, ..CallRecord::new(CallOutcome::Subscribed) };
+        self.audit.call(info, caller, resource.kind(), resource.name(), record);
+    }
+
+    pub(super) fn record_rejection(
         &self,
         info: RequestInfo<'_>,
         caller: &Caller,

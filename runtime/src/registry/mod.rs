@@ -12,6 +12,7 @@ mod mounted;
 mod registered_operation;
 #[allow(clippy::module_inception, reason = "the module has the registry and what is done with it")]
 mod registry;
+mod subscription;
 
 pub(crate) use call::{CallResult, McpResult};
 pub(crate) use completion::{CompletionError, CompletionRequest};

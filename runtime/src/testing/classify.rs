@@ -179,6 +179,7 @@ pub(super) fn classify<R: ReadResult>(
         Recorded::NotApproved => Outcome::NotApproved(failure()?.to_owned()),
         Recorded::Cancelled => return Err(mismatch("none, because the client has cancelled the call")),
         Recorded::TaskCreated => return Err(mismatch("a task, and the client did not declare the extension")),
+        Recorded::Subscribed => return Err(mismatch("none, because the request is a call")),
     };
     Ok(outcome)
 }

@@ -14,7 +14,7 @@ use toolgate::{
     policy::Policy,
     prelude::*,
 };
-use toolgate_tests::{CapturedLog, Client, Revision, TestServer, send};
+use toolgate_tests::{CapturedLog, Client, EventStream, Revision, TestServer, send};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::{layer::SubscriberExt, registry};
 
@@ -55,8 +55,8 @@ async fn ticket_fails() -> Result<String, ToolError> {
 
 /// Draft a reply to a ticket.
 #[prompt(scopes("tickets:close", "tickets:read"), scopes_in = TICKET_SCOPES, audit = "ticket_id")]
-async fn ticket_reply(ticket_id: String, password: Option<String>) -> String {
-    format!("Reply to {ticket_id} {password:?}")
+async fn ticket_reply(ticket_id: String, password: Option<String>, is_urgent: Option<bool>) -> String {
+    format!("Reply to {ticket_id} {password:?} {is_urgent:?}")
 }
 
 /// The rules for tickets.
@@ -66,9 +66,21 @@ async fn ticket_rules() -> &'static str {
 }
 
 /// A ticket as a resource.
-#[resource(uri = "tickets://{ticket_id}/text", scopes = "tickets:read", scopes_in = TICKET_SCOPES, audit = "ticket_id")]
+#[resource(
+    uri = "tickets://{ticket_id}/text",
+    scopes = "tickets:read",
+    scopes_in = TICKET_SCOPES,
+    guard = not_for_holidays(&ticket_id),
+    audit = "ticket_id"
+)]
 async fn ticket_text(ticket_id: String) -> Result<String, ToolError> {
     if ticket_id == "gone" { Err(ToolError::not_found()) } else { Ok(ticket_id) }
+}
+
+/// The closed tickets.
+#[resource(uri = "tickets://closed", scopes("tickets:close", "tickets:read"), scopes_in = TICKET_SCOPES)]
+async fn closed_tickets() -> &'static str {
+    "none"
 }
 
 fn not_for_holidays(reason: &str) -> Result<(), Denied> {
@@ -149,6 +161,15 @@ fn without_times(mut line: Value) -> Value {
     let object = line.as_object_mut().unwrap();
     assert!(object.remove("time").is_some_and(|time| time.as_str().unwrap().ends_with('Z')));
     assert!(object.remove("latency_us").is_some_and(|latency| latency.is_u64()));
+    line
+}
+
+/// Returns a record without what all records of one caller have in common.
+fn decision(line: Value) -> Value {
+    let mut line = without_times(line);
+    for field in ["granted", "client", "organization", "policy", "request_id", "role", "user"] {
+        line.as_object_mut().unwrap().remove(field);
+    }
     line
 }
 
@@ -267,14 +288,6 @@ async fn records_of_prompts_and_resources_have_their_declared_names_and_the_uri(
         }
 
         let (lines, text) = audited.finish().await;
-        let fields = ["granted", "client", "organization", "policy", "request_id", "role", "user"];
-        let lines = lines.into_iter().map(|line| {
-            let mut line = without_times(line);
-            for field in fields {
-                line.as_object_mut().unwrap().remove(field);
-            }
-            line
-        });
         let read = |outcome: &str, id: &str| {
             json!({
                 "outcome": outcome, "resource": "tickets://{ticket_id}/text", "uri": format!("tickets://{id}/text"),
@@ -298,9 +311,81 @@ async fn records_of_prompts_and_resources_have_their_declared_names_and_the_uri(
             read("failed", "gone"),
             json!({ "outcome": "unknown", "resource": "tickets://tic_1" }),
         ];
-        assert_eq!(lines.collect::<Vec<_>>(), expected, "fast path: {fast_path}");
+        assert_eq!(lines.into_iter().map(decision).collect::<Vec<_>>(), expected, "fast path: {fast_path}");
         assert!(!text.contains("swordfish"));
     }
+}
+
+#[tokio::test]
+async fn every_subscription_to_a_resource_has_a_record_with_its_outcome() {
+    const URIS: [&str; 5] =
+        ["tickets://closed", "tickets://holiday/text", "tickets://none", "tickets://rules", "tickets://tic_1/text"];
+    let audited = start(u64::MAX, |server| server.sessions(|_| {})).await;
+    let filter = json!({ "resourceSubscriptions": URIS });
+    let mut stream = EventStream::listen(&audited.client("token-reader"), filter).await;
+    assert_eq!(
+        stream.acknowledged().await["resourceSubscriptions"],
+        json!(["tickets://rules", "tickets://tic_1/text"])
+    );
+    drop(stream);
+    let reader = audited.server.client_with("token-reader", Revision::Legacy);
+    let params = json!({
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    });
+    let session = reader.send(&Revision::Legacy.message("initialize", params)).await;
+    for uri in URIS {
+        let message = Revision::Legacy.message("resources/subscribe", json!({ "uri": uri }));
+        let request = reader.request(&message).header("Mcp-Session-Id", session.header("mcp-session-id"));
+        assert_eq!(send(request).await.is_success(), ["tickets://rules", "tickets://tic_1/text"].contains(&uri));
+    }
+
+    let (lines, _) = audited.finish().await;
+    let mut lines: Vec<_> = lines.into_iter().map(decision).collect();
+    let template = "tickets://{ticket_id}/text";
+    let expected = [
+        json!({
+            "outcome": "insufficient_scope", "resource": "tickets://closed", "missing": "tickets:close",
+            "required": "tickets:close tickets:read", "required_by": "operation",
+        }),
+        json!({ "outcome": "denied", "resource": template, "uri": "tickets://holiday/text" }),
+        json!({ "outcome": "unknown", "resource": "tickets://none" }),
+        json!({ "outcome": "subscribed", "resource": "tickets://rules", "required": "tickets:read" }),
+        json!({
+            "outcome": "subscribed", "resource": template, "uri": "tickets://tic_1/text", "required": "tickets:read",
+        }),
+    ];
+    assert_eq!(lines.split_off(URIS.len()), expected, "resources/subscribe");
+    // The resources of one `subscriptions/listen` are decided concurrently.
+    assert!(lines.len() == expected.len() && expected.iter().all(|line| lines.contains(line)), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_rejected_cursor_or_completion_has_a_record() {
+    let audited = start(u64::MAX, |server| server).await;
+    let reader = audited.client("token-reader");
+    let list = Revision::Modern.message("tools/list", json!({ "cursor": "forged" }));
+    assert_eq!(reader.send(&list).await.error_code(), Some(-32602));
+    let closer = audited.client("token-closer");
+    let completions = [(&closer, "ticket_reply", "is_urgent"), (&closer, "ticket_reply", "none")];
+    let rejected = [(&reader, "ticket_reply", "is_urgent"), (&reader, "none", "is_urgent")];
+    for (i, (client, name, argument)) in completions.into_iter().chain(rejected).enumerate() {
+        let complete = json!({
+            "ref": { "type": "ref/prompt", "name": name }, "argument": { "name": argument, "value": "t" },
+        });
+        let completed = client.send(&Revision::Modern.message("completion/complete", complete)).await;
+        assert_eq!(completed.is_success(), i == 0, "{completed:?}");
+    }
+    let (lines, _) = audited.finish().await;
+    let expected = [
+        json!({ "outcome": "invalid_cursor" }),
+        json!({ "outcome": "invalid_arguments", "prompt": "ticket_reply" }),
+        json!({
+            "outcome": "insufficient_scope", "prompt": "ticket_reply", "required": "tickets:close tickets:read",
+            "missing": "tickets:close", "required_by": "operation",
+        }),
+        json!({ "outcome": "unknown", "prompt": "none" }),
+    ];
+    assert_eq!(lines.into_iter().map(decision).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

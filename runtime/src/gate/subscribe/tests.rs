@@ -3,17 +3,18 @@ use std::sync::atomic::AtomicUsize;
 use async_trait::async_trait;
 use axum::body::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use http::header;
+use http::{HeaderMap, header};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::*;
 use crate::{
+    audit::AuditLog,
     auth::{
         AudiencePolicy, Claims, GuardedValidator, Revocation, TokenCache, TokenCacheConfig, TokenValidator,
         Unavailable, ValidationError,
     },
     operation::States,
-    registry::RegistryConfig,
+    registry::{ListSettings, Registry, RegistryConfig},
     scope::ScopeIndex,
 };
 
@@ -38,7 +39,7 @@ impl TokenValidator for Validator {
 
 struct Fixture {
     gate: SubscriptionGate,
-    registry: Arc<Registry>,
+    dispatcher: Dispatcher,
     clock: Arc<RevocationClock>,
     validator: Arc<Gated>,
 }
@@ -77,7 +78,9 @@ impl Fixture {
             max_result_bytes: 1024,
             lists_acquirable_tools: false,
         });
-        Self { gate, registry: Arc::new(registry.unwrap()), clock, validator }
+        let lists = ListSettings { ttl: Duration::ZERO, page_size: 1 };
+        let dispatcher = Dispatcher::new(Arc::new(registry.unwrap()), AuditLog::new(String::new()), false, lists);
+        Self { gate, dispatcher, clock, validator }
     }
 
     /// Opens a subscription whose stream has what the sender sends.
@@ -91,7 +94,9 @@ impl Fixture {
             br#"{"id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true}}}"#,
         )
         .unwrap();
-        let (subscription, access) = self.gate.open(&message, &self.registry, &access, token).await.unwrap();
+        let info = RequestInfo::from_headers(&HeaderMap::new());
+        let opened = self.gate.open(&message, info, &self.dispatcher, &access, token).await;
+        let (subscription, access) = opened.unwrap();
         let (sender, receiver) = mpsc::unbounded_channel::<Bytes>();
         // The handler drops the subscription with the stream.
         let items = stream::unfold((receiver, subscription), |(mut receiver, subscription)| async move {

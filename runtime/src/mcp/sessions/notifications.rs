@@ -28,17 +28,13 @@ impl Session {
 
     /// Notifies the client of changes of its lists from now on, and of changes of the resources that it
     /// [subscribes](Self::subscribe) to.
-    pub(crate) async fn start_notifications(
-        self: &Arc<Self>,
-        notifications: &Notifications,
-        registry: &Arc<Registry>,
-    ) {
+    pub(crate) fn start_notifications(self: &Arc<Self>, notifications: &Notifications, registry: &Arc<Registry>) {
         if self.subscription.get().is_some() {
             // A second `initialize`.
             return;
         }
         let lists = Filter::new(&OperationKind::ALL, Vec::new());
-        let subscription = Arc::new(notifications.subscribe(registry, self.access(), lists).await);
+        let subscription = Arc::new(notifications.subscribe(registry, self.access(), lists));
         self.subscription.set(Some(Arc::clone(&subscription)));
         let session = Arc::clone(self);
         tokio::spawn(async move {
@@ -52,14 +48,15 @@ impl Session {
         });
     }
 
-    /// Subscribes the client to a resource.
+    /// Subscribes the client to a resource to which its caller
+    /// [may subscribe](crate::registry::Dispatcher::subscribe).
     ///
     /// # Errors
     ///
-    /// The caller may not read the resource, the session has too many, or it has ended.
-    pub(crate) async fn subscribe(&self, uri: &str) -> Result<(), SubscribeError> {
+    /// The session has too many, or it has ended.
+    pub(crate) fn subscribe(&self, uri: &str) -> Result<(), SubscribeError> {
         let subscription = self.subscription.get().ok_or(SubscribeError::Ended)?;
-        subscription.add_resource(uri).await
+        subscription.add_resource(uri)
     }
 
     /// Ends the subscription of the client to a resource.

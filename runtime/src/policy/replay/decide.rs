@@ -57,7 +57,8 @@ impl Then {
             | CallOutcome::InvalidArguments
             | CallOutcome::Busy
             | CallOutcome::ResultTooLarge
-            | CallOutcome::TaskCreated => Self::LetThrough,
+            | CallOutcome::TaskCreated
+            | CallOutcome::Subscribed => Self::LetThrough,
         }
     }
 }
