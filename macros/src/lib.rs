@@ -291,6 +291,22 @@ pub fn register(_: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `scope!("employees:read:private")` is checked against `crate::SCOPES`, and
 /// `scope!("employees:read:private", in policy::SCOPES)` against the list at that path.
+///
+/// ```
+/// use toolgate::prelude::*;
+///
+/// pub static SCOPES: Scopes = Scopes::new(&["employees:read:public", "employees:read:private"]);
+///
+/// /// Search for employees.
+/// #[tool(scopes = "employees:read:public", read_only)]
+/// async fn employee_search(query: String, with_salary: bool, caller: &Caller) -> Result<String, ToolError> {
+///     if with_salary {
+///         caller.require(scope!("employees:read:private"))?;
+///     }
+///     Ok(format!("no employees match {query}"))
+/// }
+/// # fn main() {}
+/// ```
 #[proc_macro]
 pub fn scope(input: TokenStream) -> TokenStream {
     scope::expand(input.into()).into()
@@ -300,6 +316,29 @@ pub fn scope(input: TokenStream) -> TokenStream {
 ///
 /// `#[scope("payroll:read:all")]` names the scope, which is checked against `crate::SCOPES`, and
 /// `#[scope("payroll:read:all", in policy::SCOPES)]` one that is checked against the list at that path.
+///
+/// ```
+/// use toolgate::prelude::*;
+///
+/// pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all"]);
+///
+/// /// Access to salaries.
+/// #[derive(ScopeMarker)]
+/// #[scope("payroll:read:all")]
+/// struct PayrollRead;
+///
+/// /// Returns the total of a month, for callers with `payroll:read:all` only.
+/// fn total(_access: &Granted<PayrollRead>, month: u32) -> u32 {
+///     month * 1000
+/// }
+///
+/// /// Return the total payroll of a month.
+/// #[tool(scopes = "payroll:read:all", read_only)]
+/// async fn payroll_total(month: u32, access: &Granted<PayrollRead>) -> String {
+///     total(access, month).to_string()
+/// }
+/// # fn main() {}
+/// ```
 #[proc_macro_derive(ScopeMarker, attributes(scope))]
 pub fn scope_marker(input: TokenStream) -> TokenStream {
     scope_marker::expand(input.into()).into()
@@ -308,6 +347,25 @@ pub fn scope_marker(input: TokenStream) -> TokenStream {
 /// Implements `Form`: the fields of the struct are a form that a user fills in, for `Context::ask`.
 ///
 /// The type also derives `Deserialize` and `JsonSchema`. `build` of a server checks that MCP allows its fields.
+///
+/// ```
+/// use toolgate::{input::Form, prelude::*};
+/// # pub static SCOPES: Scopes = Scopes::new(&["ticket:write:update"]);
+///
+/// #[derive(Deserialize, JsonSchema, Form)]
+/// struct Closing {
+///     /// Why the ticket is closed.
+///     reason: String,
+/// }
+///
+/// /// Close a ticket for a reason that the user enters.
+/// #[tool(scopes = "ticket:write:update")]
+/// async fn ticket_close(ticket_id: u32, context: &Context) -> Result<String, ToolError> {
+///     let Closing { reason } = context.ask(format!("Why do you close ticket {ticket_id}?")).await?;
+///     Ok(format!("ticket {ticket_id} was closed: {reason}"))
+/// }
+/// # fn main() {}
+/// ```
 #[proc_macro_derive(Form)]
 pub fn form(input: TokenStream) -> TokenStream {
     form::expand(input.into()).into()

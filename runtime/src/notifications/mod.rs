@@ -99,6 +99,17 @@ impl Notifications {
     /// [`BuiltServer::serve`](crate::BuiltServer::serve) does this when it shuts down. A program that serves
     /// [`BuiltServer::into_router`](crate::BuiltServer::into_router) calls it before a graceful shutdown, which would
     /// otherwise wait for open streams.
+    ///
+    /// ```no_run
+    /// # async fn serve(server: toolgate::BuiltServer, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// let notifications = server.notifications();
+    /// let shutdown = async move {
+    ///     toolgate::shutdown_signal().await;
+    ///     notifications.end_subscriptions();
+    /// };
+    /// axum::serve(listener, server.into_router()).with_graceful_shutdown(shutdown).await
+    /// # }
+    /// ```
     pub fn end_subscriptions(&self) {
         self.0.close();
     }

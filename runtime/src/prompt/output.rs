@@ -10,8 +10,25 @@ use crate::operation::ToolError;
 /// Return type of a prompt.
 ///
 /// A prompt returns [`String`] or `&'static str` for one message of the user, an item of [content](crate::content) for
-/// one with other content, a [`PromptMessage`](crate::content::PromptMessage) of the user or the assistant, a `Vec` of these, a [`GetPromptResult`]
-/// for full control, or a `Result` of any of these whose error converts into a [`ToolError`].
+/// one with other content, a [`PromptMessage`](crate::content::PromptMessage) of the user or the assistant, a `Vec` of
+/// these, a [`GetPromptResult`] for full control, or a `Result` of any of these whose error converts into a
+/// [`ToolError`].
+///
+/// ```
+/// # use toolgate::prelude::*;
+/// use toolgate::content::{PromptMessage, Role};
+/// # pub static SCOPES: Scopes = Scopes::new(&["tickets:reply"]);
+///
+/// /// Draft a reply to a ticket.
+/// #[prompt(scopes = "tickets:reply")]
+/// async fn support_reply(question: String) -> Vec<PromptMessage> {
+///     vec![
+///         PromptMessage::new_text(Role::User, format!("Reply to this question of a customer:\n\n{question}")),
+///         PromptMessage::new_text(Role::Assistant, "Thank you for your question."),
+///     ]
+/// }
+/// # fn main() {}
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a prompt",
     label = "not the result of a prompt",

@@ -15,6 +15,19 @@ use crate::{
 /// for contents with URIs of their own, or a `Result` of any of these whose error converts into a [`ToolError`].
 ///
 /// [`ToolError::not_found`] is the error of a resource that does not exist, such as a record with an unknown ID.
+///
+/// ```
+/// # use std::collections::HashMap;
+/// # use toolgate::prelude::*;
+/// # pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
+/// # struct Photos(HashMap<String, Vec<u8>>);
+/// /// An employee's photo.
+/// #[resource(uri = "company://employees/{id}/photo", scopes = "employees:read:public", mime_type = "image/jpeg")]
+/// async fn photo(id: String, photos: &Photos) -> Result<Vec<u8>, ToolError> {
+///     photos.0.get(&id).cloned().ok_or_else(ToolError::not_found)
+/// }
+/// # fn main() {}
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a resource",
     label = "not the contents of a resource",

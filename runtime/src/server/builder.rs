@@ -157,6 +157,25 @@ impl Server {
     }
 
     /// Adds the operations that were checked against another scope list, such as that of a library crate.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # mod company_payroll {
+    /// #     use toolgate::prelude::*;
+    /// #     pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all"]);
+    /// #     /// Return the total payroll of a month.
+    /// #     #[tool(scopes = "payroll:read:all", scopes_in = crate::company_payroll::SCOPES)]
+    /// #     async fn payroll_total(month: u32) -> String {
+    /// #         month.to_string()
+    /// #     }
+    /// # }
+    /// # fn main() {
+    /// // `company_payroll` is a library with a scope list and tools of its own.
+    /// let server = Server::new("company", &SCOPES).add_from(&company_payroll::SCOPES);
+    /// # assert_eq!(server.policy().operations[0].name, "payroll_total");
+    /// # }
+    /// ```
     pub fn add_from(mut self, scopes: &'static Scopes) -> Self {
         if !self.scope_lists.iter().any(|&list| std::ptr::eq(list, scopes)) {
             self.scope_lists.push(scopes);
@@ -359,13 +378,48 @@ impl Server {
 
     /// Sets where approvals are stored. Default: the Redis of `Server::replication` if there is one, otherwise the memory
     /// of the process. Replicas need a common store.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use toolgate::{approvals::{ApprovalStore, ApprovalStoreError as Error}, auth::async_trait, prelude::*};
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # struct Database;
+    /// # impl Database {
+    /// #     fn new(_url: &str) -> Self {
+    /// #         Self
+    /// #     }
+    /// # }
+    /// # #[async_trait]
+    /// # impl ApprovalStore for Database {
+    /// #     async fn get(&self, _: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// #         Ok(None)
+    /// #     }
+    /// #     async fn replace(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: Duration) -> Result<bool, Error> {
+    /// #         Ok(false)
+    /// #     }
+    /// # }
+    /// # fn main() {
+    /// // `Database` implements `ApprovalStore`.
+    /// let server = Server::new("company", &SCOPES).approval_store(Database::new("postgres://db.example.com/mcp"));
+    /// # let _ = server;
+    /// # }
+    /// ```
     #[cfg(feature = "approvals")]
     pub fn approval_store(mut self, store: impl crate::approvals::ApprovalStore) -> Self {
         self.approval_store = Some(Arc::new(store));
         self
     }
 
-    /// Changes the settings of subscriptions.
+    /// Changes settings of subscriptions.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # fn main() {
+    /// let server = Server::new("company", &SCOPES).subscriptions(|subscriptions| subscriptions.max_resources = 20);
+    /// # let _ = server;
+    /// # }
+    /// ```
     pub fn subscriptions(mut self, change: impl FnOnce(&mut SubscriptionsConfig)) -> Self {
         change(&mut self.config.subscriptions);
         self
@@ -506,6 +560,24 @@ impl Server {
 
     /// Responds to a call that the token's scopes do not allow as if the operation did not exist, instead of with a
     /// challenge. Callers without the scopes cannot detect the operation, and clients cannot step up.
+    ///
+    /// ```
+    /// # use toolgate::{prelude::*, testing::TestServer};
+    /// # pub static SCOPES: Scopes = Scopes::new(&["payroll:read:all", "tickets:read"]);
+    /// /// Return the total payroll of a month.
+    /// #[tool(scopes = "payroll:read:all", read_only)]
+    /// async fn payroll_total(month: u32) -> String {
+    ///     format!("the total of month {month}")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), toolgate::BuildError> {
+    /// let server = TestServer::new(Server::new("company", &SCOPES).conceal_forbidden())?;
+    /// let support = server.with_scopes(["tickets:read"]);
+    /// support.call("payroll_total", json!({ "month": 7 })).await.hidden();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn conceal_forbidden(mut self) -> Self {
         self.conceal = true;
         self

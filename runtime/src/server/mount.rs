@@ -70,6 +70,20 @@ impl<const N: usize> From<[Scope; N]> for Requires {
 
 /// Policy of an rmcp server that [`Server::mount`](crate::Server::mount) puts behind the gate: which of its tools, prompts
 /// and resources exist for callers, and what each requires. An operation without an entry is neither listed nor callable.
+///
+/// ```
+/// use toolgate::{MountPolicy, Requires, prelude::*};
+///
+/// pub static SCOPES: Scopes = Scopes::new(&["weather:read", "weather:write"]);
+/// # fn main() {
+/// let policy = MountPolicy::new()
+///     .tool("forecast", scope!("weather:read"))
+///     .tool("report_storm", [scope!("weather:read"), scope!("weather:write")])
+///     .prompt("weather_report", Requires::any([scope!("weather:read"), scope!("weather:write")]))
+///     .resource("weather://stations/{id}", Requires::authentication());
+/// # let _ = policy;
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct MountPolicy(Vec<MountedName>);

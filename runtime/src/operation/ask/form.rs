@@ -148,6 +148,17 @@ impl Form for Confirm {
 /// Returns a request for input with a form, for an [`InputRequired`](crate::input::InputRequired) that asks for several
 /// inputs in one round. To ask the user only, use [`Context::ask`](crate::Context::ask).
 ///
+/// ```
+/// # use toolgate::prelude::*;
+/// use toolgate::input::{Confirm, InputRequired, form};
+///
+/// # fn ask() -> Result<(), ToolError> {
+/// let close = form::<Confirm>("Close ticket 42?")?;
+/// let notify = form::<Confirm>("Send an email to the customer?")?;
+/// return Err(InputRequired::request("close", close).and("notify", notify).into());
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// The type cannot be a form. A type that derives [`Form`] is checked when a server is built.
