@@ -14,7 +14,8 @@ use super::subscription::Subscriber;
 /// Number of subscriptions that are evaluated before other tasks run.
 const BATCH: usize = 64;
 
-/// The open subscriptions. A subscriber may lock the hub, but the hub locks no subscriber while it is locked. A task evaluates their lists again, as long as there are any.
+/// The open subscriptions. A subscriber may lock the hub, but the hub locks no subscriber while it is locked. A task
+/// evaluates their lists again, as long as there are any.
 pub(super) struct Hub {
     open: Mutex<Open>,
     /// Wakes the task.

@@ -255,8 +255,8 @@ impl Context {
     }
 
     /// Sends a log message to the client, if the request asks for this level or a lower one
-    /// (`io.modelcontextprotocol/logLevel`; in a session `logging/setLevel`, by default `info`) and the client accepts a stream (`text/event-stream`), which a
-    /// [task](crate::tasks) never has. For the server's own log, use `tracing`.
+    /// (`io.modelcontextprotocol/logLevel`; in a session `logging/setLevel`, by default `info`) and the client accepts
+    /// a stream (`text/event-stream`), which a [task](crate::tasks) never has. For the server's own log, use `tracing`.
     pub async fn log(&self, level: LogLevel, data: impl Into<Value>) {
         self.request.log(level, data.into()).await;
     }

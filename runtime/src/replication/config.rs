@@ -61,7 +61,7 @@ impl Replication {
     }
 
     /// Shares introspection responses between the replicas, so that each token is introspected once and not once per
-    /// replica.
+    /// replica. The replicas then also share [tasks](crate::tasks).
     ///
     /// The secret is the same on all replicas and has at least 32 random bytes, such as those of `openssl rand 32`.
     /// Redis then contains neither tokens nor readable claims, and a client of Redis without the secret cannot forge

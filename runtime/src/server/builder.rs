@@ -39,8 +39,8 @@ use crate::{
 ///
 /// The server has the tools, prompts and resources that were checked against its scope lists. Settings are fields of
 /// [`Config`](crate::config::Config), set with [`http`](Self::http), [`limits`](Self::limits),
-/// [`token_cache`](Self::token_cache) and [`tools`](Self::tools). A configuration file and environment variables take
-/// precedence over what is set in code; see [`config`](crate::config).
+/// [`token_cache`](Self::token_cache) and [`operations`](Self::operations). A configuration file and environment
+/// variables take precedence over what is set in code; see [`config`](crate::config).
 #[must_use]
 pub struct Server {
     pub(super) name: String,
@@ -240,8 +240,9 @@ impl Server {
         self
     }
 
-    /// Reads no configuration file, environment variables or options of the command line, so that the server has the settings
-    /// of the code. Also ignores [`config_file`](Self::config_file). Two servers in one process need this, because the environment cannot give each an address of its own.
+    /// Reads no configuration file, environment variables or options of the command line, so that the server has the
+    /// settings of the code. Also ignores [`config_file`](Self::config_file). Two servers in one process need this,
+    /// because the environment cannot give each an address of its own.
     pub fn ignore_environment(mut self) -> Self {
         self.reads_environment = false;
         self
@@ -583,9 +584,9 @@ impl Server {
         self
     }
 
-    /// Sets the key that signs `requestState`, the state of a call between two rounds ([`InputRequired::state`]): at least
-    /// 32 random bytes, the same on every replica. Default: a random key, so that a client must return to the same
-    /// process.
+    /// Sets the key that signs `requestState`, the state of a call between two rounds ([`InputRequired::state`]), and
+    /// approvals: at least 32 random bytes, the same on every replica. Default: a random key, so that a client must
+    /// return to the same process.
     ///
     /// [`InputRequired::state`]: crate::input::InputRequired::state
     pub fn request_state_key(mut self, key: impl Into<Vec<u8>>) -> Self {

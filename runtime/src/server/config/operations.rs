@@ -20,10 +20,10 @@ pub struct OperationsConfig {
     /// the list; calls are not affected. Default: zero.
     #[serde(with = "humantime_serde")]
     pub list_ttl: Duration,
-    /// Key that signs `requestState`, the state of a call between two rounds: a text of at least 32 bytes, such as the
-    /// output of `openssl rand -hex 32`, the same on every replica. It takes precedence over
-    /// [`Server::request_state_key`](crate::Server::request_state_key). Default: a random key, so that a client must return
-    /// to the same process.
+    /// Key that signs `requestState`, the state of a call between two rounds, and approvals: a text of at least 32
+    /// bytes, such as the output of `openssl rand -hex 32`, the same on every replica. It takes precedence over
+    /// [`Server::request_state_key`](crate::Server::request_state_key). Default: a random key, so that a client must
+    /// return to the same process.
     #[serde(with = "value::secret")]
     pub request_state_key: Option<SecretString>,
     /// Whether `tools/list` also shows the tools for which the token only lacks scopes, so that clients which never call a

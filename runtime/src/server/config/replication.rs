@@ -17,9 +17,10 @@ pub struct ReplicationConfig {
     pub url: Option<SecretString>,
     /// Prefix of all keys in Redis. Replicas with the same prefix share revocations. Default: `toolgate`.
     pub key_prefix: Option<String>,
-    /// Secret with which introspection responses are encrypted in Redis, so that the replicas share them: a text of at
-    /// least 32 bytes, such as the output of `openssl rand -hex 32`, the same on every replica. Default: none, which means
-    /// that every replica introspects tokens itself.
+    /// Secret with which introspection responses and [tasks](crate::tasks) are encrypted in Redis, so that the replicas
+    /// share them: a text of at least 32 bytes, such as the output of `openssl rand -hex 32`, the same on every
+    /// replica. Required if a tool has `task`, unless [`Server::task_store`](crate::Server::task_store) sets another
+    /// store. Default: none, which means that every replica introspects tokens itself.
     #[serde(with = "value::secret")]
     pub shared_cache_secret: Option<SecretString>,
 }

@@ -13,7 +13,7 @@ use crate::error::BuildProblem;
 #[non_exhaustive]
 pub struct SubscriptionsConfig {
     /// Time after which the lists of subscribed callers are compared with the `visible_to` functions and deny rules again,
-    /// and so the longest time until a client is notified of a change of which the program does not report
+    /// and so the longest time until a client is notified of a change that the program does not report
     /// ([`Notifications::access_changed`](crate::Notifications::access_changed)). Each check evaluates these functions for
     /// every subscription. Changes of scopes and roles do not wait for it. Default: 5 seconds.
     #[serde(with = "humantime_serde")]
