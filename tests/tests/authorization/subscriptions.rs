@@ -86,7 +86,7 @@ impl TokenValidator for Directory {
         self.0.validations.fetch_add(1, Ordering::Relaxed);
         let concurrent = self.0.concurrent.fetch_add(1, Ordering::Relaxed) + 1;
         self.0.most_concurrent.fetch_max(concurrent, Ordering::Relaxed);
-        // The others begin before this one ends.
+        // The other validations begin before this one ends.
         tokio::task::yield_now().await;
         self.0.concurrent.fetch_sub(1, Ordering::Relaxed);
         if self.0.is_down.load(Ordering::Relaxed) {
