@@ -166,9 +166,11 @@ impl BuiltServer {
     }
 
     /// Returns the server as a router to merge into a larger one: the MCP endpoint behind its gate, the metadata,
-    /// `/healthz` and `/readyz`, and the routes of the validator, such as a webhook endpoint.
+    /// `/healthz` and `/readyz`, the pages of approvals, and the routes of the validator, such as a webhook endpoint.
     ///
-    /// Well-known URLs are at the root of a host, so merge the router or nest it at the root.
+    /// Well-known URLs are at the root of a host, so merge the router or nest it at the root. The router does not know
+    /// when the program shuts down: call [`Notifications::end_subscriptions`] first. Running [tasks](crate::tasks) end
+    /// with the process.
     pub fn into_router(self) -> Router {
         #[cfg(feature = "redis")]
         if let Some(replica) = &self.0.replica {
