@@ -11,6 +11,7 @@ mod in_flight;
 mod json_bounds;
 mod jsonrpc;
 mod origin;
+mod peer_limit;
 mod pipeline;
 mod rejection;
 mod revocable_stream;
@@ -28,6 +29,8 @@ pub(crate) use fast_path::FastPath;
 pub(crate) use host_names::HostNames;
 pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
+#[cfg(feature = "approvals")]
+pub(crate) use peer_limit::PeerLimit;
 pub(crate) use pipeline::{Gate, GateService, UnauthorizedPage};
 pub(crate) use rejection::{RejectionLog, RejectionResponder};
 pub(crate) use stream_limit::{StreamLimit, StreamMaxima};

@@ -52,7 +52,7 @@ pub(crate) struct Gate {
     pub(crate) streams: Arc<StreamLimit>,
     /// `None` if every request is served without a session.
     pub(crate) sessions: Option<Arc<Sessions>>,
-    pub(crate) unknown_tokens: Arc<UnknownTokenLimit>,
+    pub(crate) unknown_tokens: UnknownTokenLimit,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) revocation_clock: Arc<RevocationClock>,
     pub(crate) max_token_bytes: usize,
@@ -249,6 +249,12 @@ impl Gate {
         let host_name = self.responder.host_name(uri, headers);
         let progress = Progress { info, caller: None, target: None, host_name: Some(host_name) };
         Some(self.reject(&error.into(), &progress, host_name))
+    }
+
+    /// Returns the client that sent a request to another route of this server.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn client<B>(&self, request: &Request<B>) -> Option<Peer> {
+        self.proxies.client(request)
     }
 
     /// Replaces the body of the response to a browser that sent no credentials. Status and other headers stay.

@@ -256,7 +256,7 @@ impl Server {
             in_flight: Arc::new(InFlightLimit::new(in_flight_maxima(&config))),
             sessions: sessions_of(&config, &stopping, &shutdown),
             streams: Arc::new(StreamLimit::new(stream_maxima(&config))),
-            unknown_tokens: Arc::new(UnknownTokenLimit::new(config.limits.max_unknown_tokens)),
+            unknown_tokens: UnknownTokenLimit::new(config.limits.max_unknown_tokens),
             authenticator,
             subscriptions,
             revocation_clock,

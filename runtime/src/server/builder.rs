@@ -378,9 +378,10 @@ impl Server {
     }
 
     /// Sets where approvals are stored. Default: the Redis of `Server::replication` if there is one, otherwise the memory
-    /// of the process. Replicas need a common store.
+    /// of the process. Replicas need a common store, and a store of your own needs a
+    /// [`request_state_key`](Self::request_state_key), with which approvals are signed.
     ///
-    /// ```
+    /// ```no_run
     /// # use std::time::Duration;
     /// # use toolgate::{approvals::{ApprovalStore, ApprovalStoreError as Error}, auth::async_trait, prelude::*};
     /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
@@ -399,10 +400,13 @@ impl Server {
     /// #         Ok(false)
     /// #     }
     /// # }
-    /// # fn main() {
+    /// # fn main() -> Result<(), std::env::VarError> {
     /// // `Database` implements `ApprovalStore`.
-    /// let server = Server::new("company", &SCOPES).approval_store(Database::new("postgres://db.example.com/mcp"));
+    /// let server = Server::new("company", &SCOPES)
+    ///     .approval_store(Database::new("postgres://db.example.com/mcp"))
+    ///     .request_state_key(std::env::var("STATE_KEY")?);
     /// # let _ = server;
+    /// # Ok(())
     /// # }
     /// ```
     #[cfg(feature = "approvals")]

@@ -9,8 +9,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::{sync::Semaphore, task::JoinSet};
 use toolgate::{
     Scopes, Server,
+    approvals::{ApprovalStore, ApprovalStoreError},
+    auth::async_trait,
     input::{Confirm, InputRequired, form},
     prelude::*,
     replication::Replication,
@@ -650,4 +653,55 @@ async fn a_service_without_a_user_cannot_have_an_approval() {
     let url = response.text_content().split_whitespace().find(|word| word.starts_with("http")).unwrap();
     assert_eq!(Browser::default().fetch(url).await.status, 503);
     assert_eq!(server.bodies.runs(), 0);
+}
+
+/// A store whose responses the test releases.
+struct SlowStore {
+    started: Arc<Semaphore>,
+    release: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl ApprovalStore for SlowStore {
+    async fn get(&self, _: &str) -> Result<Option<Vec<u8>>, ApprovalStoreError> {
+        self.started.add_permits(1);
+        self.release.acquire().await.expect("the semaphore is not closed").forget();
+        Ok(None)
+    }
+
+    async fn replace(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: Duration) -> Result<bool, ApprovalStoreError> {
+        Err(ApprovalStoreError::new("the test stores nothing"))
+    }
+}
+
+#[tokio::test]
+async fn one_client_cannot_occupy_the_pages_of_all_others() {
+    const REQUESTS: usize = 100;
+    const SHARE: usize = 32;
+    let (started, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let store = SlowStore { started: Arc::clone(&started), release: Arc::clone(&release) };
+    let setup = start_with(|server| {
+        server
+            .request_state_key([7; 32])
+            .approval_store(store)
+            .http(|http| http.trusted_proxies = vec!["127.0.0.0/8".to_owned()])
+    })
+    .await;
+    let url = format!("{}/approve/{}", setup.server.url, "a".repeat(43));
+    let open = |address: &'static str| send(http_client().get(&url).header("X-Forwarded-For", address));
+    let mut requests: JoinSet<HttpResponse> = (0..REQUESTS).map(|_| open("203.0.113.1")).collect();
+    for _ in 0..SHARE {
+        started.acquire().await.unwrap().forget();
+    }
+    for _ in SHARE..REQUESTS {
+        let rejected = requests.join_next().await.unwrap().unwrap();
+        assert_eq!((rejected.status, rejected.header("retry-after")), (429, "1"));
+        assert!(rejected.text.contains("Too many approvals"), "{rejected:?}");
+    }
+    release.add_permits(1 + SHARE);
+    assert_eq!(open("203.0.113.2").await.status, 404, "another address");
+    while let Some(response) = requests.join_next().await {
+        assert_eq!(response.unwrap().status, 404);
+    }
+    assert_eq!(setup.server.client(Revision::Modern).list().await.status, 401, "the endpoint responds");
 }

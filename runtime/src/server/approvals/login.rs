@@ -13,7 +13,6 @@ use oauth2::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::sync::Semaphore;
 use url::{Url, form_urlencoded};
 
 use super::{
@@ -27,8 +26,6 @@ use crate::{
     server::discovery::Discovery,
 };
 
-/// Maximum number of logins for which the authorization server is asked at the same time.
-const MAX_CONCURRENT: usize = 16;
 /// Maximum length of an error code of the authorization server in the log, in characters.
 const MAX_ERROR_CHARS: usize = 64;
 /// Time limit for revoking a token. No request waits for it.
@@ -55,7 +52,6 @@ pub(super) struct LoginClient {
     registrations: Registrations,
     redirect_uri: String,
     resource: String,
-    concurrent: Semaphore,
 }
 
 /// A login that was begun, as the browser's cookie stores it until the authorization server sends the browser back. It
@@ -98,8 +94,6 @@ pub(super) enum LoginError {
     InvalidResponse,
     #[error("the login was begun with a client that this process does not know: try again")]
     UnknownClient,
-    #[error("too many people log in at the same time")]
-    Busy,
 }
 
 impl LoginClient {
@@ -112,7 +106,6 @@ impl LoginClient {
             registrations: Registrations::new(config.title, config.redirect_uri.clone()),
             redirect_uri: config.redirect_uri,
             resource: config.resource,
-            concurrent: Semaphore::new(MAX_CONCURRENT),
         }
     }
 
@@ -123,7 +116,6 @@ impl LoginClient {
         scope: Option<&str>,
         asks_for_account: bool,
     ) -> Result<(Url, LoginAttempt), LoginError> {
-        let _permit = self.concurrent.try_acquire().map_err(|_| LoginError::Busy)?;
         let endpoints = self.endpoints().await?;
         let client = match &self.configured {
             Some(client) => client.clone(),
@@ -159,7 +151,6 @@ impl LoginClient {
         code: String,
         read: impl AsyncFnOnce(&BearerToken) -> T,
     ) -> Result<T, LoginError> {
-        let _permit = self.concurrent.try_acquire().map_err(|_| LoginError::Busy)?;
         let endpoints = self.endpoints().await?;
         let client = self.client_of(&attempt.client_id).await?;
         let tokens = self.redeem(&endpoints, &client, attempt, code).await?;

@@ -17,6 +17,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{Path, Request, State},
+    middleware::{Next, from_fn_with_state},
     response::Response,
     routing::get,
 };
@@ -35,7 +36,7 @@ use crate::{
     approvals::{Approval, ApprovalError, ApprovalId, Approvals, Decision, Opener, State as ApprovalState},
     audit::{self, ApprovalEvent, RequestInfo},
     auth::{BearerToken, Caller, Claims, TokenClass, ValidationError},
-    gate::Gate,
+    gate::{Gate, PeerLimit},
     log_limit::LogLimit,
     operation::RequestStateSigner,
     page::protect,
@@ -46,6 +47,9 @@ use crate::{
 const PATH: &str = "/approve";
 /// Path to which the authorization server sends the browser back.
 pub(crate) const CALLBACK_PATH: &str = "/approve/callback";
+/// Maximum number of requests for pages of approvals that are served at the same time. They ask the store and the
+/// authorization server, and anybody can send them.
+const MAX_REQUESTS: usize = 64;
 /// Maximum size of a form, in bytes.
 const MAX_FORM_BYTES: usize = 1024;
 /// Time limit for reading a form.
@@ -76,6 +80,7 @@ struct ApprovalPages {
     pages: Pages,
     index: Arc<ScopeIndex>,
     base_url: String,
+    places: Arc<PeerLimit>,
     /// Failures that anybody can cause by opening a link.
     failures: LogLimit,
 }
@@ -98,7 +103,7 @@ pub(crate) fn router(config: ApprovalPagesConfig<'_>) -> Router {
             .route(&format!("{base}{CALLBACK_PATH}"), get(callback))
             .route(&format!("{base}{PATH}/{{id}}"), get(show).post(decide));
     }
-    router.with_state(Arc::new(ApprovalPages {
+    let pages = Arc::new(ApprovalPages {
         approvals: config.approvals,
         gate: config.gate,
         login: Arc::new(login),
@@ -106,16 +111,29 @@ pub(crate) fn router(config: ApprovalPagesConfig<'_>) -> Router {
         pages: Pages { server: config.title.to_owned(), base_path: base_path.to_owned() },
         index: config.index,
         base_url,
+        places: Arc::new(PeerLimit::new(MAX_REQUESTS)),
         failures: LogLimit::default(),
-    }))
+    });
+    router.route_layer(from_fn_with_state(Arc::clone(&pages), admit)).with_state(pages)
+}
+
+/// Rejects requests from foreign origins, and those of a peer that has its share of the places.
+async fn admit(State(pages): State<Arc<ApprovalPages>>, request: Request, next: Next) -> Response {
+    if let Some(rejected) = pages.gate.reject_foreign_origin(request.uri(), request.headers()) {
+        return rejected;
+    }
+    let Some(_place) = pages.places.acquire(pages.gate.client(&request)) else {
+        pages.failures.log(|suppressed| {
+            tracing::warn!(suppressed, "a client sends too many requests for the pages of approvals");
+        });
+        return pages.pages.message(&Message::Busy);
+    };
+    next.run(request).await
 }
 
 /// Shows an approval to the person whom its call acts for, after a login.
 async fn show(State(pages): State<Arc<ApprovalPages>>, Path(id): Path<String>, request: Request) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
-    if let Some(rejected) = pages.gate.reject_foreign_origin(uri, headers) {
-        return rejected;
-    }
     let approval = match pages.find(&id).await {
         Ok(approval) => approval,
         Err(message) => return pages.pages.message(&message),
@@ -131,9 +149,6 @@ async fn show(State(pages): State<Arc<ApprovalPages>>, Path(id): Path<String>, r
 /// Completes a login.
 async fn callback(State(pages): State<Arc<ApprovalPages>>, request: Request) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
-    if let Some(rejected) = pages.gate.reject_foreign_origin(uri, headers) {
-        return rejected;
-    }
     let info = RequestInfo::from_headers(headers);
     let query = uri.query().filter(|query| query.len() <= MAX_QUERY_BYTES).unwrap_or_default();
     let mut response = match pages.complete_login(query, headers, info).await {
@@ -150,9 +165,6 @@ async fn callback(State(pages): State<Arc<ApprovalPages>>, request: Request) -> 
 
 /// Records the decision of the person.
 async fn decide(State(pages): State<Arc<ApprovalPages>>, Path(id): Path<String>, request: Request) -> Response {
-    if let Some(rejected) = pages.gate.reject_foreign_origin(request.uri(), request.headers()) {
-        return rejected;
-    }
     let (parts, body) = request.into_parts();
     let decided = pages.decide(&id, &parts.headers, body).await;
     let mut response = pages.pages.message(&decided.unwrap_or_else(|message| message));

@@ -67,6 +67,8 @@ pub(super) enum Message {
     Used,
     /// The approval was decided or expired before the form was sent.
     TooLate,
+    /// Too many requests of this peer are being served.
+    Busy,
     Unavailable,
 }
 
@@ -78,6 +80,7 @@ impl Message {
             Self::NotLoggedIn(_) | Self::UnknownLogin => StatusCode::BAD_REQUEST,
             Self::Approved | Self::Declined | Self::Used => StatusCode::OK,
             Self::TooLate => StatusCode::CONFLICT,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -93,6 +96,7 @@ impl Message {
             Self::Declined => "Declined",
             Self::Used => "This approval was used",
             Self::TooLate => "This approval was decided before",
+            Self::Busy => "Too many approvals are open at the moment",
             Self::Unavailable => "Approvals are not available at the moment",
         }
     }
@@ -117,7 +121,7 @@ impl Message {
             Self::Declined => &["The tool does not run.", GO_BACK],
             Self::Used => &["The tool ran with it.", GO_BACK],
             Self::TooLate => &["It was approved, declined or withdrawn, or it has expired.", GO_BACK],
-            Self::Unavailable => &["Nothing was approved. Open the link again in a moment."],
+            Self::Busy | Self::Unavailable => &["Nothing was approved. Open the link again in a moment."],
         }
     }
 }
@@ -159,7 +163,11 @@ impl Pages {
             paragraphs: message.paragraphs(),
             link,
         };
-        respond(message.status(), &page)
+        let mut response = respond(message.status(), &page);
+        if matches!(message, Message::Busy) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 
     /// Returns the path of an approval.
