@@ -86,13 +86,13 @@ impl Dispatcher {
         caller: &Caller,
         scopes: &MissingScopes,
     ) -> String {
-        let Some(found) = self.registry.find(kind, name) else { return "insufficient scope".to_owned() };
+        let Some(operation) = self.named(kind, name) else { return "insufficient scope".to_owned() };
         let name = label(kind, name);
         let scopes_length: usize = scopes.required.iter().map(|scope| scope.len() + " and ".len()).sum();
         let mut text = String::with_capacity(name.len() + " needs ".len() + scopes_length);
         text.push_str(&name);
         text.push_str(" needs ");
-        found.operation.requirement().describe(&scopes.required, caller.granted(), &mut text);
+        operation.requirement().describe(&scopes.required, caller.granted(), &mut text);
         text
     }
 
@@ -267,10 +267,16 @@ impl Dispatcher {
         name: &str,
         record: CallRecord<'_>,
     ) {
-        match self.registry.find(kind, name) {
-            Some(found) => record_call(&self.audit, info, caller, found.operation, name, record),
+        match self.named(kind, name) {
+            Some(operation) => record_call(&self.audit, info, caller, operation, name, record),
             None => self.audit.unknown(info, caller, kind, name),
         }
+    }
+
+    /// Returns the operation that a request names. A completion names a resource by its template, which is no URI.
+    fn named(&self, kind: OperationKind, name: &str) -> Option<&RegisteredOperation> {
+        let found = self.registry.find(kind, name).map(|found| found.operation);
+        found.or_else(|| self.registry.get(kind, name))
     }
 
     /// Records a completion that was rejected.
