@@ -657,6 +657,10 @@ impl Server {
             self.replication = None;
         }
         self.task_store = None;
+        #[cfg(feature = "approvals")]
+        {
+            self.approval_store = None;
+        }
         self
     }
 
