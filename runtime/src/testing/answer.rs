@@ -1,5 +1,7 @@
 //! What the user of a test answers.
 
+use std::vec;
+
 use serde_json::{Map, Value, json};
 
 /// What a user does with a question of [`Context::ask`](crate::Context::ask); see
@@ -27,16 +29,20 @@ impl Answer {
 
 /// Answers the questions of a result, in the order of their messages, with the next answers. Returns the members of the
 /// next request, or `None` if there are fewer answers than questions, or a question is not for the user.
-pub(super) fn answer(result: &Value, answers: &mut std::slice::Iter<'_, Answer>) -> Option<Map<String, Value>> {
-    let mut questions: Vec<(&String, &Value)> = result["inputRequests"].as_object()?.iter().collect();
-    questions.sort_by_key(|(_, question)| question["params"]["message"].as_str());
-    if answers.len() < questions.len() || questions.iter().any(|(_, one)| one["method"] != "elicitation/create") {
-        return None;
-    }
-    let responses: Map<_, _> =
-        questions.into_iter().zip(answers).map(|((key, _), answer)| (key.clone(), answer.to_response())).collect();
+pub(super) fn answer(result: &Value, answers: &mut vec::IntoIter<Answer>) -> Option<Map<String, Value>> {
     Some(Map::from_iter([
-        ("inputResponses".to_owned(), responses.into()),
+        ("inputResponses".to_owned(), responses(&result["inputRequests"], answers)?.into()),
         ("requestState".to_owned(), result["requestState"].clone()),
     ]))
+}
+
+/// Answers requests for input like [`answer`], and returns the responses by the keys of the requests.
+pub(super) fn responses(requests: &Value, answers: &mut vec::IntoIter<Answer>) -> Option<Map<String, Value>> {
+    let is_question = |request: &Value| request["method"] == "elicitation/create";
+    let mut questions: Vec<(&String, &Value)> = requests.as_object()?.iter().collect();
+    questions.sort_by_key(|(_, question)| question["params"]["message"].as_str());
+    if answers.len() < questions.len() || !questions.iter().all(|(_, request)| is_question(request)) {
+        return None;
+    }
+    Some(questions.into_iter().zip(answers).map(|((key, _), answer)| (key.clone(), answer.to_response())).collect())
 }

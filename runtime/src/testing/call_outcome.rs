@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use serde_json::Value;
-
-use super::{Outcome, ToolResult, classify::Mismatch, response::Response};
+use super::{Outcome, TestTask, ToolResult, classify::Mismatch, response::Response};
 use crate::{operation::OperationKind, scope::MissingScopes};
 
-/// Outcome of a call; created by [`TestCaller::call`](super::TestCaller::call), [`prompt`](super::TestCaller::prompt) and
-/// [`resource`](super::TestCaller::resource). `R` is the result if the call was allowed.
+/// Outcome of a call; created by [`TestCaller::call`](super::TestCaller::call), [`prompt`](super::TestCaller::prompt),
+/// [`resource`](super::TestCaller::resource) and the other methods that send a request. `R` is the result if the call was
+/// allowed.
 ///
 /// Each method asserts one outcome and returns what belongs to it. Its panic message says what was expected, what
 /// happened instead, who called, and what the server responded.
@@ -35,9 +34,8 @@ use crate::{operation::OperationKind, scope::MissingScopes};
 #[must_use = "a call without an assertion tests nothing: call a method such as `allowed`"]
 pub struct CallOutcome<R = ToolResult> {
     pub(super) kind: OperationKind,
-    /// Name of the tool or the prompt, or URI of the resource.
-    pub(super) name: String,
-    pub(super) arguments: Value,
+    /// Description of the request, in one line.
+    pub(super) request: String,
     /// Description of the caller.
     pub(super) caller: String,
     pub(super) outcome: Result<Outcome<R>, Mismatch>,
@@ -128,7 +126,8 @@ impl<R> CallOutcome<R> {
     }
 
     /// Asserts that the arguments of a tool or a prompt violate its schema, and returns every violation. Each begins with the JSON
-    /// pointer to the argument, such as `/ticket_id: ..`, or with `(arguments)`.
+    /// pointer to the argument, such as `/ticket_id: ..`, or with `(arguments)`. For a completion, asserts that the
+    /// operation has no such argument.
     ///
     /// # Panics
     ///
@@ -192,14 +191,36 @@ impl<R> CallOutcome<R> {
     }
 }
 
-/// The call, its caller and the response, one on each line.
+impl CallOutcome {
+    /// Asserts that the call continues as a task, and returns the task.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise, also if it returned a result because the tool has no `task`.
+    #[track_caller]
+    pub fn task_created(&self) -> TestTask {
+        match self.outcome() {
+            Outcome::TaskCreated(task) => task.clone(),
+            _ => self.unexpected("the call to continue as a task"),
+        }
+    }
+
+    /// Asserts that the task was [cancelled](TestTask::cancel), or ended because the access of its caller was revoked.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[track_caller]
+    pub fn cancelled(&self) {
+        if !matches!(self.outcome(), Outcome::Cancelled) {
+            self.unexpected("the task to be cancelled");
+        }
+    }
+}
+
+/// The request, its caller and the response, one on each line.
 impl<R> fmt::Debug for CallOutcome<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            OperationKind::Tool => write!(f, "  call: {} {}", self.name, self.arguments)?,
-            OperationKind::Prompt => write!(f, "  prompt: {} {}", self.name, self.arguments)?,
-            OperationKind::Resource => write!(f, "  resource: {}", self.name)?,
-        }
-        write!(f, "\n  caller: {}\n  response: {}", self.caller, self.response)
+        write!(f, "  {}\n  caller: {}\n  response: {}", self.request, self.caller, self.response)
     }
 }

@@ -1,18 +1,22 @@
 //! Callers of a test server.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, vec};
 
 use serde_json::{Map, Value};
 
 use super::{
-    Answer, CallOutcome, PromptResult, ResourceResult,
+    Answer, CallOutcome, CompletionResult, Outcome, PromptResult, ResourceResult, TestTask,
     answer::answer,
-    classify::{ReadResult, UnknownResponse, classify, is_reported_as_unknown},
-    connection::{CallResponse, Connection},
+    classify::{Mismatch, ReadResult, UnknownResponse, classify, classify_completion, is_reported_as_unknown},
+    connection::{CallResponse, Completed, Connection, TaskSupport},
     issued_tokens::IssuedTokens,
+    response::Response,
+    task::StartedTask,
 };
 use crate::{
+    audit::{CallOutcome as Recorded, RecordedCall},
     auth::{Caller, Claims},
+    operation::OperationKind,
     policy::Explanation,
     registry::ListKind,
     scope::ScopeIndex,
@@ -44,6 +48,8 @@ pub struct TestCaller {
     caller: Arc<Caller>,
     description: String,
     answers: Vec<Answer>,
+    /// Arguments that each completion has as its context, or null.
+    filled_in: Value,
 }
 
 impl TestCaller {
@@ -55,7 +61,14 @@ impl TestCaller {
     ) -> Self {
         let description = describe(&claims);
         let caller = Arc::new(super::values::caller_of(&claims, scopes));
-        Self { connection, token: tokens.issue(claims), caller, description, answers: Vec::new() }
+        Self {
+            connection,
+            token: tokens.issue(claims),
+            caller,
+            description,
+            answers: Vec::new(),
+            filled_in: Value::Null,
+        }
     }
 
     /// Returns the caller with a user who answers the questions of each call ([`Context::ask`](crate::Context::ask)) in
@@ -87,6 +100,42 @@ impl TestCaller {
     /// ```
     pub fn answering(&self, answers: impl IntoIterator<Item = Answer>) -> Self {
         Self { answers: answers.into_iter().collect(), ..self.clone() }
+    }
+
+    /// Returns the caller with a user who has filled in these arguments, a JSON object of texts, before those that are
+    /// completed: see [`complete_prompt`](Self::complete_prompt).
+    ///
+    /// ```
+    /// # use toolgate::{CompletionArguments, prelude::*, testing::TestServer};
+    /// # pub static SCOPES: Scopes = Scopes::new(&["reviews:write"]);
+    /// /// Review the quarter of a team.
+    /// #[prompt(scopes = "reviews:write")]
+    /// async fn quarterly_review(
+    ///     department: String,
+    ///     #[arg(complete = team_names(arguments))]
+    ///     team: String,
+    /// ) -> String {
+    ///     format!("Write a review of the quarter of {team} in {department}.")
+    /// }
+    ///
+    /// async fn team_names(arguments: &CompletionArguments) -> Result<Vec<String>, ToolError> {
+    ///     Ok(match arguments.get("department") {
+    ///         Some("Engineering") => vec!["Platform".to_owned()],
+    ///         _ => vec!["Platform".to_owned(), "Sales".to_owned()],
+    ///     })
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), toolgate::BuildError> {
+    /// let server = TestServer::new(Server::new("company", &SCOPES))?;
+    /// let writer = server.with_scopes(["reviews:write"]).filled_in(json!({ "department": "Engineering" }));
+    /// let teams = writer.complete_prompt("quarterly_review", "team", "").await.allowed();
+    /// assert_eq!(teams.values(), ["Platform"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn filled_in(&self, arguments: Value) -> Self {
+        Self { filled_in: arguments, ..self.clone() }
     }
 
     /// Returns the names of the tools that the caller sees, in the order of the list.
@@ -187,7 +236,7 @@ impl TestCaller {
     ///
     /// If the response is that for a tool that does not exist, this also calls such a tool, to compare the responses.
     pub async fn call(&self, tool: &str, arguments: Value) -> CallOutcome {
-        self.outcome(tool, arguments, "no-tool").await
+        self.call_operation(tool, arguments).await
     }
 
     /// Gets a prompt. `arguments` is a JSON object of texts.
@@ -195,44 +244,179 @@ impl TestCaller {
     /// If the response can be that for a prompt that does not exist, this also requests such a prompt, to compare the
     /// responses.
     pub async fn prompt(&self, name: &str, arguments: Value) -> CallOutcome<PromptResult> {
-        self.outcome(name, arguments, "no-prompt").await
+        self.call_operation(name, arguments).await
     }
 
     /// Reads a resource by its URI.
     ///
     /// If the response is that for a resource that does not exist, this also reads such a resource, to compare the responses.
     pub async fn resource(&self, uri: &str) -> CallOutcome<ResourceResult> {
-        self.outcome(uri, Value::Null, "no-resource:").await
+        self.call_operation(uri, Value::Null).await
     }
 
-    /// Sends a call and determines its outcome. `unknown` starts the name of an operation that does not exist.
-    async fn outcome<R: ReadResult>(&self, name: &str, arguments: Value, unknown: &str) -> CallOutcome<R> {
-        let kind = R::KIND;
-        let mut answers = self.answers.iter();
-        let mut input = Map::new();
-        let CallResponse { response, records } = loop {
-            let call = self.connection.call(&self.token, kind, name, &arguments, input).await;
-            let next = call.response.result().and_then(|result| answer(result, &mut answers));
-            let Some(next) = next else { break call };
-            input = next;
-        };
+    /// Calls a tool as a client that supports tasks. The outcome is a [task](CallOutcome::task_created) if the tool has
+    /// `task` and its body has started; otherwise that of an ordinary call, for example if the token lacks scopes.
+    ///
+    /// [`call`](Self::call) waits for the result of such a tool, as a client without tasks does.
+    pub async fn start_task(&self, tool: &str, arguments: Value) -> CallOutcome {
+        let Sent { call, answers } = self.send(OperationKind::Tool, tool, &arguments, TaskSupport::Declared).await;
+        let task = call.response.result().filter(|result| result["resultType"] == "task");
+        let id = task.and_then(|task| task["taskId"].as_str()).map(str::to_owned);
+        // The body may have ended already, which has a record of its own.
+        let created = call.records.iter().position(|record| record.outcome == Recorded::TaskCreated);
+        let (Some(id), Some(created)) = (id, created) else { return self.outcome(tool, &arguments, call).await };
+        let CallResponse { response, mut records } = call;
+        records.remove(created);
+        let task = TestTask::new(StartedTask {
+            caller: self.clone(),
+            id,
+            tool: tool.to_owned(),
+            arguments: arguments.clone(),
+            request_id: response.id(),
+            records,
+            answers,
+        });
+        let request = describe_call(OperationKind::Tool, tool, &arguments);
+        self.outcome_of(OperationKind::Tool, request, Ok(Outcome::TaskCreated(task)), response)
+    }
+
+    /// Completes an argument of a prompt, of which the user has typed `value`. The outcome is
+    /// [`allowed`](CallOutcome::allowed) with the values. It is [`missing_scopes`](CallOutcome::missing_scopes) or
+    /// [`hidden`](CallOutcome::hidden) as for a request for the prompt, and
+    /// [`invalid_arguments`](CallOutcome::invalid_arguments) if the prompt has no such argument.
+    ///
+    /// If the response can be that for a prompt that does not exist, this also completes an argument of such a prompt, to
+    /// compare the responses.
+    pub async fn complete_prompt(&self, prompt: &str, argument: &str, value: &str) -> CallOutcome<CompletionResult> {
+        self.complete(prompt, OperationKind::Prompt, argument, value).await
+    }
+
+    /// Completes a variable of the URI template of a resource, such as `company://employees/{employee_id}`, like
+    /// [`complete_prompt`](Self::complete_prompt).
+    pub async fn complete_resource(
+        &self,
+        template: &str,
+        variable: &str,
+        value: &str,
+    ) -> CallOutcome<CompletionResult> {
+        self.complete(template, OperationKind::Resource, variable, value).await
+    }
+
+    async fn complete(
+        &self,
+        name: &str,
+        kind: OperationKind,
+        argument: &str,
+        value: &str,
+    ) -> CallOutcome<CompletionResult> {
+        let completed = Completed { kind, argument, value, filled_in: &self.filled_in };
+        let CallResponse { response, records } = self.connection.complete(&self.token, name, completed).await;
         let unknown = if is_reported_as_unknown(&response) {
-            let unknown = format!("{unknown}-{}", uuid::Uuid::new_v4().simple());
-            let response = self.connection.call(&self.token, kind, &unknown, &arguments, Map::new()).await.response;
-            Some(UnknownResponse { name: unknown, response })
+            let name = unknown_name(kind);
+            let response = self.connection.complete(&self.token, &name, completed).await.response;
+            Some(UnknownResponse { name, response })
         } else {
             None
         };
+        let outcome = classify_completion(name, &records, &response, unknown.as_ref());
+        let request = format!("completion: {kind} {name}, {argument} = {value:?}");
+        self.outcome_of(kind, request, outcome, response)
+    }
+
+    /// Sends a call and determines its outcome.
+    async fn call_operation<R: ReadResult>(&self, name: &str, arguments: Value) -> CallOutcome<R> {
+        let sent = self.send(R::KIND, name, &arguments, TaskSupport::Undeclared).await;
+        self.outcome(name, &arguments, sent.call).await
+    }
+
+    /// Sends a call, and again with the answers of the user.
+    async fn send(&self, kind: OperationKind, name: &str, arguments: &Value, tasks: TaskSupport) -> Sent {
+        let mut answers = self.answers.clone().into_iter();
+        let mut input = Map::new();
+        loop {
+            let call = self.connection.call(&self.token, kind, name, arguments, input, tasks).await;
+            let next = call.response.result().and_then(|result| answer(result, &mut answers));
+            let Some(next) = next else { return Sent { call, answers } };
+            input = next;
+        }
+    }
+
+    /// Determines the outcome of a call.
+    async fn outcome<R: ReadResult>(&self, name: &str, arguments: &Value, call: CallResponse) -> CallOutcome<R> {
+        let CallResponse { response, records } = call;
+        let unknown = if is_reported_as_unknown(&response) {
+            let name = unknown_name(R::KIND);
+            let unknown =
+                self.connection.call(&self.token, R::KIND, &name, arguments, Map::new(), TaskSupport::Undeclared);
+            Some(UnknownResponse { response: unknown.await.response, name })
+        } else {
+            None
+        };
+        let outcome = classify(name, &records, &response, unknown.as_ref());
+        self.outcome_of(R::KIND, describe_call(R::KIND, name, arguments), outcome, response)
+    }
+
+    fn outcome_of<R>(
+        &self,
+        kind: OperationKind,
+        request: String,
+        outcome: Result<Outcome<R>, Mismatch>,
+        response: Response,
+    ) -> CallOutcome<R> {
         CallOutcome {
             kind,
-            name: name.to_owned(),
+            request,
             caller: self.description.clone(),
-            outcome: classify(name, &records, &response, unknown.as_ref()),
+            outcome,
             response,
-            arguments,
             known: self.connection.names(kind),
         }
     }
+
+    /// Sends a request about a task.
+    pub(super) async fn send_about_task(&self, method: &'static str, id: &str, params: Value) -> Response {
+        self.connection.task(&self.token, method, id, params).await
+    }
+
+    /// Takes what was recorded about a request since the last time.
+    pub(super) fn take_records(&self, request: u64) -> Vec<RecordedCall> {
+        self.connection.take_records(request)
+    }
+
+    /// Returns whether both are callers of the same server.
+    pub(super) fn is_of_the_server_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.connection, &other.connection)
+    }
+
+    /// Returns who the caller is, in one line.
+    pub(super) fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+/// A call that was sent, with the answers that it did not use.
+struct Sent {
+    call: CallResponse,
+    answers: vec::IntoIter<Answer>,
+}
+
+/// Describes a call in one line.
+fn describe_call(kind: OperationKind, name: &str, arguments: &Value) -> String {
+    match kind {
+        OperationKind::Tool => format!("call: {name} {arguments}"),
+        OperationKind::Prompt => format!("prompt: {name} {arguments}"),
+        OperationKind::Resource => format!("resource: {name}"),
+    }
+}
+
+/// Returns the name of an operation that does not exist.
+fn unknown_name(kind: OperationKind) -> String {
+    let start = match kind {
+        OperationKind::Tool => "no-tool",
+        OperationKind::Prompt => "no-prompt",
+        OperationKind::Resource => "no-resource:",
+    };
+    format!("{start}-{}", uuid::Uuid::new_v4().simple())
 }
 
 /// Returns the texts of this member of the entries of a list.

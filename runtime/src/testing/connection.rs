@@ -10,8 +10,8 @@ use axum::{
     body::{Body, to_bytes},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
-use rmcp::model::ProtocolVersion;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use rmcp::model::{ProtocolVersion, TASKS_EXTENSION_ID};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 
@@ -41,6 +41,32 @@ pub(super) struct Connection {
 pub(super) struct CallResponse {
     pub(super) response: Response,
     pub(super) records: Vec<RecordedCall>,
+}
+
+/// Whether the client of a request supports tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TaskSupport {
+    Declared,
+    Undeclared,
+}
+
+/// An argument to complete.
+#[derive(Clone, Copy)]
+pub(super) struct Completed<'a> {
+    pub(super) kind: OperationKind,
+    /// Name of the argument or the variable.
+    pub(super) argument: &'a str,
+    /// What the user has typed so far.
+    pub(super) value: &'a str,
+    /// The other arguments that the user has filled in, or null.
+    pub(super) filled_in: &'a Value,
+}
+
+/// A request, without what all requests have.
+struct Request {
+    method: &'static str,
+    params: Value,
+    headers: HeaderMap,
 }
 
 impl Connection {
@@ -88,7 +114,8 @@ impl Connection {
             return Ok(entries);
         }
         loop {
-            let response = self.send(token, self.next_id(), list.method(), params, HeaderMap::new()).await;
+            let request = Request { method: list.method(), params, headers: HeaderMap::new() };
+            let response = self.send(token, self.next_id(), request, TaskSupport::Undeclared).await;
             let Some((page, cursor)) = response.page(member) else { return Err(response) };
             entries.extend_from_slice(page);
             match cursor {
@@ -107,8 +134,9 @@ impl Connection {
         name: &str,
         arguments: &Value,
         input: Map<String, Value>,
+        tasks: TaskSupport,
     ) -> CallResponse {
-        let mut headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), header_value(name))]);
+        let mut headers = name_header(name);
         if let (Some(tool), Some(arguments)) =
             (self.dispatcher.registry().get(OperationKind::Tool, name), arguments.as_object())
             && kind == OperationKind::Tool
@@ -127,27 +155,53 @@ impl Connection {
         } else {
             params.extend([("name".to_owned(), name.into()), ("arguments".to_owned(), arguments.clone())]);
         }
-        let response = self.send(token, id, method, params.into(), headers).await;
-        CallResponse { response, records: self.calls.take(&id.to_string()) }
+        let response = self.send(token, id, Request { method, params: params.into(), headers }, tasks).await;
+        CallResponse { response, records: self.take_records(id) }
+    }
+
+    /// Requests the completion of an argument of a prompt or a template with this name.
+    pub(super) async fn complete(&self, token: &str, name: &str, completed: Completed<'_>) -> CallResponse {
+        let Completed { kind, argument, value, filled_in } = completed;
+        let reference = match kind {
+            OperationKind::Resource => json!({ "type": "ref/resource", "uri": name }),
+            _ => json!({ "type": "ref/prompt", "name": name }),
+        };
+        let mut params = json!({ "ref": reference, "argument": { "name": argument, "value": value } });
+        if !filled_in.is_null() {
+            params["context"] = json!({ "arguments": filled_in });
+        }
+        let id = self.next_id();
+        let request = Request { method: "completion/complete", params, headers: HeaderMap::new() };
+        let response = self.send(token, id, request, TaskSupport::Undeclared).await;
+        CallResponse { response, records: self.take_records(id) }
+    }
+
+    /// Sends a request about a task, with these parameters besides its ID.
+    pub(super) async fn task(&self, token: &str, method: &'static str, task: &str, mut params: Value) -> Response {
+        params["taskId"] = task.into();
+        let request = Request { method, params, headers: name_header(task) };
+        self.send(token, self.next_id(), request, TaskSupport::Declared).await
+    }
+
+    /// Takes what was recorded about the request with this ID since the last time.
+    pub(super) fn take_records(&self, request: u64) -> Vec<RecordedCall> {
+        self.calls.take(&request.to_string())
     }
 
     fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    async fn send(
-        &self,
-        token: &str,
-        id: u64,
-        method: &'static str,
-        mut params: Value,
-        mut headers: HeaderMap,
-    ) -> Response {
+    async fn send(&self, token: &str, id: u64, request: Request, tasks: TaskSupport) -> Response {
+        let Request { method, mut params, mut headers } = request;
+        let mut capabilities = json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} });
+        if tasks == TaskSupport::Declared {
+            capabilities["extensions"] = json!({ TASKS_EXTENSION_ID: {} });
+        }
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": REVISION.as_str(),
             "io.modelcontextprotocol/clientInfo": { "name": "toolgate-testing", "version": env!("CARGO_PKG_VERSION") },
-            "io.modelcontextprotocol/clientCapabilities":
-                { "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} },
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
         });
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         headers.extend([
@@ -158,7 +212,7 @@ impl Connection {
             (HeaderName::from_static("mcp-protocol-version"), header_value(REVISION.as_str())),
             (HeaderName::from_static("mcp-method"), HeaderValue::from_static(method)),
         ]);
-        let request = Request::post(&self.path).body(Body::from(message.to_string()));
+        let request = http::Request::post(&self.path).body(Body::from(message.to_string()));
         let mut request = request.expect("the path is that of a route");
         *request.headers_mut() = headers;
         let Ok(response) = self.router.clone().oneshot(request).await;
@@ -166,6 +220,11 @@ impl Connection {
         let body = to_bytes(body, usize::MAX).await.expect("the body is in memory");
         Response::new(id, parts.status, parts.headers, &body)
     }
+}
+
+/// Returns the header with the name of what a request is about (SEP-2243).
+fn name_header(name: &str) -> HeaderMap {
+    HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), header_value(name))])
 }
 
 /// Adds the headers that mirror arguments (SEP-2243).

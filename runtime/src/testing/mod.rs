@@ -83,7 +83,75 @@
 //! | [`denied`](CallOutcome::denied) | a guard denied the call | 200, a result with `isError`, `not allowed: ..` |
 //! | [`failed`](CallOutcome::failed) | the body returned an error for the model | 200, a result with `isError`, the text of the error |
 //! | [`masked`](CallOutcome::masked) | the body returned any other error | 200, a result with `isError`, `internal error` and a reference to the log |
+//! | [`task_created`](CallOutcome::task_created) | the call continues as a task | 200, a task |
+//! | [`cancelled`](CallOutcome::cancelled) | the task was cancelled | 200, a task with the status `cancelled` |
 //! | [`outcome`](CallOutcome::outcome) | nothing; returns the [`Outcome`], also that of a panic, a timeout, a full operation, a large result, a request for input, an unknown operation, or a rejected token | |
+//!
+//! # Completions
+//!
+//! [`TestCaller::complete_prompt`] and [`complete_resource`](TestCaller::complete_resource) complete an argument. The outcome is
+//! `allowed` with the [values](CompletionResult::values). A prompt or a resource that is hidden from the caller completes
+//! nothing, as one that does not exist:
+//!
+//! ```
+//! # use toolgate::{prelude::*, testing::TestServer};
+//! # pub static SCOPES: Scopes = Scopes::new(&["reviews:write"]);
+//! /// How a review sounds.
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(rename_all = "snake_case")]
+//! enum Tone {
+//!     Formal,
+//!     Friendly,
+//! }
+//!
+//! # #[doc(hidden)]
+//! /// Review a quarter.
+//! #[prompt(scopes = "reviews:write", org_role = "HR")]
+//! async fn quarterly_review(tone: Tone) -> &'static str {
+//!     if matches!(tone, Tone::Formal) { "Write a formal review." } else { "Write a friendly review." }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), toolgate::BuildError> {
+//! let server = TestServer::new(Server::new("company", &SCOPES))?.role("HR", ["reviews:write"]).role("Support", [""; 0]);
+//! let tones = server.as_role("HR").complete_prompt("quarterly_review", "tone", "f").await.allowed();
+//! assert_eq!(tones.values(), ["formal", "friendly"]);
+//! server.as_role("Support").complete_prompt("quarterly_review", "tone", "f").await.hidden();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Tasks
+//!
+//! [`TestCaller::start_task`] calls a tool with `task` as a client that supports tasks. The [`TestTask`] can be polled and
+//! cancelled, and [`wait`](TestTask::wait) returns the outcome of the call:
+//!
+//! ```
+//! # use toolgate::{auth::Claims, prelude::*, testing::TestServer};
+//! # pub static SCOPES: Scopes = Scopes::new(&["reports:create"]);
+//! # #[doc(hidden)]
+//! /// Write the report of a year.
+//! #[tool(scopes = "reports:create", task)]
+//! async fn annual_report(year: u16) -> Result<String, ToolError> {
+//!     if year > 2030 {
+//!         return Err(ToolError::new("the year is in the future"));
+//!     }
+//!     Ok(format!("the report of {year}"))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), toolgate::BuildError> {
+//! let server = TestServer::new(Server::new("reports", &SCOPES))?;
+//! let sam = server.as_caller(Claims::new().subject("sam").scopes(["reports:create"]));
+//! let task = sam.start_task("annual_report", json!({ "year": 2026 })).await.task_created();
+//! assert_eq!(task.wait().await.allowed().text(), "the report of 2026");
+//! task.unknown_to(&server.as_caller(Claims::new().subject("kim").scopes(["reports:create"]))).await;
+//!
+//! let task = sam.start_task("annual_report", json!({ "year": 2040 })).await.task_created();
+//! assert_eq!(task.wait().await.failed(), "the year is in the future");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Unit tests
 //!
@@ -94,6 +162,7 @@ mod answer;
 mod call_outcome;
 mod caller;
 mod classify;
+mod completion_result;
 mod connection;
 mod issued_tokens;
 mod lock;
@@ -102,16 +171,20 @@ mod prompt_result;
 mod resource_result;
 mod response;
 mod server;
+mod task;
 mod tool_result;
 mod values;
 
 pub use answer::Answer;
 pub use call_outcome::CallOutcome;
 pub use caller::TestCaller;
+pub use completion_result::CompletionResult;
 pub use lock::assert_policy_lock;
 pub use outcome::Outcome;
 pub use prompt_result::PromptResult;
 pub use resource_result::ResourceResult;
+pub use rmcp::model::TaskStatus;
 pub use server::TestServer;
+pub use task::TestTask;
 pub use tool_result::ToolResult;
 pub use values::caller;

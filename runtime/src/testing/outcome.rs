@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::ToolResult;
+use super::{TestTask, ToolResult};
 use crate::scope::MissingScopes;
 
 /// How a call ended, for tests that match on it instead of calling a method such as
@@ -42,7 +42,8 @@ pub enum Outcome<R = ToolResult> {
     /// The resource has no contents for this URI: the body returned [`ToolError::not_found`](crate::ToolError::not_found), or
     /// a variable of the URI does not have its type. The response is that for a resource that does not exist.
     NotFound,
-    /// The arguments violate the input schema. Each violation begins with the JSON pointer to the argument.
+    /// The arguments violate the input schema. Each violation begins with the JSON pointer to the argument. For a completion,
+    /// the operation has no such argument.
     InvalidArguments(Vec<String>),
     /// A guard denied the call, or the body did with [`Denied`](crate::Denied).
     // Not `Denied`: the compiler would then print `toolgate::Denied` in errors about guards.
@@ -61,6 +62,10 @@ pub enum Outcome<R = ToolResult> {
     ResultTooLarge(String),
     /// The body asks for input from the client. The value has the requests by their keys.
     InputRequired(Value),
+    /// The call continues as a task.
+    TaskCreated(TestTask),
+    /// The task of the call was cancelled, or ended because the access of its caller was revoked.
+    Cancelled,
     /// A person has to approve the call. The text has the URL of its page.
     ApprovalRequired(String),
     /// The person did not approve the call.
@@ -96,6 +101,8 @@ impl<R> fmt::Display for Outcome<R> {
             Self::Busy(text) => write!(f, "the call was not started: {text}"),
             Self::ResultTooLarge(text) => write!(f, "the result was not sent: {text}"),
             Self::InputRequired(requests) => write!(f, "the call asks for input: {requests}"),
+            Self::TaskCreated(_) => write!(f, "the call continues as a task"),
+            Self::Cancelled => write!(f, "the task was cancelled"),
             Self::ApprovalRequired(text) => write!(f, "a person has to approve the call: {text}"),
             Self::NotApproved(text) => write!(f, "the call was not approved: {text}"),
             Self::Rejected { status, message } => write!(f, "the request was rejected with {status}: {message}"),

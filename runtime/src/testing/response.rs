@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Length from which the body is shortened in a message, in characters.
 const MAX_SHOWN: usize = 2000;
@@ -27,6 +27,17 @@ impl Response {
         let text = String::from_utf8_lossy(body).into_owned();
         let json = serde_json::from_slice(body).unwrap_or_default();
         Self { id, status, headers, text, json }
+    }
+
+    /// Creates the response that has this result and the ID of this response.
+    pub(super) fn with_result(&self, result: &Value) -> Self {
+        let body = json!({ "jsonrpc": "2.0", "id": self.id, "result": result }).to_string();
+        Self::new(self.id, StatusCode::OK, HeaderMap::new(), body.as_bytes())
+    }
+
+    /// Returns the ID of the request.
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Returns the result if the response is 200 with the result of this request.

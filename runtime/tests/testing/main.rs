@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod completions;
+mod tasks;
+
 use std::{
     env,
     process::Command,

@@ -1,6 +1,9 @@
 //! Determining the outcome of a call: the audit record says what happened, and the response must be the one that "On the
 //! wire" in ARCHITECTURE.md specifies for it.
 
+mod completion;
+mod task;
+
 use http::StatusCode;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
@@ -14,6 +17,9 @@ use crate::{
     operation::OperationKind,
     scope::MissingScopes,
 };
+
+pub(super) use completion::classify_completion;
+pub(super) use task::classify_task;
 
 /// JSON-RPC error code for an operation that does not exist, and for invalid arguments of a prompt.
 const INVALID_PARAMS: i64 = -32602;
@@ -116,24 +122,12 @@ pub(super) fn classify<R: ReadResult>(
         }
     };
     let failure = || error(INTERNAL_ERROR);
-    let is_like_unknown = unknown.is_some_and(|unknown| response.is_like(name, &unknown.response, &unknown.name));
+    let is_like_unknown = is_like_unknown(name, response, unknown);
     let outcome = match record.outcome {
         Recorded::Completed => {
             let result = response.result().filter(|result| result["resultType"] == "complete").and_then(R::read);
             result.ok_or(mismatch("200 with a complete result"))?
         }
-        Recorded::InsufficientScope if is_like_unknown => Outcome::Hidden,
-        Recorded::InsufficientScope => {
-            if !is_step_up(response, &record.scopes) {
-                return Err(mismatch("403 with a challenge that names the required scopes"));
-            }
-            Outcome::MissingScopes(record.scopes.clone())
-        }
-        Recorded::Hidden | Recorded::Unknown if !is_like_unknown => {
-            return Err(mismatch("byte for byte that for an operation that does not exist"));
-        }
-        Recorded::Hidden => Outcome::Hidden,
-        Recorded::Unknown => Outcome::Unknown,
         Recorded::Failed | Recorded::InvalidArguments if R::KIND == OperationKind::Resource && is_like_unknown => {
             Outcome::NotFound
         }
@@ -173,28 +167,68 @@ pub(super) fn classify<R: ReadResult>(
             Outcome::InputRequired(result["inputRequests"].clone())
         }
         Recorded::ApprovalRequired => {
-            let text = response.result().and_then(approval).ok_or(mismatch("200 with a request to open a URL"))?;
-            Outcome::ApprovalRequired(text)
+            let approval = response.result().and_then(RequestedApproval::read);
+            let RequestedApproval { message, url } = approval.ok_or(mismatch("200 with a request to open a URL"))?;
+            Outcome::ApprovalRequired(format!("{message}: {url}"))
         }
         Recorded::NotApproved => Outcome::NotApproved(failure()?.to_owned()),
         Recorded::Cancelled => return Err(mismatch("none, because the client has cancelled the call")),
         Recorded::TaskCreated => return Err(mismatch("a task, and the client did not declare the extension")),
         Recorded::Subscribed => return Err(mismatch("none, because the request is a call")),
+        Recorded::InsufficientScope | Recorded::Hidden | Recorded::Unknown => {
+            unauthorized(record, response, is_like_unknown)?
+        }
     };
     Ok(outcome)
 }
 
+/// Determines the outcome of a call that the decision rejected.
+fn unauthorized<R>(
+    record: &RecordedCall,
+    response: &Response,
+    is_like_unknown: bool,
+) -> Result<Outcome<R>, Mismatch> {
+    let mismatch = |expected| Mismatch::Response { recorded: record.outcome.name(), expected };
+    match record.outcome {
+        Recorded::InsufficientScope if is_like_unknown => Ok(Outcome::Hidden),
+        Recorded::InsufficientScope if is_step_up(response, &record.scopes) => {
+            Ok(Outcome::MissingScopes(record.scopes.clone()))
+        }
+        Recorded::InsufficientScope => Err(mismatch("403 with a challenge that names the required scopes")),
+        _ if !is_like_unknown => Err(mismatch("byte for byte that for an operation that does not exist")),
+        Recorded::Hidden => Ok(Outcome::Hidden),
+        _ => Ok(Outcome::Unknown),
+    }
+}
+
+fn is_like_unknown(name: &str, response: &Response, unknown: Option<&UnknownResponse>) -> bool {
+    unknown.is_some_and(|unknown| response.is_like(name, &unknown.response, &unknown.name))
+}
+
 fn is_step_up(response: &Response, scopes: &MissingScopes) -> bool {
-    let data = json!({ "required": scopes.required, "missing": scopes.missing });
-    response.error(StatusCode::FORBIDDEN) == Some((INSUFFICIENT_SCOPE.into(), Some(&data)))
+    response.error(StatusCode::FORBIDDEN) == Some((INSUFFICIENT_SCOPE.into(), Some(&scopes_data(scopes))))
         && response.challenged_scopes().is_some_and(|challenged| challenged == scopes.required)
 }
 
-/// Returns the message of the request to approve a call, and its URL.
-fn approval(result: &Value) -> Option<String> {
-    let mut requests = result["inputRequests"].as_object()?.values();
-    let params = requests.find_map(|request| request.get("params").filter(|params| params["mode"] == "url"))?;
-    Some(format!("{}: {}", params["message"].as_str()?, params["url"].as_str()?))
+/// Returns the data of an error about missing scopes.
+fn scopes_data(scopes: &MissingScopes) -> Value {
+    json!({ "required": scopes.required, "missing": scopes.missing })
+}
+
+/// Request to open the page of an approval.
+pub(super) struct RequestedApproval {
+    pub(super) message: String,
+    pub(super) url: String,
+}
+
+impl RequestedApproval {
+    /// Reads the result of a call that a person has to approve.
+    pub(super) fn read(result: &Value) -> Option<Self> {
+        let mut requests = result["inputRequests"].as_object()?.values();
+        let params = requests.find_map(|request| request.get("params").filter(|params| params["mode"] == "url"))?;
+        let text = |member: &str| params[member].as_str().map(str::to_owned);
+        Some(Self { message: text("message")?, url: text("url")? })
+    }
 }
 
 fn violations<R: ReadResult>(text: &str) -> Option<Vec<String>> {
