@@ -398,6 +398,17 @@ impl Approver for Approvals {
             }
         }
     }
+
+    #[cfg(feature = "testing")]
+    async fn decide_in_test(
+        &self,
+        id: &str,
+        is_approved: bool,
+    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+        let Some(id) = ApprovalId::parse(id) else { return Ok(false) };
+        let decision = if is_approved { Decision::Approve } else { Decision::Decline };
+        Ok(self.decide(&id, decision).await?)
+    }
 }
 
 /// Replaces control and invisible characters, which could change how the page reads, with their escapes.

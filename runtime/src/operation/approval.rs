@@ -33,6 +33,19 @@ pub(crate) trait Approver: Send + Sync {
 
     /// Withdraws the request for an approval, because the client declined it for its user.
     async fn withdraw(&self, call: &ApprovalCall<'_>);
+
+    /// Decides the approval with this identifier as its person, without a login. Only [`testing`](crate::testing) calls it.
+    /// Returns whether the approval was pending.
+    ///
+    /// # Errors
+    ///
+    /// The state of the approval is not available.
+    #[cfg(all(feature = "approvals", feature = "testing"))]
+    async fn decide_in_test(
+        &self,
+        id: &str,
+        is_approved: bool,
+    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// A call that needs an approval.

@@ -242,7 +242,7 @@ impl Registry {
     }
 
     /// Returns what approves calls.
-    pub(super) fn approver(&self) -> Option<Arc<dyn Approver>> {
+    pub(crate) fn approver(&self) -> Option<Arc<dyn Approver>> {
         self.approver.get().cloned()
     }
 

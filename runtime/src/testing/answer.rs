@@ -38,7 +38,9 @@ pub(super) fn answer(result: &Value, answers: &mut vec::IntoIter<Answer>) -> Opt
 
 /// Answers requests for input like [`answer`], and returns the responses by the keys of the requests.
 pub(super) fn responses(requests: &Value, answers: &mut vec::IntoIter<Answer>) -> Option<Map<String, Value>> {
-    let is_question = |request: &Value| request["method"] == "elicitation/create";
+    // A person decides about an approval outside of the client.
+    let is_question =
+        |request: &Value| request["method"] == "elicitation/create" && request["params"]["mode"] != "url";
     let mut questions: Vec<(&String, &Value)> = requests.as_object()?.iter().collect();
     questions.sort_by_key(|(_, question)| question["params"]["message"].as_str());
     if answers.len() < questions.len() || !questions.iter().all(|(_, request)| is_question(request)) {

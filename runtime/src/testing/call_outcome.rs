@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
+#[cfg(feature = "approvals")]
+use super::PendingApproval;
 use super::{Outcome, TestTask, ToolResult, classify::Mismatch, response::Response};
 use crate::{operation::OperationKind, scope::MissingScopes};
 
@@ -42,6 +44,9 @@ pub struct CallOutcome<R = ToolResult> {
     pub(super) response: Response,
     /// Names, URIs and templates of all operations of this kind.
     pub(super) known: Vec<&'static str>,
+    /// The approval that the call requires.
+    #[cfg(feature = "approvals")]
+    pub(super) approval: Option<PendingApproval>,
 }
 
 impl<R> CallOutcome<R> {
@@ -214,6 +219,36 @@ impl CallOutcome {
     pub fn cancelled(&self) {
         if !matches!(self.outcome(), Outcome::Cancelled) {
             self.unexpected("the task to be cancelled");
+        }
+    }
+
+    /// Asserts that a person has to approve the call, and returns the approval, which the test can
+    /// [give](PendingApproval::approve) or [decline](PendingApproval::decline).
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[cfg(feature = "approvals")]
+    #[track_caller]
+    pub fn approval_required(&self) -> PendingApproval {
+        match (self.outcome(), &self.approval) {
+            (Outcome::ApprovalRequired(_), Some(approval)) => approval.clone(),
+            _ => self.unexpected("a person to have to approve the call"),
+        }
+    }
+
+    /// Asserts that the call was not approved: the person declined it, or it acts for nobody who could approve it. Returns
+    /// the text that the model sees, `not approved: ..`.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[cfg(feature = "approvals")]
+    #[track_caller]
+    pub fn not_approved(&self) -> String {
+        match self.outcome() {
+            Outcome::NotApproved(text) => text.clone(),
+            _ => self.unexpected("the call not to be approved"),
         }
     }
 }

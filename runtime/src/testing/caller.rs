@@ -13,6 +13,8 @@ use super::{
     response::Response,
     task::StartedTask,
 };
+#[cfg(feature = "approvals")]
+use super::{PendingApproval, classify::RequestedApproval};
 use crate::{
     audit::{CallOutcome as Recorded, RecordedCall},
     auth::{Caller, Claims},
@@ -353,7 +355,10 @@ impl TestCaller {
             None
         };
         let outcome = classify(name, &records, &response, unknown.as_ref());
-        self.outcome_of(R::KIND, describe_call(R::KIND, name, arguments), outcome, response)
+        let outcome = self.outcome_of(R::KIND, describe_call(R::KIND, name, arguments), outcome, response);
+        #[cfg(feature = "approvals")]
+        let outcome = CallOutcome { approval: self.approval(name, &outcome.response), ..outcome };
+        outcome
     }
 
     fn outcome_of<R>(
@@ -370,7 +375,17 @@ impl TestCaller {
             outcome,
             response,
             known: self.connection.names(kind),
+            #[cfg(feature = "approvals")]
+            approval: None,
         }
+    }
+
+    /// Returns the approval that a response requests.
+    #[cfg(feature = "approvals")]
+    fn approval(&self, tool: &str, response: &Response) -> Option<PendingApproval> {
+        let requested = RequestedApproval::read(response.result()?)?;
+        let (connection, caller) = (Arc::clone(&self.connection), Arc::clone(&self.caller));
+        Some(PendingApproval::new(connection, caller, tool.to_owned(), requested))
     }
 
     /// Sends a request about a task.

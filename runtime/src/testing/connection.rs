@@ -86,6 +86,12 @@ impl Connection {
         operations.filter(|operation| operation.kind() == kind).map(RegisteredOperation::name).collect()
     }
 
+    /// Returns the entry point to the registered operations and to the audit log.
+    #[cfg(feature = "approvals")]
+    pub(super) fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+
     /// Explains a call by `caller`.
     pub(super) async fn explain(
         &self,

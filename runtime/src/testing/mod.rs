@@ -85,6 +85,8 @@
 //! | [`masked`](CallOutcome::masked) | the body returned any other error | 200, a result with `isError`, `internal error` and a reference to the log |
 //! | [`task_created`](CallOutcome::task_created) | the call continues as a task | 200, a task |
 //! | [`cancelled`](CallOutcome::cancelled) | the task was cancelled | 200, a task with the status `cancelled` |
+//! | `approval_required` (feature `approvals`) | a person has to approve the call | 200, a request to open the page of the approval |
+//! | `not_approved` (feature `approvals`) | the person declined the call | 200, a result with `isError`, `not approved: ..` |
 //! | [`outcome`](CallOutcome::outcome) | nothing; returns the [`Outcome`], also that of a panic, a timeout, a full operation, a large result, a request for input, an unknown operation, or a rejected token | |
 //!
 //! # Completions
@@ -153,6 +155,35 @@
 //! # }
 //! ```
 //!
+//! # Approvals
+//!
+//! With the feature `approvals`, a test decides about a call of a tool with `approve` as the person whom the call acts for,
+//! without the page of the server and without a login. The same call is then allowed once:
+//!
+#![cfg_attr(feature = "approvals", doc = "```")]
+#![cfg_attr(not(feature = "approvals"), doc = "```ignore")]
+//! # use toolgate::{prelude::*, testing::TestServer};
+//! # pub static SCOPES: Scopes = Scopes::new(&["payroll:export"]);
+//! # #[doc(hidden)]
+//! /// Export the payroll of a month.
+//! #[tool(scopes = "payroll:export", destructive, approve = "Export the payroll of {year}-{month:02}")]
+//! async fn payroll_export(year: u16, month: u8) -> String {
+//!     format!("exported {year}-{month:02}")
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), toolgate::BuildError> {
+//! let server = TestServer::new(Server::new("payroll", &SCOPES))?;
+//! let hr = server.with_scopes(["payroll:export"]);
+//! let july = json!({ "year": 2026, "month": 7 });
+//! let approval = hr.call("payroll_export", july.clone()).await.approval_required();
+//! assert_eq!(approval.message(), "Export the payroll of 2026-07");
+//! approval.approve().await;
+//! assert_eq!(hr.call("payroll_export", july).await.allowed().text(), "exported 2026-07");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Unit tests
 //!
 //! [`caller`] creates a caller without a server, for guards, visibility rules and bodies. Its method
@@ -167,6 +198,8 @@ mod connection;
 mod issued_tokens;
 mod lock;
 mod outcome;
+#[cfg(feature = "approvals")]
+mod pending_approval;
 mod prompt_result;
 mod resource_result;
 mod response;
@@ -181,6 +214,8 @@ pub use caller::TestCaller;
 pub use completion_result::CompletionResult;
 pub use lock::assert_policy_lock;
 pub use outcome::Outcome;
+#[cfg(feature = "approvals")]
+pub use pending_approval::PendingApproval;
 pub use prompt_result::PromptResult;
 pub use resource_result::ResourceResult;
 pub use rmcp::model::TaskStatus;

@@ -1,5 +1,7 @@
 //! A server in process.
 
+#[cfg(feature = "approvals")]
+use std::time::Duration;
 use std::{fmt, sync::Arc};
 
 use super::{TestCaller, connection::Connection, issued_tokens::IssuedTokens};
@@ -46,7 +48,8 @@ pub struct TestServer {
 
 impl TestServer {
     /// Builds a server for tests. It has an address and a validator of its own, so the builder needs neither, and
-    /// those that it has are not used, nor is its replication. All other settings apply: states, limits, deny rules.
+    /// those that it has are not used, nor are its replication and its stores of tasks and approvals. All other settings
+    /// apply: states, limits, deny rules. Only `approvals.wait` is zero, so that a repeated call does not wait for a person.
     ///
     /// The server opens no socket, runs no preflight check, and reads no environment variable.
     ///
@@ -56,6 +59,8 @@ impl TestServer {
     pub fn new(server: Server) -> Result<Self, BuildError> {
         let tokens = Arc::new(IssuedTokens::default());
         let scopes = Arc::new(ScopeIndex::new(server.scope_lists().iter().copied()));
+        #[cfg(feature = "approvals")]
+        let server = server.approvals(|approvals| approvals.wait = Duration::ZERO);
         let built = server.in_process(Arc::clone(&tokens) as _).build()?;
         Ok(Self { connection: Arc::new(Connection::new(built)), tokens, scopes, roles: Vec::new() })
     }

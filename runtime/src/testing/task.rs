@@ -235,6 +235,8 @@ impl TestTask {
             outcome,
             response,
             known: Vec::new(),
+            #[cfg(feature = "approvals")]
+            approval: None,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[cfg(feature = "approvals")]
+mod approvals;
 mod completions;
 mod tasks;
 
