@@ -348,8 +348,15 @@ async fn c1_completions_have_the_policy_of_what_they_complete() {
         let response = complete(&client, hidden, "path", "", json!({})).await;
         assert_eq!(response.json()["error"]["message"], "resource not found");
         let guest = server.client_with("guest", revision);
-        let response = complete(&guest, prompt(), "title", "P", json!({})).await;
-        assert_eq!((response.status, response.expect_challenge().scopes()), (403, vec!["books:read"]));
+        let template = json!({ "type": "ref/resource", "uri": "library://books/{number}{?page}" });
+        for (reference, argument, needed) in [
+            (prompt(), "title", "prompt review needs books:read"),
+            (template, "number", "library://books/{number}{?page} needs books:read"),
+        ] {
+            let response = complete(&guest, reference, argument, "", json!({})).await;
+            assert_eq!((response.status, response.expect_challenge().scopes()), (403, vec!["books:read"]));
+            assert_eq!(response.json()["error"]["message"], needed);
+        }
     }
 }
 
