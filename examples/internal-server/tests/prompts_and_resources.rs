@@ -110,6 +110,26 @@ async fn the_prompt_for_a_reply_has_the_policy_and_the_ticket_and_follows_the_gu
 }
 
 #[tokio::test]
+async fn arguments_are_completed_from_the_data_that_the_caller_may_read() {
+    let fixture = Fixture::new().await;
+    let support = fixture.server.role_claims("Support");
+    let sanna = fixture.server.as_caller(support.username(SANNA));
+    // Sanna works in the queue `product`, which has odd numbers.
+    let tickets = sanna.complete_prompt("support_reply", "ticket_id", "tkt_000").await.allowed();
+    assert!(tickets.values().contains(&"tkt_0005".to_owned()), "{tickets:?}");
+    assert!(tickets.values().iter().all(|ticket| ticket.ends_with(['1', '3', '5', '7', '9'])), "{tickets:?}");
+    let tones = sanna.complete_prompt("support_reply", "tone", "f").await.allowed();
+    assert_eq!(tones.values(), ["friendly", "formal"]);
+    let hr = fixture.server.as_role("HR");
+    let ids = hr.complete_resource("company://employees/{employee_id}", "employee_id", "emp_0042").await.allowed();
+    assert_eq!(ids.values(), ["emp_0042"]);
+    let missing = ["ticket:read:all", "ticket:write:update"];
+    hr.complete_prompt("support_reply", "ticket_id", "").await.missing_scopes(missing);
+    let template = "company://employees/{employee_id}/private{?with_salary}";
+    sanna.complete_resource(template, "employee_id", "").await.missing_scopes(["employees:read:private"]);
+}
+
+#[tokio::test]
 async fn the_error_of_a_review_without_data_names_the_quarters_with_data() {
     let fixture = Fixture::new().await;
     let error = fixture.caller.prompt("quarterly_review", json!({"quarter": "2030-Q1"})).await.failed();

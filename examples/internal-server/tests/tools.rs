@@ -85,13 +85,33 @@ async fn a_person_approves_an_export_of_a_month_with_data() {
     let fixture = Fixture::new().await;
     let month = |year: u16| json!({"year": year, "month": 9});
     let hr = fixture.server.as_role("HR");
-    let call = hr.call(EXPORT, month(2026)).await;
-    let Outcome::ApprovalRequired(text) = call.outcome() else { panic!("expected an approval, got {call:?}") };
-    assert!(text.contains("/approve/"), "{text}");
+    let approval = hr.call(EXPORT, month(2026)).await.approval_required();
+    assert_eq!(approval.message(), "Export the payroll of 2026-09");
+    approval.approve().await;
+    let export = hr.call(EXPORT, month(2026)).await.allowed().structured();
+    assert_eq!(export["month"], "2026-09", "{export}");
+    // The next export needs another approval.
+    hr.call(EXPORT, month(2026)).await.approval_required().decline().await;
+    hr.call(EXPORT, month(2026)).await.not_approved();
     let denied = hr.call(EXPORT, month(2030)).await.denied();
     assert!(denied.contains("from 2024-10 to 2026-09"), "{denied}");
     let support = fixture.server.as_role("Support");
     support.call(EXPORT, month(2026)).await.missing_scopes(["payroll:read:all"]);
+}
+
+#[tokio::test]
+async fn the_annual_report_is_a_task_of_its_caller() {
+    let fixture = Fixture::new().await;
+    let task = fixture.caller.start_task("annual_report", json!({"year": 2025})).await.task_created();
+    task.unknown_to(&fixture.server.as_role("Management")).await;
+    let report = task.wait().await.allowed().structured();
+    assert_eq!(report["quarters"].as_array().unwrap().len(), 4, "{report}");
+    assert_eq!(task.message().await.as_deref(), Some("read 2025-Q4"));
+    let task = fixture.caller.start_task("annual_report", json!({"year": 2030})).await.task_created();
+    assert!(task.wait().await.failed().contains("from 2024-Q4 to 2026-Q3"));
+    let support = fixture.server.as_role("Support");
+    let call = support.start_task("annual_report", json!({"year": 2025})).await;
+    call.missing_scopes(["analytics:read:all", "finance:read:revenue"]);
 }
 
 #[tokio::test]
