@@ -156,10 +156,17 @@ impl Kind {
     }
 }
 
-/// Returns the name that is most similar to an unknown one, if one is similar.
+/// Returns the name that is most similar to an unknown one, if one is similar. Only what differs is compared: a section
+/// that both are in makes them no more similar.
 pub(crate) fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
     let name = name.to_lowercase();
-    let similarity = |other: &T| strsim::normalized_damerau_levenshtein(&name, &other.as_ref().to_lowercase());
+    let similarity = |other: &T| {
+        let other = other.as_ref().to_lowercase();
+        let shared: usize =
+            name.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(char, _)| char.len_utf8()).sum();
+        let words = name[..shared].rfind(['.', '_']).map_or(0, |separator| separator + 1);
+        strsim::normalized_damerau_levenshtein(&name[words..], &other[words..])
+    };
     known
         .into_iter()
         .map(|other| (similarity(&other), other))

@@ -163,7 +163,7 @@ mod tests {
             format!("{path}: `limit` is not a setting; did you mean `limits`?"),
             format!("{path}: `log_format` is not a setting; did you mean `log.format`?"),
             format!(
-                "{path}: `tools.url_file` is not a setting: remove it, or see docs/configuration.md for the names of \
+                "{path}: `operations.url_file` is not a setting: remove it, or see docs/configuration.md for the names of \
                  all settings"
             ),
             "the environment variable `TOOLGATE_HTTP_MAX_BODY_BYTE` is not a setting of toolgate; did you mean \

@@ -230,9 +230,10 @@ mod tests {
     fn a_setting_that_does_not_exist_is_rejected() {
         let config: Result<Config, _> = serde_json::from_str(r#"{ "limits": { "max_request_in_flight": 8 } }"#);
         assert!(config.unwrap_err().to_string().contains("max_requests_in_flight"));
-        let config: Config =
-            serde_json::from_str(r#"{ "tools": { "timeout": null, "list_ttl": "2m", "list_acquirable": true } }"#)
-                .unwrap();
+        let config: Config = serde_json::from_str(
+            r#"{ "operations": { "timeout": null, "list_ttl": "2m", "list_acquirable": true } }"#,
+        )
+        .unwrap();
         assert_eq!((config.operations.timeout, config.operations.list_ttl), (None, Duration::from_mins(2)));
         assert!(config.operations.list_acquirable && !Config::default().operations.list_acquirable);
     }

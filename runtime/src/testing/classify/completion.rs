@@ -24,8 +24,6 @@ pub(in crate::testing) fn classify_completion(
         [] => {
             return if let Some(completion) = response.result().and_then(CompletionResult::read) {
                 Ok(Outcome::Allowed(completion))
-            } else if let Some(text) = response.error_message(INVALID_PARAMS) {
-                Ok(Outcome::InvalidArguments(vec![text.to_owned()]))
             } else if response.status.is_client_error() || response.status.is_server_error() {
                 Ok(Outcome::Rejected { status: response.status.as_u16(), message: response.description() })
             } else {
@@ -43,6 +41,10 @@ pub(in crate::testing) fn classify_completion(
             let text = response.error_message(INTERNAL_ERROR).ok_or(mismatch("200 with a JSON-RPC error"))?;
             let outcome = if is_masked(text) { Outcome::Masked } else { Outcome::Failed };
             Ok(outcome(text.to_owned()))
+        }
+        Recorded::InvalidArguments => {
+            let text = response.error_message(INVALID_PARAMS).ok_or(mismatch("200 with a JSON-RPC error"))?;
+            Ok(Outcome::InvalidArguments(vec![text.to_owned()]))
         }
         _ => Err(mismatch("none, because a completion does not end in this way")),
     }
@@ -77,7 +79,11 @@ mod tests {
         let values = response(200, "result", &json!({ "completion": { "values": ["x"] } }));
         assert!(matches!(classify(None, &values), Ok(Outcome::Allowed(_))));
         for (record, response, expected) in [
-            (None, error(-32602, "no such argument"), Outcome::InvalidArguments(vec!["no such argument".to_owned()])),
+            (
+                Some(Recorded::InvalidArguments),
+                error(-32602, "no such argument"),
+                Outcome::InvalidArguments(vec!["no such argument".to_owned()]),
+            ),
             (Some(Recorded::Hidden), error(-32602, "unknown: p"), Outcome::Hidden),
             (Some(Recorded::InsufficientScope), error(-32602, "unknown: p"), Outcome::Hidden),
             (Some(Recorded::Unknown), error(-32602, "unknown: p"), Outcome::Unknown),
@@ -91,7 +97,8 @@ mod tests {
     fn any_other_response_is_a_mismatch() {
         let values = response(200, "result", &json!({ "completion": { "values": [] } }));
         for (record, response) in [
-            (None, error(-32603, "x")),
+            (None, error(-32602, "x")),
+            (Some(Recorded::InvalidArguments), error(-32603, "x")),
             (None, response(200, "result", &json!({}))),
             (Some(Recorded::Hidden), error(-32602, "unknown: q")),
             (Some(Recorded::Hidden), values.clone()),
