@@ -61,7 +61,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = TcpListener::bind(mcp.bind_address()).await?;
     tracing::info!(endpoint = mcp.endpoint(), "serving");
+    let notifications = mcp.notifications();
+    let shutdown = async move {
+        shutdown_signal().await;
+        // Their streams would stay open until the clients close them.
+        notifications.end_subscriptions();
+    };
     let app = Router::new().route("/status", get(status)).with_state(tickets).merge(mcp.into_router());
-    axum::serve(listener, app).with_graceful_shutdown(shutdown_signal()).await?;
+    axum::serve(listener, app).with_graceful_shutdown(shutdown).await?;
     Ok(())
 }
