@@ -107,6 +107,7 @@ mod console;
 pub mod dev_tenant;
 mod error;
 mod gate;
+mod hexadecimal;
 mod json_memory;
 mod log_limit;
 #[cfg(feature = "logging")]

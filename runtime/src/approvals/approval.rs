@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::Caller;
+use crate::{auth::Caller, hexadecimal::hexadecimal};
 
 /// Random identifier of an approval, which is in its URL: 256 bits as base64url. It says nothing about the person, and
 /// does not suffice to see or to give the approval.
@@ -34,9 +34,7 @@ impl ApprovalId {
 
     /// Returns the reference by which records name the approval. It does not reveal the identifier.
     pub(crate) fn reference(&self) -> String {
-        Sha256::digest(&self.0)[..6]
-            .iter()
-            .fold(String::with_capacity(12), |text, byte| text + &format!("{byte:02x}"))
+        hexadecimal(&Sha256::digest(&self.0)[..6])
     }
 }
 

@@ -1,10 +1,9 @@
 //! Fingerprint of a policy.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use super::Policy;
+use crate::hexadecimal::hexadecimal;
 
 impl Policy {
     /// Returns a fingerprint of the policy without its roles: the first 16 hexadecimal digits of the SHA-256 of its
@@ -22,11 +21,6 @@ impl Policy {
     pub fn fingerprint(&self) -> String {
         let mut policy = self.canonical();
         policy.roles.clear();
-        let digest = Sha256::digest(policy.canonical_text());
-        digest[..8].iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hexadecimal(&Sha256::digest(policy.canonical_text())[..8])
     }
 }

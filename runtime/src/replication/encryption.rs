@@ -8,6 +8,8 @@ use hkdf::Hkdf;
 use secrecy::{ExposeSecret as _, SecretBox};
 use sha2::{Digest as _, Sha256};
 
+use crate::hexadecimal::hexadecimal;
+
 const SALT: &[u8] = b"toolgate replicas 1";
 /// Version of the format of an encrypted entry. It is authenticated with the entry.
 const VERSION: u8 = 1;
@@ -57,7 +59,7 @@ impl EncryptionKeys {
         let digest = Sha256::digest(token);
         // HKDF-Extract is HMAC with the salt as its key (RFC 5869, section 2.2).
         let (hash, _) = Hkdf::<Sha256>::extract(Some(self.name_key.expose_secret()), &digest);
-        EntryName(hash.iter().fold(String::with_capacity(64), |name, byte| name + &format!("{byte:02x}")))
+        EntryName(hexadecimal(&hash))
     }
 
     /// Encrypts an entry: the version, the nonce and the ciphertext.

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::task_id::hexadecimal;
-use crate::auth::{Caller, Principal};
+use crate::{
+    auth::{Caller, Principal},
+    hexadecimal::hexadecimal,
+};
 
 /// Digest of the principal and the OAuth client that created a task. No other caller finds the task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
