@@ -105,6 +105,7 @@ pub mod connect;
 mod console;
 #[cfg(feature = "dev-tenant")]
 pub mod dev_tenant;
+mod duration;
 mod error;
 mod gate;
 mod hexadecimal;

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{auth::Caller, hexadecimal::hexadecimal};
+use crate::{auth::Caller, duration::millis, hexadecimal::hexadecimal};
 
 /// Random identifier of an approval, which is in its URL: 256 bits as base64url. It says nothing about the person, and
 /// does not suffice to see or to give the approval.
@@ -155,10 +155,6 @@ impl Approval {
 
 fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     audit::{AuditLog, CallOutcome, CallRecord, RequestInfo, RequiredBy, TraceId, sanitize},
     auth::Caller,
+    duration::millis,
     operation::{Background, Context, MetConditions, OperationKind, label},
     scope::{MissingScopes, ScopeSet},
 };
@@ -126,7 +127,7 @@ impl Dispatcher {
             .map(|listed| if shows_access { listed.with_access(key) } else { listed.operation.listing().clone() });
         let items: Vec<_> = items.collect();
         let next_cursor = listed.next().map(|_| Cursor::encode(start + items.len(), kind, key));
-        let ttl_ms = u64::try_from(self.lists.ttl.as_millis()).unwrap_or(u64::MAX);
+        let ttl_ms = millis(self.lists.ttl);
         ListPage { kind, items, next_cursor, ttl_ms }
     }
 

@@ -8,6 +8,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::duration::millis;
+
 /// Deadline that threads set without a lock. It passes even if no thread ever sets it again.
 #[derive(Debug)]
 pub(super) struct Deadline {
@@ -27,8 +29,7 @@ impl Deadline {
     }
 
     pub(super) fn set(&self, at: Instant) {
-        let at = at.saturating_duration_since(self.created_at).as_millis();
-        self.at.store(u64::try_from(at).unwrap_or(u64::MAX), Ordering::Release);
+        self.at.store(millis(at.saturating_duration_since(self.created_at)), Ordering::Release);
     }
 
     /// Lets the deadline pass immediately.

@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::stream_entry::{Entry, EntryId, VERSION};
+use crate::duration::millis;
 
 /// Approximate maximum length of the stream. Redis then removes the oldest entries.
 const MAX_STREAM_ENTRIES: usize = 100_000;
@@ -181,7 +182,7 @@ impl RedisClient {
         let mut command = redis::cmd("EVAL");
         command.arg(COMPARE_AND_SET).arg(1).arg(key);
         command.arg(u8::from(expected.is_some())).arg(expected.unwrap_or_default()).arg(value);
-        command.arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1));
+        command.arg(expiry(lifetime));
         connection.query("EVAL", &command).await
     }
 
@@ -206,7 +207,7 @@ impl RedisClient {
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(MAX_BATCH_ENTRIES);
         if let Some(block) = block {
-            command.arg("BLOCK").arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX));
+            command.arg("BLOCK").arg(millis(block));
         }
         command.arg("STREAMS").arg(&self.stream).arg(after.to_string());
         let reply: Option<redis::streams::StreamReadReply> = connection.query("XREAD", &command).await?;
@@ -227,4 +228,9 @@ impl RedisClient {
         let entries: Vec<(String, HashMap<String, redis::Value>)> = connection.query("XRANGE", &command).await?;
         Ok(!entries.is_empty())
     }
+}
+
+/// Returns the time to live of a key in milliseconds. Redis rejects 0.
+pub(super) fn expiry(lifetime: Duration) -> u64 {
+    millis(lifetime).max(1)
 }

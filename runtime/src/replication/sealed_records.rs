@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     encryption::EncryptionKeys,
-    redis_client::{RedisClient, RedisError},
+    redis_client::{RedisClient, RedisError, expiry},
 };
 
 /// Maximum number of messages about one topic in a queue. Redis then removes the oldest ones.
@@ -39,7 +39,7 @@ impl SealedRecords {
     pub(crate) async fn put(&self, name: &str, record: &[u8], lifetime: Duration) -> Result<(), SealedRecordError> {
         let (key, value) = self.seal("record", name, record)?;
         let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg(key).arg(value).arg("PX").arg(millis(lifetime)).ignore();
+        pipeline.cmd("SET").arg(key).arg(value).arg("PX").arg(expiry(lifetime)).ignore();
         self.run("SET", &pipeline).await
     }
 
@@ -67,9 +67,9 @@ impl SealedRecords {
         pipeline.atomic();
         pipeline.cmd("RPUSH").arg(&messages).arg(value).ignore();
         pipeline.cmd("LTRIM").arg(&messages).arg(-MAX_MESSAGES_PER_TOPIC).arg(-1).ignore();
-        pipeline.cmd("PEXPIRE").arg(&messages).arg(millis(lifetime)).ignore();
+        pipeline.cmd("PEXPIRE").arg(&messages).arg(expiry(lifetime)).ignore();
         pipeline.cmd("SADD").arg(&topics).arg(topic.as_str()).ignore();
-        pipeline.cmd("PEXPIRE").arg(&topics).arg(millis(lifetime)).ignore();
+        pipeline.cmd("PEXPIRE").arg(&topics).arg(expiry(lifetime)).ignore();
         self.run("RPUSH", &pipeline).await
     }
 
@@ -140,8 +140,4 @@ impl SealedRecords {
             }
         })
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     auth::{BearerToken, Claims, StreamPosition},
+    duration::millis,
     json_memory,
 };
 
@@ -153,8 +154,7 @@ impl SharedCache {
         tokio::spawn(async move {
             let write = async {
                 let mut connection = redis.command_connection().await?;
-                let remaining = entry.expires_at.saturating_duration_since(Instant::now()).as_millis();
-                let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);
+                let remaining = millis(entry.expires_at.saturating_duration_since(Instant::now()));
                 if remaining == 0 {
                     return Ok(());
                 }

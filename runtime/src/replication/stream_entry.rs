@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::auth::Revocation;
+use crate::{auth::Revocation, duration::millis};
 
 /// Version of the format of an entry. A replica that reads another version invalidates all cached tokens.
 pub(super) const VERSION: &str = "1";
@@ -60,10 +60,9 @@ pub(super) struct InvalidEntry;
 
 impl Entry {
     pub(super) fn new(from: &str, sent: SystemTime, revocations: &[Revocation]) -> Self {
-        let sent = sent.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         Self {
             from: from.to_owned(),
-            sent: u64::try_from(sent).unwrap_or(u64::MAX),
+            sent: millis(sent.duration_since(UNIX_EPOCH).unwrap_or_default()),
             revoked: revocations.iter().cloned().map(Revoked::from).collect(),
         }
     }

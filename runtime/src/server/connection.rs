@@ -37,7 +37,7 @@ use super::{
     request_head::{self, HeadScanner, MalformedHead},
     unread_body::{self, ObservedBody, UnreadBody},
 };
-use crate::{body::GuardedBody, gate::AllowedOrigins, peer::Peer};
+use crate::{body::GuardedBody, duration::millis, gate::AllowedOrigins, peer::Peer};
 
 /// Time for which a client may leave a response unread before its connection can be closed for a new one.
 const UNREAD_GRACE: Duration = Duration::from_secs(5);
@@ -433,10 +433,6 @@ fn next_position() -> u64 {
 pub(super) fn uptime() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     millis(START.elapsed()).max(1)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

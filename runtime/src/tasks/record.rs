@@ -6,6 +6,7 @@ use rmcp::model::{DetailedTask, ErrorData, InputRequests, JsonObject, Task, Task
 use serde::{Deserialize, Serialize};
 
 use super::{TaskStoreError, owner::TaskOwner, task_id::TaskId};
+use crate::duration::millis;
 
 /// Time between two polls that clients are asked to keep.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -135,10 +136,6 @@ pub(super) fn object(value: &impl Serialize) -> JsonObject {
         Ok(serde_json::Value::Object(object)) => object,
         _ => JsonObject::new(),
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
