@@ -1,11 +1,8 @@
 //! Return types of prompts and their conversion into MCP results.
 
-use rmcp::model::{
-    AudioContent, ContentBlock, EmbeddedResource, GetPromptResult, ImageContent, PromptMessage, Resource, Role,
-    TextContent,
-};
+use rmcp::model::{GetPromptResult, PromptMessage, Role};
 
-use crate::operation::ToolError;
+use crate::operation::{ToolError, for_each_content_type};
 
 /// Return type of a prompt.
 ///
@@ -85,12 +82,11 @@ impl<T: PromptOutput, E: Into<ToolError>> PromptOutput for Result<T, E> {
     }
 }
 
-macro_rules! content {
-    ($($type:ty => |$value:ident| $content:expr;)*) => {$(
+macro_rules! implement_for_content {
+    ($($type:ty => $convert:path;)*) => {$(
         impl IntoPromptMessage for $type {
             fn into_message(self) -> PromptMessage {
-                let $value = self;
-                PromptMessage::new(Role::User, $content)
+                PromptMessage::new(Role::User, $convert(self))
             }
         }
 
@@ -102,13 +98,4 @@ macro_rules! content {
     )*};
 }
 
-content! {
-    ContentBlock => |content| content;
-    String => |text| ContentBlock::text(text);
-    &'static str => |text| ContentBlock::text(text);
-    TextContent => |text| ContentBlock::Text(text);
-    ImageContent => |image| ContentBlock::Image(image);
-    AudioContent => |audio| ContentBlock::Audio(audio);
-    EmbeddedResource => |resource| ContentBlock::Resource(resource);
-    Resource => |link| ContentBlock::ResourceLink(link);
-}
+for_each_content_type!(implement_for_content);

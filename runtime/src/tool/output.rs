@@ -1,13 +1,11 @@
 //! Return types of tools and their conversion into MCP results.
 
-use rmcp::model::{
-    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, Resource, TextContent,
-};
+use rmcp::model::{AudioContent, CallToolResult, ContentBlock, ImageContent};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::operation::{Direction, ToolError, portable};
+use crate::operation::{Direction, ToolError, for_each_content_type, portable};
 
 /// Structured content: `T` as JSON, and the same JSON as text for clients that read only text. `T` determines the tool's
 /// output schema.
@@ -134,12 +132,11 @@ pub trait ToolContent {
     fn into_content(self) -> ContentBlock;
 }
 
-macro_rules! content {
-    ($($type:ty => |$value:ident| $content:expr;)*) => {$(
+macro_rules! implement_for_content {
+    ($($type:ty => $convert:path;)*) => {$(
         impl ToolContent for $type {
             fn into_content(self) -> ContentBlock {
-                let $value = self;
-                $content
+                $convert(self)
             }
         }
 
@@ -151,16 +148,7 @@ macro_rules! content {
     )*};
 }
 
-content! {
-    ContentBlock => |content| content;
-    String => |text| ContentBlock::text(text);
-    &'static str => |text| ContentBlock::text(text);
-    TextContent => |text| ContentBlock::Text(text);
-    ImageContent => |image| ContentBlock::Image(image);
-    AudioContent => |audio| ContentBlock::Audio(audio);
-    EmbeddedResource => |resource| ContentBlock::Resource(resource);
-    Resource => |link| ContentBlock::ResourceLink(link);
-}
+for_each_content_type!(implement_for_content);
 
 /// Creates an image from its bytes, which are encoded as base64.
 ///
