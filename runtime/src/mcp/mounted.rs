@@ -1,6 +1,6 @@
 //! An rmcp server behind the gate: listing what it has, and passing decided calls on to it.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use async_trait::async_trait;
 use rmcp::{
@@ -16,6 +16,7 @@ use rmcp::{
     transport::OneshotTransport,
 };
 use serde_json::{Map, Value};
+use thiserror::Error;
 
 use super::client_request::CallContext;
 use crate::{
@@ -28,6 +29,20 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum number of pages of one list.
 const MAX_PAGES: usize = 1000;
+
+/// A mounted server could not be listed.
+#[derive(Debug, Error)]
+pub(crate) enum ListError {
+    #[error("{method} failed: {message}")]
+    Failed { method: &'static str, message: String },
+    #[error("it did not respond within {LIST_TIMEOUT:?}")]
+    TimedOut,
+    #[error("it panicked")]
+    Panicked,
+    /// The runtime that lists the server could not be created.
+    #[error(transparent)]
+    Runtime(io::Error),
+}
 
 /// An rmcp server.
 #[derive(Clone)]
@@ -42,30 +57,29 @@ impl Mounted {
     ///
     /// # Errors
     ///
-    /// The error of the server, or a sentence that says that it did not respond.
-    pub(crate) fn list(&self) -> Result<Vec<Listing>, String> {
+    /// The server returns an error, panics, or does not respond in time.
+    pub(crate) fn list(&self) -> Result<Vec<Listing>, ListError> {
         // `build` is not async, and may be called inside of a runtime, which cannot be blocked on from its own thread.
         let listing = thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.map_err(|error| error.to_string())?;
-                runtime.block_on(async {
+                runtime.map_err(ListError::Runtime)?.block_on(async {
                     let listed = tokio::time::timeout(LIST_TIMEOUT, self.list_all()).await;
-                    listed.unwrap_or_else(|_| Err(format!("it did not respond within {LIST_TIMEOUT:?}")))
+                    listed.unwrap_or(Err(ListError::TimedOut))
                 })
             });
             thread.join()
         });
-        listing.unwrap_or_else(|_| Err("it panicked".to_owned()))
+        listing.unwrap_or(Err(ListError::Panicked))
     }
 
-    async fn list_all(&self) -> Result<Vec<Listing>, String> {
+    async fn list_all(&self) -> Result<Vec<Listing>, ListError> {
         let context = local_context();
         let mut listings = Vec::new();
         for kind in ListKind::ALL {
             self.list_of(kind, &context, &mut listings)
                 .await
-                .map_err(|error| format!("{} failed: {}", kind.method(), error.message))?;
+                .map_err(|error| ListError::Failed { method: kind.method(), message: error.message.into_owned() })?;
         }
         Ok(listings)
     }

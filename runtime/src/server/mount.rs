@@ -149,7 +149,7 @@ impl Mount {
     ///
     /// The server does not respond, or it does not list an operation that the policy names.
     pub(super) fn into_operations(self) -> Result<Vec<MountedOperation>, Vec<BuildProblem>> {
-        let listings = self.server.list().map_err(|error| vec![BuildProblem::UnlistedMount(error)])?;
+        let listings = self.server.list().map_err(|error| vec![BuildProblem::UnlistedMount(error.to_string())])?;
         let (mut operations, mut problems) = (Vec::new(), Vec::new());
         for &descriptor in &self.descriptors {
             let identity = (descriptor.kind(), descriptor.name());
