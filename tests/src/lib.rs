@@ -36,7 +36,9 @@ pub use rmcp_client::{connect_rmcp, fail_to_connect_rmcp};
 pub use server::{TestServer, tokens};
 pub use steps::{record_step, take_steps};
 pub use tasks::{TASK_SCOPES, with_tasks};
-pub use tenant::{propel_auth, start_tenant, start_tenant_with, tenant_server, tenant_server_with, token_for};
+pub use tenant::{
+    propel_auth, start_payroll_tenant, start_tenant, start_tenant_with, tenant_server, tenant_server_with, token_for,
+};
 pub use tool_bodies::ToolBodies;
 use toolgate::Scopes;
 // `#[tool]` and `scope!` expect `SCOPES` in the crate root.

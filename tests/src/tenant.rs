@@ -7,11 +7,27 @@ use toolgate_dev_tenant::{DevTenant, DevTenantBuilder, Mint, TenantConfig};
 
 use crate::TestServer;
 
-const TENANT: &str = r#"
+/// The organization, and one person of each role.
+const PEOPLE: &str = r#"
 [organization]
 id = "5a3e1f00-0000-4000-8000-000000000001"
 name = "Example Company"
 
+[[people]]
+id = "5a3e1f00-0000-4000-8000-000000000201"
+name = "Harriet (sample)"
+email = "harriet.hr@example.com"
+role = "HR"
+
+[[people]]
+id = "5a3e1f00-0000-4000-8000-000000000401"
+name = "Sanna (sample)"
+email = "sanna.support@example.com"
+role = "Support"
+"#;
+
+/// Scopes of the test server, and `tickets:read`, which it lacks.
+const SCOPES: &str = r#"
 [[scopes]]
 name = "files:read"
 description = "Read files."
@@ -35,18 +51,21 @@ scopes = ["people:read:private", "people:read:public"]
 [[roles]]
 name = "Support"
 scopes = ["people:read:public", "tickets:read"]
+"#;
 
-[[people]]
-id = "5a3e1f00-0000-4000-8000-000000000201"
-name = "Harriet (sample)"
-email = "harriet.hr@example.com"
-role = "HR"
+/// The scope of the servers whose tools need approvals.
+const PAYROLL_SCOPES: &str = r#"
+[[scopes]]
+name = "payroll:export"
+description = "Export the payroll."
 
-[[people]]
-id = "5a3e1f00-0000-4000-8000-000000000401"
-name = "Sanna (sample)"
-email = "sanna.support@example.com"
-role = "Support"
+[[roles]]
+name = "HR"
+scopes = ["payroll:export"]
+
+[[roles]]
+name = "Support"
+scopes = ["payroll:export"]
 "#;
 
 /// Starts a tenant with some of the scopes of the test server, and with `tickets:read`, which the test server lacks.
@@ -60,7 +79,20 @@ pub async fn start_tenant() -> DevTenant {
 ///
 /// If the tenant does not start.
 pub async fn start_tenant_with(configure: impl FnOnce(DevTenantBuilder) -> DevTenantBuilder) -> DevTenant {
-    let config = TenantConfig::from_toml(TENANT).expect("the configuration is valid");
+    start(SCOPES, configure).await
+}
+
+/// Starts a tenant whose people all have the scope `payroll:export`.
+///
+/// # Panics
+///
+/// If the tenant does not start.
+pub async fn start_payroll_tenant() -> DevTenant {
+    start(PAYROLL_SCOPES, |tenant| tenant).await
+}
+
+async fn start(scopes: &str, configure: impl FnOnce(DevTenantBuilder) -> DevTenantBuilder) -> DevTenant {
+    let config = TenantConfig::from_toml(&format!("{PEOPLE}{scopes}")).expect("the configuration is valid");
     configure(DevTenant::builder(config)).start().await.expect("a free port")
 }
 

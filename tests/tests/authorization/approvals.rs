@@ -18,10 +18,10 @@ use toolgate::{
     prelude::*,
     replication::Replication,
 };
-use toolgate_dev_tenant::{DevTenant, TenantConfig};
+use toolgate_dev_tenant::DevTenant;
 use toolgate_tests::{
     Browser, CapturedLog, HttpResponse, Page, Revision, TestServer, ToolBodies, WEBHOOK_SECRET, WebhookDelivery,
-    eventually, http_client, propel_auth, send, token_for,
+    eventually, http_client, propel_auth, send, start_payroll_tenant, token_for,
 };
 
 /// The scopes of a server whose tools need approvals.
@@ -57,36 +57,6 @@ async fn payroll_delete(year: u16, context: &Context, bodies: &ToolBodies) -> Re
     Ok(format!("deleted {year}"))
 }
 
-const TENANT: &str = r#"
-[organization]
-id = "5a3e1f00-0000-4000-8000-000000000001"
-name = "Example Company"
-
-[[scopes]]
-name = "payroll:export"
-description = "Export the payroll."
-
-[[roles]]
-name = "HR"
-scopes = ["payroll:export"]
-
-[[roles]]
-name = "Support"
-scopes = ["payroll:export"]
-
-[[people]]
-id = "5a3e1f00-0000-4000-8000-000000000201"
-name = "Harriet (sample)"
-email = "harriet.hr@example.com"
-role = "HR"
-
-[[people]]
-id = "5a3e1f00-0000-4000-8000-000000000401"
-name = "Sanna (sample)"
-email = "sanna.support@example.com"
-role = "Support"
-"#;
-
 struct Setup {
     tenant: DevTenant,
     server: TestServer,
@@ -103,7 +73,7 @@ async fn start() -> Setup {
 }
 
 async fn start_with(configure: impl FnOnce(Server) -> Server) -> Setup {
-    let tenant = DevTenant::builder(TenantConfig::from_toml(TENANT).unwrap()).start().await.unwrap();
+    let tenant = start_payroll_tenant().await;
     let server = TestServer::serve(|url| {
         let server = Server::new("payroll", &PAYROLL_SCOPES).title("Payroll & Co").server_url(url).skip_preflight();
         configure(server.auth(propel_auth(&tenant).webhook_secret(WEBHOOK_SECRET).unwrap()))

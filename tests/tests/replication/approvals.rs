@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use toolgate::{Scopes, Server, prelude::*, replication::Replication};
-use toolgate_dev_tenant::{DevTenant, TenantConfig};
+use toolgate_dev_tenant::DevTenant;
 use toolgate_tests::{
-    Browser, Client, HttpResponse, Revision, TestServer, ToolBodies, eventually, propel_auth, token_for,
+    Browser, Client, HttpResponse, Revision, TestServer, ToolBodies, eventually, propel_auth, start_payroll_tenant,
+    token_for,
 };
 
 use crate::{Proxy, RedisServer};
@@ -27,26 +28,6 @@ async fn payroll_export(year: u16, month: u8, bodies: &ToolBodies) -> String {
     format!("exported {year}-{month}")
 }
 
-const TENANT: &str = r#"
-[organization]
-id = "5a3e1f00-0000-4000-8000-000000000001"
-name = "Example Company"
-
-[[scopes]]
-name = "payroll:export"
-description = "Export the payroll."
-
-[[roles]]
-name = "HR"
-scopes = ["payroll:export"]
-
-[[people]]
-id = "5a3e1f00-0000-4000-8000-000000000201"
-name = "Harriet (sample)"
-email = "harriet.hr@example.com"
-role = "HR"
-"#;
-
 /// Two replicas of one server, whose public URL is that of the first one.
 struct Replicas {
     tenant: DevTenant,
@@ -56,7 +37,7 @@ struct Replicas {
 
 impl Replicas {
     async fn start(redis: &RedisServer) -> Self {
-        let tenant = DevTenant::builder(TenantConfig::from_toml(TENANT).unwrap()).start().await.unwrap();
+        let tenant = start_payroll_tenant().await;
         let (mut servers, mut proxies) = (Vec::new(), Vec::new());
         let listeners = [TestServer::listener().await, TestServer::listener().await];
         let url = TestServer::url_of(&listeners[0]);
