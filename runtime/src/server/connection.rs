@@ -1,52 +1,35 @@
-//! One connection: what it is doing, so that idle connections can be closed first, and the checks of its requests.
+//! One connection: what it is doing, so that idle connections can be closed first, and its time limits.
+
+mod io;
+mod service;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    convert::Infallible,
     future,
-    io::{self, IoSlice},
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Poll, ready},
     time::{Duration, Instant},
 };
 
-use axum::{
-    Json, Router,
-    extract::ConnectInfo,
-    response::{IntoResponse as _, Response},
-};
-use futures_util::{FutureExt as _, future::BoxFuture};
-use http::{HeaderValue, Request, StatusCode, header};
-use hyper::{body::Incoming, server::conn::http1};
+use axum::Router;
+use futures_util::FutureExt as _;
+use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde_json::json;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::Notify,
-    time::{Sleep, sleep},
-};
+use tokio::{net::TcpStream, sync::Notify};
 use tokio_io_timeout::TimeoutStream;
-use tower::Service as _;
 
-use super::{
-    request_head::{self, HeadScanner, MalformedHead},
-    unread_body::{self, ObservedBody, UnreadBody},
-};
-use crate::{body::GuardedBody, duration::millis, gate::AllowedOrigins, peer::Peer};
+use self::{io::ConnectionIo, service::ConnectionService};
+use super::{request_head::HeadScanner, unread_body::UnreadBody};
+use crate::{duration::millis, gate::AllowedOrigins, peer::Peer};
 
 /// Time for which a client may leave a response unread before its connection can be closed for a new one.
 const UNREAD_GRACE: Duration = Duration::from_secs(5);
-
-/// Time for which the rest of a request is read after its response, so that the client receives the response.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Size of the buffer for what is read and discarded, in bytes.
-const DISCARD_BUFFER: usize = 16 * 1024;
 
 /// Value of [`Connection::idle_since`] while a request is in flight.
 const IN_FLIGHT: u64 = u64::MAX;
@@ -198,9 +181,8 @@ pub(super) async fn serve(stream: TcpStream, connection: Arc<Connection>, shared
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(shared.write_timeout));
-    let io =
-        ConnectionIo { stream: Box::pin(stream), connection: Arc::clone(&connection), unread: false, linger: None };
-    let service = ConnectionService { connection: Arc::clone(&connection), shared: Arc::clone(&shared) };
+    let io = ConnectionIo::new(stream, Arc::clone(&connection));
+    let service = ConnectionService::new(Arc::clone(&connection), Arc::clone(&shared));
     let mut http = pin!(shared.builder.serve_connection(TokioIo::new(io), service));
     let mut expired = pin!(expired(&connection, &shared));
     let served = tokio::select! {
@@ -254,152 +236,6 @@ async fn expired(connection: &Connection, shared: &Shared) {
     .await;
 }
 
-/// Stream of a connection: observes what is read and whether the client reads.
-struct ConnectionIo {
-    stream: Pin<Box<TimeoutStream<TcpStream>>>,
-    connection: Arc<Connection>,
-    /// Whether bytes wait for the client.
-    unread: bool,
-    /// End of the time for which the rest of the last request is read, once the response has been sent.
-    linger: Option<Pin<Box<Sleep>>>,
-}
-
-impl ConnectionIo {
-    fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_pending() && !self.unread {
-            self.unread = true;
-            self.connection.unread_since.store(uptime(), Ordering::Relaxed);
-        }
-        written
-    }
-}
-
-impl AsyncRead for ConnectionIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(self.stream.as_mut().poll_read(context, buffer))?;
-        self.connection.received(&mut buffer.filled_mut()[before..]);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for ConnectionIo {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = self.stream.as_mut().poll_write(context, bytes);
-        self.written(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = self.stream.as_mut().poll_write_vectored(context, slices);
-        self.written(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    /// Is called by hyper once it has written everything.
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.unread {
-            self.unread = false;
-            self.connection.unread_since.store(0, Ordering::Relaxed);
-        }
-        self.stream.as_mut().poll_flush(context)
-    }
-
-    /// Ends the stream of responses. If the client is still sending a body, the connection is not closed yet: the operating
-    /// system would reset it, and the client would lose the response (RFC 9112, section 9.6).
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, connection, linger, .. } = &mut *self;
-        if linger.is_none() {
-            ready!(stream.as_mut().poll_shutdown(context))?;
-            if !connection.lingers.load(Ordering::Relaxed) {
-                return Poll::Ready(Ok(()));
-            }
-        }
-        let timer = linger.get_or_insert_with(|| Box::pin(sleep(LINGER_TIMEOUT)));
-        while timer.as_mut().poll(context).is_pending() {
-            let mut bytes = [0; DISCARD_BUFFER];
-            let mut buffer = ReadBuf::new(&mut bytes);
-            let read = ready!(stream.as_mut().poll_read(context, &mut buffer));
-            if read.is_err() || buffer.filled().is_empty() {
-                break;
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Router of a connection, behind the checks of the request head.
-struct ConnectionService {
-    connection: Arc<Connection>,
-    shared: Arc<Shared>,
-}
-
-impl ConnectionService {
-    /// Checks a request head. Returns whether another request may follow on this connection.
-    fn check(&self, request: &Request<Incoming>) -> Result<bool, MalformedHead> {
-        let length = http_body::Body::size_hint(request.body()).exact();
-        let reusable = self.connection.scanner().body_follows(length)?;
-        request_head::check(request, self.shared.allowed.as_ref())?;
-        Ok(reusable && !self.connection.is_limited)
-    }
-}
-
-impl hyper::service::Service<Request<Incoming>> for ConnectionService {
-    type Response = Response<GuardedBody<InFlight>>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let in_flight = InFlight::new(&self.connection);
-        let connection = Arc::clone(&self.connection);
-        let is_reusable = match self.check(&request) {
-            Ok(is_reusable) => is_reusable,
-            Err(reason) => {
-                tracing::debug!(%reason, "rejected a request");
-                let response = (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request" }))).into_response();
-                return Box::pin(future::ready(Ok(finish(response, false, in_flight))));
-            }
-        };
-        request.extensions_mut().insert(ConnectInfo(connection.address));
-        let Shared { router, limited_router, .. } = &*self.shared;
-        let mut router = if connection.is_limited { limited_router } else { router }.clone();
-        // Reading the rest of the body would tell the client to send it.
-        let expects_continue = request.headers().contains_key(header::EXPECT);
-        drop(connection.unread_body.take());
-        let response = router.call(request.map(|body| ObservedBody::new(body, Arc::clone(&connection))));
-        Box::pin(async move {
-            let Ok(response) = response.await;
-            let is_reusable = match connection.unread_body.take() {
-                None => is_reusable,
-                Some(body) => {
-                    let is_discarded = is_reusable && !expects_continue && unread_body::discard(body).await;
-                    connection.lingers.store(!is_discarded, Ordering::Relaxed);
-                    is_discarded
-                }
-            };
-            Ok(finish(response, is_reusable, in_flight))
-        })
-    }
-}
-
-/// Announces whether the connection is closed after a response, whose body keeps its request in flight.
-fn finish(mut response: Response, is_reusable: bool, in_flight: InFlight) -> Response<GuardedBody<InFlight>> {
-    if !is_reusable {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response.map(|body| GuardedBody::new(body, in_flight))
-}
-
 /// A request in flight; the connection becomes idle when this value is dropped.
 struct InFlight(Arc<Connection>);
 
@@ -433,80 +269,4 @@ fn next_position() -> u64 {
 pub(super) fn uptime() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     millis(START.elapsed()).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_connection_can_be_closed_unless_a_request_is_in_flight_or_a_response_is_being_read() {
-        let connection = Arc::new(Connection::new(([127, 0, 0, 1], 1).into(), false));
-        let later = Arc::new(Connection::new(([127, 0, 0, 1], 2).into(), false));
-        let reason = |now| connection.closable(now).map(|(reason, _)| reason);
-        assert_eq!(reason(1), Some(CloseReason::Idle));
-        assert!(connection.closable(1) < later.closable(1), "the one that has been idle for the longest time first");
-        connection.scanner().scan(&mut b"GET".to_vec());
-        assert_eq!(reason(1), Some(CloseReason::IncompleteHead));
-        let request = InFlight::new(&connection);
-        assert_eq!(reason(1), None);
-        // The client does not read the response, of which bytes are left when the request has ended.
-        connection.unread_since.store(1000, Ordering::Relaxed);
-        for (now, expected) in [(1000, None), (5999, None), (6000, Some(CloseReason::UnreadResponse))] {
-            assert_eq!(reason(now), expected, "{now}");
-        }
-        drop(request);
-        assert_eq!(reason(5999), None, "the rest of the response is being sent");
-        connection.unread_since.store(0, Ordering::Relaxed);
-        assert!(connection.closable(1) > later.closable(1), "it has been idle for a shorter time");
-    }
-
-    fn shared(header: u64, keep_alive: u64) -> Shared {
-        Shared {
-            builder: http1::Builder::new(),
-            router: Router::new(),
-            limited_router: Router::new(),
-            allowed: None,
-            header_timeout: Duration::from_millis(header),
-            keep_alive_timeout: Duration::from_millis(keep_alive),
-            write_timeout: Duration::from_secs(1),
-        }
-    }
-
-    #[test]
-    fn a_head_has_its_time_limit_from_its_first_byte_and_an_idle_connection_another() {
-        let (header, keep_alive) = (30_000, 75_000);
-        let shared = shared(header, keep_alive);
-        let connection = Arc::new(Connection::new(([127, 0, 0, 1], 1).into(), false));
-        let started = connection.head_since.load(Ordering::Relaxed);
-        assert_eq!(connection.deadline(&shared), Some(started + header), "the first head is late from the start");
-        connection.received(&mut b"GET /".to_vec());
-        assert_eq!(connection.deadline(&shared), Some(started + header), "a byte does not extend the time");
-        drop(InFlight::new(&connection));
-        let idle = connection.idle_from.load(Ordering::Relaxed);
-        assert_eq!(connection.deadline(&shared), Some(idle + keep_alive));
-        // hyper has parsed the head before a request is in flight.
-        *connection.scanner() = HeadScanner::default();
-        connection.received(&mut b"G".to_vec());
-        let head = connection.head_since.load(Ordering::Relaxed);
-        assert!(head >= idle);
-        assert_eq!(connection.deadline(&shared), Some(head + header));
-        let request = InFlight::new(&connection);
-        assert_eq!(connection.deadline(&shared), None);
-        connection.unread_since.store(1, Ordering::Relaxed);
-        drop(request);
-        assert_eq!(connection.deadline(&shared), None, "the response is being sent");
-    }
-
-    #[tokio::test]
-    async fn a_deadline_that_moves_is_kept() {
-        let connection = Arc::new(Connection::new(([127, 0, 0, 1], 1).into(), false));
-        drop(InFlight::new(&connection));
-        *connection.scanner() = HeadScanner::default();
-        let shared = shared(1, 3_600_000);
-        let mut waiting = pin!(expired(&connection, &shared));
-        assert!(waiting.as_mut().now_or_never().is_none(), "it may be idle for an hour");
-        connection.received(&mut b"G".to_vec());
-        tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("the head is late after a millisecond");
-    }
 }
