@@ -10,6 +10,7 @@ mod approval;
 mod memory_store;
 #[cfg(feature = "redis")]
 mod redis_store;
+mod requested_call;
 mod service;
 mod store;
 

@@ -1,6 +1,7 @@
 //! MCP as rmcp implements it, behind the gate. Only this module names rmcp's request types.
 
 mod authenticated_request;
+mod call;
 mod client_request;
 mod handler;
 mod listen;
