@@ -1,5 +1,5 @@
 //! Memory is bounded under a flood of unknown tokens or of unsigned webhooks, a valid token stays cached, and an open
-//! stream takes little.
+//! stream or session takes little.
 //!
 //! In a process of its own, in which one test runs at a time: the allocator counts the bytes of the whole process. The
 //! flood of tokens has 50,000 tokens, a million with `MEMORY_FULL=1`, or as many as `MEMORY_GARBAGE` says.
@@ -17,11 +17,11 @@ use std::{
 
 use axum::{
     Router,
-    body::{Body, BodyDataStream},
-    http::Request,
+    body::{Body, BodyDataStream, to_bytes},
+    http::{Request, Response},
 };
 use futures_util::StreamExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::{sync::Mutex, task::JoinSet};
 use toolgate::{
@@ -126,23 +126,55 @@ async fn unsigned_webhooks_in_chunks_of_one_byte_leave_memory_bounded() {
     }
 }
 
-/// Opens a subscription to the list of tools, and reads its acknowledgment.
-async fn listen(router: &Router, user: usize) -> BodyDataStream {
-    let message = Revision::Modern
-        .message("subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }))
-        .to_string();
+/// Sends a message to a server in process as a user, whose token is the number.
+async fn post(router: &Router, user: usize, revision: Revision, method: &str, params: Value) -> Response<Body> {
     let mut request = Request::post(format!("{}/mcp", InProcessClient::SERVER_URL))
         .header("Host", InProcessClient::SERVER_URL.trim_start_matches("http://"))
-        .header("Mcp-Method", "subscriptions/listen")
         .header("Authorization", format!("Bearer {user}"));
-    for (name, value) in Revision::Modern.headers() {
+    if revision == Revision::Modern {
+        request = request.header("Mcp-Method", method);
+    }
+    for (name, value) in revision.headers() {
         request = request.header(name, value);
     }
+    let message = revision.message(method, params).to_string();
     let Ok(response) = router.clone().oneshot(request.body(Body::from(message)).unwrap()).await;
     assert_eq!(response.status(), 200);
+    response
+}
+
+/// Opens a subscription to the list of tools, and reads its acknowledgment.
+async fn listen(router: &Router, user: usize) -> BodyDataStream {
+    let params = json!({ "notifications": { "toolsListChanged": true } });
+    let response = post(router, user, Revision::Modern, "subscriptions/listen", params).await;
     let mut stream = response.into_body().into_data_stream();
     assert!(stream.next().await.unwrap().unwrap().starts_with(b"data:"), "the acknowledgment");
     stream
+}
+
+/// Opens a session, which then has no request.
+async fn open_session(router: &Router, user: usize) {
+    let params = json!({
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    });
+    let response = post(router, user, Revision::Legacy, "initialize", params).await;
+    assert!(response.headers().contains_key("mcp-session-id"));
+    let result = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    assert!(result.starts_with(b"{"), "{result:?}");
+}
+
+/// Returns a server whose users have their numbers as tokens.
+fn server_of_users(users: usize) -> Server {
+    let mut tokens = StaticTokens::new();
+    for user in 0..users {
+        let user = user.to_string();
+        tokens = tokens.token(user.clone(), Claims::new().subject(user).audience_verified());
+    }
+    Server::new("toolgate-tests", &SCOPES)
+        .skip_preflight()
+        .server_url(InProcessClient::SERVER_URL)
+        .auth(tokens)
+        .state(ToolBodies::default())
 }
 
 #[tokio::test]
@@ -150,17 +182,7 @@ async fn an_open_subscription_takes_at_most_64_kib() {
     const STREAMS: usize = 1_000;
     const MAX_BYTES: usize = 64 << 10;
     let _running = RUNNING.lock().await;
-    let mut tokens = StaticTokens::new();
-    for user in 0..STREAMS {
-        let user = user.to_string();
-        tokens = tokens.token(user.clone(), Claims::new().subject(user).audience_verified());
-    }
-    let server = Server::new("toolgate-tests", &SCOPES)
-        .skip_preflight()
-        .server_url(InProcessClient::SERVER_URL)
-        .auth(tokens)
-        .state(ToolBodies::default())
-        .limits(|limits| limits.max_streams = STREAMS);
+    let server = server_of_users(STREAMS).limits(|limits| limits.max_streams = STREAMS);
     let router = server.build().unwrap().into_router();
     let mut streams = vec![listen(&router, 0).await];
     let before = heap_bytes();
@@ -170,4 +192,21 @@ async fn an_open_subscription_takes_at_most_64_kib() {
     let bytes = (heap_bytes() - before) / (STREAMS - 1);
     println!("{bytes} bytes for each of {STREAMS} streams");
     assert!(bytes <= MAX_BYTES, "{bytes} bytes for each stream");
+}
+
+#[tokio::test]
+async fn an_idle_session_takes_at_most_64_kib() {
+    const SESSIONS: usize = 1_000;
+    const MAX_BYTES: usize = 64 << 10;
+    let _running = RUNNING.lock().await;
+    let server = server_of_users(SESSIONS).sessions(|sessions| sessions.max_sessions = SESSIONS);
+    let router = server.build().unwrap().into_router();
+    open_session(&router, 0).await;
+    let before = heap_bytes();
+    for user in 1..SESSIONS {
+        open_session(&router, user).await;
+    }
+    let bytes = (heap_bytes() - before) / (SESSIONS - 1);
+    println!("{bytes} bytes for each of {SESSIONS} sessions");
+    assert!(bytes <= MAX_BYTES, "{bytes} bytes for each session");
 }

@@ -372,14 +372,6 @@ fn targets(table: &Table) -> Vec<Target> {
         let (rejected, allowed) = (case("rejected"), case("call"));
         targets.push(target("P10", rate, (&rejected, ours), (&allowed, ours), Bound::AtLeast(1.0)));
     }
-    for revision in Revision::BOTH {
-        for kind in Kind::OTHERS {
-            let case = format!("{} {} 20", kind.name(), revision.name());
-            let is_list = matches!(kind, Kind::PromptList | Kind::ResourceList);
-            let (name, bound) = if is_list { ("P12", 3.0) } else { ("P11", 2.0) };
-            targets.push(target(name, rate, (&case, ours), (&case, "rmcp-shared"), Bound::AtLeast(bound)));
-        }
-    }
     for case in ["cold 2025-11-25 20", "cold 2026-07-28 20"] {
         targets.push(against("P6", case, rate, "fastmcp", Bound::AtLeast(100.0)));
     }
