@@ -451,8 +451,8 @@ fn check_and_config_print_the_settings_that_are_not_defaults_and_reject_invalid_
         let output = program.args([command, "--config", "toolgate.toml"]).envs([variable]).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
     };
-    let settings = "http.max_body_bytes     = 65536  (toolgate.toml)\n\
-                    token_cache.ttl         = 30s  (TOOLGATE_TOKEN_CACHE_TTL)\n\
+    let settings = "http.max_body_bytes          = 65536  (toolgate.toml)\n\
+                    token_cache.ttl              = 30s  (TOOLGATE_TOKEN_CACHE_TTL)\n\
                     operations.request_state_key = (secret)  (toolgate.toml)\n";
     let ttl = ("TOOLGATE_TOKEN_CACHE_TTL", "30s");
     assert_eq!(run("check", ttl), (Some(0), format!("{settings}the policy equals policy.lock\n")));
