@@ -274,7 +274,7 @@ impl Dispatcher {
         }
     }
 
-    /// Returns the operation that a request names. A completion names a resource by its template, which is no URI.
+    /// Returns the operation that a request names. A completion names a resource by its template, which is not a URI.
     fn named(&self, kind: OperationKind, name: &str) -> Option<&RegisteredOperation> {
         let found = self.registry.find(kind, name).map(|found| found.operation);
         found.or_else(|| self.registry.get(kind, name))

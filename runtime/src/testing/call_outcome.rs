@@ -237,7 +237,7 @@ impl CallOutcome {
         }
     }
 
-    /// Asserts that the call was not approved: the person declined it, or it acts for nobody who could approve it. Returns
+    /// Asserts that the call was not approved: the person declined it, or the token acts for no user. Returns
     /// the text that the model sees, `not approved: ..`.
     ///
     /// # Panics

@@ -104,7 +104,7 @@ impl TestCaller {
         Self { answers: answers.into_iter().collect(), ..self.clone() }
     }
 
-    /// Returns the caller with a user who has filled in these arguments, a JSON object of texts, before those that are
+    /// Returns the caller with a user that has filled in these arguments, a JSON object of texts, before those that are
     /// completed: see [`complete_prompt`](Self::complete_prompt).
     ///
     /// ```

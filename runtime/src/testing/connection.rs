@@ -182,7 +182,7 @@ impl Connection {
         CallResponse { response, records: self.take_records(id) }
     }
 
-    /// Sends a request about a task, with these parameters besides its ID.
+    /// Sends a request about a task, with its ID and these parameters.
     pub(super) async fn task(&self, token: &str, method: &'static str, task: &str, mut params: Value) -> Response {
         params["taskId"] = task.into();
         let request = Request { method, params, headers: name_header(task) };

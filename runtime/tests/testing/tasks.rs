@@ -70,7 +70,7 @@ async fn confirmed(context: &Context) -> Result<(), Denied> {
     Ok(())
 }
 
-/// Ask in a new round, which has to be answered at once.
+/// Ask in a new round, which has to be answered immediately.
 #[tool(authenticated, scopes_in = crate::tasks::REPORTS, task, timeout = "10ms")]
 async fn impatient_report(context: &Context) -> Result<&'static str, ToolError> {
     match context.request_state() {
