@@ -9,7 +9,7 @@
 use std::{
     alloc::System,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -23,7 +23,7 @@ use axum::{
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::task::JoinSet;
 use toolgate::{
     Server,
     auth::{BearerToken, Claims, StaticTokens, TokenValidator, ValidationError, async_trait},
@@ -35,7 +35,15 @@ use toolgate_tests::{
 use tower::ServiceExt as _;
 
 /// Held by the test that counts the bytes of the process.
-static RUNNING: Mutex<()> = Mutex::const_new(());
+static RUNNING: Mutex<()> = Mutex::new(());
+
+/// Runs a test while no other one runs. What it allocated is free before the next one begins.
+fn alone(test: impl Future<Output = ()>) {
+    let _running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test);
+    drop(runtime);
+}
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -60,70 +68,73 @@ impl TokenValidator for OneToken {
     }
 }
 
-#[tokio::test]
-async fn unknown_tokens_leave_memory_bounded_and_the_valid_token_cached() {
-    let _running = RUNNING.lock().await;
-    let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().expect("the variable is a number"));
-    let full = number("MEMORY_FULL").is_some_and(|full| full > 0);
-    let tokens = number("MEMORY_GARBAGE").unwrap_or(if full { 1_000_000 } else { 50_000 });
-    let validator = OneToken::default();
-    let server = Server::new("toolgate-tests", &SCOPES)
-        .skip_preflight()
-        .auth(validator.clone())
-        .token_cache(|cache| {
-            cache.ttl = Some(Duration::from_hours(1));
-            cache.max_tokens = MAX_CACHED_TOKENS;
-        })
-        .state(ToolBodies::default());
-    let client = InProcessClient::new(server);
-    assert_eq!(client.list("valid").await.status, 200);
-    let warm_up = (4 * MAX_CACHED_TOKENS).min(tokens / 2);
-    let mut warm = 0;
-    for i in 0..tokens {
-        if i == warm_up {
-            warm = heap_bytes();
+#[test]
+fn unknown_tokens_leave_memory_bounded_and_the_valid_token_cached() {
+    alone(async {
+        let number =
+            |name| std::env::var(name).ok().map(|value| value.parse::<u64>().expect("the variable is a number"));
+        let full = number("MEMORY_FULL").is_some_and(|full| full > 0);
+        let tokens = number("MEMORY_GARBAGE").unwrap_or(if full { 1_000_000 } else { 50_000 });
+        let validator = OneToken::default();
+        let server = Server::new("toolgate-tests", &SCOPES)
+            .skip_preflight()
+            .auth(validator.clone())
+            .token_cache(|cache| {
+                cache.ttl = Some(Duration::from_hours(1));
+                cache.max_tokens = MAX_CACHED_TOKENS;
+            })
+            .state(ToolBodies::default());
+        let client = InProcessClient::new(server);
+        assert_eq!(client.list("valid").await.status, 200);
+        let warm_up = (4 * MAX_CACHED_TOKENS).min(tokens / 2);
+        let mut warm = 0;
+        for i in 0..tokens {
+            if i == warm_up {
+                warm = heap_bytes();
+            }
+            assert_eq!(client.list(&format!("unknown-{i}")).await.status, 401);
         }
-        assert_eq!(client.list(&format!("unknown-{i}")).await.status, 401);
-    }
-    let end = heap_bytes();
-    assert_eq!(client.list("valid").await.status, 200);
-    assert_eq!(validator.0.load(Ordering::SeqCst), 1, "the valid token stays cached");
-    println!(
-        "{tokens} tokens: {} KiB on the heap after the first {warm_up}, {} KiB at the end",
-        warm >> 10,
-        end >> 10
-    );
-    assert!(end <= warm + MAX_GROWTH_BYTES, "{warm} bytes after {warm_up} tokens, {end} after {tokens}");
+        let end = heap_bytes();
+        assert_eq!(client.list("valid").await.status, 200);
+        assert_eq!(validator.0.load(Ordering::SeqCst), 1, "the valid token stays cached");
+        println!(
+            "{tokens} tokens: {} KiB on the heap after the first {warm_up}, {} KiB at the end",
+            warm >> 10,
+            end >> 10
+        );
+        assert!(end <= warm + MAX_GROWTH_BYTES, "{warm} bytes after {warm_up} tokens, {end} after {tokens}");
+    });
 }
 
-#[tokio::test]
-async fn unsigned_webhooks_in_chunks_of_one_byte_leave_memory_bounded() {
-    const DELIVERIES: usize = 64;
-    const BYTES: usize = 8 * 1024;
-    // For each of 16 deliveries: a body with twice its size, and the buffers of a connection.
-    const MAX_GROWTH_BYTES: usize = 16 * (2 * 16 + 2 * 64) * 1024;
-    let _running = RUNNING.lock().await;
-    let server = TestServer::with(|server| server.auth(WithWebhooks::new(StaticTokens::new()))).await;
-    let delivery = WebhookDelivery::user_disabled(&server.url, "msg_1", "harriet").raw_request();
-    let request = delivery.header("Transfer-Encoding", "chunked").body("1\r\nx\r\n".repeat(BYTES));
-    let before = heap_bytes();
-    let mut deliveries = JoinSet::new();
-    for _ in 0..DELIVERIES {
-        let mut stream = request.open(server.address).await;
-        deliveries.spawn(async move { read_to_end(&mut stream).await });
-    }
-    let (mut heap, mut unchanged) = (0, 0);
-    eventually("the server has read everything that was sent", async || {
-        let previous = std::mem::replace(&mut heap, heap_bytes());
-        unchanged = if heap == previous { unchanged + 1 } else { 0 };
-        unchanged == 20
-    })
-    .await;
-    println!("{DELIVERIES} deliveries of {BYTES} bytes: {} KiB on the heap", heap.saturating_sub(before) >> 10);
-    assert!(heap <= before + MAX_GROWTH_BYTES, "{before} bytes before, {heap} after");
-    for _ in 0..DELIVERIES - 16 {
-        assert!(deliveries.join_next().await.unwrap().unwrap().starts_with("HTTP/1.1 503 "));
-    }
+#[test]
+fn unsigned_webhooks_in_chunks_of_one_byte_leave_memory_bounded() {
+    alone(async {
+        const DELIVERIES: usize = 64;
+        const BYTES: usize = 8 * 1024;
+        // For each of 16 deliveries: a body with twice its size, and the buffers of a connection.
+        const MAX_GROWTH_BYTES: usize = 16 * (2 * 16 + 2 * 64) * 1024;
+        let server = TestServer::with(|server| server.auth(WithWebhooks::new(StaticTokens::new()))).await;
+        let delivery = WebhookDelivery::user_disabled(&server.url, "msg_1", "harriet").raw_request();
+        let request = delivery.header("Transfer-Encoding", "chunked").body("1\r\nx\r\n".repeat(BYTES));
+        let before = heap_bytes();
+        let mut deliveries = JoinSet::new();
+        for _ in 0..DELIVERIES {
+            let mut stream = request.open(server.address).await;
+            deliveries.spawn(async move { read_to_end(&mut stream).await });
+        }
+        let (mut heap, mut unchanged) = (0, 0);
+        eventually("the server has read everything that was sent", async || {
+            let previous = std::mem::replace(&mut heap, heap_bytes());
+            unchanged = if heap == previous { unchanged + 1 } else { 0 };
+            unchanged == 20
+        })
+        .await;
+        println!("{DELIVERIES} deliveries of {BYTES} bytes: {} KiB on the heap", heap.saturating_sub(before) >> 10);
+        assert!(heap <= before + MAX_GROWTH_BYTES, "{before} bytes before, {heap} after");
+        for _ in 0..DELIVERIES - 16 {
+            assert!(deliveries.join_next().await.unwrap().unwrap().starts_with("HTTP/1.1 503 "));
+        }
+    });
 }
 
 /// Sends a message to a server in process as a user, whose token is the number.
@@ -177,36 +188,38 @@ fn server_of_users(users: usize) -> Server {
         .state(ToolBodies::default())
 }
 
-#[tokio::test]
-async fn an_open_subscription_takes_at_most_64_kib() {
-    const STREAMS: usize = 1_000;
-    const MAX_BYTES: usize = 64 << 10;
-    let _running = RUNNING.lock().await;
-    let server = server_of_users(STREAMS).limits(|limits| limits.max_streams = STREAMS);
-    let router = server.build().unwrap().into_router();
-    let mut streams = vec![listen(&router, 0).await];
-    let before = heap_bytes();
-    for user in 1..STREAMS {
-        streams.push(listen(&router, user).await);
-    }
-    let bytes = (heap_bytes() - before) / (STREAMS - 1);
-    println!("{bytes} bytes for each of {STREAMS} streams");
-    assert!(bytes <= MAX_BYTES, "{bytes} bytes for each stream");
+#[test]
+fn an_open_subscription_takes_at_most_64_kib() {
+    alone(async {
+        const STREAMS: usize = 1_000;
+        const MAX_BYTES: usize = 64 << 10;
+        let server = server_of_users(STREAMS).limits(|limits| limits.max_streams = STREAMS);
+        let router = server.build().unwrap().into_router();
+        let mut streams = vec![listen(&router, 0).await];
+        let before = heap_bytes();
+        for user in 1..STREAMS {
+            streams.push(listen(&router, user).await);
+        }
+        let bytes = (heap_bytes() - before) / (STREAMS - 1);
+        println!("{bytes} bytes for each of {STREAMS} streams");
+        assert!(bytes <= MAX_BYTES, "{bytes} bytes for each stream");
+    });
 }
 
-#[tokio::test]
-async fn an_idle_session_takes_at_most_64_kib() {
-    const SESSIONS: usize = 1_000;
-    const MAX_BYTES: usize = 64 << 10;
-    let _running = RUNNING.lock().await;
-    let server = server_of_users(SESSIONS).sessions(|sessions| sessions.max_sessions = SESSIONS);
-    let router = server.build().unwrap().into_router();
-    open_session(&router, 0).await;
-    let before = heap_bytes();
-    for user in 1..SESSIONS {
-        open_session(&router, user).await;
-    }
-    let bytes = (heap_bytes() - before) / (SESSIONS - 1);
-    println!("{bytes} bytes for each of {SESSIONS} sessions");
-    assert!(bytes <= MAX_BYTES, "{bytes} bytes for each session");
+#[test]
+fn an_idle_session_takes_at_most_64_kib() {
+    alone(async {
+        const SESSIONS: usize = 1_000;
+        const MAX_BYTES: usize = 64 << 10;
+        let server = server_of_users(SESSIONS).sessions(|sessions| sessions.max_sessions = SESSIONS);
+        let router = server.build().unwrap().into_router();
+        open_session(&router, 0).await;
+        let before = heap_bytes();
+        for user in 1..SESSIONS {
+            open_session(&router, user).await;
+        }
+        let bytes = (heap_bytes() - before) / (SESSIONS - 1);
+        println!("{bytes} bytes for each of {SESSIONS} sessions");
+        assert!(bytes <= MAX_BYTES, "{bytes} bytes for each session");
+    });
 }

@@ -90,7 +90,7 @@ pub(crate) enum SessionLimitReached {
 pub(crate) struct Opening {
     id: SessionId,
     session: SessionUse,
-    messages: Option<mpsc::Receiver<ClientJsonRpcMessage>>,
+    messages: Option<mpsc::Receiver<Box<ClientJsonRpcMessage>>>,
 }
 
 impl Sessions {
@@ -202,7 +202,7 @@ impl Opening {
     }
 
     /// Returns the messages of the client. The session stays open from now on.
-    fn take_messages(&mut self) -> Option<mpsc::Receiver<ClientJsonRpcMessage>> {
+    fn take_messages(&mut self) -> Option<mpsc::Receiver<Box<ClientJsonRpcMessage>>> {
         self.messages.take()
     }
 }

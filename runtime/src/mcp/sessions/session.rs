@@ -37,7 +37,8 @@ pub(crate) struct Session {
     registry: Weak<Sessions>,
     /// Access of the latest request.
     access: Mutex<Access>,
-    inbox: mpsc::Sender<ClientJsonRpcMessage>,
+    /// The messages are boxed, because the channel allocates space for 32 of them.
+    inbox: mpsc::Sender<Box<ClientJsonRpcMessage>>,
     pub(super) outbox: Arc<Outbox>,
     ended: CancellationToken,
     /// Number of requests, calls and streams that use the session.
@@ -61,7 +62,7 @@ impl Session {
         registry: Weak<Sessions>,
         access: &Access,
         ended: CancellationToken,
-    ) -> (Arc<Self>, mpsc::Receiver<ClientJsonRpcMessage>) {
+    ) -> (Arc<Self>, mpsc::Receiver<Box<ClientJsonRpcMessage>>) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let session = Self {
             number,
@@ -161,7 +162,7 @@ impl Session {
         tokio::select! {
             biased;
             () = self.ended.cancelled() => Err(SessionEnded),
-            sent = self.inbox.send(message) => sent.map_err(|_| SessionEnded),
+            sent = self.inbox.send(Box::new(message)) => sent.map_err(|_| SessionEnded),
         }
     }
 
@@ -171,7 +172,7 @@ impl Session {
         let params = CancelledNotificationParam::new(Some(request), None);
         let cancelled = CancelledNotification::new(params);
         // If the inbox is full, the call ends with its time limit.
-        let _ = self.inbox.try_send(ClientJsonRpcMessage::notification(cancelled.into()));
+        let _ = self.inbox.try_send(Box::new(ClientJsonRpcMessage::notification(cancelled.into())));
     }
 
     /// Ends the session: its streams end, its calls are cancelled, and its ID is unknown from now on.

@@ -14,7 +14,7 @@ use super::session::Session;
 /// Messages of the client in, messages of the server out.
 pub(in crate::mcp) struct SessionTransport {
     pub(super) session: Arc<Session>,
-    pub(super) messages: mpsc::Receiver<ClientJsonRpcMessage>,
+    pub(super) messages: mpsc::Receiver<Box<ClientJsonRpcMessage>>,
 }
 
 impl Transport<RoleServer> for SessionTransport {
@@ -32,7 +32,7 @@ impl Transport<RoleServer> for SessionTransport {
         tokio::select! {
             biased;
             () = self.session.ended().cancelled() => None,
-            message = self.messages.recv() => message,
+            message = self.messages.recv() => message.map(|message| *message),
         }
     }
 
