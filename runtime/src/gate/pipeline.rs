@@ -442,7 +442,7 @@ fn check_logged_headers(headers: &HeaderMap) -> Result<(), Rejection> {
 }
 
 /// Rejects the request if the record of its call may not fit into the audit log.
-fn check_audit_log() -> Result<(), Rejection> {
+pub(super) fn check_audit_log() -> Result<(), Rejection> {
     if audit::is_available() { Ok(()) } else { Err(Rejection::AuditUnavailable) }
 }
 

@@ -22,6 +22,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use super::{
     Gate,
     jsonrpc::{InvalidParams, Message},
+    pipeline::check_audit_log,
     rejection::Rejection,
     revocable_stream::{self, StreamAccess},
     stream_limit::StreamGuard,
@@ -92,7 +93,7 @@ impl SubscriptionGate {
     ///
     /// # Errors
     ///
-    /// Its parameters have other types, or name too many resources.
+    /// Its parameters have other types, or name too many resources, or the audit log cannot be written.
     async fn open(
         &self,
         message: &Message<'_>,
@@ -100,18 +101,26 @@ impl SubscriptionGate {
         dispatcher: &Dispatcher,
         access: &Access,
         token: BearerToken,
-    ) -> Result<(Subscription, RenewableAccess), InvalidParams> {
+    ) -> Result<(Subscription, RenewableAccess), Rejection> {
         let mut filter = message.subscription_filter()?;
         let maximum = self.notifications.max_resources();
         if filter.uris().len() > maximum {
-            return Err(InvalidParams::TooManyResources { maximum });
+            return Err(InvalidParams::TooManyResources { maximum }.into());
         }
-        let uris = stream::iter(std::mem::take(filter.uris_mut()))
-            .map(async |uri| dispatcher.subscribe(info, &access.caller, &uri).await.then_some(uri))
+        let (registry, caller) = (dispatcher.registry(), &access.caller);
+        let decisions: Vec<_> = stream::iter(std::mem::take(filter.uris_mut()))
+            .map(async |uri| (registry.decide_read(&uri, caller).await, uri))
             .buffered(MAX_CONCURRENT_DECISIONS)
-            .filter_map(std::future::ready);
-        *filter.uris_mut() = uris.collect().await;
-        let subscription = self.notifications.subscribe(dispatcher.registry(), access.clone(), filter);
+            .collect()
+            .await;
+        for (decision, uri) in decisions {
+            // The room in the audit log is for one more record of each request.
+            check_audit_log()?;
+            if dispatcher.subscribe(info, caller, &uri, decision) {
+                filter.uris_mut().insert(uri);
+            }
+        }
+        let subscription = self.notifications.subscribe(registry, access.clone(), filter);
         let subscriber = Arc::clone(subscription.subscriber());
         let renewals = Arc::clone(&self.renewals);
         Ok((subscription, RenewableAccess { token, subscriber, renewals, has_ended: AtomicBool::new(false) }))

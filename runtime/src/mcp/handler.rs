@@ -92,8 +92,10 @@ impl ServerHandler for Handler {
         let call = call.ok_or_else(ErrorData::method_not_found::<SubscribeRequestMethod>)?;
         let id = request_id(&context);
         let info = authenticated.info(&id, context.meta.get_traceparent());
-        let decision = self.dispatcher.subscribe(info, authenticated.caller(), &request.uri);
-        if !authenticated.while_current(decision).await? {
+        let caller = authenticated.caller();
+        let decision = self.dispatcher.registry().decide_read(&request.uri, caller);
+        let decision = authenticated.while_current(decision).await?;
+        if !self.dispatcher.subscribe(info, caller, &request.uri, decision) {
             return Err(revision(&context).unknown_operation(OperationKind::Resource, &request.uri));
         }
         call.session().subscribe(&request.uri).map_err(|error| ErrorData::invalid_params(error.to_string(), None))

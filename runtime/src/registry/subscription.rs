@@ -17,16 +17,23 @@ impl Registry {
         self.decide_read(uri, caller).await == ExplainedDecision::Allowed
     }
 
-    async fn decide_read(&self, uri: &str, caller: &Arc<Caller>) -> ExplainedDecision {
+    /// Decides whether a caller may read a resource now.
+    pub(crate) async fn decide_read(&self, uri: &str, caller: &Arc<Caller>) -> ExplainedDecision {
         self.explain(OperationKind::Resource, uri, caller, None).await.decision
     }
 }
 
 impl Dispatcher {
-    /// Decides whether a caller may subscribe to a resource, and records it. Every notification is decided again.
-    pub(crate) async fn subscribe(&self, info: RequestInfo<'_>, caller: &Arc<Caller>, uri: &str) -> bool {
+    /// Records a subscription to a resource, and returns whether the caller may have it: whether it
+    /// [may read](Registry::decide_read) the resource. Every notification is decided again.
+    pub(crate) fn subscribe(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Arc<Caller>,
+        uri: &str,
+        decision: ExplainedDecision,
+    ) -> bool {
         const KIND: OperationKind = OperationKind::Resource;
-        let decision = self.registry().decide_read(uri, caller).await;
         let Some(found) = self.registry().find(KIND, uri) else {
             self.audit().unknown(info, caller, KIND, uri);
             return false;

@@ -355,8 +355,7 @@ async fn every_subscription_to_a_resource_has_a_record_with_its_outcome() {
         }),
     ];
     assert_eq!(lines.split_off(URIS.len()), expected, "resources/subscribe");
-    // The resources of one `subscriptions/listen` are decided concurrently.
-    assert!(lines.len() == expected.len() && expected.iter().all(|line| lines.contains(line)), "{lines:?}");
+    assert_eq!(lines, expected, "subscriptions/listen");
 }
 
 #[tokio::test]
