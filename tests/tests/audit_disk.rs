@@ -21,16 +21,32 @@ use tokio::{
     net::TcpStream,
     sync::{Mutex, MutexGuard},
 };
-use toolgate::audit::{AuditGuard, JsonLines};
+use toolgate::{
+    audit::{AuditGuard, JsonLines},
+    prelude::*,
+};
 use toolgate_tests::{
-    Client, HttpResponse, Revision, TestServer, WebhookDelivery, WithWebhooks, eventually, http_client, send, tokens,
-    within_deadline,
+    Client, EventStream, HttpResponse, Revision, TestServer, ToolBodies, WebhookDelivery, WithWebhooks, eventually,
+    http_client, send, tokens, within_deadline,
 };
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::{layer::SubscriberExt, registry};
 
 /// The state of the audit files is shared by the process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+static SHELF: Scopes = Scopes::new(&["shelf:read"]);
+
+/// A book, for which a guard waits.
+#[resource(uri = "shelf://books/{book}", authenticated, scopes_in = SHELF, guard = wait(bodies))]
+async fn book(book: String, bodies: &ToolBodies) -> String {
+    book
+}
+
+async fn wait(bodies: &ToolBodies) -> Result<(), Denied> {
+    bodies.wait_for_release().await;
+    Ok(())
+}
 
 /// A server whose audit file is at a path.
 struct AuditedServer {
@@ -47,7 +63,7 @@ impl AuditedServer {
         let _ = tracing::subscriber::set_global_default(registry());
         let (layer, guard) = JsonLines::file(path).max_bytes(u64::MAX).open().unwrap();
         let subscriber = tracing::subscriber::set_default(registry().with(layer));
-        let server = TestServer::with(|server| server.auth(WithWebhooks::new(tokens()))).await;
+        let server = TestServer::with(|server| server.add_from(&SHELF).auth(WithWebhooks::new(tokens()))).await;
         let audited = Self { server, guard, subscriber, _one_at_a_time: one_at_a_time };
         // The thread of an earlier file that could not be written may end after its test.
         eventually("no other file is unavailable", async || audited.unready_reasons().await.is_null()).await;
@@ -176,6 +192,21 @@ async fn a_full_disk_stops_calls_and_nothing_else() {
     eventually("calls are rejected", async || audited.call(&audited.client(), "1").await.status == 503).await;
     audited.strangers(1000).await;
     audited.assert_only_calls_are_rejected().await;
+    audited.finish().await;
+}
+
+#[tokio::test]
+async fn a_subscription_that_was_admitted_before_the_disk_was_full_is_not_opened() {
+    let audited = AuditedServer::start(Path::new("/dev/full")).await;
+    let opening = tokio::spawn({
+        let client = audited.server.client_with("people", Revision::Modern);
+        async move { EventStream::open(&client, json!({ "resourceSubscriptions": ["shelf://books/a"] })).await }
+    });
+    audited.server.bodies.wait_for_start(1).await;
+    audited.strangers(52_000).await;
+    eventually("calls are rejected", async || audited.call(&audited.client(), "1").await.status == 503).await;
+    audited.server.bodies.release(1);
+    assert_eq!(opening.await.unwrap().unwrap_err().status, 503);
     audited.finish().await;
 }
 
