@@ -35,8 +35,8 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::RwLock;
 use toolgate::{
     auth::{
-        BearerToken, Claims, Revocation, Revocations, Route, SetupError, TokenValidator, ValidationError,
-        ValidatorTexts, async_trait,
+        BearerToken, Claims, Inactive, Resource, Revocation, Revocations, Route, SetupError, TokenValidator,
+        ValidationError, ValidatorTexts, async_trait,
     },
     prelude::*,
 };
@@ -81,9 +81,11 @@ impl Directory {
 impl TokenValidator for Directory {
     // A validator that sends requests returns `ValidationError::Unavailable` if they fail: the client then retries with
     // the same token. It discards a token that is `Inactive`.
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let users_by_token = self.users_by_token.read().await;
-        let user = users_by_token.get(token.expose()).ok_or(ValidationError::Inactive)?;
+        let user = users_by_token
+            .get(token.expose())
+            .ok_or_else(|| Inactive::new("the directory does not know the token"))?;
         Ok(Claims::new().subject(user).scopes(["profile:read"]).audience_verified())
     }
 

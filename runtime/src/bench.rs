@@ -7,8 +7,8 @@ use http::{HeaderMap, Response};
 
 use crate::{
     auth::{
-        AudiencePolicy, Authenticator, BearerToken, CachedToken, Caller, Claims, GuardedValidator, RevocationClock,
-        TokenCache, TokenCacheConfig, TokenClass, TokenValidator,
+        AudiencePolicy, Authenticator, BearerToken, CachedToken, Caller, Claims, IntoValidators, Resource,
+        RevocationClock, TokenCache, TokenCacheConfig, TokenClass, ValidatorChain,
     },
     error::BuildProblem,
     gate::{HostNames, RejectionResponder},
@@ -90,18 +90,19 @@ pub struct Tokens(Authenticator);
 
 impl Tokens {
     /// Caches up to `max_tokens` tokens of up to 1 MiB each.
-    pub fn new(validator: impl TokenValidator, scopes: &'static Scopes, max_tokens: u64) -> Self {
+    pub fn new(validator: impl IntoValidators, scopes: &'static Scopes, max_tokens: u64) -> Self {
         let config = TokenCacheConfig {
             ttl: Some(Duration::from_hours(24)),
             max_tokens,
             max_bytes: max_tokens.saturating_mul(1 << 20),
             ..TokenCacheConfig::default()
         };
+        let resource = Arc::new(Resource::new(""));
         Self(Authenticator::new(
-            GuardedValidator::new(Arc::new(validator), Arc::default()),
+            ValidatorChain::new(&validator.into_validators(), &Arc::default(), &resource),
             TokenCache::new(config, Arc::new(RevocationClock::new(Duration::from_mins(1)))),
             Arc::new(ScopeIndex::new([scopes])),
-            String::new(),
+            resource,
             AudiencePolicy::Any,
         ))
     }

@@ -8,7 +8,7 @@ use standardwebhooks::Webhook;
 
 use toolgate::{
     PropelAuth,
-    auth::{BearerToken, Claims, Revocations, Route, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Resource, Revocations, Route, TokenValidator, ValidationError, async_trait},
 };
 
 use crate::{HttpResponse, RawRequest, http_client, send};
@@ -38,8 +38,8 @@ impl<V> WithWebhooks<V> {
 
 #[async_trait]
 impl<V: TokenValidator> TokenValidator for WithWebhooks<V> {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        self.validator.validate(token).await
+    async fn validate(&self, token: &BearerToken, resource: &Resource) -> Result<Claims, ValidationError> {
+        self.validator.validate(token, resource).await
     }
 
     fn routes(&self, revocations: Revocations) -> Vec<Route> {

@@ -12,7 +12,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::sync::{Mutex, MutexGuard};
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Resource, TokenValidator, ValidationError, async_trait},
 };
 use toolgate_tests::{InProcessClient, IntrospectionStub, Revision, SCOPES, TestServer, ToolBodies, heap_bytes};
 
@@ -61,7 +61,7 @@ struct FixedClaims(Arc<Map<String, Value>>);
 
 #[async_trait]
 impl TokenValidator for FixedClaims {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let mut claims = Claims::new().subject(token.expose()).audience_verified();
         claims.raw.clone_from(&self.0);
         Ok(claims)

@@ -26,7 +26,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::task::JoinSet;
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, StaticTokens, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Inactive, Resource, StaticTokens, TokenValidator, ValidationError, async_trait},
 };
 use toolgate_tests::{
     InProcessClient, Revision, SCOPES, TestServer, ToolBodies, WebhookDelivery, WithWebhooks, eventually, heap_bytes,
@@ -59,9 +59,9 @@ struct OneToken(Arc<AtomicUsize>);
 
 #[async_trait]
 impl TokenValidator for OneToken {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         if token.expose() != "valid" {
-            return Err(ValidationError::Inactive);
+            return Err(Inactive::new("unknown").into());
         }
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(Claims::new().subject("harriet").audience_verified())

@@ -7,7 +7,7 @@ use serde_json::json;
 use toolgate::{
     __bench::Decision,
     Scopes,
-    auth::{BearerToken, Claims, TokenValidator, ValidationError},
+    auth::{BearerToken, Claims, Resource, TokenValidator, ValidationError},
 };
 
 /// Lists of 1,000 scopes with different numbers of tools, whose bodies are never called.
@@ -110,7 +110,7 @@ pub fn claims(token: &str) -> Claims {
 
 #[async_trait]
 impl TokenValidator for AcceptAll {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         VALIDATIONS.fetch_add(1, Ordering::Relaxed);
         Ok(claims(token.expose()))
     }

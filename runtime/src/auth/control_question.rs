@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BearerToken, Readiness, Unavailable, ValidationError,
+    BearerToken, Unavailable, ValidationError, ValidatorReadiness,
     circuit_breaker::{CircuitBreaker, Permit},
     retrying_validator::RetryingValidator,
 };
@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct ControlQuestion {
     validator: Arc<RetryingValidator>,
     circuit_breaker: Arc<CircuitBreaker>,
-    readiness: Arc<Readiness>,
+    readiness: ValidatorReadiness,
     cancel: CancellationToken,
     state: Mutex<State>,
 }
@@ -60,7 +60,7 @@ impl ControlQuestion {
     pub(crate) fn new(
         validator: Arc<RetryingValidator>,
         circuit_breaker: Arc<CircuitBreaker>,
-        readiness: Arc<Readiness>,
+        readiness: ValidatorReadiness,
         cancel: CancellationToken,
     ) -> Self {
         Self { validator, circuit_breaker, readiness, cancel, state: Mutex::default() }
@@ -102,7 +102,7 @@ impl ControlQuestion {
         // A validator that panics must not leave the question in flight.
         let validation = AssertUnwindSafe(self.validator.validate(&token)).catch_unwind();
         match tokio::time::timeout(TIMEOUT, validation).await {
-            Ok(Ok(Ok(_) | Err(ValidationError::Inactive))) => Ok(()),
+            Ok(Ok(Ok(_) | Err(ValidationError::Inactive(_)))) => Ok(()),
             Ok(Ok(Err(ValidationError::Unavailable(unavailable)))) => Err(unavailable),
             Ok(Err(_)) => Err(Unavailable::new("the validator panicked")),
             Err(_) => Err(Unavailable::new(format!("a random token was not validated within {TIMEOUT:?}"))),

@@ -6,8 +6,8 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    BearerToken, Claims, Readiness, TokenValidator, Unavailable, ValidationError, circuit_breaker::CircuitBreaker,
-    control_question::ControlQuestion, retrying_validator::RetryingValidator,
+    BearerToken, Claims, Resource, TokenForm, TokenValidator, Unavailable, ValidationError, ValidatorReadiness,
+    circuit_breaker::CircuitBreaker, control_question::ControlQuestion, retrying_validator::RetryingValidator,
 };
 
 /// Maximum number of concurrent introspection requests for the tokens of each class.
@@ -34,21 +34,25 @@ pub(crate) struct GuardedValidator {
     circuit_breaker: Arc<CircuitBreaker>,
     known_tokens: Semaphore,
     unknown_tokens: Semaphore,
-    readiness: Arc<Readiness>,
+    readiness: ValidatorReadiness,
     control_question: Arc<ControlQuestion>,
     /// Cancels a control question in flight.
     _cancel_on_drop: DropGuard,
 }
 
 impl GuardedValidator {
-    pub(crate) fn new(validator: Arc<dyn TokenValidator>, readiness: Arc<Readiness>) -> Self {
-        let validator = Arc::new(RetryingValidator::new(validator));
+    pub(crate) fn new(
+        validator: Arc<dyn TokenValidator>,
+        readiness: ValidatorReadiness,
+        resource: Arc<Resource>,
+    ) -> Self {
+        let validator = Arc::new(RetryingValidator::new(validator, resource));
         let circuit_breaker = Arc::new(CircuitBreaker::default());
         let cancel = CancellationToken::new();
         let control_question = Arc::new(ControlQuestion::new(
             Arc::clone(&validator),
             Arc::clone(&circuit_breaker),
-            Arc::clone(&readiness),
+            readiness.clone(),
             cancel.clone(),
         ));
         Self {
@@ -60,6 +64,10 @@ impl GuardedValidator {
             control_question,
             _cancel_on_drop: cancel.drop_guard(),
         }
+    }
+
+    pub(crate) fn token_form(&self, token: &BearerToken) -> TokenForm {
+        self.validator.token_form(token)
     }
 
     pub(crate) async fn validate(&self, token: &BearerToken, class: &TokenClass) -> Result<Claims, ValidationError> {
@@ -74,7 +82,7 @@ impl GuardedValidator {
         };
         let result = self.validator.validate(token).await;
         match &result {
-            Ok(_) | Err(ValidationError::Inactive) => {
+            Ok(_) | Err(ValidationError::Inactive(_)) => {
                 permit.succeeded();
                 self.readiness.validation_succeeded();
             }

@@ -15,6 +15,7 @@ mod identity;
 mod provider;
 mod readiness;
 mod replicator;
+mod resource;
 mod retrying_validator;
 mod revocation_clock;
 mod revocations;
@@ -22,6 +23,8 @@ mod static_tokens;
 mod token_cache;
 mod token_digest;
 mod validator;
+mod validator_chain;
+mod validators;
 
 /// Attribute for `impl TokenValidator`.
 pub use async_trait::async_trait;
@@ -37,16 +40,20 @@ pub use granted::Granted;
 pub(crate) use guarded_validator::{GuardedValidator, TokenClass};
 pub(crate) use identity::Principal;
 pub use provider::{AuthProvider, ProvidedAuth, ProviderError, ServerDescription};
-pub(crate) use readiness::Readiness;
+pub(crate) use readiness::{Readiness, ValidatorReadiness};
 pub use replicator::ReplicationError;
 pub(crate) use replicator::Replicator;
 #[cfg(feature = "redis")]
 pub(crate) use replicator::{SharedIntrospection, StreamPosition};
+pub use resource::Resource;
 pub(crate) use revocation_clock::{Epoch, RevocationClock};
 pub use revocations::{Revocation, Revocations};
 pub use static_tokens::StaticTokens;
 pub use token_cache::TokenCacheConfig;
 pub(crate) use token_cache::{CachedToken, TokenCache};
 pub use validator::{
-    AuthorizationServer, Route, SetupError, TokenValidator, Unavailable, ValidationError, ValidatorTexts,
+    AuthorizationServer, Inactive, Route, SetupError, TokenForm, TokenValidator, Unavailable, ValidationError,
+    ValidatorTexts,
 };
+pub(crate) use validator_chain::ValidatorChain;
+pub use validators::{IntoValidators, Validators};

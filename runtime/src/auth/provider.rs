@@ -1,11 +1,11 @@
 //! Providers of token validators, for validators that depend on the address and the scopes of the server.
 
-use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
+use std::{fmt, future::Future, net::SocketAddr};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use super::TokenValidator;
+use super::{IntoValidators, Validators};
 
 /// Error of a provider. Its text says what to do.
 pub type ProviderError = Box<dyn std::error::Error + Send + Sync>;
@@ -78,15 +78,15 @@ pub struct ServerDescription {
 /// A validator, and what belongs to it.
 #[must_use]
 pub struct ProvidedAuth {
-    pub(crate) validator: Arc<dyn TokenValidator>,
+    pub(crate) validators: Validators,
     pub(crate) startup_text: Option<String>,
     pub(crate) shutdown: Option<BoxFuture<'static, ()>>,
 }
 
 impl ProvidedAuth {
-    /// Creates a value with a validator only.
-    pub fn new(validator: impl TokenValidator) -> Self {
-        Self { validator: Arc::new(validator), startup_text: None, shutdown: None }
+    /// Creates a value with a validator, or several, only.
+    pub fn new(validator: impl IntoValidators) -> Self {
+        Self { validators: validator.into_validators(), startup_text: None, shutdown: None }
     }
 
     /// Sets a text that the server prints to standard output before it accepts connections.

@@ -1,6 +1,6 @@
 //! Readiness: whether tokens can be validated, for `/readyz` and the log.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -9,24 +9,36 @@ use super::{
     code::{CREDENTIALS_REJECTED, UNAVAILABLE},
 };
 
-/// Readiness of the server, from the latest preflight check and the latest validation of a token.
-#[derive(Debug, Default)]
+/// Readiness of the server: whether one of its validators can validate tokens.
+#[derive(Debug)]
 pub(crate) struct Readiness {
     state: Mutex<State>,
     /// Wakes [`until_unhealthy`](Self::until_unhealthy) to check the state again.
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+/// Readiness of one validator, from its latest preflight check and the latest validation of a token.
+#[derive(Clone, Debug)]
+pub(crate) struct ValidatorReadiness {
+    readiness: Arc<Readiness>,
+    index: usize,
+}
+
+#[derive(Debug)]
 struct State {
-    validation: Validation,
-    /// Codes of the fatal diagnostics of the latest preflight check.
-    fatal_diagnostics: Vec<&'static str>,
+    validators: Vec<ValidatorState>,
     is_shutting_down: bool,
 }
 
+#[derive(Clone, Debug, Default)]
+struct ValidatorState {
+    validation: Validation,
+    /// Codes of the fatal diagnostics of the latest preflight check.
+    fatal_diagnostics: Vec<&'static str>,
+}
+
 /// Result of the latest validation of a token.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Validation {
     /// No token has been validated.
     #[default]
@@ -39,50 +51,22 @@ enum Validation {
     Failing(&'static str),
 }
 
+/// Readiness of a server with one validator.
+impl Default for Readiness {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
 impl Readiness {
-    /// Records that the authorization server responded to an introspection request.
-    pub(crate) fn validation_succeeded(&self) {
-        self.lock().validation_succeeded();
+    pub(crate) fn new(validators: usize) -> Self {
+        let state = State { validators: vec![ValidatorState::default(); validators], is_shutting_down: false };
+        Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Records that a token could not be validated. Logs the first failure of an outage.
-    pub(crate) fn validation_failed(&self, unavailable: &Unavailable) {
-        let code = if unavailable.is_misconfigured() { CREDENTIALS_REJECTED } else { UNAVAILABLE };
-        let mut state = self.lock();
-        if state.validation != Validation::Failing(code) {
-            if unavailable.is_misconfigured() {
-                tracing::error!(
-                    reason = %unavailable,
-                    "the authorization server rejects this server's credentials: no token can be validated until they \
-                     are corrected"
-                );
-            } else {
-                tracing::error!(reason = %unavailable, "tokens cannot be validated");
-            }
-        }
-        state.validation = Validation::Failing(code);
-        drop(state);
-        self.changed.notify_waiters();
-    }
-
-    /// Records the result of a preflight check. If `checks_tokens`, a result without a fatal diagnostic means that
-    /// tokens can be validated.
-    pub(crate) fn preflight_finished(&self, diagnostics: &[Diagnostic], checks_tokens: bool) {
-        let mut codes: Vec<_> =
-            diagnostics.iter().filter(|diagnostic| diagnostic.is_fatal()).map(Diagnostic::code).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        let mut state = self.lock();
-        if codes.is_empty() {
-            if checks_tokens {
-                state.validation_succeeded();
-            } else if state.validation != Validation::Succeeding {
-                state.validation = Validation::Unchecked;
-            }
-        }
-        state.fatal_diagnostics = codes;
-        drop(state);
-        self.changed.notify_waiters();
+    /// Returns the readiness of the validator with this index.
+    pub(crate) fn of_validator(self: &Arc<Self>, index: usize) -> ValidatorReadiness {
+        ValidatorReadiness { readiness: Arc::clone(self), index }
     }
 
     /// Records that the server is shutting down and must not receive new requests.
@@ -94,23 +78,20 @@ impl Readiness {
     pub(crate) fn reasons(&self) -> Vec<&'static str> {
         let state = self.lock();
         let mut reasons: Vec<_> = state.is_shutting_down.then_some("shutting_down").into_iter().collect();
-        reasons.extend(&state.fatal_diagnostics);
-        match state.validation {
-            Validation::Succeeding | Validation::Unchecked => {}
-            // The diagnostics are more specific.
-            Validation::Unknown if !state.fatal_diagnostics.is_empty() => {}
-            Validation::Unknown => reasons.push("not_checked_yet"),
-            Validation::Failing(code) if state.fatal_diagnostics.contains(&code) => {}
-            Validation::Failing(code) => reasons.push(code),
+        if state.validators.iter().all(|validator| !validator.is_healthy()) {
+            reasons.extend(state.problems());
         }
         reasons
     }
 
-    /// Returns whether no validation has failed since the latest success and no diagnostic is fatal.
+    /// Returns the codes of the reasons why a validator cannot validate tokens, also while another one can.
+    pub(crate) fn problems(&self) -> Vec<&'static str> {
+        self.lock().problems()
+    }
+
+    /// Returns whether no validation of a validator has failed since its latest success, and no diagnostic is fatal.
     pub(crate) fn is_healthy(&self) -> bool {
-        let state = self.lock();
-        matches!(state.validation, Validation::Succeeding | Validation::Unchecked)
-            && state.fatal_diagnostics.is_empty()
+        self.lock().validators.iter().all(ValidatorState::is_healthy)
     }
 
     /// Waits until [`is_healthy`](Self::is_healthy) returns `false`.
@@ -130,12 +111,91 @@ impl Readiness {
     }
 }
 
+impl ValidatorReadiness {
+    /// Records that the authorization server responded to an introspection request.
+    pub(crate) fn validation_succeeded(&self) {
+        self.readiness.lock().validators[self.index].validation_succeeded();
+    }
+
+    /// Records that a token could not be validated. Logs the first failure of an outage.
+    pub(crate) fn validation_failed(&self, unavailable: &Unavailable) {
+        let code = if unavailable.is_misconfigured() { CREDENTIALS_REJECTED } else { UNAVAILABLE };
+        let mut state = self.readiness.lock();
+        let validator = &mut state.validators[self.index];
+        if validator.validation != Validation::Failing(code) {
+            if unavailable.is_misconfigured() {
+                tracing::error!(
+                    reason = %unavailable,
+                    "the authorization server rejects this server's credentials: no token can be validated until they \
+                     are corrected"
+                );
+            } else {
+                tracing::error!(reason = %unavailable, "tokens cannot be validated");
+            }
+        }
+        validator.validation = Validation::Failing(code);
+        drop(state);
+        self.readiness.changed.notify_waiters();
+    }
+
+    /// Records the result of a preflight check. If `checks_tokens`, a result without a fatal diagnostic means that
+    /// tokens can be validated.
+    pub(crate) fn preflight_finished(&self, diagnostics: &[Diagnostic], checks_tokens: bool) {
+        let mut codes: Vec<_> =
+            diagnostics.iter().filter(|diagnostic| diagnostic.is_fatal()).map(Diagnostic::code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let mut state = self.readiness.lock();
+        let validator = &mut state.validators[self.index];
+        if codes.is_empty() {
+            if checks_tokens {
+                validator.validation_succeeded();
+            } else if validator.validation != Validation::Succeeding {
+                validator.validation = Validation::Unchecked;
+            }
+        }
+        validator.fatal_diagnostics = codes;
+        drop(state);
+        self.readiness.changed.notify_waiters();
+    }
+}
+
 impl State {
+    /// Returns the codes of all validators, each once.
+    fn problems(&self) -> Vec<&'static str> {
+        let mut problems = Vec::new();
+        for code in self.validators.iter().flat_map(ValidatorState::problems) {
+            if !problems.contains(&code) {
+                problems.push(code);
+            }
+        }
+        problems
+    }
+}
+
+impl ValidatorState {
     fn validation_succeeded(&mut self) {
         if matches!(self.validation, Validation::Failing(_)) {
             tracing::info!("tokens can be validated again");
         }
         self.validation = Validation::Succeeding;
+    }
+
+    fn is_healthy(&self) -> bool {
+        matches!(self.validation, Validation::Succeeding | Validation::Unchecked) && self.fatal_diagnostics.is_empty()
+    }
+
+    fn problems(&self) -> Vec<&'static str> {
+        let mut problems = self.fatal_diagnostics.clone();
+        match self.validation {
+            Validation::Succeeding | Validation::Unchecked => {}
+            // The diagnostics are more specific.
+            Validation::Unknown if !self.fatal_diagnostics.is_empty() => {}
+            Validation::Unknown => problems.push("not_checked_yet"),
+            Validation::Failing(code) if self.fatal_diagnostics.contains(&code) => {}
+            Validation::Failing(code) => problems.push(code),
+        }
+        problems
     }
 }
 
@@ -145,9 +205,10 @@ mod tests {
 
     #[test]
     fn reports_every_reason_why_it_is_not_ready() {
-        let readiness = Readiness::default();
+        let readiness = Arc::new(Readiness::default());
+        let validator = readiness.of_validator(0);
         assert_eq!(readiness.reasons(), ["not_checked_yet"]);
-        readiness.preflight_finished(
+        validator.preflight_finished(
             &[
                 Diagnostic::fatal("a", "…"),
                 Diagnostic::warning("b", "…"),
@@ -157,15 +218,15 @@ mod tests {
             true,
         );
         assert_eq!(readiness.reasons(), ["a", "c"]);
-        readiness.validation_succeeded();
+        validator.validation_succeeded();
         assert_eq!(readiness.reasons(), ["a", "c"], "an introspection response does not clear a diagnostic");
-        readiness.validation_failed(&Unavailable::new("…"));
+        validator.validation_failed(&Unavailable::new("…"));
         assert_eq!(readiness.reasons(), ["a", "c", UNAVAILABLE]);
-        readiness.preflight_finished(&[Diagnostic::warning("b", "…")], true);
+        validator.preflight_finished(&[Diagnostic::warning("b", "…")], true);
         assert_eq!(readiness.reasons(), [""; 0]);
-        readiness.validation_failed(&Unavailable::new("…").misconfigured());
+        validator.validation_failed(&Unavailable::new("…").misconfigured());
         assert_eq!(readiness.reasons(), [CREDENTIALS_REJECTED]);
-        readiness.validation_succeeded();
+        validator.validation_succeeded();
         assert!(readiness.is_healthy());
         readiness.shutting_down();
         assert_eq!(readiness.reasons(), ["shutting_down"]);
@@ -173,27 +234,45 @@ mod tests {
 
     #[test]
     fn a_validator_without_a_check_is_ready_until_a_validation_fails() {
-        let readiness = Readiness::default();
-        readiness.preflight_finished(&[], false);
+        let readiness = Arc::new(Readiness::default());
+        let validator = readiness.of_validator(0);
+        validator.preflight_finished(&[], false);
         assert!(readiness.is_healthy() && readiness.reasons().is_empty());
-        readiness.validation_failed(&Unavailable::new("…"));
+        validator.validation_failed(&Unavailable::new("…"));
         assert_eq!(readiness.reasons(), [UNAVAILABLE]);
-        readiness.preflight_finished(&[], false);
+        validator.preflight_finished(&[], false);
         assert!(readiness.is_healthy(), "ready again, so that requests test the authorization server");
     }
 
     #[tokio::test]
     async fn until_unhealthy_returns_when_validation_fails() {
-        let readiness = std::sync::Arc::new(Readiness::default());
+        let readiness = Arc::new(Readiness::default());
+        let validator = readiness.of_validator(0);
         readiness.until_unhealthy().await;
-        readiness.validation_succeeded();
+        validator.validation_succeeded();
         let waiting = tokio::spawn({
             let readiness = readiness.clone();
             async move { readiness.until_unhealthy().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        readiness.validation_failed(&Unavailable::new("…"));
+        validator.validation_failed(&Unavailable::new("…"));
         waiting.await.unwrap();
+    }
+
+    #[test]
+    fn a_server_is_ready_while_one_of_its_validators_can_validate_tokens() {
+        let readiness = Arc::new(Readiness::new(2));
+        let [first, second] = [0, 1].map(|index| readiness.of_validator(index));
+        assert_eq!(readiness.reasons(), ["not_checked_yet"]);
+        first.validation_succeeded();
+        assert_eq!((readiness.reasons(), readiness.problems()), (vec![], vec!["not_checked_yet"]));
+        assert!(!readiness.is_healthy(), "the second one has to be checked");
+        second.validation_failed(&Unavailable::new("…"));
+        assert_eq!((readiness.reasons(), readiness.problems()), (vec![], vec![UNAVAILABLE]));
+        first.preflight_finished(&[Diagnostic::fatal("a", "…")], true);
+        assert_eq!(readiness.reasons(), ["a", UNAVAILABLE]);
+        second.validation_succeeded();
+        assert_eq!((readiness.reasons(), readiness.problems()), (vec![], vec!["a"]));
     }
 }

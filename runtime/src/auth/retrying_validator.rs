@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BearerToken, Claims, TokenValidator, ValidationError};
+use super::{BearerToken, Claims, Resource, TokenForm, TokenValidator, ValidationError};
 use crate::metrics::{self, IntrospectionOutcome};
 
 /// Minimum delay before the retry. A random part of up to the same length is added, so that requests which failed
@@ -13,11 +13,18 @@ use crate::metrics::{self, IntrospectionOutcome};
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Token validator that retries a request once, if a retry may succeed.
-pub(crate) struct RetryingValidator(Arc<dyn TokenValidator>);
+pub(crate) struct RetryingValidator {
+    validator: Arc<dyn TokenValidator>,
+    resource: Arc<Resource>,
+}
 
 impl RetryingValidator {
-    pub(crate) fn new(validator: Arc<dyn TokenValidator>) -> Self {
-        Self(validator)
+    pub(crate) fn new(validator: Arc<dyn TokenValidator>, resource: Arc<Resource>) -> Self {
+        Self { validator, resource }
+    }
+
+    pub(crate) fn token_form(&self, token: &BearerToken) -> TokenForm {
+        self.validator.token_form(token)
     }
 
     pub(crate) async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
@@ -36,10 +43,10 @@ impl RetryingValidator {
 
     async fn send_request(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
         let started_at = Instant::now();
-        let result = self.0.validate(token).await;
+        let result = self.validator.validate(token, &self.resource).await;
         let outcome = match &result {
             Ok(_) => IntrospectionOutcome::Active,
-            Err(ValidationError::Inactive) => IntrospectionOutcome::Inactive,
+            Err(ValidationError::Inactive(_)) => IntrospectionOutcome::Inactive,
             Err(ValidationError::Unavailable(_)) => IntrospectionOutcome::Unavailable,
         };
         metrics::introspected(outcome, started_at.elapsed());

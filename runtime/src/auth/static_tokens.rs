@@ -4,16 +4,16 @@ use std::{collections::HashMap, fmt};
 
 use async_trait::async_trait;
 
-use super::{Audience, BearerToken, Claims, TokenValidator, ValidationError};
+use super::{Audience, BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError};
 
 /// Validator that accepts a fixed set of tokens, for tests. Do not use it in production: the tokens are in the source
 /// code, and the time of the lookup depends on them.
 ///
-/// It rejects all other tokens as [inactive](ValidationError::Inactive). A token that is not in `b64token` form (RFC
+/// It rejects all other tokens as [inactive](Inactive). A token that is not in `b64token` form (RFC
 /// 6750, section 2.1) never matches, because [`BearerToken`] cannot represent it.
 ///
 /// ```
-/// use toolgate::auth::{BearerToken, Claims, StaticTokens, TokenValidator};
+/// use toolgate::auth::{BearerToken, Claims, Resource, StaticTokens, TokenValidator};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,9 +21,10 @@ use super::{Audience, BearerToken, Claims, TokenValidator, ValidationError};
 ///     .token("hr-token", Claims::new().subject("harriet").scopes(["employees:read:private"]))
 ///     .token("support-token", Claims::new().subject("sam").scopes(["ticket:read:all"]));
 ///
-/// let claims = tokens.validate(&BearerToken::parse("hr-token")?).await?;
+/// let server = Resource::new("https://mcp.example.com/mcp");
+/// let claims = tokens.validate(&BearerToken::parse("hr-token")?, &server).await?;
 /// assert_eq!(claims.subject.as_deref(), Some("harriet"));
-/// assert!(tokens.validate(&BearerToken::parse("other-token")?).await.is_err());
+/// assert!(tokens.validate(&BearerToken::parse("other-token")?, &server).await.is_err());
 /// # Ok(())
 /// # }
 /// ```
@@ -58,7 +59,7 @@ impl fmt::Debug for StaticTokens {
 
 #[async_trait]
 impl TokenValidator for StaticTokens {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        self.tokens.get(token.expose()).cloned().ok_or(ValidationError::Inactive)
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+        self.tokens.get(token.expose()).cloned().ok_or_else(|| Inactive::new("not one of the static tokens").into())
     }
 }

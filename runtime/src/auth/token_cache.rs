@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 pub use self::config::TokenCacheConfig;
 use super::{
-    BearerToken, Caller, Epoch, Replicator, RevocationClock, Unavailable, ValidationError, identity::Identity,
-    token_digest::TokenDigest,
+    BearerToken, Caller, Epoch, Inactive, Replicator, RevocationClock, Unavailable, ValidationError,
+    identity::Identity, token_digest::TokenDigest,
 };
 use crate::metrics::{self, CounterSet, Lookup};
 
@@ -183,7 +183,7 @@ impl TokenCache {
         let digest = TokenDigest::of(token);
         if self.is_inactive(&digest) {
             self.lookups.increment(Lookup::Inactive);
-            return Err(ValidationError::Inactive);
+            return Err(cached_as_inactive());
         }
         let Some(entry) = self.active.get(&digest).and_then(Result::ok) else { return Ok(CachedToken::Unknown) };
         let is_current = !self.ttl.is_zero()
@@ -216,7 +216,7 @@ impl TokenCache {
         let started_at = Instant::now();
         if self.is_inactive(&digest) {
             self.lookups.increment(Lookup::Inactive);
-            return Err(ValidationError::Inactive);
+            return Err(cached_as_inactive());
         }
         let mut outdated: Option<CacheEntry> = None;
         let mut loads = 0;
@@ -236,7 +236,7 @@ impl TokenCache {
                 },
             };
             if entry.identity.is_expired(SystemTime::now()) {
-                return Err(ValidationError::Inactive);
+                return Err(Inactive::new("the token has expired").into());
             }
             let Err(reason) = self.check_current(&entry, started_at) else { return Ok(entry.to_caller()) };
             self.evict_load(&digest, &entry);
@@ -280,7 +280,7 @@ impl TokenCache {
             let LoadedCaller { caller, requested } = match load().await {
                 Ok(loaded) => loaded.into(),
                 Err(error) => {
-                    if matches!(error, ValidationError::Inactive) {
+                    if matches!(error, ValidationError::Inactive(_)) {
                         self.active.remove(&digest);
                     }
                     return Err(error);
@@ -369,12 +369,12 @@ impl TokenCache {
                 }
                 Ok(entry)
             }
-            Err(ValidationError::Inactive) => {
+            Err(ValidationError::Inactive(inactive)) => {
                 self.inactive.insert(digest, Instant::now());
                 if let Some(stale) = &self.stale {
                     stale.remove(&digest);
                 }
-                Err(ValidationError::Inactive)
+                Err(inactive.into())
             }
             Err(ValidationError::Unavailable(unavailable)) => match self.stale_entry(digest) {
                 Some(entry) => {
@@ -467,6 +467,10 @@ enum Outdated {
     Disconnected,
     #[error("access was revoked during every attempt to validate the token")]
     Revoked,
+}
+
+fn cached_as_inactive() -> ValidationError {
+    Inactive::new("the token was rejected before").into()
 }
 
 impl From<Outdated> for ValidationError {

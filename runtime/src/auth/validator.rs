@@ -7,22 +7,22 @@ use axum::routing::MethodRouter;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{BearerToken, Claims, Diagnostic, Revocations};
+use super::{BearerToken, Claims, Diagnostic, IntoValidators, Resource, Revocations, Validators};
 
 /// Validates tokens. [`PropelAuth`](crate::PropelAuth) and [`StaticTokens`](super::StaticTokens) are validators;
 /// implement this trait for another authorization server.
 ///
 /// ```
-/// use toolgate::auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait};
+/// use toolgate::auth::{BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError, async_trait};
 ///
 /// struct Directory;
 ///
 /// #[async_trait]
 /// impl TokenValidator for Directory {
-///     async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+///     async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
 ///         // Send the token to its issuer; return `Unavailable` if the issuer does not respond.
 ///         let _ = token.expose();
-///         Err(ValidationError::Inactive)
+///         Err(Inactive::new("the directory does not know the token").into())
 ///     }
 /// }
 /// ```
@@ -36,7 +36,8 @@ use super::{BearerToken, Claims, Diagnostic, Revocations};
 pub trait TokenValidator: Send + Sync + 'static {
     /// Validates a token and returns its claims.
     ///
-    /// The server checks the expiry and the audience in the claims, so a validator only reports them.
+    /// The server checks the expiry and the audience in the claims, so a validator only reports them. `resource` is the
+    /// server itself, for a validator that has to name it in its own request.
     ///
     /// After [`ValidationError::Unavailable`], the server calls this with a random token, at most once a second and for
     /// at most 5 seconds. If the authorization server responds for that token, the failure concerns the first token
@@ -47,7 +48,14 @@ pub trait TokenValidator: Send + Sync + 'static {
     ///
     /// [`ValidationError::Inactive`] if the token is not valid, [`ValidationError::Unavailable`] if this could not be
     /// determined. The difference matters: a client discards a token that is reported as invalid.
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError>;
+    async fn validate(&self, token: &BearerToken, resource: &Resource) -> Result<Claims, ValidationError>;
+
+    /// Returns whether a token has the form of this validator's tokens. A server with [several
+    /// validators](Self::or) uses it to choose those that validate the token.
+    fn token_form(&self, token: &BearerToken) -> TokenForm {
+        let _ = token;
+        TokenForm::Unknown
+    }
 
     /// Describes the authorization server, for the metadata by which clients discover it (RFC 9728, RFC 8414).
     /// `base_url` is the public URL of this server. The server calls this at start-up and periodically, and serves
@@ -93,6 +101,35 @@ pub trait TokenValidator: Send + Sync + 'static {
     fn texts(&self) -> ValidatorTexts {
         ValidatorTexts::default()
     }
+
+    /// Adds another validator, for tokens that this one does not accept; see [`Validators`].
+    ///
+    /// ```
+    /// use toolgate::auth::{Claims, StaticTokens, TokenValidator};
+    ///
+    /// let people = StaticTokens::new().token("person", Claims::new().subject("harriet"));
+    /// let machines = StaticTokens::new().token("machine", Claims::new().client_id("nightly-report"));
+    /// let validators = people.or(machines);
+    /// # let _ = validators;
+    /// ```
+    fn or(self, other: impl IntoValidators) -> Validators
+    where
+        Self: Sized,
+    {
+        self.into_validators().or(other)
+    }
+}
+
+/// Whether a token has the form of the tokens of a validator; see [`TokenValidator::token_form`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenForm {
+    /// Only this validator can have issued the token, for example because it names the issuer.
+    Own,
+    /// The form does not show whether the validator knows the token.
+    Unknown,
+    /// The validator does not know tokens of this form.
+    Foreign,
 }
 
 /// Route of a validator; see [`TokenValidator::routes`].
@@ -145,11 +182,36 @@ pub trait SetupError: std::error::Error + Send + Sync + 'static {}
 #[non_exhaustive]
 pub enum ValidationError {
     /// The token is unknown, revoked or expired. The response is 401, and the client should obtain another token.
-    #[error("the token is not active")]
-    Inactive,
+    #[error(transparent)]
+    Inactive(#[from] Inactive),
     /// The token could not be validated. The response is 503.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// The token is not valid.
+///
+/// The reason is logged and must not contain the token. A client only sees that the token is not valid.
+///
+/// ```
+/// use toolgate::auth::{Inactive, ValidationError};
+///
+/// let error: ValidationError = Inactive::new("the signature does not match").into();
+/// assert_eq!(error.to_string(), "the signature does not match");
+/// ```
+#[derive(Clone, Debug, Error)]
+#[error("{reason}")]
+#[non_exhaustive]
+pub struct Inactive {
+    /// Why the token is not valid.
+    pub reason: Cow<'static, str>,
+}
+
+impl Inactive {
+    /// Creates an error with this reason.
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: reason.into() }
+    }
 }
 
 /// The authorization server did not respond, or its response could not be read.

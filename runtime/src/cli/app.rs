@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Command, Error, Inspect, ServeOptions, options::CommandLine};
 use crate::{
-    auth::{AuthProvider, TokenValidator},
+    auth::{AuthProvider, IntoValidators},
     config::{Config, Settings},
     policy::{Policy, Role},
     server::Server,
@@ -57,7 +57,7 @@ impl App {
     /// Sets how the token validator is created, which only `serve` does: `.auth(PropelAuth::from_env)`.
     pub fn auth<V, E>(mut self, validator: impl FnOnce() -> Result<V, E> + 'static) -> Self
     where
-        V: TokenValidator,
+        V: IntoValidators,
         E: Into<BoxError>,
     {
         self.auth = Some(Box::new(|server| Ok(server.auth(validator().map_err(Into::into)?))));

@@ -136,7 +136,7 @@ pub(crate) enum Rejection {
 impl From<ValidationError> for Rejection {
     fn from(error: ValidationError) -> Self {
         match error {
-            ValidationError::Inactive => Self::InvalidToken,
+            ValidationError::Inactive(_) => Self::InvalidToken,
             ValidationError::Unavailable(unavailable) => Self::TokensUnavailable(unavailable),
         }
     }

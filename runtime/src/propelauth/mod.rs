@@ -35,8 +35,8 @@ pub use self::{
     issuer::Advertise,
 };
 use crate::auth::{
-    AuthorizationServer, BearerToken, Claims, Diagnostic, Revocations, Route, TokenValidator, Unavailable,
-    ValidationError, ValidatorTexts,
+    AuthorizationServer, BearerToken, Claims, Diagnostic, Inactive, Resource, Revocations, Route, TokenValidator,
+    Unavailable, ValidationError, ValidatorTexts,
 };
 
 /// Token validator that introspects tokens at PropelAuth.
@@ -227,11 +227,13 @@ impl fmt::Debug for PropelAuth {
 
 #[async_trait]
 impl TokenValidator for PropelAuth {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let url = self.auth_url.introspection_url();
         match endpoints::introspect(&self.http, &url, &self.credentials, token).await {
             Ok(IntrospectionResponse::Active(claims)) => Ok(*claims),
-            Ok(IntrospectionResponse::Inactive) => Err(ValidationError::Inactive),
+            Ok(IntrospectionResponse::Inactive) => {
+                Err(Inactive::new("PropelAuth reports the token as inactive").into())
+            }
             Err(error) => Err(error.to_unavailable(&url).into()),
         }
     }

@@ -27,16 +27,16 @@ impl Server {
         let values = self.resolve_settings()?;
         let mut problems = std::mem::take(&mut self.problems);
         let parts = self.check(&mut problems);
-        let validator = self.validator.take();
-        match (&validator, &self.provider) {
+        let validators = self.validators.take();
+        match (&validators, &self.provider) {
             (Some(_), _) => {}
             (None, Some(_)) => problems.push(BuildProblem::ProvidedValidator),
             (None, None) => problems.push(BuildProblem::MissingValidator),
         }
-        let (Some(parts), Some(validator)) = (parts, validator) else {
+        let (Some(parts), Some(validators)) = (parts, validators) else {
             return Err(BuildError::new(problems));
         };
-        self.connect(parts, validator, values, problems)
+        self.connect(parts, validators, values, problems)
     }
 
     /// Replaces the settings of the program with those of all layers. Returns each setting with its source.

@@ -10,7 +10,7 @@ use super::{config::Config, mount::Mount};
 #[cfg(feature = "redis")]
 use crate::replication::Replication;
 use crate::{
-    auth::{AudiencePolicy, AuthProvider, TokenValidator},
+    auth::{AudiencePolicy, AuthProvider, IntoValidators, Validators},
     error::BuildProblem,
     notifications::Notifications,
     operation::{OperationDescriptor, RequestStateSigner, ServerState, States},
@@ -45,7 +45,7 @@ pub struct Server {
     pub(super) title: Option<String>,
     pub(super) instructions: Option<String>,
     pub(super) scope_lists: Vec<&'static Scopes>,
-    pub(super) validator: Option<Arc<dyn TokenValidator>>,
+    pub(super) validators: Option<Validators>,
     /// Creates the validator when the server starts.
     pub(super) provider: Option<Box<dyn AuthProvider>>,
     pub(super) audience: AudiencePolicy,
@@ -90,7 +90,7 @@ impl Server {
             title: None,
             instructions: None,
             scope_lists: vec![scopes],
-            validator: None,
+            validators: None,
             provider: None,
             audience: AudiencePolicy::default(),
             config: Config::default(),
@@ -116,10 +116,11 @@ impl Server {
         }
     }
 
-    /// Sets the token validator. A server has exactly one.
-    pub fn auth(mut self, validator: impl TokenValidator) -> Self {
+    /// Sets the token validator, or several that [`TokenValidator::or`](crate::auth::TokenValidator::or) combines. Call it
+    /// once.
+    pub fn auth(mut self, validator: impl IntoValidators) -> Self {
         self.require_no_validator();
-        self.validator = Some(Arc::new(validator));
+        self.validators = Some(validator.into_validators());
         self
     }
 
@@ -134,7 +135,7 @@ impl Server {
     }
 
     fn require_no_validator(&mut self) {
-        if self.validator.is_some() || self.provider.is_some() {
+        if self.validators.is_some() || self.provider.is_some() {
             self.problems.push(BuildProblem::DuplicateValidator);
         }
     }
@@ -232,8 +233,8 @@ impl Server {
     /// Prepares the server for use in process: it has `validator` instead of its own, and neither the configuration file,
     /// the environment nor a socket is used.
     #[cfg(any(feature = "cli", feature = "testing"))]
-    pub(crate) fn in_process(mut self, validator: Arc<dyn TokenValidator>) -> Self {
-        self.validator = Some(validator);
+    pub(crate) fn in_process(mut self, validator: Arc<dyn crate::auth::TokenValidator>) -> Self {
+        self.validators = Some(Validators::single(validator));
         self.provider = None;
         self.config.http.server_url = None;
         self.config.http.bind = None;

@@ -8,7 +8,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     JsonObject,
-    auth::{AuthorizationServer, TokenValidator, Unavailable},
+    auth::{AuthorizationServer, Unavailable, Validators},
 };
 
 /// Age at which the metadata is refreshed.
@@ -20,7 +20,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Cached metadata of the authorization server.
 pub(crate) struct Discovery {
-    validator: Arc<dyn TokenValidator>,
+    validators: Arc<Validators>,
     base_url: String,
     /// `scopes_supported` of the document, if it is not that of the authorization server.
     scopes: Option<Vec<&'static str>>,
@@ -43,12 +43,8 @@ struct Attempt {
 
 impl Discovery {
     /// `scopes` replaces the `scopes_supported` of the document.
-    pub(crate) fn new(
-        validator: Arc<dyn TokenValidator>,
-        base_url: String,
-        scopes: Option<Vec<&'static str>>,
-    ) -> Self {
-        Self { validator, base_url, scopes, current: ArcSwapOption::empty(), last_attempt: Arc::default() }
+    pub(crate) fn new(validators: Arc<Validators>, base_url: String, scopes: Option<Vec<&'static str>>) -> Self {
+        Self { validators, base_url, scopes, current: ArcSwapOption::empty(), last_attempt: Arc::default() }
     }
 
     /// Returns the metadata. An outdated document is returned while a new one is fetched; only the first request waits.
@@ -72,7 +68,7 @@ impl Discovery {
     pub(crate) async fn issuer(self: &Arc<Self>) -> Option<String> {
         match self.get().await {
             Ok(fetched) => fetched.server.issuer.clone(),
-            Err(_) => self.validator.default_issuer(),
+            Err(_) => self.validators.default_issuer(),
         }
     }
 
@@ -80,7 +76,7 @@ impl Discovery {
     pub(crate) fn known_issuer(&self) -> Option<String> {
         match &*self.current.load() {
             Some(fetched) => fetched.server.issuer.clone(),
-            None => self.validator.default_issuer(),
+            None => self.validators.default_issuer(),
         }
     }
 
@@ -108,7 +104,7 @@ impl Discovery {
     }
 
     async fn attempt(&self, last: &mut Option<Attempt>) -> Result<(), Unavailable> {
-        let attempt = tokio::time::timeout(ATTEMPT_TIMEOUT, self.validator.authorization_server(&self.base_url));
+        let attempt = tokio::time::timeout(ATTEMPT_TIMEOUT, self.validators.authorization_server(&self.base_url));
         let fetched = attempt.await.unwrap_or_else(|_| {
             Err(Unavailable::new(format!("the metadata did not arrive within {ATTEMPT_TIMEOUT:?}")))
         });
@@ -145,16 +141,18 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::auth::{BearerToken, Claims, ValidationError};
+    use crate::auth::{
+        BearerToken, Claims, Inactive, IntoValidators as _, Resource, TokenValidator, ValidationError,
+    };
 
     /// Validator whose metadata is available from the second attempt on.
     #[derive(Default)]
     struct Slow(AtomicUsize);
 
     #[async_trait]
-    impl TokenValidator for Slow {
-        async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
-            Err(ValidationError::Inactive)
+    impl TokenValidator for Arc<Slow> {
+        async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+            Err(Inactive::new("unknown").into())
         }
 
         async fn authorization_server(&self, _: &str) -> Result<AuthorizationServer, Unavailable> {
@@ -177,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn concurrent_requests_share_one_attempt_and_its_failure() {
         let validator = Arc::new(Slow::default());
-        let discovery = Arc::new(Discovery::new(validator.clone(), String::new(), None));
+        let discovery = Arc::new(Discovery::new(Arc::new(validator.clone().into_validators()), String::new(), None));
         let results = futures_util::future::join_all((0..20).map(|_| discovery.get())).await;
         assert!(results.iter().all(Result::is_err));
         assert_eq!(validator.0.load(Ordering::SeqCst), 1);
@@ -191,9 +189,9 @@ mod tests {
     }
 
     #[async_trait]
-    impl TokenValidator for Fails {
-        async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
-            Err(ValidationError::Inactive)
+    impl TokenValidator for Arc<Fails> {
+        async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+            Err(Inactive::new("unknown").into())
         }
 
         async fn authorization_server(&self, _: &str) -> Result<AuthorizationServer, Unavailable> {
@@ -210,7 +208,7 @@ mod tests {
         let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
         let validator = Arc::new(Fails { attempts: AtomicUsize::new(0), permits: Semaphore::new(0) });
         let attempts = || validator.attempts.load(Ordering::SeqCst);
-        let discovery = Arc::new(Discovery::new(validator.clone(), String::new(), None));
+        let discovery = Arc::new(Discovery::new(Arc::new(validator.clone().into_validators()), String::new(), None));
         let before = tasks();
         let request = async || {
             for _ in 0..1000 {

@@ -39,16 +39,19 @@ async fn alive() -> Response {
 
 async fn ready(State(health): State<Arc<Health>>) -> Response {
     let mut reasons = health.probe.readiness().reasons();
-    let can_validate = reasons.is_empty();
     if !audit::is_available() {
         reasons.push("audit_log_unavailable");
     }
-    if reasons.is_empty() {
+    let problems = health.probe.readiness().problems();
+    // A server that is mounted as a router and gets no requests would otherwise never become ready.
+    if !problems.is_empty() {
+        drop(health.probe.start_watching(health.stop.clone()));
+    }
+    if reasons.is_empty() && problems.is_empty() {
         return respond(StatusCode::OK, json!({ "status": "ready" }));
     }
-    // A server that is mounted as a router and gets no requests would otherwise never become ready.
-    if !can_validate {
-        drop(health.probe.start_watching(health.stop.clone()));
+    if reasons.is_empty() {
+        return respond(StatusCode::OK, json!({ "status": "ready", "degraded": problems }));
     }
     respond(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unready", "reasons": reasons }))
 }

@@ -9,12 +9,13 @@ use std::{
 };
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures_util::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{discovery::Discovery, scope_drift};
 use crate::{
-    auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator, code},
+    auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator, Validators, code},
     gate::Gate,
     registry::Registry,
 };
@@ -28,7 +29,7 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Input of [`Probe::new`].
 pub(crate) struct ProbeConfig {
-    pub(crate) validator: Arc<dyn TokenValidator>,
+    pub(crate) validators: Arc<Validators>,
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) gate: Arc<Gate>,
@@ -53,36 +54,48 @@ impl Probe {
         &self.config.readiness
     }
 
+    /// Reports every validator as able to validate tokens, without a check.
+    pub(crate) fn skip(&self) {
+        for index in 0..self.config.validators.iter().len() {
+            self.config.readiness.of_validator(index).validation_succeeded();
+        }
+    }
+
     /// Runs one check.
     pub(crate) async fn run(&self) -> Preflight {
         self.check().await.0
     }
 
-    /// Runs one check. Returns with it whether the validator checked that tokens can be validated.
+    /// Runs one check of every validator. Returns with it whether all of them checked that tokens can be validated.
     async fn check(&self) -> (Preflight, bool) {
-        let check = tokio::time::timeout(CHECK_TIMEOUT, self.config.validator.preflight()).await;
-        let checked = check.unwrap_or_else(|_| {
-            let text = format!("the preflight check did not finish within {CHECK_TIMEOUT:?}");
-            Some(vec![Diagnostic::fatal(code::UNAVAILABLE, text)])
-        });
-        let checks_tokens = checked.is_some();
-        let mut diagnostics = checked.unwrap_or_default();
-        if !diagnostics.iter().any(Diagnostic::is_fatal) {
-            match self.config.discovery.get().await {
-                Ok(fetched) => diagnostics.extend(self.scope_drift(fetched.server.scopes_supported.as_deref())),
-                Err(unavailable) => {
-                    diagnostics.push(Diagnostic::fatal("metadata_unavailable", unavailable.to_string()));
-                }
+        let ProbeConfig { validators, readiness, gate, .. } = &self.config;
+        let results = join_all(validators.iter().map(|validator| check_validator(&**validator))).await;
+        let (mut all, mut all_check_tokens) = (Vec::new(), true);
+        for (index, checked) in results.into_iter().enumerate() {
+            let checks_tokens = checked.is_some();
+            let mut diagnostics = checked.unwrap_or_default();
+            if index == validators.primary_index() && !diagnostics.iter().any(Diagnostic::is_fatal) {
+                diagnostics.extend(self.check_metadata().await);
             }
+            if checks_tokens && !diagnostics.iter().any(Diagnostic::is_fatal) {
+                // Closed before readiness is reported, so that a request that follows does not meet an open circuit
+                // breaker.
+                gate.authenticator.close_circuit(index);
+            }
+            readiness.of_validator(index).preflight_finished(&diagnostics, checks_tokens);
+            all.extend(diagnostics);
+            all_check_tokens &= checks_tokens;
         }
-        let preflight = Preflight::new(diagnostics);
-        if preflight.passed() && checks_tokens {
-            // Closed before readiness is reported, so that a request that follows does not meet an open circuit breaker.
-            self.config.gate.authenticator.close_circuit();
-        }
-        self.config.readiness.preflight_finished(preflight.diagnostics(), checks_tokens);
+        let preflight = Preflight::new(all);
         self.log(&preflight);
-        (preflight, checks_tokens)
+        (preflight, all_check_tokens)
+    }
+
+    async fn check_metadata(&self) -> Vec<Diagnostic> {
+        match self.config.discovery.get().await {
+            Ok(fetched) => self.scope_drift(fetched.server.scopes_supported.as_deref()),
+            Err(unavailable) => vec![Diagnostic::fatal("metadata_unavailable", unavailable.to_string())],
+        }
     }
 
     /// Fetches the metadata, so that the first client does not wait for it, and logs differences between the scopes.
@@ -93,8 +106,8 @@ impl Probe {
     }
 
     fn scope_drift(&self, advertised: Option<&[String]>) -> Vec<Diagnostic> {
-        let ProbeConfig { validator, declared_scopes, registry, .. } = &self.config;
-        scope_drift::diagnostics(declared_scopes, advertised, registry, &validator.texts())
+        let ProbeConfig { validators, declared_scopes, registry, .. } = &self.config;
+        scope_drift::diagnostics(declared_scopes, advertised, registry, &validators.texts())
     }
 
     /// Starts a task that repeats the check while something is wrong, until `stop` is cancelled. Returns `None` if it
@@ -149,6 +162,14 @@ impl Probe {
         }
         *last = Some(preflight.clone());
     }
+}
+
+/// Runs the preflight check of a validator. Returns `None` if it has none.
+async fn check_validator(validator: &dyn TokenValidator) -> Option<Vec<Diagnostic>> {
+    tokio::time::timeout(CHECK_TIMEOUT, validator.preflight()).await.unwrap_or_else(|_| {
+        let text = format!("the preflight check did not finish within {CHECK_TIMEOUT:?}");
+        Some(vec![Diagnostic::fatal(code::UNAVAILABLE, text)])
+    })
 }
 
 fn log(diagnostic: &Diagnostic) {

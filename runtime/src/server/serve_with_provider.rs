@@ -45,7 +45,7 @@ impl Server {
             endpoint: parts.server_url.resource(&self.config.http.endpoint_path),
         };
         let auth = provider.provide(&description).await.map_err(Error::Validator)?;
-        let server = self.connect(parts, auth.validator, values, problems)?;
+        let server = self.connect(parts, auth.validators, values, problems)?;
         if let Some(text) = auth.startup_text {
             print(&text);
         }

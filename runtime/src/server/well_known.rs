@@ -144,14 +144,17 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::auth::{AuthorizationServer, BearerToken, Claims, TokenValidator, Unavailable, ValidationError};
+    use crate::auth::{
+        AuthorizationServer, BearerToken, Claims, Inactive, IntoValidators as _, Resource, TokenValidator,
+        Unavailable, ValidationError,
+    };
 
     struct WithMetadata;
 
     #[async_trait]
     impl TokenValidator for WithMetadata {
-        async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
-            Err(ValidationError::Inactive)
+        async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+            Err(Inactive::new("unknown").into())
         }
 
         async fn authorization_server(&self, _: &str) -> Result<AuthorizationServer, Unavailable> {
@@ -163,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn every_response_shares_one_copy_of_the_document() {
         let server_url = ServerUrl::parse("https://mcp.example.com").unwrap();
-        let discovery = Arc::new(Discovery::new(Arc::new(WithMetadata), String::new(), None));
+        let discovery = Arc::new(Discovery::new(Arc::new(WithMetadata.into_validators()), String::new(), None));
         let resource = ResourceMetadata {
             name: "MCP".to_owned(),
             resources: vec![server_url.resource("/mcp")],

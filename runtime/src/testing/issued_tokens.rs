@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::auth::{Audience, BearerToken, Claims, TokenValidator, ValidationError, async_trait};
+use crate::auth::{Audience, BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError, async_trait};
 
 /// The tokens that were issued, with their claims.
 #[derive(Default)]
@@ -37,7 +37,7 @@ impl fmt::Debug for IssuedTokens {
 
 #[async_trait]
 impl TokenValidator for IssuedTokens {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        self.tokens().get(token.expose()).cloned().ok_or(ValidationError::Inactive)
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+        self.tokens().get(token.expose()).cloned().ok_or_else(|| Inactive::new("not issued by the test").into())
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use toolgate::{
-    auth::{BearerToken, Claims, StaticTokens, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Resource, StaticTokens, TokenValidator, ValidationError, async_trait},
     scope,
 };
 use toolgate_dev_tenant::Mint;
@@ -238,7 +238,7 @@ struct ExpireAt(SystemTime);
 
 #[async_trait]
 impl TokenValidator for ExpireAt {
-    async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         Ok(Claims::new().audience_verified().expires_at(self.0))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use toolgate::{
     PropelAuth,
-    auth::{BearerToken, Claims, TokenValidator, Unavailable, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Resource, TokenValidator, Unavailable, ValidationError, async_trait},
 };
 use toolgate_dev_tenant::Fault;
 use toolgate_tests::{HttpResponse, Revision, TestServer, propel_auth, start_tenant, tenant_server, token_for};
@@ -148,7 +148,7 @@ struct BrokenValidator;
 
 #[async_trait]
 impl TokenValidator for BrokenValidator {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         match token.expose() {
             "unavailable" => Err(Unavailable::new("the password is swordfish").into()),
             _ => panic!("the password is swordfish"),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use toolgate::{
     Notifications,
-    auth::{BearerToken, Claims, Revocation, Revocations, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Resource, Revocation, Revocations, TokenValidator, ValidationError, async_trait},
     prelude::*,
 };
 use toolgate_tests::{EventStream, Revision, TestServer};
@@ -99,7 +99,7 @@ const MARKER: &str = "list://z/marker";
 
 #[async_trait]
 impl TokenValidator for World {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let claims = Claims::new().subject(token.expose()).audience_verified();
         match self.0.claims.lock().unwrap().get(token.expose()) {
             Some((scopes, role)) => Ok(claims.scopes(scopes.iter().copied()).organization("org-1", *role)),

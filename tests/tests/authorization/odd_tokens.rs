@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::json;
 use tokio::{sync::Notify, task::JoinSet};
-use toolgate::auth::{BearerToken, Claims, TokenValidator, Unavailable, ValidationError, async_trait};
+use toolgate::auth::{BearerToken, Claims, Resource, TokenValidator, Unavailable, ValidationError, async_trait};
 use toolgate_tests::{
     CONTROL_QUESTION, CapturedLog, IntrospectionStub, Revision, StubFault, TestServer, eventually, http_client, send,
     within_deadline,
@@ -88,7 +88,7 @@ impl Drop for EndedOnDrop<'_> {
 
 #[async_trait]
 impl TokenValidator for HangingValidator {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         if token.expose() == "odd" {
             return Err(Unavailable::new("a firewall rejects this token").into());
         }

@@ -13,7 +13,10 @@ use std::{
 use serde_json::Value;
 use toolgate::{
     Notifications,
-    auth::{BearerToken, Claims, Revocation, TokenValidator, Unavailable, ValidationError, async_trait},
+    auth::{
+        BearerToken, Claims, Inactive, Resource, Revocation, TokenValidator, Unavailable, ValidationError,
+        async_trait,
+    },
     prelude::*,
 };
 use toolgate_tests::{
@@ -82,7 +85,7 @@ impl Directory {
 
 #[async_trait]
 impl TokenValidator for Directory {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         self.0.validations.fetch_add(1, Ordering::Relaxed);
         let concurrent = self.0.concurrent.fetch_add(1, Ordering::Relaxed) + 1;
         self.0.most_concurrent.fetch_max(concurrent, Ordering::Relaxed);
@@ -92,7 +95,8 @@ impl TokenValidator for Directory {
         if self.0.is_down.load(Ordering::Relaxed) {
             return Err(Unavailable::new("the directory is down").into());
         }
-        let scopes = self.0.scopes.lock().unwrap().get(token.expose()).cloned().ok_or(ValidationError::Inactive)?;
+        let scopes =
+            self.0.scopes.lock().unwrap().get(token.expose()).cloned().ok_or_else(|| Inactive::new("unknown"))?;
         Ok(Claims::new().subject(token.expose()).scopes(scopes).audience_verified())
     }
 

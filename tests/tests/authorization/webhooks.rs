@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::Notify, task::JoinSet};
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, StaticTokens, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Inactive, Resource, StaticTokens, TokenValidator, ValidationError, async_trait},
 };
 use toolgate_dev_tenant::{DevTenant, WebhookEndpoint};
 use toolgate_tests::{
@@ -256,10 +256,10 @@ struct Held {
 
 #[async_trait]
 impl TokenValidator for HeldValidator {
-    async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let claims = Claims::new().subject("harriet").audience_verified();
         if self.0.validations.fetch_add(1, Ordering::SeqCst) > 0 {
-            return if self.0.accepts_later { Ok(claims) } else { Err(ValidationError::Inactive) };
+            return if self.0.accepts_later { Ok(claims) } else { Err(Inactive::new("unknown").into()) };
         }
         self.0.started.notify_one();
         self.0.released.notified().await;

@@ -4,7 +4,10 @@ use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 use toolgate::{
     BuiltServer, Error, PropelAuth, Server,
-    auth::{BearerToken, Claims, Severity, StaticTokens, TokenValidator, Unavailable, ValidationError, async_trait},
+    auth::{
+        BearerToken, Claims, Resource, Severity, StaticTokens, TokenValidator, Unavailable, ValidationError,
+        async_trait,
+    },
 };
 use toolgate_dev_tenant::{DevTenant, Fault, IssuerVariant};
 use toolgate_tests::{
@@ -236,7 +239,7 @@ struct AlwaysUnavailable;
 
 #[async_trait]
 impl TokenValidator for AlwaysUnavailable {
-    async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         Err(Unavailable::new("the directory does not respond").into())
     }
 }
@@ -252,4 +255,33 @@ async fn a_validator_without_a_preflight_becomes_ready_again_without_the_end_of_
     wait_until_ready(&server).await;
     let log = log.of_this_thread();
     assert!(!log.contains("tokens can be validated again"), "{log}");
+}
+
+#[tokio::test]
+async fn an_outage_of_one_of_two_validators_leaves_the_server_ready_and_the_tokens_of_the_other_valid() {
+    let tenant = start_tenant().await;
+    let server = |url| {
+        let validators = propel_auth(&tenant).or(StaticTokens::new().token("static", Claims::new()));
+        Server::new("toolgate-tests", &SCOPES).server_url(url).auth(validators)
+    };
+    let server = TestServer::serve(server).await;
+    eventually("no validator has a problem", async || {
+        *get(&server, "/readyz").await.json() == json!({ "status": "ready" })
+    })
+    .await;
+    tenant.set_fault(Fault::ServerError);
+    assert_eq!(server.client_with("other", Revision::Modern).list().await.status, 503, "PropelAuth may know it");
+    assert_eq!(server.client_with("static", Revision::Modern).list().await.status, 200);
+    eventually("the outage is reported", async || {
+        let response = get(&server, "/readyz").await;
+        let codes = &response.json()["degraded"];
+        codes.as_array().is_some_and(|codes| codes.contains(&"authorization_server_unavailable".into()))
+    })
+    .await;
+    assert_eq!(get(&server, "/readyz").await.status, 200);
+    tenant.clear_fault();
+    eventually("the tokens of PropelAuth are validated again", async || {
+        server.client_with("other", Revision::Modern).list().await.status == 401
+    })
+    .await;
 }

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use toolgate::{
     Server,
     auth::{
-        AuthorizationServer, BearerToken, Claims, StaticTokens, TokenValidator, Unavailable, ValidationError,
-        async_trait,
+        AuthorizationServer, BearerToken, Claims, Resource, StaticTokens, TokenValidator, Unavailable,
+        ValidationError, async_trait,
     },
 };
 use toolgate_tests::{HttpResponse, RawRequest, SCOPES, TestServer, ToolBodies, eventually, exchange, tokens};
@@ -189,7 +189,7 @@ struct Markup;
 
 #[async_trait]
 impl TokenValidator for Markup {
-    async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         Err(Unavailable::new("down").into())
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Resource, TokenValidator, ValidationError, async_trait},
 };
 use toolgate_tests::{CapturedLog, Client, HttpResponse, RawRequest, Revision, TestServer, eventually, read_to_end};
 
@@ -21,9 +21,9 @@ struct Counting(Arc<AtomicUsize>);
 
 #[async_trait]
 impl TokenValidator for Counting {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, resource: &Resource) -> Result<Claims, ValidationError> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        AnyToken.validate(token).await
+        AnyToken.validate(token, resource).await
     }
 }
 

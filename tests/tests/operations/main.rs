@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinHandle;
-use toolgate::auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait};
+use toolgate::auth::{BearerToken, Claims, Resource, TokenValidator, ValidationError, async_trait};
 use toolgate_tests::{HttpResponse, Revision, TestServer};
 
 /// Timeout for what the server is to abort, short enough to wait for.
@@ -32,7 +32,7 @@ struct AnyToken;
 
 #[async_trait]
 impl TokenValidator for AnyToken {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let subject = token.expose().split('-').next().unwrap_or_default();
         Ok(Claims::new().subject(subject).organization("company", "Member").audience_verified())
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::{sync::Semaphore, task::JoinSet};
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError, async_trait},
 };
 use toolgate_tests::{HttpResponse, RawRequest, Revision, TestServer, eventually};
 
@@ -32,13 +32,13 @@ impl Slow {
 
 #[async_trait]
 impl TokenValidator for Slow {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, resource: &Resource) -> Result<Claims, ValidationError> {
         if !token.expose().starts_with("invented") {
-            return AnyToken.validate(token).await;
+            return AnyToken.validate(token, resource).await;
         }
         self.started.add_permits(1);
         self.release.acquire().await.expect("the semaphore is not closed").forget();
-        Err(ValidationError::Inactive)
+        Err(Inactive::new("unknown").into())
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError, async_trait},
 };
 use toolgate_tests::{
     CapturedLog, Client, HttpResponse, Revision, TASK_SCOPES, TestServer, WebhookDelivery, WithWebhooks, eventually,
@@ -48,8 +48,8 @@ impl Accounts {
 
 #[async_trait]
 impl TokenValidator for Accounts {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
-        self.0.lock().unwrap().get(token.expose()).cloned().ok_or(ValidationError::Inactive)
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+        self.0.lock().unwrap().get(token.expose()).cloned().ok_or_else(|| Inactive::new("unknown").into())
     }
 }
 

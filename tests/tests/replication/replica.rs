@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError, async_trait},
     replication::Replication,
 };
 use toolgate_tests::{Client, Revision, TestServer, WebhookDelivery, WithWebhooks, eventually};
@@ -48,10 +48,10 @@ struct Counting {
 
 #[async_trait]
 impl TokenValidator for Counting {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         self.introspections.fetch_add(1, Ordering::SeqCst);
         let claims = self.users.0.lock().unwrap().get(token.expose()).cloned();
-        claims.ok_or(ValidationError::Inactive)
+        claims.ok_or_else(|| Inactive::new("unknown").into())
     }
 }
 

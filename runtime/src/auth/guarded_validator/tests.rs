@@ -6,7 +6,7 @@ use std::sync::{
 use async_trait::async_trait;
 
 use super::*;
-use crate::auth::code;
+use crate::auth::{Inactive, Readiness, code};
 
 /// Upstream that fails for tokens that begin with `odd`, and for every token during an outage.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Drop for SetOnDrop<'_> {
 
 #[async_trait]
 impl TokenValidator for Arc<Upstream> {
-    async fn validate(&self, token: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let is_question = token.expose().starts_with("control-");
         (if is_question { &self.questions } else { &self.requests }).fetch_add(1, Ordering::SeqCst);
         if token.expose().starts_with("odd") {
@@ -43,7 +43,7 @@ impl TokenValidator for Arc<Upstream> {
         }
         let outage = self.outage.lock().unwrap().clone();
         match outage {
-            None if is_question => Err(ValidationError::Inactive),
+            None if is_question => Err(Inactive::new("unknown").into()),
             None => Ok(Claims::new()),
             Some(Outage::Unavailable(unavailable)) => Err(unavailable.into()),
             Some(Outage::Hang) if is_question => {
@@ -67,8 +67,9 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let (upstream, readiness) = (Arc::new(Upstream::default()), Arc::new(Readiness::default()));
-        readiness.validation_succeeded();
-        let validator = GuardedValidator::new(Arc::new(Arc::clone(&upstream)), Arc::clone(&readiness));
+        readiness.of_validator(0).validation_succeeded();
+        let resource = Arc::new(Resource::new("https://mcp.example.com/mcp"));
+        let validator = GuardedValidator::new(Arc::new(Arc::clone(&upstream)), readiness.of_validator(0), resource);
         Self { upstream, readiness, validator }
     }
 

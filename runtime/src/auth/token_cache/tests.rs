@@ -60,6 +60,10 @@ fn user(id: &str) -> Claims {
     Claims::new().subject(id).organization("org", "HR")
 }
 
+fn inactive() -> Result<Claims, ValidationError> {
+    Err(Inactive::new("unknown").into())
+}
+
 fn unavailable() -> Result<Claims, ValidationError> {
     Err(Unavailable::new("down").into())
 }
@@ -98,7 +102,7 @@ async fn ten_thousand_concurrent_requests_with_one_new_token_share_one_load() {
 async fn an_inactive_token_is_cached() {
     let cache = CountingCache::new(config());
     for _ in 0..10 {
-        assert!(matches!(cache.get("a", Err(ValidationError::Inactive)).await, Err(ValidationError::Inactive)));
+        assert!(matches!(cache.get("a", inactive()).await, Err(ValidationError::Inactive(_))));
     }
     assert_eq!(cache.loads(), 1);
 }
@@ -148,7 +152,7 @@ async fn a16_a_cached_response_does_not_outlive_its_token() {
     while SystemTime::now() < expires_at {
         tokio::task::yield_now().await;
     }
-    assert!(matches!(cache.get("a", Ok(user("u"))).await, Err(ValidationError::Inactive)));
+    assert!(matches!(cache.get("a", Ok(user("u"))).await, Err(ValidationError::Inactive(_))));
 }
 
 #[tokio::test]
@@ -157,7 +161,7 @@ async fn a_revocation_invalidates_only_the_cached_tokens_of_its_user() {
     cache.get("a", Ok(user("u"))).await.unwrap();
     cache.get("b", Ok(user("v"))).await.unwrap();
     cache.revocation_clock.revoke(&Revocation::User("u".to_owned()));
-    assert!(matches!(cache.get("a", Err(ValidationError::Inactive)).await, Err(ValidationError::Inactive)));
+    assert!(matches!(cache.get("a", inactive()).await, Err(ValidationError::Inactive(_))));
     cache.get("b", unavailable()).await.unwrap();
 }
 
@@ -172,10 +176,10 @@ async fn a_response_that_was_in_flight_during_a_revocation_does_not_restore_acce
                 cache.revocation_clock.revoke(&Revocation::User("u".to_owned()));
                 return Ok(caller(&user("u")));
             }
-            Err(ValidationError::Inactive)
+            Err(Inactive::new("unknown").into())
         })
         .await;
-    assert!(matches!(result, Err(ValidationError::Inactive)));
+    assert!(matches!(result, Err(ValidationError::Inactive(_))));
     assert_eq!(cache.loads(), 2);
 }
 
@@ -212,7 +216,7 @@ async fn a_stale_response_is_not_used_after_a_revocation_or_a_new_response() {
     cache.revocation_clock.revoke(&Revocation::User("u".to_owned()));
     tokio::time::advance(TTL + Duration::from_secs(1)).await;
     assert!(matches!(cache.get("a", unavailable()).await, Err(ValidationError::Unavailable(_))));
-    assert!(matches!(cache.get("b", Err(ValidationError::Inactive)).await, Err(ValidationError::Inactive)));
+    assert!(matches!(cache.get("b", inactive()).await, Err(ValidationError::Inactive(_))));
     // Past `inactive_ttl`, so that the token is loaded again.
     tokio::time::advance(Duration::from_secs(6)).await;
     assert!(matches!(cache.get("b", unavailable()).await, Err(ValidationError::Unavailable(_))));
@@ -223,7 +227,7 @@ async fn invented_tokens_do_not_evict_valid_ones() {
     let cache = CountingCache::new(TokenCacheConfig { max_tokens: 100, ..config() });
     cache.get("good", Ok(user("u"))).await.unwrap();
     for i in 0..10_000 {
-        let _ = cache.get(&format!("garbage{i}"), Err(ValidationError::Inactive)).await;
+        let _ = cache.get(&format!("garbage{i}"), inactive()).await;
     }
     assert!(cache.cache.inactive.len() <= 100);
     cache.get("good", unavailable()).await.unwrap();
@@ -283,7 +287,7 @@ async fn unusable_entries_are_evicted() {
     let cache = CountingCache::new(TokenCacheConfig { stale_if_error, ..config() });
     for i in 0..100 {
         cache.get(&format!("good{i}"), Ok(user("u"))).await.unwrap();
-        let _ = cache.get(&format!("garbage{i}"), Err(ValidationError::Inactive)).await;
+        let _ = cache.get(&format!("garbage{i}"), inactive()).await;
     }
     let sizes = |CountingCache { cache, .. }: &CountingCache| {
         (cache.active.len(), cache.inactive.len(), cache.stale.as_ref().unwrap().len())
@@ -314,7 +318,7 @@ async fn a_token_that_was_valid_stays_known_until_it_is_reported_as_inactive() {
         assert!(matches!(lookup(), Ok(CachedToken::Outdated(_))));
         let _ = cache.get("a", unavailable()).await;
         assert!(matches!(lookup(), Ok(CachedToken::Outdated(_))), "an outage does not make the token unknown");
-        let _ = cache.get("a", Err(ValidationError::Inactive)).await;
+        let _ = cache.get("a", inactive()).await;
         assert_eq!(lookup().is_err(), !ttl.is_zero(), "the token is cached as inactive");
         tokio::time::advance(Duration::from_secs(6)).await;
         assert!(matches!(lookup(), Ok(CachedToken::Unknown)));

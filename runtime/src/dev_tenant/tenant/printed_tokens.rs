@@ -13,7 +13,7 @@ use toolgate_dev_tenant::{DevTenant, Mint, MintError, Person};
 use super::banner::RoleToken;
 use crate::{
     PropelAuth,
-    auth::{Audience, BearerToken, TokenValidator as _},
+    auth::{Audience, BearerToken, Resource, TokenValidator as _},
 };
 
 /// Lifetime of a token.
@@ -65,7 +65,7 @@ impl PrintedTokens {
 /// Returns whether a token is what would be minted now, and stays valid long enough.
 async fn is_usable(token: &str, auth: &PropelAuth, person: &Person, scopes: &[String], resource: &str) -> bool {
     let Ok(token) = BearerToken::parse(token) else { return false };
-    let Ok(claims) = auth.validate(&token).await else { return false };
+    let Ok(claims) = auth.validate(&token, &Resource::new(resource)).await else { return false };
     let granted: HashSet<_> = claims.scopes.iter().collect();
     let remaining = claims.expires_at.and_then(|end| end.duration_since(SystemTime::now()).ok());
     claims.subject.as_ref() == Some(&person.id)

@@ -10,8 +10,8 @@ use super::*;
 use crate::{
     audit::AuditLog,
     auth::{
-        AudiencePolicy, Claims, GuardedValidator, Revocation, TokenCache, TokenCacheConfig, TokenValidator,
-        Unavailable, ValidationError,
+        AudiencePolicy, Claims, Inactive, IntoValidators as _, Resource, Revocation, TokenCache, TokenCacheConfig,
+        TokenValidator, Unavailable, ValidationError, ValidatorChain,
     },
     operation::States,
     registry::{ListSettings, Registry, RegistryConfig},
@@ -29,7 +29,7 @@ struct Validator(Arc<Gated>);
 
 #[async_trait]
 impl TokenValidator for Validator {
-    async fn validate(&self, _: &BearerToken) -> Result<Claims, ValidationError> {
+    async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         self.0.permits.acquire().await.unwrap().forget();
         self.0.validations.fetch_add(1, Ordering::Relaxed);
         let org = self.0.org.lock().unwrap().clone().unwrap_or(Ok("org-1"))?;
@@ -56,11 +56,12 @@ impl Fixture {
                 org: std::sync::Mutex::default(),
             }),
         );
-        let guarded = GuardedValidator::new(Arc::new(Validator(Arc::clone(&validator))), Arc::default());
+        let resource = Arc::new(Resource::new("https://mcp.example.com/mcp"));
+        let validators = Validator(Arc::clone(&validator)).into_validators();
+        let chain = ValidatorChain::new(&validators, &Arc::default(), &resource);
         let config = TokenCacheConfig { ttl: Some(Duration::from_mins(5)), ..TokenCacheConfig::default() };
         let cache = TokenCache::new(config, Arc::clone(&clock));
-        let authenticator =
-            Authenticator::new(guarded, cache, Arc::default(), String::new(), AudiencePolicy::default());
+        let authenticator = Authenticator::new(chain, cache, Arc::default(), resource, AudiencePolicy::default());
         let gate = SubscriptionGate::new(
             Notifications::new(),
             Arc::new(authenticator),
@@ -137,7 +138,9 @@ async fn an_item_waits_until_the_access_is_renewed() {
 
 #[tokio::test]
 async fn nothing_is_sent_if_the_access_cannot_be_renewed() {
-    for result in [Err(ValidationError::Inactive), Err(Unavailable::new("down").into()), Ok("another organization")] {
+    for result in
+        [Err(Inactive::new("unknown").into()), Err(Unavailable::new("down").into()), Ok("another organization")]
+    {
         let fixture = Fixture::new();
         let (sender, mut body) = fixture.open().await;
         fixture.clock.revoke(&harriet());

@@ -19,7 +19,7 @@ const TOKEN: &str = "access-t0ken+/=";
 const SHORT: Duration = Duration::from_millis(50);
 
 async fn validate(auth: &PropelAuth) -> Result<Claims, ValidationError> {
-    auth.validate(&BearerToken::parse(TOKEN).unwrap()).await
+    auth.validate(&BearerToken::parse(TOKEN).unwrap(), &Resource::new("https://mcp.example.com/mcp")).await
 }
 
 /// Returns the reason and the retry delay of a failed validation, with the URL of the stub replaced.
@@ -68,7 +68,7 @@ async fn a15_an_introspection_request_has_credentials_and_a_form() {
 async fn a15_an_inactive_or_expired_token_is_inactive() {
     for body in [json!({"active": false}), json!({"active": true, "exp": 1})] {
         let stub = Stub::responding(200, body.to_string()).await;
-        assert!(matches!(validate(&propel_auth(&stub.url)).await, Err(ValidationError::Inactive)));
+        assert!(matches!(validate(&propel_auth(&stub.url)).await, Err(ValidationError::Inactive(_))));
     }
 }
 

@@ -18,8 +18,8 @@ use crate::{
 };
 use crate::{
     auth::{
-        Authenticator, GuardedValidator, Readiness, Replicator, RevocationClock, Revocations, Route, TokenCache,
-        TokenValidator,
+        Authenticator, Readiness, Replicator, Resource, RevocationClock, Revocations, Route, TokenCache,
+        ValidatorChain, Validators,
     },
     error::{BuildError, BuildProblem},
     gate::{
@@ -52,7 +52,7 @@ impl Server {
     pub(in crate::server) fn connect(
         self,
         parts: Parts,
-        validator: Arc<dyn TokenValidator>,
+        validators: Validators,
         values: Vec<SettingValue>,
         mut problems: Vec<BuildProblem>,
     ) -> Result<BuiltServer, BuildError> {
@@ -66,7 +66,7 @@ impl Server {
         let bind = config.http.bind_address();
         let endpoint_path = config.http.endpoint_path.clone();
         let resource = server_url.resource(&endpoint_path);
-        let reports_revocations = validator.reports_revocations();
+        let reports_revocations = validators.report_revocations();
         let ttl = config.token_cache.effective_ttl(reports_revocations);
         config.token_cache.ttl = Some(ttl);
         let stale_if_error = config.token_cache.stale_if_error;
@@ -94,7 +94,8 @@ impl Server {
         });
         let tasks = tasks.flatten();
 
-        let routes = validator.routes(revocations.clone());
+        let routes = validators.routes(&revocations);
+        let validators = Arc::new(validators);
         #[cfg(feature = "approvals")]
         let callback = registry.first_with_approval().map(|_| approvals::CALLBACK_PATH);
         #[cfg(not(feature = "approvals"))]
@@ -109,19 +110,20 @@ impl Server {
 
         operation_review::log(&registry, &self.scope_lists);
         let (stopping, shutdown) = (CancellationToken::new(), CancellationToken::new());
-        let readiness = Arc::new(Readiness::default());
+        let readiness = Arc::new(Readiness::new(validators.iter().len()));
         let discovery =
-            Arc::new(Discovery::new(Arc::clone(&validator), server_url.base().to_owned(), scopes.initial.clone()));
+            Arc::new(Discovery::new(Arc::clone(&validators), server_url.base().to_owned(), scopes.initial.clone()));
         let public = PublicNames::new(&server_url, &endpoint_path);
+        let own_resource = Resource::new(&resource).with_equivalents(public.resources[1..].to_vec());
+        let own_resource = Arc::new(own_resource);
         let authenticator = Arc::new(
             Authenticator::new(
-                GuardedValidator::new(Arc::clone(&validator), Arc::clone(&readiness)),
+                ValidatorChain::new(&validators, &readiness, &own_resource),
                 TokenCache::new(config.token_cache.clone(), Arc::clone(&revocation_clock)),
                 Arc::clone(&index),
-                resource.clone(),
+                own_resource,
                 self.audience,
             )
-            .with_equivalents(public.resources[1..].to_vec())
             .with_replicator(replicator),
         );
         let page = config.http.landing_page.then(|| {
@@ -131,7 +133,7 @@ impl Server {
                 endpoint: &resource,
                 base_path: server_url.path(),
                 base_url: server_url.base(),
-                texts: validator.texts(),
+                texts: validators.texts(),
                 discovery: Arc::clone(&discovery),
                 readiness: Arc::clone(&readiness),
             }))
@@ -207,9 +209,10 @@ impl Server {
             signer,
             shutdown: shutdown.clone(),
         });
-        let revocation_delay = RevocationDelay { ttl, stale_if_error, reports_revocations, texts: validator.texts() };
+        let revocation_delay =
+            RevocationDelay { ttl, stale_if_error, reports_revocations, texts: validators.revocation_texts() };
         let probe = Arc::new(Probe::new(ProbeConfig {
-            validator,
+            validators,
             discovery: Arc::clone(&discovery),
             readiness,
             gate: Arc::clone(&gate),

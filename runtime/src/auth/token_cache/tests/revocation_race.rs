@@ -185,7 +185,11 @@ impl Simulation {
             self.failures.borrow_mut()[token] += 1;
             return Err(Unavailable::new("down").into());
         }
-        if user.is_active { Ok(caller(&claims_of(token, user.version))) } else { Err(ValidationError::Inactive) }
+        if user.is_active {
+            Ok(caller(&claims_of(token, user.version)))
+        } else {
+            Err(Inactive::new("the user is disabled").into())
+        }
     }
 
     /// Makes a call with a token and asserts the invariants.
@@ -214,7 +218,7 @@ impl Simulation {
                      {revoked} was acknowledged"
                 );
             }
-            Err(ValidationError::Inactive) => {
+            Err(ValidationError::Inactive(_)) => {
                 self.rejected.set(self.rejected.get() + 1);
                 assert!(after.was_inactive, "token {token} was always valid, but was rejected");
             }

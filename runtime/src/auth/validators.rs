@@ -1,0 +1,119 @@
+//! Validators of a server, of which each token is validated by those that know its form.
+
+use std::{fmt, sync::Arc};
+
+use super::{AuthorizationServer, Revocations, Route, TokenValidator, Unavailable, ValidatorTexts};
+
+/// The validators of a server, in the order in which they validate a token.
+///
+/// [`TokenValidator::or`] creates it from two validators:
+///
+/// ```
+/// use toolgate::auth::{Claims, StaticTokens, TokenValidator};
+///
+/// let people = StaticTokens::new().token("person", Claims::new().subject("harriet"));
+/// let machines = StaticTokens::new().token("machine", Claims::new().client_id("nightly-report"));
+/// let validators = people.or(machines);
+/// # let _ = validators;
+/// ```
+///
+/// If a validator [recognizes](TokenValidator::token_form) a token as its own, only such validators are asked about it.
+/// Otherwise all are asked that do not know the token as foreign, until one returns claims. If none does and one of them
+/// could not validate the token, the response is 503: the token may be valid there. Each validator has its own
+/// circuit breaker and readiness. The server is ready while one validator can validate tokens.
+///
+/// Clients discover the authorization server of the first validator that has one. Revocations that a validator reports
+/// end access of the users of all validators. Of two routes with the same path, the server has that of the first
+/// validator.
+#[must_use]
+pub struct Validators(Vec<Arc<dyn TokenValidator>>);
+
+impl Validators {
+    pub(crate) fn single(validator: Arc<dyn TokenValidator>) -> Self {
+        Self(vec![validator])
+    }
+
+    /// Adds validators, which are asked about a token after the others.
+    pub fn or(mut self, others: impl IntoValidators) -> Self {
+        self.0.extend(others.into_validators().0);
+        self
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<dyn TokenValidator>> {
+        self.0.iter()
+    }
+
+    /// Returns the index of the validator whose authorization server clients discover.
+    pub(crate) fn primary_index(&self) -> usize {
+        self.0.iter().position(|validator| validator.default_issuer().is_some()).unwrap_or(0)
+    }
+
+    fn primary(&self) -> &dyn TokenValidator {
+        &*self.0[self.primary_index()]
+    }
+
+    pub(crate) async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
+        self.primary().authorization_server(base_url).await
+    }
+
+    pub(crate) fn default_issuer(&self) -> Option<String> {
+        self.primary().default_issuer()
+    }
+
+    pub(crate) fn texts(&self) -> ValidatorTexts {
+        self.primary().texts()
+    }
+
+    /// Returns whether every validator reports revocations.
+    pub(crate) fn report_revocations(&self) -> bool {
+        self.0.iter().all(|validator| validator.reports_revocations())
+    }
+
+    /// Returns the texts of a validator that does not report revocations, if there is one.
+    pub(crate) fn revocation_texts(&self) -> ValidatorTexts {
+        let silent = self.0.iter().find(|validator| !validator.reports_revocations());
+        silent.map_or_else(|| self.texts(), |validator| validator.texts())
+    }
+
+    /// Returns the routes of all validators, each path once.
+    pub(crate) fn routes(&self, revocations: &Revocations) -> Vec<Route> {
+        let mut routes: Vec<Route> = Vec::new();
+        for route in self.0.iter().flat_map(|validator| validator.routes(revocations.clone())) {
+            if routes.iter().all(|other| other.path != route.path) {
+                routes.push(route);
+            }
+        }
+        routes
+    }
+}
+
+/// Shows the number of validators only.
+impl fmt::Debug for Validators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Validators").field("len", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+/// One or several validators: a [`TokenValidator`], or [`Validators`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a token validator",
+    label = "not a token validator",
+    note = "pass `PropelAuth::from_env()?`, `StaticTokens` for tests and samples, or a type with `impl TokenValidator` for \
+            another authorization server"
+)]
+pub trait IntoValidators {
+    /// Returns the validators.
+    fn into_validators(self) -> Validators;
+}
+
+impl<V: TokenValidator> IntoValidators for V {
+    fn into_validators(self) -> Validators {
+        Validators::single(Arc::new(self))
+    }
+}
+
+impl IntoValidators for Validators {
+    fn into_validators(self) -> Validators {
+        self
+    }
+}
