@@ -11,6 +11,7 @@ macro_rules! chapters {
 
 chapters! {
     approvals = "approvals.md";
+    authorization_servers = "authorization-servers.md";
     clients = "clients.md";
     migrating_from_fastmcp = "migrating-from-fastmcp.md";
     migrating_from_rmcp = "migrating-from-rmcp.md";

@@ -84,14 +84,18 @@ def clients_under_test(paths):
 
 
 class ClientSession:
-    """A new installation of a client, without a registration, a token or a cookie."""
+    """A new installation of a client, without a registration, a token or a cookie.
 
-    def __init__(self, paths, client, url, folder):
+    `variables` are added to its environment.
+    """
+
+    def __init__(self, paths, client, url, folder, variables=None):
         self.browser = BrowserDriver(folder)
         env = environment(
             BROWSER=client.browser or paths.interop / "scripted_browser.py",
             INTEROP_BROWSER_FOLDER=folder,
             INTEROP_OPTIONS=json.dumps(client.options),
+            **(variables or {}),
         )
         self._process = JsonLinesProcess([*client.command, url], folder / "client.log", env)
 

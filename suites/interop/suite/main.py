@@ -9,6 +9,7 @@ from . import (
     chromium,
     claude_code,
     conformance,
+    deployment,
     inspector,
     inspector_web,
     issuers,
@@ -43,6 +44,7 @@ GROUPS = {name: client_group(name) for name in CLIENTS} | {
     "schemas": schemas.run,
     "inspector-web": inspector_web.run,
     "conformance": conformance.run,
+    "deployment": deployment.run,
 }
 
 
