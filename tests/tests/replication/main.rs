@@ -5,9 +5,11 @@
 
 mod approvals;
 mod outages;
+mod percentiles;
 mod redis_server;
 mod replica;
 mod revocation;
+mod scale;
 mod shared_cache;
 mod tasks;
 mod tls;

@@ -1,10 +1,10 @@
 //! A revocation at one replica takes effect at all of them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use toolgate_tests::{DEADLINE, eventually};
 
-use crate::{RedisServer, Replica, Users};
+use crate::{RedisServer, Replica, Users, percentiles::Percentiles};
 
 const REVOCATIONS: usize = 200;
 
@@ -43,22 +43,6 @@ async fn assert_revocations_reach_all(count: usize) {
         Percentiles::of(acknowledged),
         Percentiles::of(lags)
     );
-}
-
-struct Percentiles(Vec<Duration>);
-
-impl Percentiles {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort();
-        Self(times)
-    }
-}
-
-impl std::fmt::Display for Percentiles {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let at = |percent: usize| self.0[(self.0.len() * percent).div_ceil(100) - 1];
-        write!(f, "p50 {:.1?}, p99 {:.1?}, max {:.1?}", at(50), at(99), at(100))
-    }
 }
 
 #[tokio::test]
