@@ -178,7 +178,7 @@ pub mod prelude {
 }
 
 pub use auth::{Caller, Granted, Preflight, TokenValidator};
-pub use error::{BuildError, BuildProblem, Error, OperationProblem, ServerUrlError};
+pub use error::{BuildError, BuildProblem, CertificateError, Error, OperationProblem, ServerUrlError};
 pub use notifications::Notifications;
 pub use policy::Policy;
 pub use propelauth::PropelAuth;
@@ -195,6 +195,8 @@ pub use operation::{
 };
 pub use prompt::PromptOutput;
 pub use resource::ResourceOutput;
-pub use server::{BuiltServer, MountPolicy, Requires, Server, config, shutdown_signal};
+pub use server::{
+    BuiltServer, GateLayer, Gated, MountPolicy, Requires, RunningServer, Server, config, shutdown_signal,
+};
 pub use tool::{Json, JsonContent, ToolOutput};
 pub use toolgate_macros::{ScopeMarker, prompt, resource, scope, tool};

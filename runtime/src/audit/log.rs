@@ -16,6 +16,7 @@ use crate::{
     auth::Caller,
     metrics::{self, CounterSet, Label, OPERATIONS},
     operation_kind::OperationKind,
+    scope::MissingScopes,
 };
 
 /// Value of the labels `tool`, `prompt` and `resource` for everything that does not exist.
@@ -180,6 +181,27 @@ impl AuditLog {
             approval: call.approval,
             task: call.task,
             ..self.record_of(caller, request, call.outcome.name())
+        });
+    }
+
+    /// Records the decision about a request to a route of an app. `missing` are the scopes that the token lacks, and what
+    /// requires them; `None` if the request was let through.
+    pub(crate) fn route(
+        &self,
+        request: RequestInfo<'_>,
+        caller: &Caller,
+        route: &str,
+        missing: Option<(&MissingScopes, RequiredBy)>,
+    ) {
+        let reason = if missing.is_some() { Reason::InsufficientScope } else { Reason::Allowed };
+        self.count(reason);
+        let (scopes, required_by) = missing.unzip();
+        self.emit(&AuditRecord {
+            route: Some(route),
+            required: scopes.map_or(&[], |scopes| &scopes.required),
+            missing: scopes.map_or(&[], |scopes| &scopes.missing),
+            required_by,
+            ..self.record_of(caller, request, reason.name())
         });
     }
 

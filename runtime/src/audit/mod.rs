@@ -1,8 +1,8 @@
 //! The audit log: one record for every decision.
 //!
 //! Each decision is one [`tracing`] event with the target [`TARGET`] and the level `INFO`: every call of a tool, every
-//! request for a prompt or a resource, every list, every subscription to a resource, and every rejected request except the
-//! 429 responses that any client can cause without a token. A completion has a record if it fails or is rejected. Any
+//! request for a prompt or a resource, every list, every subscription to a resource, every request to a route behind a
+//! [`GateLayer`](crate::GateLayer), and every rejected request except the 429 responses that any client can cause without a token. A completion has a record if it fails or is rejected. Any
 //! subscriber can consume the fields. A field that does not apply is absent.
 //!
 //! Requests that are rejected before their caller is known have a record of their own up to 100 times in 10 seconds for
@@ -19,6 +19,7 @@
 //! | `policy` | [fingerprint](crate::policy::Policy::fingerprint) of the policy of the server; in every record with a caller |
 //! | `tool`, `prompt`, `resource` | name of the tool or the prompt, or URI or URI template of the resource |
 //! | `uri` | URI of a resource that matches a template |
+//! | `route` | method and path of a request to a route of your own behind a [`GateLayer`](crate::GateLayer), which has the outcome `allowed` or `insufficient_scope` |
 //! | `required`, `missing` | scopes, separated by spaces |
 //! | `required_by` | what required the missing scopes: `operation`, `arguments` (a condition on them) or `body` |
 //! | `list`, `items` | name of the list (`tools`, `prompts`, `resources`, `resource_templates`) and number of operations on its page |

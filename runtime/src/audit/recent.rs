@@ -37,7 +37,7 @@ pub(crate) struct RecentDecision {
     pub(crate) organization: Option<Box<str>>,
     pub(crate) role: Option<Box<str>>,
     pub(crate) client: Option<Box<str>>,
-    /// The operation, as texts name it.
+    /// The operation, as texts name it, or the route of an app.
     pub(crate) operation: Option<Box<str>>,
     pub(crate) required: Box<[&'static str]>,
     pub(crate) missing: Box<[&'static str]>,
@@ -108,7 +108,10 @@ impl RecentDecision {
             organization: caller(Caller::org_id),
             role: caller(Caller::org_role),
             client: caller(Caller::client_id),
-            operation: record.operation.map(|(kind, name)| label(kind, &super::sanitize::text(name)).into()),
+            operation: record
+                .operation
+                .map(|(kind, name)| label(kind, &super::sanitize::text(name)).into())
+                .or_else(|| text(record.route)),
             required: record.required.into(),
             missing: record.missing.into(),
             required_by: record.required_by,

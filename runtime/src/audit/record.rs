@@ -55,6 +55,8 @@ pub(super) struct AuditRecord<'a> {
     pub(super) policy: Option<&'a str>,
     /// The operation, named as it was declared or, if it does not exist, as the request has it.
     pub(super) operation: Option<(OperationKind, &'a str)>,
+    /// Method and path of a request to a route of an app.
+    pub(super) route: Option<&'a str>,
     /// URI of a resource that matches a template.
     pub(super) uri: Option<&'a str>,
     pub(super) outcome: &'static str,
@@ -81,6 +83,7 @@ impl<'a> AuditRecord<'a> {
             caller: None,
             policy: None,
             operation: None,
+            route: None,
             uri: None,
             outcome,
             required: &[],
@@ -112,7 +115,7 @@ impl<'a> AuditRecord<'a> {
         let request_id = self.request.sanitized_id();
         let operation = self.operation.map(|(kind, name)| (kind, sanitize::text(name)));
         let name = |of: OperationKind| operation.as_ref().filter(|(kind, _)| *kind == of).map(|(_, name)| &**name);
-        let uri = self.uri.map(sanitize::text);
+        let (uri, route) = (self.uri.map(sanitize::text), self.route.map(sanitize::text));
         let (granted, granted_omitted) = match self.caller.map(GrantedScopes::of) {
             Some(GrantedScopes::Recorded(caller)) => (Some(display(SpaceSeparated(|| caller.scopes()))), None),
             Some(GrantedScopes::Omitted(count)) => (None, Some(count)),
@@ -137,6 +140,7 @@ impl<'a> AuditRecord<'a> {
             prompt = name(OperationKind::Prompt),
             resource = name(OperationKind::Resource),
             uri = uri.as_deref(),
+            route = route.as_deref(),
             required,
             missing,
             required_by = self.required_by.map(RequiredBy::name),

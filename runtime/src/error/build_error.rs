@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
-use super::FormProblem;
+use super::{CertificateError, FormProblem};
 
 use crate::{operation_kind::OperationKind, settings::ConfigError};
 
@@ -174,6 +174,9 @@ pub enum BuildProblem {
     /// `Server::require_for_all` names a scope of another list.
     #[error("`require_for_all(\"{0}\")` names a scope that is not in the server's scope lists")]
     UnknownRequiredScope(&'static str),
+    /// `BuiltServer::gate_layer` names a scope of another list.
+    #[error("`gate_layer` names the scope `{0}`, which is not in the server's scope lists")]
+    UnknownRouteScope(&'static str),
     /// A setting of the configuration file, of the environment or of the command line cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -185,6 +188,23 @@ pub enum BuildProblem {
         /// The error of the operating system.
         problem: String,
     },
+    /// One of the two settings of TLS is missing.
+    #[error("`{present}` is set, and `{missing}` is not: TLS needs both")]
+    IncompleteTls {
+        /// Key of the setting that is there.
+        present: &'static str,
+        /// Key of the setting that is missing.
+        missing: &'static str,
+    },
+    /// The server has TLS, and its public URL is an `http` URL.
+    #[error(
+        "SERVER_URL is {0}, and the server has a TLS certificate: change it to an `https` URL, or remove \
+         `http.tls_certificate` and `http.tls_key`"
+    )]
+    TlsServerUrl(String),
+    /// The certificate of TLS or its key cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A setting needs a feature that the program was built without.
     #[error("`{setting}` is set, and the program was built without the feature `{feature}` of toolgate: enable it")]
     MissingFeature {

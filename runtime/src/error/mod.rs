@@ -1,6 +1,7 @@
 //! Errors of building and serving a server.
 
 mod build_error;
+mod certificate_error;
 mod chain;
 mod form_problem;
 #[cfg(feature = "logging")]
@@ -11,6 +12,7 @@ use std::{fmt, io, net::SocketAddr};
 use thiserror::Error;
 
 pub use self::build_error::{BuildError, BuildProblem, OperationProblem, ServerUrlError};
+pub use self::certificate_error::CertificateError;
 pub(crate) use self::chain::ErrorChain;
 pub use self::form_problem::FormProblem;
 #[cfg(feature = "logging")]

@@ -16,6 +16,7 @@ mod pipeline;
 mod rejection;
 mod revocable_stream;
 mod rmcp_response;
+mod route;
 mod session_methods;
 mod stream_limit;
 mod subscribe;

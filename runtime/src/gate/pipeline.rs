@@ -78,12 +78,12 @@ const LOGGED_HEADERS: [&str; 5] =
     ["last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"];
 
 /// Fields of the audit record that are known so far.
-struct Progress<'a> {
-    info: RequestInfo<'a>,
-    caller: Option<Arc<Caller>>,
-    target: Option<Target<'a>>,
+pub(super) struct Progress<'a> {
+    pub(super) info: RequestInfo<'a>,
+    pub(super) caller: Option<Arc<Caller>>,
+    pub(super) target: Option<Target<'a>>,
     /// The name of the server that the request uses. `None` as long as the request has its headers.
-    host_name: Option<usize>,
+    pub(super) host_name: Option<usize>,
 }
 
 impl Gate {
@@ -229,7 +229,7 @@ impl Gate {
     }
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
-    fn reject(&self, rejection: &Rejection, progress: &Progress<'_>, host_name: usize) -> Response<Body> {
+    pub(super) fn reject(&self, rejection: &Rejection, progress: &Progress<'_>, host_name: usize) -> Response<Body> {
         self.rejection_log.log(rejection);
         match (rejection, &progress.caller, &progress.target) {
             (Rejection::InsufficientScope { scopes, .. }, Some(caller), Some(Target { kind, name })) => {
@@ -271,7 +271,7 @@ impl Gate {
 
     /// Authenticates a request and counts it as in flight. A request with an unknown token counts in a pool of its own
     /// until the token has been validated, so that invented tokens take no place from known ones.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         token: &BearerToken,
         peer: Option<Peer>,

@@ -367,6 +367,23 @@ impl RejectionResponder {
         let body = jsonrpc::error_response(request_id, INSUFFICIENT_SCOPE, needed, Some(scopes));
         with_challenge(json(StatusCode::FORBIDDEN, body), challenge)
     }
+
+    /// Creates the step-up challenge of a route of an app, with the body of an OAuth error.
+    pub(crate) fn step_up_of_route(&self, scopes: &MissingScopes, host_name: usize) -> Response<Body> {
+        #[derive(Serialize)]
+        struct InsufficientScope<'a> {
+            error: &'static str,
+            error_description: &'a str,
+            scope: &'a str,
+        }
+        let required = scopes.required.join(" ");
+        let (error, description) = ("insufficient_scope", ["the request needs the scope ", &required].concat());
+        let challenge = self.challenges[host_name].clone().error(error, &description).scope(&required);
+        let body = Json(InsufficientScope { error, error_description: &description, scope: &required });
+        let no_store = HeaderValue::from_static("no-store");
+        let response = (StatusCode::FORBIDDEN, body).into_response();
+        with_challenge(with_header(response, header::CACHE_CONTROL, no_store), challenge)
+    }
 }
 
 /// Data of the error for an unsupported revision.

@@ -48,6 +48,7 @@ pub(crate) struct Replica {
     journal: Mutex<Journal>,
     /// Whether the latest log message reports that this replica is disconnected.
     is_outage_logged: AtomicBool,
+    is_started: AtomicBool,
 }
 
 impl Replica {
@@ -66,6 +67,7 @@ impl Replica {
             lease: Deadline::passed(),
             journal: Mutex::default(),
             is_outage_logged: AtomicBool::new(false),
+            is_started: AtomicBool::new(false),
         }
     }
 
@@ -80,7 +82,7 @@ impl Replica {
         Arc::clone(&self.redis)
     }
 
-    /// Spawns the reader. It runs until `stop` is cancelled or the replica is dropped.
+    /// Spawns the reader, at the first call. It runs until `stop` is cancelled or the replica is dropped.
     pub(crate) fn start(self: &Arc<Self>, stop: CancellationToken) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             tracing::error!(
@@ -89,6 +91,9 @@ impl Replica {
             );
             return;
         };
+        if self.is_started.swap(true, Ordering::AcqRel) {
+            return;
+        }
         runtime.spawn(stop.run_until_cancelled_owned(reader::run(Arc::downgrade(self))));
     }
 

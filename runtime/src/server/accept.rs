@@ -2,10 +2,11 @@
 //!
 //! `axum::serve` has no settings for this, so hyper serves the connections.
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
+    extract::Request,
     response::{IntoResponse as _, Response},
 };
 use http::{StatusCode, header};
@@ -15,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpSocket},
     time::{Instant, sleep_until, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tower::Service as _;
 
 use super::{config::HttpConfig, connection::Shared, connections::Connections, descriptors};
 use crate::gate::AllowedOrigins;
@@ -69,25 +70,41 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Routes of a listener.
-#[derive(Debug)]
 pub(crate) struct ServedRoutes {
     pub(crate) router: Router,
-    /// Those of the routes that must not depend on clients, such as health probes. They are also served on a few
+    /// Paths of the routes that must not depend on clients, such as health probes. They are also served on a few
     /// connections beyond the limit.
-    pub(crate) independent: Router,
+    pub(crate) independent: Vec<String>,
     /// Hosts that a target in absolute form may name. `None` if it may name any host.
     pub(crate) allowed: Option<AllowedOrigins>,
+    /// `None` if connections have no TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
 }
 
-/// Serves until `shutdown` completes, then waits for requests in flight for at most the shutdown timeout. Cancels `cancel`
-/// to abort the remaining ones.
+impl ServedRoutes {
+    /// Routes that all may depend on clients, on connections without TLS. `allowed` are the hosts that a target in absolute
+    /// form may name; `None` allows any.
+    pub(crate) fn new(router: Router, allowed: Option<AllowedOrigins>) -> Self {
+        Self {
+            router,
+            independent: Vec::new(),
+            allowed,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+/// Serves until `shutdown` completes, then waits for requests in flight for at most the shutdown timeout. Calls `abort` to
+/// abort the remaining ones.
 pub(crate) async fn serve(
     listener: TcpListener,
     served: ServedRoutes,
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()>,
     in_flight: impl Fn() -> usize,
-    cancel: CancellationToken,
+    abort: impl FnOnce(),
 ) -> Drained {
     let mut builder = http1::Builder::new();
     // hyper has one time limit for a head and for the idle time before it.
@@ -95,11 +112,19 @@ pub(crate) async fn serve(
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes.max(MAX_BUFFER_BYTES));
-    let ServedRoutes { router, independent, allowed } = served;
-    let limited_router = independent.fallback(too_many_connections);
+    let limited_router = limited_router(served.router.clone(), served.independent);
     let ConnectionLimits { header_timeout, keep_alive_timeout, write_timeout, .. } = limits;
-    let shared =
-        Shared { builder, router, limited_router, allowed, header_timeout, keep_alive_timeout, write_timeout };
+    let shared = Shared {
+        builder,
+        router: served.router,
+        limited_router,
+        allowed: served.allowed,
+        #[cfg(feature = "tls")]
+        tls: served.tls,
+        header_timeout,
+        keep_alive_timeout,
+        write_timeout,
+    };
     let mut connections = Connections::new(limits.max_connections, shared, limits.report);
     let mut paused_until = None;
     let mut shutdown = pin!(shutdown);
@@ -129,7 +154,7 @@ pub(crate) async fn serve(
         return Drained::All;
     }
     let aborted = in_flight();
-    cancel.cancel();
+    abort();
     let _ = timeout(ABORT_TIMEOUT, connections.all_ended()).await;
     connections.abort().await;
     Drained::Aborted(aborted)
@@ -144,8 +169,20 @@ pub(crate) enum Drained {
     Aborted(usize),
 }
 
+/// Returns the routes of a connection beyond the limit: those at the `independent` paths.
+fn limited_router(router: Router, independent: Vec<String>) -> Router {
+    let independent = Arc::new(independent);
+    Router::new().fallback(async move |request: Request| {
+        if !independent.iter().any(|path| path == request.uri().path()) {
+            return too_many_connections();
+        }
+        let Ok(response) = router.clone().call(request).await;
+        response
+    })
+}
+
 /// Responds to a request on a connection beyond the limit.
-async fn too_many_connections() -> Response {
+fn too_many_connections() -> Response {
     let body = Json(json!({ "error": "too_many_connections" }));
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], body)
         .into_response()
@@ -192,8 +229,8 @@ mod tests {
             let _ = stopped.await;
         };
         let limits = ConnectionLimits::new(&HttpConfig::default());
-        let served = ServedRoutes { router, independent: Router::new(), allowed: None };
-        let serving = serve(listener, served, limits, stopped, || 0, CancellationToken::new());
+        let served = ServedRoutes::new(router, None);
+        let serving = serve(listener, served, limits, stopped, || 0, || {});
         let request = async {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();

@@ -238,6 +238,8 @@ impl Server {
         self.provider = None;
         self.config.http.server_url = None;
         self.config.http.bind = None;
+        self.config.http.tls_certificate = None;
+        self.config.http.tls_key = None;
         self.config.http.metrics_address = None;
         self.config.http.console_address = None;
         self.config.audit.path = None;

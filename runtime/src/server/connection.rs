@@ -21,7 +21,11 @@ use axum::Router;
 use futures_util::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::Notify,
+};
 use tokio_io_timeout::TimeoutStream;
 
 use self::{io::ConnectionIo, service::ConnectionService};
@@ -159,7 +163,6 @@ impl AsRef<UnreadBody> for Connection {
 }
 
 /// Settings and routes that all connections share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) builder: http1::Builder,
     pub(super) router: Router,
@@ -167,6 +170,9 @@ pub(super) struct Shared {
     pub(super) limited_router: Router,
     /// `None` if a target in absolute form may name any host.
     pub(super) allowed: Option<AllowedOrigins>,
+    /// `None` if connections have no TLS.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
     pub(super) header_timeout: Duration,
     pub(super) keep_alive_timeout: Duration,
     pub(super) write_timeout: Duration,
@@ -181,6 +187,31 @@ pub(super) async fn serve(stream: TcpStream, connection: Arc<Connection>, shared
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(shared.write_timeout));
+    let stream = Box::pin(stream);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &shared.tls {
+        let handshake = tls.accept(stream);
+        // It counts as a part of the first request head, so it has the same time limit and can be closed for a new connection.
+        let stream = tokio::select! {
+            biased;
+            stream = handshake => stream,
+            () = connection.close.notified() => return,
+            () = expired(&connection, &shared) => return,
+        };
+        match stream {
+            Ok(stream) => serve_http(Box::new(stream), connection, shared).await,
+            Err(error) => tracing::debug!(%error, "the TLS handshake failed"),
+        }
+        return;
+    }
+    serve_http(stream, connection, shared).await;
+}
+
+/// Serves the requests of a connection on its stream, with or without TLS.
+async fn serve_http<S>(stream: S, connection: Arc<Connection>, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let io = ConnectionIo::new(stream, Arc::clone(&connection));
     let service = ConnectionService::new(Arc::clone(&connection), Arc::clone(&shared));
     let mut http = pin!(shared.builder.serve_connection(TokioIo::new(io), service));

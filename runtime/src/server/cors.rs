@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::{Ready, ready},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -14,10 +15,14 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 
 use crate::gate::Gate;
 
+/// Extension of a request that [checks an app](crate::BuiltServer::check_app), and of its response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AppCheck;
+
 /// A service with CORS for browsers and without it for other clients.
 #[derive(Clone)]
 pub(crate) struct BrowserCors<S> {
-    browsers: Cors<S>,
+    browsers: Cors<Checked<S>>,
     direct: S,
 }
 
@@ -35,7 +40,7 @@ impl<S: Clone> BrowserCors<S> {
                 header::RETRY_AFTER,
                 HeaderName::from_static("mcp-session-id"),
             ]);
-        Self { browsers: cors.layer(service.clone()), direct: service }
+        Self { browsers: cors.layer(Checked(service.clone())), direct: service }
     }
 }
 
@@ -45,7 +50,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<<Cors<S> as Service<Request<Body>>>::Future, S::Future>;
+    type Future = Either<<Cors<Checked<S>> as Service<Request<Body>>>::Future, S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // Both variants call the same service.
@@ -58,5 +63,31 @@ where
         } else {
             Either::Right(self.direct.call(request))
         }
+    }
+}
+
+/// A service that answers the requests of an [`AppCheck`], so that they are neither counted nor recorded.
+#[derive(Clone)]
+pub(crate) struct Checked<S>(S);
+
+impl<S> Service<Request<Body>> for Checked<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response<Body>, Infallible>>, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if request.extensions().get::<AppCheck>().is_none() {
+            return Either::Right(self.0.call(request));
+        }
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(AppCheck);
+        Either::Left(ready(Ok(response)))
     }
 }

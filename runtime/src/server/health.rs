@@ -38,10 +38,7 @@ async fn alive() -> Response {
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> Response {
-    let mut reasons = health.probe.readiness().reasons();
-    if !audit::is_available() {
-        reasons.push("audit_log_unavailable");
-    }
+    let reasons = unready_reasons(&health.probe);
     let problems = health.probe.readiness().problems();
     // A server that is mounted as a router and gets no requests would otherwise never become ready.
     if !problems.is_empty() {
@@ -54,6 +51,15 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         return respond(StatusCode::OK, json!({ "status": "ready", "degraded": problems }));
     }
     respond(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unready", "reasons": reasons }))
+}
+
+/// Returns the reasons why the server is not ready.
+pub(crate) fn unready_reasons(probe: &Probe) -> Vec<&'static str> {
+    let mut reasons = probe.readiness().reasons();
+    if !audit::is_available() {
+        reasons.push("audit_log_unavailable");
+    }
+    reasons
 }
 
 fn respond(status: StatusCode, body: Value) -> Response {

@@ -112,9 +112,9 @@ struct Landing {
     gate: Arc<Gate>,
 }
 
-/// Creates the routes of the page and of its icon, at the root and below the path of `SERVER_URL`, except for paths that
-/// other routes have: `taken`, which can be below that path, too.
-pub(crate) fn router(page: Arc<LandingPage>, gate: Arc<Gate>, taken: &[String]) -> Router {
+/// Creates the routes of the page and of its icon below `base`, which is the path of `SERVER_URL` or empty, except for paths
+/// that other routes have: `taken`, which can be below the path of `SERVER_URL`, too.
+pub(crate) fn router(page: Arc<LandingPage>, gate: Arc<Gate>, taken: &[&str], base: &str) -> Router {
     let base_path = page.base_path.clone();
     let is_taken = |path: &str| {
         // Whether there is a slash at the end does not matter.
@@ -122,21 +122,16 @@ pub(crate) fn router(page: Arc<LandingPage>, gate: Arc<Gate>, taken: &[String]) 
         let below_base = path.strip_prefix(&base_path);
         taken.iter().map(|taken| taken.trim_end_matches('/')).any(|taken| taken == path || Some(taken) == below_base)
     };
+    let (root, icon) = (format!("{base}/"), format!("{base}{ICON_PATH}"));
     let mut router = Router::new();
-    // A proxy may or may not remove the path of SERVER_URL.
-    let bases = if base_path.is_empty() { vec![""] } else { vec!["", &base_path] };
-    for base in bases {
-        let root = format!("{base}/");
-        if !base.is_empty() && !is_taken(base) {
-            router = router.route(base, get(landing));
-        }
-        if !is_taken(&root) {
-            router = router.route(&root, get(landing));
-        }
-        let icon = format!("{base}{ICON_PATH}");
-        if !is_taken(&icon) {
-            router = router.route(&icon, get(icon_image));
-        }
+    if !base.is_empty() && !is_taken(base) {
+        router = router.route(base, get(landing));
+    }
+    if !is_taken(&root) {
+        router = router.route(&root, get(landing));
+    }
+    if !is_taken(&icon) {
+        router = router.route(&icon, get(icon_image));
     }
     router.with_state(Arc::new(Landing { page, gate }))
 }

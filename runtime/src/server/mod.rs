@@ -2,6 +2,7 @@
 
 mod accept;
 mod advertised_scopes;
+mod app_check;
 #[cfg(feature = "approvals")]
 mod approvals;
 mod build;
@@ -14,6 +15,7 @@ mod console_endpoint;
 mod cors;
 mod descriptors;
 mod discovery;
+mod gate_layer;
 mod health;
 mod landing_page;
 #[cfg(feature = "prometheus")]
@@ -24,17 +26,23 @@ mod operation_review;
 mod operator_endpoint;
 mod preflight;
 mod request_head;
+mod routers;
+mod running;
 mod scope_drift;
 mod serve;
 mod serve_with_provider;
 mod server_url;
 mod shutdown;
 mod startup;
+#[cfg(feature = "tls")]
+mod tls;
 mod unread_body;
 mod well_known;
 
 pub use builder::Server;
+pub use gate_layer::{GateLayer, Gated};
 pub use mount::{MountPolicy, Requires};
+pub use running::RunningServer;
 pub use serve::BuiltServer;
 #[cfg(feature = "cli")]
 pub(crate) use serve_with_provider::print;

@@ -14,7 +14,7 @@ use crate::{
     scope::{Scope, Scopes},
 };
 
-/// What the callers of an operation of a mounted server need.
+/// What the callers of an operation of a mounted server, or of a [route](crate::BuiltServer::gate_layer), need.
 ///
 /// A [`Scope`] converts into it, and so does an array of scopes, which are all required.
 ///
@@ -52,6 +52,13 @@ impl Requires {
         let any: Vec<_> = scopes.into_iter().collect();
         assert!(!any.is_empty(), "`Requires::any` needs a scope: every caller is `Requires::authentication()`");
         Self { all: Vec::new(), any }
+    }
+}
+
+impl Requires {
+    /// Returns the scopes that are all required, and those of which one is.
+    pub(super) fn into_scopes(self) -> (Vec<Scope>, Vec<Scope>) {
+        (self.all, self.any)
     }
 }
 

@@ -4,7 +4,6 @@ use std::{future::Future, time::Duration};
 
 use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
 
 use super::accept::{self, ConnectionLimits, ServedRoutes};
 use crate::gate::AllowedOrigins;
@@ -33,10 +32,9 @@ impl OperatorEndpoint {
         allowed: Option<AllowedOrigins>,
         until: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
-        let served = ServedRoutes { router, independent: Router::new(), allowed };
+        let served = ServedRoutes::new(router, allowed);
         Self(tokio::spawn(async move {
-            let stop = CancellationToken::new();
-            accept::serve(listener, served, LIMITS, until, || 0, stop).await;
+            accept::serve(listener, served, LIMITS, until, || 0, || {}).await;
         }))
     }
 }

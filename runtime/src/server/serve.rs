@@ -1,61 +1,67 @@
-//! A built server: a router to mount, or a process that listens.
+//! A built server, and serving it.
 
-use std::{
-    future::Future,
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-#[cfg(feature = "console")]
-use super::console_endpoint;
-#[cfg(feature = "prometheus")]
-use super::metrics_endpoint;
+#[cfg(feature = "approvals")]
+use super::approvals::ApprovalPages;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use super::{
+    RunningServer,
     accept::{self, ConnectionLimits, Drained, ServedRoutes},
-    config::{HttpConfig, PreflightMode, SettingValue, Source},
-    cors::BrowserCors,
+    config::{HttpConfig, PreflightMode, SettingValue},
+    landing_page::LandingPage,
     preflight::Probe,
-    shutdown_signal,
+    running, shutdown_signal,
     startup::RevocationDelay,
+    well_known::Documents,
 };
 #[cfg(feature = "redis")]
 use crate::replication::Replica;
 use crate::{
     JsonObject,
-    auth::{BearerToken, Caller, Claims, Preflight, Revocations},
+    auth::{BearerToken, Caller, Claims, Preflight, Revocations, Route},
     connect::{self, ClientSetup},
     error::Error,
-    gate::{Gate, GateService},
+    gate::Gate,
     mcp::McpService,
-    metrics,
     notifications::Notifications,
     operation::parse_label,
     policy::{Explanation, Policy},
-    registry::{ListKind, Registry},
+    registry::Registry,
     scope::ScopeIndex,
     tasks::Tasks,
 };
 
 /// A server whose configuration is valid; created by [`Server::build`](super::Server::build).
-pub struct BuiltServer(Components);
+pub struct BuiltServer {
+    pub(super) components: Components,
+    /// What is served instead of the routes of this server alone.
+    app: Option<Router>,
+    /// Other servers whose routes the app has.
+    others: Vec<BuiltServer>,
+}
 
 /// Parts of a built server.
 pub(crate) struct Components {
     pub(crate) name: String,
     #[cfg(feature = "console")]
     pub(crate) title: String,
-    pub(crate) metadata: Router,
-    /// The page for browsers, for a server that is not mounted into another one.
-    pub(crate) landing_page: Option<Router>,
+    /// The metadata for the discovery by clients.
+    pub(crate) documents: Arc<Documents>,
+    /// The page for browsers, if it is enabled.
+    pub(crate) landing_page: Option<Arc<LandingPage>>,
     /// The pages of approvals, if a tool needs them.
     #[cfg(feature = "approvals")]
-    pub(crate) approvals: Option<Router>,
-    /// Health endpoints and the routes of the validator.
-    pub(crate) operations: Router,
+    pub(crate) approvals: Option<Arc<ApprovalPages>>,
+    /// The health endpoints.
+    pub(crate) health: Router,
+    /// The routes of the validator.
+    pub(crate) routes: Vec<Route>,
     /// All settings, for the log.
     pub(crate) settings: Vec<SettingValue>,
     pub(crate) preflight: PreflightMode,
@@ -74,36 +80,41 @@ pub(crate) struct Components {
     pub(crate) registry: Arc<Registry>,
     pub(crate) policy: Policy,
     pub(crate) index: Arc<ScopeIndex>,
+    /// Scopes that every operation requires.
+    pub(crate) required_for_all: Vec<&'static str>,
     /// Cancelled when the shutdown begins: requests in flight may finish, but no stream stays open to wait for events.
     pub(crate) stopping: CancellationToken,
     pub(crate) shutdown: CancellationToken,
+    /// `None` if the listener has no TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<Tls>>,
     #[cfg(feature = "redis")]
     pub(crate) replica: Option<Arc<Replica>>,
 }
 
 impl BuiltServer {
     pub(crate) fn new(components: Components) -> Self {
-        Self(components)
+        Self { components, app: None, others: Vec::new() }
     }
 
     /// Returns the URL of the MCP endpoint, which is the resource that tokens must be issued for.
     pub fn endpoint(&self) -> &str {
-        &self.0.resource
+        &self.components.resource
     }
 
     /// Returns how to connect each supported MCP client to this server, under a name that derives from the server's name.
     pub fn clients(&self) -> Vec<ClientSetup> {
-        connect::clients(&self.0.name, &self.0.resource)
+        connect::clients(&self.components.name, &self.components.resource)
     }
 
     /// Returns the address that [`serve`](Self::serve) listens on.
     pub fn bind_address(&self) -> SocketAddr {
-        self.0.bind
+        self.components.bind
     }
 
     /// Returns the policy of the server: everything that decides who may call which operation.
     pub fn policy(&self) -> &Policy {
-        &self.0.policy
+        &self.components.policy
     }
 
     /// Explains whether a caller with these claims may call an operation, named by its label, rule by rule, with the code
@@ -144,60 +155,71 @@ impl BuiltServer {
     /// Never: the token of the caller is valid.
     pub async fn explain(&self, claims: &Claims, operation: &str, arguments: Option<JsonObject>) -> Explanation {
         let token = BearerToken::parse("explain").expect("the token is valid");
-        let caller = Arc::new(Caller::of_token(&token, claims, Arc::clone(&self.0.index)));
+        let caller = Arc::new(Caller::of_token(&token, claims, Arc::clone(&self.components.index)));
         let (kind, name) = parse_label(operation);
-        self.0.registry.explain(kind, name, &caller, arguments).await
+        self.components.registry.explain(kind, name, &caller, arguments).await
     }
 
     /// Returns a handle that ends access on this server and its replicas.
     pub fn revocations(&self) -> Revocations {
-        self.0.revocations.clone()
+        self.components.revocations.clone()
     }
 
     /// Returns the handle that notifies the clients of this server of changes.
     pub fn notifications(&self) -> Notifications {
-        self.0.notifications.clone()
+        self.components.notifications.clone()
     }
 
     /// Returns the entry point to the registered operations and to the audit log.
     #[cfg(feature = "testing")]
     pub(crate) fn dispatcher(&self) -> &Arc<crate::registry::Dispatcher> {
-        &self.0.gate.dispatcher
-    }
-
-    /// Returns the server as a router to merge into a larger one: the MCP endpoint behind its gate, the metadata,
-    /// `/healthz` and `/readyz`, the pages of approvals, and the routes of the validator, such as a webhook endpoint.
-    ///
-    /// Well-known URLs are at the root of a host, so merge the router or nest it at the root. The router does not know
-    /// when the program shuts down: call [`Notifications::end_subscriptions`] first. Running [tasks](crate::tasks) end
-    /// with the process.
-    pub fn into_router(self) -> Router {
-        #[cfg(feature = "redis")]
-        if let Some(replica) = &self.0.replica {
-            replica.start(self.0.shutdown.clone());
-        }
-        #[cfg(feature = "approvals")]
-        let metadata = self.0.approvals.into_iter().fold(self.0.metadata, Router::merge);
-        #[cfg(not(feature = "approvals"))]
-        let metadata = self.0.metadata;
-        let Components { operations, gate, mcp, http, base_path, .. } = self.0;
-        let service = BrowserCors::new(Arc::clone(&gate), GateService::new(gate, mcp));
-        let mut paths = vec![http.endpoint_path.clone()];
-        // A proxy may or may not remove the path of SERVER_URL.
-        if !base_path.is_empty() {
-            paths.push(format!("{base_path}{}", http.endpoint_path));
-        }
-        let mut router = Router::new();
-        for path in paths {
-            router = router.route_service(&format!("{path}/"), service.clone()).route_service(&path, service.clone());
-        }
-        router.merge(metadata).merge(operations)
+        &self.components.gate.dispatcher
     }
 
     /// Checks whether tokens can be validated, whether clients can discover the authorization server, and whether both
     /// know the same scopes. [`serve`](Self::serve) runs this check itself.
     pub async fn preflight(&self) -> Preflight {
-        self.0.probe.run().await
+        self.components.probe.run().await
+    }
+
+    /// Sets the app that [`serve`](Self::serve) and [`serve_on`](Self::serve_on) serve instead of the routes of this
+    /// server alone: a router with those of the [routers](Self::into_router) of this server that it needs. The limits on
+    /// connections, TLS, and the graceful shutdown then hold for all its routes.
+    ///
+    /// ```no_run
+    /// use axum::{Router, routing::get};
+    /// use toolgate::{auth::StaticTokens, prelude::*};
+    ///
+    /// pub static SCOPES: Scopes = Scopes::new(&["tickets:write"]);
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> Result<(), toolgate::Error> {
+    ///     let mcp = Server::new("Tickets", &SCOPES).auth(StaticTokens::new()).build()?;
+    ///     let app = Router::new()
+    ///         .route("/healthz", get(async || "the app and its database are up"))
+    ///         .merge(mcp.mcp_router())
+    ///         .merge(mcp.metadata_router())
+    ///         .merge(mcp.webhook_router());
+    ///     mcp.with_app(app).serve().await
+    /// }
+    /// ```
+    ///
+    /// At the start, the server [checks](Self::check_app) the app and logs what clients would miss.
+    #[must_use]
+    pub fn with_app(mut self, app: Router) -> Self {
+        self.app = Some(app);
+        self
+    }
+
+    /// Adds another server whose routers are part of the [app](Self::with_app), which is empty if it is not set. The other
+    /// server starts and shuts down with this one.
+    ///
+    /// The address, the limits on connections, TLS and [`shutdown_timeout`](HttpConfig::shutdown_timeout) are those of this
+    /// server. Only one of the servers can have an address for metrics.
+    #[must_use]
+    pub fn with_server(mut self, other: BuiltServer) -> Self {
+        self.others.push(other);
+        self
     }
 
     /// Serves until Ctrl-C or SIGTERM, then waits for requests in flight, for at most
@@ -208,7 +230,7 @@ impl BuiltServer {
     /// The server cannot listen on its address, or the preflight check failed and was
     /// [required](super::Server::require_preflight).
     pub async fn serve(self) -> Result<(), Error> {
-        let address = self.0.bind;
+        let address = self.components.bind;
         let listener = accept::listen(address).map_err(|source| Error::Listen { address, source })?;
         self.serve_on(listener, shutdown_signal()).await
     }
@@ -219,79 +241,61 @@ impl BuiltServer {
     ///
     /// The preflight check failed and was [required](super::Server::require_preflight), or the metrics or the console cannot be served.
     pub async fn serve_on(
-        self,
+        mut self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
-        for SettingValue { key, value, source, .. } in &self.0.settings {
-            if *source != Source::Default {
-                tracing::debug!(setting = key, value = %value, %source, "read a setting");
-            }
+        let limits = ConnectionLimits::new(&self.components.http);
+        #[cfg(feature = "tls")]
+        let tls = self.components.tls.clone();
+        let others = std::mem::take(&mut self.others);
+        let mut running = Vec::with_capacity(1 + others.len());
+        for server in std::iter::once(&self).chain(&others) {
+            running.push(server.start_with(Some(limits.max_connections)).await?);
         }
-        let cancel = self.0.shutdown.clone();
-        let readiness = Arc::clone(self.0.probe.readiness());
-        let preflight = self.0.preflight.start(Arc::clone(&self.0.probe), cancel.clone()).await?;
-        self.0.revocation_delay.log();
-        let limits = ConnectionLimits::new(&self.0.http);
-        let resources = [ListKind::Resources, ListKind::ResourceTemplates];
-        let resources: usize = resources.into_iter().map(|list| self.0.registry.list(list).len()).sum();
-        tracing::info!(
-            endpoint = self.0.resource,
-            tools = self.0.registry.list(ListKind::Tools).len(),
-            prompts = self.0.registry.list(ListKind::Prompts).len(),
-            resources = resources,
-            max_connections = limits.max_connections,
-            "serving"
-        );
-        #[cfg(feature = "prometheus")]
-        let _metrics = metrics_endpoint::serve(self.0.http.metrics_address).await?;
-        #[cfg(feature = "console")]
-        let _console = console_endpoint::serve(&self.0).await?;
-        metrics::describe();
-        metrics::circuit_breaker(metrics::CircuitBreakerState::Closed);
-        let allowed = Some(self.0.gate.origins.clone());
-        let independent = self.0.operations.clone();
-        let gate = Arc::clone(&self.0.gate);
-        let (stopping, notifications) = (self.0.stopping.clone(), self.0.notifications.clone());
-        let tasks = self.0.tasks.clone();
-        let shutdown_at = Arc::new(OnceLock::new());
-        let shutdown = {
-            let shutdown_at = Arc::clone(&shutdown_at);
-            async move {
-                shutdown.await;
-                readiness.shutting_down();
-                stopping.cancel();
-                let _ = shutdown_at.set(Instant::now());
-                // The drain waits for open streams. Each ends with the result of its request.
-                notifications.end_subscriptions();
+        let independent = std::iter::once(&self).chain(&others).flat_map(Self::independent_paths).collect();
+        // Each server checks the names of its own requests, so any of them may be in a target in absolute form.
+        let allowed = others.is_empty().then(|| self.components.gate.origins.clone());
+        let router = match self.app.take() {
+            None if others.is_empty() => self.complete_router(),
+            app => {
+                let app = app.unwrap_or_default();
+                for server in std::iter::once(&self).chain(&others) {
+                    server.log_app_check(&app).await;
+                }
+                app
             }
         };
-        let landing_page = self.0.landing_page.clone().unwrap_or_default();
-        let served = ServedRoutes { router: self.into_router().merge(landing_page), independent, allowed };
-        let drained =
-            accept::serve(listener, served, limits, shutdown, || gate.requests_in_flight(), cancel.clone()).await;
+        #[cfg(feature = "tls")]
+        let _reloading = tls.as_ref().map(Tls::start_reloading);
+        let served = ServedRoutes {
+            independent,
+            #[cfg(feature = "tls")]
+            tls: tls.as_ref().map(|tls| tls.acceptor().clone()),
+            ..ServedRoutes::new(router, allowed)
+        };
+        let shutdown = {
+            let running = running.clone();
+            async move {
+                shutdown.await;
+                running.iter().for_each(RunningServer::begin_shutdown);
+            }
+        };
+        let in_flight = || running.iter().map(RunningServer::requests_in_flight).sum();
+        let abort = || running.iter().for_each(RunningServer::abort);
+        let drained = accept::serve(listener, served, limits, shutdown, in_flight, abort).await;
         if let Drained::Aborted(requests) = drained {
-            metrics::requests_aborted(requests);
-            tracing::warn!(
-                requests,
-                shutdown_timeout = ?limits.shutdown_timeout,
-                "aborted the requests that did not finish within `http.shutdown_timeout`"
-            );
+            running::log_aborted(requests, limits.shutdown_timeout);
         }
-        if let Some(tasks) = tasks {
-            let began_at = shutdown_at.get().copied().unwrap_or_else(Instant::now);
-            tasks.shut_down(began_at + limits.shutdown_timeout).await;
+        for server in &running {
+            server.finish(limits.shutdown_timeout).await;
         }
-        cancel.cancel();
-        preflight.abort();
-        // The program closes the audit log when this function returns.
-        gate.dispatcher.audit().flush();
         Ok(())
     }
 }
 
 impl std::fmt::Debug for BuiltServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BuiltServer").field("endpoint", &self.0.resource).finish_non_exhaustive()
+        f.debug_struct("BuiltServer").field("endpoint", &self.components.resource).finish_non_exhaustive()
     }
 }

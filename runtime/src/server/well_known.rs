@@ -30,7 +30,8 @@ pub(crate) struct ResourceMetadata {
     pub(crate) scopes: Vec<&'static str>,
 }
 
-struct Documents {
+/// The documents of one server.
+pub(crate) struct Documents {
     resource: ResourceMetadata,
     /// The latest protected resource metadata, which is the same while the issuer is.
     protected_resource: ArcSwapOption<ProtectedResource>,
@@ -48,34 +49,62 @@ pub(crate) fn protected_resource_url(server_url: &ServerUrl, endpoint: &str) -> 
     server_url.well_known(PROTECTED_RESOURCE, endpoint)
 }
 
-/// Creates the well-known routes. They are public, for every origin.
-pub(crate) fn router(
-    resource: ResourceMetadata,
-    discovery: Arc<Discovery>,
-    server_url: &ServerUrl,
-    endpoint: &str,
-) -> Router {
-    let mut resource_paths = vec![
-        format!("/.well-known/{PROTECTED_RESOURCE}"),
-        format!("/.well-known/{PROTECTED_RESOURCE}{endpoint}"),
-        server_url.well_known_path(PROTECTED_RESOURCE, endpoint),
-    ];
-    let mut server_paths =
-        vec![format!("/.well-known/{AUTHORIZATION_SERVER}"), server_url.well_known_path(AUTHORIZATION_SERVER, "")];
-    resource_paths.dedup();
-    server_paths.dedup();
+/// Paths of the documents.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    protected_resource: Vec<String>,
+    authorization_server: Vec<String>,
+}
 
+impl Paths {
+    /// Returns the paths that name a server with this public path and endpoint (RFC 9728, section 3.1; RFC 8414, section
+    /// 3.1). The metadata of the authorization server has one only if the public path is not the root.
+    pub(crate) fn of(base_path: &str, endpoint: &str) -> Self {
+        let authorization_server = (!base_path.is_empty()).then(|| path(AUTHORIZATION_SERVER, base_path));
+        Self {
+            protected_resource: vec![path(PROTECTED_RESOURCE, &format!("{base_path}{endpoint}"))],
+            authorization_server: authorization_server.into_iter().collect(),
+        }
+    }
+
+    /// Returns the paths at the root of a host, and that of the endpoint without a public path.
+    pub(crate) fn at_root(endpoint: &str) -> Self {
+        Self {
+            protected_resource: vec![path(PROTECTED_RESOURCE, ""), path(PROTECTED_RESOURCE, endpoint)],
+            authorization_server: vec![path(AUTHORIZATION_SERVER, "")],
+        }
+    }
+
+    /// Returns these paths without `others`.
+    pub(crate) fn without(mut self, others: &Self) -> Self {
+        self.protected_resource.retain(|path| !others.protected_resource.contains(path));
+        self.authorization_server.retain(|path| !others.authorization_server.contains(path));
+        self
+    }
+}
+
+fn path(document: &str, of: &str) -> String {
+    format!("/.well-known/{document}{of}")
+}
+
+impl Documents {
+    pub(crate) fn new(resource: ResourceMetadata, discovery: Arc<Discovery>) -> Self {
+        Self { resource, protected_resource: ArcSwapOption::empty(), discovery }
+    }
+}
+
+/// Creates routes of the documents. They are public, for every origin.
+pub(crate) fn router(documents: &Arc<Documents>, paths: &Paths) -> Router {
     // Clients insert the path of a URL as they know it, with or without a slash at its end.
     let mut router = Router::new();
-    for path in resource_paths {
-        router = router.route(&format!("{path}/"), get(protected_resource)).route(&path, get(protected_resource));
+    for path in &paths.protected_resource {
+        router = router.route(&format!("{path}/"), get(protected_resource)).route(path, get(protected_resource));
     }
-    for path in server_paths {
-        router = router.route(&format!("{path}/"), get(authorization_server)).route(&path, get(authorization_server));
+    for path in &paths.authorization_server {
+        router = router.route(&format!("{path}/"), get(authorization_server)).route(path, get(authorization_server));
     }
     let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
-    let documents = Documents { resource, protected_resource: ArcSwapOption::empty(), discovery };
-    router.with_state(Arc::new(documents)).layer(cors)
+    router.with_state(Arc::clone(documents)).layer(cors)
 }
 
 impl ResourceMetadata {
@@ -165,15 +194,14 @@ mod tests {
 
     #[tokio::test]
     async fn every_response_shares_one_copy_of_the_document() {
-        let server_url = ServerUrl::parse("https://mcp.example.com").unwrap();
         let discovery = Arc::new(Discovery::new(Arc::new(WithMetadata.into_validators()), String::new(), None));
         let resource = ResourceMetadata {
             name: "MCP".to_owned(),
-            resources: vec![server_url.resource("/mcp")],
+            resources: vec!["https://mcp.example.com/mcp".to_owned()],
             names: HostNames::default(),
             scopes: vec!["employees:read"],
         };
-        let router = router(resource, discovery, &server_url, "/mcp");
+        let router = router(&Arc::new(Documents::new(resource, discovery)), &Paths::at_root("/mcp"));
         for document in [PROTECTED_RESOURCE, AUTHORIZATION_SERVER] {
             let get = async || {
                 let request = http::Request::get(format!("/.well-known/{document}")).body(Body::empty()).unwrap();

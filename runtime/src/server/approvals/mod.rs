@@ -57,7 +57,7 @@ const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum size of the query of a callback, in bytes.
 const MAX_QUERY_BYTES: usize = 8 * 1024;
 
-/// Input of [`router`].
+/// Input of [`ApprovalPages::new`].
 pub(crate) struct ApprovalPagesConfig<'a> {
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) gate: Arc<Gate>,
@@ -72,7 +72,8 @@ pub(crate) struct ApprovalPagesConfig<'a> {
     pub(crate) client_secret: Option<SecretString>,
 }
 
-struct ApprovalPages {
+/// The pages of one server.
+pub(crate) struct ApprovalPages {
     approvals: Arc<Approvals>,
     gate: Arc<Gate>,
     login: Arc<LoginClient>,
@@ -85,35 +86,37 @@ struct ApprovalPages {
     failures: LogLimit,
 }
 
-/// Creates the routes, at the root and below the path of `SERVER_URL`, which a proxy may or may not remove.
-pub(crate) fn router(config: ApprovalPagesConfig<'_>) -> Router {
-    let base_url = config.server_url.base().to_owned();
-    let base_path = config.server_url.path();
-    let login = LoginClient::new(LoginConfig {
-        discovery: config.discovery,
-        client_id: config.client_id,
-        client_secret: config.client_secret,
-        redirect_uri: format!("{base_url}{CALLBACK_PATH}"),
-        resource: config.resource.to_owned(),
-        title: config.title.to_owned(),
-    });
-    let mut router = Router::new();
-    for base in if base_path.is_empty() { vec![""] } else { vec!["", base_path] } {
-        router = router
-            .route(&format!("{base}{CALLBACK_PATH}"), get(callback))
-            .route(&format!("{base}{PATH}/{{id}}"), get(show).post(decide));
+impl ApprovalPages {
+    pub(crate) fn new(config: ApprovalPagesConfig<'_>) -> Self {
+        let base_url = config.server_url.base().to_owned();
+        let login = LoginClient::new(LoginConfig {
+            discovery: config.discovery,
+            client_id: config.client_id,
+            client_secret: config.client_secret,
+            redirect_uri: format!("{base_url}{CALLBACK_PATH}"),
+            resource: config.resource.to_owned(),
+            title: config.title.to_owned(),
+        });
+        let base_path = config.server_url.path().to_owned();
+        Self {
+            approvals: config.approvals,
+            gate: config.gate,
+            login: Arc::new(login),
+            cookies: Cookies::new(config.signer, config.resource.to_owned(), config.server_url.url()),
+            pages: Pages { server: config.title.to_owned(), base_path },
+            index: config.index,
+            base_url,
+            places: Arc::new(PeerLimit::new(MAX_REQUESTS)),
+            failures: LogLimit::default(),
+        }
     }
-    let pages = Arc::new(ApprovalPages {
-        approvals: config.approvals,
-        gate: config.gate,
-        login: Arc::new(login),
-        cookies: Cookies::new(config.signer, config.resource.to_owned(), config.server_url.url()),
-        pages: Pages { server: config.title.to_owned(), base_path: base_path.to_owned() },
-        index: config.index,
-        base_url,
-        places: Arc::new(PeerLimit::new(MAX_REQUESTS)),
-        failures: LogLimit::default(),
-    });
+}
+
+/// Creates the routes below `base`, which is the path of `SERVER_URL` or empty.
+pub(crate) fn router(pages: Arc<ApprovalPages>, base: &str) -> Router {
+    let router = Router::new()
+        .route(&format!("{base}{CALLBACK_PATH}"), get(callback))
+        .route(&format!("{base}{PATH}/{{id}}"), get(show).post(decide));
     router.route_layer(from_fn_with_state(Arc::clone(&pages), admit)).with_state(pages)
 }
 

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
 use rmcp::model::Implementation;
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +9,9 @@ use super::{Parts, collect, public_names::PublicNames, server_info::server_info}
 #[cfg(all(feature = "approvals", feature = "redis"))]
 use crate::approvals::{ApprovalStore, RedisApprovalStore};
 #[cfg(feature = "approvals")]
-use crate::server::approvals::{self, ApprovalPagesConfig};
+use crate::server::approvals::{self, ApprovalPages, ApprovalPagesConfig};
+#[cfg(feature = "tls")]
+use crate::server::tls::Tls;
 #[cfg(feature = "approvals")]
 use crate::{
     approvals::{Approvals, ApprovalsParts, MemoryApprovalStore},
@@ -34,12 +35,12 @@ use crate::{
         config::{Config, SettingValue},
         discovery::Discovery,
         health,
-        landing_page::{self, LandingPage, LandingPageConfig},
+        landing_page::{LandingPage, LandingPageConfig},
         operation_review,
         preflight::{Probe, ProbeConfig},
         serve::Components,
         startup::RevocationDelay,
-        well_known,
+        well_known::Documents,
     },
     tasks::{MemoryTaskStore, TaskStore, Tasks},
 };
@@ -103,6 +104,8 @@ impl Server {
         if has_conflict(&endpoint_path, server_url.path(), &routes, callback) {
             problems.push(BuildProblem::EndpointConflict(endpoint_path.clone()));
         }
+        #[cfg(feature = "tls")]
+        let tls = collect(Tls::from_config(&config.http).map_err(BuildProblem::from), &mut problems).flatten();
         let proxies = TrustedProxies::parse(&config.http.trusted_proxies).unwrap_or_default();
         if !problems.is_empty() {
             return Err(BuildError::new(problems));
@@ -186,7 +189,7 @@ impl Server {
                 wait: config.approvals.wait,
             }));
             registry.set_approver(Arc::clone(&approvals) as Arc<dyn Approver>);
-            approvals::router(ApprovalPagesConfig {
+            Arc::new(ApprovalPages::new(ApprovalPagesConfig {
                 approvals,
                 gate: Arc::clone(&gate),
                 discovery: Arc::clone(&discovery),
@@ -197,7 +200,7 @@ impl Server {
                 title: self.title.as_ref().unwrap_or(&self.name),
                 client_id: config.approvals.client_id.clone(),
                 client_secret: config.approvals.client_secret.clone(),
-            })
+            }))
         });
         let implementation = Implementation::new(self.name.clone(), version);
         let mcp = McpService::new(McpServiceConfig {
@@ -219,19 +222,19 @@ impl Server {
             declared_scopes: index.names().to_vec(),
             registry: Arc::clone(&registry),
         }));
-        let mut taken = vec![endpoint_path.clone()];
-        taken.extend(routes.iter().map(|route| route.path.to_owned()));
-        let landing_page = page.map(|page| landing_page::router(page, Arc::clone(&gate), &taken));
-        let operations = with_routes(health::router(Arc::clone(&probe), &shutdown), routes, server_url.path());
+        let health = health::router(Arc::clone(&probe), &shutdown);
         Ok(BuiltServer::new(Components {
+            #[cfg(feature = "tls")]
+            tls,
             #[cfg(feature = "console")]
             title,
             name: self.name,
-            metadata: well_known::router(metadata, discovery, &server_url, &endpoint_path),
-            landing_page,
+            documents: Arc::new(Documents::new(metadata, discovery)),
+            landing_page: page,
             #[cfg(feature = "approvals")]
             approvals,
-            operations,
+            health,
+            routes,
             settings: values,
             preflight: config.preflight,
             revocation_delay,
@@ -248,6 +251,7 @@ impl Server {
             registry,
             policy,
             index,
+            required_for_all: self.required_for_all,
             stopping,
             shutdown,
             #[cfg(feature = "redis")]
@@ -296,18 +300,6 @@ fn body_limits(config: &Config) -> BodyLimits {
         parsed_bytes: config.limits.max_parsed_bytes,
         timeout: config.http.body_timeout,
     }
-}
-
-/// Adds the routes of the validator, at their paths and below the path of `SERVER_URL`, which a proxy may or may not
-/// remove.
-fn with_routes(mut operations: Router, routes: Vec<Route>, base_path: &str) -> Router {
-    for Route { path, handler } in routes {
-        operations = operations.route(path, handler.clone());
-        if !base_path.is_empty() {
-            operations = operations.route(&format!("{base_path}{path}"), handler);
-        }
-    }
-    operations
 }
 
 /// Returns whether the MCP endpoint, at its path or below the base path, has the path of another route. `callback` is that

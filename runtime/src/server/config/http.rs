@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -82,6 +83,17 @@ pub struct HttpConfig {
     /// their number. Default: 30 seconds.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
+    /// File with the certificate of the server and its intermediate certificates in PEM format, for TLS 1.2 and 1.3 on the
+    /// listener, which needs the feature `tls` and [`tls_key`](Self::tls_key). The public URL is then an `https` URL. The
+    /// file is read again when it changes. Default: none, because a proxy in front of the server terminates TLS.
+    pub tls_certificate: Option<PathBuf>,
+    /// File with the private key of [`tls_certificate`](Self::tls_certificate) in PEM format, without a password. Default:
+    /// none.
+    pub tls_key: Option<PathBuf>,
+    /// Time between two checks whether the files of TLS have changed. Each check reads both. If they have no valid pair, the
+    /// previous certificate stays in use, and the log shows the reason. Default: 10 seconds.
+    #[serde(with = "humantime_serde")]
+    pub tls_reload_interval: Duration,
     /// Address of the Prometheus endpoint `http://<address>/metrics`, which needs the feature `prometheus`. It has no
     /// authentication, so bind it to loopback or to a private network. It installs the recorder of the process; leave it
     /// out if you install a recorder yourself. Default: none.
@@ -122,6 +134,9 @@ impl Default for HttpConfig {
             keep_alive_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(30),
+            tls_certificate: None,
+            tls_key: None,
+            tls_reload_interval: Duration::from_secs(10),
             metrics_address: None,
             console_address: None,
             console_hosts: Vec::new(),
@@ -141,13 +156,36 @@ impl HttpConfig {
         let bind = self.bind_address();
         let url = match &self.server_url {
             Some(text) => self.parse_url(text)?,
-            None if bind.ip().is_loopback() => self.parse_url(&format!("http://{bind}"))?,
+            None if bind.ip().is_loopback() => {
+                let scheme = if self.has_tls() { "https" } else { "http" };
+                self.parse_url(&format!("{scheme}://{bind}"))?
+            }
             None => return Err(BuildProblem::MissingServerUrl(bind)),
         };
         if is_loopback(url.url()) && !bind.ip().is_loopback() && !self.allow_network_access_to_loopback_url {
             return Err(BuildProblem::LoopbackServerUrl(bind));
         }
+        if self.has_tls() && url.url().scheme() != "https" {
+            return Err(BuildProblem::TlsServerUrl(url.base().to_owned()));
+        }
         Ok(url)
+    }
+
+    fn has_tls(&self) -> bool {
+        self.tls_certificate.is_some() && self.tls_key.is_some()
+    }
+
+    /// Returns the problems of TLS, except for those of its files.
+    fn tls_problem(&self) -> Option<BuildProblem> {
+        let (certificate, key) = ("http.tls_certificate", "http.tls_key");
+        let (present, missing) = match (&self.tls_certificate, &self.tls_key) {
+            (None, None) => return None,
+            (Some(_), None) => (certificate, key),
+            (None, Some(_)) => (key, certificate),
+            (Some(_), Some(_)) if cfg!(feature = "tls") => return None,
+            (Some(_), Some(_)) => return Some(BuildProblem::MissingFeature { setting: certificate, feature: "tls" }),
+        };
+        Some(BuildProblem::IncompleteTls { present, missing })
     }
 
     fn parse_url(&self, text: &str) -> Result<ServerUrl, BuildProblem> {
@@ -166,6 +204,7 @@ impl HttpConfig {
             problems.push(BuildProblem::EndpointPath(path.clone()));
         }
         problems.extend(TrustedProxies::parse(&self.trusted_proxies).err());
+        problems.extend(self.tls_problem());
         problems.extend(check_minimum("http.max_body_bytes", self.max_body_bytes, 1));
         problems.extend(check_minimum("http.max_message_bytes", self.max_message_bytes, 1024));
         problems.extend(check_minimum("http.max_header_bytes", self.max_header_bytes, 1024));
@@ -184,6 +223,7 @@ impl HttpConfig {
             ("http.header_timeout", self.header_timeout),
             ("http.keep_alive_timeout", self.keep_alive_timeout),
             ("http.write_timeout", self.write_timeout),
+            ("http.tls_reload_interval", self.tls_reload_interval),
         ];
         let zero = durations.iter().filter(|(_, duration)| duration.is_zero());
         problems.extend(zero.map(|&(setting, _)| BuildProblem::ZeroDuration(setting)));

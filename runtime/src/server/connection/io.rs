@@ -11,10 +11,8 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
-use tokio_io_timeout::TimeoutStream;
 
 use super::{Connection, uptime};
 
@@ -25,8 +23,8 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 const DISCARD_BUFFER: usize = 16 * 1024;
 
 /// Stream of a connection: observes what is read and whether the client reads.
-pub(super) struct ConnectionIo {
-    stream: Pin<Box<TimeoutStream<TcpStream>>>,
+pub(super) struct ConnectionIo<S> {
+    stream: S,
     connection: Arc<Connection>,
     /// Whether bytes wait for the client.
     unread: bool,
@@ -34,12 +32,12 @@ pub(super) struct ConnectionIo {
     linger: Option<Pin<Box<Sleep>>>,
 }
 
-impl ConnectionIo {
-    pub(super) fn new(stream: TimeoutStream<TcpStream>, connection: Arc<Connection>) -> Self {
-        Self { stream: Box::pin(stream), connection, unread: false, linger: None }
+impl<S> ConnectionIo<S> {
+    pub(super) fn new(stream: S, connection: Arc<Connection>) -> Self {
+        Self { stream, connection, unread: false, linger: None }
     }
 
-    fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn written<T>(&mut self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_pending() && !self.unread {
             self.unread = true;
             self.connection.unread_since.store(uptime(), Ordering::Relaxed);
@@ -48,22 +46,22 @@ impl ConnectionIo {
     }
 }
 
-impl AsyncRead for ConnectionIo {
+impl<S: AsyncRead + Unpin> AsyncRead for ConnectionIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(self.stream.as_mut().poll_read(context, buffer))?;
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         self.connection.received(&mut buffer.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for ConnectionIo {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ConnectionIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = self.stream.as_mut().poll_write(context, bytes);
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.written(written)
     }
 
@@ -72,7 +70,7 @@ impl AsyncWrite for ConnectionIo {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.stream.as_mut().poll_write_vectored(context, slices);
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.written(written)
     }
 
@@ -82,11 +80,13 @@ impl AsyncWrite for ConnectionIo {
 
     /// Is called by hyper once it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.unread {
+        // A TLS stream sends here what it has encrypted.
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() && self.unread {
             self.unread = false;
             self.connection.unread_since.store(0, Ordering::Relaxed);
         }
-        self.stream.as_mut().poll_flush(context)
+        self.written(flushed)
     }
 
     /// Ends the stream of responses. If the client is still sending a body, the connection is not closed yet: the operating
@@ -94,7 +94,7 @@ impl AsyncWrite for ConnectionIo {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { stream, connection, linger, .. } = &mut *self;
         if linger.is_none() {
-            ready!(stream.as_mut().poll_shutdown(context))?;
+            ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
             if !connection.lingers.load(Ordering::Relaxed) {
                 return Poll::Ready(Ok(()));
             }
@@ -103,7 +103,7 @@ impl AsyncWrite for ConnectionIo {
         while timer.as_mut().poll(context).is_pending() {
             let mut bytes = [0; DISCARD_BUFFER];
             let mut buffer = ReadBuf::new(&mut bytes);
-            let read = ready!(stream.as_mut().poll_read(context, &mut buffer));
+            let read = ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 break;
             }

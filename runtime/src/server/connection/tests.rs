@@ -30,6 +30,8 @@ fn shared(header: u64, keep_alive: u64) -> Shared {
         router: Router::new(),
         limited_router: Router::new(),
         allowed: None,
+        #[cfg(feature = "tls")]
+        tls: None,
         header_timeout: Duration::from_millis(header),
         keep_alive_timeout: Duration::from_millis(keep_alive),
         write_timeout: Duration::from_secs(1),

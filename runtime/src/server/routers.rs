@@ -1,0 +1,152 @@
+//! The routers of a built server: each part by itself, for an app that has other routes, and their merge.
+//!
+//! A router holds paths that begin with the public path of the server, so that those of several servers can be merged. The
+//! paths that do not name the server are in a router of their own.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+#[cfg(feature = "approvals")]
+use super::approvals;
+use super::{BuiltServer, cors::BrowserCors, health, landing_page, well_known};
+use crate::gate::GateService;
+
+impl BuiltServer {
+    /// Returns the whole server as a router to merge into a larger one: the MCP endpoint behind its gate, the metadata,
+    /// `/healthz` and `/readyz`, the pages of approvals, and the routes of the validator, such as a webhook endpoint.
+    ///
+    /// It is the merge of [`mcp_router`](Self::mcp_router), [`metadata_router`](Self::metadata_router),
+    /// [`health_router`](Self::health_router), [`webhook_router`](Self::webhook_router), `approvals_router` and
+    /// [`root_router`](Self::root_router). Choose from these if the app has one of their paths, or another server.
+    ///
+    /// Well-known URLs are at the root of a host, so merge the router or nest it at the root. Let toolgate serve the app
+    /// with [`with_app`](Self::with_app), or call [`start`](Self::start) before you serve it yourself.
+    pub fn into_router(self) -> Router {
+        let router = Router::new()
+            .merge(self.mcp_router())
+            .merge(self.metadata_router())
+            .merge(self.health_router())
+            .merge(self.webhook_router())
+            .merge(self.root_router());
+        #[cfg(feature = "approvals")]
+        let router = router.merge(self.approvals_router());
+        router
+    }
+
+    /// Returns the MCP endpoint behind its gate, at the path of its [URL](Self::endpoint).
+    pub fn mcp_router(&self) -> Router {
+        self.mcp_router_below(&self.components.base_path)
+    }
+
+    /// Returns the metadata documents that name this server in their path (RFC 9728, section 3.1; RFC 8414, section 3.1):
+    /// `/.well-known/oauth-protected-resource/mcp` for the endpoint `/mcp`. Challenges point to it.
+    ///
+    /// The documents without a path are in [`root_router`](Self::root_router).
+    pub fn metadata_router(&self) -> Router {
+        well_known::router(&self.components.documents, &self.metadata_paths())
+    }
+
+    /// Returns `/healthz` and `/readyz`. An app with health endpoints of its own leaves it out, and reads
+    /// [`RunningServer::unready_reasons`](crate::RunningServer::unready_reasons).
+    pub fn health_router(&self) -> Router {
+        self.components.health.clone()
+    }
+
+    /// Returns the routes of the [validator](crate::TokenValidator::routes), such as the endpoint for webhooks, below the
+    /// path of `SERVER_URL`. It is empty if the validator has none.
+    pub fn webhook_router(&self) -> Router {
+        self.webhook_router_below(&self.components.base_path)
+    }
+
+    /// Returns the pages on which a person approves calls, below the path of `SERVER_URL`. It is empty if no tool needs
+    /// approvals.
+    #[cfg(feature = "approvals")]
+    pub fn approvals_router(&self) -> Router {
+        self.approvals_router_below(&self.components.base_path)
+    }
+
+    /// Returns the page for browsers and its icon, at the path of `SERVER_URL`. It is empty if
+    /// [`landing_page`](crate::config::HttpConfig::landing_page) is `false`. [`into_router`](Self::into_router) does not
+    /// have it, because an app has a page of its own there.
+    pub fn landing_page_router(&self) -> Router {
+        self.landing_page_router_below(&self.components.base_path)
+    }
+
+    /// Returns the routes whose paths do not name this server. Of several servers in an app, at most one can have it.
+    ///
+    /// - The metadata documents at the root of the host, for clients that look for them only there.
+    /// - If `SERVER_URL` has a path: all other routes without that path, for a proxy that removes it.
+    pub fn root_router(&self) -> Router {
+        let paths = well_known::Paths::at_root(&self.components.http.endpoint_path).without(&self.metadata_paths());
+        let mut router = well_known::router(&self.components.documents, &paths);
+        if !self.components.base_path.is_empty() {
+            router = router.merge(self.mcp_router_below("")).merge(self.webhook_router_below(""));
+            #[cfg(feature = "approvals")]
+            {
+                router = router.merge(self.approvals_router_below(""));
+            }
+        }
+        router
+    }
+
+    /// Returns everything that the server serves if it serves itself.
+    pub(super) fn complete_router(self) -> Router {
+        let mut landing_page = self.landing_page_router();
+        if !self.components.base_path.is_empty() {
+            landing_page = landing_page.merge(self.landing_page_router_below(""));
+        }
+        self.into_router().merge(landing_page)
+    }
+
+    /// Paths that must not depend on clients: health endpoints and the routes of the validator.
+    pub(super) fn independent_paths(&self) -> impl Iterator<Item = String> {
+        let routes = self.components.routes.iter();
+        let routes =
+            routes.flat_map(|route| [route.path.to_owned(), format!("{}{}", self.components.base_path, route.path)]);
+        [health::ALIVE, health::READY].into_iter().map(str::to_owned).chain(routes)
+    }
+
+    /// Paths of the documents that name this server.
+    fn metadata_paths(&self) -> well_known::Paths {
+        well_known::Paths::of(&self.components.base_path, &self.components.http.endpoint_path)
+    }
+
+    fn mcp_router_below(&self, base: &str) -> Router {
+        #[cfg(feature = "redis")]
+        self.start_replication();
+        let gate = &self.components.gate;
+        let service =
+            BrowserCors::new(Arc::clone(gate), GateService::new(Arc::clone(gate), self.components.mcp.clone()));
+        let path = format!("{base}{}", self.components.http.endpoint_path);
+        Router::new().route_service(&format!("{path}/"), service.clone()).route_service(&path, service)
+    }
+
+    fn webhook_router_below(&self, base: &str) -> Router {
+        let routes = self.components.routes.iter();
+        routes.fold(Router::new(), |router, route| {
+            router.route(&format!("{base}{}", route.path), route.handler.clone())
+        })
+    }
+
+    #[cfg(feature = "approvals")]
+    fn approvals_router_below(&self, base: &str) -> Router {
+        let pages = self.components.approvals.as_ref();
+        pages.map_or_else(Router::new, |pages| approvals::router(Arc::clone(pages), base))
+    }
+
+    fn landing_page_router_below(&self, base: &str) -> Router {
+        let Some(page) = &self.components.landing_page else { return Router::new() };
+        let routes = self.components.routes.iter().map(|route| route.path);
+        let taken: Vec<_> = routes.chain([self.components.http.endpoint_path.as_str()]).collect();
+        landing_page::router(Arc::clone(page), Arc::clone(&self.components.gate), &taken, base)
+    }
+
+    /// Starts to receive the revocations of the other replicas, unless it was started before.
+    #[cfg(feature = "redis")]
+    pub(super) fn start_replication(&self) {
+        if let Some(replica) = &self.components.replica {
+            replica.start(self.components.shutdown.clone());
+        }
+    }
+}
