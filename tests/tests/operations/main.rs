@@ -9,12 +9,15 @@ mod audit;
 mod build_errors;
 mod connections;
 mod console;
+mod embedding;
+mod gate_layer;
 mod health;
 mod landing_page;
 mod limits;
 mod replay;
 mod shutdown;
 mod strangers;
+mod tls;
 mod unread_bodies;
 
 use std::time::Duration;
