@@ -50,6 +50,8 @@
 //!   MCP, and [`Notifications`] tells subscribed clients what changed.
 //! - `#[tool(approve = "..")]` (feature `approvals`) requires that a person approves a call.
 //! - [`Server::mount`] puts an existing rmcp server behind the gate.
+//! - [`BuiltServer::into_router`] and its parts embed a server in an axum application, which [`BuiltServer::with_app`] serves;
+//!   [`BuiltServer::gate_layer`] puts the gate before other routes.
 //! - The book in the repository, `docs/`, has guides: policies beyond scopes (scopes that depend on arguments, guards
 //!   ([`Denied`]), visibility rules, and proofs for a data layer ([`Granted`])), tests, clients, deployment and operations.
 //! - [`audit`] and [`metrics`] describe the records and the numbers of a server.
@@ -69,6 +71,7 @@
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
 //! | `policy-files` | `Role::from_toml`, which reads the roles of an access [policy] from a file |
 //! | `redis` | `replication`, which shares revocations between replicas through Redis |
+//! | `tls` | TLS on the listener, with a certificate and a key from files that are read again when they change ([`HttpConfig::tls_certificate`](config::HttpConfig::tls_certificate)) |
 //! | `testing` | `testing`, which tests the policies of a server in process; enable it in `[dev-dependencies]` |
 //! | `chrono`, `uuid`, `url` | types of these crates as arguments and in results |
 //!

@@ -13,6 +13,7 @@ chapters! {
     approvals = "approvals.md";
     authorization_servers = "authorization-servers.md";
     clients = "clients.md";
+    embedding = "embedding.md";
     migrating_from_fastmcp = "migrating-from-fastmcp.md";
     migrating_from_rmcp = "migrating-from-rmcp.md";
     operations = "operations.md";

@@ -14,7 +14,9 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use toolgate::{Error, auth::StaticTokens, prelude::*};
 use toolgate_dev_tenant::Fault;
-use toolgate_tests::{Revision, TestServer, eventually, propel_auth, read_to_end, start_tenant, token_for};
+use toolgate_tests::{
+    RawRequest, Revision, TestServer, eventually, propel_auth, read_to_end, start_tenant, token_for,
+};
 
 /// Scopes of the server, which the tenant has, too.
 pub static SCOPES: Scopes = Scopes::new(&["people:read:private", "people:read:public", "tickets:read"]);
@@ -55,6 +57,14 @@ impl Metrics {
     }
 }
 
+/// Checks the hosts that requests for metrics may name.
+async fn only_known_hosts_are_served(address: SocketAddr) {
+    for (host, status) in [("metrics.internal", 200), ("localhost", 200), ("evil.example", 403)] {
+        let scrape = RawRequest::new("GET", "/metrics").header("Host", host).send(address).await;
+        assert_eq!(scrape.status, status, "{host}");
+    }
+}
+
 /// Returns an address whose port was free a moment ago.
 fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
@@ -67,7 +77,10 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     let server = TestServer::serve(|url| {
         let server = Server::new("metrics", &SCOPES).server_url(url).auth(propel_auth(&tenant)).skip_preflight();
         server
-            .http(|http| http.metrics_address = Some(metrics_address))
+            .http(|http| {
+                http.metrics_address = Some(metrics_address);
+                http.metrics_hosts = vec!["metrics.internal".to_owned()];
+            })
             .token_cache(|cache| cache.ttl = Some(Duration::from_mins(5)))
     })
     .await;
@@ -99,6 +112,7 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
         assert_eq!(server.client_with("garbage", Revision::Modern).list().await.status, 401);
     }
 
+    only_known_hosts_are_served(metrics_address).await;
     let before = Metrics::scrape(metrics_address).await;
     for (sample, value) in [
         (r#"toolgate_calls_total{tool="works",outcome="completed"}"#, 3.0),

@@ -1,5 +1,7 @@
 //! Validation of `Host` and `Origin` against DNS rebinding (MCP, Streamable HTTP).
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
 use thiserror::Error;
 use url::Url;
@@ -18,6 +20,8 @@ pub(crate) struct AllowedOrigins {
     origins: Vec<String>,
     /// Whether the server's own URL is a loopback URL, so that every loopback name is accepted.
     loopback: bool,
+    /// Whether every IP address is accepted.
+    addresses: bool,
 }
 
 /// A request that names a host or an origin of another server.
@@ -47,6 +51,20 @@ impl AllowedOrigins {
                 .chain(extra_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()))
                 .collect(),
             loopback: is_loopback(server_url),
+            addresses: false,
+        }
+    }
+
+    /// Allows every IP address, which no other site can give to a browser as a name of its own, the names of loopback, and
+    /// the additional hosts.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn addresses_and(hosts: &[String]) -> Self {
+        Self {
+            authority: String::new(),
+            hosts: hosts.iter().map(|host| normalized(host)).collect(),
+            origins: Vec::new(),
+            loopback: true,
+            addresses: true,
         }
     }
 
@@ -89,7 +107,9 @@ impl AllowedOrigins {
 
     fn allows_host(&self, host: &str) -> bool {
         let host = normalized(host);
-        self.hosts.contains(&host) || self.loopback && is_loopback_host(&host)
+        self.hosts.contains(&host)
+            || self.loopback && is_loopback_host(&host)
+            || self.addresses && host.parse::<IpAddr>().is_ok()
     }
 }
 
@@ -147,6 +167,28 @@ mod tests {
         }
         for host in ["evil.example", "localhost", "127.0.0.1", "mcp.example.com.evil.example", "a@mcp.example.com"] {
             assert!(!check(server, host, None), "{host}");
+        }
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn an_endpoint_for_addresses_rejects_other_names() {
+        let allowed = AllowedOrigins::addresses_and(&["metrics.internal".to_owned()]);
+        for (host, is_allowed) in [
+            ("10.1.2.3:9464", true),
+            ("[2001:db8::1]:9464", true),
+            ("127.0.0.1", true),
+            ("localhost:9464", true),
+            ("Metrics.internal:9464", true),
+            ("evil.example:9464", false),
+            ("10.1.2.3.evil.example", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(allowed.check(&Uri::from_static("/metrics"), &headers).is_ok(), is_allowed, "{host}");
+            headers.insert(header::ORIGIN, HeaderValue::from_static("https://evil.example"));
+            assert!(allowed.check(&Uri::from_static("/metrics"), &headers).is_err(), "{host}");
         }
     }
 

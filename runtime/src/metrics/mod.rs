@@ -69,8 +69,8 @@ const AUDIT_RECORDS_LOST: &str = "toolgate_audit_records_lost_total";
 /// Tasks that run or wait for input.
 pub(crate) static TASKS_RUNNING: GaugeHandle = GaugeHandle::new(TASKS);
 
-/// Describes each metric to the installed recorder. The server calls this when it starts to serve; call it yourself
-/// if you serve [`BuiltServer::into_router`](crate::BuiltServer::into_router).
+/// Describes each metric to the installed recorder. The server calls this when it [starts](crate::BuiltServer::start); call
+/// it yourself if you serve [`BuiltServer::into_router`](crate::BuiltServer::into_router) without that.
 ///
 /// ```
 /// // after installing a recorder

@@ -96,20 +96,9 @@ impl Notifications {
     }
 
     /// Ends all subscriptions, also future ones: each request is answered with its result, and its stream closes.
-    /// [`BuiltServer::serve`](crate::BuiltServer::serve) does this when it shuts down. A program that serves
-    /// [`BuiltServer::into_router`](crate::BuiltServer::into_router) calls it before a graceful shutdown, which would
+    /// [`BuiltServer::serve`](crate::BuiltServer::serve) and
+    /// [`RunningServer::begin_shutdown`](crate::RunningServer::begin_shutdown) do this, because a graceful shutdown would
     /// otherwise wait for open streams.
-    ///
-    /// ```no_run
-    /// # async fn serve(server: toolgate::BuiltServer, listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// let notifications = server.notifications();
-    /// let shutdown = async move {
-    ///     toolgate::shutdown_signal().await;
-    ///     notifications.end_subscriptions();
-    /// };
-    /// axum::serve(listener, server.into_router()).with_graceful_shutdown(shutdown).await
-    /// # }
-    /// ```
     pub fn end_subscriptions(&self) {
         self.0.close();
     }

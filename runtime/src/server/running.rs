@@ -126,7 +126,7 @@ impl BuiltServer {
         #[cfg(feature = "redis")]
         self.start_replication();
         #[cfg(feature = "prometheus")]
-        let metrics = metrics_endpoint::serve(components.http.metrics_address).await?;
+        let metrics = metrics_endpoint::serve(&components.http).await?;
         #[cfg(feature = "console")]
         let console = console_endpoint::serve(components).await?;
         metrics::describe();

@@ -63,6 +63,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("http.tls_key", Kind::Path),
     setting("http.tls_reload_interval", Kind::Duration),
     also(&["METRICS_ADDR"], setting("http.metrics_address", Kind::Address)),
+    setting("http.metrics_hosts", Kind::List),
     also(&["CONSOLE_ADDR"], setting("http.console_address", Kind::Address)),
     setting("http.console_hosts", Kind::List),
     setting("http.expose_console_without_authentication", Kind::Switch),

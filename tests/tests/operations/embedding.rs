@@ -127,8 +127,8 @@ async fn log_in(endpoint: &str, tenant: &DevTenant, app_url: &str) -> String {
         ("resource", endpoint),
         ("code_verifier", VERIFIER),
     ];
-    let issued = send(http_client().post(of("token_endpoint")).form(&form)).await;
-    issued.json()["access_token"].as_str().unwrap_or_else(|| panic!("{issued:?}")).to_owned()
+    let response = send(http_client().post(of("token_endpoint")).form(&form)).await;
+    response.json()["access_token"].as_str().unwrap_or_else(|| panic!("{response:?}")).to_owned()
 }
 
 #[tokio::test]
@@ -335,8 +335,7 @@ async fn an_app_that_serves_itself_stops_after_the_shutdown_timeout() {
 #[tokio::test]
 async fn a_server_without_an_http_server_waits_for_its_requests() {
     let bodies = ToolBodies::default();
-    let server =
-        server("http://127.0.0.1:8000", &bodies).http(|http| http.shutdown_timeout = Duration::from_secs(60));
+    let server = server("http://127.0.0.1:8000", &bodies).http(|http| http.shutdown_timeout = Duration::from_mins(1));
     let server = server.build().unwrap();
     let running = server.start().await.unwrap();
     let router = server.into_router();

@@ -186,13 +186,13 @@ async fn an_invalid_new_certificate_keeps_the_old_one_and_is_logged_once() {
     let authority = Authority::new("ours");
     let mut secret = Secret::new(&authority.issue());
     let server = TlsServer::start(&secret, |server| server).await;
-    let serves = async || {
+    let is_served = async || {
         server.call(&authority.client().build().unwrap(), "request_info").await.is_ok_and(|status| status == 200)
     };
     let (one, other) = (authority.issue(), authority.issue());
     secret.replace(&Pair { certificate: one.certificate, key: other.key.clone() });
     eventually("the problem is logged", async || log.of_this_thread().contains(MESSAGE)).await;
-    assert!(serves().await);
+    assert!(is_served().await);
     let logged = log.of_this_thread();
     assert!(logged.contains("is not that of the first certificate"), "{logged}");
     secret.replace(&Pair { certificate: "not a certificate".to_owned(), key: other.key });
@@ -200,10 +200,10 @@ async fn an_invalid_new_certificate_keeps_the_old_one_and_is_logged_once() {
         .await;
     fs::remove_file(secret.path("..data")).unwrap();
     eventually("a missing file is logged", async || log.of_this_thread().contains("cannot read")).await;
-    assert!(serves().await);
+    assert!(is_served().await);
     secret.replace(&authority.issue());
     eventually("a valid pair is used", async || log.of_this_thread().contains("reloaded the TLS certificate")).await;
-    assert!(serves().await);
+    assert!(is_served().await);
     let logged = log.of_this_thread();
     assert_eq!(logged.matches(MESSAGE).count(), 3, "{logged}");
     assert!(!logged.contains("PRIVATE KEY---"), "{logged}");
@@ -316,13 +316,12 @@ async fn a_certificate_that_is_not_valid_or_soon_will_not_be_is_logged() {
         let path = secret.path("tls.crt").display().to_string();
         let logged =
             || log.of_this_thread().lines().filter(|line| line.contains(&path)).collect::<Vec<_>>().join("\n");
-        match message {
-            Some(message) => eventually("the expiry is logged", async || logged().contains(message)).await,
-            None => {
-                let client = authority.client().build().unwrap();
-                assert_eq!(server.call(&client, "request_info").await.unwrap(), 200);
-                assert!(!logged().contains("valid now") && !logged().contains("expires soon"), "{}", logged());
-            }
+        if let Some(message) = message {
+            eventually("the expiry is logged", async || logged().contains(message)).await;
+        } else {
+            let client = authority.client().build().unwrap();
+            assert_eq!(server.call(&client, "request_info").await.unwrap(), 200);
+            assert!(!logged().contains("valid now") && !logged().contains("expires soon"), "{}", logged());
         }
     }
 }

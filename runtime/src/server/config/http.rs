@@ -15,8 +15,9 @@ const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST)
 
 /// Settings of the HTTP server.
 ///
-/// The settings from [`max_header_bytes`](Self::max_header_bytes) on apply when the server listens itself. They do not
-/// apply to a router from [`BuiltServer::into_router`](crate::BuiltServer::into_router).
+/// The settings from [`max_header_bytes`](Self::max_header_bytes) on apply when the server listens itself, also with an
+/// [app](crate::BuiltServer::with_app). Of them, only [`shutdown_timeout`](Self::shutdown_timeout) and those of the endpoints
+/// for metrics and the console apply in an app that serves its routers itself and [starts](crate::BuiltServer::start) the server.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -99,6 +100,10 @@ pub struct HttpConfig {
     /// out if you install a recorder yourself. Default: none.
     #[serde(with = "value::address")]
     pub metrics_address: Option<SocketAddr>,
+    /// Hosts that requests for metrics may name beside IP addresses and the names of loopback, such as the name by which
+    /// Prometheus finds the server. A page in a browser can then not read the metrics through a name of its own site. Default:
+    /// none.
+    pub metrics_hosts: Vec<String>,
     /// Address of the console `http://<address>/`, which needs the feature `console`. It shows the policy, the latest 500
     /// decisions with the IDs of their callers, and a few numbers. It changes nothing, and it has no authentication, so
     /// it must be a loopback address: see
@@ -138,6 +143,7 @@ impl Default for HttpConfig {
             tls_key: None,
             tls_reload_interval: Duration::from_secs(10),
             metrics_address: None,
+            metrics_hosts: Vec::new(),
             console_address: None,
             console_hosts: Vec::new(),
             expose_console_without_authentication: false,
