@@ -88,7 +88,7 @@ async fn main() -> Result<(), toolgate::Error> {
     let people = Server::new("People", &people::SCOPES)
         .auth(StaticTokens::new().token("people-token", harriet))
         .bind(mcp.bind_address())
-        .http(|http| http.endpoint_path = "/people/mcp".to_owned())
+        .http(|http| "/people/mcp".clone_into(&mut http.endpoint_path))
         .ignore_environment()
         .build()?;
 

@@ -77,10 +77,8 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     let server = TestServer::serve(|url| {
         let server = Server::new("metrics", &SCOPES).server_url(url).auth(propel_auth(&tenant)).skip_preflight();
         server
-            .http(|http| {
-                http.metrics_address = Some(metrics_address);
-                http.metrics_hosts = vec!["metrics.internal".to_owned()];
-            })
+            .http(|http| http.metrics_address = Some(metrics_address))
+            .http(|http| http.metrics_hosts = vec!["metrics.internal".to_owned()])
             .token_cache(|cache| cache.ttl = Some(Duration::from_mins(5)))
     })
     .await;

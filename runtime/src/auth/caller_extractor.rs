@@ -1,6 +1,6 @@
 //! The caller in a handler of an axum application.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Json,
@@ -12,6 +12,10 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::{Caller, InsufficientScope};
+use crate::log_limit::LogLimit;
+
+/// Maximum length of a path in the log, in characters.
+const MAX_LOGGED_PATH: usize = 256;
 
 /// Extension of a request that has passed the gate. No other module can create one.
 #[derive(Clone)]
@@ -30,10 +34,16 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingGate> {
         let Some(GatedCaller(caller)) = parts.extensions.get() else {
-            tracing::error!(
-                path = crate::audit::sanitize(parts.uri.path()),
-                "a handler takes a `Caller`, and its route has no gate: add `.layer(server.gate_layer(..)?)` to it"
-            );
+            // Any client can cause this.
+            static MISSING: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
+            MISSING.log(|suppressed| {
+                let path: String = parts.uri.path().chars().take(MAX_LOGGED_PATH).collect();
+                tracing::error!(
+                    path,
+                    suppressed,
+                    "a handler takes a `Caller`, and its route has no gate: add `.route_layer(server.gate_layer(..)?)` to it"
+                );
+            });
             return Err(MissingGate);
         };
         Ok(Arc::clone(caller.identity()).into())

@@ -60,7 +60,7 @@ impl AllowedOrigins {
     #[cfg(feature = "prometheus")]
     pub(crate) fn addresses_and(hosts: &[String]) -> Self {
         Self {
-            authority: String::new(),
+            authority: "localhost".to_owned(),
             hosts: hosts.iter().map(|host| normalized(host)).collect(),
             origins: Vec::new(),
             loopback: true,

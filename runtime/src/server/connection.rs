@@ -189,22 +189,32 @@ pub(super) async fn serve(stream: TcpStream, connection: Arc<Connection>, shared
     stream.set_write_timeout(Some(shared.write_timeout));
     let stream = Box::pin(stream);
     #[cfg(feature = "tls")]
-    if let Some(tls) = &shared.tls {
-        let handshake = tls.accept(stream);
-        // It counts as a part of the first request head, so it has the same time limit and can be closed for a new connection.
-        let stream = tokio::select! {
-            biased;
-            stream = handshake => stream,
-            () = connection.close.notified() => return,
-            () = expired(&connection, &shared) => return,
-        };
-        match stream {
-            Ok(stream) => serve_http(Box::new(stream), connection, shared).await,
-            Err(error) => tracing::debug!(%error, "the TLS handshake failed"),
-        }
-        return;
+    if let Some(tls) = shared.tls.clone() {
+        // In a box, so that connections without TLS do not take its memory.
+        return Box::pin(serve_tls(tls, stream, connection, shared)).await;
     }
     serve_http(stream, connection, shared).await;
+}
+
+/// Serves the requests of a connection after a TLS handshake. The handshake counts as a part of the first request head: it has
+/// the same time limit, and it can be ended for a new connection.
+#[cfg(feature = "tls")]
+async fn serve_tls(
+    tls: tokio_rustls::TlsAcceptor,
+    stream: std::pin::Pin<Box<TimeoutStream<TcpStream>>>,
+    connection: Arc<Connection>,
+    shared: Arc<Shared>,
+) {
+    let stream = tokio::select! {
+        biased;
+        stream = tls.accept(stream) => stream,
+        () = connection.close.notified() => return,
+        () = expired(&connection, &shared) => return,
+    };
+    match stream {
+        Ok(stream) => serve_http(Box::new(stream), connection, shared).await,
+        Err(error) => tracing::debug!(%error, "the TLS handshake failed"),
+    }
 }
 
 /// Serves the requests of a connection on its stream, with or without TLS.

@@ -79,7 +79,7 @@ impl Secret {
         self.folder.path().join(name)
     }
 
-    /// Replaces both files at once.
+    /// Replaces both files in one step.
     fn replace(&mut self, pair: &Pair) {
         self.version += 1;
         let version = format!("..version-{}", self.version);
@@ -267,7 +267,7 @@ async fn a_client_that_does_not_read_over_tls_is_disconnected() {
     let server = TlsServer::start(&secret, |server| server.http(|http| http.write_timeout = SHORT_TIMEOUT)).await;
     let roots = [authority.0.der().clone()];
     let mut stream = tls_stream(&server, roots).await;
-    // Requests whose responses nobody reads, until the connection is closed.
+    // Requests whose responses are not read, until the connection is closed.
     let request = format!("GET /.well-known/oauth-protected-resource HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     let batch = request.repeat(1000);
     let closed = async { while stream.write_all(batch.as_bytes()).await.is_ok() {} };
