@@ -119,6 +119,7 @@ pub mod logging;
 mod mcp;
 pub mod metrics;
 mod notifications;
+pub mod oauth;
 mod operation;
 mod operation_kind;
 mod page;

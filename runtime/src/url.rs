@@ -1,4 +1,4 @@
-//! Loopback detection for URLs, hosts and addresses.
+//! Loopback detection for URLs, hosts and addresses, and which URLs are secure.
 
 use std::net::IpAddr;
 
@@ -11,6 +11,15 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+/// Returns whether a URL is `https` with a host, or `http` on loopback.
+pub(crate) fn is_https_or_loopback(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(url),
+        _ => false,
     }
 }
 

@@ -3,14 +3,13 @@
 use thiserror::Error;
 use url::Url;
 
-use crate::url::is_loopback;
+use crate::{oauth::http_client::Transport, url::is_https_or_loopback};
 
 /// Valid Auth URL: `https`, or `http` on loopback, without user, query and fragment, and without a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AuthUrl {
     base: String,
-    plain_http: bool,
-    loopback: bool,
+    transport: Transport,
 }
 
 /// Reason why an Auth URL is invalid. The text omits the parts of the URL that may hold a secret.
@@ -78,7 +77,7 @@ impl AuthUrl {
             let suggestion = suggestion.to_owned();
             return Err(AuthUrlError::Issuer { suggestion });
         }
-        Ok(Self { base, plain_http: url.scheme() == "http", loopback: is_loopback(&url) })
+        Ok(Self { base, transport: Transport::of(&url) })
     }
 
     /// Returns the URL without a slash at the end.
@@ -86,13 +85,9 @@ impl AuthUrl {
         &self.base
     }
 
-    /// Returns whether the scheme is `http`, which is valid on loopback only.
-    pub(super) fn is_plain_http(&self) -> bool {
-        self.plain_http
-    }
-
-    pub(super) fn is_loopback(&self) -> bool {
-        self.loopback
+    /// Returns how to connect to the URL. The scheme `http` is valid on loopback only.
+    pub(super) fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Returns the issuer whose metadata is at [`metadata_url`](Self::metadata_url) (RFC 8414, section 3).
@@ -107,15 +102,6 @@ impl AuthUrl {
     /// Returns the only URL at which PropelAuth serves its metadata. The URL without the path responds 404.
     pub(super) fn metadata_url(&self) -> String {
         format!("{}/.well-known/oauth-authorization-server{ISSUER_PATH}", self.base)
-    }
-}
-
-/// Returns whether a URL is `https` with a host, or `http` on loopback.
-pub(super) fn is_https_or_loopback(url: &Url) -> bool {
-    match url.scheme() {
-        "https" => url.has_host(),
-        "http" => is_loopback(url),
-        _ => false,
     }
 }
 
@@ -157,7 +143,8 @@ mod tests {
     fn accepts_plain_http_on_loopback_only() {
         for text in ["http://127.0.0.1:4000", "http://127.9.9.9", "http://[::1]:4000", "http://localhost:4000"] {
             let url = AuthUrl::parse(text).unwrap();
-            assert!(url.is_plain_http() && url.is_loopback(), "{text}");
+            let expected = Transport { plain_http: true, loopback: true };
+            assert_eq!(url.transport(), expected, "{text}");
         }
         for host in ["auth.example.com", "10.0.0.1", "0.0.0.0", "localhost.example.com", "[::ffff:7f00:1]"] {
             let suggestion = format!("https://{host}:4000");

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::auth_url::{AuthUrl, AuthUrlError};
 use crate::{
     auth::SetupError,
+    oauth::credentials::{ClientAuthentication, Credentials},
     settings::{SecretError, SecretVariable, read_secret},
 };
 
@@ -126,12 +127,6 @@ pub(super) struct Config {
     pub(super) credentials: Credentials,
 }
 
-/// Credentials with which this server authenticates its introspection requests.
-pub(super) struct Credentials {
-    pub(super) client_id: String,
-    pub(super) client_secret: SecretString,
-}
-
 impl Config {
     pub(super) fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| env::var_os(name))
@@ -174,7 +169,11 @@ impl Config {
         if client_id.contains(':') {
             return Err(ConfigError::InvalidCharacters(Variable::ClientId));
         }
-        Ok(Self { auth_url: AuthUrl::parse(auth_url)?, credentials: Credentials { client_id, client_secret } })
+        // PropelAuth's credentials have only letters and digits, which form encoding does not change. `curl -u`,
+        // `FastMCP` and PropelAuth's guides send them without it.
+        let authentication = ClientAuthentication::UnencodedBasic;
+        let credentials = Credentials { client_id, client_secret, authentication };
+        Ok(Self { auth_url: AuthUrl::parse(auth_url)?, credentials })
     }
 }
 

@@ -6,10 +6,8 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
-use super::{
-    introspection_response::IntrospectionResponse,
-    webhook::{DeliveryHeaders, Webhooks},
-};
+use super::webhook::{DeliveryHeaders, Webhooks};
+use crate::oauth::introspection_response::IntrospectionResponse;
 
 const SECRETS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
 

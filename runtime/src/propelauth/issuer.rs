@@ -10,8 +10,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{auth_url::AuthUrl, metadata::Metadata};
-use crate::auth::AuthorizationServer;
+use super::auth_url::AuthUrl;
+use crate::{auth::AuthorizationServer, oauth::metadata::Metadata};
 
 /// Selects the authorization server that this server advertises to clients.
 ///

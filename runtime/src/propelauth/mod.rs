@@ -2,16 +2,10 @@
 
 mod auth_url;
 mod config;
-mod endpoints;
 #[cfg(any(fuzzing, toolgate_internals))]
 pub(crate) mod fuzzing;
-mod http_client;
-mod introspection_response;
 mod issuer;
-mod metadata;
 mod preflight;
-mod request_error;
-mod retry_after;
 mod webhook;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -23,9 +17,7 @@ use secrecy::SecretString;
 pub(crate) use self::webhook::WEBHOOK_PATH;
 use self::{
     auth_url::AuthUrl,
-    config::{Config, Credentials},
-    http_client::{HttpClient, HttpLimits},
-    introspection_response::IntrospectionResponse,
+    config::Config,
     issuer::{AdvertisedIssuer, ChangeLogger},
     webhook::Webhooks,
 };
@@ -34,9 +26,30 @@ pub use self::{
     config::{ConfigError, Variable},
     issuer::Advertise,
 };
-use crate::auth::{
-    AuthorizationServer, BearerToken, Claims, Diagnostic, Inactive, Resource, Revocations, Route, TokenValidator,
-    Unavailable, ValidationError, ValidatorTexts,
+use crate::{
+    auth::{
+        AuthorizationServer, BearerToken, Claims, Diagnostic, Inactive, Resource, Revocations, Route, TokenValidator,
+        Unavailable, ValidationError, ValidatorTexts,
+    },
+    oauth::{
+        credentials::Credentials,
+        endpoints,
+        http_client::{HttpClient, HttpLimits},
+        introspection_response::IntrospectionResponse,
+        request_error::RequestAdvice,
+    },
+};
+
+/// What to do about failed requests to PropelAuth.
+const ADVICE: RequestAdvice = RequestAdvice {
+    name: "PropelAuth",
+    connect_timeout: "check the network between this server and PropelAuth",
+    connect: "check PROPELAUTH_AUTH_URL, and the network between this server and PropelAuth",
+    redirect: "set PROPELAUTH_AUTH_URL to the Auth URL that the dashboard shows under Backend Integration",
+    not_found: "enable MCP for this environment in the dashboard under MCP -> Enable MCP",
+    credentials: "create new ones in the dashboard under MCP -> Request Validation -> Create Credentials, in the \
+                  environment of this Auth URL, and set PROPELAUTH_INTROSPECTION_CLIENT_ID and \
+                  PROPELAUTH_INTROSPECTION_CLIENT_SECRET",
 };
 
 /// Token validator that introspects tokens at PropelAuth.
@@ -112,7 +125,7 @@ impl PropelAuth {
     }
 
     fn with_config(config: Config) -> Result<Self, ConfigError> {
-        let http = HttpClient::new(&config.auth_url).map_err(|error| ConfigError::HttpClient(error.to_string()))?;
+        let http = HttpClient::new(config.auth_url.transport()).map_err(|error| ConfigError::HttpClient(error.to_string()))?;
         Ok(Self {
             auth_url: config.auth_url,
             credentials: config.credentials,
@@ -234,14 +247,14 @@ impl TokenValidator for PropelAuth {
             Ok(IntrospectionResponse::Inactive) => {
                 Err(Inactive::new("PropelAuth reports the token as inactive").into())
             }
-            Err(error) => Err(error.to_unavailable(&url).into()),
+            Err(error) => Err(error.to_unavailable(&url, &ADVICE).into()),
         }
     }
 
     async fn authorization_server(&self, base_url: &str) -> Result<AuthorizationServer, Unavailable> {
         let url = self.auth_url.metadata_url();
         let metadata =
-            endpoints::fetch_metadata(&self.http, &url).await.map_err(|error| error.to_unavailable(&url))?;
+            endpoints::fetch_metadata(&self.http, &url).await.map_err(|error| error.to_unavailable(&url, &ADVICE))?;
         let issuer = AdvertisedIssuer::new(self.advertise, &self.auth_url, &metadata);
         let server = issuer.authorization_server(metadata, base_url);
         self.issuer_log.log(issuer);

@@ -2,11 +2,13 @@
 
 use uuid::Uuid;
 
-use super::{
-    PropelAuth, endpoints, http_client::HttpError, introspection_response::IntrospectionResponse,
-    issuer::AdvertisedIssuer, request_error::RequestError,
+use super::{ADVICE, PropelAuth, issuer::AdvertisedIssuer};
+use crate::{
+    auth::{BearerToken, Diagnostic, code},
+    oauth::{
+        endpoints, http_client::HttpError, introspection_response::IntrospectionResponse, request_error::RequestError,
+    },
 };
-use crate::auth::{BearerToken, Diagnostic, code};
 
 /// Introspects a random token and fetches the metadata.
 pub(super) async fn diagnostics(auth: &PropelAuth) -> Vec<Diagnostic> {
@@ -34,7 +36,7 @@ async fn check_introspection(auth: &PropelAuth) -> Option<Diagnostic> {
                 RequestError::CredentialsRejected(_) => code::CREDENTIALS_REJECTED,
                 _ => code::UNAVAILABLE,
             };
-            Some(Diagnostic::fatal(code, error.to_unavailable(&url).to_string()))
+            Some(Diagnostic::fatal(code, error.to_unavailable(&url, &ADVICE).to_string()))
         }
     }
 }
@@ -56,6 +58,6 @@ async fn check_metadata(auth: &PropelAuth) -> Option<Diagnostic> {
                  -> Enable MCP, in the environment of this Auth URL"
             ),
         )),
-        Err(error) => Some(Diagnostic::fatal("metadata_unavailable", error.to_unavailable(&url).to_string())),
+        Err(error) => Some(Diagnostic::fatal("metadata_unavailable", error.to_unavailable(&url, &ADVICE).to_string())),
     }
 }

@@ -1,11 +1,10 @@
 //! Tests of the validator against an HTTP server on loopback.
 
 mod authorization_server;
-mod stub;
 mod validate;
 
-use self::stub::Stub;
 use super::*;
+use crate::oauth::stub::{self, Stub};
 
 const CLIENT_ID: &str = "introspection-client";
 const CLIENT_SECRET: &str = "introspection-hunter2";

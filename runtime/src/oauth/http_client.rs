@@ -1,4 +1,4 @@
-//! HTTP client for PropelAuth. It limits time and response size, and does not follow redirects.
+//! HTTP client for an authorization server. It limits time and response size, and does not follow redirects.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -8,18 +8,19 @@ use reqwest::{
     redirect::Policy,
 };
 use thiserror::Error;
+use url::Url;
 
-use super::{auth_url::AuthUrl, retry_after};
-use crate::error::ErrorChain;
+use super::retry_after;
+use crate::{error::ErrorChain, url::is_loopback};
 
 /// Limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HttpLimits {
-    pub(super) connect_timeout: Duration,
+pub(crate) struct HttpLimits {
+    pub(crate) connect_timeout: Duration,
     /// Time limit from connecting to the last byte of the response.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Maximum size of an introspection response, in bytes.
-    pub(super) max_response_bytes: usize,
+    pub(crate) max_response_bytes: usize,
 }
 
 impl Default for HttpLimits {
@@ -32,23 +33,38 @@ impl Default for HttpLimits {
     }
 }
 
+/// How to connect to an authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Transport {
+    /// Without TLS, which is valid on loopback only.
+    pub(crate) plain_http: bool,
+    /// Without the proxy of the environment.
+    pub(crate) loopback: bool,
+}
+
+impl Transport {
+    pub(crate) fn of(url: &Url) -> Self {
+        Self { plain_http: url.scheme() == "http", loopback: is_loopback(url) }
+    }
+}
+
 /// Pooled HTTP client.
-pub(super) struct HttpClient {
+#[derive(Clone)]
+pub(crate) struct HttpClient {
     /// Empty after a change of `connect_timeout`, until the next request.
     client: OnceLock<Client>,
     limits: HttpLimits,
-    plain_http: bool,
-    loopback: bool,
+    transport: Transport,
 }
 
-/// A request failed. The text says what to do, and holds neither a token nor a secret nor a part of a response.
+/// A request failed. The text holds neither a token nor a secret nor a part of a response.
 #[derive(Debug, Error)]
-pub(super) enum HttpError {
+pub(crate) enum HttpError {
     #[error("cannot set up HTTPS ({0}): install the CA certificates of the operating system")]
     Setup(String),
-    #[error("cannot connect within {0:?}: check the network between this server and PropelAuth")]
+    #[error("cannot connect within {0:?}")]
     ConnectTimeout(Duration),
-    #[error("cannot connect ({0}): check PROPELAUTH_AUTH_URL, and the network between this server and PropelAuth")]
+    #[error("cannot connect ({0})")]
     Connect(String),
     #[error("no complete response within {0:?}")]
     Timeout(Duration),
@@ -56,12 +72,9 @@ pub(super) enum HttpError {
     Interrupted(String),
     #[error("the response is larger than {0} bytes")]
     TooLarge(usize),
-    #[error(
-        "the response is a redirect ({0}), which is not followed: set PROPELAUTH_AUTH_URL to the Auth URL that the \
-         dashboard shows under Backend Integration"
-    )]
+    #[error("the response is a redirect ({0}), which is not followed")]
     Redirect(StatusCode),
-    #[error("not found (404): enable MCP for this environment in the dashboard under MCP -> Enable MCP")]
+    #[error("not found (404)")]
     NotFound,
     #[error("temporarily unavailable ({status})")]
     Overloaded { status: StatusCode, retry_after: Option<Duration> },
@@ -71,29 +84,24 @@ pub(super) enum HttpError {
 
 impl HttpClient {
     /// Creates the HTTP client eagerly, so that missing CA certificates are reported when the server starts.
-    pub(super) fn new(auth_url: &AuthUrl) -> Result<Self, HttpError> {
-        let http = Self {
-            client: OnceLock::new(),
-            limits: HttpLimits::default(),
-            plain_http: auth_url.is_plain_http(),
-            loopback: auth_url.is_loopback(),
-        };
+    pub(crate) fn new(transport: Transport) -> Result<Self, HttpError> {
+        let http = Self { client: OnceLock::new(), limits: HttpLimits::default(), transport };
         http.client()?;
         Ok(http)
     }
 
-    pub(super) fn limits(&self) -> HttpLimits {
+    pub(crate) fn limits(&self) -> HttpLimits {
         self.limits
     }
 
-    pub(super) fn set_limits(&mut self, limits: HttpLimits) {
+    pub(crate) fn set_limits(&mut self, limits: HttpLimits) {
         if limits.connect_timeout != self.limits.connect_timeout {
             self.client = OnceLock::new();
         }
         self.limits = limits;
     }
 
-    pub(super) fn client(&self) -> Result<&Client, HttpError> {
+    pub(crate) fn client(&self) -> Result<&Client, HttpError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -106,11 +114,11 @@ impl HttpClient {
             .user_agent(concat!("toolgate/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.limits.connect_timeout)
             .redirect(Policy::none())
-            .https_only(!self.plain_http);
-        if self.loopback {
+            .https_only(!self.transport.plain_http);
+        if self.transport.loopback {
             builder = builder.no_proxy();
         }
-        if self.plain_http {
+        if self.transport.plain_http {
             // Without TLS, a machine without CA certificates can connect to loopback.
             builder = builder.tls_certs_only([]);
         }
@@ -118,7 +126,7 @@ impl HttpClient {
     }
 
     /// Sends a request and returns the body of a successful response of at most `max_bytes`.
-    pub(super) async fn send(&self, request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
+    pub(crate) async fn send(&self, request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
         let classify = |error| self.classify(error);
         let response =
             request.header(ACCEPT, "application/json").timeout(self.limits.timeout).send().await.map_err(classify)?;

@@ -1,11 +1,10 @@
-//! Authorization server metadata of PropelAuth (RFC 8414).
+//! Authorization server metadata (RFC 8414).
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 use url::Url;
 
-use super::auth_url::is_https_or_loopback;
-use crate::json_memory;
+use crate::{json_memory, url::is_https_or_loopback};
 
 /// Maximum number of JSON values in a metadata document, including those inside of others: one for each scope, and
 /// dozens of others. Parsed, they take at most 6 MiB.
@@ -13,15 +12,15 @@ const MAX_VALUES: usize = 16 * 1024;
 
 /// Metadata document with a non-empty `issuer`, secure endpoint URLs and string scopes. The other fields are not checked.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Metadata {
-    pub(super) issuer: String,
-    pub(super) scopes_supported: Option<Vec<String>>,
-    pub(super) document: Map<String, Value>,
+pub(crate) struct Metadata {
+    pub(crate) issuer: String,
+    pub(crate) scopes_supported: Option<Vec<String>>,
+    pub(crate) document: Map<String, Value>,
 }
 
 /// Reason why a metadata document is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum MetadataError {
+pub(crate) enum MetadataError {
     #[error("it is not a JSON object")]
     NotAnObject,
     #[error("it has more than {MAX_VALUES} values")]
@@ -35,7 +34,7 @@ pub(super) enum MetadataError {
 }
 
 impl Metadata {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, MetadataError> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, MetadataError> {
         if json_memory::has_more_values_than(body, MAX_VALUES) {
             return Err(MetadataError::TooManyValues);
         }

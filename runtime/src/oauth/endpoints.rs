@@ -1,12 +1,11 @@
-//! Requests to PropelAuth: token introspection (RFC 7662) and authorization server metadata (RFC 8414).
+//! Requests to an authorization server: token introspection (RFC 7662) and metadata (RFC 8414).
 
 use std::time::SystemTime;
 
 use http::StatusCode;
-use secrecy::ExposeSecret;
 
 use super::{
-    config::Credentials,
+    credentials::Credentials,
     http_client::{HttpClient, HttpError},
     introspection_response::IntrospectionResponse,
     metadata::Metadata,
@@ -17,23 +16,15 @@ use crate::auth::BearerToken;
 /// Maximum size of a metadata document, in bytes.
 const MAX_METADATA_BYTES: usize = 1024 * 1024;
 
-/// Introspects a token, authenticated with HTTP Basic.
-///
-/// The credentials are not form-encoded first, although RFC 6749, section 2.3.1 requires it: `curl -u`, `FastMCP` and
-/// PropelAuth's guides do not do it either. PropelAuth's credentials have only letters and digits, which form
-/// encoding does not change.
-pub(super) async fn introspect(
+/// Introspects a token.
+pub(crate) async fn introspect(
     http: &HttpClient,
     url: &str,
     credentials: &Credentials,
     token: &BearerToken,
 ) -> Result<IntrospectionResponse, RequestError> {
-    let form = [("token", token.expose()), ("token_type_hint", "access_token")];
-    let request = http
-        .client()?
-        .post(url)
-        .basic_auth(&credentials.client_id, Some(credentials.client_secret.expose_secret()))
-        .form(&form);
+    let form = vec![("token", token.expose()), ("token_type_hint", "access_token")];
+    let request = credentials.authenticate(http.client()?.post(url), form);
     let body = http.send(request, http.limits().max_response_bytes).await.map_err(|error| match error {
         // RFC 7662, section 2.3: these statuses reject the credentials of this server, not the token.
         HttpError::Status(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => {
@@ -45,7 +36,7 @@ pub(super) async fn introspect(
 }
 
 /// Fetches the metadata, without credentials because it is public.
-pub(super) async fn fetch_metadata(http: &HttpClient, url: &str) -> Result<Metadata, RequestError> {
+pub(crate) async fn fetch_metadata(http: &HttpClient, url: &str) -> Result<Metadata, RequestError> {
     let request = http.client()?.get(url);
     let body = http.send(request, MAX_METADATA_BYTES).await?;
     Ok(Metadata::parse(&body)?)

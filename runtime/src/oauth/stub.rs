@@ -1,4 +1,4 @@
-//! Stub of PropelAuth: an HTTP server on loopback that records its requests.
+//! Stub of an authorization server: an HTTP server on loopback that records its requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,23 +12,23 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 /// Request that the stub received.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) method: Method,
-    pub(super) uri: Uri,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 /// Running stub. Dropping it stops the server.
-pub(super) struct Stub {
-    pub(super) url: String,
+pub(crate) struct Stub {
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
     server: JoinHandle<()>,
 }
 
 impl Stub {
     /// Starts a stub. It never responds to a request for which `respond` returns `None`.
-    pub(super) async fn new(respond: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn new(respond: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -53,13 +53,13 @@ impl Stub {
     }
 
     /// Starts a stub that responds to every request with this status and body.
-    pub(super) async fn responding(status: u16, body: impl Into<String>) -> Self {
+    pub(crate) async fn responding(status: u16, body: impl Into<String>) -> Self {
         let body = body.into();
         Self::new(move |_| Some(response(status, &[], body.clone()))).await
     }
 
     /// Returns the requests received so far.
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
@@ -70,7 +70,7 @@ impl Drop for Stub {
     }
 }
 
-pub(super) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
+pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
     let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
     for (name, value) in headers {
         response = response.header(*name, *value);

@@ -33,14 +33,14 @@ const MAX_EXPIRY: f64 = 253_402_300_799.0;
 
 /// Introspection response for one token.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum IntrospectionResponse {
+pub(crate) enum IntrospectionResponse {
     Active(Box<Claims>),
     Inactive,
 }
 
 /// Reason why an introspection response is invalid. The text quotes nothing of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(super) enum IntrospectionResponseError {
+pub(crate) enum IntrospectionResponseError {
     #[error("it is not JSON")]
     NotJson,
     #[error("it is not a JSON object")]
@@ -59,7 +59,7 @@ pub(super) enum IntrospectionResponseError {
 
 impl IntrospectionResponse {
     /// Parses a response. A token whose `exp` is not after `now` is inactive, even if `active` is true.
-    pub(super) fn parse(body: &[u8], now: SystemTime) -> Result<Self, IntrospectionResponseError> {
+    pub(crate) fn parse(body: &[u8], now: SystemTime) -> Result<Self, IntrospectionResponseError> {
         let mut fields = Fields::parse(body)?;
         if !fields.active()? {
             return Ok(Self::Inactive);

@@ -1,0 +1,64 @@
+//! Errors of requests to an authorization server.
+
+use http::StatusCode;
+use thiserror::Error;
+
+use super::{http_client::HttpError, introspection_response::IntrospectionResponseError, metadata::MetadataError};
+use crate::auth::Unavailable;
+
+/// A request to an authorization server failed. The text is for the log, and holds neither a token nor a secret.
+#[derive(Debug, Error)]
+pub(crate) enum RequestError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("the credentials of this server were rejected ({0})")]
+    CredentialsRejected(StatusCode),
+    #[error("invalid introspection response: {0}")]
+    IntrospectionResponse(#[from] IntrospectionResponseError),
+    #[error("invalid metadata: {0}")]
+    Metadata(#[from] MetadataError),
+}
+
+/// What to do about failed requests to an authorization server, in the words of its settings.
+pub(crate) struct RequestAdvice {
+    /// Name of the authorization server.
+    pub(crate) name: &'static str,
+    pub(crate) connect_timeout: &'static str,
+    pub(crate) connect: &'static str,
+    pub(crate) redirect: &'static str,
+    pub(crate) not_found: &'static str,
+    pub(crate) credentials: &'static str,
+}
+
+impl RequestError {
+    /// Converts the error, and adds the URL of the request and what to do.
+    pub(crate) fn to_unavailable(&self, url: &str, advice: &RequestAdvice) -> Unavailable {
+        let name = advice.name;
+        let unavailable = Unavailable::new(match self.advice(advice) {
+            Some(advice) => format!("{name} at {url}: {self}: {advice}"),
+            None => format!("{name} at {url}: {self}"),
+        });
+        match self {
+            Self::Http(HttpError::Overloaded { retry_after: Some(after), .. }) => unavailable.retry_after(*after),
+            Self::CredentialsRejected(_) => unavailable.misconfigured(),
+            // An immediate retry would return the same response.
+            Self::IntrospectionResponse(_)
+            | Self::Metadata(_)
+            | Self::Http(HttpError::Redirect(_) | HttpError::NotFound | HttpError::TooLarge(_)) => {
+                unavailable.permanent()
+            }
+            Self::Http(_) => unavailable,
+        }
+    }
+
+    fn advice(&self, advice: &RequestAdvice) -> Option<&'static str> {
+        match self {
+            Self::Http(HttpError::ConnectTimeout(_)) => Some(advice.connect_timeout),
+            Self::Http(HttpError::Connect(_)) => Some(advice.connect),
+            Self::Http(HttpError::Redirect(_)) => Some(advice.redirect),
+            Self::Http(HttpError::NotFound) => Some(advice.not_found),
+            Self::CredentialsRejected(_) => Some(advice.credentials),
+            Self::Http(_) | Self::IntrospectionResponse(_) | Self::Metadata(_) => None,
+        }
+    }
+}
