@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use http::StatusCode;
 
 use super::{
+    claim_names::ClaimNames,
     credentials::Credentials,
     http_client::{HttpClient, HttpError},
     introspection_response::IntrospectionResponse,
@@ -22,6 +23,7 @@ pub(crate) async fn introspect(
     url: &str,
     credentials: &Credentials,
     token: &BearerToken,
+    names: &ClaimNames,
 ) -> Result<IntrospectionResponse, RequestError> {
     let form = vec![("token", token.expose()), ("token_type_hint", "access_token")];
     let request = credentials.authenticate(http.client()?.post(url), form);
@@ -32,7 +34,7 @@ pub(crate) async fn introspect(
         }
         error => error.into(),
     })?;
-    Ok(IntrospectionResponse::parse(&body, SystemTime::now())?)
+    Ok(IntrospectionResponse::parse(&body, names, SystemTime::now())?)
 }
 
 /// Fetches the metadata, without credentials because it is public.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use url::Url;
 
-use crate::{json_memory, url::is_https_or_loopback};
+use crate::{auth::AuthorizationServer, json_memory, url::is_https_or_loopback};
 
 /// Maximum number of JSON values in a metadata document, including those inside of others: one for each scope, and
 /// dozens of others. Parsed, they take at most 6 MiB.
@@ -47,6 +47,15 @@ impl Metadata {
         }
         let scopes_supported = document.get("scopes_supported").map(strings).transpose()?;
         Ok(Self { issuer, scopes_supported, document })
+    }
+
+    /// Returns the description of an authorization server that is advertised under its own issuer.
+    pub(super) fn into_authorization_server(self) -> AuthorizationServer {
+        AuthorizationServer {
+            issuer: Some(self.issuer),
+            document: Some(self.document),
+            scopes_supported: self.scopes_supported,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use http::StatusCode;
 use thiserror::Error;
 
+#[cfg(feature = "jwt")]
+use super::jwt::KeySetError;
 use super::{http_client::HttpError, introspection_response::IntrospectionResponseError, metadata::MetadataError};
 use crate::auth::Unavailable;
 
@@ -17,6 +19,9 @@ pub(crate) enum RequestError {
     IntrospectionResponse(#[from] IntrospectionResponseError),
     #[error("invalid metadata: {0}")]
     Metadata(#[from] MetadataError),
+    #[cfg(feature = "jwt")]
+    #[error("invalid key set: {0}")]
+    KeySet(#[from] KeySetError),
 }
 
 /// What to do about failed requests to an authorization server, in the words of its settings.
@@ -41,6 +46,8 @@ impl RequestError {
         match self {
             Self::Http(HttpError::Overloaded { retry_after: Some(after), .. }) => unavailable.retry_after(*after),
             Self::CredentialsRejected(_) => unavailable.misconfigured(),
+            #[cfg(feature = "jwt")]
+            Self::KeySet(_) => unavailable.permanent(),
             // An immediate retry would return the same response.
             Self::IntrospectionResponse(_)
             | Self::Metadata(_)
@@ -58,7 +65,7 @@ impl RequestError {
             Self::Http(HttpError::Redirect(_)) => Some(advice.redirect),
             Self::Http(HttpError::NotFound) => Some(advice.not_found),
             Self::CredentialsRejected(_) => Some(advice.credentials),
-            Self::Http(_) | Self::IntrospectionResponse(_) | Self::Metadata(_) => None,
+            _ => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use standardwebhooks::Webhook;
 
 use super::webhook::{DeliveryHeaders, Webhooks};
-use crate::oauth::introspection_response::IntrospectionResponse;
+use crate::oauth::{ClaimNames, introspection_response::IntrospectionResponse};
 
 const SECRETS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
 
@@ -18,7 +18,7 @@ const SECRETS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2F
 /// A token is reported as active although it is not, or its claims differ from the response.
 pub fn introspection(input: &[u8]) {
     let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    let Ok(response) = IntrospectionResponse::parse(input, now) else { return };
+    let Ok(response) = IntrospectionResponse::parse(input, &ClaimNames::DEFAULT, now) else { return };
     let reference: Value = serde_json::from_slice(input).expect("the response is JSON");
     match response {
         IntrospectionResponse::Active(claims) => {

@@ -32,6 +32,7 @@ use crate::{
         Unavailable, ValidationError, ValidatorTexts,
     },
     oauth::{
+        ClaimNames,
         credentials::Credentials,
         endpoints,
         http_client::{HttpClient, HttpLimits},
@@ -125,7 +126,8 @@ impl PropelAuth {
     }
 
     fn with_config(config: Config) -> Result<Self, ConfigError> {
-        let http = HttpClient::new(config.auth_url.transport()).map_err(|error| ConfigError::HttpClient(error.to_string()))?;
+        let http = HttpClient::new(config.auth_url.transport())
+            .map_err(|error| ConfigError::HttpClient(error.to_string()))?;
         Ok(Self {
             auth_url: config.auth_url,
             credentials: config.credentials,
@@ -242,7 +244,7 @@ impl fmt::Debug for PropelAuth {
 impl TokenValidator for PropelAuth {
     async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
         let url = self.auth_url.introspection_url();
-        match endpoints::introspect(&self.http, &url, &self.credentials, token).await {
+        match endpoints::introspect(&self.http, &url, &self.credentials, token, &ClaimNames::DEFAULT).await {
             Ok(IntrospectionResponse::Active(claims)) => Ok(*claims),
             Ok(IntrospectionResponse::Inactive) => {
                 Err(Inactive::new("PropelAuth reports the token as inactive").into())

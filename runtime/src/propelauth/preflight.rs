@@ -6,7 +6,8 @@ use super::{ADVICE, PropelAuth, issuer::AdvertisedIssuer};
 use crate::{
     auth::{BearerToken, Diagnostic, code},
     oauth::{
-        endpoints, http_client::HttpError, introspection_response::IntrospectionResponse, request_error::RequestError,
+        ClaimNames, endpoints, http_client::HttpError, introspection_response::IntrospectionResponse,
+        request_error::RequestError,
     },
 };
 
@@ -22,7 +23,7 @@ async fn check_introspection(auth: &PropelAuth) -> Option<Diagnostic> {
     let url = auth.auth_url.introspection_url();
     let token = BearerToken::parse(&format!("preflight-{}", Uuid::new_v4().simple()));
     let token = token.expect("letters, digits and hyphens are a valid token");
-    match endpoints::introspect(&auth.http, &url, &auth.credentials, &token).await {
+    match endpoints::introspect(&auth.http, &url, &auth.credentials, &token, &ClaimNames::DEFAULT).await {
         Ok(IntrospectionResponse::Inactive) => None,
         Ok(IntrospectionResponse::Active(_)) => Some(Diagnostic::fatal(
             "introspection_not_trustworthy",
@@ -58,6 +59,8 @@ async fn check_metadata(auth: &PropelAuth) -> Option<Diagnostic> {
                  -> Enable MCP, in the environment of this Auth URL"
             ),
         )),
-        Err(error) => Some(Diagnostic::fatal("metadata_unavailable", error.to_unavailable(&url, &ADVICE).to_string())),
+        Err(error) => {
+            Some(Diagnostic::fatal("metadata_unavailable", error.to_unavailable(&url, &ADVICE).to_string()))
+        }
     }
 }

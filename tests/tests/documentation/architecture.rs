@@ -10,7 +10,7 @@ use std::{
 use crate::repository;
 
 /// Modules that must not name an authorization server.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "scope",
     "operation",
     "tool",
@@ -24,6 +24,7 @@ const CORE: [&str; 13] = [
     "mcp",
     "gate",
     "server",
+    "oauth",
 ];
 
 /// Returns the floor of each module in the drawing, where 0 is the top. Modules on the same line share a floor.

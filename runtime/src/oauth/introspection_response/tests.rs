@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::{auth::Audience, oauth::json_claims::MAX_VALUES};
 
 /// 2026-01-01T00:00:00Z
 const NOW: u64 = 1_767_225_600;
@@ -15,7 +18,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn parse(response: &Value) -> Result<IntrospectionResponse, IntrospectionResponseError> {
-    IntrospectionResponse::parse(response.to_string().as_bytes(), now())
+    IntrospectionResponse::parse(response.to_string().as_bytes(), &ClaimNames::DEFAULT, now())
 }
 
 /// Parses an active response with one more field.
@@ -23,6 +26,14 @@ fn parse_with(field: &str, value: impl Into<Value>) -> Result<IntrospectionRespo
     let mut response = json!({"active": true});
     response[field] = value.into();
     parse(&response)
+}
+
+fn wrong_type(field: &'static str, expected: &'static str) -> IntrospectionResponseError {
+    JsonClaimsError::WrongType { field: field.into(), expected }.into()
+}
+
+fn too_late() -> IntrospectionResponseError {
+    JsonClaimsError::TooLate { field: "exp".into() }.into()
 }
 
 fn claims(result: Result<IntrospectionResponse, IntrospectionResponseError>) -> Claims {
@@ -109,7 +120,11 @@ fn exp_may_be_an_integer_a_float_or_a_numeric_string() {
         ("\"1767225601.5\"", half),
         ("253402300799", at(253_402_300_799)),
     ] {
-        let response = IntrospectionResponse::parse(format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(), now());
+        let response = IntrospectionResponse::parse(
+            format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(),
+            &ClaimNames::DEFAULT,
+            now(),
+        );
         assert_eq!(claims(response).expires_at, Some(end), "{text}");
     }
 }
@@ -138,11 +153,15 @@ fn an_invalid_exp_never_results_in_a_token_that_does_not_expire() {
         "Infinity",
     ];
     for text in texts {
-        let response = IntrospectionResponse::parse(format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(), now());
+        let response = IntrospectionResponse::parse(
+            format!(r#"{{"active":true,"exp":{text}}}"#).as_bytes(),
+            &ClaimNames::DEFAULT,
+            now(),
+        );
         assert!(response.is_err(), "{text}: {response:?}");
     }
     for exp in [json!(253_402_300_800_u64), json!(NOW * 1000), json!(u64::MAX), json!(1e300), json!("1e300")] {
-        assert_eq!(parse_with("exp", exp.clone()), Err(IntrospectionResponseError::ExpiryTooLate), "{exp}");
+        assert_eq!(parse_with("exp", exp.clone()), Err(too_late()), "{exp}");
     }
 }
 
@@ -151,13 +170,13 @@ fn rejects_a_field_of_another_type() {
     for field in ["sub", "client_id", "username", "org_id", "org_role"] {
         for value in [json!(1), json!(true), json!(["a"]), json!({})] {
             let expected = "a string";
-            assert_eq!(parse_with(field, value), Err(IntrospectionResponseError::WrongType { field, expected }));
+            assert_eq!(parse_with(field, value), Err(wrong_type(field, expected)));
         }
     }
     for field in ["scope", "aud", "resource"] {
         for value in [json!(1), json!(false), json!({}), json!(["a", 1]), json!([["a"]]), json!(["a", null])] {
             let expected = "a string or an array of strings";
-            assert_eq!(parse_with(field, value), Err(IntrospectionResponseError::WrongType { field, expected }));
+            assert_eq!(parse_with(field, value), Err(wrong_type(field, expected)));
         }
     }
 }
@@ -177,7 +196,7 @@ fn rejects_an_active_that_is_not_a_boolean() {
 fn rejects_a_response_with_too_many_values() {
     // The response itself, `active` and the array are values, too.
     assert!(parse_with("other", vec![0; MAX_VALUES - 3]).is_ok());
-    assert_eq!(parse_with("other", vec![0; MAX_VALUES - 2]), Err(IntrospectionResponseError::TooManyValues));
+    assert_eq!(parse_with("other", vec![0; MAX_VALUES - 2]), Err(JsonClaimsError::TooManyValues.into()));
 }
 
 #[test]
@@ -191,8 +210,8 @@ fn rejects_a_duplicate_key() {
         r#"{"active":false,"other":1,"other":2}"#,
     ] {
         assert_eq!(
-            IntrospectionResponse::parse(text.as_bytes(), now()),
-            Err(IntrospectionResponseError::DuplicateKey),
+            IntrospectionResponse::parse(text.as_bytes(), &ClaimNames::DEFAULT, now()),
+            Err(JsonClaimsError::DuplicateKey.into()),
             "{text}"
         );
     }
@@ -201,20 +220,20 @@ fn rejects_a_duplicate_key() {
 #[test]
 fn rejects_what_is_not_a_json_object_and_never_quotes_it() {
     for (body, expected) in [
-        (&b""[..], IntrospectionResponseError::NotJson),
-        (b"<html>secret</html>", IntrospectionResponseError::NotJson),
-        (b"{\"active\":true", IntrospectionResponseError::NotJson),
-        (b"{\"active\":true} {}", IntrospectionResponseError::NotJson),
-        (b"\xef\xbb\xbf{\"active\":true}", IntrospectionResponseError::NotJson),
-        (b"{\"active\":true,\"sub\":\"\xff\"}", IntrospectionResponseError::NotJson),
-        (b"{\"active\":true,\"sub\":\"\\ud800\"}", IntrospectionResponseError::NotJson),
-        (b"null", IntrospectionResponseError::NotAnObject),
-        (b"true", IntrospectionResponseError::NotAnObject),
-        (b"\"secret\"", IntrospectionResponseError::NotAnObject),
-        (b"[{\"active\":true}]", IntrospectionResponseError::NotAnObject),
+        (&b""[..], JsonClaimsError::NotJson),
+        (b"<html>secret</html>", JsonClaimsError::NotJson),
+        (b"{\"active\":true", JsonClaimsError::NotJson),
+        (b"{\"active\":true} {}", JsonClaimsError::NotJson),
+        (b"\xef\xbb\xbf{\"active\":true}", JsonClaimsError::NotJson),
+        (b"{\"active\":true,\"sub\":\"\xff\"}", JsonClaimsError::NotJson),
+        (b"{\"active\":true,\"sub\":\"\\ud800\"}", JsonClaimsError::NotJson),
+        (b"null", JsonClaimsError::NotAnObject),
+        (b"true", JsonClaimsError::NotAnObject),
+        (b"\"secret\"", JsonClaimsError::NotAnObject),
+        (b"[{\"active\":true}]", JsonClaimsError::NotAnObject),
     ] {
-        let error = IntrospectionResponse::parse(body, now()).unwrap_err();
-        assert_eq!(error, expected, "{}", String::from_utf8_lossy(body));
+        let error = IntrospectionResponse::parse(body, &ClaimNames::DEFAULT, now()).unwrap_err();
+        assert_eq!(error, expected.into(), "{}", String::from_utf8_lossy(body));
         assert!(!error.to_string().contains("secret"));
     }
 }
@@ -222,7 +241,10 @@ fn rejects_what_is_not_a_json_object_and_never_quotes_it() {
 #[test]
 fn rejects_deep_nesting() {
     let deep = format!(r#"{{"active":true,"x":{}}}"#, "[".repeat(60_000));
-    assert_eq!(IntrospectionResponse::parse(deep.as_bytes(), now()), Err(IntrospectionResponseError::NotJson));
+    assert_eq!(
+        IntrospectionResponse::parse(deep.as_bytes(), &ClaimNames::DEFAULT, now()),
+        Err(JsonClaimsError::NotJson.into())
+    );
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -264,7 +286,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = IntrospectionResponse::parse(&body, now());
+        let _ = IntrospectionResponse::parse(&body, &ClaimNames::DEFAULT, now());
     }
 
     #[test]
@@ -278,7 +300,7 @@ proptest! {
             }
             Ok(IntrospectionResponse::Inactive) => prop_assert!(exp <= i64::try_from(NOW).expect("NOW fits")),
             Err(error) => {
-                prop_assert_eq!(error, IntrospectionResponseError::ExpiryTooLate);
+                prop_assert_eq!(error, too_late());
                 prop_assert!(exp > 253_402_300_799);
             }
         }
