@@ -4,6 +4,8 @@
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
+#[cfg(feature = "jwt")]
+pub use crate::oauth::fuzzing::jwt;
 use crate::{
     audit::{is_loggable, sanitize},
     auth::{BearerToken, CredentialsError},
@@ -18,13 +20,15 @@ pub use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: &[Target] = &[
     ("bearer", bearer),
     ("challenge", challenge),
     ("json_bounds", json_bounds),
     ("jsonrpc", jsonrpc),
     ("log_text", log_text),
     ("introspection", introspection),
+    #[cfg(feature = "jwt")]
+    ("jwt", jwt),
     ("resource_uri", resource_uri),
     ("webhook", webhook),
 ];

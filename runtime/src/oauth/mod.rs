@@ -28,6 +28,9 @@ mod retry_after;
 #[cfg(test)]
 pub(crate) mod stub;
 
+#[cfg(all(feature = "jwt", any(fuzzing, toolgate_internals)))]
+pub(crate) use self::jwt::fuzzing;
+
 pub(crate) use self::claim_names::ClaimNames;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{Jwt, SigningAlgorithm};

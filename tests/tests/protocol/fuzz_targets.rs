@@ -54,6 +54,13 @@ fn corpus(target: &str) -> &'static [&'static [u8]] {
             br#"{"active":true,"active":false}"#,
             br#"{"active":true,"exp":null,"sub":null}"#,
         ],
+        "jwt" => &[
+            b"{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"1\"}\n{\"iss\":\"http://127.0.0.1:1/issuer\",\"aud\":\"https://mcp.example.com/mcp\",\"exp\":1800000000,\"iat\":1,\"sub\":\"u\",\"scope\":\"a b\"}",
+            b"{\"alg\":\"RS256\",\"typ\":\"application/at+jwt\"}\n{\"iss\":\"http://127.0.0.1:1/issuer\",\"aud\":[\"account\",\"https://mcp.example.com/mcp\"],\"exp\":1700000000.5,\"nbf\":1,\"azp\":\"c\",\"cnf\":null}",
+            b"{\"alg\":\"none\",\"crit\":[\"b64\"]}\n{\"cnf\":{\"jkt\":\"x\"},\"token_type\":\"DPoP\"}",
+            b"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"},{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"use\":\"sig\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}]}",
+            b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjEvaXNzdWVyIn0.c2ln",
+        ],
         "resource_uri" => &[
             b"company://employees/{employee_id}\ncompany://employees/{+rest}\ncompany://employees/emp_0042",
             b"docs://{+path}.md{?v,lang}\ndocs://{a}-{b}.md\ndocs://a%2Db-c%20d.md?lang=en&v=%31",
@@ -135,7 +142,7 @@ impl Drop for PrintOnPanic<'_> {
 fn run(target: &str) {
     let inputs = std::env::var("FUZZ_INPUTS");
     let inputs = inputs.map_or(DEFAULT_INPUTS, |inputs| inputs.parse().expect("FUZZ_INPUTS is a number"));
-    let (name, check) = TARGETS.into_iter().find(|(name, _)| *name == target).unwrap();
+    let (name, check) = TARGETS.iter().copied().find(|(name, _)| *name == target).unwrap();
     let corpus = corpus(name);
     for input in corpus {
         let _print = PrintOnPanic(name, input);
@@ -180,6 +187,11 @@ fn every_parser_reads_the_same_call() {
 #[test]
 fn an_accepted_introspection_response_is_active_and_unexpired() {
     run("introspection");
+}
+
+#[test]
+fn an_accepted_jwt_is_an_access_token_of_the_issuer_for_the_server() {
+    run("jwt");
 }
 
 #[test]
