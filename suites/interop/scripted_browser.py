@@ -21,7 +21,7 @@ from html.parser import HTMLParser
 from http.cookiejar import MozillaCookieJar
 from pathlib import Path
 
-MAX_PAGES = 6
+MAX_PAGES = 10
 # In seconds. A client may start to listen only after it has opened the browser.
 REDIRECT_TIMEOUT = 10
 APPROVAL_PATH = "/approve/"

@@ -5,6 +5,7 @@ import signal
 import sys
 
 from . import (
+    authorization_servers,
     baseline,
     chromium,
     claude_code,
@@ -35,6 +36,7 @@ def client_group(name):
 CLIENTS = ["fastmcp", "sdk-v1", "sdk-v1-no-refresh", "sdk-v2", "sdk-v2-modern", "rmcp", "rmcp-modern"]
 GROUPS = {name: client_group(name) for name in CLIENTS} | {
     "operations": operations.run,
+    "authorization-servers": authorization_servers.run,
     "claude-code": claude_code.run,
     "baseline": baseline.run,
     "restart": restart.run,

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 
-from .processes import Server, environment
+from .processes import Server, environment, free_port
 
 AUDIT_TIMEOUT = 10  # seconds; the server writes its audit log after it has responded
 # Difference between the port of a server and that of its embedded tenant.
@@ -28,8 +28,11 @@ class ToolgateServer(Server):
 
     def __init__(self, command, log, variables):
         super().__init__(command, log, environment(**variables))
-        self.url = self.wait_for_output(r"^MCP URL: (\S+)$")[1]
+        self.url = self.wait_for_url()
         self.base_url = self.url.removesuffix("/mcp")
+
+    def wait_for_url(self):
+        return self.wait_for_output(r"^MCP URL: (\S+)$")[1]
 
     def audited_calls(self):
         """Returns the name and outcome of each call of a tool, a prompt or a resource in the audit log, oldest first.
@@ -93,6 +96,39 @@ class OperationsServer(ToolgateServer):
     def __init__(self, paths, name):
         command = [paths.binaries / "toolgate-interop-server"]
         super().__init__(command, paths.scratch / name / "server.log", {"BIND_ADDR": "127.0.0.1:0"})
+
+
+class AuthorizationServer(Server):
+    """`oidc-provider` with access tokens of this format, `opaque` or `jwt`."""
+
+    def __init__(self, paths, name, token_format):
+        command = [*paths.node_command("authorization_server/server.mjs"), token_format]
+        super().__init__(command, paths.scratch / name / "authorization-server.log", environment())
+        self.issuer = self.wait_for_output(r"^ISSUER: (\S+)$")[1]
+
+    def revoke_all(self):
+        """Revokes every token that the server has issued."""
+        fetch_json(f"{self.issuer}/test/revoke", {})
+
+
+class OAuthServer(ToolgateServer):
+    """`toolgate-interop-server` with `Introspection` or `Jwt`, which validates every request."""
+
+    def __init__(self, paths, name, validator, authorization_server):
+        variables = {
+            "INTEROP_VALIDATOR": validator,
+            "OAUTH_ISSUER": authorization_server.issuer,
+            "OAUTH_CLIENT_ID": "mcp server",
+            "OAUTH_CLIENT_SECRET": "secret: 100%+",
+            "BIND_ADDR": f"127.0.0.1:{free_port()}",
+            "TOOLGATE_PREFLIGHT": "required",
+            "TOOLGATE_TOKEN_CACHE_TTL": "0s",
+        }
+        command = [paths.binaries / "toolgate-interop-server"]
+        super().__init__(command, paths.scratch / name / "server.log", variables)
+
+    def wait_for_url(self):
+        return self.wait_for_log(r'serving endpoint="([^"]+)"')[1]
 
 
 class Tenant(Server):
