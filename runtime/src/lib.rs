@@ -41,8 +41,8 @@
 //!
 //! - [`#[tool]`](macro@tool), [`#[prompt]`](macro@prompt) and [`#[resource]`](macro@resource) declare operations;
 //!   [`Scopes`] is the list that their scopes are checked against.
-//! - [`Server`] builds a server from a validator, states and [settings](config). [`PropelAuth`] validates tokens;
-//!   implement [`TokenValidator`] for another authorization server.
+//! - [`Server`] builds a server from a validator, states and [settings](config). [`PropelAuth`] validates tokens; [`oauth`]
+//!   has validators for other authorization servers, and [`TokenValidator`] is the trait for your own.
 //! - `dev_tenant` (feature `dev-tenant`) adds a login during development, without an account.
 //! - An operation takes its arguments as owned parameters, and [`Caller`], [`Context`] and states by reference. It fails
 //!   with [`ToolError`]. [`Context::ask`] asks the user during a call.
@@ -69,6 +69,7 @@
 //! | `dev-tenant` | `dev_tenant`, a login on your own machine: a tenant that replaces PropelAuth during development |
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
+//! | `jwt` | `oauth::Jwt`, which validates JWT access tokens of any authorization server |
 //! | `policy-files` | `Role::from_toml`, which reads the roles of an access [policy] from a file |
 //! | `redis` | `replication`, which shares revocations between replicas through Redis |
 //! | `tls` | TLS on the listener, with a certificate and a key from files that are read again when they change ([`HttpConfig::tls_certificate`](config::HttpConfig::tls_certificate)) |

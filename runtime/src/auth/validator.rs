@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use super::{BearerToken, Claims, Diagnostic, IntoValidators, Resource, Revocations, Validators};
 
-/// Validates tokens. [`PropelAuth`](crate::PropelAuth) and [`StaticTokens`](super::StaticTokens) are validators;
-/// implement this trait for another authorization server.
+/// Validates tokens. [`PropelAuth`](crate::PropelAuth), those in [`oauth`](crate::oauth) and
+/// [`StaticTokens`](super::StaticTokens) are validators; implement this trait for another one.
 ///
 /// ```
 /// use toolgate::auth::{BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError, async_trait};

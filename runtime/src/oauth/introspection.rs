@@ -198,7 +198,7 @@ impl Introspection {
             Ok(IntrospectionResponse::Inactive) => None,
             Ok(IntrospectionResponse::Active(_)) => Some(Diagnostic::fatal(
                 "introspection_not_trustworthy",
-                format!("{endpoint} reports a random token as active, so it is no introspection endpoint"),
+                format!("{endpoint} reports a random token as active, so it is not an introspection endpoint"),
             )),
             Err(error) => {
                 let code = match error {

@@ -99,7 +99,7 @@ async fn the_endpoint_is_discovered_at_each_address_that_a_server_may_use() {
 }
 
 #[tokio::test]
-async fn a_document_of_another_issuer_is_not_used() {
+async fn a17_a_document_of_another_issuer_is_not_used() {
     for issuer_path in ["/", "/other"] {
         let stub = server(ROOT, issuer_path, &json!({"active": true})).await;
         let auth = introspection(&stub.url);

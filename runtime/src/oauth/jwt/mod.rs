@@ -59,7 +59,7 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// # Keys
 ///
 /// The keys are those of the `jwks_uri` in the issuer's metadata. They are fetched when the server starts, every 10
-/// minutes, and when a token names an unknown key, but at most every 10 seconds, whatever clients send. A key that the
+/// minutes, and when a token names an unknown key, but at most every 10 seconds. A key that the
 /// issuer removes from the set is not used after the next fetch. If the issuer does not respond, its last keys are used
 /// for [one hour](Self::max_key_age); without keys, tokens cannot be validated (503).
 ///
@@ -167,7 +167,7 @@ impl Jwt {
     /// Accepts tokens for this audience, too, for an authorization server that cannot issue tokens for the URL of this
     /// server. It must be a name of this server alone: a token that another server accepts can be stolen there.
     ///
-    /// A token without an audience, or for another one, is rejected whatever the settings of the server are (RFC 9068,
+    /// A token without an audience, or for another one, is rejected, also if the server accepts other audiences (RFC 9068,
     /// section 4).
     pub fn audience(mut self, name: impl Into<String>) -> Self {
         self.audiences.0.push(name.into());

@@ -73,7 +73,7 @@ async fn a_token_of_keycloak_is_accepted_with_the_setting_for_untyped_tokens() {
 }
 
 #[tokio::test]
-async fn other_tokens_of_the_issuer_are_rejected() {
+async fn a18_other_tokens_of_the_issuer_are_rejected() {
     let (issuer, key, auth) = setup().await;
     let untyped = issuer.jwt().accept_untyped_tokens();
     for r#type in ["JWT", "logout+jwt", "dpop+jwt", "secevent+jwt", "at+jwt2", ""] {
@@ -102,7 +102,7 @@ async fn other_tokens_of_the_issuer_are_rejected() {
 }
 
 #[tokio::test]
-async fn the_audience_must_name_this_server() {
+async fn a18_the_audience_must_name_this_server() {
     let (issuer, key, auth) = setup().await;
     for (audience, is_valid) in [
         (json!("https://mcp.example.com/mcp"), true),
@@ -129,7 +129,7 @@ async fn the_audience_must_name_this_server() {
 }
 
 #[tokio::test]
-async fn the_issuer_must_be_the_configured_one() {
+async fn a18_the_issuer_must_be_the_configured_one() {
     let (issuer, key, auth) = setup().await;
     for other in [json!(format!("{}/", issuer.url())), json!("https://evil.example.com"), json!(1), json!(null)] {
         let reason = reason(&auth, &key.token(&issuer.claims_with(&json!({"iss": other})))).await;
@@ -141,7 +141,7 @@ async fn the_issuer_must_be_the_configured_one() {
 }
 
 #[tokio::test]
-async fn times_are_compared_with_a_clock_skew() {
+async fn a18_times_are_compared_with_a_clock_skew() {
     let (issuer, key, auth) = setup().await;
     let now = unix_now();
     for (changes, expected) in [

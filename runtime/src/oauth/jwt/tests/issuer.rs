@@ -89,7 +89,7 @@ impl Key {
         }
     }
 
-    /// Signs a token with this header and payload, whatever they are.
+    /// Signs a token with this header and payload, which need not be JSON.
     pub(super) fn sign(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         let message = format!("{}.{}", encode(header.as_ref()), encode(payload.as_ref()));
         let is_pss = String::from_utf8_lossy(header.as_ref()).contains("PS256");

@@ -127,7 +127,7 @@ async fn a_client_that_disconnects_does_not_cancel_the_fetch() {
     let (release, released) = tokio::sync::watch::channel(false);
     let issuer = TestIssuer::new([Key::ec("1")]).await;
     let url = format!("{}/keys", issuer.url());
-    // The first request is answered when the test says so.
+    // Responds when the test releases it.
     let proxy = axum::Router::new().fallback(move || {
         let (mut released, url) = (released.clone(), url.clone());
         async move {

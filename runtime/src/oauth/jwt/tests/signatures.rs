@@ -66,7 +66,7 @@ async fn a_key_is_used_only_with_its_own_algorithm_and_for_signatures() {
 }
 
 #[tokio::test]
-async fn a_public_key_is_never_used_as_a_shared_secret() {
+async fn a18_a_public_key_is_never_used_as_a_shared_secret() {
     use aws_lc_rs::hmac;
 
     let key = Key::rsa("rsa");
@@ -93,7 +93,7 @@ async fn a_public_key_is_never_used_as_a_shared_secret() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_signature_is_rejected() {
+async fn a18_a_token_without_a_signature_is_rejected() {
     let key = Key::ec("ec");
     let issuer = TestIssuer::new([key.clone()]).await;
     let auth = issuer.jwt().accept_untyped_tokens();
