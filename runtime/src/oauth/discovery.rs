@@ -18,6 +18,10 @@ pub(super) const ADVICE: RequestAdvice = RequestAdvice {
     not_found: "check OAUTH_ISSUER",
     credentials: "check OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET, whether the client may introspect tokens, and whether \
                   it authenticates with `client_secret_basic` or `client_secret_post`",
+    bad_request: Some(
+        "if it rejects the credentials, check OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET, or try \
+         `Introspection::client_secret_post`",
+    ),
 };
 
 /// An issuer, and the HTTP client for its requests.

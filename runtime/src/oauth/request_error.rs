@@ -33,6 +33,8 @@ pub(crate) struct RequestAdvice {
     pub(crate) redirect: &'static str,
     pub(crate) not_found: &'static str,
     pub(crate) credentials: &'static str,
+    /// What to do about a response with the status 400, which may reject the credentials, too.
+    pub(crate) bad_request: Option<&'static str>,
 }
 
 impl RequestError {
@@ -65,6 +67,7 @@ impl RequestError {
             Self::Http(HttpError::Redirect(_)) => Some(advice.redirect),
             Self::Http(HttpError::NotFound) => Some(advice.not_found),
             Self::CredentialsRejected(_) => Some(advice.credentials),
+            Self::Http(HttpError::Status(StatusCode::BAD_REQUEST)) => advice.bad_request,
             _ => None,
         }
     }

@@ -51,6 +51,7 @@ const ADVICE: RequestAdvice = RequestAdvice {
     credentials: "create new ones in the dashboard under MCP -> Request Validation -> Create Credentials, in the \
                   environment of this Auth URL, and set PROPELAUTH_INTROSPECTION_CLIENT_ID and \
                   PROPELAUTH_INTROSPECTION_CLIENT_SECRET",
+    bad_request: None,
 };
 
 /// Token validator that introspects tokens at PropelAuth.

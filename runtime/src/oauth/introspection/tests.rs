@@ -143,6 +143,16 @@ async fn an_outage_is_reported_after_one_request() {
 }
 
 #[tokio::test]
+async fn a_response_that_may_reject_the_credentials_says_what_to_check() {
+    for status in [400, 401, 403] {
+        let stub = Stub::responding(status, "").await;
+        let auth = introspection(&stub.url).introspection_endpoint(&stub.url).unwrap();
+        let reason = unavailable(&auth).await;
+        assert!(reason.contains("OAUTH_CLIENT_SECRET") && reason.contains("client_secret_post"), "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn credentials_are_encoded_and_sent_in_one_place() {
     let stub = server(ROOT, "", &json!({"active": true, "aud": RESOURCE})).await;
     validate(&introspection(&stub.url)).await.unwrap();

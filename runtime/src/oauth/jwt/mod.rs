@@ -194,6 +194,8 @@ impl Jwt {
     limit_methods!();
 
     fn key_source(&self) -> KeySource {
+        // A clone of a client that is not set up would be set up for each fetch. The fetch reports an error.
+        let _ = self.discovery.http.client();
         KeySource { discovery: self.discovery.clone(), jwks_uri: self.jwks_uri.clone(), times: self.times }
     }
 
