@@ -19,6 +19,7 @@ mod guards;
 mod header_injection;
 mod introspection;
 mod introspection_faults;
+mod jwt;
 mod list_changes;
 mod listed_is_callable;
 mod odd_tokens;

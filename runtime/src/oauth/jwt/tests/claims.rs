@@ -1,4 +1,5 @@
 use super::*;
+use crate::auth::Audience;
 
 /// Starts an issuer and returns what each test needs.
 async fn setup() -> (TestIssuer, Key, Jwt) {
