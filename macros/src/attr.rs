@@ -19,6 +19,7 @@ use syn::{Expr, LitStr, Path};
 use crate::{
     errors::Errors,
     kind::{Kind, attributes},
+    rate::Rate,
     value::{ConditionalScopes, MetaItem, ScopeList, ValueParser},
 };
 
@@ -79,6 +80,10 @@ const ARGUMENTS: &[Argument] = &[
         example: r#"timeout = "30s"` or `timeout = "1h 30m""#, parse: |attr, value| attr.timeout = value.timeout() },
     Argument { name: "concurrency", kinds: EVERY_KIND, takes: "a positive 32-bit integer",
         example: "concurrency = 4", parse: |attr, value| attr.concurrency = value.positive_integer() },
+    Argument { name: "rate", kinds: EVERY_KIND, takes: "a quantity from 1 to 1000000 and `second`, `minute`, `hour` or `day` as a string literal",
+        example: r#"rate = "30/minute""#, parse: |attr, value| attr.rate = value.rate() },
+    Argument { name: "total_rate", kinds: EVERY_KIND, takes: "a quantity from 1 to 1000000 and `second`, `minute`, `hour` or `day` as a string literal",
+        example: r#"total_rate = "300/minute""#, parse: |attr, value| attr.total_rate = value.rate() },
     Argument { name: "audit", kinds: EVERY_KIND, takes: "names of the {kind}'s arguments as string literals",
         example: r#"audit("ticket_id")"#, parse: |attr, value| attr.audit = value.strings() },
     Argument { name: "meta", kinds: EVERY_KIND, takes: "a `serde_json::Value`",
@@ -101,7 +106,7 @@ struct Argument {
 const REPEATABLE: &str = "scopes_if";
 
 /// Names that other frameworks have for arguments, with the name here.
-const FOREIGN_NAMES: [(&str, &str); 14] = [
+const FOREIGN_NAMES: [(&str, &str); 17] = [
     ("confirm", "approve"),
     ("content_type", "mime_type"),
     ("media_type", "mime_type"),
@@ -110,11 +115,14 @@ const FOREIGN_NAMES: [(&str, &str); 14] = [
     ("permission", "scopes"),
     ("permissions", "scopes"),
     ("public", "authenticated"),
+    ("quota", "rate"),
+    ("rate_limit", "rate"),
     ("require_scopes", "scopes"),
     ("required_scopes", "scopes"),
     ("role", "org_role"),
     ("roles", "org_role"),
     ("template", "uri"),
+    ("throttle", "rate"),
     ("url", "uri"),
 ];
 
@@ -149,6 +157,8 @@ pub(crate) struct OperationAttr {
     pub(crate) orgs: Vec<LitStr>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<u32>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) total_rate: Option<Rate>,
     pub(crate) audit: Vec<LitStr>,
     pub(crate) meta: Option<Expr>,
     pub(crate) runtime: Option<Path>,
@@ -262,10 +272,13 @@ mod tests {
             ("roles", "org_role"),
             ("permission", "scopes"),
             ("public", "authenticated"),
+            ("rate_limit", "rate"),
+            ("rates", "rate"),
+            ("totalrate", "total_rate"),
         ] {
             assert_eq!(most_similar(Kind::Tool, name), Some(expected), "{name}");
         }
-        for name in ["colour", "id", "rate_limit", "cost"] {
+        for name in ["colour", "id", "cost"] {
             assert_eq!(most_similar(Kind::Tool, name), None, "{name}");
         }
         assert_eq!(most_similar(Kind::Resource, "mime"), Some("mime_type"));

@@ -185,6 +185,10 @@ fn descriptor(operation: &Operation, runtime: &RuntimePath) -> TokenStream {
     if let Some(concurrency) = attr.concurrency {
         calls.push(quote!(.concurrency(#concurrency)));
     }
+    for (method, rate) in [("rate", &attr.rate), ("total_rate", &attr.total_rate)] {
+        let method = Ident::new(method, Span::call_site());
+        calls.extend(rate.as_ref().map(|rate| rate.expression(runtime)).map(|rate| quote!(.#method(#rate))));
+    }
     if !attr.audit.is_empty() {
         let names = &attr.audit;
         calls.push(quote!(.audit(&[#(#names),*])));

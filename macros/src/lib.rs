@@ -18,6 +18,7 @@ mod form;
 mod item;
 mod kind;
 mod parameter;
+mod rate;
 mod runtime_path;
 mod scope;
 mod scope_marker;
@@ -84,6 +85,8 @@ use kind::Kind;
 /// | `org = "1f1f…"`, `org("1f1f…", "2a2a…")` | Hides the tool from callers of other organizations. | every organization |
 /// | `timeout = "30s"` | Time limit of a call, at most 24 h, in [humantime](https://docs.rs/humantime)'s notation: `500ms`, `5m`, `1h 30m`. | the server's `operations.timeout` |
 /// | `concurrency = 4` | Maximum number of concurrent calls. A further call gets a result with `isError` that says that the tool is busy. | unlimited |
+/// | `rate = "30/minute"` | Number of calls of each caller: a quantity and `second`, `minute`, `hour` or `day`. A further call is rejected with 429. Needs the feature `rates` of toolgate. | unlimited |
+/// | `total_rate = "300/minute"` | Number of calls of all callers together. | unlimited |
 /// | `audit("ticket_id")` | Arguments whose values go into the audit record, by their names in JSON. | none |
 /// | `meta = json!({ "team": "payroll" })` | The tool's `_meta`, a JSON object. | none |
 /// | `crate = my_crate::toolgate` | Path of this crate, for macros that generate tools in other crates. | found in `Cargo.toml` |

@@ -12,7 +12,7 @@ use syn::{
     token,
 };
 
-use crate::{errors::Errors, kind::Kind, source_text::source_text};
+use crate::{errors::Errors, kind::Kind, rate::Rate, source_text::source_text};
 
 /// Value of `scopes(..)` or `any_scope(..)`.
 pub(crate) struct ScopeList {
@@ -309,6 +309,11 @@ impl ValueParser<'_> {
         let message = format!("`{}` must be longer than zero and at most 24h, got {got}", self.item.name);
         self.errors.push(text, message);
         None
+    }
+
+    /// `name = "30/minute"`.
+    pub(crate) fn rate(self) -> Option<Rate> {
+        self.one_as(|expr| Rate::parse(&string_literal(expr)?.value()))
     }
 
     /// `name = ".."` or `name("..", "..")`, where each string is a scope.

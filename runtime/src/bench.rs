@@ -14,7 +14,7 @@ use crate::{
     gate::{HostNames, RejectionResponder},
     json_memory,
     operation::{OperationKind, States},
-    registry::{ListKind, Registry, RegistryConfig},
+    registry::{ListKind, RateOverrides, Registry, RegistryConfig},
     scope::{MissingScopes, ScopeIndex, Scopes},
 };
 
@@ -42,6 +42,7 @@ impl Decision {
             default_timeout: None,
             lists_acquirable_tools: false,
             max_result_bytes: usize::MAX,
+            rates: RateOverrides::default(),
         })?;
         let claims = Claims::new().scopes(granted.iter().copied());
         let token = BearerToken::parse("token").expect("the token is valid");

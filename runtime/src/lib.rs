@@ -128,6 +128,8 @@ mod peer;
 pub mod policy;
 mod prompt;
 pub mod propelauth;
+mod rate;
+mod rates;
 mod registry;
 #[cfg(feature = "redis")]
 pub mod replication;
@@ -187,6 +189,7 @@ pub use error::{BuildError, BuildProblem, CertificateError, Error, OperationProb
 pub use notifications::Notifications;
 pub use policy::Policy;
 pub use propelauth::PropelAuth;
+pub use rate::{Rate, RateError};
 /// The version of rmcp whose types this API uses.
 pub use rmcp;
 #[doc(no_inline)]

@@ -106,6 +106,8 @@ fn every_attribute_argument() {
             org = "1f1fd1ab-5bd1-4a6a-9a5a-0a8c4a3f6b11",
             timeout = "1m 30s 250ms",
             concurrency = 4,
+            rate = "30/minute",
+            total_rate = "1000/hour",
             audit("ticket_id"),
             meta = json!({ "cost": 3 }),
             crate = gate::toolgate,

@@ -40,6 +40,8 @@ pub(crate) struct CallRecord<'a> {
     pub(crate) approval: Option<&'a str>,
     /// Name of the task that the call belongs to.
     pub(crate) task: Option<&'a str>,
+    /// Name of the limit that the call was beyond.
+    pub(crate) limit: Option<&'static str>,
 }
 
 impl CallRecord<'_> {
@@ -55,6 +57,7 @@ impl CallRecord<'_> {
             reference: None,
             approval: None,
             task: None,
+            limit: None,
         }
     }
 }
@@ -131,6 +134,12 @@ impl AuditLog {
         });
     }
 
+    /// Records a request that was rejected because it was beyond the rate of its caller. `limit` is the name of the limit.
+    pub(crate) fn rate_limited(&self, request: RequestInfo<'_>, caller: &Caller, limit: &'static str) {
+        self.count(Reason::RateLimited);
+        self.emit(&AuditRecord { limit: Some(limit), ..self.record_of(caller, request, Reason::RateLimited.name()) });
+    }
+
     /// Records the rejections that were only counted so far. Call it before the audit log is closed.
     pub(crate) fn flush(&self) {
         self.unauthenticated.flush();
@@ -180,6 +189,7 @@ impl AuditLog {
             reference: call.reference,
             approval: call.approval,
             task: call.task,
+            limit: call.limit,
             ..self.record_of(caller, request, call.outcome.name())
         });
     }

@@ -15,6 +15,8 @@ pub(crate) enum Reason {
     TooManyRequests,
     /// The caller's in-flight limit is reached.
     TooManyRequestsFromCaller,
+    /// The request is beyond a rate.
+    RateLimited,
     /// Too many tokens that were not valid before are being validated.
     TooManyUnknownTokens,
     /// The bodies of requests in flight take as much memory as they may.
@@ -69,6 +71,7 @@ impl Reason {
         Self::ForeignOrigin,
         Self::TooManyRequests,
         Self::TooManyRequestsFromCaller,
+        Self::RateLimited,
         Self::TooManyUnknownTokens,
         Self::TooMuchBodyMemory,
         Self::TooManyStreams,
@@ -114,6 +117,7 @@ impl Label for Reason {
             Self::ForeignOrigin => "foreign_origin",
             Self::TooManyRequests => "too_many_requests",
             Self::TooManyRequestsFromCaller => "too_many_requests_from_caller",
+            Self::RateLimited => "rate_limited",
             Self::TooManyUnknownTokens => "too_many_unknown_tokens",
             Self::TooMuchBodyMemory => "too_much_body_memory",
             Self::TooManyStreams => "too_many_streams",
@@ -207,6 +211,8 @@ pub(crate) enum CallOutcome {
     TaskCreated,
     /// The caller is notified of changes of the resource from now on.
     Subscribed,
+    /// The call is beyond a rate of the operation.
+    RateLimited,
 }
 
 impl CallOutcome {
@@ -229,6 +235,7 @@ impl CallOutcome {
         Self::Unknown,
         Self::TaskCreated,
         Self::Subscribed,
+        Self::RateLimited,
     ];
 
     /// Reads a [`name`](Label::name).
@@ -243,6 +250,7 @@ impl CallOutcome {
             Self::Unknown => Reason::Unknown,
             Self::InsufficientScope => Reason::InsufficientScope,
             Self::Denied | Self::NotApproved => Reason::Denied,
+            Self::RateLimited => Reason::RateLimited,
             Self::Completed
             | Self::Failed
             | Self::InputRequired
@@ -261,7 +269,7 @@ impl CallOutcome {
 }
 
 impl Label for CallOutcome {
-    const COUNT: usize = CallOutcome::Subscribed as usize + 1;
+    const COUNT: usize = CallOutcome::RateLimited as usize + 1;
 
     fn index(self) -> usize {
         self as usize
@@ -287,6 +295,7 @@ impl Label for CallOutcome {
             Self::Unknown => "unknown",
             Self::TaskCreated => "task_created",
             Self::Subscribed => "subscribed",
+            Self::RateLimited => "rate_limited",
         }
     }
 }

@@ -72,6 +72,8 @@ pub(super) struct AuditRecord<'a> {
     pub(super) approval: Option<&'a str>,
     /// Name of a task, which does not show its ID.
     pub(super) task: Option<&'a str>,
+    /// Name of the limit that the request was beyond.
+    pub(super) limit: Option<&'static str>,
     /// Number of decisions, if it is not one.
     pub(super) count: Option<u64>,
 }
@@ -95,6 +97,7 @@ impl<'a> AuditRecord<'a> {
             reference: None,
             approval: None,
             task: None,
+            limit: None,
             count: None,
         }
     }
@@ -150,6 +153,7 @@ impl<'a> AuditRecord<'a> {
             reference = self.reference,
             approval = self.approval,
             task = self.task,
+            limit = self.limit,
             count = self.count,
             latency_us = latency.map(|micros| u64::try_from(micros).unwrap_or(u64::MAX)),
             "decision"

@@ -9,6 +9,8 @@ use std::{
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+#[cfg(feature = "rates")]
+use super::identity::RateSubject;
 use super::{
     BearerToken, Claims,
     identity::{Identity, Principal},
@@ -55,6 +57,12 @@ impl Caller {
     /// Returns whom the request acts for.
     pub(crate) fn principal(&self) -> Principal<'_> {
         self.identity.principal()
+    }
+
+    /// Returns whom a rate counts the request for.
+    #[cfg(feature = "rates")]
+    pub(crate) fn rate_subject(&self) -> RateSubject<'_> {
+        self.identity.rate_subject()
     }
 
     /// Returns the user's ID (`sub`). `None` if the token acts for no user, as with the client credentials grant.

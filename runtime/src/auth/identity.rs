@@ -29,6 +29,28 @@ pub(crate) enum Principal<'a> {
     Token(&'a TokenDigest),
 }
 
+/// Whom a rate counts requests of: a user in an organization or, without a user, a client in an organization, with any
+/// number of tokens. A token without both is counted by itself.
+#[cfg(feature = "rates")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum RateSubject<'a> {
+    User { id: &'a str, org: Option<&'a str> },
+    Client { id: &'a str, org: Option<&'a str> },
+    Token(&'a TokenDigest),
+}
+
+#[cfg(all(feature = "rates", feature = "redis"))]
+impl<'a> RateSubject<'a> {
+    /// Returns bytes that differ for two subjects, as parts of which any can be empty.
+    pub(crate) fn parts(self) -> [&'a [u8]; 3] {
+        match self {
+            Self::User { id, org } => [b"user", id.as_bytes(), org.unwrap_or_default().as_bytes()],
+            Self::Client { id, org } => [b"client", id.as_bytes(), org.unwrap_or_default().as_bytes()],
+            Self::Token(digest) => [b"token", digest.as_bytes(), b""],
+        }
+    }
+}
+
 impl Identity {
     pub(crate) fn new(token: &BearerToken, claims: &Claims, index: Arc<ScopeIndex>) -> Self {
         let granted = index.expand(claims.scopes.iter().map(String::as_str));
@@ -42,6 +64,18 @@ impl Identity {
         match &self.token {
             Some(token) => Principal::Token(token),
             None => Principal::User { id: self.claims.subject().unwrap_or_default(), org: self.claims.org_id() },
+        }
+    }
+
+    /// Returns whom a rate counts a request with the token for.
+    #[cfg(feature = "rates")]
+    pub(crate) fn rate_subject(&self) -> RateSubject<'_> {
+        match self.principal() {
+            Principal::User { id, org } => RateSubject::User { id, org },
+            Principal::Token(digest) => match self.claims.client_id().filter(|id| !id.is_empty()) {
+                Some(id) => RateSubject::Client { id, org: self.claims.org_id() },
+                None => RateSubject::Token(digest),
+            },
         }
     }
 

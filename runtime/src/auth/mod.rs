@@ -42,6 +42,8 @@ pub use diagnostic::{Diagnostic, Preflight, Severity};
 pub use granted::Granted;
 pub(crate) use guarded_validator::{GuardedValidator, TokenClass};
 pub(crate) use identity::Principal;
+#[cfg(feature = "rates")]
+pub(crate) use identity::RateSubject;
 pub use provider::{AuthProvider, ProvidedAuth, ProviderError, ServerDescription};
 pub(crate) use readiness::{Readiness, ValidatorReadiness};
 pub use replicator::ReplicationError;

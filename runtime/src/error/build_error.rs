@@ -205,6 +205,38 @@ pub enum BuildProblem {
     /// The certificate of TLS or its key cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The settings have a rate for an operation that the server does not have.
+    #[error(
+        "`{setting}` has `{operation}`, which is no tool, prompt or resource of this server{}",
+        did_you_mean(.similar.as_ref())
+    )]
+    UnknownRateOperation {
+        /// Name of the setting.
+        setting: &'static str,
+        /// Label of the operation.
+        operation: String,
+        /// A similar label of the server.
+        similar: Option<String>,
+    },
+    /// The settings have a rate for a role that the server does not have.
+    #[error("`rates.roles` has `{role}`, which is no role of this server{}", did_you_mean(.similar.as_ref()))]
+    UnknownRateRole {
+        /// Name of the role.
+        role: String,
+        /// A similar role.
+        similar: Option<String>,
+    },
+    /// An operation has a rate, and the program was built without rates.
+    #[error(
+        "the {kind} `{name}` has `rate` or `total_rate`, and the program was built without the feature `rates` of toolgate: \
+         enable it"
+    )]
+    RatesFeature {
+        /// Whether it is a tool, a prompt or a resource.
+        kind: OperationKind,
+        /// Name of the tool or prompt, or URI of the resource.
+        name: &'static str,
+    },
     /// A setting needs a feature that the program was built without.
     #[error("`{setting}` is set, and the program was built without the feature `{feature}` of toolgate: enable it")]
     MissingFeature {
@@ -324,6 +356,10 @@ pub enum BuildProblem {
         /// Minimum length, in bytes.
         minimum: usize,
     },
+}
+
+fn did_you_mean(similar: Option<&String>) -> String {
+    similar.map_or_else(|| ": correct it, or remove it".to_owned(), |similar| format!(": did you mean `{similar}`?"))
 }
 
 /// A reason why a tool, a prompt or a resource cannot be registered.

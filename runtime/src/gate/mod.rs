@@ -33,6 +33,8 @@ pub(crate) use origin::AllowedOrigins;
 #[cfg(feature = "approvals")]
 pub(crate) use peer_limit::PeerLimit;
 pub(crate) use pipeline::{Gate, GateService, UnauthorizedPage};
+#[cfg(feature = "testing")]
+pub(crate) use rejection::RATE_LIMITED;
 pub(crate) use rejection::{RejectionLog, RejectionResponder};
 pub(crate) use stream_limit::{StreamLimit, StreamMaxima};
 pub(crate) use subscribe::SubscriptionGate;

@@ -37,8 +37,10 @@ use crate::{
     },
     body::GuardedBody,
     mcp::{AuthenticatedRequest, SESSION_ID, SessionLimitReached, SessionRequest, SessionUse, Sessions, StepUp},
+    metrics::Label as _,
     operation::OperationKind,
     peer::Peer,
+    rates::{Quotas, Rates},
     registry::{Authorized, DecisionError, Dispatcher},
     resource::MAX_URI_BYTES,
     scope::MissingScopes,
@@ -49,6 +51,8 @@ pub(crate) struct Gate {
     pub(crate) origins: AllowedOrigins,
     pub(crate) proxies: TrustedProxies,
     pub(crate) in_flight: Arc<InFlightLimit>,
+    /// `None` if nothing has a rate.
+    pub(crate) rates: Option<Rates>,
     pub(crate) streams: Arc<StreamLimit>,
     /// `None` if every request is served without a session.
     pub(crate) sessions: Option<Arc<Sessions>>,
@@ -82,6 +86,8 @@ pub(super) struct Progress<'a> {
     pub(super) info: RequestInfo<'a>,
     pub(super) caller: Option<Arc<Caller>>,
     pub(super) target: Option<Target<'a>>,
+    /// The quotas that the request was counted in.
+    pub(super) quotas: Quotas,
     /// The name of the server that the request uses. `None` as long as the request has its headers.
     pub(super) host_name: Option<usize>,
 }
@@ -98,8 +104,8 @@ impl Gate {
     {
         let buffer = OnceLock::new();
         let info = RequestInfo::from_headers(request.headers());
-        let mut progress = Progress { info, caller: None, target: None, host_name: None };
-        match Box::pin(self.process(request, &buffer, &mut progress, inner)).await {
+        let mut progress = Progress { info, caller: None, target: None, quotas: Quotas::default(), host_name: None };
+        let mut response = match Box::pin(self.process(request, &buffer, &mut progress, inner)).await {
             Ok(response) => response,
             Err(rejection) => {
                 let host_name = progress.host_name.unwrap_or_else(|| self.host_name(request));
@@ -107,7 +113,9 @@ impl Gate {
                 self.negotiate(&rejection, request.headers(), &mut response);
                 response
             }
-        }
+        };
+        progress.quotas.add_headers(response.headers_mut());
+        response
     }
 
     /// Number of requests that have not been answered.
@@ -130,6 +138,9 @@ impl Gate {
         let token = BearerToken::from_headers(request.headers(), self.max_token_bytes)?;
         let (mut in_flight, mut access) = self.admit(&token, self.proxies.client(request), progress).await?;
         check_audit_log()?;
+        if let Some(rates) = &self.rates {
+            progress.quotas.record(rates.count_request(&access.caller).await)?;
+        }
         if let Some(sessions) = &self.sessions
             && is_session_method(request.method())
         {
@@ -160,6 +171,14 @@ impl Gate {
                 let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
                 return Err(Rejection::InsufficientScope { scopes, needed });
             }
+        };
+        let counted = match (&self.rates, &authorized) {
+            (Some(rates), Some(authorized)) => {
+                let operation = authorized.operation();
+                progress.quotas.record(rates.count_call(operation, &access.caller).await)?;
+                Some((operation.kind(), operation.name()))
+            }
+            _ => None,
         };
         // rmcp compares mirrored arguments with their headers.
         let rmcp_reads_arguments =
@@ -192,7 +211,8 @@ impl Gate {
             };
             let mut authenticated =
                 AuthenticatedRequest::new(access.clone(), progress.info.received_at, accepted.stream, arguments)
-                    .with_subscription(subscription);
+                    .with_subscription(subscription)
+                    .with_counted(counted);
             // A call in a session can take longer than its response.
             let in_flight = Arc::new(in_flight);
             let session = match session {
@@ -235,6 +255,16 @@ impl Gate {
             (Rejection::InsufficientScope { scopes, .. }, Some(caller), Some(Target { kind, name })) => {
                 self.dispatcher.record_insufficient_scope(progress.info, caller, *kind, name, scopes);
             }
+            (Rejection::RateLimited(limited), Some(caller), target) => {
+                let limit = limited.limit.name();
+                match target {
+                    Some(Target { kind, name }) => {
+                        self.dispatcher.record_rate_limited(progress.info, caller, *kind, name, limit);
+                    }
+                    // Before the body is read.
+                    None => self.dispatcher.audit().rate_limited(progress.info, caller, limit),
+                }
+            }
             (_, caller, _) => {
                 self.dispatcher.audit().rejection(progress.info, caller.as_deref(), rejection.reason());
             }
@@ -247,7 +277,8 @@ impl Gate {
         let error = self.origins.check(uri, headers).err()?;
         let info = RequestInfo::from_headers(headers);
         let host_name = self.responder.host_name(uri, headers);
-        let progress = Progress { info, caller: None, target: None, host_name: Some(host_name) };
+        let progress =
+            Progress { info, caller: None, target: None, quotas: Quotas::default(), host_name: Some(host_name) };
         Some(self.reject(&error.into(), &progress, host_name))
     }
 

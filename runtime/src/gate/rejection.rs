@@ -19,9 +19,15 @@ use crate::{
     auth::{CredentialsError, Unavailable, ValidationError},
     log_limit::LogLimit,
     mcp::{self, INSUFFICIENT_SCOPE, UNSUPPORTED_REVISION},
+    metrics::Label as _,
+    rate::Rate,
+    rates::RateLimited,
     resource::MAX_URI_BYTES,
     scope::MissingScopes,
 };
+
+/// JSON-RPC error code for a request beyond a rate.
+pub(crate) const RATE_LIMITED: i32 = -32011;
 
 /// `Retry-After` of a 503 response if the validator gives none.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -41,6 +47,9 @@ pub(crate) enum Rejection {
     /// 429: too many tokens that were not valid before are being validated.
     #[error("too many tokens are being validated; try again in a moment")]
     TooManyUnknownTokens,
+    /// 429: the request is beyond a rate.
+    #[error(transparent)]
+    RateLimited(Box<RateLimited>),
     /// 429: the bodies of requests in flight take as much memory as they may.
     #[error("too many large requests are in flight; try again in a moment")]
     TooMuchBodyMemory,
@@ -133,6 +142,12 @@ pub(crate) enum Rejection {
     },
 }
 
+impl From<Box<RateLimited>> for Rejection {
+    fn from(limited: Box<RateLimited>) -> Self {
+        Self::RateLimited(limited)
+    }
+}
+
 impl From<ValidationError> for Rejection {
     fn from(error: ValidationError) -> Self {
         match error {
@@ -149,6 +164,7 @@ impl Rejection {
             Self::Origin(_) | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
             Self::TooManyRequests
             | Self::TooManyRequestsFromCaller
+            | Self::RateLimited(_)
             | Self::TooManyUnknownTokens
             | Self::TooMuchBodyMemory
             | Self::TooManyStreams
@@ -182,6 +198,7 @@ impl Rejection {
             Self::Origin(_) => Reason::ForeignOrigin,
             Self::TooManyRequests => Reason::TooManyRequests,
             Self::TooManyRequestsFromCaller => Reason::TooManyRequestsFromCaller,
+            Self::RateLimited(_) => Reason::RateLimited,
             Self::TooManyUnknownTokens => Reason::TooManyUnknownTokens,
             Self::TooMuchBodyMemory => Reason::TooMuchBodyMemory,
             Self::TooManyStreams => Reason::TooManyStreams,
@@ -287,6 +304,13 @@ impl RejectionResponder {
                 let retry_after = HeaderValue::from_static("1");
                 with_header(oauth_error(status, "too_many_requests", rejection), header::RETRY_AFTER, retry_after)
             }
+            Rejection::RateLimited(limited) => {
+                let RateLimited { limit, rate, .. } = **limited;
+                let retry_after = limited.retry_after_seconds();
+                let data = RateLimitData { limit: limit.name(), rate, retry_after };
+                let body = jsonrpc::error_response(request_id, RATE_LIMITED, &limited.to_string(), Some(&data));
+                with_header(json(status, body), header::RETRY_AFTER, HeaderValue::from(retry_after))
+            }
             Rejection::Credentials(CredentialsError::Missing) => {
                 let challenge = challenge().scope(&self.initial_scopes);
                 with_challenge(oauth_error(status, "unauthorized", rejection), challenge)
@@ -384,6 +408,16 @@ impl RejectionResponder {
         let response = (StatusCode::FORBIDDEN, body).into_response();
         with_challenge(with_header(response, header::CACHE_CONTROL, no_store), challenge)
     }
+}
+
+/// Data of the error for a request beyond a rate.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RateLimitData {
+    limit: &'static str,
+    rate: Rate,
+    /// In seconds.
+    retry_after: u64,
 }
 
 /// Data of the error for an unsupported revision.

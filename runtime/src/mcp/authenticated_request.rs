@@ -14,6 +14,7 @@ use crate::{
     auth::{Access, Caller},
     mcp::sessions::{SessionCall, SessionRequest},
     notifications::{Filter, Subscription},
+    registry::CountedOperation,
     scope::MissingScopes,
 };
 
@@ -23,6 +24,7 @@ pub(crate) struct AuthenticatedRequest {
     access: Access,
     received_at: Instant,
     accepts_stream: bool,
+    counted: Option<CountedOperation>,
     /// `None` without a session.
     session: Option<SessionCall>,
     exchange: Arc<Exchange>,
@@ -57,7 +59,17 @@ impl AuthenticatedRequest {
         arguments: Option<Map<String, Value>>,
     ) -> Self {
         let exchange = Arc::new(Exchange { arguments: Mutex::new(arguments), ..Exchange::default() });
-        Self { access, received_at, accepts_stream, session: None, exchange }
+        Self { access, received_at, accepts_stream, counted: None, session: None, exchange }
+    }
+
+    /// Adds the operation whose rates the request was counted in.
+    pub(crate) fn with_counted(self, counted: Option<CountedOperation>) -> Self {
+        Self { counted, ..self }
+    }
+
+    /// Returns the operation whose rates the request was counted in.
+    pub(super) fn counted(&self) -> Option<CountedOperation> {
+        self.counted
     }
 
     /// Adds the session of the request. Its access is what the request was granted; the request is in flight as long as

@@ -100,7 +100,8 @@ impl Handler {
         let context = Context::new(Arc::clone(caller), tools, Box::new(context), headers.unwrap_or_default())
             .with_input(responses, state);
         let info = authenticated.info(&id, context.traceparent());
-        let call = CallRequest { kind, name: &name, arguments, info };
+        let counted = authenticated.counted();
+        let call = CallRequest { kind, name: &name, arguments, info, counted };
         let (result, context) = self.run(call, context, &authenticated).await?;
         match result {
             Ok(CallResult::InputRequired(input)) => self.input_required(input, &binding, &context),
@@ -138,7 +139,7 @@ impl Handler {
     /// repeat it.
     async fn run(
         &self,
-        CallRequest { kind, name, mut arguments, info }: CallRequest<'_>,
+        CallRequest { kind, name, mut arguments, info, counted }: CallRequest<'_>,
         mut context: Context,
         request: &AuthenticatedRequest,
     ) -> Result<(Result<CallResult, DecisionError>, Context), ErrorData> {
@@ -146,7 +147,7 @@ impl Handler {
         loop {
             let can_ask = context.can_request_input() && rounds < MAX_ROUNDS;
             let arguments = if can_ask { arguments.clone() } else { std::mem::take(&mut arguments) };
-            let call = CallRequest { kind, name, arguments, info };
+            let call = CallRequest { kind, name, arguments, info, counted };
             match request.while_current(self.dispatcher.call(request.caller(), call, Some(&context))).await? {
                 Ok(CallResult::InputRequired(input)) if can_ask => {
                     rounds += 1;

@@ -44,6 +44,7 @@ pub(super) async fn start(
     let facts = RequestFacts {
         trace_id: info.trace_id,
         received_at: info.received_at,
+        counted: authenticated.counted(),
         protocol_version: context.protocol_version(),
         client_info: context.meta.client_info(),
         client_capabilities: context.client_capabilities(),

@@ -11,6 +11,8 @@
 //! | `toolgate_prompts_total`, `toolgate_prompt_duration_seconds` | counter, histogram | `prompt`, `outcome` | the same for prompts |
 //! | `toolgate_resource_reads_total`, `toolgate_resource_read_duration_seconds` | counter, histogram | `resource`, `outcome` | the same for resources; the label is a URI or a URI template of the server |
 //! | `toolgate_decisions_total` | counter | `reason` | decisions of the gate, by reason |
+//! | `toolgate_rate_limited_total` | counter | `limit` | requests that were rejected because they were beyond a rate: `caller`, `role`, `operation`, `operation_total` |
+//! | `toolgate_rate_fallbacks_total` | counter | | with replication: requests that were counted in memory because Redis did not respond |
 //! | `toolgate_requests_in_flight` | gauge | | requests to the MCP endpoint that are in flight |
 //! | `toolgate_sessions` | gauge | | open sessions |
 //! | `toolgate_streams` | gauge | | open streams of notifications |
@@ -47,6 +49,8 @@ pub(crate) use handles::{CounterSet, GaugeHandle, HistogramHandle, Label};
 pub(crate) use operation::OPERATIONS;
 
 pub(crate) const DECISIONS: &str = "toolgate_decisions_total";
+#[cfg(feature = "rates")]
+pub(crate) const RATE_LIMITED: &str = "toolgate_rate_limited_total";
 pub(crate) const IN_FLIGHT: &str = "toolgate_requests_in_flight";
 pub(crate) const SESSIONS: &str = "toolgate_sessions";
 pub(crate) const STREAMS: &str = "toolgate_streams";
@@ -61,6 +65,8 @@ const REVOCATIONS: &str = "toolgate_revocations_total";
 const REVOCATION_LAG: &str = "toolgate_revocation_lag_seconds";
 #[cfg(feature = "redis")]
 const REPLICATION_CONNECTED: &str = "toolgate_replication_connected";
+#[cfg(all(feature = "rates", feature = "redis"))]
+const RATE_FALLBACKS: &str = "toolgate_rate_fallbacks_total";
 #[cfg(feature = "audit-file")]
 const AUDIT_WRITE_FAILURES: &str = "toolgate_audit_write_failures_total";
 #[cfg(feature = "audit-file")]
@@ -81,6 +87,10 @@ pub fn describe() {
         operation.describe();
     }
     describe_counter!(DECISIONS, Unit::Count, "Decisions of the gate, by reason.");
+    #[cfg(feature = "rates")]
+    describe_counter!(RATE_LIMITED, Unit::Count, "Requests beyond a rate, by limit.");
+    #[cfg(all(feature = "rates", feature = "redis"))]
+    describe_counter!(RATE_FALLBACKS, Unit::Count, "Requests counted in memory because Redis did not respond.");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Requests to the MCP endpoint that are in flight.");
     describe_gauge!(SESSIONS, Unit::Count, "Open sessions.");
     describe_gauge!(STREAMS, Unit::Count, "Open streams of notifications.");
@@ -204,6 +214,12 @@ pub(crate) fn requests_aborted(requests: usize) {
 #[cfg(feature = "redis")]
 pub(crate) fn replication_connected(connected: bool) {
     gauge!(REPLICATION_CONNECTED).set(f64::from(u8::from(connected)));
+}
+
+/// Records that a request was counted in memory because Redis did not respond.
+#[cfg(all(feature = "rates", feature = "redis"))]
+pub(crate) fn rate_fallback() {
+    counter!(RATE_FALLBACKS).increment(1);
 }
 
 /// Records a failed attempt to write the audit file.

@@ -8,7 +8,10 @@ use super::{
     Annotations, Completion, ConditionalScopes, Context, InputSchema, Invocation, OperationKind, OperationResult,
     Provided, ResourceDescriptor, StateType, ToolDescriptor, ToolError,
 };
-use crate::scope::{Scope, Scopes};
+use crate::{
+    rate::Rate,
+    scope::{Scope, Scopes},
+};
 
 /// A tool, a prompt or a resource as its author declared it. The macros create descriptors and register them.
 pub struct OperationDescriptor {
@@ -37,6 +40,10 @@ pub struct OperationDescriptor {
     pub(crate) timeout: Option<Duration>,
     /// Maximum number of concurrent calls.
     pub(crate) concurrency: Option<u32>,
+    /// Rate of the calls of each caller.
+    pub(crate) rate: Option<Rate>,
+    /// Rate of the calls of all callers together.
+    pub(crate) total_rate: Option<Rate>,
     /// Names of the arguments that audit records may contain.
     pub(crate) audit: &'static [&'static str],
     pub(crate) meta: Option<fn() -> serde_json::Value>,
@@ -156,6 +163,8 @@ impl OperationDescriptor {
             org_roles: &[],
             timeout: None,
             concurrency: None,
+            rate: None,
+            total_rate: None,
             audit: &[],
             meta: None,
             body,
@@ -306,6 +315,18 @@ impl OperationDescriptor {
     #[doc(hidden)]
     pub const fn concurrency(mut self, calls: u32) -> Self {
         self.concurrency = Some(calls);
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn total_rate(mut self, rate: Rate) -> Self {
+        self.total_rate = Some(rate);
         self
     }
 

@@ -78,6 +78,8 @@ fn canonical_operation(operation: &OperationPolicy, required: &[String]) -> Oper
         visible_to: sorted(&operation.visible_to),
         orgs: sorted(&orgs),
         org_roles: sorted(&operation.org_roles),
+        rate: operation.rate,
+        total_rate: operation.total_rate,
         annotations: operation.annotations,
         defined_at: String::new(),
     }

@@ -83,6 +83,8 @@ impl OperationPolicy {
             visible_to: operation.visible_to.iter().map(|rule| rule.source.to_owned()).collect(),
             orgs: owned(operation.orgs),
             org_roles: owned(operation.org_roles),
+            rate: operation.rate,
+            total_rate: operation.total_rate,
             annotations: operation.tool_annotations(),
             defined_at: operation.defined_at.to_owned(),
         }

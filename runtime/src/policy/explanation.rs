@@ -16,6 +16,9 @@ pub struct Explanation {
     pub caller: String,
     /// The rules in the order in which they are decided, up to the first that rejects the call.
     pub rules: Vec<ExplainedRule>,
+    /// Rates of the operation, such as `30/minute per caller`, which limit allowed calls. They are those of the server's
+    /// settings, where these have one.
+    pub rates: Vec<String>,
     /// The decision.
     pub decision: ExplainedDecision,
 }
@@ -72,7 +75,13 @@ pub enum ExplainedDecision {
 
 impl Explanation {
     pub(crate) fn new(operation: &str, caller: String) -> Self {
-        Self { operation: operation.to_owned(), caller, rules: Vec::new(), decision: ExplainedDecision::Unknown }
+        Self {
+            operation: operation.to_owned(),
+            caller,
+            rules: Vec::new(),
+            rates: Vec::new(),
+            decision: ExplainedDecision::Unknown,
+        }
     }
 
     /// Adds a rule that allows or rejects the call.
@@ -103,7 +112,11 @@ impl fmt::Display for Explanation {
         for ExplainedRule { rule, effect } in &self.rules {
             writeln!(f, "  {effect}: {rule}")?;
         }
-        writeln!(f, "{}", self.decision)
+        writeln!(f, "{}", self.decision)?;
+        if !self.rates.is_empty() && self.may_be_allowed() {
+            writeln!(f, "limited to {}", self.rates.join(" and "))?;
+        }
+        Ok(())
     }
 }
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    operation::Annotations,
-    operation::{OperationKind, label},
+    operation::{Annotations, OperationKind, label},
+    rate::Rate,
 };
 
 /// What a tool, a prompt or a resource requires of its callers.
@@ -35,6 +35,13 @@ pub struct OperationPolicy {
     pub orgs: Vec<String>,
     /// Organization roles; a caller must have one of them. Empty if any role is allowed.
     pub org_roles: Vec<String>,
+    /// Number of calls of each caller, as the attribute declares it. It limits callers that are authorized, and decides no
+    /// access. The settings of a server can replace it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Number of calls of all callers together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_rate: Option<Rate>,
     /// Hints for clients of a tool, which do not affect access.
     pub annotations: Annotations,
     /// File and line of the function. Empty if it is not known, as in a policy that was read from a lock file.
@@ -120,6 +127,8 @@ impl OperationPolicy {
         if let Some(message) = &self.approve {
             phrases.push(format!("after a person approved {}", quote(message)));
         }
+        phrases.extend(self.rate.map(|rate| format!("at most {rate} per caller")));
+        phrases.extend(self.total_rate.map(|rate| format!("at most {rate} in total")));
         phrases.join(", ")
     }
 }

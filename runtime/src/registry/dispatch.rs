@@ -43,7 +43,12 @@ pub(crate) struct CallRequest<'a> {
     pub(crate) name: &'a str,
     pub(crate) arguments: Map<String, Value>,
     pub(crate) info: RequestInfo<'a>,
+    /// The operation whose rates the gate counted the request in.
+    pub(crate) counted: Option<CountedOperation>,
 }
+
+/// An operation by its kind and its name, as it was declared.
+pub(crate) type CountedOperation = (OperationKind, &'static str);
 
 impl Dispatcher {
     pub(crate) fn new(registry: Arc<Registry>, audit: AuditLog, conceal: bool, lists: ListSettings) -> Self {
@@ -143,9 +148,19 @@ impl Dispatcher {
         context: Option<&Context>,
     ) -> Result<CallResult, DecisionError> {
         match self.registry.decide(call.kind, call.name, caller) {
+            Ok(authorized) if is_uncounted(authorized.operation(), call.counted) => {
+                // The gate decided otherwise: it parsed the body differently from rmcp, or the policy changed in between.
+                tracing::error!(
+                    operation = %authorized.operation().policy().label(),
+                    "rejected a call that was not counted in the rates of its operation"
+                );
+                let record = CallRecord::new(CallOutcome::Hidden);
+                self.record_rejection(call.info, caller, call.kind, call.name, record);
+                Err(DecisionError::Hidden)
+            }
             Ok(authorized) => Ok(self.call_authorized(authorized, call, context).await),
             Err(mut error) => {
-                let CallRequest { kind, name, arguments, info } = call;
+                let CallRequest { kind, name, arguments, info, .. } = call;
                 if let DecisionError::InsufficientScope(scopes) = &mut error
                     && let Some(found) = self.registry.find(kind, name)
                 {
@@ -227,6 +242,19 @@ impl Dispatcher {
             required_by: Some(RequiredBy::Operation),
             ..CallRecord::new(CallOutcome::InsufficientScope)
         };
+        self.record_rejection(info, caller, kind, name, record);
+    }
+
+    /// Records a call that was rejected because it was beyond a rate. `limit` is the name of the limit.
+    pub(crate) fn record_rate_limited(
+        &self,
+        info: RequestInfo<'_>,
+        caller: &Caller,
+        kind: OperationKind,
+        name: &str,
+        limit: &'static str,
+    ) {
+        let record = CallRecord { limit: Some(limit), ..CallRecord::new(CallOutcome::RateLimited) };
         self.record_rejection(info, caller, kind, name, record);
     }
 
@@ -356,6 +384,11 @@ fn call_span(operation: &RegisteredOperation, caller: &Caller, info: RequestInfo
         user = caller.user_id().map(sanitize),
         trace_id = info.trace_id.as_ref().map(TraceId::as_str),
     )
+}
+
+/// Returns whether an operation has a rate in which a call was not counted.
+fn is_uncounted(operation: &RegisteredOperation, counted: Option<CountedOperation>) -> bool {
+    operation.has_rate() && counted != Some((operation.kind(), operation.name()))
 }
 
 fn record_call(

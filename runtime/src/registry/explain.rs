@@ -34,6 +34,8 @@ impl Registry {
         let mut explanation = Explanation::new(&label(kind, name), describe(caller));
         let Some(mut found) = self.find(kind, name) else { return explanation };
         let registered = found.operation;
+        explanation.rates.extend(registered.rate().map(|rate| format!("{rate} per caller")));
+        explanation.rates.extend(registered.total_rate().map(|rate| format!("{rate} in total")));
         self.explain_visibility(&mut explanation, registered, caller);
         explanation.decision = match self.decide(kind, name, caller).map(drop) {
             Err(DecisionError::Unknown) => ExplainedDecision::Unknown,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::{
-    ListKind, Listing, MountedOperation, MountedServer,
+    ListKind, Listing, MountedOperation, MountedServer, RateOverrides,
     listing::{listed_prompt, listed_resource, listed_template, listed_tool},
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
         VisibilityRule, argument_without_texts, from_text,
     },
     policy::{OperationPolicy, is_same_organization},
+    rate::Rate,
     resource::{UriTemplate, Variables},
     scope::{Requirement, ScopeIndex},
     tool::output,
@@ -46,6 +47,8 @@ pub(crate) struct RegisteredOperation {
     /// Server of the operation, if it is not one of this program's functions.
     mounted: Option<Arc<dyn MountedServer>>,
     concurrency_limit: Option<Semaphore>,
+    rate: Option<Rate>,
+    total_rate: Option<Rate>,
     calls: CounterSet<CallOutcome>,
     durations: HistogramHandle,
 }
@@ -110,6 +113,8 @@ impl RegisteredOperation {
             concurrency_limit: descriptor
                 .concurrency
                 .map(|calls| Semaphore::new(usize::try_from(calls).unwrap_or(usize::MAX))),
+            rate: descriptor.rate,
+            total_rate: descriptor.total_rate,
             calls: metrics.outcomes(descriptor.name),
             durations: metrics.durations(descriptor.name),
         })
@@ -148,6 +153,8 @@ impl RegisteredOperation {
             listing,
             mounted: Some(server),
             concurrency_limit: None,
+            rate: None,
+            total_rate: None,
             calls: metrics.outcomes(descriptor.name),
             durations: metrics.durations(descriptor.name),
         })
@@ -247,6 +254,29 @@ impl RegisteredOperation {
 
     pub(crate) fn concurrency_limit(&self) -> Option<&Semaphore> {
         self.concurrency_limit.as_ref()
+    }
+
+    /// Replaces the rates that the attribute declares by those of the settings.
+    pub(super) fn replace_rates(&mut self, rates: &RateOverrides<'_>) {
+        let label = self.policy.label();
+        let [rate, total] = [rates.per_caller, rates.total].map(|rates| rates.get(&*label).copied());
+        self.rate = rate.unwrap_or(self.rate);
+        self.total_rate = total.unwrap_or(self.total_rate);
+    }
+
+    /// Returns the rate of the calls of each caller.
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// Returns the rate of the calls of all callers together.
+    pub(crate) fn total_rate(&self) -> Option<Rate> {
+        self.total_rate
+    }
+
+    /// Returns whether calls are limited by a rate.
+    pub(crate) fn has_rate(&self) -> bool {
+        self.rate.is_some() || self.total_rate.is_some()
     }
 
     /// Counts a call of this operation in the metrics.

@@ -1,7 +1,7 @@
 //! The operations of one server.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     ops::Range,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -16,8 +16,9 @@ use crate::{
     error::BuildProblem,
     operation::{Approver, OperationDescriptor, OperationKind, States, VisibleTools},
     policy::OperationPolicy,
+    rate::Rate,
     resource::{ResourceUri, Variables},
-    scope::{ScopeIndex, Scopes},
+    scope::{self, ScopeIndex, Scopes},
 };
 
 /// Rule that disables operations while the server runs.
@@ -83,6 +84,41 @@ pub(crate) struct RegistryConfig<'a> {
     pub(crate) max_result_bytes: usize,
     /// Whether the list of tools also has those for which the caller only lacks scopes.
     pub(crate) lists_acquirable_tools: bool,
+    pub(crate) rates: RateOverrides<'a>,
+}
+
+/// Rates of the settings that replace those of the attributes, by the labels of the operations. `None` is no limit.
+#[derive(Clone, Copy)]
+pub(crate) struct RateOverrides<'a> {
+    pub(crate) per_caller: &'a BTreeMap<String, Option<Rate>>,
+    pub(crate) total: &'a BTreeMap<String, Option<Rate>>,
+}
+
+impl Default for RateOverrides<'_> {
+    fn default() -> Self {
+        static NONE: BTreeMap<String, Option<Rate>> = BTreeMap::new();
+        Self { per_caller: &NONE, total: &NONE }
+    }
+}
+
+impl RateOverrides<'_> {
+    /// Finds labels that no operation has.
+    fn problems(&self, operations: &[RegisteredOperation]) -> Vec<BuildProblem> {
+        let labels: Vec<_> = operations.iter().map(|operation| operation.policy().label()).collect();
+        let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
+        let settings = [("rates.operations", self.per_caller), ("rates.operation_totals", self.total)];
+        let unknown = settings.into_iter().flat_map(|(setting, rates)| {
+            let unknown = rates.keys().filter(|label| !labels.contains(&label.as_str()));
+            unknown.map(move |label| (setting, label))
+        });
+        unknown
+            .map(|(setting, label)| BuildProblem::UnknownRateOperation {
+                setting,
+                operation: label.clone(),
+                similar: scope::nearest(label, &labels).map(str::to_owned),
+            })
+            .collect()
+    }
 }
 
 impl Registry {
@@ -133,6 +169,15 @@ impl Registry {
         }
         operations.sort_by_key(|operation| (operation.kind(), operation.name()));
         problems.extend(ambiguous_templates(&operations));
+        operations.iter_mut().for_each(|operation| operation.replace_rates(&config.rates));
+        problems.extend(config.rates.problems(&operations));
+        if !cfg!(feature = "rates") {
+            let limited = operations.iter().filter(|operation| operation.has_rate());
+            problems.extend(
+                limited
+                    .map(|operation| BuildProblem::RatesFeature { kind: operation.kind(), name: operation.name() }),
+            );
+        }
         if !problems.is_empty() {
             return Err(problems);
         }

@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
+#[cfg(feature = "rates")]
+use super::SharedRates;
 use super::{
     Replica, SealedRecords, encryption::EncryptionKeys, redis_client::RedisClient, shared_cache::SharedCache,
 };
@@ -103,6 +105,8 @@ impl Replication {
         }
         let client = self.client.ok_or(BuildProblem::RedisUrl)?;
         let redis = Arc::new(RedisClient::new(client, &self.prefix));
+        #[cfg(feature = "rates")]
+        let rates = SharedRates::new(Arc::clone(&redis), &self.prefix, resource);
         let records = self.secret.as_ref().map(|secret| {
             let keys = EncryptionKeys::of_tasks(secret.expose_secret(), resource);
             Arc::new(SealedRecords::new(Arc::clone(&redis), keys, &self.prefix))
@@ -111,7 +115,14 @@ impl Replication {
             let keys = EncryptionKeys::new(secret.expose_secret(), resource);
             SharedCache::new(Arc::clone(&redis), keys, &self.prefix, cache_ttl)
         });
-        Ok(Arc::new(Replica::new(redis, shared_cache, records, revocation_clock)))
+        Ok(Arc::new(Replica::new(
+            redis,
+            shared_cache,
+            records,
+            #[cfg(feature = "rates")]
+            rates,
+            revocation_clock,
+        )))
     }
 }
 

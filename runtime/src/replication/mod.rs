@@ -28,6 +28,8 @@ mod replica;
 mod sealed_records;
 mod shared_cache;
 mod shared_entry;
+#[cfg(feature = "rates")]
+mod shared_rates;
 mod stream_entry;
 
 pub use config::Replication;
@@ -35,3 +37,5 @@ pub use config::Replication;
 pub(crate) use redis_client::{RedisClient, RedisError};
 pub(crate) use replica::Replica;
 pub(crate) use sealed_records::SealedRecords;
+#[cfg(feature = "rates")]
+pub(crate) use shared_rates::{SharedCount, SharedOutcome, SharedRates};

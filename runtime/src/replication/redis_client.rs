@@ -186,6 +186,13 @@ impl RedisClient {
         connection.query("EVAL", &command).await
     }
 
+    /// Runs a script that returns integers. `command` is a complete `EVAL`.
+    #[cfg(feature = "rates")]
+    pub(super) async fn eval(&self, command: &Cmd) -> Result<Vec<i64>, RedisError> {
+        let mut connection = self.command_connection().await?;
+        connection.query("EVAL", command).await
+    }
+
     /// Appends an entry to the stream.
     pub(super) async fn append(&self, connection: &mut Connection, entry: &Entry) -> Result<EntryId, RedisError> {
         let body = serde_json::to_string(entry).expect("an entry can be serialized");

@@ -14,6 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+#[cfg(feature = "rates")]
+use super::SharedRates;
 use super::{
     SealedRecords,
     deadline::Deadline,
@@ -42,6 +44,8 @@ pub(crate) struct Replica {
     shared_cache: Option<SharedCache>,
     /// Encrypted records, if there is a secret.
     records: Option<Arc<SealedRecords>>,
+    #[cfg(feature = "rates")]
+    rates: Arc<SharedRates>,
     revocation_clock: Arc<RevocationClock>,
     /// Time until which this replica counts as connected. If the reader does not run, the lease ends.
     lease: Deadline,
@@ -56,6 +60,7 @@ impl Replica {
         redis: Arc<RedisClient>,
         shared_cache: Option<SharedCache>,
         records: Option<Arc<SealedRecords>>,
+        #[cfg(feature = "rates")] rates: SharedRates,
         revocation_clock: Arc<RevocationClock>,
     ) -> Self {
         Self {
@@ -63,6 +68,8 @@ impl Replica {
             redis,
             shared_cache,
             records,
+            #[cfg(feature = "rates")]
+            rates: Arc::new(rates),
             revocation_clock,
             lease: Deadline::passed(),
             journal: Mutex::default(),
@@ -74,6 +81,12 @@ impl Replica {
     /// Returns the encrypted records that all replicas share. `None` without a secret.
     pub(crate) fn records(&self) -> Option<&Arc<SealedRecords>> {
         self.records.as_ref()
+    }
+
+    /// Returns the counters of rates that all replicas share.
+    #[cfg(feature = "rates")]
+    pub(crate) fn rates(&self) -> Arc<SharedRates> {
+        Arc::clone(&self.rates)
     }
 
     /// Returns the Redis client of the replicas.

@@ -7,6 +7,8 @@ mod stores;
 use std::{path::PathBuf, sync::Arc};
 
 use super::{config::Config, mount::Mount};
+#[cfg(feature = "rates")]
+use crate::rates::RateClock;
 #[cfg(feature = "redis")]
 use crate::replication::Replication;
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     notifications::Notifications,
     operation::{OperationDescriptor, RequestStateSigner, ServerState, States},
     registry::DenyRule,
-    scope::Scopes,
+    scope::{Roles, Scopes},
     settings::CommandLine,
     tasks::TaskStore,
 };
@@ -62,6 +64,10 @@ pub struct Server {
     pub(super) approval_store: Option<Arc<dyn crate::approvals::ApprovalStore>>,
     pub(super) states: States,
     pub(super) notifications: Notifications,
+    /// The roles of the authorization server, if the program declares them.
+    pub(super) roles: Option<&'static Roles>,
+    #[cfg(feature = "rates")]
+    pub(super) rate_clock: RateClock,
     pub(super) required_for_all: Vec<&'static str>,
     /// `None` if clients are to request all scopes.
     pub(super) initial_scopes: Option<Vec<&'static str>>,
@@ -103,6 +109,9 @@ impl Server {
             approval_store: None,
             states,
             notifications,
+            roles: None,
+            #[cfg(feature = "rates")]
+            rate_clock: RateClock::new(),
             required_for_all: Vec::new(),
             initial_scopes: None,
             deny: Vec::new(),
@@ -250,6 +259,10 @@ impl Server {
             self.replication = None;
         }
         self.task_store = None;
+        #[cfg(feature = "rates")]
+        {
+            self.rate_clock = RateClock::manual();
+        }
         #[cfg(feature = "approvals")]
         {
             self.approval_store = None;
@@ -261,6 +274,12 @@ impl Server {
     #[cfg(feature = "cli")]
     pub(crate) fn name_and_version(&self) -> (&str, &str) {
         (&self.name, self.version_or_default())
+    }
+
+    /// Returns the clock of rates.
+    #[cfg(all(feature = "rates", feature = "testing"))]
+    pub(crate) fn rate_clock(&self) -> RateClock {
+        self.rate_clock.clone()
     }
 
     /// Returns the scope lists of the server's operations.

@@ -39,6 +39,8 @@ impl<S: Clone> BrowserCors<S> {
                 header::WWW_AUTHENTICATE,
                 header::RETRY_AFTER,
                 HeaderName::from_static("mcp-session-id"),
+                HeaderName::from_static("ratelimit"),
+                HeaderName::from_static("ratelimit-policy"),
             ]);
         Self { browsers: cors.layer(Checked(service.clone())), direct: service }
     }

@@ -137,7 +137,11 @@ fn differences(defaults: &Dict, code: Dict) -> Dict {
     for (key, value) in code {
         match (value, defaults.get(&key)) {
             (Value::Dict(tag, section), Some(Value::Dict(_, default))) => {
-                changed.insert(key, Value::Dict(tag, differences(default, section)));
+                let section = differences(default, section);
+                // An empty table would be a setting of the code.
+                if !section.is_empty() {
+                    changed.insert(key, Value::Dict(tag, section));
+                }
             }
             (value, default) if default != Some(&value) => {
                 changed.insert(key, value);
@@ -266,6 +270,15 @@ fn parse(kind: Kind, text: &str) -> Value {
         Kind::Number | Kind::Bytes => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
         Kind::Switch => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
         Kind::List => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().into(),
+        Kind::Rates => {
+            let rates = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            // A URI can contain an equals sign, and a rate cannot.
+            let rates = rates.map(|item| {
+                let (name, rate) = item.rsplit_once('=')?;
+                Some((name.trim().to_owned(), Value::from(rate.trim())))
+            });
+            rates.collect::<Option<Dict>>().map_or_else(|| text.into(), Value::from)
+        }
         _ => text.into(),
     }
 }
@@ -286,6 +299,9 @@ fn extract<T: DeserializeOwned>(mut figment: Figment, defaults: &Dict, errors: &
         errors.push(invalid_value(&figment, setting));
         // With the default in its place, the next error is found.
         let default = Value::from(defaults.clone()).find(setting.key).unwrap_or(Value::from(Empty::None));
+        // A table would be merged with what is in its place.
+        let nothing = Value::from(Empty::None);
+        figment = figment.merge(Layer::of_setting(Source::Default, setting.key, nothing));
         figment = figment.merge(Layer::of_setting(Source::Default, setting.key, default));
     }
     None
@@ -329,6 +345,10 @@ fn text(value: &Value) -> String {
         Value::Array(_, items) if items.is_empty() => "(none)".to_owned(),
         Value::Array(_, items) => items.iter().map(text).collect::<Vec<_>>().join(","),
         Value::Empty(..) => "(none)".to_owned(),
+        Value::Dict(_, entries) if entries.is_empty() => "(none)".to_owned(),
+        Value::Dict(_, entries) if !entries.values().any(|value| value.as_dict().is_some()) => {
+            entries.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(",")
+        }
         _ => "(a table)".to_owned(),
     }
 }

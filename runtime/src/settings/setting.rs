@@ -27,6 +27,10 @@ pub(crate) enum Kind {
     DurationOrNone,
     Address,
     List,
+    /// A rate, or `none`.
+    Rate,
+    /// Rates by names. In a variable, each is `NAME=RATE`.
+    Rates,
     Choice(&'static [&'static str]),
 }
 
@@ -76,6 +80,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("limits.max_streams", Kind::Number),
     setting("limits.max_streams_per_caller", Kind::Number),
     setting("limits.max_result_bytes", Kind::Bytes),
+    setting("rates.caller", Kind::Rate),
+    setting("rates.roles", Kind::Rates),
+    setting("rates.operations", Kind::Rates),
+    setting("rates.operation_totals", Kind::Rates),
+    setting("rates.max_counters", Kind::Number),
     setting("token_cache.ttl", Kind::Duration),
     setting("token_cache.inactive_ttl", Kind::Duration),
     setting("token_cache.stale_if_error", Kind::Duration),
@@ -155,6 +164,9 @@ impl Kind {
             }
             Self::List if is_variable => "texts separated by commas".to_owned(),
             Self::List => r#"a list of texts such as ["a", "b"]"#.to_owned(),
+            Self::Rate => "a rate such as 600/minute, with second, minute, hour or day, or none".to_owned(),
+            Self::Rates if is_variable => "names and rates such as HR=60/minute,Support=none".to_owned(),
+            Self::Rates => r#"a table of names and rates such as { HR = "60/minute", Support = "none" }"#.to_owned(),
             Self::Choice(choices) => format!("one of {}", choices.join(", ")),
         }
     }

@@ -56,6 +56,56 @@ pub(crate) mod duration_or_none {
     }
 }
 
+/// A rate, or `"none"` for no limit.
+pub(crate) mod rate_or_none {
+    use serde::{Deserialize as _, Serialize as _};
+
+    use super::{Deserializer, Error, Serializer};
+    use crate::rate::Rate;
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::Error> {
+        match Option::<String>::deserialize(deserializer)?.as_deref() {
+            None | Some("none") => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(D::Error::custom),
+        }
+    }
+
+    pub(crate) fn serialize<S: Serializer>(value: &Option<Rate>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(rate) => rate.serialize(serializer),
+            None => serializer.serialize_str("none"),
+        }
+    }
+}
+
+/// Rates by names. A rate of `"none"` is no limit.
+pub(crate) mod rates {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::{Deserializer, Serializer, rate_or_none};
+    use crate::rate::Rate;
+
+    #[derive(Deserialize, Serialize)]
+    #[serde(transparent)]
+    struct RateOrNone(#[serde(with = "rate_or_none")] Option<Rate>);
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, Option<Rate>>, D::Error> {
+        let rates = BTreeMap::<String, RateOrNone>::deserialize(deserializer)?;
+        Ok(rates.into_iter().map(|(name, rate)| (name, rate.0)).collect())
+    }
+
+    pub(crate) fn serialize<S: Serializer>(
+        rates: &BTreeMap<String, Option<Rate>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(rates.iter().map(|(name, rate)| (name, RateOrNone(*rate))))
+    }
+}
+
 /// An address to listen on, as [`parse_address`](super::parse_address) reads it.
 pub(crate) mod address {
     use std::net::SocketAddr;

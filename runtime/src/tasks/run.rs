@@ -102,8 +102,14 @@ impl Run {
                 self.headers.clone(),
             )
             .with_input(std::mem::take(&mut self.responses), self.state.take());
-            let call =
-                CallRequest { kind: OperationKind::Tool, name: &request.tool, arguments, info: request.facts.info() };
+            let call = CallRequest {
+                kind: OperationKind::Tool,
+                name: &request.tool,
+                arguments,
+                info: request.facts.info(),
+                // A task is counted when it is created.
+                counted: request.facts.counted,
+            };
             // Decides again, because the body runs only by consuming an `Authorized`.
             let end = dispatcher.call(&request.access.caller, call, Some(&context)).await;
             match end {

@@ -19,6 +19,7 @@ use crate::{
     operation::{
         Background, ClientRequest, InputUnavailable, LogLevel, OperationKind, ToolError, undeclared_capabilities,
     },
+    registry::CountedOperation,
 };
 
 /// What a request tells about itself and its client; it outlives the request.
@@ -28,6 +29,8 @@ pub(crate) struct RequestFacts {
     pub(crate) id: String,
     pub(crate) trace_id: Option<TraceId>,
     pub(crate) received_at: Instant,
+    /// The operation whose rates the gate counted the request in.
+    pub(crate) counted: Option<CountedOperation>,
     pub(crate) protocol_version: Option<ProtocolVersion>,
     pub(crate) client_info: Option<Implementation>,
     pub(crate) client_capabilities: Option<ClientCapabilities>,

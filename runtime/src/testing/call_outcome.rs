@@ -172,6 +172,21 @@ impl<R> CallOutcome<R> {
         }
     }
 
+    /// Asserts that the response is 429 because the request was beyond a rate: of the caller, of its role, or of the operation.
+    /// Returns the text, which names the limit: `too many requests for payroll_summary: a caller may send 30 per minute; ..`.
+    /// [`TestServer::advance_rates`](super::TestServer::advance_rates) lets the quota refill.
+    ///
+    /// # Panics
+    ///
+    /// If the call ended otherwise.
+    #[track_caller]
+    pub fn rate_limited(&self) -> String {
+        match self.outcome() {
+            Outcome::RateLimited(text) => text.clone(),
+            _ => self.unexpected("the request to be beyond a rate"),
+        }
+    }
+
     /// Returns how the call ended.
     ///
     /// # Panics

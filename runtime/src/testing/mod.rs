@@ -87,6 +87,7 @@
 //! | [`cancelled`](CallOutcome::cancelled) | the task was cancelled | 200, a task with the status `cancelled` |
 //! | `approval_required` (feature `approvals`) | a person has to approve the call | 200, a request to open the page of the approval |
 //! | `not_approved` (feature `approvals`) | the person declined the call | 200, a result with `isError`, `not approved: ..` |
+//! | [`rate_limited`](CallOutcome::rate_limited) | the request is beyond a rate | 429, `Retry-After`, JSON-RPC `-32011` |
 //! | [`outcome`](CallOutcome::outcome) | nothing; returns the [`Outcome`], also that of a panic, a timeout, a full operation, a large result, a request for input, an unknown operation, or a rejected token | |
 //!
 //! # Completions
@@ -180,6 +181,38 @@
 //! assert_eq!(approval.message(), "Export the payroll of 2026-07");
 //! approval.approve().await;
 //! assert_eq!(hr.call("payroll_export", july).await.allowed().text(), "exported 2026-07");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Rates
+//!
+//! The clock of rates stands still in a test, until [`TestServer::advance_rates`] advances it. Replication is not used, so
+//! the server counts in memory:
+//!
+#![cfg_attr(feature = "rates", doc = "```")]
+#![cfg_attr(not(feature = "rates"), doc = "```ignore")]
+//! # use std::time::Duration;
+//! # use toolgate::{prelude::*, testing::TestServer};
+//! # pub static SCOPES: Scopes = Scopes::new(&["payroll:export"]);
+//! # #[doc(hidden)]
+//! /// Export the payroll of a month.
+//! #[tool(scopes = "payroll:export", rate = "2/hour")]
+//! async fn payroll_export(month: u8) -> String {
+//!     format!("exported {month}")
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), toolgate::BuildError> {
+//! let server = TestServer::new(Server::new("payroll", &SCOPES))?;
+//! let hr = server.with_scopes(["payroll:export"]);
+//! for month in [6, 7] {
+//!     hr.call("payroll_export", json!({ "month": month })).await.allowed();
+//! }
+//! let text = hr.call("payroll_export", json!({ "month": 8 })).await.rate_limited();
+//! assert!(text.starts_with("too many requests for payroll_export: a caller may send 2 per hour;"));
+//! server.advance_rates(Duration::from_secs(30 * 60));
+//! hr.call("payroll_export", json!({ "month": 8 })).await.allowed();
 //! # Ok(())
 //! # }
 //! ```

@@ -70,6 +70,9 @@ pub enum Outcome<R = ToolResult> {
     ApprovalRequired(String),
     /// The person did not approve the call.
     NotApproved(String),
+    /// The request was rejected with 429 because it was beyond a rate. The text names the limit and the time until the next
+    /// request.
+    RateLimited(String),
     /// The request was rejected before the call was decided, for example because the token has expired.
     Rejected {
         /// Status of the response.
@@ -105,6 +108,7 @@ impl<R> fmt::Display for Outcome<R> {
             Self::Cancelled => write!(f, "the task was cancelled"),
             Self::ApprovalRequired(text) => write!(f, "a person has to approve the call: {text}"),
             Self::NotApproved(text) => write!(f, "the call was not approved: {text}"),
+            Self::RateLimited(text) => write!(f, "the request was beyond a rate: {text}"),
             Self::Rejected { status, message } => write!(f, "the request was rejected with {status}: {message}"),
         }
     }

@@ -5,6 +5,9 @@ use std::fmt;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::Outcome;
+use crate::gate::RATE_LIMITED;
+
 /// Length from which the body is shortened in a message, in characters.
 const MAX_SHOWN: usize = 2000;
 
@@ -81,6 +84,26 @@ impl Response {
         Some(scopes.split_once('"')?.0.split(' ').collect())
     }
 
+    /// Returns whether the request was rejected because it was beyond a rate. Its ID is unknown before the body is read.
+    pub(super) fn is_rate_limited(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
+            && self.headers.contains_key(header::RETRY_AFTER)
+            && self.json["error"]["code"] == RATE_LIMITED
+            && (self.json["id"].is_null() || self.repeats_id())
+    }
+
+    /// Returns the outcome of a request that was rejected before its call was decided. `None` if it was not.
+    pub(super) fn rejection<R>(&self) -> Option<Outcome<R>> {
+        let (status, message) = (self.status, self.description());
+        if self.is_rate_limited() {
+            Some(Outcome::RateLimited(message))
+        } else if status.is_client_error() || status.is_server_error() {
+            Some(Outcome::Rejected { status: status.as_u16(), message })
+        } else {
+            None
+        }
+    }
+
     /// Returns what the server says about a request that it rejected.
     pub(super) fn description(&self) -> String {
         let text = self.json.get("error_description").or(self.json["error"].get("message")).and_then(Value::as_str);
@@ -107,6 +130,8 @@ impl Response {
         let headers = |response: &Self| {
             let mut headers = response.headers.clone();
             headers.remove(header::CONTENT_LENGTH);
+            // Each request is counted.
+            headers.remove("ratelimit");
             headers
         };
         self.status == other.status

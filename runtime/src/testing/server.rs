@@ -1,10 +1,12 @@
 //! A server in process.
 
-#[cfg(feature = "approvals")]
+#[cfg(any(feature = "approvals", feature = "rates"))]
 use std::time::Duration;
 use std::{fmt, sync::Arc};
 
 use super::{TestCaller, connection::Connection, issued_tokens::IssuedTokens};
+#[cfg(feature = "rates")]
+use crate::rates::RateClock;
 use crate::{BuildError, Server, auth::Claims, policy::Role, scope::ScopeIndex};
 
 /// Organization of the callers that [`TestServer::as_role`] creates.
@@ -42,6 +44,8 @@ pub struct TestServer {
     connection: Arc<Connection>,
     tokens: Arc<IssuedTokens>,
     scopes: Arc<ScopeIndex>,
+    #[cfg(feature = "rates")]
+    rate_clock: RateClock,
     /// Scopes of each role.
     roles: Vec<(String, Vec<String>)>,
 }
@@ -61,8 +65,25 @@ impl TestServer {
         let scopes = Arc::new(ScopeIndex::new(server.scope_lists().iter().copied()));
         #[cfg(feature = "approvals")]
         let server = server.approvals(|approvals| approvals.wait = Duration::ZERO);
-        let built = server.in_process(Arc::clone(&tokens) as _).build()?;
-        Ok(Self { connection: Arc::new(Connection::new(built)), tokens, scopes, roles: Vec::new() })
+        let server = server.in_process(Arc::clone(&tokens) as _);
+        #[cfg(feature = "rates")]
+        let rate_clock = server.rate_clock();
+        let connection = Arc::new(Connection::new(server.build()?));
+        Ok(Self {
+            connection,
+            tokens,
+            scopes,
+            #[cfg(feature = "rates")]
+            rate_clock,
+            roles: Vec::new(),
+        })
+    }
+
+    /// Advances the clock of [rates](crate::config::RatesConfig) by this time. It stands still otherwise, so that a test
+    /// does not depend on how long it takes.
+    #[cfg(feature = "rates")]
+    pub fn advance_rates(&self, time: Duration) {
+        self.rate_clock.advance(time);
     }
 
     /// Adds a role for [`as_role`](Self::as_role), with the scopes that the authorization server maps it to. Replaces

@@ -22,6 +22,7 @@ const CORE: [&str; 14] = [
     "notifications",
     "approvals",
     "mcp",
+    "rates",
     "gate",
     "server",
     "oauth",

@@ -49,8 +49,9 @@ impl FastPath {
                 Err(_) => None,
             },
             Operation::Call(authorized) => {
-                let kind = authorized.operation().kind();
-                let call = CallRequest { kind, name, arguments, info };
+                let operation = authorized.operation();
+                let (kind, counted) = (operation.kind(), Some((operation.kind(), operation.name())));
+                let call = CallRequest { kind, name, arguments, info, counted };
                 match dispatcher.call_authorized(authorized, call, None).await {
                     CallResult::Complete(result) => serialize(result.into(), request.revision).ok(),
                     CallResult::Failed(error) => return Ok(failure(info.id, &error)),

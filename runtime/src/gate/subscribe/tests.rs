@@ -14,7 +14,7 @@ use crate::{
         TokenValidator, Unavailable, ValidationError, ValidatorChain,
     },
     operation::States,
-    registry::{ListSettings, Registry, RegistryConfig},
+    registry::{ListSettings, RateOverrides, Registry, RegistryConfig},
     scope::ScopeIndex,
 };
 
@@ -78,6 +78,7 @@ impl Fixture {
             default_timeout: None,
             max_result_bytes: 1024,
             lists_acquirable_tools: false,
+            rates: RateOverrides::default(),
         });
         let lists = ListSettings { ttl: Duration::ZERO, page_size: 1 };
         let dispatcher = Dispatcher::new(Arc::new(registry.unwrap()), AuditLog::new(String::new()), false, lists);

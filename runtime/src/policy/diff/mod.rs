@@ -70,7 +70,7 @@ impl PolicyDiff {
     }
 
     /// Returns whether a caller may gain access: a call that the old policy rejects and the new one may allow, or scopes
-    /// that a role can get in addition. Changes of guards, conditions and visibility functions are compared as text.
+    /// that a role can get in addition. A higher rate counts, too. Changes of guards, conditions and visibility functions are compared as text.
     pub fn widens_access(&self) -> bool {
         self.changes.iter().any(|change| change.widens_access)
     }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     operation::OperationKind,
     policy::{OperationPolicy, Policy, evaluator::Evaluator, operation_policy::scope_formula},
+    rate::Rate,
     resource::UriTemplate,
 };
 
@@ -76,6 +77,8 @@ impl OperationComparison<'_> {
         self.checks("visibility function", &old.visible_to, &new.visible_to);
         self.restriction("allowed in the organization", &old.orgs, &new.orgs);
         self.restriction("visible to the org role", &old.org_roles, &new.org_roles);
+        self.rate("per caller", old.rate, new.rate);
+        self.rate("in total", old.total_rate, new.total_rate);
         if old.annotations != new.annotations {
             self.push(false, &format!("hints changed from `{}` to `{}`", old.annotations, new.annotations));
         }
@@ -160,6 +163,18 @@ impl OperationComparison<'_> {
         let text = |values: &[String]| if values.is_empty() { "any".to_owned() } else { values.join(" or ") };
         let widens = !old.is_empty() && (new.is_empty() || !added(old, new).is_empty());
         self.push(widens, &format!("now {phrase} {} instead of {}", text(new), text(old)));
+    }
+
+    /// Compares rates. A higher one, or none, lets calls through that the old one rejected.
+    fn rate(&mut self, of: &str, old: Option<Rate>, new: Option<Rate>) {
+        match (old, new) {
+            (Some(old), None) => self.push(true, &format!("no longer limited to {old} {of}")),
+            (None, Some(new)) => self.push(false, &format!("now limited to {new} {of}")),
+            (Some(old), Some(new)) if old != new => {
+                self.push(new.exceeds(old), &format!("now limited to {new} {of} instead of {old}"));
+            }
+            _ => {}
+        }
     }
 
     fn push(&mut self, widens_access: bool, change: &str) {

@@ -132,6 +132,30 @@ fn an_approval_that_is_no_longer_needed_widens() {
 }
 
 #[test]
+fn a_higher_rate_widens_and_a_lower_one_does_not() {
+    let policy = |facts: &str| Policy::from_lock(&format!("tool review\n{facts}")).unwrap();
+    for (old, new, sentence, widens) in [
+        ("", "  rate 30/minute\n", "now limited to 30/minute per caller", false),
+        ("  rate 30/minute\n", "", "no longer limited to 30/minute per caller", true),
+        (
+            "  rate 30/minute\n",
+            "  rate 40/minute\n",
+            "now limited to 40/minute per caller instead of 30/minute",
+            true,
+        ),
+        ("  rate 30/minute\n", "  rate 30/hour\n", "now limited to 30/hour per caller instead of 30/minute", false),
+        ("  total_rate 9/day\n", "", "no longer limited to 9/day in total", true),
+    ] {
+        let (old, new) = (policy(old), policy(new));
+        let diff = old.diff(&new);
+        assert_eq!((diff.to_string(), diff.widens_access()), (format!("review: {sentence}\n"), widens));
+        assert!(new.check_lock(&new.to_lock()).is_ok() && new.check_lock(&old.to_lock()).is_err());
+    }
+    let limited = &policy("  total_rate 9/day\n  rate 3/hour\n").operations[0];
+    assert_eq!(limited.requirement(), "any valid token, at most 3/hour per caller, at most 9/day in total");
+}
+
+#[test]
 fn restrictions_by_organization_and_role_are_compared_as_sets() {
     let (text, widens) = diff(|policy| operation(policy, "server_settings").org_roles.push("HR".into()));
     assert_eq!(

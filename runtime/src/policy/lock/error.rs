@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::rate::RateError;
+
 /// Line of a lock file that cannot be read. `Debug` prints the same text as `Display`.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[error("line {line}: {problem}")]
@@ -67,6 +69,9 @@ pub enum LockProblem {
     /// A number is not a positive integer.
     #[error("expected a positive integer, got `{0}`")]
     InvalidNumber(String),
+    /// A rate cannot be read.
+    #[error(transparent)]
+    InvalidRate(#[from] RateError),
     /// A scope has no section of its own.
     #[error("the scope `{scope}` has no `scope` line: {}", advice(.similar.as_ref()))]
     #[non_exhaustive]

@@ -59,6 +59,7 @@ impl Policy {
     ///   visible_to on_duty(caller)
     ///   org 5a3e1f00-0000-4000-8000-000000000001
     ///   org_role Owner
+    ///   rate 30/minute
     ///   not destructive
     ///
     /// prompt quarterly_review

@@ -10,13 +10,15 @@ use super::{
 use crate::{
     operation::OperationKind,
     policy::{ConditionalScopes, Implication, OperationPolicy, Policy, Role, role::similar},
+    rate::Rate,
     resource::UriTemplate,
 };
 
 const SERVER_FACTS: &str = "`requires SCOPE`, `conceals forbidden operations` or `deny_rules NUMBER`";
-const TOOL_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `approve`, `visible_to`, `org`, `org_role` or a hint such as \
-                          `read_only` or `not destructive`";
-const OPERATION_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org` or `org_role`";
+const TOOL_FACTS: &str = "`scopes`, `any_scope`, `scopes_if`, `guard`, `approve`, `visible_to`, `org`, `org_role`, `rate`, \
+                          `total_rate` or a hint such as `read_only` or `not destructive`";
+const OPERATION_FACTS: &str =
+    "`scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org`, `org_role`, `rate` or `total_rate`";
 
 pub(super) fn parse(text: &str) -> Result<Policy, LockError> {
     let mut parser = Parser::default();
@@ -170,6 +172,8 @@ impl Parser {
             }
             "org" => operation.orgs.push(only_word("org", rest)?),
             "org_role" => operation.org_roles.push(only_word("org_role", rest)?),
+            "rate" => operation.rate = Some(rate("rate", rest)?),
+            "total_rate" => operation.total_rate = Some(rate("total_rate", rest)?),
             _ if operation.kind != OperationKind::Tool => return Ok(false),
             "approve" => operation.approve = Some(read_text(rest)?.ok_or(LockProblem::MissingValue("approve"))?),
             _ => {
@@ -249,6 +253,11 @@ fn words<'a>(mut rest: &'a str, end: Option<&str>) -> Result<(Vec<String>, &'a s
 fn only_word(keyword: &'static str, rest: &str) -> Result<String, LockProblem> {
     let (word, _, rest) = read_word(rest)?.ok_or(LockProblem::MissingValue(keyword))?;
     end_of_line(rest).map(|()| word)
+}
+
+/// Reads a rate to the end of the line.
+fn rate(keyword: &'static str, rest: &str) -> Result<Rate, LockProblem> {
+    Ok(only_word(keyword, rest)?.parse()?)
 }
 
 fn end_of_line(rest: &str) -> Result<(), LockProblem> {

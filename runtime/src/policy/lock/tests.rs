@@ -192,7 +192,7 @@ fn errors_name_the_line_and_what_is_expected() {
     insta::assert_snapshot!(messages.join("\n"), @r#"
     line 3: unknown section `rule`: expected `scope`, `server`, `role`, `tool`, `prompt` or `resource`
     line 1: an indented line must follow a line with `scope`, `server`, `role`, `tool`, `prompt` or `resource`
-    line 3: unknown fact `guards` of a tool: expected `scopes`, `any_scope`, `scopes_if`, `guard`, `approve`, `visible_to`, `org`, `org_role` or a hint such as `read_only` or `not destructive`
+    line 3: unknown fact `guards` of a tool: expected `scopes`, `any_scope`, `scopes_if`, `guard`, `approve`, `visible_to`, `org`, `org_role`, `rate`, `total_rate` or a hint such as `read_only` or `not destructive`
     line 2: duplicate section `scope a`: merge the two
     line 1: unexpected `b` after the value: quote a name that has spaces
     line 2: `scopes` has no value
@@ -202,7 +202,7 @@ fn errors_name_the_line_and_what_is_expected() {
     line 1: expected a JSON string, got `"HR`
     line 2: unknown section `<<<<<<<`: expected `scope`, `server`, `role`, `tool`, `prompt` or `resource`
     line 2: unexpected `maybe` after the value: quote a name that has spaces
-    line 2: unknown fact `read_only` of a prompt: expected `scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org` or `org_role`
+    line 2: unknown fact `read_only` of a prompt: expected `scopes`, `any_scope`, `scopes_if`, `guard`, `visible_to`, `org`, `org_role`, `rate` or `total_rate`
     line 1: `prompt` has no value
     line 2: duplicate section `prompt x`: merge the two
     line 1: the URI template `handbook` is not valid: it must start with a scheme in lower case (RFC 3986, section 3.1), such as `company:`

@@ -76,6 +76,8 @@ fn operation_section(operation: &OperationPolicy, server: &ServerRules) -> Vec<S
     lines.extend(operation.visible_to.iter().map(|function| format!("  visible_to {}", write_text(function))));
     lines.extend(operation.orgs.iter().map(|id| format!("  org {}", write_word(id))));
     lines.extend(operation.org_roles.iter().map(|role| format!("  org_role {}", write_word(role))));
+    lines.extend(operation.rate.map(|rate| format!("  rate {rate}")));
+    lines.extend(operation.total_rate.map(|rate| format!("  total_rate {rate}")));
     let mut annotations = operation.annotations;
     for (name, hint) in HINTS.iter().zip(hints(&mut annotations)) {
         lines.extend(hint.map(|yes| if yes { format!("  {name}") } else { format!("  not {name}") }));

@@ -58,6 +58,7 @@ impl Then {
             | CallOutcome::Busy
             | CallOutcome::ResultTooLarge
             | CallOutcome::TaskCreated
+            | CallOutcome::RateLimited
             | CallOutcome::Subscribed => Self::LetThrough,
         }
     }

@@ -11,8 +11,9 @@ use crate::replication::Replication;
 use crate::{
     error::BuildProblem,
     operation::RegisteredForm,
-    registry::{Registry, RegistryConfig},
-    scope::ScopeIndex,
+    policy::Policy,
+    registry::{RateOverrides, Registry, RegistryConfig},
+    scope::{self, ScopeIndex},
     server::{Server, advertised_scopes::AdvertisedScopes, config::Config},
 };
 
@@ -33,7 +34,9 @@ impl Server {
         }
         problems.extend(RegisteredForm::problems().map(|(name, problem)| BuildProblem::Form { name, problem }));
         let policy = self.policy();
-        if let Some(lock) = collect(self.read_policy_lock(), problems).flatten() {
+        let lock = collect(self.read_policy_lock(), problems).flatten();
+        problems.extend(self.unknown_rate_roles(lock.as_deref()));
+        if let Some(lock) = lock {
             let difference = policy.check_lock(&lock).err();
             problems.extend(difference.map(|difference| BuildProblem::PolicyLock(difference.to_string())));
         }
@@ -62,6 +65,10 @@ impl Server {
             default_timeout: self.config.operations.timeout,
             max_result_bytes: self.config.limits.max_result_bytes,
             lists_acquirable_tools: self.config.operations.list_acquirable,
+            rates: RateOverrides {
+                per_caller: &self.config.rates.operations,
+                total: &self.config.rates.operation_totals,
+            },
         })
         .map_err(|found| problems.extend(found));
         let registry = Arc::new(registry.ok()?);
@@ -87,6 +94,23 @@ impl Server {
             }
         }
         None
+    }
+
+    /// Finds the roles with a rate that are not among those of the server: the ones of `Server::roles` or, without them,
+    /// those of the lock file. If there are none, every role is accepted.
+    fn unknown_rate_roles(&self, lock: Option<&str>) -> Vec<BuildProblem> {
+        let lock = lock.and_then(|lock| Policy::from_lock(lock).ok()).unwrap_or_default();
+        let known: Vec<&str> = match self.roles {
+            Some(roles) => roles.names().to_vec(),
+            None => lock.roles.iter().map(|role| role.name.as_str()).collect(),
+        };
+        let roles =
+            self.config.rates.roles.keys().filter(|role| !known.is_empty() && !known.contains(&role.as_str()));
+        let problem = |role: &String| BuildProblem::UnknownRateRole {
+            role: role.clone(),
+            similar: scope::nearest(role, &known).map(str::to_owned),
+        };
+        roles.map(problem).collect()
     }
 
     /// Returns the lock file of the settings, or the one that the program passed.

@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Parts, collect, public_names::PublicNames, server_info::server_info};
 #[cfg(all(feature = "approvals", feature = "redis"))]
 use crate::approvals::{ApprovalStore, RedisApprovalStore};
+#[cfg(feature = "rates")]
+use crate::rates::{Rates, RatesParts};
 #[cfg(feature = "approvals")]
 use crate::server::approvals::{self, ApprovalPages, ApprovalPagesConfig};
 #[cfg(feature = "tls")]
@@ -149,10 +151,23 @@ impl Server {
             Arc::clone(&revocation_clock),
             ttl,
         );
+        #[cfg(feature = "rates")]
+        let rates = Rates::new(RatesParts {
+            caller: config.rates.caller,
+            roles: &config.rates.roles,
+            registry: &registry,
+            max_counters: config.rates.max_counters,
+            clock: self.rate_clock,
+            #[cfg(feature = "redis")]
+            shared: replica.as_deref().map(Replica::rates),
+        });
+        #[cfg(not(feature = "rates"))]
+        let rates = None;
         let gate = Arc::new(Gate {
             origins: AllowedOrigins::new(server_url.url(), &config.http.allowed_hosts, &config.http.allowed_origins),
             proxies,
             in_flight: Arc::new(InFlightLimit::new(in_flight_maxima(&config))),
+            rates,
             sessions: sessions_of(&config, &stopping, &shutdown),
             streams: Arc::new(StreamLimit::new(stream_maxima(&config))),
             unknown_tokens: UnknownTokenLimit::new(config.limits.max_unknown_tokens),

@@ -4,7 +4,7 @@
 use crate::config::OperationsConfig;
 use crate::{
     policy::{OperationPolicy, Policy, ServerRules},
-    scope::Scope,
+    scope::{Roles, Scope},
     server::{Server, mount::Mount},
 };
 
@@ -30,6 +30,25 @@ impl Server {
     /// ```
     pub fn initial_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
         self.initial_scopes = Some(scopes.into_iter().map(Scope::name).collect());
+        self
+    }
+
+    /// Sets the list of the roles that users can have in an organization, so that the names in
+    /// [`rates.roles`](crate::config::RatesConfig::roles) are checked against it. Default: the roles of the policy's lock
+    /// file; without them, the names are not checked.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// pub static ROLES: Roles = Roles::new(&["Owner", "Admin", "Member"]);
+    ///
+    /// # fn main() {
+    /// let server = Server::new("company", &SCOPES).roles(&ROLES);
+    /// # let _ = server;
+    /// # }
+    /// ```
+    pub fn roles(mut self, roles: &'static Roles) -> Self {
+        self.roles = Some(roles);
         self
     }
 

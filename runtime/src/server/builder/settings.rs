@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 #[cfg(feature = "approvals")]
 use crate::server::config::ApprovalsConfig;
+#[cfg(feature = "rates")]
+use crate::server::config::RatesConfig;
 use crate::{
     error::{BuildError, BuildProblem},
     server::{
@@ -130,6 +132,25 @@ impl Server {
     /// Changes the limits on requests and results.
     pub fn limits(mut self, change: impl FnOnce(&mut LimitsConfig)) -> Self {
         change(&mut self.config.limits);
+        self
+    }
+
+    /// Changes the rates of callers, and replaces those of operations.
+    ///
+    /// ```
+    /// # use toolgate::{Rate, prelude::*};
+    /// # pub static SCOPES: Scopes = Scopes::new(&["a:read"]);
+    /// # fn main() {
+    /// let server = Server::new("company", &SCOPES).rates(|rates| {
+    ///     rates.caller = Some(Rate::per_minute(600));
+    ///     rates.roles.insert("Support".to_owned(), Some(Rate::per_minute(1200)));
+    /// });
+    /// # let _ = server;
+    /// # }
+    /// ```
+    #[cfg(feature = "rates")]
+    pub fn rates(mut self, change: impl FnOnce(&mut RatesConfig)) -> Self {
+        change(&mut self.config.rates);
         self
     }
 

@@ -72,6 +72,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
+    use crate::rate::Rate;
 
     const KEY: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
 
@@ -141,6 +142,50 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.lines().count(), 9, "{text}");
+    }
+
+    #[test]
+    fn rates_by_name_are_merged_and_every_invalid_one_is_reported() {
+        let toml =
+            file("[rates]\ncaller = \"30/second\"\n[rates.roles]\nHR = \"none\"\n\"Customer Support\" = \"9/day\"\n");
+        let mut code = Config::default();
+        code.rates.roles.insert("HR".to_owned(), Some(Rate::per_minute(60)));
+        code.rates.roles.insert("Sales".to_owned(), Some(Rate::per_minute(60)));
+        let variables = [
+            ("TOOLGATE_RATES_CALLER", "none"),
+            ("TOOLGATE_RATES_OPERATIONS", "payroll = 5/hour, company://x?a=b=none"),
+        ];
+        let settings = load(&code, Some(toml.path()), &variables).unwrap();
+        let rates = &settings.config().rates;
+        let entries = |entries: &[(&str, Option<Rate>)]| -> std::collections::BTreeMap<String, Option<Rate>> {
+            entries.iter().map(|(name, rate)| ((*name).to_owned(), *rate)).collect()
+        };
+        let per_minute = Some(Rate::per_minute(60));
+        assert_eq!(rates.caller, None);
+        assert_eq!(
+            rates.roles,
+            entries(&[("HR", None), ("Sales", per_minute), ("Customer Support", Some(Rate::per_day(9)))])
+        );
+        assert_eq!(rates.operations, entries(&[("payroll", Some(Rate::per_hour(5))), ("company://x?a=b", None)]));
+        let text = settings.to_string();
+        assert!(text.contains("= Customer Support=9/day,HR=none,Sales=60/minute"), "{text}");
+        assert!(text.contains("= company://x?a=b=none,payroll=5/hour  (TOOLGATE_RATES_OPERATIONS)"), "{text}");
+
+        let toml = file("[rates]\nroles = \"HR=1/day\"\n[rates.operations]\npayroll = 5\n");
+        let variables = [("TOOLGATE_RATES_CALLER", "many"), ("TOOLGATE_RATES_OPERATION_TOTALS", "payroll")];
+        let mut errors = load(&Config::default(), Some(toml.path()), &variables).unwrap_err();
+        errors.sort_unstable();
+        let path = toml.path().display();
+        let table = "a table of names and rates such as { HR = \"60/minute\", Support = \"none\" }";
+        let expected = [
+            "TOOLGATE_RATES_CALLER must be a rate such as 600/minute, with second, minute, hour or day, or none, got `many`"
+                .to_owned(),
+            "TOOLGATE_RATES_OPERATION_TOTALS must be names and rates such as HR=60/minute,Support=none, got `payroll`"
+                .to_owned(),
+            format!("`rates.operations` in {path} must be {table}, got `payroll=5`"),
+            format!("`rates.roles` in {path} must be {table}, got `HR=1/day`"),
+        ];
+        assert_eq!(errors, expected);
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod effective;
 mod http;
 mod limits;
 mod operations;
+mod rates;
 mod replication;
 mod sessions;
 mod subscriptions;
@@ -52,7 +53,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::effective::table;
 pub use self::{
     approvals::ApprovalsConfig, effective::Settings, http::HttpConfig, limits::LimitsConfig,
-    operations::OperationsConfig, replication::ReplicationConfig, sessions::SessionsConfig,
+    operations::OperationsConfig, rates::RatesConfig, replication::ReplicationConfig, sessions::SessionsConfig,
     subscriptions::SubscriptionsConfig, tasks::TasksConfig,
 };
 pub use super::startup::PreflightMode;
@@ -92,6 +93,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Limits on concurrent requests and on results.
     pub limits: LimitsConfig,
+    /// Rates: how often a caller may call.
+    pub rates: RatesConfig,
     /// Cache of introspection responses.
     pub token_cache: TokenCacheConfig,
     /// Tools: time limit, caching of lists, and the key that signs `requestState`.
@@ -117,6 +120,7 @@ impl Config {
     pub(crate) fn problems(&self) -> Vec<BuildProblem> {
         let mut problems = self.http.problems();
         problems.extend(self.limits.problems());
+        problems.extend(self.rates.problems());
         problems.extend(self.operations.problems());
         problems.extend(self.subscriptions.problems());
         problems.extend(self.sessions.problems());
@@ -202,7 +206,8 @@ mod tests {
         config.sessions.max_buffered_bytes = 0;
         // Valid: arguments take at most 16 times their size.
         config.limits.max_parsed_bytes = 0;
-        assert_eq!(config.problems().len(), 35, "{:?}", config.problems());
+        config.rates.max_counters = 0;
+        assert_eq!(config.problems().len(), 36, "{:?}", config.problems());
     }
 
     #[test]

@@ -24,10 +24,8 @@ pub(in crate::testing) fn classify_completion(
         [] => {
             return if let Some(completion) = response.result().and_then(CompletionResult::read) {
                 Ok(Outcome::Allowed(completion))
-            } else if response.status.is_client_error() || response.status.is_server_error() {
-                Ok(Outcome::Rejected { status: response.status.as_u16(), message: response.description() })
             } else {
-                Err(Mismatch::Records(0))
+                response.rejection().ok_or(Mismatch::Records(0))
             };
         }
         _ => return Err(Mismatch::Records(records.len())),

@@ -107,9 +107,7 @@ pub(super) fn classify<R: ReadResult>(
         // The server has no operation of this kind.
         [] if !is_tool && response.is_method_not_found() => return Ok(Outcome::Unknown),
         // Rejected before the call was decided.
-        [] if response.status.is_client_error() || response.status.is_server_error() => {
-            return Ok(Outcome::Rejected { status: response.status.as_u16(), message: response.description() });
-        }
+        [] => return response.rejection().ok_or(Mismatch::Records(0)),
         _ => return Err(Mismatch::Records(records.len())),
     };
     let mismatch = |expected| Mismatch::Response { recorded: record.outcome.name(), expected };
@@ -175,6 +173,8 @@ pub(super) fn classify<R: ReadResult>(
         Recorded::Cancelled => return Err(mismatch("none, because the client has cancelled the call")),
         Recorded::TaskCreated => return Err(mismatch("a task, and the client did not declare the extension")),
         Recorded::Subscribed => return Err(mismatch("none, because the request is a call")),
+        Recorded::RateLimited if response.is_rate_limited() => Outcome::RateLimited(response.description()),
+        Recorded::RateLimited => return Err(mismatch("429 with `Retry-After` and a JSON-RPC error")),
         Recorded::InsufficientScope | Recorded::Hidden | Recorded::Unknown => {
             unauthorized(record, response, is_like_unknown)?
         }
