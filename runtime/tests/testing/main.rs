@@ -5,6 +5,8 @@
 #[cfg(feature = "approvals")]
 mod approvals;
 mod completions;
+#[cfg(feature = "rates")]
+mod rates;
 mod tasks;
 
 use std::{

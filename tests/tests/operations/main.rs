@@ -14,6 +14,7 @@ mod gate_layer;
 mod health;
 mod landing_page;
 mod limits;
+mod rates;
 mod replay;
 mod shutdown;
 mod strangers;

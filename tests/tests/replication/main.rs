@@ -6,6 +6,7 @@
 mod approvals;
 mod outages;
 mod percentiles;
+mod rates;
 mod redis_server;
 mod replica;
 mod revocation;
