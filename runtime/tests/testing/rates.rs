@@ -11,7 +11,7 @@ use toolgate::{
 };
 
 /// The scopes of the server.
-pub static RATE_SCOPES: Scopes = Scopes::new(&["reports:read"]);
+static RATE_SCOPES: Scopes = Scopes::new(&["reports:read"]);
 
 /// Return a report.
 #[tool(scopes = "reports:read", scopes_in = RATE_SCOPES, rate = "3/minute", total_rate = "4/minute")]
