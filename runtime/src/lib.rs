@@ -49,6 +49,7 @@
 //! - [`tasks`] are calls that continue after their response, [`Server::sessions`] is for clients of earlier revisions of
 //!   MCP, and [`Notifications`] tells subscribed clients what changed.
 //! - `#[tool(approve = "..")]` (feature `approvals`) requires that a person approves a call.
+//! - `#[tool(rate = "30/minute")]` (feature `rates`) limits how often each caller may call.
 //! - [`Server::mount`] puts an existing rmcp server behind the gate.
 //! - [`BuiltServer::into_router`] and its parts embed a server in an axum application, which [`BuiltServer::with_app`] serves;
 //!   [`BuiltServer::gate_layer`] puts the gate before other routes.
@@ -71,7 +72,8 @@
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
 //! | `jwt` | `oauth::Jwt`, which validates JWT access tokens of any authorization server |
 //! | `policy-files` | `Role::from_toml`, which reads the roles of an access [policy] from a file |
-//! | `redis` | `replication`, which shares revocations between replicas through Redis |
+//! | `rates` | rates of callers and of operations: `#[tool(rate = "30/minute")]`, `Server::rates` |
+//! | `redis` | `replication`, which shares revocations, tasks, approvals and rates between replicas through Redis |
 //! | `tls` | TLS on the listener, with a certificate and a key from files that are read again when they change ([`HttpConfig::tls_certificate`](config::HttpConfig::tls_certificate)) |
 //! | `testing` | `testing`, which tests the policies of a server in process; enable it in `[dev-dependencies]` |
 //! | `chrono`, `uuid`, `url` | types of these crates as arguments and in results |

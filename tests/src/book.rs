@@ -19,6 +19,7 @@ chapters! {
     operations = "operations.md";
     policies = "policies.md";
     prompts_and_resources = "prompts-and-resources.md";
+    rates = "rates.md";
     replication = "replication.md";
     sessions = "sessions.md";
     subscriptions = "subscriptions.md";

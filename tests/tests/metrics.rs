@@ -12,7 +12,11 @@ use std::{
 
 use serde_json::json;
 use tokio::net::TcpStream;
-use toolgate::{Error, auth::StaticTokens, prelude::*};
+use toolgate::{
+    Error, Rate,
+    auth::{Claims, StaticTokens},
+    prelude::*,
+};
 use toolgate_dev_tenant::Fault;
 use toolgate_tests::{
     RawRequest, Revision, TestServer, eventually, propel_auth, read_to_end, start_tenant, token_for,
@@ -68,6 +72,25 @@ async fn only_known_hosts_are_served(address: SocketAddr) {
 /// Returns an address whose port was free a moment ago.
 fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+/// Checks that requests beyond a rate are counted by their limit.
+async fn check_rates(metrics_address: SocketAddr) {
+    let limited = TestServer::serve(|url| {
+        let tokens = StaticTokens::new().token("ann", Claims::new().subject("ann").audience_verified());
+        let server = Server::new("metrics", &SCOPES).server_url(url).auth(tokens).skip_preflight();
+        server.rates(|rates| rates.caller = Some(Rate::per_day(1)))
+    })
+    .await;
+    for status in [200, 429] {
+        assert_eq!(limited.client_with("ann", Revision::Modern).list().await.status, status);
+    }
+    let limited = Metrics::scrape(metrics_address).await;
+    for sample in
+        [r#"toolgate_rate_limited_total{limit="caller"}"#, r#"toolgate_decisions_total{reason="rate_limited"}"#]
+    {
+        assert!((limited.get(sample) - 1.0).abs() < f64::EPSILON, "{sample}: {}", limited.text);
+    }
 }
 
 #[tokio::test]
@@ -175,6 +198,8 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     assert_eq!(read_to_end(&mut idle).await, "");
     let closed = Metrics::scrape(metrics_address).await;
     assert!((closed.get(r#"toolgate_connections_closed_total{reason="idle"}"#) - 1.0).abs() < f64::EPSILON);
+
+    check_rates(metrics_address).await;
 
     // An address in use prevents a server from starting, with an error that names the variable.
     let second = Server::new("metrics", &SCOPES)

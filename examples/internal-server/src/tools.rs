@@ -225,7 +225,8 @@ async fn customer_summary(
 }
 
 /// Return a customer's contact: name, title, e-mail address, telephone number and billing address.
-#[tool(scopes("customers:read:summary", "customers:read:contact"), read_only)]
+// The rate limits how many contacts a caller can copy.
+#[tool(scopes("customers:read:summary", "customers:read:contact"), read_only, rate = "200/hour")]
 async fn customer_contact(
     /// The customer's ID, such as `cus_0042`.
     customer_id: CustomerId,

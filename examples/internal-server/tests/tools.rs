@@ -3,6 +3,8 @@
 
 mod fixture;
 
+use std::time::Duration;
+
 use internal_server::policy;
 use serde_json::{Value, json};
 use toolgate::OperationKind;
@@ -243,4 +245,16 @@ async fn the_salary_in_a_private_record_requires_payroll() {
     let arguments = json!({"employee_id": "emp_0042", "with_salary": true});
     let hr = fixture.server.as_role("HR").call("employee_information_private", arguments).await.allowed();
     assert!(hr.structured()["annual_salary_usd"].as_i64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_caller_cannot_copy_all_contacts_at_once() {
+    let fixture = Fixture::new().await;
+    let contact = async || fixture.caller.call("customer_contact", json!({"customer_id": "cus_0001"})).await;
+    for _ in 0..200 {
+        contact().await.allowed();
+    }
+    assert!(contact().await.rate_limited().contains("a caller may send 200 per hour"));
+    fixture.server.advance_rates(Duration::from_secs(60 * 60 / 200));
+    contact().await.allowed();
 }

@@ -41,7 +41,7 @@ use crate::{
     operation::OperationKind,
     peer::Peer,
     rates::{Quotas, Rates},
-    registry::{Authorized, DecisionError, Dispatcher},
+    registry::{Authorized, CountedOperation, DecisionError, Dispatcher},
     resource::MAX_URI_BYTES,
     scope::MissingScopes,
 };
@@ -105,17 +105,19 @@ impl Gate {
         let buffer = OnceLock::new();
         let info = RequestInfo::from_headers(request.headers());
         let mut progress = Progress { info, caller: None, target: None, quotas: Quotas::default(), host_name: None };
-        let mut response = match Box::pin(self.process(request, &buffer, &mut progress, inner)).await {
-            Ok(response) => response,
+        match Box::pin(self.process(request, &buffer, &mut progress, inner)).await {
+            Ok(mut response) => {
+                progress.quotas.add_headers(response.headers_mut());
+                response
+            }
             Err(rejection) => {
                 let host_name = progress.host_name.unwrap_or_else(|| self.host_name(request));
                 let mut response = self.reject(&rejection, &progress, host_name);
                 self.negotiate(&rejection, request.headers(), &mut response);
+                progress.quotas.add_headers(response.headers_mut());
                 response
             }
-        };
-        progress.quotas.add_headers(response.headers_mut());
-        response
+        }
     }
 
     /// Number of requests that have not been answered.
@@ -138,9 +140,7 @@ impl Gate {
         let token = BearerToken::from_headers(request.headers(), self.max_token_bytes)?;
         let (mut in_flight, mut access) = self.admit(&token, self.proxies.client(request), progress).await?;
         check_audit_log()?;
-        if let Some(rates) = &self.rates {
-            progress.quotas.record(rates.count_request(&access.caller).await)?;
-        }
+        self.count_request(&access.caller, &mut progress.quotas).await?;
         if let Some(sessions) = &self.sessions
             && is_session_method(request.method())
         {
@@ -172,14 +172,7 @@ impl Gate {
                 return Err(Rejection::InsufficientScope { scopes, needed });
             }
         };
-        let counted = match (&self.rates, &authorized) {
-            (Some(rates), Some(authorized)) => {
-                let operation = authorized.operation();
-                progress.quotas.record(rates.count_call(operation, &access.caller).await)?;
-                Some((operation.kind(), operation.name()))
-            }
-            _ => None,
-        };
+        let counted = self.count_call(authorized.as_ref(), &mut progress.quotas).await?;
         // rmcp compares mirrored arguments with their headers.
         let rmcp_reads_arguments =
             authorized.as_ref().is_some_and(|authorized| authorized.operation().mirrors_headers());
@@ -397,6 +390,26 @@ impl Gate {
             Err(DecisionError::InsufficientScope(scopes)) => Err(scopes),
             Err(DecisionError::Unknown | DecisionError::Hidden) => Ok(None),
         }
+    }
+
+    /// Counts a request in the rate of its caller.
+    async fn count_request(&self, caller: &Caller, quotas: &mut Quotas) -> Result<(), Rejection> {
+        if let Some(rates) = &self.rates {
+            quotas.record(rates.count_request(caller).await)?;
+        }
+        Ok(())
+    }
+
+    /// Counts an authorized call in the rates of its operation, and returns the operation.
+    async fn count_call(
+        &self,
+        authorized: Option<&Authorized<'_>>,
+        quotas: &mut Quotas,
+    ) -> Result<Option<CountedOperation>, Rejection> {
+        let (Some(rates), Some(authorized)) = (&self.rates, authorized) else { return Ok(None) };
+        let operation = authorized.operation();
+        quotas.record(rates.count_call(operation, authorized.caller()).await)?;
+        Ok(Some((operation.kind(), operation.name())))
     }
 
     /// Returns the position of the server's name that a request uses.

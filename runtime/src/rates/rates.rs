@@ -3,10 +3,11 @@
 #[cfg(feature = "redis")]
 use std::sync::Arc;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     future::{Ready, ready},
     hash::{BuildHasher as _, RandomState},
     num::NonZeroU32,
+    time::Duration,
 };
 
 use foldhash::fast::FixedState;
@@ -57,7 +58,7 @@ pub(crate) struct Rates {
 /// What the limits of a server are made of.
 pub(crate) struct RatesParts<'a> {
     pub(crate) caller: Option<Rate>,
-    pub(crate) roles: &'a std::collections::BTreeMap<String, Option<Rate>>,
+    pub(crate) roles: &'a BTreeMap<String, Option<Rate>>,
     pub(crate) registry: &'a Registry,
     pub(crate) max_counters: usize,
     pub(crate) clock: RateClock,
@@ -158,7 +159,7 @@ impl Rates {
         for (&(limit, subject), outcome) in counts.iter().zip(outcomes) {
             match outcome {
                 SharedOutcome::Counted { remaining } => limit.show(remaining, &mut shown),
-                SharedOutcome::Rejected { retry_after } => return Err(self.reject(limit, retry_after)),
+                SharedOutcome::Rejected { retry_after } => return self.reject(limit, retry_after),
             }
             // Without Redis, this replica continues with what it has counted itself.
             let _ = limit.limiter.check_key(&self.key(limit, subject));
@@ -172,7 +173,7 @@ impl Rates {
         for &(limit, subject) in counts {
             match limit.limiter.check_key(&self.key(limit, subject)) {
                 Ok(state) => limit.show(state.remaining_burst_capacity(), &mut shown),
-                Err(until) => return Err(self.reject(limit, until.wait_time_from(self.clock.now()))),
+                Err(until) => return self.reject(limit, until.wait_time_from(self.clock.now())),
             }
         }
         Ok(shown)
@@ -183,10 +184,10 @@ impl Rates {
         Key { limit: limit.position, caller }
     }
 
-    fn reject(&self, limit: &Limit, retry_after: std::time::Duration) -> Box<RateLimited> {
+    fn reject(&self, limit: &Limit, retry_after: Duration) -> Counted {
         self.limited.increment(limit.kind);
         let Limit { kind, rate, subject, .. } = limit;
-        Box::new(RateLimited { limit: *kind, rate: *rate, subject: subject.clone(), retry_after })
+        Err(Box::new(RateLimited { limit: *kind, rate: *rate, subject: subject.clone(), retry_after }))
     }
 }
 
@@ -194,7 +195,7 @@ impl Limit {
     /// Returns what identifies the counter of a caller, or of all callers, on all replicas.
     #[cfg(feature = "redis")]
     fn parts<'a>(&'a self, subject: Option<RateSubject<'a>>) -> [&'a [u8]; 5] {
-        let [kind, id, org] = subject.map_or([&b""[..]; 3], |subject| subject.parts());
+        let [kind, id, org] = subject.map_or([&b""[..]; 3], RateSubject::parts);
         [self.kind.name().as_bytes(), self.subject.as_bytes(), kind, id, org]
     }
 

@@ -404,3 +404,44 @@ fn record_call(
     let uri = (operation.name() != name).then_some(name);
     audit.call(info, caller, operation.kind(), operation.name(), CallRecord { uri, ..record });
 }
+
+#[cfg(all(test, feature = "rates", feature = "testing"))]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::{
+        Scopes, Server,
+        auth::{Claims, StaticTokens},
+        prelude::tool,
+    };
+
+    static LIMITED: Scopes = Scopes::new(&["a:read"]);
+
+    #[tool(authenticated, scopes_in = LIMITED, rate = "100/day")]
+    async fn limited() {}
+
+    #[tool(authenticated, scopes_in = LIMITED)]
+    async fn unlimited() {}
+
+    #[tokio::test]
+    async fn a_call_that_the_gate_did_not_count_for_this_operation_does_not_run() {
+        let server = Server::new("rates", &LIMITED).ignore_environment().auth(StaticTokens::new()).build().unwrap();
+        let caller = Arc::new(Caller::new(&Claims::new().subject("sam"), Arc::default()));
+        for (name, counted, runs) in [
+            ("limited", Some("limited"), true),
+            ("limited", Some("unlimited"), false),
+            ("limited", None, false),
+            ("unlimited", None, true),
+        ] {
+            let info = RequestInfo { id: "1", trace_id: None, received_at: Instant::now() };
+            let kind = OperationKind::Tool;
+            let counted = counted.map(|name| (kind, name));
+            let call = CallRequest { kind, name, arguments: Map::new(), info, counted };
+            let result = server.dispatcher().call(&caller, call, None).await;
+            // The response is that for an operation that does not exist.
+            assert_eq!(matches!(result, Ok(CallResult::Complete(_))), runs, "{name}, counted for {counted:?}");
+            assert_eq!(matches!(result, Err(DecisionError::Hidden)), !runs);
+        }
+    }
+}

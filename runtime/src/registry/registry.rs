@@ -169,7 +169,9 @@ impl Registry {
         }
         operations.sort_by_key(|operation| (operation.kind(), operation.name()));
         problems.extend(ambiguous_templates(&operations));
-        operations.iter_mut().for_each(|operation| operation.replace_rates(&config.rates));
+        for operation in &mut operations {
+            operation.replace_rates(&config.rates);
+        }
         problems.extend(config.rates.problems(&operations));
         if !cfg!(feature = "rates") {
             let limited = operations.iter().filter(|operation| operation.has_rate());

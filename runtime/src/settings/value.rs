@@ -1,6 +1,6 @@
 //! How values of settings are written, where that differs from serde's way.
 
-#![allow(clippy::ref_option, reason = "serde passes a reference to the field")]
+#![allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
 
 use std::{fmt, time::Duration};
 
@@ -73,7 +73,8 @@ pub(crate) mod rate_or_none {
     pub(crate) fn serialize<S: Serializer>(value: &Option<Rate>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(rate) => rate.serialize(serializer),
-            None => serializer.serialize_str("none"),
+            // The default: no rate.
+            None => serializer.serialize_none(),
         }
     }
 }
@@ -82,14 +83,14 @@ pub(crate) mod rate_or_none {
 pub(crate) mod rates {
     use std::collections::BTreeMap;
 
-    use serde::{Deserialize, Serialize};
+    use serde::Deserialize;
 
     use super::{Deserializer, Serializer, rate_or_none};
     use crate::rate::Rate;
 
-    #[derive(Deserialize, Serialize)]
+    #[derive(Deserialize)]
     #[serde(transparent)]
-    struct RateOrNone(#[serde(with = "rate_or_none")] Option<Rate>);
+    struct RateOrNone(#[serde(deserialize_with = "rate_or_none::deserialize")] Option<Rate>);
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
@@ -102,7 +103,8 @@ pub(crate) mod rates {
         rates: &BTreeMap<String, Option<Rate>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(rates.iter().map(|(name, rate)| (name, RateOrNone(*rate))))
+        let text = |rate: &Option<Rate>| rate.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
+        serializer.collect_map(rates.iter().map(|(name, rate)| (name, text(rate))))
     }
 }
 

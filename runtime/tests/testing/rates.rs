@@ -66,7 +66,7 @@ async fn a_quota_refills_evenly_and_can_be_used_at_once() {
     server.advance_rates(Duration::from_millis(1));
     ann.call("report", json!({})).await.allowed();
     ann.call("report", json!({})).await.rate_limited();
-    server.advance_rates(Duration::from_secs(3600));
+    server.advance_rates(Duration::from_hours(1));
     for _ in 0..3 {
         ann.call("report", json!({})).await.allowed();
     }
