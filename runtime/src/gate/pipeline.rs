@@ -393,7 +393,7 @@ impl Gate {
     }
 
     /// Counts a request in the rate of its caller.
-    async fn count_request(&self, caller: &Caller, quotas: &mut Quotas) -> Result<(), Rejection> {
+    pub(super) async fn count_request(&self, caller: &Caller, quotas: &mut Quotas) -> Result<(), Rejection> {
         if let Some(rates) = &self.rates {
             quotas.record(rates.count_request(caller).await)?;
         }

@@ -14,6 +14,7 @@ use crate::{
     audit::{RequestInfo, RequiredBy},
     auth::{Access, BearerToken, GatedCaller, InsufficientScope},
     peer::Peer,
+    rates::Quotas,
     scope::Requirement,
 };
 
@@ -22,9 +23,9 @@ impl Gate {
     /// rejection and responds with it.
     pub(crate) async fn handle_route<S>(
         &self,
-        mut request: Request<Body>,
+        request: Request<Body>,
         requirement: &Requirement,
-        mut inner: S,
+        inner: S,
     ) -> Result<Response<Body>, S::Error>
     where
         S: Service<Request<Body>>,
@@ -32,14 +33,35 @@ impl Gate {
     {
         let info = RequestInfo::from_headers(request.headers());
         let host_name = self.responder.host_name(request.uri(), request.headers());
-        let mut progress = Progress { info, caller: None, target: None, host_name: Some(host_name) };
-        let route = format!("{} {}", request.method(), request.uri().path());
+        let mut progress =
+            Progress { info, caller: None, target: None, quotas: Quotas::default(), host_name: Some(host_name) };
         let peer = self.proxies.client(&request);
         let admitted = self.admit_to_route(request.uri(), request.headers(), peer, &mut progress).await;
-        let (in_flight, access) = match admitted {
-            Ok(admitted) => admitted,
-            Err(rejection) => return Ok(self.reject(&rejection, &progress, host_name)),
+        let mut response = match admitted {
+            Ok((in_flight, access)) => {
+                in_flight.hold(self.respond_to_route(request, requirement, access, host_name, inner).await?)
+            }
+            Err(rejection) => self.reject(&rejection, &progress, host_name),
         };
+        progress.quotas.add_headers(response.headers_mut());
+        Ok(response)
+    }
+
+    /// Decides about an admitted request, and passes it on to the handler of the route if it has the scopes.
+    async fn respond_to_route<S>(
+        &self,
+        mut request: Request<Body>,
+        requirement: &Requirement,
+        access: Access,
+        host_name: usize,
+        mut inner: S,
+    ) -> Result<Response<Body>, S::Error>
+    where
+        S: Service<Request<Body>>,
+        S::Response: IntoResponse,
+    {
+        let info = RequestInfo::from_headers(request.headers());
+        let route = format!("{} {}", request.method(), request.uri().path());
         let audit = self.dispatcher.audit();
         if !requirement.is_met_by(access.caller.granted()) {
             let scopes = requirement.missing_scopes(access.caller.granted());
@@ -52,20 +74,16 @@ impl Gate {
         }
         request.extensions_mut().insert(GatedCaller::new(&access.caller));
         let response = inner.call(request).await?.into_response();
-        let response = match response.extensions().get::<InsufficientScope>() {
-            None => revocable_stream::end_with_access(response, access),
-            Some(error) => {
-                // One challenge names every scope of the route.
-                let mut scopes = error.scopes().clone();
-                let of_route = requirement.required_scopes(access.caller.granted());
-                let further =
-                    of_route.into_iter().filter(|scope| !scopes.required.contains(scope)).collect::<Vec<_>>();
-                scopes.required.splice(..0, further);
-                audit.route(info, &access.caller, &route, Some((&scopes, RequiredBy::Body)));
-                self.responder.step_up_of_route(&scopes, host_name)
-            }
+        let Some(error) = response.extensions().get::<InsufficientScope>() else {
+            return Ok(revocable_stream::end_with_access(response, access));
         };
-        Ok(in_flight.hold(response))
+        // One challenge names every scope of the route.
+        let mut scopes = error.scopes().clone();
+        let of_route = requirement.required_scopes(access.caller.granted());
+        let further = of_route.into_iter().filter(|scope| !scopes.required.contains(scope)).collect::<Vec<_>>();
+        scopes.required.splice(..0, further);
+        audit.route(info, &access.caller, &route, Some((&scopes, RequiredBy::Body)));
+        Ok(self.responder.step_up_of_route(&scopes, host_name))
     }
 
     async fn admit_to_route(
@@ -79,6 +97,7 @@ impl Gate {
         let token = BearerToken::from_headers(headers, self.max_token_bytes)?;
         let admitted = self.admit(&token, peer, progress).await?;
         check_audit_log()?;
+        self.count_request(&admitted.1.caller, &mut progress.quotas).await?;
         Ok(admitted)
     }
 }
