@@ -10,7 +10,7 @@ const MAX_QUANTITY: u32 = 1_000_000;
 
 /// Number of requests in a period of time, such as `30/minute`.
 ///
-/// The quantity can be used at once. It refills continuously: one request of `30/minute` every two seconds (GCRA, the
+/// The quantity can be used in one burst. It refills continuously: one request of `30/minute` every two seconds (GCRA, the
 /// generic cell rate algorithm). As text, a rate is a quantity from 1 to 1,000,000, a slash, and `second`, `minute`, `hour`
 /// or `day`.
 ///
@@ -90,7 +90,7 @@ impl Rate {
         Self { quantity, unit }
     }
 
-    /// Returns the number of requests in each period, which is also the number of requests at once.
+    /// Returns the number of requests in each period, which is also that of a burst.
     pub const fn quantity(self) -> u32 {
         self.quantity
     }
@@ -105,7 +105,7 @@ impl Rate {
         self.unit.name()
     }
 
-    /// Returns whether this rate allows requests that `other` rejects: more at once, or more in the long run.
+    /// Returns whether this rate allows requests that `other` rejects: a larger burst, or more in the long run.
     pub(crate) fn exceeds(self, other: Self) -> bool {
         let in_the_long_run = |a: Self, b: Self| u64::from(a.quantity) * b.unit.seconds();
         self.quantity > other.quantity || in_the_long_run(self, other) > in_the_long_run(other, self)
@@ -187,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_exceeds_another_by_what_it_allows_at_once_or_in_the_long_run() {
+    fn a_rate_exceeds_another_by_its_burst_or_in_the_long_run() {
         let per_minute = Rate::per_minute(60);
         assert!(!per_minute.exceeds(per_minute));
         assert!(Rate::per_minute(61).exceeds(per_minute) && !Rate::per_minute(59).exceeds(per_minute));
-        // More at once, and fewer in the long run.
+        // A larger burst, and fewer in the long run.
         assert!(Rate::per_hour(61).exceeds(per_minute) && per_minute.exceeds(Rate::per_hour(61)));
-        // As many in the long run, and fewer at once.
+        // As many in the long run, and a smaller burst.
         assert!(!Rate::per_second(1).exceeds(per_minute) && per_minute.exceeds(Rate::per_second(1)));
         assert!(Rate::per_second(2).exceeds(per_minute));
     }

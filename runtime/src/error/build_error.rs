@@ -207,7 +207,7 @@ pub enum BuildProblem {
     Certificate(#[from] CertificateError),
     /// The settings have a rate for an operation that the server does not have.
     #[error(
-        "`{setting}` has `{operation}`, which is no tool, prompt or resource of this server{}",
+        "`{setting}` has `{operation}`, but this server has no such tool, prompt or resource{}",
         did_you_mean(.similar.as_ref())
     )]
     UnknownRateOperation {
@@ -219,7 +219,7 @@ pub enum BuildProblem {
         similar: Option<String>,
     },
     /// The settings have a rate for a role that the server does not have.
-    #[error("`rates.roles` has `{role}`, which is no role of this server{}", did_you_mean(.similar.as_ref()))]
+    #[error("`rates.roles` has `{role}`, but this server has no such role{}", did_you_mean(.similar.as_ref()))]
     UnknownRateRole {
         /// Name of the role.
         role: String,

@@ -213,7 +213,7 @@ mod tests {
                 });
             }
         });
-        // Two for each of eight callers, and two for the others together.
+        // Two for each of eight callers, and two for those without a counter.
         assert_eq!((allowed.into_inner(), counters.len()), (18, 8));
     }
 }

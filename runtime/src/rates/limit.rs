@@ -22,7 +22,8 @@ pub(crate) enum LimitKind {
 }
 
 impl LimitKind {
-    /// Whether responses show what is left of the quota. That of all callers would tell each how often the others call.
+    /// Whether responses show what is left of the quota. From that of all callers, each could
+    /// tell how often other callers call.
     #[cfg(feature = "rates")]
     pub(super) fn is_shown(self) -> bool {
         self != Self::OperationTotal

@@ -1,7 +1,7 @@
 //! Rates: how often callers may send requests and call operations, counted in memory or in the Redis of the replicas.
 //!
 //! Each limit is a rate for each caller, or for all callers together. It is decided with GCRA, the generic cell rate
-//! algorithm: the whole quantity can be used at once, and refills continuously.
+//! algorithm: the whole quantity can be used in one burst, and refills continuously.
 
 #[cfg(feature = "rates")]
 mod clock;

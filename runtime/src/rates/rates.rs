@@ -207,7 +207,7 @@ impl Limit {
     }
 }
 
-/// Returns the quota of a rate: all of it at once, refilled evenly.
+/// Returns the quota of a rate: all of it in one burst, refilled evenly.
 fn burst(rate: Rate) -> Burst {
     let quantity = NonZeroU32::new(rate.quantity()).expect("the quantity of a rate is positive");
     let interval = rate.period() / rate.quantity();

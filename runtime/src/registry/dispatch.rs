@@ -416,7 +416,7 @@ mod tests {
         prelude::tool,
     };
 
-    static LIMITED: Scopes = Scopes::new(&["a:read"]);
+    static LIMITED: Scopes = Scopes::new(&["limited:read"]);
 
     #[tool(authenticated, scopes_in = LIMITED, rate = "100/day")]
     async fn limited() {}

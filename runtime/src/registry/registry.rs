@@ -87,7 +87,8 @@ pub(crate) struct RegistryConfig<'a> {
     pub(crate) rates: RateOverrides<'a>,
 }
 
-/// Rates of the settings that replace those of the attributes, by the labels of the operations. `None` is no limit.
+/// Rates of the settings that replace those of the attributes, by the labels of the operations. `None` means
+/// unlimited.
 #[derive(Clone, Copy)]
 pub(crate) struct RateOverrides<'a> {
     pub(crate) per_caller: &'a BTreeMap<String, Option<Rate>>,

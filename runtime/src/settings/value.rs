@@ -56,7 +56,7 @@ pub(crate) mod duration_or_none {
     }
 }
 
-/// A rate, or `"none"` for no limit.
+/// A rate, or `"none"`.
 pub(crate) mod rate_or_none {
     use serde::{Deserialize as _, Serialize as _};
 
@@ -79,7 +79,7 @@ pub(crate) mod rate_or_none {
     }
 }
 
-/// Rates by names. A rate of `"none"` is no limit.
+/// Rates by names. A rate of `"none"` means unlimited.
 pub(crate) mod rates {
     use std::collections::BTreeMap;
 

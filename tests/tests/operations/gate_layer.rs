@@ -14,8 +14,8 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::net::TcpListener;
 use toolgate::{
-    BuildProblem, BuiltServer, Requires,
-    auth::{InsufficientScope, Revocation},
+    BuildProblem, BuiltServer, Rate, Requires,
+    auth::{Claims, InsufficientScope, Revocation, StaticTokens},
     prelude::*,
 };
 use toolgate_tests::{
@@ -275,4 +275,16 @@ async fn every_decision_about_a_route_is_recorded() {
         );
     }
     assert!(!records.iter().any(|record| record.contains("secret")), "{records:#?}");
+}
+
+#[tokio::test]
+async fn requests_to_routes_count_in_the_rate_of_their_caller() {
+    let claims = Claims::new().subject("ann").scopes(["people:read:public"]);
+    let validator = StaticTokens::new().token("ann-1", claims.clone()).token("ann-2", claims);
+    let app = App::start(|server| server.auth(validator).rates(|rates| rates.caller = Some(Rate::per_day(2)))).await;
+    let request = async |token| app.get("/whoami", Some(token)).await;
+    assert_eq!(request("ann-1").await.header("ratelimit"), r#""caller";r=1;t=43200"#);
+    assert_eq!(request("ann-2").await.status, 200);
+    let limited = request("ann-1").await;
+    assert_eq!((limited.status, limited.header("retry-after")), (429, "43200"));
 }

@@ -92,7 +92,7 @@ async fn the_calls_of_an_operation_are_counted_alike_on_the_fast_path_and_by_rmc
             assert_limited(&limited, "operation", 43200);
             assert!(!limited.json()["id"].is_null(), "{limited:?}");
             assert_eq!(server.bodies.runs(), runs, "the body has not run");
-            assert_eq!(quotas(&client.list().await), ["", ""], "a list is no call");
+            assert_eq!(quotas(&client.list().await), ["", ""], "a list is not a call");
             assert!(
                 client.call("arguments", json!({ "count": 1 })).await.status == 200,
                 "other tools are not limited"

@@ -33,7 +33,7 @@ pub struct RatesConfig {
     #[serde(with = "value::rates")]
     pub operation_totals: BTreeMap<String, Option<Rate>>,
     /// Maximum number of counters in memory. A caller has one, and one for each operation with a `rate`. A counter is
-    /// removed when its quota is full again. The callers for whom there is no counter share one for each limit. A
+    /// removed when its quota is full again. Callers without a counter share one for each limit. A
     /// counter takes about 40 bytes. Default: 100000.
     pub max_counters: usize,
 }
