@@ -94,6 +94,7 @@ async fn check_rates(metrics_address: SocketAddr) {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "the sequence of requests, then the counts of all of them")]
 async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     let tenant = start_tenant().await;
     let metrics_address = free_address();

@@ -10,7 +10,7 @@ use std::{
 use crate::repository;
 
 /// Modules that must not name an authorization server.
-const CORE: [&str; 14] = [
+const CORE: [&str; 15] = [
     "scope",
     "operation",
     "tool",
