@@ -54,6 +54,8 @@ struct Entries {
     users: HashMap<String, Entry>,
     members: HashMap<(String, String), Entry>,
     organizations: HashMap<String, Entry>,
+    /// Revocations of the tokens of an organization without a user.
+    machines: HashMap<String, Entry>,
     /// Epoch of the latest revocation of all tokens.
     all: Epoch,
 }
@@ -131,6 +133,9 @@ impl Entries {
             Revocation::Organization(org) => {
                 self.organizations.insert(org.clone(), entry);
             }
+            Revocation::Machines(org) => {
+                self.machines.insert(org.clone(), entry);
+            }
             Revocation::All => self.all = entry.epoch,
         }
     }
@@ -150,15 +155,20 @@ impl Entries {
             Some(org) => epoch(self.organizations.get(org)),
             None => latest(self.organizations.values()),
         };
+        let machine = match (user, org) {
+            (Some(_), _) => Epoch::default(),
+            (None, Some(org)) => epoch(self.machines.get(org)),
+            (None, None) => latest(self.machines.values()),
+        };
         let user = match user {
             Some(user) => epoch(self.users.get(user)),
             None => latest(self.users.values().chain(self.members.values())),
         };
-        self.all.max(user).max(member).max(organization)
+        self.all.max(user).max(member).max(organization).max(machine)
     }
 
     fn len(&self) -> usize {
-        self.users.len() + self.members.len() + self.organizations.len()
+        self.users.len() + self.members.len() + self.organizations.len() + self.machines.len()
     }
 
     fn evict_older_than(&mut self, retention: Duration) {
@@ -166,6 +176,7 @@ impl Entries {
             evict_older_than(&mut self.users, retention),
             evict_older_than(&mut self.members, retention),
             evict_older_than(&mut self.organizations, retention),
+            evict_older_than(&mut self.machines, retention),
         ];
         // A response stream can be open for longer than the retention. For it, an evicted entry counts as a
         // revocation of all tokens.
@@ -231,6 +242,10 @@ mod tests {
         assert!(invalidates(&org, Some("u"), Some("o")) && invalidates(&org, Some("v"), Some("o")));
         assert!(!invalidates(&org, Some("u"), Some("p")));
 
+        let machines = Revocation::Machines("o".into());
+        assert!(invalidates(&machines, None, Some("o")));
+        assert!(!invalidates(&machines, Some("u"), Some("o")) && !invalidates(&machines, None, Some("p")));
+
         assert!(invalidates(&Revocation::All, Some("u"), Some("o")) && invalidates(&Revocation::All, None, None));
     }
 
@@ -239,6 +254,7 @@ mod tests {
         assert!(invalidates(&Revocation::User("u".into()), None, Some("o")));
         assert!(invalidates(&Revocation::Organization("o".into()), Some("u"), None));
         assert!(invalidates(&Revocation::Member { user: "u".into(), org: "o".into() }, Some("u"), None));
+        assert!(invalidates(&Revocation::Machines("o".into()), None, None));
     }
 
     #[tokio::test]

@@ -24,6 +24,8 @@ pub enum Revocation {
     },
     /// Tokens of all users of an organization. The text is its ID ([`Claims::org_id`](super::Claims::org_id)).
     Organization(String),
+    /// Tokens of an organization that act for no user, such as its API keys. The text is its ID.
+    Machines(String),
     /// All tokens.
     All,
 }

@@ -82,6 +82,14 @@ pub(crate) enum HttpError {
     Status(StatusCode),
 }
 
+/// Response that is successful or a client error.
+pub(crate) struct ResponseWithStatus {
+    pub(crate) status: StatusCode,
+    /// Delay of the header `Retry-After`.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Vec<u8>,
+}
+
 impl HttpClient {
     /// Creates the HTTP client eagerly, so that missing CA certificates are reported when the server starts.
     pub(crate) fn new(transport: Transport) -> Result<Self, HttpError> {
@@ -127,12 +135,35 @@ impl HttpClient {
 
     /// Sends a request and returns the body of a successful response of at most `max_bytes`.
     pub(crate) async fn send(&self, request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
-        let classify = |error| self.classify(error);
-        let response =
-            request.header(ACCEPT, "application/json").timeout(self.limits.timeout).send().await.map_err(classify)?;
-        let mut response = check_status(response)?;
+        let response = self.begin(request).await?;
+        self.read_body(check_status(response)?, max_bytes).await
+    }
+
+    /// Sends a request and returns the response with a body of at most `max_bytes`, whether it is successful or a client
+    /// error (4xx). Every other status is an error.
+    pub(crate) async fn send_for_status(
+        &self,
+        request: RequestBuilder,
+        max_bytes: usize,
+    ) -> Result<ResponseWithStatus, HttpError> {
+        let mut response = self.begin(request).await?;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after::parse);
+        if !status.is_client_error() {
+            response = check_status(response)?;
+        }
+        let body = self.read_body(response, max_bytes).await?;
+        Ok(ResponseWithStatus { status, retry_after, body })
+    }
+
+    async fn begin(&self, request: RequestBuilder) -> Result<Response, HttpError> {
+        let request = request.header(ACCEPT, "application/json").timeout(self.limits.timeout);
+        request.send().await.map_err(|error| self.classify(error))
+    }
+
+    async fn read_body(&self, mut response: Response, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(classify)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.classify(error))? {
             if chunk.len() > max_bytes - body.len() {
                 return Err(HttpError::TooLarge(max_bytes));
             }

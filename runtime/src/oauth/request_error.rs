@@ -62,12 +62,22 @@ impl RequestError {
 
     fn advice(&self, advice: &RequestAdvice) -> Option<&'static str> {
         match self {
-            Self::Http(HttpError::ConnectTimeout(_)) => Some(advice.connect_timeout),
-            Self::Http(HttpError::Connect(_)) => Some(advice.connect),
-            Self::Http(HttpError::Redirect(_)) => Some(advice.redirect),
-            Self::Http(HttpError::NotFound) => Some(advice.not_found),
+            Self::Http(error) => advice.about(error),
             Self::CredentialsRejected(_) => Some(advice.credentials),
-            Self::Http(HttpError::Status(StatusCode::BAD_REQUEST)) => advice.bad_request,
+            _ => None,
+        }
+    }
+}
+
+impl RequestAdvice {
+    /// Returns what to do about a failed request, if there is something.
+    pub(crate) fn about(&self, error: &HttpError) -> Option<&'static str> {
+        match error {
+            HttpError::ConnectTimeout(_) => Some(self.connect_timeout),
+            HttpError::Connect(_) => Some(self.connect),
+            HttpError::Redirect(_) => Some(self.redirect),
+            HttpError::NotFound => Some(self.not_found),
+            HttpError::Status(StatusCode::BAD_REQUEST) => self.bad_request,
             _ => None,
         }
     }

@@ -99,6 +99,11 @@ impl AuthUrl {
         format!("{}{ISSUER_PATH}/introspect", self.base)
     }
 
+    /// Returns the URL at which the backend API validates API keys.
+    pub(super) fn api_key_validation_url(&self) -> String {
+        format!("{}/api/backend/v1/end_user_api_keys/validate", self.base)
+    }
+
     /// Returns the only URL at which PropelAuth serves its metadata. The URL without the path responds 404.
     pub(super) fn metadata_url(&self) -> String {
         format!("{}/.well-known/oauth-authorization-server{ISSUER_PATH}", self.base)

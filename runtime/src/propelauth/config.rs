@@ -22,11 +22,16 @@ pub enum Variable {
     ClientId,
     /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET`
     ClientSecret,
+    /// `PROPELAUTH_API_KEY`
+    ApiKey,
 }
 
 impl Variable {
-    /// Variables that must be set.
+    /// Variables of [`PropelAuth`](super::PropelAuth) that must be set.
     pub const REQUIRED: [Self; 3] = [Self::AuthUrl, Self::ClientId, Self::ClientSecret];
+
+    /// Variables of [`PropelAuthApiKeys`](super::PropelAuthApiKeys) that must be set.
+    pub const REQUIRED_FOR_API_KEYS: [Self; 2] = [Self::AuthUrl, Self::ApiKey];
 
     /// Returns the name of the environment variable.
     pub const fn name(self) -> &'static str {
@@ -34,6 +39,7 @@ impl Variable {
             Self::AuthUrl => "PROPELAUTH_AUTH_URL",
             Self::ClientId => "PROPELAUTH_INTROSPECTION_CLIENT_ID",
             Self::ClientSecret => "PROPELAUTH_INTROSPECTION_CLIENT_SECRET",
+            Self::ApiKey => "PROPELAUTH_API_KEY",
         }
     }
 
@@ -43,6 +49,7 @@ impl Variable {
             Self::AuthUrl => "Backend Integration -> Auth URL",
             Self::ClientId => "MCP -> Request Validation -> Create Credentials, client ID",
             Self::ClientSecret => "MCP -> Request Validation -> Create Credentials, client secret",
+            Self::ApiKey => "Backend Integration -> Create New API Key",
         }
     }
 }
@@ -53,7 +60,8 @@ impl fmt::Display for Variable {
     }
 }
 
-/// Reason why the settings of [`PropelAuth`](super::PropelAuth) are invalid. The text names the variable, says what
+/// Reason why the settings of [`PropelAuth`](super::PropelAuth) or
+/// [`PropelAuthApiKeys`](super::PropelAuthApiKeys) are invalid. The text names the variable, says what
 /// to do, and holds no secret. `Debug` prints the same text as `Display`.
 #[derive(Error)]
 #[non_exhaustive]
@@ -132,40 +140,18 @@ impl Config {
         Self::from_lookup(|name| env::var_os(name))
     }
 
-    /// Ignores white space around a value, because values from files often end with a newline.
     fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let read = |variable: Variable| match lookup(variable.name()).map(OsString::into_string) {
-            None => Ok(String::new()),
-            Some(Ok(value)) => {
-                tracing::debug!(setting = variable.name(), source = variable.name(), "read a setting");
-                Ok(value.trim().to_owned())
-            }
-            Some(Err(_)) => Err(ConfigError::InvalidCharacters(variable)),
-        };
         let [auth_url, client_id, client_secret] = Variable::REQUIRED;
-        let secret = match read_secret(client_secret.name(), &lookup) {
-            Ok(Some(SecretVariable { name, secret })) => {
-                tracing::debug!(setting = client_secret.name(), source = name, "read a setting");
-                secret.expose_secret().trim().into()
-            }
-            Ok(None) => SecretString::default(),
-            Err(SecretError::NotText { .. }) => return Err(ConfigError::InvalidCharacters(client_secret)),
-            Err(error) => return Err(error.into()),
-        };
-        Self::new(&read(auth_url)?, read(client_id)?, secret)
+        Self::new(
+            &read_text_variable(auth_url, &lookup)?,
+            read_text_variable(client_id, &lookup)?,
+            read_secret_variable(client_secret, &lookup)?,
+        )
     }
 
     pub(super) fn new(auth_url: &str, client_id: String, client_secret: SecretString) -> Result<Self, ConfigError> {
-        let values = [auth_url, client_id.as_str(), client_secret.expose_secret()];
-        let settings = || Variable::REQUIRED.into_iter().zip(values);
-        let missing: Vec<_> =
-            settings().filter(|(_, value)| value.trim().is_empty()).map(|(variable, _)| variable).collect();
-        if !missing.is_empty() {
-            return Err(ConfigError::Missing(missing));
-        }
-        if let Some((variable, _)) = settings().skip(1).find(|(_, value)| value.chars().any(char::is_control)) {
-            return Err(ConfigError::InvalidCharacters(variable));
-        }
+        let [url, id, secret] = Variable::REQUIRED;
+        require_values(&[(url, auth_url), (id, &client_id), (secret, client_secret.expose_secret())])?;
         if client_id.contains(':') {
             return Err(ConfigError::InvalidCharacters(Variable::ClientId));
         }
@@ -174,6 +160,54 @@ impl Config {
         let authentication = ClientAuthentication::UnencodedBasic;
         let credentials = Credentials { client_id, client_secret, authentication };
         Ok(Self { auth_url: AuthUrl::parse(auth_url)?, credentials })
+    }
+}
+
+/// Reads a variable. A missing one is empty. White space around the value is ignored, because values from files often
+/// end with a newline.
+pub(super) fn read_text_variable(
+    variable: Variable,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Result<String, ConfigError> {
+    match lookup(variable.name()).map(OsString::into_string) {
+        None => Ok(String::new()),
+        Some(Ok(value)) => {
+            tracing::debug!(setting = variable.name(), source = variable.name(), "read a setting");
+            Ok(value.trim().to_owned())
+        }
+        Some(Err(_)) => Err(ConfigError::InvalidCharacters(variable)),
+    }
+}
+
+/// Reads a secret from a variable, or from the file that the variable with `_FILE` at its end names.
+pub(super) fn read_secret_variable(
+    variable: Variable,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Result<SecretString, ConfigError> {
+    match read_secret(variable.name(), lookup) {
+        Ok(Some(SecretVariable { name, secret })) => {
+            tracing::debug!(setting = variable.name(), source = name, "read a setting");
+            Ok(secret.expose_secret().trim().into())
+        }
+        Ok(None) => Ok(SecretString::default()),
+        Err(SecretError::NotText { .. }) => Err(ConfigError::InvalidCharacters(variable)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Rejects missing values, all of them in one error, and values with control characters. The Auth URL is validated by
+/// [`AuthUrl`].
+pub(super) fn require_values(values: &[(Variable, &str)]) -> Result<(), ConfigError> {
+    let missing: Vec<_> =
+        values.iter().filter(|(_, value)| value.trim().is_empty()).map(|(variable, _)| *variable).collect();
+    if !missing.is_empty() {
+        return Err(ConfigError::Missing(missing));
+    }
+    let has_invalid_characters =
+        |(variable, value): &&(Variable, &str)| *variable != Variable::AuthUrl && value.chars().any(char::is_control);
+    match values.iter().find(has_invalid_characters) {
+        Some((variable, _)) => Err(ConfigError::InvalidCharacters(*variable)),
+        None => Ok(()),
     }
 }
 

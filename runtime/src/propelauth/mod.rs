@@ -1,5 +1,7 @@
-//! PropelAuth: token validation by introspection (RFC 7662), authorization server metadata (RFC 8414), and webhooks.
+//! PropelAuth: token validation by introspection (RFC 7662), API keys, authorization server metadata (RFC 8414), and
+//! webhooks.
 
+mod api_keys;
 mod auth_url;
 mod config;
 #[cfg(any(fuzzing, toolgate_internals))]
@@ -8,23 +10,24 @@ mod issuer;
 mod preflight;
 mod webhook;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
 #[cfg(all(feature = "dev-tenant", debug_assertions))]
 pub(crate) use self::webhook::WEBHOOK_PATH;
+pub use self::{
+    api_keys::PropelAuthApiKeys,
+    auth_url::AuthUrlError,
+    config::{ConfigError, Variable},
+    issuer::Advertise,
+};
 use self::{
     auth_url::AuthUrl,
     config::Config,
     issuer::{AdvertisedIssuer, ChangeLogger},
-    webhook::Webhooks,
-};
-pub use self::{
-    auth_url::AuthUrlError,
-    config::{ConfigError, Variable},
-    issuer::Advertise,
+    webhook::WebhookEndpoint,
 };
 use crate::{
     auth::{
@@ -82,8 +85,7 @@ pub struct PropelAuth {
     http: HttpClient,
     advertise: Advertise,
     issuer_log: ChangeLogger,
-    webhook_secrets: Vec<SecretString>,
-    webhooks: Option<Arc<Webhooks>>,
+    webhooks: WebhookEndpoint,
     texts: ValidatorTexts,
 }
 
@@ -99,7 +101,7 @@ impl PropelAuth {
     /// [`ConfigError`], whose text names the variables, where the dashboard shows their values, and what to write.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut auth = Self::with_config(Config::from_env()?)?;
-        auth.set_webhook_secrets(config::webhook_secrets_from_env()?)?;
+        auth.webhooks.add(config::webhook_secrets_from_env()?)?;
         Ok(auth)
     }
 
@@ -135,8 +137,7 @@ impl PropelAuth {
             http,
             advertise: Advertise::default(),
             issuer_log: ChangeLogger::default(),
-            webhook_secrets: Vec::new(),
-            webhooks: None,
+            webhooks: WebhookEndpoint::default(),
             texts: ValidatorTexts {
                 name: "PropelAuth".into(),
                 add_scopes: "add them in the dashboard under MCP -> Org Scopes".into(),
@@ -168,17 +169,8 @@ impl PropelAuth {
     ///
     /// [`ConfigError::WebhookSecret`] if it is not a signing secret.
     pub fn webhook_secret(mut self, secret: impl Into<SecretString>) -> Result<Self, ConfigError> {
-        self.set_webhook_secrets([secret.into()])?;
+        self.webhooks.add([secret.into()])?;
         Ok(self)
-    }
-
-    fn set_webhook_secrets(&mut self, secrets: impl IntoIterator<Item = SecretString>) -> Result<(), ConfigError> {
-        self.webhook_secrets.extend(secrets);
-        if !self.webhook_secrets.is_empty() {
-            let webhooks = Webhooks::new(&self.webhook_secrets).map_err(|_| ConfigError::WebhookSecret)?;
-            self.webhooks = Some(Arc::new(webhooks));
-        }
-        Ok(())
     }
 
     /// Sets the time limit for establishing a connection, TLS included. Default: 2 seconds.
@@ -236,7 +228,7 @@ impl fmt::Debug for PropelAuth {
             .field("auth_url", &self.auth_url.as_str())
             .field("limits", &self.http.limits())
             .field("advertise", &self.advertise)
-            .field("webhook_secrets", &self.webhook_secrets.len())
+            .field("webhook_secrets", &self.webhooks.len())
             .finish_non_exhaustive()
     }
 }
@@ -273,11 +265,11 @@ impl TokenValidator for PropelAuth {
     }
 
     fn routes(&self, revocations: Revocations) -> Vec<Route> {
-        self.webhooks.iter().map(|webhooks| webhook::route(Arc::clone(webhooks), revocations.clone())).collect()
+        self.webhooks.routes(&revocations)
     }
 
     fn reports_revocations(&self) -> bool {
-        self.webhooks.is_some()
+        self.webhooks.is_enabled()
     }
 
     fn texts(&self) -> ValidatorTexts {

@@ -51,6 +51,7 @@ enum Revoked {
     User(String),
     Member { user: String, org: String },
     Organization(String),
+    Machines(String),
     All,
 }
 
@@ -99,6 +100,7 @@ impl From<Revocation> for Revoked {
             Revocation::User(user) => Self::User(user),
             Revocation::Member { user, org } => Self::Member { user, org },
             Revocation::Organization(org) => Self::Organization(org),
+            Revocation::Machines(org) => Self::Machines(org),
             Revocation::All => Self::All,
         }
     }
@@ -110,6 +112,7 @@ impl From<Revoked> for Revocation {
             Revoked::User(user) => Self::User(user),
             Revoked::Member { user, org } => Self::Member { user, org },
             Revoked::Organization(org) => Self::Organization(org),
+            Revoked::Machines(org) => Self::Machines(org),
             Revoked::All => Self::All,
         }
     }
@@ -125,13 +128,14 @@ mod tests {
             Revocation::User("u".into()),
             Revocation::Member { user: "u".into(), org: "o".into() },
             Revocation::Organization("o".into()),
+            Revocation::Machines("o".into()),
             Revocation::All,
         ];
         let entry = Entry::new("me", UNIX_EPOCH + Duration::from_millis(5), &revocations);
         let json = serde_json::to_string(&entry).unwrap();
         assert_eq!(
             json,
-            r#"{"from":"me","sent":5,"revoked":[{"user":"u"},{"member":{"user":"u","org":"o"}},{"organization":"o"},"all"]}"#
+            r#"{"from":"me","sent":5,"revoked":[{"user":"u"},{"member":{"user":"u","org":"o"}},{"organization":"o"},{"machines":"o"},"all"]}"#
         );
         let entry = Entry::parse(Some("1"), Some(&json)).unwrap();
         assert!(entry.is_from("me"));

@@ -1,5 +1,6 @@
 //! Tests of the validator against an HTTP server on loopback.
 
+mod api_keys;
 mod authorization_server;
 mod validate;
 

@@ -22,6 +22,8 @@ enum Affected {
     Member,
     /// Access of all users in an organization.
     Organization,
+    /// Access of the API keys of an organization.
+    Machines,
     /// No access.
     Nothing,
     /// The type is not in the list of PropelAuth's event types.
@@ -70,7 +72,7 @@ impl Event {
         match self.affected {
             Affected::User => has_user,
             Affected::Member => has_user && has_org,
-            Affected::Organization => has_org,
+            Affected::Organization | Affected::Machines => has_org,
             Affected::Nothing | Affected::Unknown => true,
             Affected::MissingType => false,
         }
@@ -89,9 +91,10 @@ impl Event {
             (Affected::Organization | Affected::Unknown, Some(org), _) | (Affected::Member, Some(org), true) => {
                 vec![Revocation::Organization(org.clone())]
             }
+            (Affected::Machines, Some(org), _) => vec![Revocation::Machines(org.clone())],
             (Affected::User, _, true)
             | (Affected::Member, None, true)
-            | (Affected::Organization, None, _)
+            | (Affected::Organization | Affected::Machines, None, _)
             | (Affected::MissingType, _, _) => vec![Revocation::All],
         }
     }
@@ -101,7 +104,11 @@ impl Affected {
     /// Returns the access that an event type changes.
     fn of_event_type(event_type: &str) -> Self {
         match event_type {
-            "user.deleted" | "user.disabled" | "user.locked" | "user.logged_out" => Self::User,
+            "user.deleted"
+            | "user.disabled"
+            | "user.locked"
+            | "user.logged_out"
+            | "user.deleted_personal_api_key" => Self::User,
             "user.removed_from_org"
             | "user.role_changed_within_org"
             | "user.added_to_org"
@@ -110,6 +117,7 @@ impl Affected {
             "org.deleted" | "org.scim_group_updated" | "org.scim_group_deleted" | "org.scim_key_revoked" => {
                 Self::Organization
             }
+            "org.api_key_deleted" => Self::Machines,
             "user.created"
             | "user.updated"
             | "user.enabled"
@@ -117,10 +125,8 @@ impl Affected {
             | "user.impersonated"
             | "user.invited_to_org"
             | "user.send_mfa_phone_code"
-            | "user.deleted_personal_api_key"
             | "org.created"
             | "org.updated"
-            | "org.api_key_deleted"
             | "org.saml_setup"
             | "org.saml_went_live"
             | "org.saml_removed"

@@ -3,6 +3,7 @@
 //! Svix may deliver a webhook more than once and in any order. Both are harmless: a revocation only invalidates what
 //! was cached before it, and access that still exists is introspected again.
 
+mod endpoint;
 mod event;
 mod replay;
 mod route;
@@ -18,14 +19,15 @@ use secrecy::SecretString;
 
 #[cfg(all(feature = "dev-tenant", debug_assertions))]
 pub(crate) use self::route::PATH as WEBHOOK_PATH;
+use self::route::route;
+pub(super) use self::{
+    endpoint::WebhookEndpoint,
+    signature::{DeliveryHeaders, InvalidSecret, RejectedDelivery},
+};
 use self::{
     event::{Event, UnknownEventTypes},
     replay::{AppliedIds, IdDigest},
     signature::Keys,
-};
-pub(super) use self::{
-    route::route,
-    signature::{DeliveryHeaders, InvalidSecret, RejectedDelivery},
 };
 use crate::auth::Revocation;
 

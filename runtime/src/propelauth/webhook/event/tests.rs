@@ -22,7 +22,12 @@ fn organization() -> Revocation {
     Revocation::Organization("o".to_owned())
 }
 
-const USER_EVENTS: [&str; 4] = ["user.deleted", "user.disabled", "user.locked", "user.logged_out"];
+fn machines() -> Revocation {
+    Revocation::Machines("o".to_owned())
+}
+
+const USER_EVENTS: [&str; 5] =
+    ["user.deleted", "user.disabled", "user.locked", "user.logged_out", "user.deleted_personal_api_key"];
 const MEMBER_EVENTS: [&str; 5] = [
     "user.removed_from_org",
     "user.role_changed_within_org",
@@ -32,7 +37,7 @@ const MEMBER_EVENTS: [&str; 5] = [
 ];
 const ORGANIZATION_EVENTS: [&str; 4] =
     ["org.deleted", "org.scim_group_updated", "org.scim_group_deleted", "org.scim_key_revoked"];
-const EVENTS_WITHOUT_EFFECT: [&str; 16] = [
+const EVENTS_WITHOUT_EFFECT: [&str; 14] = [
     "user.created",
     "user.updated",
     "user.enabled",
@@ -40,10 +45,8 @@ const EVENTS_WITHOUT_EFFECT: [&str; 16] = [
     "user.impersonated",
     "user.invited_to_org",
     "user.send_mfa_phone_code",
-    "user.deleted_personal_api_key",
     "org.created",
     "org.updated",
-    "org.api_key_deleted",
     "org.saml_setup",
     "org.saml_went_live",
     "org.saml_removed",
@@ -95,6 +98,15 @@ fn an_organization_event_revokes_all_access_in_it() {
             "{event_type}"
         );
     }
+}
+
+#[test]
+fn the_deletion_of_an_organizations_key_revokes_its_machines_and_nobody_else() {
+    let deleted = |org: Value| event(&json!({"event_type": "org.api_key_deleted", "api_key_id": "k", "org_id": org}));
+    assert_eq!(deleted(json!("o")).revocations(), [machines()]);
+    assert!(deleted(json!("o")).is_complete());
+    assert_eq!(deleted(json!(null)).revocations(), [Revocation::All]);
+    assert!(!deleted(json!(null)).is_complete());
 }
 
 #[test]
