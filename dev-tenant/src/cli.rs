@@ -11,7 +11,7 @@ use toolgate_dev_tenant::{
 
 /// Runs an authorization server that behaves like PropelAuth, for MCP servers under development.
 ///
-/// Prints the three PROPELAUTH_* variables that a server needs, and serves until Ctrl-C. Login asks for no password, so
+/// Prints the PROPELAUTH_* variables that a server needs, and serves until Ctrl-C. Login asks for no password, so
 /// the tenant listens on loopback only.
 #[derive(Debug, Parser)]
 #[command(version)]

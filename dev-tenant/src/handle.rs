@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use crate::api_key::{ApiKeyError, CreatedApiKey, NewApiKey};
 use crate::config::{Person, TenantConfig};
 use crate::fault::Fault;
 use crate::mint::{Mint, MintError};
@@ -69,6 +70,14 @@ impl DevTenant {
         &self.tenant.credentials.client_secret
     }
 
+    /// Returns the value for `PROPELAUTH_API_KEY`: the key of the backend integration, with which a server validates API
+    /// keys.
+    ///
+    /// Without a [data file](crate::DevTenantBuilder::data), every start generates a new one.
+    pub fn backend_api_key(&self) -> &str {
+        self.tenant.backend_key.expose()
+    }
+
     /// Returns the configuration that the tenant was started with.
     pub fn config(&self) -> &TenantConfig {
         &self.tenant.config
@@ -90,7 +99,27 @@ impl DevTenant {
         self.tenant.mint(mint)
     }
 
-    /// Disables a person. Their tokens are inactive until they are enabled again.
+    /// Returns the API key that `tenant.toml` declares with this name, unless it was deleted. It is the same after a restart
+    /// with the same [data file](crate::DevTenantBuilder::data).
+    pub fn declared_api_key(&self, name: &str) -> Option<String> {
+        self.tenant.declared_api_key(name)
+    }
+
+    /// Creates an API key, for a caller without a browser.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiKeyError`] if its owner, a scope or its resource is unknown.
+    pub fn create_api_key(&self, key: &NewApiKey) -> Result<CreatedApiKey, ApiKeyError> {
+        self.tenant.create_api_key(key)
+    }
+
+    /// Deletes an API key, and sends the webhook of its owner. PropelAuth has none for a generic key.
+    pub fn delete_api_key(&self, id: &str) -> Result<(), TenantError> {
+        self.tenant.delete_api_key(id).map(drop)
+    }
+
+    /// Disables a person. Their tokens and API keys are inactive until they are enabled again.
     pub fn disable_person(&self, id: &str) -> Result<Person, TenantError> {
         self.tenant.set_enabled(id, false)
     }
@@ -120,6 +149,17 @@ impl DevTenant {
         self.tenant.set_fault(None);
     }
 
+    /// Applies a fault to every validation of an API key until
+    /// [`clear_api_key_fault`](Self::clear_api_key_fault).
+    pub fn set_api_key_fault(&self, fault: Fault) {
+        self.tenant.set_api_key_fault(Some(fault));
+    }
+
+    /// Clears the fault, so that the validation of API keys works again.
+    pub fn clear_api_key_fault(&self) {
+        self.tenant.set_api_key_fault(None);
+    }
+
     /// Enables or disables MCP, as in the dashboard under MCP -> Enable MCP.
     pub fn set_mcp_enabled(&self, enabled: bool) {
         self.tenant.set_mcp_enabled(enabled);
@@ -128,6 +168,11 @@ impl DevTenant {
     /// Returns the number of introspection requests since the start, including rejected ones.
     pub fn introspection_count(&self) -> u64 {
         self.tenant.introspections.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of validations of API keys since the start, including rejected ones.
+    pub fn api_key_validation_count(&self) -> u64 {
+        self.tenant.api_key_validations.load(Ordering::Relaxed)
     }
 
     /// Stops the tenant: it accepts no new connections, aborts requests that take longer than five seconds, and writes and

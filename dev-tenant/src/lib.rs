@@ -29,7 +29,8 @@
 //! | `/oauth/2.1/register` | dynamic client registration (RFC 7591) |
 //! | `/oauth/2.1/revoke` | token revocation (RFC 7009) |
 //! | `/oauth/2.1/introspect` | token introspection (RFC 7662), with optional [faults](Fault) |
-//! | `/admin` | admin page: people, roles and the scopes of each role, grants, recent events, and tokens for people |
+//! | `/api/backend/v1/end_user_api_keys/validate` | validation of [API keys](NewApiKey), with optional [faults](Fault) |
+//! | `/admin` | admin page: people, roles and the scopes of each role, grants, API keys, recent events, and tokens for people |
 //! | `/admin/api/tenant` | `GET`: everything on the admin page as JSON |
 //! | `/admin/api/people/{id}/disable`, `enable`, `revoke` | `POST`: changes a person |
 //! | `/admin/api/people/{id}/role` | `PUT {"role": ".."}`: changes the role of a person |
@@ -37,6 +38,9 @@
 //! | `/admin/api/grants/{id}/revoke` | `POST`: revokes one grant with its tokens |
 //! | `/admin/api/events` | `GET`: recent logins, consents, denials and changes, newest first |
 //! | `/admin/api/tokens` | `POST {"person": "..", "resource": ".."}`: mints a token |
+//! | `/admin/api/keys` | `GET`: the API keys; `POST {"name": "CI", "scopes": [".."]}`: creates one of the organization, or with `"person": ".."` or `"generic": true` another one |
+//! | `/admin/api/keys/{id}` | `DELETE`: deletes an API key |
+//! | `/admin/api/fault/keys` | `GET`, `PUT` or `DELETE` of a [`Fault`] of the validation of API keys |
 //! | `/admin/api/fault` | `GET`, `PUT` or `DELETE` of a [`Fault`], such as `{"fault": "server_error"}` |
 //! | `/admin/api/mcp` | `PUT {"enabled": false}`: disables MCP, so that the metadata is 404 |
 //! | `/admin/api/webhooks` | `POST` of any event: signs and sends it |
@@ -44,6 +48,7 @@
 // An enum or struct that users can match or construct exhaustively could not grow without a breaking release.
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod api_key;
 mod browser;
 mod builder;
 mod client_document;
@@ -66,8 +71,9 @@ mod tenant;
 mod text;
 mod webhook;
 
+pub use api_key::{ApiKeyError, CreatedApiKey, KeyOwner, NewApiKey};
 pub use builder::{BindError, DevTenantBuilder};
-pub use config::{ConfigError, Organization, Person, Role, ScopeInfo, TenantConfig};
+pub use config::{ConfigError, DeclaredApiKey, Organization, Person, Role, ScopeInfo, TenantConfig};
 pub use data::{DataError, TenantData};
 pub use fault::Fault;
 pub use handle::DevTenant;

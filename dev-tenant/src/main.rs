@@ -63,12 +63,17 @@ fn startup_message(tenant: &DevTenant) -> String {
         format!("PROPELAUTH_AUTH_URL={url}"),
         format!("PROPELAUTH_INTROSPECTION_CLIENT_ID={}", tenant.introspection_client_id()),
         format!("PROPELAUTH_INTROSPECTION_CLIENT_SECRET={}", tenant.introspection_client_secret()),
+        format!("PROPELAUTH_API_KEY={}", tenant.backend_api_key()),
         "# Development tenant on loopback. Login asks for no password.".to_owned(),
         format!("# People, roles and scopes: {}", tenant.admin_url()),
     ];
     if let Some(person) = tenant.people().into_iter().find(|person| person.enabled) {
         let body = format!("{{\"person\": \"{}\", \"resource\": \"http://127.0.0.1:8000/mcp\"}}", person.id);
         lines.push(format!("# Mint a token without a browser: curl {url}/admin/api/tokens --json '{body}'"));
+    }
+    if let Some(scope) = tenant.config().scopes().first() {
+        let body = format!("{{\"name\": \"CI\", \"scopes\": [\"{}\"]}}", scope.name);
+        lines.push(format!("# Create an API key for a machine: curl {url}/admin/api/keys --json '{body}'"));
     }
     lines.join("\n") + "\n"
 }

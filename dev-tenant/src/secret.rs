@@ -11,6 +11,21 @@ pub(crate) fn random_secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
+/// Returns 256 random bits in hexadecimal, the form of PropelAuth's API keys.
+pub(crate) fn random_key() -> String {
+    hexadecimal(&rand::random::<[u8; 32]>())
+}
+
+/// Returns the key that belongs to a name. It is always the same for the same secret.
+pub(crate) fn derived_key(secret: &str, name: &str) -> String {
+    let digest = Sha256::new().chain_update("api key\0").chain_update(secret).chain_update("\0").chain_update(name);
+    hexadecimal(&digest.finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// The SHA-256 digest of a secret, which is stored and looked up instead of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Digest(String);

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::api_key::{ApiKeyError, CreatedApiKey, KeyOwner, NewApiKey};
 use crate::browser::{CompletedConsents, FormTokens};
 use crate::client_document::ClientDocuments;
 use crate::clock::{duration, now};
@@ -15,7 +16,8 @@ use crate::fault::Fault;
 use crate::mint::{Audience, Mint, MintError};
 use crate::resource_name::ResourceNames;
 use crate::settings::Settings;
-use crate::state::{Action, Grant, GrantView, HistoryEntry, IntrospectionCredentials, State};
+use crate::state::{Action, ApiKey, BackendKey, Grant, GrantView, HistoryEntry, IntrospectionCredentials, State};
+use crate::text::shown;
 use crate::webhook::{Event, WebhookEndpoint, Webhooks};
 
 /// A running tenant.
@@ -25,7 +27,12 @@ pub(crate) struct Tenant {
     pub(crate) settings: Settings,
     pub(crate) auth_url: String,
     pub(crate) credentials: IntrospectionCredentials,
+    /// Key of resource servers at the backend API.
+    pub(crate) backend_key: BackendKey,
+    /// Time of the start, in seconds since the Unix epoch.
+    pub(crate) started_at: u64,
     pub(crate) introspections: AtomicU64,
+    pub(crate) api_key_validations: AtomicU64,
     pub(crate) mcp_enabled: AtomicBool,
     pub(crate) shutdown: CancellationToken,
     pub(crate) form_tokens: FormTokens,
@@ -36,6 +43,7 @@ pub(crate) struct Tenant {
     completed_consents: Mutex<CompletedConsents>,
     state: Mutex<State>,
     fault: Mutex<Option<Fault>>,
+    api_key_fault: Mutex<Option<Fault>>,
 }
 
 /// Reasons why a change to a person was rejected.
@@ -48,6 +56,9 @@ pub enum TenantError {
     /// No grant has the id.
     #[error("no grant has the id `{0}`; it may have been revoked, or all its tokens have expired")]
     UnknownGrant(String),
+    /// No API key has the id.
+    #[error("no API key has the id `{0}`; it may have been deleted, or has expired")]
+    UnknownApiKey(String),
     /// The role is not defined.
     #[error("no role has the name `{0}`; use a name of [[roles]] in tenant.toml")]
     UnknownRole(String),
@@ -63,14 +74,19 @@ impl Tenant {
     ) -> Self {
         let (stored, journal) = data.map(TenantData::into_journal).unwrap_or_default();
         let mut state = State::restore(stored, &journal);
+        let backend_key = state.backend_key();
+        state.declare_api_keys(&config, &backend_key);
         let shutdown = CancellationToken::new();
         Self {
+            backend_key,
+            started_at: now(),
             config,
             mcp_enabled: AtomicBool::new(settings.mcp_enabled),
             settings,
             auth_url,
             credentials: state.introspection_credentials(),
             introspections: AtomicU64::new(0),
+            api_key_validations: AtomicU64::new(0),
             webhooks: Webhooks::start(webhook, shutdown.clone()),
             shutdown,
             form_tokens: FormTokens::new(&state.form_key()),
@@ -80,6 +96,7 @@ impl Tenant {
             completed_consents: Mutex::default(),
             state: Mutex::new(state),
             fault: Mutex::default(),
+            api_key_fault: Mutex::default(),
         }
     }
 
@@ -94,13 +111,25 @@ impl Tenant {
     }
 
     pub(crate) fn fault(&self) -> Option<Fault> {
-        self.lock_fault().clone()
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn api_key_fault(&self) -> Option<Fault> {
+        self.api_key_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn set_fault(&self, fault: Option<Fault>) {
+        self.store_fault(&self.fault, fault, "introspection");
+    }
+
+    pub(crate) fn set_api_key_fault(&self, fault: Option<Fault>) {
+        self.store_fault(&self.api_key_fault, fault, "validation of API keys");
+    }
+
+    fn store_fault(&self, stored: &Mutex<Option<Fault>>, fault: Option<Fault>, endpoint: &str) {
         let action = if fault.is_some() { Action::FaultSet } else { Action::FaultCleared };
-        *self.lock_fault() = fault;
-        self.record(HistoryEntry::new(action));
+        *stored.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        self.record(HistoryEntry::new(action).detail(endpoint));
     }
 
     pub(crate) fn set_mcp_enabled(&self, enabled: bool) {
@@ -111,10 +140,6 @@ impl Tenant {
     /// Adds an entry to the history and to the log.
     pub(crate) fn record(&self, entry: HistoryEntry) {
         self.state().record(entry);
-    }
-
-    fn lock_fault(&self) -> MutexGuard<'_, Option<Fault>> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn people(&self) -> Vec<Person> {
@@ -194,6 +219,62 @@ impl Tenant {
         Ok(grant)
     }
 
+    pub(crate) fn create_api_key(&self, key: &NewApiKey) -> Result<CreatedApiKey, ApiKeyError> {
+        if let KeyOwner::Person(id) = &key.owner {
+            self.person(id).map_err(|_| ApiKeyError::UnknownPerson(id.clone()))?;
+        }
+        let is_defined = |scope: &&String| self.config.scopes().iter().any(|defined| defined.name == **scope);
+        if let Some(scope) = key.scopes.iter().find(|scope| !is_defined(scope)) {
+            return Err(ApiKeyError::UnknownScope(scope.clone()));
+        }
+        let resource = key.resource.as_deref().map(|resource| self.settings.resources.check(resource)).transpose()?;
+        let mut seen = HashSet::new();
+        let mut scopes = key.scopes.clone();
+        scopes.retain(|scope| seen.insert(scope.clone()));
+        let mut state = self.state();
+        let created = state.put_api_key(ApiKey {
+            id: String::new(),
+            name: shown(&key.name),
+            owner: key.owner.clone(),
+            scopes,
+            resource,
+            created_at: 0,
+            expires_at: key.lifetime.map(|lifetime| now().saturating_add(lifetime.as_secs())),
+            declared: false,
+            deleted: false,
+        })?;
+        state.record(api_key_entry(Action::ApiKeyCreated, &key.owner, &key.name));
+        Ok(created)
+    }
+
+    pub(crate) fn api_keys(&self) -> Vec<ApiKey> {
+        self.state().active_api_keys()
+    }
+
+    pub(crate) fn declared_api_key(&self, name: &str) -> Option<String> {
+        self.state().declared_api_key(&self.backend_key, name)
+    }
+
+    pub(crate) fn delete_api_key(&self, id: &str) -> Result<ApiKey, TenantError> {
+        let mut state = self.state();
+        let key = state.delete_api_key(id).ok_or_else(|| TenantError::UnknownApiKey(id.to_owned()))?;
+        state.record(api_key_entry(Action::ApiKeyDeleted, &key.owner, &key.name));
+        drop(state);
+        let api_key_id = key.id.clone();
+        match &key.owner {
+            KeyOwner::Person(id) => {
+                self.webhooks.send(&Event::PersonalKeyDeleted { user_id: id.clone(), api_key_id });
+            }
+            KeyOwner::Organization => {
+                let org_id = self.config.organization().id.clone();
+                self.webhooks.send(&Event::OrganizationKeyDeleted { org_id, api_key_id });
+            }
+            // PropelAuth has no event for generic keys.
+            KeyOwner::Nobody => {}
+        }
+        Ok(key)
+    }
+
     pub(crate) fn mint(&self, mint: &Mint) -> Result<String, MintError> {
         let person = self.person(&mint.person).map_err(|_| MintError::UnknownPerson(mint.person.clone()))?;
         if !person.enabled {
@@ -223,4 +304,9 @@ impl Tenant {
         });
         Ok(state.issue_access_token(&grant, scopes, mint.lifetime.as_secs()))
     }
+}
+
+fn api_key_entry(action: Action, owner: &KeyOwner, name: &str) -> HistoryEntry {
+    let entry = HistoryEntry::new(action).detail(name);
+    if let KeyOwner::Person(id) = owner { entry.person(id) } else { entry }
 }

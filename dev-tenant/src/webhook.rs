@@ -38,6 +38,10 @@ pub(crate) enum Event {
     Enabled { user_id: String },
     #[serde(rename = "user.logged_out")]
     LoggedOut { user_id: String },
+    #[serde(rename = "user.deleted_personal_api_key")]
+    PersonalKeyDeleted { user_id: String, api_key_id: String },
+    #[serde(rename = "org.api_key_deleted")]
+    OrganizationKeyDeleted { org_id: String, api_key_id: String },
     #[serde(rename = "user.role_changed_within_org")]
     RoleChanged { user_id: String, org_id: String, old_role: String, new_role: String },
 }

@@ -5,6 +5,8 @@ mod starter;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api_key::KeyOwner;
+
 /// The organization of the tenant. All people belong to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +68,19 @@ pub struct Person {
     pub enabled: bool,
 }
 
+/// An API key that a `tenant.toml` declares. [`DevTenant::declared_api_key`](crate::DevTenant::declared_api_key) returns
+/// the key itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeclaredApiKey {
+    /// The name on the pages.
+    pub name: String,
+    /// The owner.
+    pub owner: KeyOwner,
+    /// The `scopes` of the key's metadata.
+    pub scopes: Vec<String>,
+}
+
 /// A validated `tenant.toml`.
 ///
 /// ```
@@ -101,6 +116,7 @@ pub struct TenantConfig {
     scopes: Vec<ScopeInfo>,
     roles: Vec<Role>,
     people: Vec<Person>,
+    api_keys: Vec<DeclaredApiKey>,
 }
 
 impl TenantConfig {
@@ -174,6 +190,11 @@ impl TenantConfig {
     pub fn people(&self) -> &[Person] {
         &self.people
     }
+
+    /// Returns the API keys that the file declares, in their order.
+    pub fn api_keys(&self) -> &[DeclaredApiKey] {
+        &self.api_keys
+    }
 }
 
 /// Reasons why a `tenant.toml` is invalid.
@@ -216,6 +237,30 @@ pub enum ConfigError {
         role: String,
         /// The unknown scope.
         scope: String,
+    },
+    /// An API key lists a scope that the file does not define.
+    #[error(
+        "tenant.toml line {line}: the API key `{key}` lists the scope `{scope}`, which no [[scopes]] entry defines; define \
+         it or remove it here"
+    )]
+    UnknownKeyScope {
+        /// Number of the line, counted from 1.
+        line: usize,
+        /// The name of the key.
+        key: String,
+        /// The unknown scope.
+        scope: String,
+    },
+    /// An API key has an unknown owner.
+    #[error(
+        "tenant.toml line {line}: `{owner}` is not the owner of an API key; use `organization`, `generic`, or the e-mail \
+         address of a person"
+    )]
+    UnknownKeyOwner {
+        /// Number of the line, counted from 1.
+        line: usize,
+        /// The owner as written.
+        owner: String,
     },
     /// A person has a role that the file does not define.
     #[error(

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ConfigError, Organization, Person, Role, ScopeInfo, TenantConfig, is_scope_token};
+use crate::api_key::KeyOwner;
+
+use super::{ConfigError, DeclaredApiKey, Organization, Person, Role, ScopeInfo, TenantConfig, is_scope_token};
 
 /// Parses and validates a `tenant.toml`.
 pub(super) fn parse(text: &str) -> Result<TenantConfig, ConfigError> {
@@ -20,6 +22,8 @@ struct File {
     scopes: Vec<ScopeEntry>,
     roles: Vec<RoleEntry>,
     people: Vec<PersonEntry>,
+    #[serde(default)]
+    api_keys: Vec<ApiKeyEntry>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +49,15 @@ struct PersonEntry {
     role: Spanned<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiKeyEntry {
+    name: Spanned<String>,
+    owner: Spanned<String>,
+    #[serde(default)]
+    scopes: Vec<Spanned<String>>,
+}
+
 /// Validates the entries in their order. It holds the text to find the line of an entry.
 struct Validator<'a> {
     text: &'a str,
@@ -55,7 +68,8 @@ impl Validator<'_> {
         let scopes = self.scopes(file.scopes)?;
         let roles = self.roles(file.roles, &scopes)?;
         let people = self.people(file.people, &roles)?;
-        Ok(TenantConfig { organization: file.organization, scopes, roles, people })
+        let api_keys = self.api_keys(file.api_keys, &scopes, &people)?;
+        Ok(TenantConfig { organization: file.organization, scopes, roles, people, api_keys })
     }
 
     fn scopes(&self, entries: Vec<ScopeEntry>) -> Result<Vec<ScopeInfo>, ConfigError> {
@@ -122,6 +136,47 @@ impl Validator<'_> {
             });
         }
         Ok(people)
+    }
+
+    fn api_keys(
+        &self,
+        entries: Vec<ApiKeyEntry>,
+        scopes: &[ScopeInfo],
+        people: &[Person],
+    ) -> Result<Vec<DeclaredApiKey>, ConfigError> {
+        let mut seen = HashSet::new();
+        let mut keys = Vec::with_capacity(entries.len());
+        for entry in entries {
+            self.require_unique(&mut seen, "API key", &entry.name)?;
+            let owner = match entry.owner.get_ref().as_str() {
+                "organization" => KeyOwner::Organization,
+                "generic" => KeyOwner::Nobody,
+                email => match people.iter().find(|person| person.email == email) {
+                    Some(person) => KeyOwner::Person(person.id.clone()),
+                    None => {
+                        let line = self.line(&entry.owner);
+                        return Err(ConfigError::UnknownKeyOwner { line, owner: email.to_owned() });
+                    }
+                },
+            };
+            let mut listed = HashSet::new();
+            for scope in &entry.scopes {
+                self.require_unique(&mut listed, "scope of the API key", scope)?;
+                if !scopes.iter().any(|defined| defined.name == *scope.get_ref()) {
+                    return Err(ConfigError::UnknownKeyScope {
+                        line: self.line(scope),
+                        key: entry.name.into_inner(),
+                        scope: scope.get_ref().clone(),
+                    });
+                }
+            }
+            keys.push(DeclaredApiKey {
+                name: entry.name.into_inner(),
+                owner,
+                scopes: entry.scopes.into_iter().map(Spanned::into_inner).collect(),
+            });
+        }
+        Ok(keys)
     }
 
     /// Rejects an empty value and a duplicate.

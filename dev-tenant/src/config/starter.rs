@@ -56,10 +56,19 @@ id = "5a3e1f00-0000-4000-8000-000000001201"
 name = "Mio (sample)"
 email = "mio.member@example.com"
 role = "Member"
+
+# A caller without a browser, such as a CI job, has an API key. Its owner is `organization`, `generic`, or the e-mail
+# address of a person. The server prints the key when it starts.
+
+# [[api_keys]]
+# name = "nightly-report"
+# owner = "organization"
+# scopes = {member_line}
 "#,
         organization = quoted(organization),
         admin = list(&all),
         member = list(&reading),
+        member_line = line(&reading),
     )
 }
 
@@ -85,6 +94,11 @@ fn list(scopes: &[&str]) -> String {
         let _ = writeln!(text, "    {},", quoted(scope));
     }
     text + "]"
+}
+
+/// Returns a TOML array on one line.
+fn line(scopes: &[&str]) -> String {
+    format!("[{}]", scopes.iter().map(|scope| quoted(scope)).collect::<Vec<_>>().join(", "))
 }
 
 /// Returns a TOML string.

@@ -1,11 +1,13 @@
 //! The HTTP endpoints.
 
 mod admin;
+mod api_keys;
 mod authorization_request;
 mod authorize;
 mod client_auth;
 mod client_redirect;
 mod consent;
+mod fault;
 mod interruption;
 mod introspect;
 mod login;
@@ -53,6 +55,7 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
         .merge(admin::router(Arc::clone(&tenant)))
         .route(page::STYLE_SHEET_PATH, get(page::style_sheet))
         .route("/oauth/2.1/introspect", post(introspect::introspect))
+        .route(api_keys::VALIDATE_PATH, post(api_keys::validate))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&tenant), flush_changes))
         .layer(from_fn(origin::require_loopback_host))

@@ -1,5 +1,6 @@
 //! The tenant's state: everything that changes while it runs.
 
+mod api_keys;
 mod clients;
 mod codes;
 mod grants;
@@ -11,6 +12,7 @@ mod table;
 mod tests;
 mod tokens;
 
+pub(crate) use api_keys::{ApiKey, BackendKey};
 pub(crate) use codes::Redemption;
 pub(crate) use grants::{Grant, GrantId, GrantView};
 pub(crate) use history::{Action, HistoryEntry};
@@ -56,6 +58,7 @@ impl fmt::Debug for IntrospectionCredentials {
 #[derive(Debug)]
 pub(crate) struct State {
     credentials: Table<IntrospectionCredentials>,
+    backend_keys: Table<BackendKey>,
     form_keys: Table<FormKey>,
     sessions: Table<Session>,
     people: Table<PersonChanges>,
@@ -64,6 +67,7 @@ pub(crate) struct State {
     codes: Table<Code>,
     access_tokens: Table<AccessToken>,
     refresh_tokens: Table<RefreshToken>,
+    api_keys: Table<ApiKey>,
     history: Table<HistoryEntry>,
     swept_at: u64,
 }
@@ -73,6 +77,7 @@ impl State {
     pub(crate) fn restore(mut stored: Records, journal: &Journal) -> Self {
         Self {
             credentials: Table::restore("credentials", &mut stored, journal),
+            backend_keys: Table::restore("backend_key", &mut stored, journal),
             form_keys: Table::restore("form_key", &mut stored, journal),
             sessions: Table::restore("session", &mut stored, journal),
             people: Table::restore("person", &mut stored, journal),
@@ -81,6 +86,7 @@ impl State {
             codes: Table::restore("code", &mut stored, journal),
             access_tokens: Table::restore("access_token", &mut stored, journal),
             refresh_tokens: Table::restore("refresh_token", &mut stored, journal),
+            api_keys: Table::restore("api_key", &mut stored, journal),
             history: Table::restore("history", &mut stored, journal),
             swept_at: 0,
         }
@@ -112,6 +118,7 @@ impl State {
         self.swept_at = now;
         self.access_tokens.remove_where(|_, token| token.expires_at <= now);
         self.refresh_tokens.remove_where(|_, token| token.expires_at <= now);
+        self.api_keys.remove_where(|_, key| key.expires_at.is_some_and(|at| at <= now));
         self.codes.remove_where(|_, code| code.expires_at <= now && !code.spent);
         let mut in_use: HashSet<&str> = HashSet::new();
         in_use.extend(self.access_tokens.values().map(|token| &*token.grant.0));

@@ -115,3 +115,18 @@ fn a_starter_can_have_no_scopes_but_no_invalid_or_duplicate_one() {
     let invalid = [ScopeInfo::new("a read", "")];
     assert!(matches!(TenantConfig::from_scopes("Example", &invalid), Err(ConfigError::InvalidScope { .. })));
 }
+
+#[test]
+fn rejects_an_api_key_with_an_unknown_owner_or_scope_and_names_its_line() {
+    let with_key = |owner: &str, scope: &str| {
+        let key = format!("\n[[api_keys]]\nname = \"CI\"\nowner = \"{owner}\"\nscopes = [\"{scope}\"]\n");
+        TenantConfig::from_toml(&format!("{VALID}{key}"))
+    };
+    for owner in ["organization", "generic", "rita@example.com"] {
+        assert_eq!(with_key(owner, "a:read").unwrap().api_keys()[0].name, "CI");
+    }
+    let message = with_key("rita", "a:read").unwrap_err().to_string();
+    assert!(message.contains("line 22") && message.contains("`rita`"), "{message}");
+    let message = with_key("generic", "a:reed").unwrap_err().to_string();
+    assert!(message.contains("line 23") && message.contains("a:reed") && message.contains("CI"), "{message}");
+}

@@ -180,8 +180,11 @@ async fn opening_a_file_compacts_it() {
     let kinds: Vec<_> = after.iter().map(|change| change["put"]["kind"].as_str().unwrap()).collect();
     let mut distinct = kinds.clone();
     distinct.dedup();
-    assert_eq!(distinct, ["access_token", "credentials", "form_key", "grant", "history", "person"]);
-    assert_eq!(kinds.iter().filter(|kind| **kind != "history").count(), 5);
+    assert_eq!(
+        distinct,
+        ["access_token", "api_key", "backend_key", "credentials", "form_key", "grant", "history", "person",]
+    );
+    assert_eq!(kinds.iter().filter(|kind| **kind != "history").count(), 7);
     let files = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(files, 1, "the temporary file was renamed");
     let tenant = start_with(&path).await;

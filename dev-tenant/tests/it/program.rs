@@ -35,8 +35,8 @@ async fn the_first_lines_are_the_variables_of_a_server() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let running = Running(child);
     let values: Vec<_> = lines
-        .take(3)
-        .zip(["AUTH_URL", "INTROSPECTION_CLIENT_ID", "INTROSPECTION_CLIENT_SECRET"])
+        .take(4)
+        .zip(["AUTH_URL", "INTROSPECTION_CLIENT_ID", "INTROSPECTION_CLIENT_SECRET", "API_KEY"])
         .map(|(line, name)| {
             let line = line.unwrap();
             let prefix = format!("PROPELAUTH_{name}=");
@@ -51,6 +51,14 @@ async fn the_first_lines_are_the_variables_of_a_server() {
         .await
         .unwrap();
     assert_eq!(response.status(), 200);
+    let validation = http()
+        .post(format!("{}/api/backend/v1/end_user_api_keys/validate", values[0]))
+        .bearer_auth(&values[3])
+        .json(&json!({"api_key_token": "00"}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(validation.status(), 400);
     drop(running);
 }
 

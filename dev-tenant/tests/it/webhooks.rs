@@ -7,7 +7,7 @@ use standardwebhooks::Webhook;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use toolgate_dev_tenant::{DevTenant, TenantConfig, WebhookEndpoint, WebhookError};
+use toolgate_dev_tenant::{DevTenant, NewApiKey, TenantConfig, WebhookEndpoint, WebhookError};
 
 use crate::support::{http, start};
 
@@ -83,6 +83,27 @@ async fn every_change_is_sent_with_a_signature_and_its_ids() {
             "new_role": "Support",
         }),
         json!({"event_type": "user.logged_out", "user_id": id}),
+    ] {
+        assert_eq!(verified_body(&next(&mut requests).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_key_is_sent_with_its_owner_and_a_generic_one_is_not() {
+    let (url, mut requests) = endpoint(&[]).await;
+    let tenant = start_with(&url).await;
+    let user_id = tenant.person_of_role("HR").unwrap().id;
+    let [generic, personal, organization] =
+        [NewApiKey::generic(), NewApiKey::for_person(&user_id), NewApiKey::for_organization()].map(|key| {
+            let id = tenant.create_api_key(&key).unwrap().id;
+            tenant.delete_api_key(&id).unwrap();
+            id
+        });
+    assert_ne!(generic, personal);
+    let org_id = &tenant.config().organization().id;
+    for expected in [
+        json!({"event_type": "user.deleted_personal_api_key", "user_id": user_id, "api_key_id": personal}),
+        json!({"event_type": "org.api_key_deleted", "org_id": org_id, "api_key_id": organization}),
     ] {
         assert_eq!(verified_body(&next(&mut requests).await), expected);
     }

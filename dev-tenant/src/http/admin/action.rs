@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use crate::api_key::{ApiKeyError, CreatedApiKey, NewApiKey};
 use crate::browser::SessionId;
 use crate::clock::duration;
 use crate::config::Person;
@@ -33,6 +34,7 @@ pub(super) async fn submit(State(tenant): State<Arc<Tenant>>, headers: HeaderMap
     }
     let done = match params.first("action") {
         "token" => create_token(&tenant, &params),
+        "key" => create_api_key(&tenant, &params),
         action => run(&tenant, action, &params).map(|()| {
             let person: String = url::form_urlencoded::byte_serialize(params.first("person").as_bytes()).collect();
             see_other(&format!("/admin?done={action}&person={person}"))
@@ -55,6 +57,8 @@ enum ActionError {
     Tenant(#[from] TenantError),
     #[error(transparent)]
     Mint(#[from] MintError),
+    #[error(transparent)]
+    ApiKey(#[from] ApiKeyError),
     #[error("the lifetime must be 1 to {MAX_LIFETIME} seconds")]
     Lifetime,
     #[error("the form has an unknown action; reload the page")]
@@ -71,7 +75,11 @@ fn run(tenant: &Tenant, action: &str, params: &Params) -> Result<(), ActionError
             tenant.revoke_all(person)?;
         }
         "revoke-grant" => drop(tenant.revoke_grant(params.first("grant"))?),
-        "clear-fault" => tenant.set_fault(None),
+        "delete-key" => drop(tenant.delete_api_key(params.first("key"))?),
+        "clear-fault" => {
+            tenant.set_fault(None);
+            tenant.set_api_key_fault(None);
+        }
         _ => return Err(ActionError::Unknown),
     }
     Ok(())
@@ -97,4 +105,45 @@ fn create_token(tenant: &Tenant, params: &Params) -> Result<Response, ActionErro
     let token = tenant.mint(&mint)?;
     let scopes = tenant.config.role(&person.role).map_or(&[][..], |role| &role.scopes);
     Ok(page(StatusCode::OK, &TokenPage { person: &person, resource, scopes, lifetime: duration(lifetime), token }))
+}
+
+#[derive(Template)]
+#[template(path = "api_key.html")]
+struct ApiKeyPage<'a> {
+    name: &'a str,
+    /// Name of the person who owns the key.
+    person: Option<String>,
+    resource: Option<&'a str>,
+    scopes: &'a [&'a str],
+    lifetime: Option<String>,
+    key: String,
+}
+
+/// Creates an API key and responds with the only page that shows it.
+fn create_api_key(tenant: &Tenant, params: &Params) -> Result<Response, ActionError> {
+    let (name, owner) = (params.first("name").trim(), params.first("owner"));
+    let person = match owner {
+        "organization" | "generic" => None,
+        id => Some(tenant.person(id)?),
+    };
+    let mut new_key = match (&person, owner) {
+        (Some(person), _) => NewApiKey::for_person(&person.id),
+        (None, "generic") => NewApiKey::generic(),
+        (None, _) => NewApiKey::for_organization(),
+    };
+    let scopes: Vec<&str> = params.first("scopes").split_ascii_whitespace().collect();
+    new_key = new_key.name(name).scopes(scopes.iter().copied());
+    let resource = Some(params.first("resource").trim()).filter(|resource| !resource.is_empty());
+    if let Some(resource) = resource {
+        new_key = new_key.resource(resource);
+    }
+    let lifetime = params.first("lifetime").parse().ok().filter(|seconds| *seconds <= MAX_LIFETIME);
+    let lifetime = lifetime.ok_or(ActionError::Lifetime)?;
+    if lifetime > 0 {
+        new_key = new_key.expires_in(Duration::from_secs(lifetime));
+    }
+    let CreatedApiKey { key, .. } = tenant.create_api_key(&new_key)?;
+    let lifetime = (lifetime > 0).then(|| duration(lifetime));
+    let person = person.map(|person| person.name);
+    Ok(page(StatusCode::OK, &ApiKeyPage { name, person, resource, scopes: &scopes, lifetime, key }))
 }

@@ -13,11 +13,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::api_key::{ApiKeyError, CreatedApiKey, KeyOwner, NewApiKey};
 use crate::config::{Organization, Person, Role, ScopeInfo};
 use crate::fault::Fault;
 use crate::http::origin::{is_cross_site, is_own_origin};
 use crate::mint::{Mint, MintError};
-use crate::state::{GrantView, HistoryEntry};
+use crate::state::{ApiKey, GrantView, HistoryEntry};
 use crate::tenant::{Tenant, TenantError};
 use crate::text::shown;
 
@@ -39,6 +40,10 @@ pub(super) enum ApiError {
     Tenant(#[from] TenantError),
     #[error(transparent)]
     Mint(#[from] MintError),
+    #[error("a key has one owner; send `person`, or `generic`, or neither for the organization")]
+    TwoOwners,
+    #[error(transparent)]
+    ApiKey(#[from] ApiKeyError),
 }
 
 impl IntoResponse for ApiError {
@@ -46,11 +51,16 @@ impl IntoResponse for ApiError {
         let status = match &self {
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::NoWebhookEndpoint => StatusCode::CONFLICT,
-            Self::Tenant(TenantError::UnknownPerson(_) | TenantError::UnknownGrant(_))
-            | Self::Mint(MintError::UnknownPerson(_)) => StatusCode::NOT_FOUND,
-            Self::NoEventType | Self::Tenant(TenantError::UnknownRole(_)) | Self::Mint(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::Tenant(
+                TenantError::UnknownPerson(_) | TenantError::UnknownGrant(_) | TenantError::UnknownApiKey(_),
+            )
+            | Self::Mint(MintError::UnknownPerson(_))
+            | Self::ApiKey(ApiKeyError::UnknownPerson(_)) => StatusCode::NOT_FOUND,
+            Self::NoEventType
+            | Self::TwoOwners
+            | Self::Tenant(TenantError::UnknownRole(_))
+            | Self::Mint(_)
+            | Self::ApiKey(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         (status, Json(json!({"error": shown(&self.to_string())}))).into_response()
     }
@@ -82,6 +92,8 @@ struct TenantView<'a> {
     webhook_url: Option<&'a str>,
     fault: Option<Fault>,
     introspections: u64,
+    api_key_fault: Option<Fault>,
+    api_key_validations: u64,
 }
 
 #[derive(Serialize)]
@@ -116,6 +128,8 @@ pub(super) async fn tenant(State(tenant): SharedTenant) -> Response {
         webhook_url: tenant.webhooks.url(),
         fault: tenant.fault(),
         introspections: tenant.introspections.load(Ordering::Relaxed),
+        api_key_fault: tenant.api_key_fault(),
+        api_key_validations: tenant.api_key_validations.load(Ordering::Relaxed),
     };
     Json(view).into_response()
 }
@@ -200,6 +214,73 @@ pub(super) async fn mint(State(tenant): SharedTenant, Json(body): Json<MintToken
     Ok(Json(json!({"access_token": token})))
 }
 
+#[derive(Serialize)]
+pub(super) struct ApiKeyView {
+    id: String,
+    name: String,
+    owner: KeyOwner,
+    scopes: Vec<String>,
+    resource: Option<String>,
+    created_at: u64,
+    expires_at: Option<u64>,
+}
+
+impl From<ApiKey> for ApiKeyView {
+    fn from(key: ApiKey) -> Self {
+        let ApiKey { id, name, owner, scopes, resource, created_at, expires_at, .. } = key;
+        Self { id, name, owner, scopes, resource, created_at, expires_at }
+    }
+}
+
+/// `GET /admin/api/keys`
+pub(super) async fn api_keys(State(tenant): SharedTenant) -> Json<Vec<ApiKeyView>> {
+    Json(tenant.api_keys().into_iter().map(ApiKeyView::from).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateApiKey {
+    #[serde(default)]
+    name: String,
+    person: Option<String>,
+    #[serde(default)]
+    generic: bool,
+    #[serde(default)]
+    scopes: Vec<String>,
+    resource: Option<String>,
+    expires_in: Option<u64>,
+}
+
+/// `POST /admin/api/keys`
+pub(super) async fn create_api_key(
+    State(tenant): SharedTenant,
+    Json(body): Json<CreateApiKey>,
+) -> Result<Json<Value>, ApiError> {
+    let mut key = match (body.person, body.generic) {
+        (Some(_), true) => return Err(ApiError::TwoOwners),
+        (Some(person), false) => NewApiKey::for_person(person),
+        (None, true) => NewApiKey::generic(),
+        (None, false) => NewApiKey::for_organization(),
+    };
+    key = key.name(body.name).scopes(body.scopes);
+    if let Some(resource) = body.resource {
+        key = key.resource(resource);
+    }
+    if let Some(seconds) = body.expires_in {
+        key = key.expires_in(Duration::from_secs(seconds));
+    }
+    let CreatedApiKey { id, key } = tenant.create_api_key(&key)?;
+    Ok(Json(json!({"id": id, "key": key})))
+}
+
+/// `DELETE /admin/api/keys/{id}`
+pub(super) async fn delete_api_key(
+    State(tenant): SharedTenant,
+    Path(id): Path<String>,
+) -> Result<Json<ApiKeyView>, ApiError> {
+    Ok(Json(tenant.delete_api_key(&id)?.into()))
+}
+
 /// `POST /admin/api/webhooks`: signs and sends any event
 pub(super) async fn send_webhook(
     State(tenant): SharedTenant,
@@ -229,6 +310,23 @@ pub(super) async fn set_fault(State(tenant): SharedTenant, Json(fault): Json<Fau
 /// `DELETE /admin/api/fault`
 pub(super) async fn clear_fault(State(tenant): SharedTenant) -> StatusCode {
     tenant.set_fault(None);
+    StatusCode::NO_CONTENT
+}
+
+/// `GET /admin/api/fault/keys`
+pub(super) async fn api_key_fault(State(tenant): SharedTenant) -> Json<Option<Fault>> {
+    Json(tenant.api_key_fault())
+}
+
+/// `PUT /admin/api/fault/keys`
+pub(super) async fn set_api_key_fault(State(tenant): SharedTenant, Json(fault): Json<Fault>) -> StatusCode {
+    tenant.set_api_key_fault(Some(fault));
+    StatusCode::NO_CONTENT
+}
+
+/// `DELETE /admin/api/fault/keys`
+pub(super) async fn clear_api_key_fault(State(tenant): SharedTenant) -> StatusCode {
+    tenant.set_api_key_fault(None);
     StatusCode::NO_CONTENT
 }
 

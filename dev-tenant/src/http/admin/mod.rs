@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::tenant::Tenant;
 
@@ -20,14 +20,20 @@ pub(super) fn router(tenant: Arc<Tenant>) -> Router<Arc<Tenant>> {
         .route("/admin/api/people/{id}/enable", post(api::enable))
         .route("/admin/api/people/{id}/role", put(api::set_role))
         .route("/admin/api/people/{id}/revoke", post(api::revoke))
-        .route("/admin/api/grants/{id}/revoke", post(api::revoke_grant));
+        .route("/admin/api/grants/{id}/revoke", post(api::revoke_grant))
+        .route("/admin/api/keys/{id}", delete(api::delete_api_key));
     let api = Router::new()
         .route("/admin/api/tenant", get(api::tenant))
         .route("/admin/api/grants", get(api::grants))
         .route("/admin/api/events", get(api::events))
         .route("/admin/api/tokens", post(api::mint))
+        .route("/admin/api/keys", get(api::api_keys).post(api::create_api_key))
         .route("/admin/api/webhooks", post(api::send_webhook))
         .route("/admin/api/fault", get(api::fault).put(api::set_fault).delete(api::clear_fault))
+        .route(
+            "/admin/api/fault/keys",
+            get(api::api_key_fault).put(api::set_api_key_fault).delete(api::clear_api_key_fault),
+        )
         .route("/admin/api/mcp", put(api::set_mcp));
     let pages = Router::new().route("/", get(page::redirect)).route("/admin", get(page::show).post(action::submit));
     let await_webhooks = from_fn_with_state(tenant, await_webhooks);

@@ -8,13 +8,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use crate::api_key::KeyOwner;
 use crate::browser::{Form, SessionId};
 use crate::clock::{duration, now};
 use crate::config::{Person, Role, ScopeInfo};
 use crate::http::page::{page, see_other};
 use crate::mint::MINT_CLIENT_ID;
 use crate::oauth::Params;
-use crate::state::{GrantView, HistoryEntry};
+use crate::state::{ApiKey, GrantView, HistoryEntry};
 use crate::tenant::Tenant;
 
 /// Maximum number of grants on the page.
@@ -42,6 +43,7 @@ struct Admin<'a> {
     grants: Vec<GrantRow>,
     /// Number of grants that are not shown.
     more_grants: usize,
+    api_keys: Vec<ApiKeyRow>,
     history: Vec<HistoryRow>,
     roles: &'a [Role],
     scopes: &'a [ScopeInfo],
@@ -69,6 +71,15 @@ struct GrantRow {
     application: Option<String>,
     person: String,
     resource: String,
+    scopes: Vec<String>,
+    age: String,
+}
+
+struct ApiKeyRow {
+    id: String,
+    name: String,
+    owner: String,
+    resource: Option<String>,
     scopes: Vec<String>,
     age: String,
 }
@@ -101,6 +112,7 @@ pub(super) async fn show(
     let mut state = tenant.state();
     let (grants, all_grants) = state.newest_grants(MAX_GRANTS);
     let history = state.history();
+    let api_keys = state.active_api_keys();
     let rows = people.iter().map(|person| PersonRow { grants: state.grants_of(&person.id), person: person.clone() });
     let rows = rows.collect();
     drop(state);
@@ -113,11 +125,12 @@ pub(super) async fn show(
         people: rows,
         more_grants: all_grants - grants.len(),
         grants: grants.into_iter().map(|grant| GrantRow::new(grant, name, now)).collect(),
+        api_keys: api_keys.into_iter().map(|key| ApiKeyRow::new(key, name, now)).collect(),
         history: history.into_iter().take(MAX_HISTORY).map(|entry| HistoryRow::new(entry, name, now)).collect(),
         roles: tenant.config.roles(),
         scopes: tenant.config.scopes(),
         webhook_url: tenant.webhooks.url(),
-        fault: tenant.fault().is_some(),
+        fault: tenant.fault().is_some() || tenant.api_key_fault().is_some(),
         lifetimes: LIFETIMES.map(|seconds| (seconds, duration(seconds))),
         form_token: tenant.form_tokens.issue(form(&session)),
     };
@@ -137,6 +150,23 @@ impl GrantRow {
             resource: grant.resource.unwrap_or_else(|| "no resource".to_owned()),
             scopes: grant.scopes,
             age: age(grant.issued_at, now),
+        }
+    }
+}
+
+impl ApiKeyRow {
+    fn new(key: ApiKey, name: impl Fn(&str) -> String, now: u64) -> Self {
+        Self {
+            id: key.id,
+            name: if key.name.is_empty() { "API key".to_owned() } else { key.name },
+            owner: match &key.owner {
+                KeyOwner::Person(id) => name(id),
+                KeyOwner::Organization => "the organization".to_owned(),
+                KeyOwner::Nobody => "generic".to_owned(),
+            },
+            resource: key.resource,
+            scopes: key.scopes,
+            age: age(key.created_at, now),
         }
     }
 }
@@ -181,7 +211,8 @@ fn age(then: u64, now: u64) -> String {
 fn confirmation(tenant: &Tenant, params: &Params) -> Option<String> {
     let done = params.first("done");
     match done {
-        "clear-fault" => return Some("Introspection works again.".to_owned()),
+        "clear-fault" => return Some("Tokens and API keys are validated again.".to_owned()),
+        "delete-key" => return Some("The API key is deleted.".to_owned()),
         "revoke-grant" => return Some("The grant and its tokens are revoked.".to_owned()),
         _ => {}
     }

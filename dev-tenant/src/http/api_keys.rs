@@ -1,0 +1,119 @@
+//! Validation of API keys by PropelAuth's backend API.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::api_key::KeyOwner;
+use crate::config::Person;
+use crate::secret::Digest;
+use crate::tenant::Tenant;
+
+use super::fault::{Endpoint, ok, with_fault};
+
+pub(super) const VALIDATE_PATH: &str = "/api/backend/v1/end_user_api_keys/validate";
+
+const ENDPOINT: Endpoint = Endpoint { path: VALIDATE_PATH, wrong_credentials };
+
+#[derive(Deserialize)]
+pub(super) struct Request {
+    api_key_token: String,
+}
+
+/// `POST /api/backend/v1/end_user_api_keys/validate`
+pub(super) async fn validate(
+    State(tenant): State<Arc<Tenant>>,
+    headers: HeaderMap,
+    body: Result<Json<Request>, JsonRejection>,
+) -> Response {
+    tenant.api_key_validations.fetch_add(1, Ordering::Relaxed);
+    let fault = tenant.api_key_fault();
+    if let Some(fault) = &fault
+        && let Some(response) = ENDPOINT.response_to_fault(&tenant, fault).await
+    {
+        return response;
+    }
+    if !is_authenticated(&tenant, &headers) {
+        return wrong_credentials();
+    }
+    let Ok(Json(Request { api_key_token })) = body else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let key = api_key_token.strip_prefix("Bearer ").unwrap_or(&api_key_token);
+    let Some(members) = members(&tenant, key) else {
+        let error = json!({"api_key_token": "The API key is unknown, expired or deleted."});
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
+    };
+    match fault {
+        Some(fault) => with_fault(&fault, members),
+        None => ok(&members),
+    }
+}
+
+fn wrong_credentials() -> Response {
+    StatusCode::UNAUTHORIZED.into_response()
+}
+
+fn is_authenticated(tenant: &Tenant, headers: &HeaderMap) -> bool {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    bearer.is_some_and(|key| Digest::of(tenant.backend_key.expose()).matches(key))
+}
+
+/// Returns the members of the response about a key. `None` if the key is not valid.
+fn members(tenant: &Tenant, key: &str) -> Option<Map<String, Value>> {
+    let key = tenant.state().active_api_key(key)?.clone();
+    let mut metadata = Map::new();
+    metadata.insert("scopes".to_owned(), key.scopes.into());
+    if let Some(resource) = key.resource {
+        metadata.insert("resource".to_owned(), resource.into());
+    }
+    let (user, org) = match key.owner {
+        KeyOwner::Person(id) => {
+            let person = tenant.person(&id).ok().filter(|person| person.enabled)?;
+            (user(tenant, &person), Value::Null)
+        }
+        KeyOwner::Organization => {
+            let organization = tenant.config.organization();
+            let (id, name) = (&organization.id, &organization.name);
+            let org = json!({
+                "org_id": id, "org_name": name, "can_setup_saml": false, "max_users": null, "metadata": {},
+            });
+            (Value::Null, org)
+        }
+        KeyOwner::Nobody => (Value::Null, Value::Null),
+    };
+    let mut members = Map::new();
+    members.insert("metadata".to_owned(), metadata.into());
+    members.insert("user".to_owned(), user);
+    members.insert("org".to_owned(), org);
+    members.insert("user_in_org".to_owned(), Value::Null);
+    Some(members)
+}
+
+/// Returns a person as PropelAuth's backend API describes users, without the organizations.
+fn user(tenant: &Tenant, person: &Person) -> Value {
+    json!({
+        "user_id": person.id,
+        "email": person.email,
+        "email_confirmed": true,
+        "has_password": false,
+        "username": null,
+        "first_name": person.name,
+        "last_name": null,
+        "picture_url": null,
+        "locked": false,
+        "enabled": person.enabled,
+        "mfa_enabled": false,
+        "created_at": tenant.started_at,
+        "last_active_at": tenant.started_at,
+        "properties": {},
+    })
+}
