@@ -14,6 +14,7 @@ chapters! {
     authorization_servers = "authorization-servers.md";
     clients = "clients.md";
     embedding = "embedding.md";
+    machines = "machines.md";
     migrating_from_fastmcp = "migrating-from-fastmcp.md";
     migrating_from_rmcp = "migrating-from-rmcp.md";
     operations = "operations.md";

@@ -37,7 +37,8 @@ pub use server::{TestServer, tokens};
 pub use steps::{record_step, take_steps};
 pub use tasks::{TASK_SCOPES, with_tasks};
 pub use tenant::{
-    propel_auth, start_payroll_tenant, start_tenant, start_tenant_with, tenant_server, tenant_server_with, token_for,
+    propel_auth, propel_auth_api_keys, start_payroll_tenant, start_tenant, start_tenant_with, tenant_server,
+    tenant_server_with, token_for,
 };
 pub use tool_bodies::ToolBodies;
 use toolgate::Scopes;

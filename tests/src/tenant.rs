@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use toolgate::{PropelAuth, Server};
+use toolgate::{PropelAuth, Server, propelauth::PropelAuthApiKeys};
 use toolgate_dev_tenant::{DevTenant, DevTenantBuilder, Mint, TenantConfig};
 
 use crate::TestServer;
@@ -105,6 +105,15 @@ pub fn propel_auth(tenant: &DevTenant) -> PropelAuth {
     PropelAuth::new(tenant.auth_url(), tenant.introspection_client_id(), tenant.introspection_client_secret())
         .expect("the settings of the tenant are valid")
         .timeout(Duration::from_secs(5))
+}
+
+/// Returns a validator for the API keys of a tenant.
+///
+/// # Panics
+///
+/// If the settings of the tenant are rejected.
+pub fn propel_auth_api_keys(tenant: &DevTenant) -> PropelAuthApiKeys {
+    PropelAuthApiKeys::new(tenant.auth_url(), tenant.backend_api_key()).expect("the settings of the tenant are valid")
 }
 
 /// Starts a server that accepts tokens of a tenant.

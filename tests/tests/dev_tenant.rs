@@ -309,6 +309,60 @@ async fn propelauth_is_used_if_it_is_configured() {
     assert_eq!(response.tool_names(), ["department"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_of_the_tenant_calls_tools_until_it_is_deleted() {
+    let folder = folder();
+    let first = Running::start(folder.path());
+    let port = first.port;
+    assert!(first.banner.contains(&format!("curl {}/admin/api/keys --json", first.tenant_url())), "{}", first.banner);
+    let body = json!({ "name": "CI", "scopes": ["employees:read:public"] });
+    let url = format!("{}/admin/api/keys", first.tenant_url());
+    let created = send(http_client().post(&url).json(&body)).await;
+    let created = created.json();
+    let client = Client::new(first.endpoint(), Revision::Legacy).token(created["key"].as_str().unwrap());
+    assert_eq!(client.call("department", department()).await.status, 200);
+    assert_eq!(client.call("transfer", transfer()).await.status, 403);
+    let deleted = send(http_client().delete(format!("{url}/{}", created["id"].as_str().unwrap()))).await;
+    assert_eq!(deleted.status, 200);
+    assert_eq!(client.call("department", department()).await.status, 401);
+    first.stop();
+
+    let file = folder.path().join("tenant.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (_, example) = text.split_once("# [[api_keys]]").unwrap();
+    let example = format!("[[api_keys]]{}", example.replace("\n# ", "\n"));
+    fs::write(&file, format!("{text}\n{example}")).unwrap();
+    let second = Running::start_on(port, folder.path(), &[]).unwrap();
+    let key = second.word_after("nightly-report: ").to_owned();
+    let client = Client::new(second.endpoint(), Revision::Legacy).token(&key);
+    assert_eq!(client.call("department", department()).await.status, 200);
+    assert!(!fs::read_to_string(folder.path().join("log")).unwrap().contains(&key));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn propelauth_validates_api_keys_if_the_key_of_the_backend_integration_is_set() {
+    let folder = folder();
+    let tenant = DevTenant::builder(TenantConfig::sample()).start().await.unwrap();
+    let key = tenant.declared_api_key("nightly-report").unwrap();
+    let variables = [
+        ("PROPELAUTH_AUTH_URL", tenant.auth_url()),
+        ("PROPELAUTH_INTROSPECTION_CLIENT_ID", tenant.introspection_client_id()),
+        ("PROPELAUTH_INTROSPECTION_CLIENT_SECRET", tenant.introspection_client_secret()),
+        ("PROPELAUTH_API_KEY", tenant.backend_api_key()),
+    ];
+    let running = Running::start_on(0, folder.path(), &variables[..3]).unwrap();
+    let list =
+        async |running: &Running| Client::new(running.endpoint(), Revision::Legacy).token(&key).list().await.status;
+    assert_eq!(list(&running).await, 401);
+    let running = Running::start_on(0, folder.path(), &variables).unwrap();
+    assert!(running.banner.starts_with("Tokens and API keys are validated"), "{}", running.banner);
+    assert_eq!(list(&running).await, 200);
+    let error = start_error(folder.path(), &[("BIND_ADDR", "127.0.0.1:0"), variables[3]]);
+    assert!(error.contains("PROPELAUTH_AUTH_URL") && !error.contains(tenant.backend_api_key()), "{error}");
+    let error = start_error(folder.path(), &[&variables[..3], &[("PROPELAUTH_API_KEY_FILE", "/missing")]].concat());
+    assert!(error.contains("`PROPELAUTH_API_KEY_FILE` names /missing"), "{error}");
+}
+
 #[test]
 fn an_incomplete_set_of_variables_is_an_error_that_names_the_missing_ones() {
     let folder = folder();

@@ -25,8 +25,11 @@ Environment:
           Set these and PROPELAUTH_AUTH_URL, or none of the three to use the development tenant
   PROPELAUTH_WEBHOOK_SECRET
           The signing secret of PropelAuth's webhooks (whsec_...), which end access immediately
-  PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE, PROPELAUTH_WEBHOOK_SECRET_FILE
-          Files with the two secrets, instead of the variables with the values
+  PROPELAUTH_API_KEY
+          The key of the backend integration, to accept the API keys of machines such as CI jobs
+  PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE, PROPELAUTH_WEBHOOK_SECRET_FILE,
+  PROPELAUTH_API_KEY_FILE
+          Files with the three secrets, instead of the variables with the values
   TOOLGATE_LOG, RUST_LOG
           The log filter, such as `debug` or `toolgate=debug,info`; logs go to standard error
           [default: info]
@@ -146,6 +149,7 @@ mod tests {
         for variable in [
             "BIND_ADDR",
             "SERVER_URL",
+            "PROPELAUTH_API_KEY",
             "PROPELAUTH_WEBHOOK_SECRET",
             "PROPELAUTH_AUTH_URL",
             "PROPELAUTH_INTROSPECTION_CLIENT_ID",

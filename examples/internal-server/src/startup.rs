@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use toolgate::auth::TokenValidator;
+use toolgate::auth::IntoValidators;
 use toolgate::cli::App;
 use toolgate::config::Config;
 use toolgate::dev_tenant::or_propelauth_with;
@@ -72,7 +72,7 @@ impl From<toolgate::Error> for StartError {
 /// # Ok(())
 /// # }
 /// ```
-pub fn server(company: Company, repository: Repository, auth: impl TokenValidator) -> Server {
+pub fn server(company: Company, repository: Repository, auth: impl IntoValidators) -> Server {
     with_states(declaration(), company, repository).auth(auth)
 }
 

@@ -26,6 +26,7 @@ fn program(folder: &Path) -> Command {
         "PROPELAUTH_AUTH_URL",
         "PROPELAUTH_INTROSPECTION_CLIENT_ID",
         "PROPELAUTH_INTROSPECTION_CLIENT_SECRET",
+        "PROPELAUTH_API_KEY",
         "PROPELAUTH_WEBHOOK_SECRET",
         "RUST_LOG",
         "TOOLGATE_CONFIG",

@@ -23,12 +23,9 @@ impl ValidatorChain {
         if let [validator] = &*self.0 {
             return validator.validate(token, class).await;
         }
-        let is_own = |validator: &&GuardedValidator| validator.token_form(token) == TokenForm::Own;
-        let form =
-            if self.0.iter().any(|validator| is_own(&validator)) { TokenForm::Own } else { TokenForm::Unknown };
         let mut inactive = Inactive::new("no validator knows tokens of this form");
         let mut unavailable: Option<Unavailable> = None;
-        for validator in self.0.iter().filter(|validator| validator.token_form(token) == form) {
+        for validator in self.of_form(token) {
             match validator.validate(token, class).await {
                 Ok(claims) => return Ok(claims),
                 Err(ValidationError::Inactive(reason)) => inactive = reason,
@@ -37,6 +34,13 @@ impl ValidatorChain {
             }
         }
         Err(unavailable.map_or_else(|| inactive.into(), ValidationError::from))
+    }
+
+    /// Returns the validators that may know a token, in the order in which they are asked.
+    fn of_form(&self, token: &BearerToken) -> Vec<&GuardedValidator> {
+        let of_form = |form| self.0.iter().filter(move |validator| validator.token_form(token) == form);
+        let own: Vec<_> = of_form(TokenForm::Own).collect();
+        if own.is_empty() { of_form(TokenForm::Likely).chain(of_form(TokenForm::Unknown)).collect() } else { own }
     }
 
     /// Closes the circuit breaker of a validator, because the preflight check found that it can validate tokens.

@@ -22,12 +22,15 @@
 //! ```
 //!
 //! If a required variable of [`PropelAuth::from_env`] is set, PropelAuth validates the tokens. If only some of them are
-//! set, the server does not start. If none is set, the tenant starts:
+//! set, the server does not start. With `PROPELAUTH_API_KEY`, PropelAuth also validates the API keys of machines
+//! ([`PropelAuthApiKeys`]). If none is set, the tenant starts:
 //!
 //! - **People, roles and scopes** are in `tenant.toml`. If the file does not exist, it is written from the scopes of the
 //!   server. An existing file is never changed.
 //! - **The server prints** its MCP URL, how to connect each client, the admin page of the tenant, and a token for each
 //!   role.
+//! - **API keys** for callers without a browser are declared in `tenant.toml`, or created on the admin page and with its
+//!   API.
 //! - **The port** of the tenant is the server's plus 90, so that clients find the tenant again:
 //!   `http://127.0.0.1:8090` for a server on port 8000. See [`tenant_port`](OrPropelAuth::tenant_port).
 //! - **Registered clients, logins and tokens** survive a restart. They are in the folder `.toolgate` beside `tenant.toml`,
@@ -51,9 +54,9 @@ use async_trait::async_trait;
 
 pub use self::error::StartError;
 use crate::{
-    PropelAuth,
+    PropelAuth, TokenValidator as _,
     auth::{AuthProvider, ProvidedAuth, ProviderError, ServerDescription},
-    propelauth::{ConfigError, Variable},
+    propelauth::{ConfigError, PropelAuthApiKeys, Variable},
 };
 
 /// Returns the provider for [`Server::auth_from`](crate::Server::auth_from): PropelAuth if its variables are set, and
@@ -126,11 +129,35 @@ impl AuthProvider for OrPropelAuth {
     }
 }
 
+/// The validators that the environment configures.
+struct ConfiguredPropelAuth {
+    auth: PropelAuth,
+    api_keys: Option<PropelAuthApiKeys>,
+}
+
 /// Returns `None` if none of the required variables is set.
-fn configured_propelauth() -> Result<Option<PropelAuth>, StartError> {
-    match PropelAuth::from_env() {
-        Ok(auth) => Ok(Some(auth)),
-        Err(ConfigError::Missing(missing)) if missing.len() == Variable::REQUIRED.len() => Ok(None),
-        Err(error) => Err(StartError::PropelAuth(error)),
+fn configured_propelauth() -> Result<Option<ConfiguredPropelAuth>, StartError> {
+    let auth = match PropelAuth::from_env() {
+        Ok(auth) => Ok(auth),
+        // The key of the backend integration alone is an incomplete configuration, too.
+        Err(ConfigError::Missing(missing)) if missing.len() == Variable::REQUIRED.len() => {
+            match PropelAuthApiKeys::from_env_if_set() {
+                Ok(None) => return Ok(None),
+                _ => Err(ConfigError::Missing(missing)),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    let auth = auth.map_err(StartError::PropelAuth)?;
+    let api_keys = PropelAuthApiKeys::from_env_if_set().map_err(StartError::PropelAuth)?;
+    Ok(Some(ConfiguredPropelAuth { auth, api_keys }))
+}
+
+impl ConfiguredPropelAuth {
+    fn into_provided(self) -> ProvidedAuth {
+        match self.api_keys {
+            Some(api_keys) => ProvidedAuth::new(self.auth.or(api_keys)),
+            None => ProvidedAuth::new(self.auth),
+        }
     }
 }

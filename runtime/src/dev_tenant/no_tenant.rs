@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{OrPropelAuth, StartError};
+use super::{ConfiguredPropelAuth, OrPropelAuth, StartError};
 use crate::{
-    PropelAuth,
     auth::{ProvidedAuth, ServerDescription},
     propelauth::{ConfigError, Variable},
 };
@@ -22,6 +21,6 @@ fn no_tenant() -> StartError {
     StartError::NoTenant(ConfigError::Missing(Variable::REQUIRED.to_vec()))
 }
 
-pub(super) fn instead_of_tenant(auth: PropelAuth, _: &ServerDescription) -> ProvidedAuth {
-    ProvidedAuth::new(auth)
+pub(super) fn instead_of_tenant(configured: ConfiguredPropelAuth, _: &ServerDescription) -> ProvidedAuth {
+    configured.into_provided()
 }

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod api_keys;
 mod approvals;
 mod audience;
 mod authentication;

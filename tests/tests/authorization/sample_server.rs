@@ -3,9 +3,9 @@
 use internal_server::{SCOPES, TENANT_TOML, company::Company, repository::Repository, server};
 use rmcp::model::CallToolRequestParams;
 use serde_json::{Value, json};
-use toolgate::{OperationKind, Policy};
+use toolgate::{OperationKind, Policy, TokenValidator as _};
 use toolgate_dev_tenant::{DevTenant, TenantConfig};
-use toolgate_tests::{Revision, TestServer, connect_rmcp, propel_auth, token_for};
+use toolgate_tests::{Revision, TestServer, connect_rmcp, propel_auth, propel_auth_api_keys, token_for};
 
 /// Every tool with valid arguments.
 const CALLS: [(&str, &str); 15] = [
@@ -59,7 +59,8 @@ async fn start() -> Fixture {
     let repository = Repository::open(files.path().join("repository")).unwrap();
     let config = TenantConfig::from_toml(TENANT_TOML).unwrap();
     let tenant = DevTenant::builder(config).start().await.unwrap();
-    let server = TestServer::serve(|url| server(company, repository, propel_auth(&tenant)).server_url(url)).await;
+    let auth = propel_auth(&tenant).or(propel_auth_api_keys(&tenant));
+    let server = TestServer::serve(|url| server(company, repository, auth).server_url(url)).await;
     Fixture { tenant, server, _files: files }
 }
 
@@ -101,6 +102,22 @@ async fn hr_lists_and_calls_exactly_the_tools_of_hr() {
 #[tokio::test]
 async fn support_lists_and_calls_exactly_the_tools_of_support() {
     assert_role_may_call_exactly(&start().await, "Support", SUPPORT).await;
+}
+
+#[tokio::test]
+async fn the_nightly_report_lists_and_calls_exactly_the_tools_of_its_api_key() {
+    let fixture = start().await;
+    let key = fixture.tenant.declared_api_key("nightly-report").unwrap();
+    let client = fixture.server.client_with(&key, Revision::Legacy);
+    let tools = client.tool_names().await;
+    assert_eq!(tools, ["analytics_query", "ticket_list", "whoami"]);
+    for (tool, arguments) in CALLS {
+        let response = client.call(tool, serde_json::from_str(arguments).unwrap()).await;
+        assert_eq!(response.is_success(), tools.iter().any(|listed| listed == tool), "{tool}: {response:?}");
+    }
+    let identity = client.call("whoami", json!({})).await;
+    let identity = &identity.result()["structuredContent"];
+    assert_eq!((&identity["user_id"], &identity["role"]), (&Value::Null, &Value::Null), "{identity}");
 }
 
 #[tokio::test]

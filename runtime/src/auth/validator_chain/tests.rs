@@ -80,6 +80,19 @@ async fn a_token_of_an_unknown_form_is_validated_by_all_until_one_knows_it() {
 }
 
 #[tokio::test]
+async fn a_validator_whose_tokens_likely_have_the_form_is_asked_first_and_the_others_after_it() {
+    let asked = Arc::default();
+    let validator = |prefix, others| Prefixed { prefix, others, is_available: true, asked: Arc::clone(&asked) };
+    let validators = validator("a.", TokenForm::Unknown).or(validator("b.", TokenForm::Likely));
+    let readiness = Arc::new(Readiness::new(2));
+    let resource = Arc::new(Resource::new("https://mcp.example.com/mcp"));
+    let chain = ValidatorChain::new(&validators, &readiness, &resource);
+    let fixture = Fixture { chain, readiness, asked: Arc::clone(&asked) };
+    let (text, asked) = fixture.validate("other").await;
+    assert_eq!((text.as_str(), asked), ("401 unknown to a.", vec!["b.other".to_owned(), "a.other".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_validator_is_not_asked_about_tokens_of_a_foreign_form() {
     let fixture = Fixture::new(TokenForm::Foreign, [false, false]);
     assert_eq!(fixture.validate("opaque").await, ("opaque".to_owned(), vec![]));

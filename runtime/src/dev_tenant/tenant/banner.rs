@@ -16,6 +16,8 @@ pub(super) struct Banner<'a> {
 pub(super) enum TokenSource<'a> {
     PropelAuth {
         auth_url: &'a str,
+        /// Whether API keys are validated, too.
+        has_api_keys: bool,
     },
     Tenant {
         tenant: &'a DevTenant,
@@ -36,8 +38,9 @@ impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let endpoint = &self.server.endpoint;
         match &self.source {
-            TokenSource::PropelAuth { auth_url } => {
-                writeln!(f, "Tokens are validated with PropelAuth at {auth_url}.")?;
+            TokenSource::PropelAuth { auth_url, has_api_keys } => {
+                let keys = if *has_api_keys { "Tokens and API keys" } else { "Tokens" };
+                writeln!(f, "{keys} are validated with PropelAuth at {auth_url}.")?;
                 writeln!(f, "\nMCP URL: {endpoint}")?;
             }
             TokenSource::Tenant { tenant, remarks, .. } => {
@@ -58,6 +61,9 @@ impl fmt::Display for Banner<'_> {
                 writeln!(f, "  {:<15}{step}", client.name)?;
             }
         }
+        if let TokenSource::Tenant { tenant, .. } = &self.source {
+            write_api_keys(f, tenant, &self.server.scopes)?;
+        }
         if let TokenSource::Tenant { tokens, .. } = &self.source
             && !tokens.is_empty()
         {
@@ -72,4 +78,18 @@ impl fmt::Display for Banner<'_> {
         }
         writeln!(f)
     }
+}
+
+/// Writes the API keys of `tenant.toml`, and how to create another one.
+fn write_api_keys(f: &mut fmt::Formatter<'_>, tenant: &DevTenant, scopes: &[&str]) -> fmt::Result {
+    writeln!(f, "\nA caller without a browser, such as a CI job, sends an API key. Create one with:")?;
+    let scopes = scopes.first().map_or(String::new(), |scope| format!("\"{scope}\""));
+    let body = format!("{{\"name\": \"CI\", \"scopes\": [{scopes}]}}");
+    writeln!(f, "  curl {}/api/keys --json '{body}'", tenant.admin_url())?;
+    for key in tenant.config().api_keys() {
+        if let Some(text) = tenant.declared_api_key(&key.name) {
+            writeln!(f, "  {}: {text}", key.name)?;
+        }
+    }
+    Ok(())
 }

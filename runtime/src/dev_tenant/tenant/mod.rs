@@ -19,11 +19,11 @@ use self::{
     printed_tokens::PrintedTokens,
     toml_file::LoadedConfig,
 };
-use super::{OrPropelAuth, StartError, TenantToml};
+use super::{ConfiguredPropelAuth, OrPropelAuth, StartError, TenantToml};
 use crate::{
-    PropelAuth,
+    PropelAuth, TokenValidator as _,
     auth::{ProvidedAuth, ServerDescription, ValidatorTexts},
-    propelauth::WEBHOOK_PATH,
+    propelauth::{PropelAuthApiKeys, WEBHOOK_PATH},
     url::is_loopback,
 };
 
@@ -72,20 +72,26 @@ pub(super) async fn start(settings: OrPropelAuth, server: &ServerDescription) ->
     })?;
     let auth =
         PropelAuth::new(tenant.auth_url(), tenant.introspection_client_id(), tenant.introspection_client_secret())
-            .and_then(|auth| auth.webhook_secret(secret))
+            .and_then(|auth| auth.webhook_secret(secret.clone()))
             .map_err(other)?
             .with_texts(texts());
+    let api_keys = PropelAuthApiKeys::new(tenant.auth_url(), tenant.backend_api_key())
+        .and_then(|keys| keys.webhook_secret(secret))
+        .map_err(other)?
+        .with_texts(texts());
     let tokens = PrintedTokens::load(files.map(|files| files.tokens));
     let tokens = tokens.for_roles(&tenant, &auth, &server.endpoint).await.map_err(other)?;
     let source = TokenSource::Tenant { tenant: &tenant, remarks, tokens };
     let banner = Banner { server, source }.to_string();
-    Ok(ProvidedAuth::new(auth).startup_text(banner).on_shutdown(tenant.shutdown()))
+    Ok(ProvidedAuth::new(auth.or(api_keys)).startup_text(banner).on_shutdown(tenant.shutdown()))
 }
 
 /// Returns PropelAuth, with a start-up text for the developer.
-pub(super) fn instead_of_tenant(auth: PropelAuth, server: &ServerDescription) -> ProvidedAuth {
-    let banner = Banner { server, source: TokenSource::PropelAuth { auth_url: auth.auth_url() } }.to_string();
-    ProvidedAuth::new(auth).startup_text(banner)
+pub(super) fn instead_of_tenant(configured: ConfiguredPropelAuth, server: &ServerDescription) -> ProvidedAuth {
+    let source =
+        TokenSource::PropelAuth { auth_url: configured.auth.auth_url(), has_api_keys: configured.api_keys.is_some() };
+    let banner = Banner { server, source }.to_string();
+    configured.into_provided().startup_text(banner)
 }
 
 fn other(error: impl std::error::Error + Send + Sync + 'static) -> StartError {

@@ -1,7 +1,7 @@
 //! API keys of PropelAuth ("M2M Keys or Service Accounts"), for callers without a browser: validation by the backend API.
 //!
 //! The crate `propelauth` has the same request, but sends it to a fixed host, reads responses of any size, and follows
-//! redirects with the backend key. The request here has the limits of the others in this module. The names and types of
+//! redirects with the backend key. The request here has the limits of introspection. The names and types of
 //! members, and the form of keys, are those of the crate.
 
 mod key_metadata;
@@ -46,7 +46,7 @@ use crate::{
 ///
 /// # Access
 ///
-/// PropelAuth's API keys have no scopes. The `metadata` of a key has them, and whoever can create keys decides them:
+/// PropelAuth's API keys have no scopes. The `metadata` of a key has them, and a user who can create keys decides them:
 ///
 /// ```json
 /// {"scopes": ["analytics:read:all", "ticket:read:all"], "resource": "https://mcp.example.com/mcp"}
@@ -103,6 +103,16 @@ impl PropelAuthApiKeys {
         let mut keys = Self::from_lookup(|name| env::var_os(name))?;
         keys.webhooks.add(webhook_secrets_from_env()?)?;
         Ok(keys)
+    }
+
+    /// Reads the settings as [`from_env`](Self::from_env) does. Returns `None` if `PROPELAUTH_API_KEY` is not set.
+    #[cfg(feature = "dev-tenant")]
+    pub(crate) fn from_env_if_set() -> Result<Option<Self>, ConfigError> {
+        match Self::from_env() {
+            Ok(keys) => Ok(Some(keys)),
+            Err(ConfigError::Missing(missing)) if missing.contains(&Variable::ApiKey) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
@@ -249,7 +259,7 @@ impl TokenValidator for PropelAuthApiKeys {
 
     fn token_form(&self, token: &BearerToken) -> TokenForm {
         // PropelAuth does not document the form of access tokens, so a hexadecimal one may be an access token.
-        if is_key(token.expose()) { TokenForm::Unknown } else { TokenForm::Foreign }
+        if is_key(token.expose()) { TokenForm::Likely } else { TokenForm::Foreign }
     }
 
     async fn preflight(&self) -> Option<Vec<Diagnostic>> {
@@ -310,7 +320,7 @@ mod tests {
         let keys = PropelAuthApiKeys::new("http://127.0.0.1:1", "backend").unwrap();
         let form = |token: &str| keys.token_form(&BearerToken::parse(token).unwrap());
         for key in ["00", "0123456789abcdefABCDEF00", &random_key()] {
-            assert_eq!(form(key), TokenForm::Unknown, "{key}");
+            assert_eq!(form(key), TokenForm::Likely, "{key}");
         }
         for token in ["0", "012", "access-token", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "0x00", "00=="] {
             assert_eq!(form(token), TokenForm::Foreign, "{token}");
