@@ -30,6 +30,7 @@
 //! | `/oauth/2.1/revoke` | token revocation (RFC 7009) |
 //! | `/oauth/2.1/introspect` | token introspection (RFC 7662), with optional [faults](Fault) |
 //! | `/api/backend/v1/end_user_api_keys/validate` | validation of [API keys](NewApiKey), with optional [faults](Fault) |
+//! | `/api/backend/v1/user/{id}` | record of a person, and below it `/oauth_token` and `/{provider}/fresh_token`: tokens of the identity providers that `tenant.toml` names for the person |
 //! | `/admin` | admin page: people, roles and the scopes of each role, grants, API keys, recent events, and tokens for people |
 //! | `/admin/api/tenant` | `GET`: everything on the admin page as JSON |
 //! | `/admin/api/people/{id}/disable`, `enable`, `revoke` | `POST`: changes a person |

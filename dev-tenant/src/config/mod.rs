@@ -64,6 +64,8 @@ pub struct Person {
     pub email: String,
     /// The name of the person's role.
     pub role: String,
+    /// Identity providers at which the person has a token, such as `google`.
+    pub providers: Vec<String>,
     /// `false` after an administrator disabled the person.
     pub enabled: bool,
 }

@@ -47,6 +47,8 @@ struct PersonEntry {
     name: Spanned<String>,
     email: Spanned<String>,
     role: Spanned<String>,
+    #[serde(default)]
+    providers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +134,7 @@ impl Validator<'_> {
                 name: entry.name.into_inner(),
                 email: entry.email.into_inner(),
                 role: entry.role.into_inner(),
+                providers: entry.providers,
                 enabled: true,
             });
         }
@@ -151,13 +154,13 @@ impl Validator<'_> {
             let owner = match entry.owner.get_ref().as_str() {
                 "organization" => KeyOwner::Organization,
                 "generic" => KeyOwner::Nobody,
-                email => match people.iter().find(|person| person.email == email) {
-                    Some(person) => KeyOwner::Person(person.id.clone()),
-                    None => {
+                email => {
+                    let Some(person) = people.iter().find(|person| person.email == email) else {
                         let line = self.line(&entry.owner);
                         return Err(ConfigError::UnknownKeyOwner { line, owner: email.to_owned() });
-                    }
-                },
+                    };
+                    KeyOwner::Person(person.id.clone())
+                }
             };
             let mut listed = HashSet::new();
             for scope in &entry.scopes {

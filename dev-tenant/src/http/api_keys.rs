@@ -6,17 +6,15 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api_key::KeyOwner;
-use crate::config::Person;
-use crate::secret::Digest;
 use crate::tenant::Tenant;
 
+use super::backend::{is_authenticated, user, wrong_credentials};
 use super::fault::{Endpoint, ok, with_fault};
 
 pub(super) const VALIDATE_PATH: &str = "/api/backend/v1/end_user_api_keys/validate";
@@ -58,15 +56,6 @@ pub(super) async fn validate(
     }
 }
 
-fn wrong_credentials() -> Response {
-    StatusCode::UNAUTHORIZED.into_response()
-}
-
-fn is_authenticated(tenant: &Tenant, headers: &HeaderMap) -> bool {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    bearer.is_some_and(|key| Digest::of(tenant.backend_key.expose()).matches(key))
-}
-
 /// Returns the members of the response about a key. `None` if the key is not valid.
 fn members(tenant: &Tenant, key: &str) -> Option<Map<String, Value>> {
     let key = tenant.state().active_api_key(key)?.clone();
@@ -96,24 +85,4 @@ fn members(tenant: &Tenant, key: &str) -> Option<Map<String, Value>> {
     members.insert("org".to_owned(), org);
     members.insert("user_in_org".to_owned(), Value::Null);
     Some(members)
-}
-
-/// Returns a person as PropelAuth's backend API describes users, without the organizations.
-fn user(tenant: &Tenant, person: &Person) -> Value {
-    json!({
-        "user_id": person.id,
-        "email": person.email,
-        "email_confirmed": true,
-        "has_password": false,
-        "username": null,
-        "first_name": person.name,
-        "last_name": null,
-        "picture_url": null,
-        "locked": false,
-        "enabled": person.enabled,
-        "mfa_enabled": false,
-        "created_at": tenant.started_at,
-        "last_active_at": tenant.started_at,
-        "properties": {},
-    })
 }

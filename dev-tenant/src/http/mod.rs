@@ -4,6 +4,7 @@ mod admin;
 mod api_keys;
 mod authorization_request;
 mod authorize;
+mod backend;
 mod client_auth;
 mod client_redirect;
 mod consent;
@@ -56,6 +57,9 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
         .route(page::STYLE_SHEET_PATH, get(page::style_sheet))
         .route("/oauth/2.1/introspect", post(introspect::introspect))
         .route(api_keys::VALIDATE_PATH, post(api_keys::validate))
+        .route("/api/backend/v1/user/{id}", get(backend::show))
+        .route("/api/backend/v1/user/{id}/oauth_token", get(backend::provider_tokens))
+        .route("/api/backend/v1/user/{id}/{provider}/fresh_token", get(backend::fresh_provider_token))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&tenant), flush_changes))
         .layer(from_fn(origin::require_loopback_host))
