@@ -18,6 +18,7 @@ id = "5a3e1f00-0000-4000-8000-000000000201"
 name = "Harriet (sample)"
 email = "harriet.hr@example.com"
 role = "HR"
+providers = ["google"]
 
 [[people]]
 id = "5a3e1f00-0000-4000-8000-000000000401"

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Audience, BearerToken, CachedToken, Caller, Claims, Inactive, Replicator, Resource, TokenCache, TokenClass,
-    ValidationError, ValidatorChain, token_cache::LoadedCaller,
+    UserDirectory, ValidationError, ValidatorChain, token_cache::LoadedCaller,
 };
 use crate::{log_limit::LogLimit, scope::ScopeIndex};
 
@@ -33,6 +33,7 @@ pub(crate) struct Authenticator {
     resource: Arc<Resource>,
     audience_policy: AudiencePolicy,
     replicator: Option<Arc<dyn Replicator>>,
+    directory: Option<Arc<UserDirectory>>,
     foreign_audiences: LogLimit,
     inactive_tokens: LogLimit,
 }
@@ -52,6 +53,7 @@ impl Authenticator {
             resource,
             audience_policy,
             replicator: None,
+            directory: None,
             foreign_audiences: LogLimit::default(),
             inactive_tokens: LogLimit::default(),
         }
@@ -61,6 +63,13 @@ impl Authenticator {
     pub(crate) fn with_replicator(mut self, replicator: Option<Arc<dyn Replicator>>) -> Self {
         self.cache = self.cache.with_replicator(replicator.clone());
         self.replicator = replicator;
+        self
+    }
+
+    /// Sets the directory of the users, from which callers read.
+    pub(crate) fn with_directory(mut self, directory: Option<Arc<UserDirectory>>) -> Self {
+        self.cache = self.cache.with_directory(directory.clone());
+        self.directory = directory;
         self
     }
 
@@ -123,7 +132,8 @@ impl Authenticator {
     }
 
     fn new_caller(&self, token: &BearerToken, claims: &Claims) -> Arc<Caller> {
-        Arc::new(Caller::of_token(token, claims, Arc::clone(&self.index)))
+        let caller = Caller::of_token(token, claims, Arc::clone(&self.index));
+        Arc::new(caller.with_directory(self.directory.clone()))
     }
 
     fn check_claims(&self, claims: &Claims) -> Result<(), ValidationError> {

@@ -12,7 +12,7 @@ use thiserror::Error;
 #[cfg(feature = "rates")]
 use super::identity::RateSubject;
 use super::{
-    BearerToken, Claims,
+    BearerToken, Claims, DirectoryError, IdentityProvider, Profile, ProviderToken, UserDirectory,
     identity::{Identity, Principal},
     revocation_clock::TokenOwner,
 };
@@ -34,6 +34,8 @@ use crate::scope::{MissingScopes, Scope, ScopeIndex, ScopeSet};
 /// ```
 pub struct Caller {
     identity: Arc<Identity>,
+    /// Directory of the server, if it has one.
+    directory: Option<Arc<UserDirectory>>,
     /// The introspection response as a map, from its first use by the request until the end of the request.
     claims: OnceLock<Arc<Map<String, Value>>>,
 }
@@ -42,6 +44,12 @@ impl Caller {
     /// Creates the caller of a token with these claims.
     pub(crate) fn of_token(token: &BearerToken, claims: &Claims, index: Arc<ScopeIndex>) -> Self {
         Arc::new(Identity::new(token, claims, index)).into()
+    }
+
+    /// Sets the directory of the server, if it has one.
+    pub(crate) fn with_directory(mut self, directory: Option<Arc<UserDirectory>>) -> Self {
+        self.directory = directory;
+        self
     }
 
     /// Creates the caller of the same token for each call.
@@ -98,6 +106,68 @@ impl Caller {
     /// Returns the complete introspection response. The first call in a request parses it.
     pub fn claims(&self) -> &Map<String, Value> {
         self.claims.get_or_init(|| self.identity.claims.raw())
+    }
+
+    /// Returns the record of the user in the directory, such as PropelAuth's backend API: e-mail address, names, properties,
+    /// and roles in all organizations, with inherited and additional ones.
+    ///
+    /// The first call sends a request; concurrent calls share it. The record is cached for a minute, and until a revocation
+    /// concerns the user.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["employees:read:public"]);
+    /// /// Greet the caller.
+    /// #[tool(authenticated, read_only)]
+    /// async fn greet(caller: &Caller) -> Result<String, ToolError> {
+    ///     let profile = caller.profile().await?;
+    ///     Ok(format!("Hello {}.", profile.first_name.as_deref().unwrap_or("there")))
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError`] says what is missing: the user, the record, the directory, or the response.
+    pub async fn profile(&self) -> Result<Arc<Profile>, DirectoryError> {
+        let (directory, user) = self.directory()?;
+        directory.profile(user).await
+    }
+
+    /// Returns an access token of the user at an identity provider with which they logged in, so that an operation acts
+    /// there as the person and not as a service account.
+    ///
+    /// The token is cached for at most a minute, never until it expires, and until a revocation concerns the user. It is
+    /// a secret of the user: do not return or log it.
+    ///
+    /// ```
+    /// # use toolgate::prelude::*;
+    /// use toolgate::propelauth::Google;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["calendar:read"]);
+    ///
+    /// /// List the caller's appointments of today.
+    /// #[tool(scopes = "calendar:read", read_only)]
+    /// async fn appointments(caller: &Caller) -> Result<String, ToolError> {
+    ///     let token = caller.provider_token::<Google>().await?;
+    ///     // Send `Authorization: Bearer {token.expose()}` to Google's API.
+    ///     Ok(format!("a token with {} scopes", token.granted_scopes().len()))
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::NotFound`] if the user did not log in with the provider; the other variants as for
+    /// [`profile`](Self::profile).
+    pub async fn provider_token<P: IdentityProvider>(&self) -> Result<Arc<ProviderToken>, DirectoryError> {
+        let (directory, user) = self.directory()?;
+        directory.provider_token(user, P::NAME).await
+    }
+
+    fn directory(&self) -> Result<(&UserDirectory, &str), DirectoryError> {
+        let user = self.user_id().filter(|user| !user.is_empty()).ok_or(DirectoryError::NoUser)?;
+        let directory = self.directory.as_deref().ok_or(DirectoryError::NoDirectory)?;
+        Ok((directory, user))
     }
 
     /// Returns the caller's scopes that are in the server's list, including implied scopes, in the order of the list.
@@ -165,7 +235,7 @@ impl Caller {
 
 impl From<Arc<Identity>> for Caller {
     fn from(identity: Arc<Identity>) -> Self {
-        Self { identity, claims: OnceLock::new() }
+        Self { identity, directory: None, claims: OnceLock::new() }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 pub use self::config::TokenCacheConfig;
 use super::{
-    BearerToken, Caller, Epoch, Inactive, Replicator, RevocationClock, Unavailable, ValidationError,
+    BearerToken, Caller, Epoch, Inactive, Replicator, RevocationClock, Unavailable, UserDirectory, ValidationError,
     identity::Identity, token_digest::TokenDigest,
 };
 use crate::metrics::{self, CounterSet, Lookup};
@@ -103,6 +103,8 @@ pub(crate) struct TokenCache {
     last_eviction: Mutex<Instant>,
     revocation_clock: Arc<RevocationClock>,
     replicator: Option<Arc<dyn Replicator>>,
+    /// Directory of the users, which each caller refers to.
+    directory: Option<Arc<UserDirectory>>,
     lookups: CounterSet<Lookup>,
 }
 
@@ -137,8 +139,8 @@ impl CacheEntry {
     }
 
     /// Creates the caller of a request.
-    fn to_caller(&self) -> Arc<Caller> {
-        Arc::new(Arc::clone(&self.identity).into())
+    fn to_caller(&self, directory: Option<&Arc<UserDirectory>>) -> Arc<Caller> {
+        Arc::new(Caller::from(Arc::clone(&self.identity)).with_directory(directory.cloned()))
     }
 
     /// Returns whether both entries are the result of the same load.
@@ -163,6 +165,7 @@ impl TokenCache {
             ttl,
             revocation_clock,
             replicator: None,
+            directory: None,
             lookups: CounterSet::new(metrics::CACHE_LOOKUPS, "result"),
         }
     }
@@ -171,6 +174,12 @@ impl TokenCache {
     /// at most.
     pub(crate) fn with_replicator(mut self, replicator: Option<Arc<dyn Replicator>>) -> Self {
         self.replicator = replicator;
+        self
+    }
+
+    /// Sets the directory of the users.
+    pub(crate) fn with_directory(mut self, directory: Option<Arc<UserDirectory>>) -> Self {
+        self.directory = directory;
         self
     }
 
@@ -190,10 +199,10 @@ impl TokenCache {
             && !entry.identity.is_expired(SystemTime::now())
             && self.check_current(&entry, Instant::now()).is_ok();
         if !is_current {
-            return Ok(CachedToken::Outdated(entry.to_caller()));
+            return Ok(CachedToken::Outdated(entry.to_caller(self.directory.as_ref())));
         }
         self.lookups.increment(Lookup::Hit);
-        Ok(CachedToken::Current(entry.to_caller()))
+        Ok(CachedToken::Current(entry.to_caller(self.directory.as_ref())))
     }
 
     fn is_inactive(&self, digest: &TokenDigest) -> bool {
@@ -238,7 +247,9 @@ impl TokenCache {
             if entry.identity.is_expired(SystemTime::now()) {
                 return Err(Inactive::new("the token has expired").into());
             }
-            let Err(reason) = self.check_current(&entry, started_at) else { return Ok(entry.to_caller()) };
+            let Err(reason) = self.check_current(&entry, started_at) else {
+                return Ok(entry.to_caller(self.directory.as_ref()));
+            };
             self.evict_load(&digest, &entry);
             // Only the first response can be that of a load which began before this call.
             loads += usize::from(outdated.is_some() || entry.requested_at >= started_at);

@@ -7,7 +7,7 @@ use axum::routing::MethodRouter;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{BearerToken, Claims, Diagnostic, IntoValidators, Resource, Revocations, Validators};
+use super::{BearerToken, Claims, Diagnostic, Directory, IntoValidators, Resource, Revocations, Validators};
 
 /// Validates tokens. [`PropelAuth`](crate::PropelAuth), those in [`oauth`](crate::oauth) and
 /// [`StaticTokens`](super::StaticTokens) are validators; implement this trait for another one.
@@ -95,6 +95,13 @@ pub trait TokenValidator: Send + Sync + 'static {
     /// default; otherwise for 10 seconds.
     fn reports_revocations(&self) -> bool {
         false
+    }
+
+    /// Returns the directory of the users whose tokens the validator validates, for
+    /// [`Caller::profile`](super::Caller::profile) and [`Caller::provider_token`](super::Caller::provider_token). The
+    /// server uses that of the first validator that has one.
+    fn directory(&self) -> Option<Arc<dyn Directory>> {
+        None
     }
 
     /// Returns the texts that log messages of the server use for the authorization server.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{AuthorizationServer, Revocations, Route, TokenValidator, Unavailable, ValidatorTexts};
+use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, Unavailable, ValidatorTexts};
 
 /// The validators of a server, in the order in which they validate a token.
 ///
@@ -74,6 +74,11 @@ impl Validators {
     pub(crate) fn revocation_texts(&self) -> ValidatorTexts {
         let silent = self.0.iter().find(|validator| !validator.reports_revocations());
         silent.map_or_else(|| self.texts(), |validator| validator.texts())
+    }
+
+    /// Returns the directory of the first validator that has one.
+    pub(crate) fn directory(&self) -> Option<Arc<dyn Directory>> {
+        self.0.iter().find_map(|validator| validator.directory())
     }
 
     /// Returns the routes of all validators, each path once.

@@ -48,7 +48,7 @@ impl Transport {
     }
 }
 
-/// Pooled HTTP client.
+/// Pooled HTTP client. Clones share the pool.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     /// Empty after a change of `connect_timeout`, until the next request.

@@ -70,8 +70,15 @@ impl RequestError {
 }
 
 impl RequestAdvice {
-    /// Returns what to do about a failed request, if there is something.
-    pub(crate) fn about(&self, error: &HttpError) -> Option<&'static str> {
+    /// Returns the text of an error, and what to do about it.
+    pub(crate) fn describe(&self, error: &HttpError) -> String {
+        match self.about(error) {
+            Some(advice) => format!("{error}: {advice}"),
+            None => error.to_string(),
+        }
+    }
+
+    fn about(&self, error: &HttpError) -> Option<&'static str> {
         match error {
             HttpError::ConnectTimeout(_) => Some(self.connect_timeout),
             HttpError::Connect(_) => Some(self.connect),

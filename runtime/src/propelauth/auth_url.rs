@@ -104,6 +104,19 @@ impl AuthUrl {
         format!("{}/api/backend/v1/end_user_api_keys/validate", self.base)
     }
 
+    /// Returns the URL of the backend API for a user, and for a path below it. `None` if the ID cannot be a segment of a
+    /// path.
+    pub(super) fn user_url(&self, user_id: &str, path: &[&str], query: &str) -> Option<Url> {
+        // A segment of dots would name another resource.
+        if user_id.is_empty() || user_id.bytes().all(|byte| byte == b'.') {
+            return None;
+        }
+        let mut url = Url::parse(&format!("{}/api/backend/v1/user", self.base)).ok()?;
+        url.path_segments_mut().ok()?.push(user_id).extend(path);
+        url.set_query(Some(query).filter(|query| !query.is_empty()));
+        Some(url)
+    }
+
     /// Returns the only URL at which PropelAuth serves its metadata. The URL without the path responds 404.
     pub(super) fn metadata_url(&self) -> String {
         format!("{}/.well-known/oauth-authorization-server{ISSUER_PATH}", self.base)
@@ -142,6 +155,21 @@ mod tests {
         assert_eq!(url.issuer(), "https://auth.example.com/oauth/2.1");
         assert_eq!(url.introspection_url(), "https://auth.example.com/oauth/2.1/introspect");
         assert_eq!(url.metadata_url(), "https://auth.example.com/.well-known/oauth-authorization-server/oauth/2.1");
+    }
+
+    #[test]
+    fn the_id_of_a_user_is_one_segment_of_the_url() {
+        let auth_url = AuthUrl::parse("https://auth.example.com").unwrap();
+        for (id, path) in [("u1", "u1"), ("a/../b?c#d", "a%2F..%2Fb%3Fc%23d"), ("%2e", "%252e"), ("a b", "a%20b")] {
+            let url = auth_url.user_url(id, &["google", "fresh_token"], "").unwrap();
+            assert_eq!(
+                url.as_str(),
+                format!("https://auth.example.com/api/backend/v1/user/{path}/google/fresh_token")
+            );
+        }
+        for id in ["", ".", ".."] {
+            assert_eq!(auth_url.user_url(id, &[], "include_orgs=true"), None, "{id}");
+        }
     }
 
     #[test]

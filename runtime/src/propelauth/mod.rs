@@ -8,13 +8,18 @@ mod config;
 pub(crate) mod fuzzing;
 mod issuer;
 mod preflight;
+mod users;
 mod webhook;
 
-use std::{fmt, time::Duration};
+use std::{env, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
+pub use self::users::{
+    Apple, Atlassian, GitHub, GitLab, Google, LinkedIn, Microsoft, Outreach, QuickBooks, Salesforce, Salesloft,
+    Slack, Xero,
+};
 #[cfg(all(feature = "dev-tenant", debug_assertions))]
 pub(crate) use self::webhook::WEBHOOK_PATH;
 pub use self::{
@@ -27,12 +32,13 @@ use self::{
     auth_url::AuthUrl,
     config::Config,
     issuer::{AdvertisedIssuer, ChangeLogger},
+    users::PropelAuthUsers,
     webhook::WebhookEndpoint,
 };
 use crate::{
     auth::{
-        AuthorizationServer, BearerToken, Claims, Diagnostic, Inactive, Resource, Revocations, Route, TokenValidator,
-        Unavailable, ValidationError, ValidatorTexts,
+        AuthorizationServer, BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route,
+        TokenValidator, Unavailable, ValidationError, ValidatorTexts,
     },
     oauth::{
         ClaimNames,
@@ -86,6 +92,8 @@ pub struct PropelAuth {
     advertise: Advertise,
     issuer_log: ChangeLogger,
     webhooks: WebhookEndpoint,
+    /// Key of the backend API, with which profiles are read.
+    backend_key: Option<SecretString>,
     texts: ValidatorTexts,
 }
 
@@ -93,8 +101,9 @@ impl PropelAuth {
     /// Reads the settings from `PROPELAUTH_AUTH_URL`, `PROPELAUTH_INTROSPECTION_CLIENT_ID`,
     /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET` and, if it is set, `PROPELAUTH_WEBHOOK_SECRET`, which may hold
     /// several secrets separated by commas or white space. An empty variable counts as missing. White space around a
-    /// value is ignored. The two secrets can be in files:
-    /// `PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE` and `PROPELAUTH_WEBHOOK_SECRET_FILE` name them.
+    /// value is ignored. With `PROPELAUTH_API_KEY`, callers have [profiles](Self::backend_key). The three secrets can be in
+    /// files: `PROPELAUTH_INTROSPECTION_CLIENT_SECRET_FILE`, `PROPELAUTH_WEBHOOK_SECRET_FILE` and
+    /// `PROPELAUTH_API_KEY_FILE` name them.
     ///
     /// # Errors
     ///
@@ -102,7 +111,8 @@ impl PropelAuth {
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut auth = Self::with_config(Config::from_env()?)?;
         auth.webhooks.add(config::webhook_secrets_from_env()?)?;
-        Ok(auth)
+        let backend_key = config::read_secret_variable(Variable::ApiKey, |name| env::var_os(name))?;
+        if backend_key.expose_secret().is_empty() { Ok(auth) } else { auth.backend_key(backend_key) }
     }
 
     /// Creates a validator from settings that do not come from the environment. A slash at the end of the Auth URL is
@@ -138,6 +148,7 @@ impl PropelAuth {
             advertise: Advertise::default(),
             issuer_log: ChangeLogger::default(),
             webhooks: WebhookEndpoint::default(),
+            backend_key: None,
             texts: ValidatorTexts {
                 name: "PropelAuth".into(),
                 add_scopes: "add them in the dashboard under MCP -> Org Scopes".into(),
@@ -170,6 +181,20 @@ impl PropelAuth {
     /// [`ConfigError::WebhookSecret`] if it is not a signing secret.
     pub fn webhook_secret(mut self, secret: impl Into<SecretString>) -> Result<Self, ConfigError> {
         self.webhooks.add([secret.into()])?;
+        Ok(self)
+    }
+
+    /// Sets the key of PropelAuth's backend integration, with which [`Caller::profile`](crate::Caller::profile) and
+    /// [`Caller::provider_token`](crate::Caller::provider_token) read the users. Create it in the dashboard under Backend
+    /// Integration -> Create New API Key, with "Read and Validate".
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the key is empty or has control characters.
+    pub fn backend_key(mut self, key: impl Into<SecretString>) -> Result<Self, ConfigError> {
+        let key = key.into();
+        config::require_values(&[(Variable::ApiKey, key.expose_secret())])?;
+        self.backend_key = Some(key);
         Ok(self)
     }
 
@@ -270,6 +295,11 @@ impl TokenValidator for PropelAuth {
 
     fn reports_revocations(&self) -> bool {
         self.webhooks.is_enabled()
+    }
+
+    fn directory(&self) -> Option<Arc<dyn Directory>> {
+        let key = self.backend_key.clone()?;
+        Some(Arc::new(PropelAuthUsers::new(self.auth_url.clone(), key, self.http.clone())))
     }
 
     fn texts(&self) -> ValidatorTexts {

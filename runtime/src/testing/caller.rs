@@ -9,7 +9,7 @@ use super::{
     answer::answer,
     classify::{Mismatch, ReadResult, UnknownResponse, classify, classify_completion, is_reported_as_unknown},
     connection::{CallResponse, Completed, Connection, TaskSupport},
-    issued_tokens::IssuedTokens,
+    issued_tokens::{IssuedTokens, TestUsers},
     response::Response,
     task::StartedTask,
 };
@@ -17,7 +17,7 @@ use super::{
 use super::{PendingApproval, classify::RequestedApproval};
 use crate::{
     audit::{CallOutcome as Recorded, RecordedCall},
-    auth::{Caller, Claims},
+    auth::{Caller, Claims, IdentityProvider, Profile, ProviderToken},
     operation::OperationKind,
     policy::Explanation,
     registry::ListKind,
@@ -48,6 +48,7 @@ pub struct TestCaller {
     connection: Arc<Connection>,
     token: String,
     caller: Arc<Caller>,
+    users: Arc<TestUsers>,
     description: String,
     answers: Vec<Answer>,
     /// Arguments that each completion has as its context, or null.
@@ -67,10 +68,63 @@ impl TestCaller {
             connection,
             token: tokens.issue(claims),
             caller,
+            users: Arc::clone(&tokens.users),
             description,
             answers: Vec::new(),
             filled_in: Value::Null,
         }
+    }
+
+    /// Sets the record that [`Caller::profile`](crate::Caller::profile) returns for the user of the caller. Without one, it
+    /// returns [`DirectoryError::NotFound`](crate::auth::DirectoryError::NotFound). Call it before the first call that reads
+    /// the record, which is cached.
+    ///
+    /// ```
+    /// # use toolgate::{prelude::*, testing::TestServer};
+    /// use toolgate::auth::Profile;
+    /// # pub static SCOPES: Scopes = Scopes::new(&["tickets:read"]);
+    ///
+    /// # #[doc(hidden)]
+    /// /// Return the e-mail address of the caller.
+    /// #[tool(scopes = "tickets:read", read_only)]
+    /// async fn my_address(caller: &Caller) -> Result<String, ToolError> {
+    ///     Ok(caller.profile().await?.email.clone().unwrap_or_default())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), toolgate::BuildError> {
+    /// let server = TestServer::new(Server::new("tickets", &SCOPES))?;
+    /// let reader = server.with_scopes(["tickets:read"]).with_profile(Profile::new("user").email("sam@example.com"));
+    /// assert_eq!(reader.call("my_address", json!({})).await.allowed().text(), "sam@example.com");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the caller has no user.
+    #[must_use]
+    #[track_caller]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        self.users.set_profile(self.user(), profile);
+        self
+    }
+
+    /// Sets the token that [`Caller::provider_token`](crate::Caller::provider_token) returns for the user of the caller.
+    ///
+    /// # Panics
+    ///
+    /// If the caller has no user.
+    #[must_use]
+    #[track_caller]
+    pub fn with_provider_token<P: IdentityProvider>(self, token: ProviderToken) -> Self {
+        self.users.set_provider_token(self.user(), P::NAME, token);
+        self
+    }
+
+    #[track_caller]
+    fn user(&self) -> &str {
+        self.caller.user_id().expect("a profile requires a caller with a user: set `Claims::subject`")
     }
 
     /// Returns the caller with a user who answers the questions of each call ([`Context::ask`](crate::Context::ask)) in

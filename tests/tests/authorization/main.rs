@@ -24,6 +24,7 @@ mod jwt;
 mod list_changes;
 mod listed_is_callable;
 mod odd_tokens;
+mod profiles;
 mod proofs;
 mod sample_server;
 mod subscriptions;

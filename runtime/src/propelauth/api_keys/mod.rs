@@ -9,7 +9,7 @@ mod preflight;
 mod request;
 mod validation_response;
 
-use std::{env, ffi::OsString, fmt, time::Duration};
+use std::{env, ffi::OsString, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,12 +19,13 @@ use super::{
     ConfigError, Variable,
     auth_url::AuthUrl,
     config::{read_secret_variable, read_text_variable, require_values, webhook_secrets_from_env},
+    users::PropelAuthUsers,
     webhook::WebhookEndpoint,
 };
 use crate::{
     auth::{
-        BearerToken, Claims, Diagnostic, Inactive, Resource, Revocations, Route, TokenForm, TokenValidator,
-        Unavailable, ValidationError, ValidatorTexts,
+        BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route, TokenForm,
+        TokenValidator, Unavailable, ValidationError, ValidatorTexts,
     },
     hexadecimal::hexadecimal,
     oauth::http_client::{HttpClient, HttpLimits},
@@ -272,6 +273,11 @@ impl TokenValidator for PropelAuthApiKeys {
 
     fn reports_revocations(&self) -> bool {
         self.webhooks.is_enabled()
+    }
+
+    fn directory(&self) -> Option<Arc<dyn Directory>> {
+        let users = PropelAuthUsers::new(self.auth_url.clone(), self.backend_key.clone(), self.http.clone());
+        Some(Arc::new(users))
     }
 
     fn texts(&self) -> ValidatorTexts {

@@ -31,7 +31,7 @@ pub(super) enum KeyStatus {
 /// response.
 #[derive(Debug, Error)]
 pub(super) enum KeyRequestError {
-    #[error(transparent)]
+    #[error("{}", ADVICE.describe(.0))]
     Http(#[from] HttpError),
     #[error(
         "the backend integration key of this server was rejected ({0}): create one in the dashboard under Backend \
@@ -54,11 +54,7 @@ pub(super) enum KeyRequestError {
 impl KeyRequestError {
     /// Converts the error and adds the URL of the request.
     pub(super) fn to_unavailable(&self, url: &str) -> Unavailable {
-        let advice = if let Self::Http(error) = self { ADVICE.about(error) } else { None };
-        let unavailable = Unavailable::new(match advice {
-            Some(advice) => format!("PropelAuth at {url}: {self}: {advice}"),
-            None => format!("PropelAuth at {url}: {self}"),
-        });
+        let unavailable = Unavailable::new(format!("PropelAuth at {url}: {self}"));
         match self {
             Self::RateLimited(Some(after)) | Self::Http(HttpError::Overloaded { retry_after: Some(after), .. }) => {
                 unavailable.retry_after(*after)

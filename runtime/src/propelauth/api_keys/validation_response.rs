@@ -61,7 +61,7 @@ struct Members {
     metadata: Option<Value>,
     user: Option<User>,
     org: Option<Organization>,
-    user_in_org: Option<UserInOrganization>,
+    user_in_org: Option<BoundMembership>,
     expires_at_seconds: Option<u64>,
 }
 
@@ -80,7 +80,7 @@ struct Organization {
 }
 
 #[derive(Debug, Deserialize)]
-struct UserInOrganization {
+struct BoundMembership {
     user_role: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod authorization_server;
+mod users;
 mod validate;
 
 use super::*;

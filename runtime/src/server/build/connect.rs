@@ -22,7 +22,7 @@ use crate::{
 use crate::{
     auth::{
         Authenticator, Readiness, Replicator, Resource, RevocationClock, Revocations, Route, TokenCache,
-        ValidatorChain, Validators,
+        UserDirectory, ValidatorChain, Validators,
     },
     error::{BuildError, BuildProblem},
     gate::{
@@ -121,6 +121,8 @@ impl Server {
         let public = PublicNames::new(&server_url, &endpoint_path);
         let own_resource = Resource::new(&resource).with_equivalents(public.resources[1..].to_vec());
         let own_resource = Arc::new(own_resource);
+        let directory = validators.directory();
+        let directory = directory.map(|directory| Arc::new(UserDirectory::new(directory, &revocation_clock)));
         let authenticator = Arc::new(
             Authenticator::new(
                 ValidatorChain::new(&validators, &readiness, &own_resource),
@@ -129,7 +131,8 @@ impl Server {
                 own_resource,
                 self.audience,
             )
-            .with_replicator(replicator),
+            .with_replicator(replicator)
+            .with_directory(directory),
         );
         let page = config.http.landing_page.then(|| {
             Arc::new(LandingPage::new(LandingPageConfig {
