@@ -19,9 +19,9 @@ use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, 
 ///
 /// If a validator [recognizes](TokenValidator::token_form) a token as its own, only such validators are asked about it.
 /// Otherwise all are asked that do not know the token as foreign, until one returns claims, and first those whose tokens
-/// have this form. If none does and one of them
-/// could not validate the token, the response is 503: the token may be valid there. Each validator has its own
-/// circuit breaker and readiness. The server is ready while one validator can validate tokens.
+/// have this form. If none does and one of them could not validate the token, the response is 503: the token may be valid
+/// there. Each validator has its own circuit breaker and readiness. The server is ready while one validator can validate
+/// tokens.
 ///
 /// Clients discover the authorization server of the first validator that has one. Revocations that a validator reports
 /// end access of the users of all validators. Of two routes with the same path, the server has that of the first

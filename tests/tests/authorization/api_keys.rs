@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use toolgate::{Server, TokenValidator as _, propelauth::PropelAuthApiKeys};
 use toolgate_dev_tenant::{DevTenant, Fault, NewApiKey, WebhookEndpoint};
 use toolgate_tests::{
-    Client, Revision, SCOPES, TestServer, WEBHOOK_SECRET, eventually, http_client, propel_auth, propel_auth_api_keys,
-    send, start_tenant, start_tenant_with, token_for,
+    CapturedLog, Client, Revision, SCOPES, TestServer, WEBHOOK_SECRET, eventually, http_client, propel_auth,
+    propel_auth_api_keys, send, start_tenant, start_tenant_with, token_for,
 };
 
 /// Starts a server that accepts tokens and API keys of a tenant.
@@ -65,7 +65,8 @@ async fn a_key_calls_what_its_scopes_allow_and_gets_a_challenge_for_the_rest() {
 }
 
 #[tokio::test]
-async fn each_kind_of_key_is_a_caller_that_the_audit_log_can_name() {
+async fn each_kind_of_key_is_a_caller_that_the_audit_log_names_without_the_key() {
+    let log = CapturedLog::start();
     let tenant = start_tenant().await;
     let server = start_server(&tenant).await;
     let person = tenant.person_of_role("HR").unwrap();
@@ -81,6 +82,10 @@ async fn each_kind_of_key_is_a_caller_that_the_audit_log_can_name() {
         let debug = info["debug"].as_str().unwrap();
         assert!(debug.contains("client_id: Some(\"api-key:") && debug.contains(&owner), "{debug}");
         assert!(!info.to_string().contains(&key), "a body never sees the key");
+        let log = log.of_this_thread();
+        let id = debug.split("api-key:").nth(1).unwrap().split('"').next().unwrap();
+        assert!(log.lines().any(|line| line.contains("toolgate::audit") && line.contains(id)), "{log}");
+        assert!(!log.contains(&key) && !log.contains(tenant.backend_api_key()), "{log}");
     }
 }
 

@@ -9,8 +9,8 @@ use toolgate::{
 };
 use toolgate_dev_tenant::{DevTenant, NewApiKey};
 use toolgate_tests::{
-    Client, Revision, TestServer, WEBHOOK_SECRET, WebhookDelivery, propel_auth, propel_auth_api_keys, start_tenant,
-    token_for,
+    CapturedLog, Client, Revision, TestServer, WEBHOOK_SECRET, WebhookDelivery, propel_auth, propel_auth_api_keys,
+    start_tenant, token_for,
 };
 
 /// Scope of the tools of this file.
@@ -78,6 +78,7 @@ async fn read(client: &Client) -> serde_json::Value {
 
 #[tokio::test]
 async fn an_operation_reads_the_profile_of_its_caller_and_tokens_of_their_identity_providers() {
+    let log = CapturedLog::start();
     let tenant = start_tenant().await;
     let server = start(&tenant).await;
     let hr = server.client_with(&token_for(&tenant, "HR", &server.endpoint), Revision::Modern);
@@ -89,6 +90,11 @@ async fn an_operation_reads_the_profile_of_its_caller_and_tokens_of_their_identi
     );
     let debug = record["debug"].as_str().unwrap();
     assert!(!debug.contains("dev-google") && !debug.contains("harriet.hr@"), "{debug}");
+    let log = log.of_this_thread();
+    // The tool returns the text before the digits of the token.
+    let has_token =
+        log.split("dev-google-").skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_hexdigit()));
+    assert!(!has_token && !log.contains(tenant.backend_api_key()), "a secret is in the log");
     let support = server.client_with(&token_for(&tenant, "Support", &server.endpoint), Revision::Modern);
     let record = read(&support).await;
     assert_eq!((&record["has_role"], &record["google"]), (&json!(false), &json!("not found")));
