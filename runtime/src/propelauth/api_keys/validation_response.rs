@@ -59,14 +59,14 @@ pub(super) enum InvalidKey {
 #[derive(Debug, Deserialize)]
 struct Members {
     metadata: Option<Value>,
-    user: Option<User>,
+    user: Option<UserRecord>,
     org: Option<Organization>,
     user_in_org: Option<BoundMembership>,
     expires_at_seconds: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
-struct User {
+struct UserRecord {
     user_id: String,
     email: Option<String>,
     username: Option<String>,
