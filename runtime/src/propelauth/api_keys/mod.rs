@@ -140,7 +140,8 @@ impl PropelAuthApiKeys {
         let [url, key] = Variable::REQUIRED_FOR_API_KEYS;
         require_values(&[(url, auth_url), (key, backend_key.expose_secret())])?;
         let auth_url = AuthUrl::parse(auth_url)?;
-        let http = HttpClient::new(auth_url.transport()).map_err(|error| ConfigError::HttpClient(error.to_string()))?;
+        let http =
+            HttpClient::new(auth_url.transport()).map_err(|error| ConfigError::HttpClient(error.to_string()))?;
         Ok(Self {
             auth_url,
             backend_key,
