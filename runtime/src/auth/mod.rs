@@ -22,6 +22,7 @@ mod retrying_validator;
 mod revocation_clock;
 mod revocations;
 mod static_tokens;
+mod test_delivery;
 mod token_cache;
 mod token_digest;
 mod validator;
@@ -57,6 +58,7 @@ pub use resource::Resource;
 pub(crate) use revocation_clock::{Epoch, RevocationClock};
 pub use revocations::{Revocation, Revocations};
 pub use static_tokens::StaticTokens;
+pub use test_delivery::TestDelivery;
 pub use token_cache::TokenCacheConfig;
 pub(crate) use token_cache::{CachedToken, TokenCache};
 pub use validator::{

@@ -49,6 +49,16 @@ pub trait AuthProvider: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Returns the validators without starting anything, for the command `check`. `None`, which is the default, means that
+    /// [`provide`](Self::provide) would start an authorization server, so that there is none to check yet.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the server cannot start.
+    fn external(&self) -> Result<Option<Validators>, ProviderError> {
+        Ok(None)
+    }
+
     /// Creates the validator. The server listens on its address already, and accepts connections afterwards.
     ///
     /// # Errors

@@ -7,7 +7,9 @@ use axum::routing::MethodRouter;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{BearerToken, Claims, Diagnostic, Directory, IntoValidators, Resource, Revocations, Validators};
+use super::{
+    BearerToken, Claims, Diagnostic, Directory, IntoValidators, Resource, Revocations, TestDelivery, Validators,
+};
 
 /// Validates tokens. [`PropelAuth`](crate::PropelAuth), those in [`oauth`](crate::oauth) and
 /// [`StaticTokens`](super::StaticTokens) are validators; implement this trait for another one.
@@ -88,6 +90,13 @@ pub trait TokenValidator: Send + Sync + 'static {
     /// also serves each below the path of its public URL.
     fn routes(&self, revocations: Revocations) -> Vec<Route> {
         let _ = revocations;
+        Vec::new()
+    }
+
+    /// Returns requests to the [`routes`](Self::routes) that a running server accepts like those of the authorization
+    /// server, and that change nothing. The command `check` sends each to the public URL of the server, to find out
+    /// whether the authorization server can reach it.
+    fn test_deliveries(&self) -> Vec<TestDelivery> {
         Vec::new()
     }
 

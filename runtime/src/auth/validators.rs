@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "cli")]
+use super::TestDelivery;
 use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, Unavailable, ValidatorTexts};
 
 /// The validators of a server, in the order in which they validate a token.
@@ -79,6 +81,18 @@ impl Validators {
     /// Returns the directory of the first validator that has one.
     pub(crate) fn directory(&self) -> Option<Arc<dyn Directory>> {
         self.0.iter().find_map(|validator| validator.directory())
+    }
+
+    /// Returns the requests that test the routes of all validators, one for each path.
+    #[cfg(feature = "cli")]
+    pub(crate) fn test_deliveries(&self) -> Vec<TestDelivery> {
+        let mut deliveries: Vec<TestDelivery> = Vec::new();
+        for delivery in self.0.iter().flat_map(|validator| validator.test_deliveries()) {
+            if deliveries.iter().all(|other| other.path != delivery.path) {
+                deliveries.push(delivery);
+            }
+        }
+        deliveries
     }
 
     /// Returns the routes of all validators, each path once.

@@ -45,6 +45,8 @@ type AddAuth = Box<dyn FnOnce(Server) -> Result<Server, BoxError>>;
 pub(super) enum Finding {
     Nothing,
     Something,
+    /// Something that need not be an error.
+    Warnings,
 }
 
 impl App {
@@ -54,7 +56,7 @@ impl App {
         Self { server, states: None, auth: None, roles: None, installs_log: true }
     }
 
-    /// Sets how the token validator is created, which only `serve` does: `.auth(PropelAuth::from_env)`.
+    /// Sets how the token validator is created, which `serve` and `check` do: `.auth(PropelAuth::from_env)`.
     pub fn auth<V, E>(mut self, validator: impl FnOnce() -> Result<V, E> + 'static) -> Self
     where
         V: IntoValidators,
@@ -137,12 +139,13 @@ impl App {
             Inspect::Policy(options) => options.execute(&self),
             Inspect::Explain(options) => options.execute(self).await,
             Inspect::Replay(options) => options.execute(&self),
-            Inspect::Check(options) => options.execute(&mut self),
+            Inspect::Check(options) => Box::pin(options.execute(self)).await,
             Inspect::Config(options) => options.execute(&mut self),
         };
         match result {
             Ok(Finding::Nothing) => ExitCode::SUCCESS,
             Ok(Finding::Something) => ExitCode::from(1),
+            Ok(Finding::Warnings) => ExitCode::from(3),
             Err(error) => {
                 print_error(&error);
                 ExitCode::from(2)
@@ -201,6 +204,15 @@ impl App {
             self.server.set_config_file(path.clone(), "--config");
         }
         Ok(self.server.settings()?)
+    }
+
+    /// Returns the server with its validator or provider, and without its states. `None` if the program sets neither.
+    ///
+    /// # Errors
+    ///
+    /// The validator cannot be created.
+    pub(super) fn into_server_with_auth(self) -> Result<Option<Server>, BoxError> {
+        self.auth.map(|add| add(self.server)).transpose()
     }
 
     /// Returns the server with its states, and without a validator.

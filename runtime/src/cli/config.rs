@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     App, Error,
@@ -51,8 +51,7 @@ impl ConfigOptions {
         print(&match self.format {
             ConfigFormat::Text => table(values),
             ConfigFormat::Json => {
-                let object = |value: &SettingValue| json!({ "key": value.key, "variables": value.variables, "value": value.value, "source": value.source.to_string() });
-                json(&values.map(object).collect::<Vec<_>>())
+                json(&values.map(setting_object).collect::<Vec<_>>())
             }
         });
         if self.format == ConfigFormat::Text && !self.all {
@@ -61,6 +60,16 @@ impl ConfigOptions {
         settings.config().http.public_url().map_err(|problem| BuildError::new(vec![problem]))?;
         Ok(Finding::Nothing)
     }
+}
+
+/// Returns a setting as a JSON object.
+pub(super) fn setting_object(value: &SettingValue) -> Value {
+    json!({
+        "key": value.key,
+        "variables": value.variables,
+        "value": value.value,
+        "source": value.source.to_string(),
+    })
 }
 
 fn defaults(settings: &Settings) -> String {

@@ -55,7 +55,7 @@ use async_trait::async_trait;
 pub use self::error::StartError;
 use crate::{
     PropelAuth, TokenValidator as _,
-    auth::{AuthProvider, ProvidedAuth, ProviderError, ServerDescription},
+    auth::{AuthProvider, IntoValidators as _, ProvidedAuth, ProviderError, ServerDescription, Validators},
     propelauth::{ConfigError, PropelAuthApiKeys, Variable},
 };
 
@@ -123,6 +123,10 @@ impl AuthProvider for OrPropelAuth {
         Ok(())
     }
 
+    fn external(&self) -> Result<Option<Validators>, ProviderError> {
+        Ok(configured_propelauth()?.map(ConfiguredPropelAuth::into_validators))
+    }
+
     async fn provide(self: Box<Self>, server: &ServerDescription) -> Result<ProvidedAuth, ProviderError> {
         let Some(auth) = configured_propelauth()? else { return Ok(tenant::start(*self, server).await?) };
         Ok(tenant::instead_of_tenant(auth, server))
@@ -154,10 +158,10 @@ fn configured_propelauth() -> Result<Option<ConfiguredPropelAuth>, StartError> {
 }
 
 impl ConfiguredPropelAuth {
-    fn into_provided(self) -> ProvidedAuth {
+    fn into_validators(self) -> Validators {
         match self.api_keys {
-            Some(api_keys) => ProvidedAuth::new(self.auth.or(api_keys)),
-            None => ProvidedAuth::new(self.auth),
+            Some(api_keys) => self.auth.or(api_keys),
+            None => self.auth.into_validators(),
         }
     }
 }

@@ -22,5 +22,5 @@ fn no_tenant() -> StartError {
 }
 
 pub(super) fn instead_of_tenant(configured: ConfiguredPropelAuth, _: &ServerDescription) -> ProvidedAuth {
-    configured.into_provided()
+    ProvidedAuth::new(configured.into_validators())
 }

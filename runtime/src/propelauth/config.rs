@@ -90,6 +90,18 @@ pub enum ConfigError {
     HttpClient(String),
 }
 
+impl ConfigError {
+    /// Returns whether no variable of PropelAuth is set, so that the settings are absent and not incomplete.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_unconfigured(&self) -> bool {
+        let is_set = |(name, value): (OsString, OsString)| {
+            name.to_string_lossy().starts_with("PROPELAUTH_") && !value.to_string_lossy().trim().is_empty()
+        };
+        matches!(self, Self::Missing(missing) if missing.len() == Variable::REQUIRED.len())
+            && !env::vars_os().any(is_set)
+    }
+}
+
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -38,6 +38,7 @@ use self::{
 use crate::{
     auth::{
         AuthorizationServer, BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route,
+        TestDelivery,
         TokenValidator, Unavailable, ValidationError, ValidatorTexts,
     },
     oauth::{
@@ -300,6 +301,10 @@ impl TokenValidator for PropelAuth {
     fn directory(&self) -> Option<Arc<dyn Directory>> {
         let key = self.backend_key.clone()?;
         Some(Arc::new(PropelAuthUsers::new(self.auth_url.clone(), key, self.http.clone())))
+    }
+
+    fn test_deliveries(&self) -> Vec<TestDelivery> {
+        self.webhooks.test_deliveries()
     }
 
     fn texts(&self) -> ValidatorTexts {

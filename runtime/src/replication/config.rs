@@ -28,9 +28,9 @@ const MIN_SECRET_BYTES: usize = 32;
 #[must_use]
 pub struct Replication {
     /// `None` if the URL is invalid.
-    client: Option<redis::Client>,
-    prefix: String,
-    secret: Option<SecretSlice<u8>>,
+    pub(super) client: Option<redis::Client>,
+    pub(super) prefix: String,
+    pub(super) secret: Option<SecretSlice<u8>>,
 }
 
 impl Replication {

@@ -20,6 +20,8 @@
 
 mod config;
 mod deadline;
+#[cfg(feature = "cli")]
+mod diagnosis;
 mod encryption;
 mod journal;
 mod reader;
@@ -33,6 +35,8 @@ mod shared_rates;
 mod stream_entry;
 
 pub use config::Replication;
+#[cfg(feature = "cli")]
+pub(crate) use diagnosis::{RedisDiagnosis, StoredParts};
 #[cfg(feature = "approvals")]
 pub(crate) use redis_client::{RedisClient, RedisError};
 pub(crate) use replica::Replica;

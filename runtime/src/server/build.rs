@@ -7,6 +7,8 @@ mod server_info;
 
 use std::sync::Arc;
 
+#[cfg(all(feature = "cli", feature = "redis"))]
+pub(super) use self::check::configured_replication;
 use super::{BuiltServer, Server, advertised_scopes::AdvertisedScopes, config::SettingValue, server_url::ServerUrl};
 use crate::{
     audit::AuditLog,

@@ -13,6 +13,8 @@ mod connections;
 #[cfg(feature = "console")]
 mod console_endpoint;
 mod cors;
+#[cfg(feature = "cli")]
+mod deployment;
 mod descriptors;
 mod discovery;
 mod gate_layer;
@@ -45,5 +47,5 @@ pub use mount::{MountPolicy, Requires};
 pub use running::RunningServer;
 pub use serve::BuiltServer;
 #[cfg(feature = "cli")]
-pub(crate) use serve_with_provider::print;
+pub(crate) use {accept::listen, deployment::Deployment, serve_with_provider::print};
 pub use shutdown::shutdown_signal;

@@ -17,7 +17,7 @@ use super::{discovery::Discovery, scope_drift};
 use crate::{
     auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator, Validators, code},
     gate::Gate,
-    registry::Registry,
+    registry::{RegisteredOperation, Registry},
 };
 
 /// Time limit of one check.
@@ -107,7 +107,8 @@ impl Probe {
 
     fn scope_drift(&self, advertised: Option<&[String]>) -> Vec<Diagnostic> {
         let ProbeConfig { validators, declared_scopes, registry, .. } = &self.config;
-        scope_drift::diagnostics(declared_scopes, advertised, registry, &validators.texts())
+        let operations = registry.operations().iter().map(RegisteredOperation::policy);
+        scope_drift::diagnostics(declared_scopes, advertised, operations, &validators.texts())
     }
 
     /// Starts a task that repeats the check while something is wrong, until `stop` is cancelled. Returns `None` if it

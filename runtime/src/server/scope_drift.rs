@@ -5,18 +5,16 @@ use std::collections::BTreeSet;
 use crate::{
     auth::{Diagnostic, ValidatorTexts},
     policy::OperationPolicy,
-    registry::{RegisteredOperation, Registry},
 };
 
 /// Returns a warning for each kind of difference.
-pub(crate) fn diagnostics(
+pub(crate) fn diagnostics<'a>(
     declared: &[&str],
     advertised: Option<&[String]>,
-    registry: &Registry,
+    operations: impl IntoIterator<Item = &'a OperationPolicy>,
     texts: &ValidatorTexts,
 ) -> Vec<Diagnostic> {
-    let operations = registry.operations().iter().map(RegisteredOperation::policy);
-    let used = operations.flat_map(OperationPolicy::named_scopes).collect();
+    let used = operations.into_iter().flat_map(OperationPolicy::named_scopes).collect();
     differences(&declared.iter().copied().collect(), advertised, &used, texts)
         .into_iter()
         .map(|text| Diagnostic::warning("scopes", text))

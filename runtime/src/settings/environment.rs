@@ -7,6 +7,9 @@ use super::setting::{PREFIX, SETTINGS};
 /// Environment variable with the path of the configuration file.
 pub(crate) const CONFIG_FILE: &str = "TOOLGATE_CONFIG";
 
+/// Environment variable with the token of the command `check`, which is not a setting.
+pub(crate) const CHECK_TOKEN: &str = "TOOLGATE_CHECK_TOKEN";
+
 /// Environment variables that can have settings, as they were when the process was asked. Blank variables are not set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment(BTreeMap<String, OsString>);

@@ -9,7 +9,7 @@ use figment::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    CONFIG_FILE, ConfigError, Environment, Kind, SETTINGS, SecretError, SecretVariable, Setting, SettingValue,
+    CHECK_TOKEN, CONFIG_FILE, ConfigError, Environment, Kind, SETTINGS, SecretError, SecretVariable, Setting, SettingValue,
     Source, read_secret, secret,
     setting::{PREFIX, nearest},
 };
@@ -233,7 +233,7 @@ fn read_secret_files(file: &mut Dict, errors: &mut Vec<ConfigError>) {
 
 /// Returns the settings in environment variables, each with its variable. Reports unknown names.
 fn variables(environment: &Environment, errors: &mut Vec<ConfigError>) -> Vec<(&'static Setting, String, Value)> {
-    let mut names = vec![CONFIG_FILE.to_owned()];
+    let mut names = vec![CONFIG_FILE.to_owned(), CHECK_TOKEN.to_owned()];
     let mut found = Vec::new();
     for setting in SETTINGS {
         let variables = setting.variables();

@@ -17,7 +17,7 @@ pub(crate) mod value;
 
 pub(crate) use self::{
     address::parse_address,
-    environment::{CONFIG_FILE, Environment},
+    environment::{CHECK_TOKEN, CONFIG_FILE, Environment},
     layers::{CommandLine, Layers, Loaded},
     secret::{SecretVariable, read_secret},
     setting::{Kind, SETTINGS, Setting},

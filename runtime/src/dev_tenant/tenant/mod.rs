@@ -91,7 +91,7 @@ pub(super) fn instead_of_tenant(configured: ConfiguredPropelAuth, server: &Serve
     let source =
         TokenSource::PropelAuth { auth_url: configured.auth.auth_url(), has_api_keys: configured.api_keys.is_some() };
     let banner = Banner { server, source }.to_string();
-    configured.into_provided().startup_text(banner)
+    ProvidedAuth::new(configured.into_validators()).startup_text(banner)
 }
 
 fn other(error: impl std::error::Error + Send + Sync + 'static) -> StartError {

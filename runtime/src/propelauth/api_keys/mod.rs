@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     auth::{
-        BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route, TokenForm,
-        TokenValidator, Unavailable, ValidationError, ValidatorTexts,
+        BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route, TestDelivery,
+        TokenForm, TokenValidator, Unavailable, ValidationError, ValidatorTexts,
     },
     hexadecimal::hexadecimal,
     oauth::http_client::{HttpClient, HttpLimits},
@@ -274,6 +274,10 @@ impl TokenValidator for PropelAuthApiKeys {
 
     fn reports_revocations(&self) -> bool {
         self.webhooks.is_enabled()
+    }
+
+    fn test_deliveries(&self) -> Vec<TestDelivery> {
+        self.webhooks.test_deliveries()
     }
 
     fn directory(&self) -> Option<Arc<dyn Directory>> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Webhooks, route};
+use super::{Webhooks, route, test_delivery::test_delivery};
 use crate::{
-    auth::{Revocations, Route},
+    auth::{Revocations, Route, TestDelivery},
     propelauth::ConfigError,
 };
 
@@ -39,6 +39,11 @@ impl WebhookEndpoint {
     /// Returns whether there is a secret, so that the endpoint receives webhooks.
     pub(in crate::propelauth) fn is_enabled(&self) -> bool {
         self.webhooks.is_some()
+    }
+
+    /// Returns a request that tests the route, if the endpoint is enabled.
+    pub(in crate::propelauth) fn test_deliveries(&self) -> Vec<TestDelivery> {
+        self.webhooks.iter().map(|webhooks| test_delivery(webhooks)).collect()
     }
 
     /// Returns the route, if the endpoint is enabled.

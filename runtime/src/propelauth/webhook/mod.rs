@@ -8,6 +8,7 @@ mod event;
 mod replay;
 mod route;
 mod signature;
+mod test_delivery;
 mod unsigned;
 
 use std::{

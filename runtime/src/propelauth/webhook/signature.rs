@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use standardwebhooks::Webhook;
 use subtle::ConstantTimeEq as _;
@@ -116,6 +116,16 @@ impl Keys {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Returns the headers of a delivery that is signed with each of the keys.
+    pub(super) fn sign(&self, id: &str, time: i64, body: &[u8]) -> HeaderMap {
+        let signatures: Vec<_> = self.0.iter().filter_map(|key| key.sign(id, time, body).ok()).collect();
+        let values = [id.to_owned(), time.to_string(), signatures.join(" ")];
+        let header = |(name, value): (&'static str, String)| {
+            Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
+        };
+        HEADER_NAMES[0].into_iter().zip(values).filter_map(header).collect()
     }
 
     /// Verifies that one of the signatures was made with one of the keys.

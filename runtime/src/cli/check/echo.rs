@@ -1,0 +1,144 @@
+//! A stand-in for the server during the check: returns to `check` what arrived, so that `check` can compare it with what it
+//! sent. All other requests get 503.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use uuid::Uuid;
+
+use crate::hexadecimal::hexadecimal;
+
+/// Header of the requests of `check`, with its nonce.
+pub(super) const NONCE: &str = "toolgate-check";
+/// Header that asks for an event stream instead of an echo.
+pub(super) const STREAM: &str = "toolgate-check-stream";
+
+/// Time for which the second event of a stream waits for the first one to arrive.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running stand-in, which stops when this value is dropped.
+pub(super) struct Echo {
+    pub(super) nonce: String,
+    state: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    nonce: String,
+    /// Value that only this process can return, because no request contains it.
+    proof: String,
+    max_bytes: usize,
+    first_event_arrived: Notify,
+}
+
+/// A request as it arrived.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Echoed {
+    proof: String,
+    /// Address that connected: the proxy.
+    pub(super) peer: SocketAddr,
+    pub(super) path: String,
+    /// Headers with their values. Values that are not text are empty.
+    pub(super) headers: BTreeMap<String, Vec<String>>,
+    /// Digest of the body; `None` if it did not arrive completely.
+    pub(super) body: Option<String>,
+}
+
+impl Echo {
+    /// Serves on the listener. Bodies of at most `max_bytes` are echoed.
+    pub(super) fn start(listener: TcpListener, max_bytes: usize) -> Self {
+        let nonce = Uuid::new_v4().simple().to_string();
+        let proof = Uuid::new_v4().simple().to_string();
+        let state =
+            Arc::new(Shared { nonce: nonce.clone(), proof, max_bytes, first_event_arrived: Notify::new() });
+        let router = Router::new().fallback(respond).with_state(Arc::clone(&state));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let task = tokio::spawn(async move {
+            let _ = axum::serve(listener, service).await;
+        });
+        Self { nonce, state, task }
+    }
+
+    /// Parses a response. Returns `None` if it is not of this process.
+    pub(super) fn parse(&self, body: &[u8]) -> Option<Echoed> {
+        serde_json::from_slice(body).ok().filter(|echoed: &Echoed| echoed.proof == self.state.proof)
+    }
+
+    /// Returns the data of the first event of a stream.
+    pub(super) fn proof(&self) -> &str {
+        &self.state.proof
+    }
+
+    /// Lets the stream continue after its first event.
+    pub(super) fn continue_stream(&self) {
+        self.state.first_event_arrived.notify_one();
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Echoed {
+    /// Returns the only value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        match self.headers.get(name).map(Vec::as_slice) {
+            Some([value]) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the digest of a body.
+pub(super) fn digest(body: &[u8]) -> String {
+    hexadecimal(Sha256::digest(body).as_slice())
+}
+
+async fn respond(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let has = |name: &str| parts.headers.get(name).is_some_and(|value| value == shared.nonce.as_str());
+    if !has(NONCE) {
+        // Clients that come during the check try again, and load balancers do not use this machine.
+        let body = Json(serde_json::json!({ "error": "unavailable", "error_description": "the server does not run" }));
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "15")], body).into_response();
+    }
+    if has(STREAM) {
+        return event_stream(shared);
+    }
+    let mut headers = BTreeMap::<String, Vec<String>>::new();
+    for (name, value) in &parts.headers {
+        headers.entry(name.to_string()).or_default().push(value.to_str().unwrap_or_default().to_owned());
+    }
+    let body = axum::body::to_bytes(body, shared.max_bytes).await.ok().map(|body| digest(&body));
+    let proof = shared.proof.clone();
+    Json(Echoed { proof, peer, path: parts.uri.path().to_owned(), headers, body }).into_response()
+}
+
+/// Sends one event, and another one after the first has arrived at `check`.
+fn event_stream(shared: Arc<Shared>) -> Response {
+    let event = |data: &str| Ok::<_, std::convert::Infallible>(Bytes::from(format!("data: {data}\n\n")));
+    let first = event(&shared.proof);
+    let second = async move {
+        let _ = tokio::time::timeout(STREAM_TIMEOUT, shared.first_event_arrived.notified()).await;
+        event("end")
+    };
+    let events = stream::StreamExt::chain(stream::iter([first]), stream::once(second));
+    ([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], Body::from_stream(events))
+        .into_response()
+}
