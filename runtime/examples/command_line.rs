@@ -26,8 +26,8 @@
 //!   allows: schema of the arguments
 //!   REJECTS (r_old is older than a day): guard `within_a_day(&refund_id)`
 //! rejected: denied
-//! $ command_line check; echo "exit status $?"
-//! the policy equals policy.lock
+//! $ command_line check --offline; echo "exit status $?"
+//! ok       policy  the policy equals policy.lock
 //! exit status 0
 //! ```
 

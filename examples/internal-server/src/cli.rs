@@ -54,8 +54,9 @@ Examples:
 
 Exit status:
   0  stopped by Ctrl-C or SIGTERM
-  1  the server could not start, or an inspection found a difference or a rejected call
-  2  the command line is invalid, or an inspection could not read its input";
+  1  the server could not start, or an inspection found a difference, an error or a rejected call
+  2  the command line is invalid, or an inspection could not read its input
+  3  `check` found warnings, and no error";
 
 /// The arguments, from the command line and the environment.
 #[derive(Debug, Clone, Parser)]

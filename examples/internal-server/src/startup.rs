@@ -101,9 +101,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, StartError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The commands that inspect the policy.
+/// The commands that inspect the policy and check the connections.
 fn app() -> App {
-    App::new(declaration()).roles(TENANT_TOML).states(async |server| {
+    App::new(declaration()).roles(TENANT_TOML).auth_from(or_propelauth_with(TENANT_TOML)).states(async |server| {
         let company = Company::open(DEFAULT_DATA).await?;
         Ok(with_states(server, company, Repository::open(DEFAULT_REPO)?))
     })

@@ -432,7 +432,8 @@ fn inspect(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn check_compares_the_policy_with_the_lock() {
-    assert_eq!(inspect(&["check"]), (Some(0), "the policy equals policy.lock\n".to_owned()));
+    let equal = "ok       policy  the policy equals policy.lock\n";
+    assert_eq!(inspect(&["check", "--offline"]), (Some(0), equal.to_owned()));
     let (status, text) = inspect(&["check", "--lock", "other.lock"]);
     assert_eq!(status, Some(2));
     assert!(text.contains("other.lock"), "{text}");
@@ -449,14 +450,16 @@ fn check_and_config_print_the_settings_that_are_not_defaults_and_reject_invalid_
     .unwrap();
     let run = |command: &str, variable: (&str, &str)| {
         let mut program = program(folder.path());
-        let output = program.args([command, "--config", "toolgate.toml"]).envs([variable]).output().unwrap();
+        let offline = (command == "check").then_some("--offline");
+        let arguments = [command, "--config", "toolgate.toml"].into_iter().chain(offline);
+        let output = program.args(arguments).envs([variable]).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
     };
     let settings = "http.max_body_bytes          = 65536  (toolgate.toml)\n\
                     token_cache.ttl              = 30s  (TOOLGATE_TOKEN_CACHE_TTL)\n\
                     operations.request_state_key = (secret)  (toolgate.toml)\n";
     let ttl = ("TOOLGATE_TOKEN_CACHE_TTL", "30s");
-    assert_eq!(run("check", ttl), (Some(0), format!("{settings}the policy equals policy.lock\n")));
+    assert_eq!(run("check", ttl), (Some(0), format!("{settings}ok       policy  the policy equals policy.lock\n")));
     let (status, text) = run("config", ttl);
     assert!(status == Some(0) && text.starts_with(settings) && text.contains("config --all"), "{text}");
     for command in ["check", "config"] {

@@ -50,9 +50,7 @@ impl ConfigOptions {
         let values = settings.values().iter().filter(is_shown);
         print(&match self.format {
             ConfigFormat::Text => table(values),
-            ConfigFormat::Json => {
-                json(&values.map(setting_object).collect::<Vec<_>>())
-            }
+            ConfigFormat::Json => json(&values.map(setting_object).collect::<Vec<_>>()),
         });
         if self.format == ConfigFormat::Text && !self.all {
             print(&defaults(&settings));

@@ -29,15 +29,16 @@
 //! | `explain payroll_summary --role HR --arguments '{..}'` | prints why a call is allowed or rejected, rule by rule |
 //! | `explain "prompt quarterly_review"`, `explain company://policies/handbook` | the same for a prompt, for a resource |
 //! | `replay audit.jsonl` | decides the calls of an audit log again, and prints what would change, for whom |
-//! | `check` | checks the settings, and compares the policy with the lock file `policy.lock` |
+//! | `check` | checks the settings, the policy against `policy.lock`, and the connections of the server |
 //! | `config` | prints the settings and where each is from: default, code, file, variable or option |
 //!
-//! Commands other than `serve` need no authorization server. `explain` alone needs the server's states, because
+//! Commands other than `serve` need no authorization server. If one is configured, `check` also checks the connections: the
+//! authorization server, a token, the public URL and the proxy behind it, webhooks, Redis, and the audit file. `explain` alone needs the server's states, because
 //! visibility rules and guards use them.
 //!
-//! The exit status is 0 on success. It is 1 if `check` or `policy diff` finds a difference, if `replay` finds a change, if
-//! `explain` finds that the call is rejected, or if the server cannot start. It is 2 if the command line is invalid or a
-//! command cannot read its input.
+//! The exit status is 0 on success. It is 1 if `check` finds an error, if `check` or `policy diff` finds a difference, if
+//! `replay` finds a change, if `explain` finds that the call is rejected, or if the server cannot start. It is 2 if the command
+//! line is invalid or a command cannot read its input, and 3 if the worst result of `check` is a warning.
 //!
 //! A program with options of its own parses them with [`clap`] and adds [`Inspect`] to its commands; see
 //! `examples/internal-server`.

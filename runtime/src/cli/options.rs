@@ -10,8 +10,9 @@ use super::{CheckOptions, ConfigOptions, ExplainOptions, PolicyOptions, ReplayOp
     args_conflicts_with_subcommands = true,
     max_term_width = 100,
     disable_version_flag = true,
-    after_help = "Exit status:\n  0  success\n  1  a difference, a change, a rejected call, or a server that cannot start\n  2  \
-                  an invalid command line, or input that cannot be read"
+    after_help = "Exit status:\n  0  success\n  1  a difference, a change, an error of a check, a rejected call, or a server \
+                  that cannot start\n  2  an invalid command line, or input that cannot be read\n  3  a warning of `check`, and \
+                  no error"
 )]
 pub(super) struct CommandLine {
     #[command(flatten)]
@@ -46,7 +47,7 @@ pub enum Inspect {
     Explain(ExplainOptions),
     /// Decide the calls of an audit log again, and print what would change
     Replay(ReplayOptions),
-    /// Check the settings, and compare the policy with its lock file
+    /// Check the settings, the policy, and the connections of the server
     Check(CheckOptions),
     /// Print the settings and where each is from
     Config(ConfigOptions),

@@ -117,9 +117,7 @@ fn commands(prefix: &str, has_secret: bool, parts: StoredParts) -> Vec<(&'static
         command("XRANGE", &[stream, "-", "+", "COUNT", "1"]),
     ];
     // `XX` sets only a key that exists.
-    let get_and_set = |key: &str| {
-        [command("GET", &[key]), command("SET", &[key, "check", "PX", "1", "XX"])]
-    };
+    let get_and_set = |key: &str| [command("GET", &[key]), command("SET", &[key, "check", "PX", "1", "XX"])];
     if has_secret {
         let key = &format!("{prefix}:token:check");
         commands.extend(get_and_set(key));

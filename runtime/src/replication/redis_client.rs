@@ -70,7 +70,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn query<T: FromRedisValue>(&mut self, name: &'static str, command: &Cmd) -> Result<T, RedisError> {
+    pub(super) async fn query<T: FromRedisValue>(
+        &mut self,
+        name: &'static str,
+        command: &Cmd,
+    ) -> Result<T, RedisError> {
         command.query_async(&mut self.connection).await.map_err(|error| RedisError::classify(name, &error))
     }
 

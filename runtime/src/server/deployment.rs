@@ -1,14 +1,14 @@
 //! What the command `check` needs of a server that is neither built nor serving.
 
 use super::{Server, config::Config, scope_drift, server_url::ServerUrl, well_known};
-#[cfg(feature = "redis")]
-use crate::{error::BuildProblem, operation::OperationDescriptor, replication::Replication};
 use crate::{
     auth::{AudiencePolicy, Diagnostic, ProviderError, Resource, Validators},
     error::BuildError,
     gate::AllowedOrigins,
     policy::Policy,
 };
+#[cfg(feature = "redis")]
+use crate::{error::BuildProblem, operation::OperationDescriptor, replication::Replication};
 
 /// A configured server, and how clients and its authorization server reach it.
 pub(crate) struct Deployment {

@@ -46,6 +46,6 @@ pub use gate_layer::{GateLayer, Gated};
 pub use mount::{MountPolicy, Requires};
 pub use running::RunningServer;
 pub use serve::BuiltServer;
+pub use shutdown::shutdown_signal;
 #[cfg(feature = "cli")]
 pub(crate) use {accept::listen, deployment::Deployment, serve_with_provider::print};
-pub use shutdown::shutdown_signal;

@@ -9,8 +9,8 @@ use figment::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    CHECK_TOKEN, CONFIG_FILE, ConfigError, Environment, Kind, SETTINGS, SecretError, SecretVariable, Setting, SettingValue,
-    Source, read_secret, secret,
+    CHECK_TOKEN, CONFIG_FILE, ConfigError, Environment, Kind, SETTINGS, SecretError, SecretVariable, Setting,
+    SettingValue, Source, read_secret, secret,
     setting::{PREFIX, nearest},
 };
 

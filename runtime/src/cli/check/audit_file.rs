@@ -38,12 +38,14 @@ fn writable(path: &Path, folder: &Path) -> CheckResult {
     // Opening for appending changes nothing. Writing a record would.
     if exists && let Err(error) = OpenOptions::new().append(true).open(path) {
         let error = CheckResult::error(CODE, format!("cannot append to {path_text}: {error}"));
-        return error.action("make the user of the server its owner, or choose another file with TOOLGATE_AUDIT_PATH");
+        return error
+            .action("make the user of the server its owner, or choose another file with TOOLGATE_AUDIT_PATH");
     }
     match create_and_delete(folder) {
         Ok(()) => CheckResult::ok(CODE, format!("{path_text} can be written")),
         Err(error) if exists => {
-            let text = format!("{path_text} can be written, but not rotated: cannot create files in {folder_text}: {error}");
+            let text =
+                format!("{path_text} can be written, but not rotated: cannot create files in {folder_text}: {error}");
             CheckResult::warning(CODE, text).action("make the folder writable for the user of the server")
         }
         Err(error) => CheckResult::error(CODE, format!("cannot create {path_text}: {error}"))

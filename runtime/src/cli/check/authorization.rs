@@ -34,7 +34,8 @@ pub(super) async fn check(deployment: &Deployment) -> Vec<CheckResult> {
     let (preflights, discovered) = tokio::join!(preflights, discovered);
     let mut results: Vec<_> = preflights.into_iter().flatten().collect();
     // The preflight check of the validator reports the same problem.
-    let is_new = |result: &CheckResult| !results.iter().any(|other| other.code == result.code && other.level == Level::Error);
+    let is_new =
+        |result: &CheckResult| !results.iter().any(|other| other.code == result.code && other.level == Level::Error);
     let discovered: Vec<_> = discovered.into_iter().filter(is_new).collect();
     results.extend(discovered);
     results.extend(revocations(deployment));
@@ -55,7 +56,8 @@ async fn preflight(validator: &dyn TokenValidator) -> Vec<CheckResult> {
     if !results.iter().any(|result| result.level == Level::Error) {
         let text = format!("{name} validates tokens, and responded within {} ms", elapsed.as_millis());
         let result = if elapsed > SLOW {
-            let action = "look for a proxy or a distant region between the two: a user waits for it once for each new token";
+            let action =
+                "look for a proxy or a distant region between the two: a user waits for it once for each new token";
             CheckResult::warning("tokens", text).action(action)
         } else {
             CheckResult::ok("tokens", text)
@@ -189,7 +191,9 @@ mod tests {
     #[test]
     fn a_clock_that_differs_is_a_warning_and_beyond_the_tolerance_of_webhooks_an_error() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        for (seconds, expected) in [(0, Level::Ok), (30, Level::Ok), (31, Level::Warning), (300, Level::Warning), (301, Level::Error)] {
+        for (seconds, expected) in
+            [(0, Level::Ok), (30, Level::Ok), (31, Level::Warning), (300, Level::Warning), (301, Level::Error)]
+        {
             let skew = Duration::from_secs(seconds);
             assert_eq!(compare_clocks(now, now + skew, "Directory").level, expected, "{seconds}");
             assert_eq!(compare_clocks(now, now - skew, "Directory").level, expected, "-{seconds}");

@@ -71,7 +71,9 @@ fn configured(app: App) -> Result<Result<Deployment, Unconfigured>, Error> {
         Ok(Some(server)) => server,
         Ok(None) => return absent("the program sets no validator for tokens"),
         Err(error) if is_unconfigured(&*error) => return Ok(Err(Unconfigured::Absent(error.to_string()))),
-        Err(error) => return Ok(Err(Unconfigured::Incomplete(CheckResult::error("configuration", error.to_string())))),
+        Err(error) => {
+            return Ok(Err(Unconfigured::Incomplete(CheckResult::error("configuration", error.to_string()))));
+        }
     };
     match server.take_external_validators() {
         Ok(Some(validators)) => Ok(Ok(server.into_deployment(validators)?)),
@@ -94,7 +96,7 @@ fn is_unconfigured(error: &(dyn StdError + 'static)) -> bool {
 }
 
 async fn limited(code: &'static str, check: BoxFuture<'_, Vec<CheckResult>>) -> Vec<CheckResult> {
-    tokio::time::timeout(TIMEOUT, check).await.unwrap_or_else(|_| {
-        vec![CheckResult::error(code, format!("the check did not finish within {TIMEOUT:?}"))]
-    })
+    tokio::time::timeout(TIMEOUT, check)
+        .await
+        .unwrap_or_else(|_| vec![CheckResult::error(code, format!("the check did not finish within {TIMEOUT:?}"))])
 }

@@ -59,8 +59,7 @@ impl Echo {
     pub(super) fn start(listener: TcpListener, max_bytes: usize) -> Self {
         let nonce = Uuid::new_v4().simple().to_string();
         let proof = Uuid::new_v4().simple().to_string();
-        let state =
-            Arc::new(Shared { nonce: nonce.clone(), proof, max_bytes, first_event_arrived: Notify::new() });
+        let state = Arc::new(Shared { nonce: nonce.clone(), proof, max_bytes, first_event_arrived: Notify::new() });
         let router = Router::new().fallback(respond).with_state(Arc::clone(&state));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
@@ -115,7 +114,8 @@ async fn respond(
     let has = |name: &str| parts.headers.get(name).is_some_and(|value| value == shared.nonce.as_str());
     if !has(NONCE) {
         // Clients that come during the check try again, and load balancers do not use this machine.
-        let body = Json(serde_json::json!({ "error": "unavailable", "error_description": "the server does not run" }));
+        let body =
+            Json(serde_json::json!({ "error": "unavailable", "error_description": "the server does not run" }));
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "15")], body).into_response();
     }
     if has(STREAM) {

@@ -17,7 +17,8 @@ fn registration(document: &Map<String, Value>, name: &str) -> CheckResult {
         (false, true) => CheckResult::ok(CODE, format!("{name} accepts the metadata documents of clients")),
         (false, false) => {
             let text = format!("{name} does not let clients register, so every client needs a client ID of its own");
-            let action = "enable dynamic client registration there, or register each client and give its ID to its users";
+            let action =
+                "enable dynamic client registration there, or register each client and give its ID to its users";
             CheckResult::warning(CODE, text).action(action)
         }
     }
@@ -37,14 +38,16 @@ fn refresh(document: &Map<String, Value>, name: &str) -> CheckResult {
     const CODE: &str = "refresh";
     let has = |grant: &str| values(document, "grant_types_supported").any(|value| value == grant);
     if document.contains_key("grant_types_supported") && !has("authorization_code") {
-        let text = format!("the metadata of {name} does not have the grant `authorization_code`, so no user can log in");
+        let text =
+            format!("the metadata of {name} does not have the grant `authorization_code`, so no user can log in");
         return CheckResult::error(CODE, text).action("enable the authorization code grant there");
     }
     if has("refresh_token") {
         return CheckResult::ok(CODE, format!("{name} issues refresh tokens"));
     }
     let text = format!("the metadata of {name} does not have the grant `refresh_token`");
-    CheckResult::warning(CODE, text).action("enable refresh tokens there: users log in again whenever a token expires")
+    CheckResult::warning(CODE, text)
+        .action("enable refresh tokens there: users log in again whenever a token expires")
 }
 
 /// Checks that a document names the issuer that it was fetched for (RFC 8414, section 3.3).

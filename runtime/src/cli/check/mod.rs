@@ -37,12 +37,14 @@ const DEFAULT_LOCK: &str = "policy.lock";
 
 /// Options of `check`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "The connections are those to the authorization server, to Redis, to the audit file, and from the \
+#[command(
+    after_help = "The connections are those to the authorization server, to Redis, to the audit file, and from the \
                         public URL to this machine. They are checked if the variables of the authorization server are \
                         set. Run the command where the server runs, as the user of the server, with its settings.\n\n\
                         Exit status:\n  0  nothing worse than a note\n  1  an error, or a policy that differs from the \
                         lock file\n  2  an invalid command line or setting, or a file that cannot be read\n  3  a warning, \
-                        and no error")]
+                        and no error"
+)]
 #[non_exhaustive]
 #[allow(clippy::doc_markdown, reason = "clap prints the documentation of the fields")]
 pub struct CheckOptions {
@@ -112,7 +114,8 @@ fn compare(policy: &Policy, lock: &Path, is_required: bool) -> Result<CheckResul
     let path = lock.display();
     let text = match read(lock) {
         Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !is_required => {
-            let note = CheckResult::note(CODE, format!("{path} does not exist, so the policy was compared with nothing"));
+            let note =
+                CheckResult::note(CODE, format!("{path} does not exist, so the policy was compared with nothing"));
             return Ok(note.action("run `check --accept` to write it, and check it in"));
         }
         text => text?,
@@ -121,7 +124,10 @@ fn compare(policy: &Policy, lock: &Path, is_required: bool) -> Result<CheckResul
         Ok(()) => Ok(CheckResult::ok(CODE, format!("the policy equals {path}"))),
         Err(LockDifference::Unreadable(source)) => Err(Error::Lock { path: lock.to_owned(), source }),
         Err(LockDifference::Changed(changes)) => {
-            let error = CheckResult::error(CODE, format!("the policy differs from {path}:\n{}", changes.to_string().trim_end()));
+            let error = CheckResult::error(
+                CODE,
+                format!("the policy differs from {path}:\n{}", changes.to_string().trim_end()),
+            );
             Ok(error.action(format!("to accept the changes, run `check --accept --lock {path}`")))
         }
     }

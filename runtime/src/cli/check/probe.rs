@@ -107,8 +107,9 @@ impl ProbeError {
     pub(super) fn result(&self, code: &'static str) -> CheckResult {
         match self {
             Self::Unreachable { url, reason } => {
-                CheckResult::error(code, format!("{url} cannot be reached from this machine: {reason}"))
-                    .action("check DNS, the firewall, the certificate, and that the proxy forwards this path to the server")
+                CheckResult::error(code, format!("{url} cannot be reached from this machine: {reason}")).action(
+                    "check DNS, the firewall, the certificate, and that the proxy forwards this path to the server",
+                )
             }
             Self::Redirect { method, url, status, location } => {
                 let effect = redirect_effect(method, url, *status, location);
@@ -135,7 +136,9 @@ fn redirect_effect(method: &Method, url: &str, status: StatusCode, location: &st
 fn redirect_action(url: &str, location: &str) -> String {
     let path = Url::parse(url).map(|url| url.path().to_owned()).unwrap_or_default();
     match location.strip_suffix(path.as_str()).filter(|base| base.contains("://") && path.len() > 1) {
-        Some(base) => format!("set SERVER_URL to {base}, which clients then use, or remove the redirect in the proxy"),
+        Some(base) => {
+            format!("set SERVER_URL to {base}, which clients then use, or remove the redirect in the proxy")
+        }
         None => "remove the redirect in the proxy".to_owned(),
     }
 }
@@ -148,10 +151,20 @@ mod tests {
     fn a_redirect_names_its_target_its_effect_and_what_to_do() {
         let url = "https://mcp.example.com/mcp";
         for (status, location, effect, action) in [
-            (308, "https://www.example.com/mcp", "do not send `Authorization`", "set SERVER_URL to https://www.example.com,"),
+            (
+                308,
+                "https://www.example.com/mcp",
+                "do not send `Authorization`",
+                "set SERVER_URL to https://www.example.com,",
+            ),
             (301, "https://mcp.example.com/mcp/", "GET instead of POST", "remove the redirect"),
             (307, "/mcp/", "need not follow", "remove the redirect"),
-            (302, "http://mcp.example.com/mcp", "do not send `Authorization`", "set SERVER_URL to http://mcp.example.com,"),
+            (
+                302,
+                "http://mcp.example.com/mcp",
+                "do not send `Authorization`",
+                "set SERVER_URL to http://mcp.example.com,",
+            ),
             (302, "", "GET instead of POST", "remove the redirect"),
         ] {
             let status = StatusCode::from_u16(status).unwrap();

@@ -38,14 +38,16 @@ pub(super) async fn check(deployment: &Deployment, probe: &Probe, echo: &Echo) -
         Err(error) => return Reached::Nothing(error.result("public_url")),
     };
     let url = deployment.resource.url();
-    let mut results = vec![CheckResult::ok("public_url", format!("{url} reaches this process, from {}", echoed.peer.ip()))];
+    let mut results =
+        vec![CheckResult::ok("public_url", format!("{url} reaches this process, from {}", echoed.peer.ip()))];
     results.push(host(&echoed, deployment));
     results.push(authorization(&echoed, &request));
     results.extend(path(&echoed, deployment));
     results.extend(forwarded_for(&echoed, deployment));
     let paths = deployment.validators.test_deliveries();
     let paths: Vec<_> = paths.iter().map(|delivery| format!("{}{}", deployment.url.base(), delivery.path)).collect();
-    let others = std::iter::once((Method::GET, &deployment.metadata_url)).chain(paths.iter().map(|path| (Method::POST, path)));
+    let others =
+        std::iter::once((Method::GET, &deployment.metadata_url)).chain(paths.iter().map(|path| (Method::POST, path)));
     let others = futures_util::future::join_all(others.map(|(method, url)| request.forwarded(method, url)));
     let (body, stream, others) = tokio::join!(request.large_body(), request.stream(), others);
     results.extend([body, stream]);
@@ -92,10 +94,11 @@ impl<'a> Request<'a> {
         let request = self.to(method.clone(), url).body(if method == Method::POST { "{}" } else { "" });
         match self.send(request).await {
             Ok(Ok(_)) => CheckResult::ok(CODE, format!("{url} reaches this process")),
-            Ok(Err(status)) => {
-                CheckResult::error(CODE, format!("{method} {url} does not reach this process: the proxy responds {status}"))
-                    .action("forward this path in the proxy")
-            }
+            Ok(Err(status)) => CheckResult::error(
+                CODE,
+                format!("{method} {url} does not reach this process: the proxy responds {status}"),
+            )
+            .action("forward this path in the proxy"),
             Err(error) => error.result(CODE),
         }
     }
@@ -136,7 +139,8 @@ impl<'a> Request<'a> {
                 "the proxy buffers responses: the first event of a stream did not arrive within {FIRST_EVENT_TIMEOUT:?} while \
                  the stream was open"
             );
-            CheckResult::error(CODE, text).action("disable buffering of responses in the proxy (nginx: proxy_buffering off)")
+            CheckResult::error(CODE, text)
+                .action("disable buffering of responses in the proxy (nginx: proxy_buffering off)")
         };
         let request = self.to_endpoint(b"{}".to_vec()).header(echo::STREAM, &self.echo.nonce);
         let first = async {
@@ -184,8 +188,10 @@ fn authorization(echoed: &Echoed, request: &Request<'_>) -> CheckResult {
     match echoed.header("authorization") {
         Some(value) if value == request.credential => CheckResult::ok(CODE, "`Authorization` arrives"),
         Some(_) => CheckResult::error(CODE, "the proxy replaces `Authorization`").action(action),
-        None => CheckResult::error(CODE, "the proxy does not pass on `Authorization`, so no request can be authorized")
-            .action(action),
+        None => {
+            CheckResult::error(CODE, "the proxy does not pass on `Authorization`, so no request can be authorized")
+                .action(action)
+        }
     }
 }
 
@@ -205,7 +211,8 @@ fn forwarded_for(echoed: &Echoed, deployment: &Deployment) -> Option<CheckResult
     let is_trusted = TrustedProxies::parse(trusted).is_ok_and(|proxies| proxies.contains(peer));
     match (echoed.headers.contains_key("x-forwarded-for"), is_trusted) {
         (true, false) => {
-            let text = format!("the proxy {peer} names the client in `X-Forwarded-For`, and the server does not trust it");
+            let text =
+                format!("the proxy {peer} names the client in `X-Forwarded-For`, and the server does not trust it");
             let action = format!(
                 "set TOOLGATE_HTTP_TRUSTED_PROXIES={peer}: otherwise all clients together have the limits of one address"
             );
@@ -213,10 +220,13 @@ fn forwarded_for(echoed: &Echoed, deployment: &Deployment) -> Option<CheckResult
         }
         (false, true) => {
             let text = format!("the trusted proxy {peer} does not name the client in `X-Forwarded-For`");
-            let action = "add the header in the proxy (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for)";
+            let action =
+                "add the header in the proxy (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for)";
             Some(CheckResult::warning(CODE, text).action(action))
         }
-        (true, true) => Some(CheckResult::ok(CODE, format!("the trusted proxy {peer} names the client in `X-Forwarded-For`"))),
+        (true, true) => {
+            Some(CheckResult::ok(CODE, format!("the trusted proxy {peer} names the client in `X-Forwarded-For`")))
+        }
         (false, false) => None,
     }
 }

@@ -64,7 +64,8 @@ async fn reach(deployment: &Deployment, probe: &Probe, token: Option<&SecretStri
             results.push(CheckResult::error("bind", text).action("choose an address of this machine with BIND_ADDR"));
         }
     }
-    let (running, delivered) = tokio::join!(running::check(deployment, probe, token), webhook::check(deployment, probe));
+    let (running, delivered) =
+        tokio::join!(running::check(deployment, probe, token), webhook::check(deployment, probe));
     results.extend(running);
     results.extend(delivered);
     results
@@ -86,6 +87,7 @@ async fn plain_http(deployment: &Deployment) -> Option<CheckResult> {
         return None;
     }
     let text = format!("{} is also served without TLS ({})", quoted(&plain), received.status);
-    let action = "redirect plain HTTP to https in the proxy, or close the port: clients could send tokens unencrypted";
+    let action =
+        "redirect plain HTTP to https in the proxy, or close the port: clients could send tokens unencrypted";
     Some(CheckResult::warning("plain_http", text).action(action))
 }

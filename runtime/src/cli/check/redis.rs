@@ -92,7 +92,8 @@ fn eviction(diagnosis: &RedisDiagnosis) -> Option<CheckResult> {
 /// Revocations need no persistence: after a restart of Redis, all cached tokens are validated again.
 fn persistence(diagnosis: &RedisDiagnosis, parts: StoredParts) -> Option<CheckResult> {
     (!diagnosis.is_persistent && (parts.tasks || parts.approvals)).then(|| {
-        let text = "Redis loses tasks and approvals when it restarts: it writes neither an append-only file nor snapshots";
+        let text =
+            "Redis loses tasks and approvals when it restarts: it writes neither an append-only file nor snapshots";
         CheckResult::warning("redis_persistence", text).action("start Redis with `appendonly yes`")
     })
 }

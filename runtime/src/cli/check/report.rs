@@ -137,7 +137,8 @@ impl fmt::Display for Report<'_> {
         }
         if self.results.len() > 1 {
             let plural = |count: usize| if count == 1 { "" } else { "s" };
-            let [notes, warnings, errors] = [Level::Note, Level::Warning, Level::Error].map(|level| self.count(level));
+            let [notes, warnings, errors] =
+                [Level::Note, Level::Warning, Level::Error].map(|level| self.count(level));
             writeln!(
                 f,
                 "{} ok, {notes} note{}, {warnings} warning{}, {errors} error{}",

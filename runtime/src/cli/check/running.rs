@@ -20,18 +20,13 @@ const FIRST_EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) async fn check(deployment: &Deployment, probe: &Probe, token: Option<&SecretString>) -> Vec<CheckResult> {
     let client = Client { deployment, probe };
-    let (ready, metadata, challenge, credentials, stream) = tokio::join!(
-        client.ready(),
-        client.metadata(),
-        client.challenge(),
-        client.authorization(),
-        async {
+    let (ready, metadata, challenge, credentials, stream) =
+        tokio::join!(client.ready(), client.metadata(), client.challenge(), client.authorization(), async {
             match token {
                 Some(token) => Some(client.stream(token).await),
                 None => None,
             }
-        }
-    );
+        });
     // A request that does not arrive fails in the same way for each of them.
     let mut results: Vec<CheckResult> = Vec::new();
     for result in [ready, Some(metadata), Some(challenge), Some(credentials), stream].into_iter().flatten() {
@@ -61,7 +56,8 @@ impl Client<'_> {
         let url = format!("{}/readyz", self.deployment.url.base());
         let received = self.probe.send(self.probe.request(Method::GET, &url)).await.ok()?;
         let body: Value = serde_json::from_slice(&received.body).ok()?;
-        let version = body.get("version").and_then(Value::as_str).map(|version| format!(", version {}", quoted(version)));
+        let version =
+            body.get("version").and_then(Value::as_str).map(|version| format!(", version {}", quoted(version)));
         let version = version.unwrap_or_default();
         let reasons = |key: &str| body.get(key).map(|reasons| quoted(&reasons.to_string()));
         match received.status {
@@ -98,8 +94,9 @@ impl Client<'_> {
             Some(resource) => {
                 let expected = self.deployment.resource.url();
                 let text = format!("the server at {url} calls itself {} instead of {expected}", quoted(resource));
-                CheckResult::error(CODE, text)
-                    .action("set the same SERVER_URL for the running server and for `check`, and pass on `Host` in the proxy")
+                CheckResult::error(CODE, text).action(
+                    "set the same SERVER_URL for the running server and for `check`, and pass on `Host` in the proxy",
+                )
             }
             None => {
                 let text = format!("{url} responds {} without the metadata of a resource", received.status);
@@ -149,7 +146,8 @@ impl Client<'_> {
         if challenge(&received.headers).contains("error=\"invalid_token\"") {
             return CheckResult::ok(CODE, "`Authorization` arrives: an invalid token is rejected");
         }
-        let text = "a request with a token gets the response for a request without one: `Authorization` does not arrive";
+        let text =
+            "a request with a token gets the response for a request without one: `Authorization` does not arrive";
         CheckResult::error(CODE, text).action("pass on `Authorization` in the proxy")
     }
 
@@ -188,7 +186,9 @@ impl Client<'_> {
         };
         let first: Result<Result<(StatusCode, bool), ProbeError>, _> = timeout(FIRST_EVENT_TIMEOUT, first).await;
         match first {
-            Ok(Ok((_, true))) => CheckResult::ok(CODE, "the first event of a stream arrives while the stream is open"),
+            Ok(Ok((_, true))) => {
+                CheckResult::ok(CODE, "the first event of a stream arrives while the stream is open")
+            }
             Ok(Ok((status, false))) => {
                 let text = format!("the running server does not open a stream for the token (status {status})");
                 CheckResult::error(CODE, text).action("read the log of the server, which has the reason")

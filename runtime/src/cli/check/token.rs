@@ -32,7 +32,9 @@ pub(super) async fn check(deployment: &Deployment, token: &SecretString) -> Vec<
     let token = match BearerToken::parse(token.expose_secret()) {
         Ok(token) => token,
         Err(error) => {
-            return vec![CheckResult::error(CODE, error.to_string()).action("pass the token alone, without `Bearer`")];
+            return vec![
+                CheckResult::error(CODE, error.to_string()).action("pass the token alone, without `Bearer`"),
+            ];
         }
     };
     let validators = &deployment.validators;
@@ -46,7 +48,10 @@ pub(super) async fn check(deployment: &Deployment, token: &SecretString) -> Vec<
             return vec![error.action("log in again with a client, and pass its new token")];
         }
         Err(ValidationError::Unavailable(unavailable)) => {
-            return vec![CheckResult::error(CODE, format!("the token could not be validated: {}", quoted(&unavailable.reason)))];
+            return vec![CheckResult::error(
+                CODE,
+                format!("the token could not be validated: {}", quoted(&unavailable.reason)),
+            )];
         }
     };
     let mut results = vec![identity(&claims), audience(&claims.audience, deployment)];
@@ -63,7 +68,9 @@ fn identity(claims: &Claims) -> CheckResult {
     let subject = claims.subject.as_ref().or(claims.client_id.as_ref());
     let subject = subject.map_or_else(|| "nobody".to_owned(), |subject| quoted(subject));
     let expiry = match claims.expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default()) {
-        Some(left) => format!("expires in {}", humantime::format_duration(std::time::Duration::from_secs(left.as_secs()))),
+        Some(left) => {
+            format!("expires in {}", humantime::format_duration(std::time::Duration::from_secs(left.as_secs())))
+        }
         None => "has no known expiry".to_owned(),
     };
     let scopes = if claims.scopes.is_empty() { "no scopes".to_owned() } else { quoted(&claims.scopes.join(" ")) };
@@ -74,21 +81,32 @@ fn audience(audience: &Audience, deployment: &Deployment) -> CheckResult {
     const CODE: &str = "token_audience";
     let own = deployment.resource.url();
     match audience {
-        Audience::Verified => CheckResult::ok(CODE, "the validator verified that the token was issued for this server"),
+        Audience::Verified => {
+            CheckResult::ok(CODE, "the validator verified that the token was issued for this server")
+        }
         Audience::Unknown if deployment.audience == AudiencePolicy::ThisServer => {
-            let text = "the authorization server does not say which resource the token was issued for: it is rejected";
+            let text =
+                "the authorization server does not say which resource the token was issued for: it is rejected";
             let action = "have the authorization server report `aud`; `Server::accept_tokens_without_audience` accepts tokens \
                           that were issued for other servers";
             CheckResult::error(CODE, text).action(action)
         }
-        Audience::Unknown => CheckResult::note(CODE, "the authorization server does not say which resource the token is for"),
+        Audience::Unknown => {
+            CheckResult::note(CODE, "the authorization server does not say which resource the token is for")
+        }
         Audience::Resources(resources) => {
             let named = quoted(&resources.join(", "));
             if resources.iter().any(|resource| resource == own) {
-                return CheckResult::ok(CODE, format!("the token was issued for {own}, exactly as this server names itself"));
+                return CheckResult::ok(
+                    CODE,
+                    format!("the token was issued for {own}, exactly as this server names itself"),
+                );
             }
             if resources.iter().any(|resource| deployment.resource.is_named(resource)) {
-                return CheckResult::ok(CODE, format!("the token was issued for {named}, which is another form of {own}"));
+                return CheckResult::ok(
+                    CODE,
+                    format!("the token was issued for {named}, which is another form of {own}"),
+                );
             }
             let text = format!("the token was issued for {named}, and this server is {own}");
             if deployment.audience == AudiencePolicy::Any {
@@ -123,12 +141,17 @@ fn operations(claims: &Claims, deployment: &Deployment) -> CheckResult {
         subject = subject.with_org(org);
     }
     let may_use = |operation: &&OperationPolicy| policy.access(subject.clone(), &operation.label()).may_allow();
-    let open: Vec<_> = policy.operations.iter().filter(may_use).map(|operation| operation.label().into_owned()).collect();
+    let open: Vec<_> =
+        policy.operations.iter().filter(may_use).map(|operation| operation.label().into_owned()).collect();
     let (count, all) = (open.len(), policy.operations.len());
     if count == 0 {
         let text = format!("the token may use none of {all} operations");
-        return CheckResult::warning(CODE, text).action("`policy` prints which scopes and roles each operation requires");
+        return CheckResult::warning(CODE, text)
+            .action("`policy` prints which scopes and roles each operation requires");
     }
     let rest = if count > MAX_NAMES { ", .." } else { "" };
-    CheckResult::ok(CODE, format!("the token may use {count} of {all} operations: {}{rest}", open[..count.min(MAX_NAMES)].join(", ")))
+    CheckResult::ok(
+        CODE,
+        format!("the token may use {count} of {all} operations: {}{rest}", open[..count.min(MAX_NAMES)].join(", ")),
+    )
 }

@@ -157,7 +157,10 @@ fn console_address(config: &Config) -> Result<Option<SocketAddr>, BuildProblem> 
 
 /// Returns the replication of the settings, which take precedence over that of the program.
 #[cfg(feature = "redis")]
-pub(in crate::server) fn configured_replication(code: Option<Replication>, config: &Config) -> Result<Option<Replication>, BuildProblem> {
+pub(in crate::server) fn configured_replication(
+    code: Option<Replication>,
+    config: &Config,
+) -> Result<Option<Replication>, BuildProblem> {
     let config = &config.replication;
     let mut replication = match (&config.url, code) {
         (Some(url), code) => Replication::redis(url.clone()).with_options_of(code),
