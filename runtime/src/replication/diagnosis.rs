@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct RedisDiagnosis {
     pub(crate) version: String,
-    /// Time for one command.
+    /// Time of the fastest command.
     pub(crate) round_trip: Duration,
     /// `master`, or `slave` for a replica.
     pub(crate) role: String,
@@ -62,19 +62,24 @@ async fn diagnose(client: &RedisClient, commands: Vec<(&'static str, Cmd)>) -> R
     let mut connection = client.connect(TIMEOUT).await?;
     let started = Instant::now();
     let info: String = connection.query("INFO", &redis::cmd("INFO")).await?;
-    let round_trip = started.elapsed();
+    let mut round_trip = started.elapsed();
     let field = |name: &str| {
         let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         value.unwrap_or_default().trim().to_owned()
     };
     let mut rejected = Vec::new();
     for (name, command) in commands {
-        match connection.query::<redis::Value>(name, &command).await {
+        let started = Instant::now();
+        let response = connection.query::<redis::Value>(name, &command).await;
+        round_trip = round_trip.min(started.elapsed());
+        match response {
             // The arguments are invalid on purpose: the command is allowed, and changes nothing.
             Ok(_) | Err(RedisError::InvalidResponse(_)) => {}
             Err(RedisError::Rejected { code, .. }) if is_about_arguments(&code) => {}
             Err(RedisError::Rejected { code, .. }) => {
-                rejected.push((name, code));
+                if !rejected.contains(&(name, code.clone())) {
+                    rejected.push((name, code));
+                }
                 // Outside of a transaction, the following commands would write.
                 if name == "MULTI" {
                     break;

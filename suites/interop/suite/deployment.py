@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from . import deployment_check
 from . import sample_company as company
 from .clients import ClientSession, clients_under_test
 from .processes import Server, environment, free_port, run_command
@@ -44,6 +45,7 @@ def run(report, paths):
             status, _ = deployment.client(deployment.caddy_url).call(deployment.token(), "whoami")
             report.equal("a call passes", status, 200)
             check_streams_are_not_buffered(report, deployment, deployment.caddy_url)
+        deployment_check.run(report, paths, deployment)
 
 
 def check_login(report, paths, deployment):
@@ -167,7 +169,7 @@ class Deployment:
     def __init__(self, paths):
         self._paths, self._folder = paths, paths.scratch / "deployment"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._ports = [free_port(), free_port()]
+        self.ports = [free_port(), free_port()]
         self._nginx_port, self._caddy_port = free_port(), free_port()
         self.nginx_url = f"https://localhost:{self._nginx_port}"
         self.caddy_url = f"https://localhost:{self._caddy_port}"
@@ -178,12 +180,13 @@ class Deployment:
         with contextlib.ExitStack() as stack:
             self.certificate = self._create_certificate()
             redis_port = free_port()
+            self.redis_port = redis_port
             redis = ["redis-server", "--port", redis_port, "--bind", "127.0.0.1", "--appendonly", "no", "--save", ""]
             stack.enter_context(Server(redis, self._folder / "redis.log", environment())).wait_for_output("Ready to accept")
-            webhooks = ["--webhook-url", f"http://127.0.0.1:{self._ports[0]}/webhooks/propelauth"]
+            webhooks = ["--webhook-url", f"http://127.0.0.1:{self.ports[0]}/webhooks/propelauth"]
             webhooks += ["--webhook-secret", WEBHOOK_SECRET]
             self.tenant = stack.enter_context(Tenant(self._paths, "deployment", *webhooks))
-            self._variables = {
+            self.variables = {
                 **self.tenant.variables,
                 "PROPELAUTH_WEBHOOK_SECRET": WEBHOOK_SECRET,
                 "SERVER_URL": self.nginx_url,
@@ -195,7 +198,7 @@ class Deployment:
             }
             self.replicas = [self._start_replica(index) for index in range(2)]
             stack.callback(self._stop_replicas)
-            stack.enter_context(self._start_nginx())
+            stack.enter_context(self.start_nginx("nginx", self._nginx_port, self.ports))
             stack.enter_context(self._start_caddy())
             for url in (self.nginx_url, self.caddy_url):
                 if not wait_until(lambda url=url: self._is_ready(url)):
@@ -212,7 +215,7 @@ class Deployment:
 
     def direct(self, index):
         """Returns a new connection to a replica, with the host that the proxy passes on."""
-        return RawClient(f"http://127.0.0.1:{self._ports[index]}", host=f"localhost:{self._nginx_port}")
+        return RawClient(f"http://127.0.0.1:{self.ports[index]}", host=f"localhost:{self._nginx_port}")
 
     def token(self):
         """Returns a new token of the person with the role `ROLE`, with every scope of the role."""
@@ -230,26 +233,28 @@ class Deployment:
     def _start_replica(self, index):
         folder = self._folder / f"replica-{index}"
         folder.mkdir(parents=True, exist_ok=True)
-        command = [self._paths.binaries / "internal-server", "--bind", f"127.0.0.1:{self._ports[index]}"]
+        command = [self._paths.binaries / "internal-server", "--bind", f"127.0.0.1:{self.ports[index]}"]
         command += ["--data", folder / "company.db", "--repo", self._paths.interop]
-        return ToolgateServer(command, folder / f"{time.monotonic_ns()}.log", self._variables)
+        return ToolgateServer(command, folder / f"{time.monotonic_ns()}.log", self.variables)
 
     def _stop_replicas(self):
         for replica in self.replicas:
             replica.__exit__()
 
-    def _start_nginx(self):
+    def start_nginx(self, name, port, upstream_ports, changes=None):
+        """Starts nginx with the configuration of `deploy/`, with other addresses and with `changes`."""
         site = render(
             self._paths.repository / "deploy/nginx/toolgate.conf",
-            self._folder / "nginx/toolgate.conf",
+            self._folder / name / "toolgate.conf",
             {
-                "listen 443 ssl": f"listen 127.0.0.1:{self._nginx_port} ssl",
+                "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
                 "server_name mcp.example.com": "server_name localhost",
                 "/etc/ssl/mcp.example.com.pem": str(self.certificate),
                 "/etc/ssl/mcp.example.com.key": str(self.certificate.with_suffix(".key")),
-                "127.0.0.1:8001": f"127.0.0.1:{self._ports[0]}",
-                "127.0.0.1:8002": f"127.0.0.1:{self._ports[1]}",
+                "127.0.0.1:8001": f"127.0.0.1:{upstream_ports[0]}",
+                "127.0.0.1:8002": f"127.0.0.1:{upstream_ports[1]}",
                 "rate=100r/s": "rate=10000r/s",
+                **(changes or {}),
             },
         )
         folders = " ".join(f"{name}_temp_path temp;" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -261,7 +266,7 @@ class Deployment:
             f"events {{}}\nhttp {{ access_log off; {folders} include {site}; }}\n"
         )
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-        return Server([nginx, "-p", site.parent, "-c", main], self._folder / "nginx.log", environment())
+        return Server([nginx, "-p", site.parent, "-c", main], self._folder / f"{name}.log", environment())
 
     def _start_caddy(self):
         key = self.certificate.with_suffix(".key")
@@ -271,8 +276,8 @@ class Deployment:
             self._folder / "Caddyfile",
             {
                 "mcp.example.com {": site,
-                "127.0.0.1:8001": f"127.0.0.1:{self._ports[0]}",
-                "127.0.0.1:8002": f"127.0.0.1:{self._ports[1]}",
+                "127.0.0.1:8001": f"127.0.0.1:{self.ports[0]}",
+                "127.0.0.1:8002": f"127.0.0.1:{self.ports[1]}",
             },
         )
         command = ["caddy", "run", "--adapter", "caddyfile", "--config", config]
@@ -288,6 +293,8 @@ class Deployment:
         certificate = self._folder / "localhost.pem"
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
         command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        # rustls rejects the certificate of an authority as that of a server.
+        command += ["-addext", "basicConstraints=critical,CA:FALSE"]
         command += ["-keyout", certificate.with_suffix(".key"), "-out", certificate]
         subprocess.run([str(part) for part in command], check=True, capture_output=True)
         return certificate

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod book;
+mod check;
 mod configuration;
 mod links;
 mod named_tests;

@@ -91,7 +91,7 @@ mod tests {
 
     fn level_of(path: &Path) -> (Level, String) {
         let config = AuditConfig { path: Some(path.to_owned()), max_bytes: 1, ..AuditConfig::default() };
-        let [result] = check(&config).try_into().unwrap();
+        let [result] = check(&config).try_into().expect("one result");
         (result.level, result.text)
     }
 

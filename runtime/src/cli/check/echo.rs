@@ -1,7 +1,7 @@
 //! A stand-in for the server during the check: returns to `check` what arrived, so that `check` can compare it with what it
 //! sent. All other requests get 503.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -23,8 +23,10 @@ pub(super) const NONCE: &str = "toolgate-check";
 /// Header that asks for an event stream instead of an echo.
 pub(super) const STREAM: &str = "toolgate-check-stream";
 
-/// Time for which the second event of a stream waits for the first one to arrive.
-const STREAM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Number of events of a stream. A proxy that buffers responses may pass on the first one together with the head.
+pub(super) const EVENTS: usize = 3;
+/// Time for which an event waits for the previous one to arrive.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running stand-in, which stops when this value is dropped.
 pub(super) struct Echo {
@@ -38,7 +40,7 @@ struct Shared {
     /// Value that only this process can return, because no request contains it.
     proof: String,
     max_bytes: usize,
-    first_event_arrived: Notify,
+    event_arrived: Notify,
 }
 
 /// A request as it arrived.
@@ -59,7 +61,7 @@ impl Echo {
     pub(super) fn start(listener: TcpListener, max_bytes: usize) -> Self {
         let nonce = Uuid::new_v4().simple().to_string();
         let proof = Uuid::new_v4().simple().to_string();
-        let state = Arc::new(Shared { nonce: nonce.clone(), proof, max_bytes, first_event_arrived: Notify::new() });
+        let state = Arc::new(Shared { nonce: nonce.clone(), proof, max_bytes, event_arrived: Notify::new() });
         let router = Router::new().fallback(respond).with_state(Arc::clone(&state));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
@@ -73,14 +75,20 @@ impl Echo {
         serde_json::from_slice(body).ok().filter(|echoed: &Echoed| echoed.proof == self.state.proof)
     }
 
-    /// Returns the data of the first event of a stream.
-    pub(super) fn proof(&self) -> &str {
-        &self.state.proof
+    /// Returns the data of an event of a stream.
+    pub(super) fn event(&self, index: usize) -> String {
+        self.state.event(index)
     }
 
-    /// Lets the stream continue after its first event.
+    /// Lets the stream continue with its next event.
     pub(super) fn continue_stream(&self) {
-        self.state.first_event_arrived.notify_one();
+        self.state.event_arrived.notify_one();
+    }
+}
+
+impl Shared {
+    fn event(&self, index: usize) -> String {
+        format!("{index}-{}", self.proof)
     }
 }
 
@@ -130,15 +138,18 @@ async fn respond(
     Json(Echoed { proof, peer, path: parts.uri.path().to_owned(), headers, body }).into_response()
 }
 
-/// Sends one event, and another one after the first has arrived at `check`.
+/// Sends events, each after the previous one has arrived at `check`.
 fn event_stream(shared: Arc<Shared>) -> Response {
-    let event = |data: &str| Ok::<_, std::convert::Infallible>(Bytes::from(format!("data: {data}\n\n")));
-    let first = event(&shared.proof);
-    let second = async move {
-        let _ = tokio::time::timeout(STREAM_TIMEOUT, shared.first_event_arrived.notified()).await;
-        event("end")
-    };
-    let events = stream::StreamExt::chain(stream::iter([first]), stream::once(second));
-    ([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], Body::from_stream(events))
-        .into_response()
+    let events = stream::unfold(0, move |index| {
+        let shared = Arc::clone(&shared);
+        async move {
+            if index > 0 {
+                let _ = tokio::time::timeout(EVENT_TIMEOUT, shared.event_arrived.notified()).await;
+            }
+            let event = Bytes::from(format!("data: {}\n\n", shared.event(index)));
+            (index < EVENTS).then_some((Ok::<_, Infallible>(event), index + 1))
+        }
+    });
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, Body::from_stream(events)).into_response()
 }

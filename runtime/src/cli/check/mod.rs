@@ -47,6 +47,7 @@ const DEFAULT_LOCK: &str = "policy.lock";
 )]
 #[non_exhaustive]
 #[allow(clippy::doc_markdown, reason = "clap prints the documentation of the fields")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct CheckOptions {
     /// The lock file, which must exist [default: policy.lock, if it exists]
     #[arg(long, value_name = "FILE")]

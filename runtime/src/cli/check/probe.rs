@@ -48,6 +48,8 @@ impl Probe {
             .user_agent(concat!("toolgate-check/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
+            // As most clients do. Proxies buffer responses to HTTP/1.1 that they pass on at once by HTTP/2.
+            .http1_only()
             .redirect(Policy::none());
         if is_loopback(url) {
             builder = builder.no_proxy();
@@ -56,8 +58,7 @@ impl Probe {
             // Without TLS, a machine without CA certificates can connect.
             builder = builder.tls_certs_only([]);
         }
-        let unreachable = |error: reqwest::Error| ProbeError::unreachable(url.as_str(), &error);
-        builder.build().map(|client| Self { client }).map_err(unreachable)
+        builder.build().map(|client| Self { client }).map_err(|error| ProbeError::unreachable(url.as_str(), error))
     }
 
     pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
@@ -67,9 +68,9 @@ impl Probe {
     /// Sends a request. The body of the response has not arrived.
     pub(super) async fn open(&self, request: RequestBuilder) -> Result<Response, ProbeError> {
         let (client, request) = request.build_split();
-        let request = request.map_err(|error| ProbeError::unreachable("the URL", &error))?;
+        let request = request.map_err(|error| ProbeError::unreachable("the URL", error))?;
         let (method, url) = (request.method().clone(), request.url().to_string());
-        let response = client.execute(request).await.map_err(|error| ProbeError::unreachable(&url, &error))?;
+        let response = client.execute(request).await.map_err(|error| ProbeError::unreachable(&url, error))?;
         let status = response.status();
         if status.is_redirection() {
             let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
@@ -86,7 +87,7 @@ impl Probe {
         let elapsed = started.elapsed();
         let url = response.url().to_string();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| ProbeError::unreachable(&url, &error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| ProbeError::unreachable(&url, error))? {
             if body.len() + chunk.len() > MAX_BYTES {
                 break;
             }
@@ -97,9 +98,9 @@ impl Probe {
 }
 
 impl ProbeError {
-    fn unreachable(url: &str, error: &reqwest::Error) -> Self {
+    fn unreachable(url: &str, error: reqwest::Error) -> Self {
         let timed_out = error.is_timeout().then(|| format!(" (no response within {TIMEOUT:?})"));
-        let reason = format!("{}{}", ErrorChain(error), timed_out.unwrap_or_default());
+        let reason = format!("{}{}", ErrorChain(&error.without_url()), timed_out.unwrap_or_default());
         Self::Unreachable { url: url.to_owned(), reason: quoted(&reason) }
     }
 

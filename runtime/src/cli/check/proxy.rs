@@ -1,7 +1,10 @@
 //! The way from the public URL to this process, while no server uses its address: a request must arrive as it was sent, and
 //! a stream without delay.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 use http::{Method, StatusCode, Uri, header};
 use reqwest::RequestBuilder;
@@ -9,14 +12,17 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    echo::{self, Echo, Echoed},
+    echo::{self, EVENTS, Echo, Echoed},
     probe::{Probe, ProbeError},
     report::{CheckResult, quoted},
 };
 use crate::{gate::TrustedProxies, server::Deployment};
 
-/// Time within which the first event of a stream must arrive.
-const FIRST_EVENT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time within which the events of a stream must arrive.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for which a proxy may respond that no server runs: until now, none did.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Maximum size of the body that is sent to find out what the proxy accepts, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
@@ -32,8 +38,11 @@ pub(super) enum Reached {
 
 pub(super) async fn check(deployment: &Deployment, probe: &Probe, echo: &Echo) -> Reached {
     let request = Request::new(deployment, probe, echo);
-    let echoed = match request.send(request.to_endpoint(b"{}".to_vec())).await {
+    let echoed = match request.reach().await {
         Ok(Ok(echoed)) => echoed,
+        Ok(Err(status @ (StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT))) => {
+            return Reached::Nothing(not_forwarded(deployment, status));
+        }
         Ok(Err(_)) => return Reached::AnotherServer,
         Err(error) => return Reached::Nothing(error.result("public_url")),
     };
@@ -88,6 +97,20 @@ impl<'a> Request<'a> {
         Ok(self.echo.parse(&received.body).ok_or(received.status))
     }
 
+    /// Sends the first request. A proxy to which no server responded before this process listened does not use its address
+    /// for a while.
+    async fn reach(&self) -> Result<Result<Echoed, StatusCode>, ProbeError> {
+        let started = Instant::now();
+        loop {
+            let response = self.send(self.to_endpoint(b"{}".to_vec())).await?;
+            let is_down = response.as_ref().is_err_and(|status| matches!(status.as_u16(), 502..=504));
+            if !is_down || started.elapsed() > RECOVERY_TIMEOUT {
+                return Ok(response);
+            }
+            tokio::time::sleep(RETRY_INTERVAL).await;
+        }
+    }
+
     /// Checks that the proxy forwards a URL to this process.
     async fn forwarded(&self, method: Method, url: &str) -> CheckResult {
         const CODE: &str = "proxy_path";
@@ -131,39 +154,52 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Checks that the first event of a stream arrives while the stream is open. The second one is only sent after it.
+    /// Checks that every event of a stream arrives while the stream is open. The next one is only sent after it.
     async fn stream(&self) -> CheckResult {
         const CODE: &str = "proxy_stream";
-        let buffered = || {
-            let text = format!(
-                "the proxy buffers responses: the first event of a stream did not arrive within {FIRST_EVENT_TIMEOUT:?} while \
-                 the stream was open"
-            );
-            CheckResult::error(CODE, text)
-                .action("disable buffering of responses in the proxy (nginx: proxy_buffering off)")
-        };
         let request = self.to_endpoint(b"{}".to_vec()).header(echo::STREAM, &self.echo.nonce);
-        let first = async {
+        let arrived = AtomicUsize::new(0);
+        let receive = async {
             let mut response = self.probe.open(request).await?;
             let mut received = Vec::new();
-            while let Ok(Some(chunk)) = response.chunk().await {
-                received.extend_from_slice(&chunk);
-                if String::from_utf8_lossy(&received).contains(self.echo.proof()) {
-                    return Ok(true);
+            for index in 0..EVENTS {
+                let event = self.echo.event(index);
+                while !String::from_utf8_lossy(&received).contains(&event) {
+                    let Ok(Some(chunk)) = response.chunk().await else { return Ok(()) };
+                    received.extend_from_slice(&chunk);
                 }
+                arrived.fetch_add(1, Ordering::Relaxed);
+                self.echo.continue_stream();
             }
-            Ok(false)
+            Ok(())
         };
-        let first: Result<Result<bool, ProbeError>, _> = timeout(FIRST_EVENT_TIMEOUT, first).await;
-        self.echo.continue_stream();
-        match first {
-            Ok(Ok(true)) => CheckResult::ok(CODE, "the first event of a stream arrives while the stream is open"),
-            Ok(Ok(false)) => CheckResult::error(CODE, "a stream ends before its first event")
+        let finished: Result<Result<(), ProbeError>, _> = timeout(STREAM_TIMEOUT, receive).await;
+        let arrived = arrived.into_inner();
+        match finished {
+            Ok(Ok(())) if arrived == EVENTS => {
+                CheckResult::ok(CODE, "the events of a stream arrive while the stream is open")
+            }
+            Ok(Ok(())) => CheckResult::error(CODE, "a stream ends before its events arrive")
                 .action("configure the proxy to pass on responses of the type text/event-stream unchanged"),
             Ok(Err(error)) => error.result(CODE),
-            Err(_) => buffered(),
+            Err(_) => {
+                let text = format!(
+                    "the proxy buffers responses: {arrived} of {EVENTS} events of a stream arrived within {STREAM_TIMEOUT:?} \
+                     while the stream was open"
+                );
+                let action = "disable buffering of responses in the proxy (nginx: proxy_buffering off)";
+                CheckResult::error(CODE, text).action(action)
+            }
         }
     }
+}
+
+fn not_forwarded(deployment: &Deployment, status: StatusCode) -> CheckResult {
+    let (url, address) = (deployment.resource.url(), deployment.config.http.bind_address());
+    let text = format!("{url} responds {status} while this process listens on {address}");
+    CheckResult::error("public_url", text).action(format!(
+        "correct the address in the proxy, which must be that of {address}, and open the firewall between them"
+    ))
 }
 
 fn host(echoed: &Echoed, deployment: &Deployment) -> CheckResult {

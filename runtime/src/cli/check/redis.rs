@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::report::CheckResult;
+use super::report::{CheckResult, Level};
 use crate::{
     BuildProblem,
     replication::{RedisDiagnosis, Replication, StoredParts},
@@ -36,8 +36,11 @@ pub(super) async fn check(
 }
 
 fn results(diagnosis: &RedisDiagnosis, parts: StoredParts) -> Vec<CheckResult> {
-    let mut results = vec![connection(diagnosis)];
-    results.push(commands(diagnosis));
+    let connection = connection(diagnosis);
+    if connection.level == Level::Error {
+        return vec![connection];
+    }
+    let mut results = vec![connection, commands(diagnosis)];
     results.extend(eviction(diagnosis));
     results.extend(persistence(diagnosis, parts));
     results
@@ -101,7 +104,6 @@ fn persistence(diagnosis: &RedisDiagnosis, parts: StoredParts) -> Option<CheckRe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::check::report::Level;
 
     const NOTHING: StoredParts = StoredParts { tasks: false, approvals: false };
 

@@ -50,7 +50,7 @@ pub(super) async fn check(deployment: &Deployment, token: &SecretString) -> Vec<
         Err(ValidationError::Unavailable(unavailable)) => {
             return vec![CheckResult::error(
                 CODE,
-                format!("the token could not be validated: {}", quoted(&unavailable.reason)),
+                format!("the token could not be validated: {}", unavailable.reason),
             )];
         }
     };
