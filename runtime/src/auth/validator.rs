@@ -94,7 +94,7 @@ pub trait TokenValidator: Send + Sync + 'static {
     }
 
     /// Returns requests to the [`routes`](Self::routes) that a running server accepts like those of the authorization
-    /// server, and that change nothing. The command `check` sends each to the public URL of the server, to find out
+    /// server, and that change nothing. The command `check` sends each to the public URL of the server, which shows
     /// whether the authorization server can reach it.
     fn test_deliveries(&self) -> Vec<TestDelivery> {
         Vec::new()

@@ -17,7 +17,7 @@ SMALL_BODIES = {"client_max_body_size 4m;": "client_max_body_size 1m;"}
 MISSING_PATHS = {"location / {": "location /webhooks/ { return 404; } location / {"}
 # Name, changes of the configuration, and the code and a part of the result: while no server runs, and for a running one.
 MISTAKES = [
-    # A running server sends one event at once, which nginx passes on with the head of the response.
+    # A running server sends one event immediately, which nginx passes on with the head of the response.
     ("buffered responses", BUFFERED, ("proxy_stream", "proxy_buffering off"), None),
     ("a redirect", REDIRECT, ("public_url", "https://www.example.com"), ("challenge", "https://www.example.com")),
     ("no Authorization", DROPPED_AUTHORIZATION, ("proxy_authorization", "pass on"), ("proxy_authorization", "pass on")),

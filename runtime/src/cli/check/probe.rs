@@ -1,4 +1,4 @@
-//! HTTP requests of the checks. Their failures say what a client would see, and what to do.
+//! HTTP requests of the checks. The text of a failure is what a client would see, and what to do.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub(super) struct Received {
 pub(super) enum ProbeError {
     /// The response is a redirect.
     Redirect { method: Method, url: String, status: StatusCode, location: String },
-    /// There is no response.
+    /// No response arrived.
     Unreachable { url: String, reason: String },
 }
 
@@ -48,7 +48,7 @@ impl Probe {
             .user_agent(concat!("toolgate-check/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
-            // As most clients do. Proxies buffer responses to HTTP/1.1 that they pass on at once by HTTP/2.
+            // As most clients do. nginx buffers responses to HTTP/1.1 that it passes on immediately by HTTP/2.
             .http1_only()
             .redirect(Policy::none());
         if is_loopback(url) {

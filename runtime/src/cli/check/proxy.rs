@@ -23,7 +23,7 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for which a proxy may respond that no server runs: until now, none did.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
-/// Maximum size of the body that is sent to find out what the proxy accepts, in bytes.
+/// Maximum size of the body that is sent to test the limit of the proxy, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
 /// Result of the first request.

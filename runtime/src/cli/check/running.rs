@@ -151,7 +151,7 @@ impl Client<'_> {
         CheckResult::error(CODE, text).action("pass on `Authorization` in the proxy")
     }
 
-    /// Opens a stream of notifications, whose first event is sent at once (revision 2026-07-28).
+    /// Opens a stream of notifications, whose first event is sent immediately (revision 2026-07-28).
     async fn stream(&self, token: &SecretString) -> CheckResult {
         const CODE: &str = "proxy_stream";
         let meta = json!({

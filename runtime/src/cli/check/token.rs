@@ -17,7 +17,7 @@ use crate::{
 /// Maximum number of operations that are named.
 const MAX_NAMES: usize = 20;
 
-/// Reads the token of the file, or of the environment. It is no option, because other users can see those.
+/// Reads the token of the file, or of the environment. It is not an option of the command line, which other users can see.
 pub(super) fn read_token(file: Option<&Path>) -> Result<Option<SecretString>, Error> {
     let text = match file {
         Some(path) => read(path)?,
