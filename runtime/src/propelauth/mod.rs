@@ -38,8 +38,7 @@ use self::{
 use crate::{
     auth::{
         AuthorizationServer, BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route,
-        TestDelivery,
-        TokenValidator, Unavailable, ValidationError, ValidatorTexts,
+        TestDelivery, TokenValidator, Unavailable, ValidationError, ValidatorTexts,
     },
     oauth::{
         ClaimNames,

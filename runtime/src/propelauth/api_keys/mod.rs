@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     auth::{
-        BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route, TestDelivery,
-        TokenForm, TokenValidator, Unavailable, ValidationError, ValidatorTexts,
+        BearerToken, Claims, Diagnostic, Directory, Inactive, Resource, Revocations, Route, TestDelivery, TokenForm,
+        TokenValidator, Unavailable, ValidationError, ValidatorTexts,
     },
     hexadecimal::hexadecimal,
     oauth::http_client::{HttpClient, HttpLimits},
