@@ -155,13 +155,18 @@ impl RunningServer {
         health::unready_reasons(&self.0.probe)
     }
 
+    /// Makes the server unready, so that load balancers use another replica. It still serves all requests.
+    pub(super) fn announce_shutdown(&self) {
+        self.0.probe.readiness().shutting_down();
+    }
+
     /// Begins the graceful shutdown: the server is no longer ready, and open subscriptions and streams of sessions end with
     /// their results. Requests in flight continue, and new ones are still served. Further calls do nothing.
     pub fn begin_shutdown(&self) {
         if self.0.shutdown_began.set(Instant::now()).is_err() {
             return;
         }
-        self.0.probe.readiness().shutting_down();
+        self.announce_shutdown();
         self.0.stopping.cancel();
         // The drain waits for open streams. Each ends with the result of its request.
         self.0.notifications.end_subscriptions();

@@ -222,8 +222,8 @@ impl BuiltServer {
         self
     }
 
-    /// Serves until Ctrl-C or SIGTERM, then waits for requests in flight, for at most
-    /// [`shutdown_timeout`](HttpConfig::shutdown_timeout).
+    /// Serves until Ctrl-C or SIGTERM and for [`shutdown_delay`](HttpConfig::shutdown_delay) after it, then waits for requests
+    /// in flight, for at most [`shutdown_timeout`](HttpConfig::shutdown_timeout).
     ///
     /// # Errors
     ///
@@ -246,6 +246,7 @@ impl BuiltServer {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
         let limits = ConnectionLimits::new(&self.components.http);
+        let delay = self.components.http.shutdown_delay;
         #[cfg(feature = "tls")]
         let tls = self.components.tls.clone();
         let others = std::mem::take(&mut self.others);
@@ -278,6 +279,11 @@ impl BuiltServer {
             let running = running.clone();
             async move {
                 shutdown.await;
+                running.iter().for_each(RunningServer::announce_shutdown);
+                if !delay.is_zero() {
+                    tracing::info!(shutdown_delay = ?delay, "unready: still accepting requests for `http.shutdown_delay`");
+                    tokio::time::sleep(delay).await;
+                }
                 running.iter().for_each(RunningServer::begin_shutdown);
             }
         };

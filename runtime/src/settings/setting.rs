@@ -62,6 +62,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("http.header_timeout", Kind::Duration),
     setting("http.keep_alive_timeout", Kind::Duration),
     setting("http.write_timeout", Kind::Duration),
+    setting("http.shutdown_delay", Kind::Duration),
     setting("http.shutdown_timeout", Kind::Duration),
     setting("http.tls_certificate", Kind::Path),
     setting("http.tls_key", Kind::Path),

@@ -1,8 +1,10 @@
 //! Graceful shutdown.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use toolgate_tests::{CapturedLog, Revision, TestServer, eventually, within_deadline};
+use toolgate_tests::{CapturedLog, Revision, TestServer, eventually, http_client, send, within_deadline};
 
 use crate::{AnyToken, SHORT_TIMEOUT, spawn_call};
 
@@ -29,6 +31,27 @@ async fn shutdown_lets_requests_in_flight_finish() {
         assert_eq!((stream.messages().len(), stream.text_content()), (4, "done"));
         within_deadline("the server stops", stopped).await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_server_is_unready_and_serves_requests_until_the_shutdown_delay_has_passed() {
+    let server =
+        TestServer::with(|server| server.auth(AnyToken).http(|http| http.shutdown_delay = Duration::from_hours(1)))
+            .await;
+    let (url, client) = (server.url.clone(), server.client_with("ann", Revision::Modern));
+    let stopped = server.begin_shutdown();
+    eventually("the server is unready", async || {
+        let response = send(http_client().get(format!("{url}/readyz"))).await;
+        response.status == 503 && response.json()["reasons"] == json!(["shutting_down"])
+    })
+    .await;
+    assert!(client.call("request_info", json!({})).await.is_success());
+    assert!(!stopped.is_finished());
+    stopped.abort();
+
+    let server =
+        TestServer::with(|server| server.auth(AnyToken).http(|http| http.shutdown_delay = SHORT_TIMEOUT)).await;
+    server.shut_down().await;
 }
 
 #[tokio::test]

@@ -80,6 +80,11 @@ pub struct HttpConfig {
     /// Default: 30 seconds.
     #[serde(with = "humantime_serde")]
     pub write_timeout: Duration,
+    /// Time for which the server still accepts requests after it was asked to stop, while `/readyz` already responds 503. It
+    /// should be the time that a load balancer takes to notice. Default: 0, because a proxy that sends a request to the
+    /// other replica when it cannot connect needs none.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_delay: Duration,
     /// Time that requests in flight have to finish when the server shuts down. Then they are aborted, and the log states
     /// their number. Default: 30 seconds.
     #[serde(with = "humantime_serde")]
@@ -138,6 +143,7 @@ impl Default for HttpConfig {
             header_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
             tls_certificate: None,
             tls_key: None,
