@@ -36,7 +36,7 @@ impl Validators {
         Self(vec![validator])
     }
 
-    /// Adds validators, which are asked about a token after the others.
+    /// Adds validators, which are asked about a token last.
     pub fn or(mut self, others: impl IntoValidators) -> Self {
         self.0.extend(others.into_validators().0);
         self
