@@ -179,10 +179,9 @@ class Deployment:
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             self.certificate = self._create_certificate()
-            redis_port = free_port()
-            self.redis_port = redis_port
-            redis = ["redis-server", "--port", redis_port, "--bind", "127.0.0.1", "--appendonly", "no", "--save", ""]
-            stack.enter_context(Server(redis, self._folder / "redis.log", environment())).wait_for_output("Ready to accept")
+            self.redis_port = free_port()
+            self._redis = self._start_redis()
+            stack.callback(lambda: self._redis.__exit__())
             webhooks = ["--webhook-url", f"http://127.0.0.1:{self.ports[0]}/webhooks/propelauth"]
             webhooks += ["--webhook-secret", WEBHOOK_SECRET]
             self.tenant = stack.enter_context(Tenant(self._paths, "deployment", *webhooks))
@@ -193,12 +192,12 @@ class Deployment:
                 "TOOLGATE_HTTP_ALLOWED_HOSTS": f"localhost:{self._caddy_port}",
                 "TOOLGATE_HTTP_TRUSTED_PROXIES": "127.0.0.1",
                 "TOOLGATE_OPERATIONS_REQUEST_STATE_KEY": SECRET,
-                "TOOLGATE_REPLICATION_URL": f"redis://127.0.0.1:{redis_port}",
+                "TOOLGATE_REPLICATION_URL": f"redis://127.0.0.1:{self.redis_port}",
                 "TOOLGATE_REPLICATION_SHARED_CACHE_SECRET": SECRET,
             }
             self.replicas = [self._start_replica(index) for index in range(2)]
             stack.callback(self._stop_replicas)
-            stack.enter_context(self.start_nginx("nginx", self._nginx_port, self.ports))
+            self.nginx = stack.enter_context(self.start_nginx("nginx", self._nginx_port, self.ports))
             stack.enter_context(self._start_caddy())
             for url in (self.nginx_url, self.caddy_url):
                 if not wait_until(lambda url=url: self._is_ready(url)):
@@ -217,9 +216,9 @@ class Deployment:
         """Returns a new connection to a replica, with the host that the proxy passes on."""
         return RawClient(f"http://127.0.0.1:{self.ports[index]}", host=f"localhost:{self._nginx_port}")
 
-    def token(self):
-        """Returns a new token of the person with the role `ROLE`, with every scope of the role."""
-        request = {"person": company.USER_IDS[ROLE], "resource": f"{self.nginx_url}/mcp"}
+    def token(self, role=ROLE):
+        """Returns a new token of the person with a role, with every scope of the role."""
+        request = {"person": company.USER_IDS[role], "resource": f"{self.nginx_url}/mcp"}
         return fetch_json(f"{self.tenant.auth_url}/admin/api/tokens", request)["access_token"]
 
     def restart(self, index):
@@ -229,6 +228,17 @@ class Deployment:
         client = self.direct(index)
         if not wait_until(lambda: client.get("/readyz") == 200):
             raise RuntimeError(f"replica {index} does not become ready")
+
+    def restart_redis(self):
+        """Stops Redis, which loses its data, and starts it again."""
+        self._redis.__exit__()
+        self._redis = self._start_redis()
+
+    def _start_redis(self):
+        command = ["redis-server", "--port", self.redis_port, "--bind", "127.0.0.1", "--appendonly", "no", "--save", ""]
+        redis = Server(command, self._folder / "redis.log", environment())
+        redis.wait_for_output("Ready to accept")
+        return redis
 
     def _start_replica(self, index):
         folder = self._folder / f"replica-{index}"
@@ -324,7 +334,7 @@ class Load:
         while not self._stop.is_set():
             try:
                 status, body = client.call(token, "whoami")
-                failure = None if status == 200 and "result" in body else (status, body)
+                failure = None if status == 200 and body and "result" in body else (status, body)
             except Exception as error:
                 failure = repr(error)
                 client.close()

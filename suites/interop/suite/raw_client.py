@@ -21,12 +21,13 @@ class RawClient:
         self._connection = self._connect()
 
     def call(self, token, tool, arguments=None):
-        """Calls a tool without a session. Returns the status and the parsed body."""
+        """Calls a tool without a session. Returns the status and the parsed body, or `None` if it is not JSON."""
         params = {"name": tool, "arguments": arguments or {}}
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
         response = self._post(body, token, {})
         content = response.read()
-        return response.status, json.loads(content)
+        is_json = response.headers.get_content_type() == "application/json"
+        return response.status, json.loads(content) if is_json else None
 
     def listen(self, token):
         """Opens a stream of notifications about the list of tools."""
