@@ -77,6 +77,19 @@ pub enum ConfigError {
     HttpClient(String),
 }
 
+impl ConfigError {
+    /// Returns whether no variable of the authorization server is set, so that the settings are absent and not incomplete.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_unconfigured(&self) -> bool {
+        let names = [Variable::Issuer, Variable::ClientId, Variable::ClientSecret].map(Variable::name);
+        let is_set = |(name, value): (OsString, OsString)| {
+            names.iter().any(|own| name.to_string_lossy().starts_with(own))
+                && !value.to_string_lossy().trim().is_empty()
+        };
+        matches!(self, Self::Missing(_)) && !env::vars_os().any(is_set)
+    }
+}
+
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

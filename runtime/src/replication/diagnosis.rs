@@ -37,6 +37,7 @@ pub(crate) struct RedisDiagnosis {
 pub(crate) struct StoredParts {
     pub(crate) tasks: bool,
     pub(crate) approvals: bool,
+    pub(crate) rates: bool,
 }
 
 impl Replication {
@@ -130,6 +131,11 @@ fn commands(prefix: &str, has_secret: bool, parts: StoredParts) -> Vec<(&'static
     }
     if parts.approvals {
         let key = &format!("{prefix}:approval:check");
+        commands.extend(get_and_set(key));
+        commands.push(command("EVAL", &["return 0", "1", key]));
+    }
+    if parts.rates {
+        let key = &format!("{prefix}:rate:check");
         commands.extend(get_and_set(key));
         commands.push(command("EVAL", &["return 0", "1", key]));
     }

@@ -13,7 +13,7 @@ use super::redis;
 use super::{audit_file, authorization, public_url, report::CheckResult, token};
 use crate::{
     cli::{App, Error},
-    propelauth,
+    oauth, propelauth,
     server::Deployment,
 };
 
@@ -87,7 +87,8 @@ fn configured(app: App) -> Result<Result<Deployment, Unconfigured>, Error> {
 /// Returns whether the validator was not created because no variable is set.
 fn is_unconfigured(error: &(dyn StdError + 'static)) -> bool {
     let is_unset = |error: &(dyn StdError + 'static)| {
-        error.downcast_ref::<propelauth::ConfigError>().is_some_and(propelauth::ConfigError::is_unconfigured)
+        error.downcast_ref().is_some_and(propelauth::ConfigError::is_unconfigured)
+            || error.downcast_ref().is_some_and(oauth::ConfigError::is_unconfigured)
     };
     match error.downcast_ref() {
         Some(crate::Error::Validator(error)) => is_unset(&**error),

@@ -42,6 +42,10 @@ async fn reach(deployment: &Deployment, probe: &Probe, token: Option<&SecretStri
     let address = deployment.config.http.bind_address();
     let mut results = Vec::new();
     match listen(address) {
+        Ok(_) if deployment.config.http.has_tls() => {
+            let text = "the server terminates TLS itself, and does not run: its public URL was not checked";
+            return vec![CheckResult::note(CODE, text).action("start the server, and run `check` again")];
+        }
         Ok(listener) => {
             let echo = Echo::start(listener, proxy::MAX_BODY_BYTES);
             match proxy::check(deployment, probe, &echo).await {

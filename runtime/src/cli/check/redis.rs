@@ -24,14 +24,25 @@ pub(super) async fn check(
         Ok(None) => return Vec::new(),
         Err(problem) => return vec![CheckResult::error(CODE, problem.to_string())],
     };
-    let approvals = deployment.policy.operations.iter().any(|operation| operation.approve.is_some());
-    let parts = StoredParts { tasks: deployment.has_tasks, approvals };
+    let parts = stored_parts(deployment);
     match replication.diagnose(parts).await {
         Ok(Ok(diagnosis)) => results(&diagnosis, parts),
         Ok(Err(error)) => vec![CheckResult::error(CODE, error.to_string()).action(
             "check TOOLGATE_REPLICATION_URL with its user and password, the network, and, for rediss://, the certificate",
         )],
         Err(problem) => vec![CheckResult::error(CODE, problem.to_string())],
+    }
+}
+
+fn stored_parts(deployment: &Deployment) -> StoredParts {
+    let operations = &deployment.policy.operations;
+    let rates = &deployment.config.rates;
+    StoredParts {
+        tasks: deployment.has_tasks,
+        approvals: operations.iter().any(|operation| operation.approve.is_some()),
+        rates: rates.caller.is_some()
+            || !(rates.roles.is_empty() && rates.operations.is_empty() && rates.operation_totals.is_empty())
+            || operations.iter().any(|operation| operation.rate.is_some() || operation.total_rate.is_some()),
     }
 }
 
@@ -105,7 +116,7 @@ fn persistence(diagnosis: &RedisDiagnosis, parts: StoredParts) -> Option<CheckRe
 mod tests {
     use super::*;
 
-    const NOTHING: StoredParts = StoredParts { tasks: false, approvals: false };
+    const NOTHING: StoredParts = StoredParts { tasks: false, approvals: false, rates: false };
 
     fn healthy() -> RedisDiagnosis {
         RedisDiagnosis {

@@ -183,7 +183,7 @@ impl HttpConfig {
         Ok(url)
     }
 
-    fn has_tls(&self) -> bool {
+    pub(crate) fn has_tls(&self) -> bool {
         self.tls_certificate.is_some() && self.tls_key.is_some()
     }
 
