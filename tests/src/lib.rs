@@ -12,6 +12,7 @@ mod event_stream;
 mod http_response;
 mod introspection_stub;
 mod memory;
+pub mod observability;
 mod raw_request;
 mod rmcp_client;
 mod server;
@@ -22,7 +23,10 @@ mod tool_bodies;
 mod tools;
 mod webhook;
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
 
 pub use browser::{Browser, Page};
 pub use captured_log::CapturedLog;
@@ -48,6 +52,16 @@ pub use webhook::{WEBHOOK_SECRET, WebhookDelivery, WithWebhooks};
 
 /// Maximum time for anything that a test waits for. Only a broken server takes this long.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Returns an address of loopback whose port was free a moment ago.
+///
+/// # Panics
+///
+/// If there is no free port.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("the listener is bound")
+}
 
 /// Interval at which [`eventually`] checks its condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -15,11 +15,12 @@ use tokio::net::TcpStream;
 use toolgate::{
     Error, Rate,
     auth::{Claims, StaticTokens},
+    metrics::{DEFINITIONS, Kind},
     prelude::*,
 };
 use toolgate_dev_tenant::Fault;
 use toolgate_tests::{
-    RawRequest, Revision, TestServer, eventually, propel_auth, read_to_end, start_tenant, token_for,
+    RawRequest, Revision, TestServer, eventually, free_address, propel_auth, read_to_end, start_tenant, token_for,
 };
 
 /// Scopes of the server, which the tenant has, too.
@@ -59,6 +60,31 @@ impl Metrics {
     fn get(&self, sample: &str) -> f64 {
         self.samples.get(sample).copied().unwrap_or_default()
     }
+
+
+    /// Checks that every sample is of a defined metric, with its kind and its labels.
+    fn check_definitions(&self) {
+        for sample in self.samples.keys() {
+            let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+            let metric = DEFINITIONS.iter().find(|metric| match metric.kind {
+                Kind::Histogram => name.strip_prefix(metric.name).is_some_and(|end| end.starts_with('_')),
+                _ => metric.name == name,
+            });
+            let metric = metric.unwrap_or_else(|| panic!("{name} is not defined"));
+            assert!(self.text.contains(&format!("# TYPE {} {}\n", metric.name, metric.kind.name())), "{name}");
+            let labels = labels.trim_end_matches('}').split("\",").filter(|label| !label.is_empty());
+            let labels: BTreeMap<_, _> = labels
+                .map(|label| label.split_once("=\"").unwrap())
+                .map(|(label, value)| (label, value.trim_end_matches('"')))
+                .filter(|(label, _)| *label != "le")
+                .collect();
+            let defined: BTreeSet<_> = metric.labels.iter().map(|label| label.name).collect();
+            assert_eq!(labels.keys().copied().collect::<BTreeSet<_>>(), defined, "{sample}");
+            for label in metric.labels.iter().filter(|label| !label.values.is_empty()) {
+                assert!(label.values.contains(&labels[label.name]), "{sample}");
+            }
+        }
+    }
 }
 
 /// Checks the hosts that requests for metrics may name.
@@ -67,11 +93,6 @@ async fn only_known_hosts_are_served(address: SocketAddr) {
         let scrape = RawRequest::new("GET", "/metrics").header("Host", host).send(address).await;
         assert_eq!(scrape.status, status, "{host}");
     }
-}
-
-/// Returns an address whose port was free a moment ago.
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 /// Checks that requests beyond a rate are counted by their limit.
@@ -158,8 +179,17 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     ] {
         assert!((before.get(sample) - value).abs() < f64::EPSILON, "{sample} is not {value}:\n{}", before.text);
     }
-    let help = "# HELP toolgate_calls_total Requests for each tool, by outcome.";
+    let help = "# HELP toolgate_calls_total Tool calls, by outcome.";
     assert!(before.text.contains(help), "{}", before.text);
+    before.check_definitions();
+    // A counter that begins with its first event hides it from `rate`.
+    assert!(before.samples.contains_key(r#"toolgate_decisions_total{reason="tokens_unavailable"}"#));
+    assert!(before.samples.contains_key("toolgate_audit_records_lost_total"));
+    let version = env!("CARGO_PKG_VERSION");
+    let build =
+        format!(r#"toolgate_build_info{{server="metrics",server_version="{version}",toolgate_version="{version}"}}"#);
+    assert!((before.get(&build) - 1.0).abs() < f64::EPSILON, "{}", before.text);
+    assert!((before.get("toolgate_ready") - 1.0).abs() < f64::EPSILON, "{}", before.text);
 
     // All names of unknown tools share one series.
     for i in 0..50 {
@@ -169,8 +199,8 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     let after = Metrics::scrape(metrics_address).await;
     let unknown = r#"toolgate_calls_total{tool="unknown",outcome="unknown"}"#;
     assert!((after.get(unknown) - 50.0).abs() < f64::EPSILON);
-    // One series for the calls, and one for the decisions.
-    assert_eq!(after.samples.len(), before.samples.len() + 2, "{}", after.text);
+    // One series for the calls; that of the decisions existed.
+    assert_eq!(after.samples.len(), before.samples.len() + 1, "{}", after.text);
     let person = tenant.person_of_role("Support").unwrap().id.clone();
     for secret in ["made_up", "garbage", &token, &person, "5a3e1f00-0000-4000-8000-000000000001"] {
         assert!(!after.text.contains(secret), "{secret} is in the metrics");
@@ -183,6 +213,7 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
         assert_eq!(uncached.list().await.status, 503);
     }
     let open = Metrics::scrape(metrics_address).await;
+    assert!(open.get("toolgate_ready").abs() < f64::EPSILON, "{}", open.text);
     assert!((open.get("toolgate_circuit_breaker_state") - 2.0).abs() < f64::EPSILON, "{}", open.text);
     assert!(open.get(r#"toolgate_introspection_duration_seconds_count{outcome="unavailable"}"#) >= 5.0);
     assert!((open.get(r#"toolgate_decisions_total{reason="tokens_unavailable"}"#) - 5.0).abs() < f64::EPSILON);

@@ -5,6 +5,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(feature = "audit-file")]
+use crate::metrics;
+
 /// Number of audit files that are at least [`Level::Behind`].
 static BEHIND: AtomicUsize = AtomicUsize::new(0);
 /// Number of audit files that are [`Level::Unavailable`].
@@ -55,6 +58,9 @@ impl FileLevel {
                 (true, false) => _ = counter.fetch_sub(1, Ordering::Relaxed),
                 _ => {}
             }
+        }
+        if (self.0 == Level::Unavailable) != (level == Level::Unavailable) {
+            metrics::audit_log_available(is_available());
         }
         self.0 = level;
     }

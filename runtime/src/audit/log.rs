@@ -83,7 +83,7 @@ impl AuditLog {
     pub(crate) fn new(policy: String) -> Self {
         Self {
             policy,
-            decisions: CounterSet::new(metrics::DECISIONS, "reason"),
+            decisions: CounterSet::new(metrics::DECISIONS),
             unknown: OPERATIONS.map(|operation| operation.outcomes(UNKNOWN)),
             unauthenticated: Arc::default(),
             #[cfg(feature = "console")]

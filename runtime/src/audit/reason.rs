@@ -332,6 +332,22 @@ impl ApprovalEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{DECISIONS, DEFINITIONS};
+
+    #[test]
+    fn the_definitions_of_the_metrics_have_every_value_of_their_labels() {
+        assert_eq!(Reason::ALL.map(Label::name), *DECISIONS.labels[0].values);
+        let counted = CallOutcome::ALL.into_iter().filter(|outcome| {
+            // The end of a task has an outcome, and a subscription is not a call.
+            !matches!(outcome, CallOutcome::TaskCreated | CallOutcome::Subscribed)
+        });
+        let counted: Vec<_> = counted.map(Label::name).collect();
+        let labels = DEFINITIONS.iter().flat_map(|metric| metric.labels);
+        let outcomes: Vec<_> =
+            labels.filter(|label| label.name == "outcome" && label.values.contains(&"completed")).collect();
+        assert_eq!(outcomes.len(), 3);
+        assert!(outcomes.iter().all(|label| label.values == counted));
+    }
 
     #[test]
     fn every_outcome_can_be_read() {

@@ -8,6 +8,7 @@ use super::{
     Diagnostic, Unavailable,
     code::{CREDENTIALS_REJECTED, UNAVAILABLE},
 };
+use crate::metrics;
 
 /// Readiness of the server: whether one of its validators can validate tokens.
 #[derive(Debug)]
@@ -71,17 +72,19 @@ impl Readiness {
 
     /// Records that the server is shutting down and must not receive new requests.
     pub(crate) fn shutting_down(&self) {
-        self.lock().is_shutting_down = true;
+        let mut state = self.lock();
+        state.is_shutting_down = true;
+        state.publish();
     }
 
     /// Returns the codes of the reasons why this server must not receive requests. Empty if it is ready.
     pub(crate) fn reasons(&self) -> Vec<&'static str> {
-        let state = self.lock();
-        let mut reasons: Vec<_> = state.is_shutting_down.then_some("shutting_down").into_iter().collect();
-        if state.validators.iter().all(|validator| !validator.is_healthy()) {
-            reasons.extend(state.problems());
-        }
-        reasons
+        self.lock().reasons()
+    }
+
+    /// Sets the metrics of the readiness, because a recorder was installed.
+    pub(crate) fn publish(&self) {
+        self.lock().publish();
     }
 
     /// Returns the codes of the reasons why a validator cannot validate tokens, also while another one can.
@@ -114,7 +117,9 @@ impl Readiness {
 impl ValidatorReadiness {
     /// Records that the authorization server responded to an introspection request.
     pub(crate) fn validation_succeeded(&self) {
-        self.readiness.lock().validators[self.index].validation_succeeded();
+        let mut state = self.readiness.lock();
+        state.validators[self.index].validation_succeeded();
+        state.publish();
     }
 
     /// Records that a token could not be validated. Logs the first failure of an outage.
@@ -134,6 +139,7 @@ impl ValidatorReadiness {
             }
         }
         validator.validation = Validation::Failing(code);
+        state.publish();
         drop(state);
         self.readiness.changed.notify_waiters();
     }
@@ -155,12 +161,26 @@ impl ValidatorReadiness {
             }
         }
         validator.fatal_diagnostics = codes;
+        state.publish();
         drop(state);
         self.readiness.changed.notify_waiters();
     }
 }
 
 impl State {
+    fn reasons(&self) -> Vec<&'static str> {
+        let mut reasons: Vec<_> = self.is_shutting_down.then_some("shutting_down").into_iter().collect();
+        if self.validators.iter().all(|validator| !validator.is_healthy()) {
+            reasons.extend(self.problems());
+        }
+        reasons
+    }
+
+    fn publish(&self) {
+        metrics::server_ready(self.reasons().is_empty());
+        metrics::preflight_checked(self.validators.iter().map(|validator| validator.fatal_diagnostics.len()).sum());
+    }
+
     /// Returns the codes of all validators, each once.
     fn problems(&self) -> Vec<&'static str> {
         let mut problems = Vec::new();

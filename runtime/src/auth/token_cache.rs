@@ -166,7 +166,7 @@ impl TokenCache {
             revocation_clock,
             replicator: None,
             directory: None,
-            lookups: CounterSet::new(metrics::CACHE_LOOKUPS, "result"),
+            lookups: CounterSet::new(metrics::CACHE_LOOKUPS),
         }
     }
 

@@ -6,6 +6,8 @@ use std::{fmt, marker::PhantomData, sync::OnceLock, time::Duration};
 
 use ::metrics::{Counter, Gauge, Histogram, Label as MetricLabel, counter, gauge, histogram};
 
+use super::{Definition, LabelDefinition};
+
 /// Label whose values are a closed set.
 pub(crate) trait Label: Copy + 'static {
     /// Number of values.
@@ -21,7 +23,7 @@ pub(crate) trait Label: Copy + 'static {
 /// Counters of one metric, one for each value of a label.
 pub(crate) struct CounterSet<L> {
     metric: &'static str,
-    label: &'static str,
+    label: &'static LabelDefinition,
     /// Label with the same value for all counters.
     constant_label: Option<(&'static str, &'static str)>,
     counters: Box<[OnceLock<Counter>]>,
@@ -29,14 +31,20 @@ pub(crate) struct CounterSet<L> {
 }
 
 impl<L: Label> CounterSet<L> {
-    pub(crate) fn new(metric: &'static str, label: &'static str) -> Self {
-        let counters = std::iter::repeat_with(OnceLock::new).take(L::COUNT).collect();
-        Self { metric, label, constant_label: None, counters, values: PhantomData }
+    /// Creates the counters of a metric with one label.
+    pub(crate) fn new(metric: Definition) -> Self {
+        Self::with_constant_label(metric, None)
     }
 
-    pub(crate) fn with_label(mut self, label: &'static str, value: &'static str) -> Self {
-        self.constant_label = Some((label, value));
-        self
+    /// Creates the counters of a metric with two labels. The first one has the same value for all.
+    pub(crate) fn of_operation(metric: Definition, operation: &'static str) -> Self {
+        Self::with_constant_label(metric, metric.labels.first().map(|label| (label.name, operation)))
+    }
+
+    fn with_constant_label(metric: Definition, constant_label: Option<(&'static str, &'static str)>) -> Self {
+        let label = metric.labels.last().expect("the metric has a label");
+        let counters = std::iter::repeat_with(OnceLock::new).take(L::COUNT).collect();
+        Self { metric: metric.name, label, constant_label, counters, values: PhantomData }
     }
 
     pub(crate) fn increment(&self, value: L) {
@@ -45,7 +53,8 @@ impl<L: Label> CounterSet<L> {
     }
 
     fn register(&self, value: L) -> Counter {
-        let labels = self.constant_label.into_iter().chain([(self.label, value.name())]);
+        debug_assert!(self.label.values.contains(&value.name()), "{} has no value {}", self.metric, value.name());
+        let labels = self.constant_label.into_iter().chain([(self.label.name, value.name())]);
         let labels: Vec<_> = labels.map(|(label, value)| MetricLabel::from_static_parts(label, value)).collect();
         counter!(self.metric, labels)
     }
@@ -64,8 +73,8 @@ pub(crate) struct GaugeHandle {
 }
 
 impl GaugeHandle {
-    pub(crate) const fn new(metric: &'static str) -> Self {
-        Self { metric, gauge: OnceLock::new() }
+    pub(crate) const fn new(metric: Definition) -> Self {
+        Self { metric: metric.name, gauge: OnceLock::new() }
     }
 
     pub(crate) fn increment(&self) {
@@ -89,8 +98,10 @@ pub(crate) struct HistogramHandle {
 }
 
 impl HistogramHandle {
-    pub(crate) const fn new(metric: &'static str, label: &'static str, value: &'static str) -> Self {
-        Self { metric, label: (label, value), histogram: OnceLock::new() }
+    /// Creates the histogram of a metric with one label, which has the value `value`.
+    pub(crate) fn new(metric: Definition, value: &'static str) -> Self {
+        let label = metric.labels.first().expect("the metric has a label").name;
+        Self { metric: metric.name, label: (label, value), histogram: OnceLock::new() }
     }
 
     pub(crate) fn record(&self, duration: Duration) {

@@ -10,7 +10,7 @@ use axum::{Router, extract::State, http::header, response::IntoResponse, routing
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 
-use super::{INTROSPECTION_DURATION, OPERATIONS, REVOCATION_LAG};
+use super::{DEFINITIONS, Kind};
 
 /// Interval at which samples are moved into the buckets of their histograms. Otherwise they accumulate until the next
 /// scrape.
@@ -49,9 +49,8 @@ pub(crate) fn install() -> Result<PrometheusHandle, MetricsError> {
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     let mut builder = PrometheusBuilder::new();
-    let durations = OPERATIONS.map(|operation| operation.duration);
-    for histogram in durations.into_iter().chain([INTROSPECTION_DURATION, REVOCATION_LAG]) {
-        builder = builder.set_buckets_for_metric(Matcher::Full(histogram.to_owned()), &BUCKETS)?;
+    for histogram in DEFINITIONS.iter().filter(|metric| metric.kind == Kind::Histogram) {
+        builder = builder.set_buckets_for_metric(Matcher::Full(histogram.name.to_owned()), &BUCKETS)?;
     }
     Ok(builder)
 }

@@ -116,7 +116,7 @@ impl Rates {
             clock,
             #[cfg(feature = "redis")]
             shared: parts.shared,
-            limited: CounterSet::new(metrics::RATE_LIMITED, "limit"),
+            limited: CounterSet::new(metrics::RATE_LIMITED),
         })
     }
 

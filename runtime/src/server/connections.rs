@@ -176,7 +176,7 @@ impl Report {
             max,
             is_enabled,
             gauge: GaugeHandle::new(CONNECTIONS),
-            counters: CounterSet::new(CONNECTIONS_CLOSED, "reason"),
+            counters: CounterSet::new(CONNECTIONS_CLOSED),
             last_logged: None,
             closed: 0,
             rejected: 0,

@@ -1,6 +1,6 @@
 //! Health endpoints: `/healthz` (alive) and `/readyz` (ready for requests).
 //!
-//! Their responses hold fixed words only. Probes use IP addresses, so `Host` is not checked.
+//! Their responses hold fixed words and the version of the server only. Probes use IP addresses, so `Host` is not checked.
 
 use std::sync::Arc;
 
@@ -22,14 +22,16 @@ pub(crate) const READY: &str = "/readyz";
 
 struct Health {
     probe: Arc<Probe>,
+    /// Version of the server.
+    version: String,
     stop: CancellationToken,
     /// Stops the preflight check when the router is dropped.
     _stop_on_drop: DropGuard,
 }
 
-pub(crate) fn router(probe: Arc<Probe>, shutdown: &CancellationToken) -> Router {
+pub(crate) fn router(probe: Arc<Probe>, version: &str, shutdown: &CancellationToken) -> Router {
     let stop = shutdown.child_token();
-    let health = Health { probe, stop: stop.clone(), _stop_on_drop: stop.drop_guard() };
+    let health = Health { probe, version: version.to_owned(), stop: stop.clone(), _stop_on_drop: stop.drop_guard() };
     Router::new().route(ALIVE, get(alive)).route(READY, get(ready)).with_state(Arc::new(health))
 }
 
@@ -45,12 +47,14 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         drop(health.probe.start_watching(health.stop.clone()));
     }
     if reasons.is_empty() && problems.is_empty() {
-        return respond(StatusCode::OK, json!({ "status": "ready" }));
+        return respond(StatusCode::OK, json!({ "status": "ready", "version": health.version }));
     }
     if reasons.is_empty() {
-        return respond(StatusCode::OK, json!({ "status": "ready", "degraded": problems }));
+        let body = json!({ "status": "ready", "degraded": problems, "version": health.version });
+        return respond(StatusCode::OK, body);
     }
-    respond(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unready", "reasons": reasons }))
+    let body = json!({ "status": "unready", "reasons": reasons, "version": health.version });
+    respond(StatusCode::SERVICE_UNAVAILABLE, body)
 }
 
 /// Returns the reasons why the server is not ready.

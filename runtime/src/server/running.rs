@@ -131,6 +131,8 @@ impl BuiltServer {
         let console = console_endpoint::serve(components).await?;
         metrics::describe();
         metrics::circuit_breaker(metrics::CircuitBreakerState::Closed);
+        metrics::build_info(&components.name, &components.version);
+        components.probe.readiness().publish();
         Ok(RunningServer(Arc::new(Running {
             gate: Arc::clone(&components.gate),
             probe: Arc::clone(&components.probe),

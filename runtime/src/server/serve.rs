@@ -49,6 +49,7 @@ pub struct BuiltServer {
 /// Parts of a built server.
 pub(crate) struct Components {
     pub(crate) name: String,
+    pub(crate) version: String,
     #[cfg(feature = "console")]
     pub(crate) title: String,
     /// The metadata for the discovery by clients.

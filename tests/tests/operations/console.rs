@@ -6,13 +6,8 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use toolgate::{BuildProblem, Error, Server, auth::StaticTokens};
 use toolgate_tests::{
-    HttpResponse, RawRequest, Revision, SCOPES, TestServer, ToolBodies, eventually, read_to_end, tokens,
+    HttpResponse, RawRequest, Revision, SCOPES, TestServer, ToolBodies, eventually, free_address, read_to_end, tokens,
 };
-
-/// Returns an address whose port was free a moment ago.
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
-}
 
 async fn with_console(configure: impl FnOnce(Server) -> Server) -> (TestServer, SocketAddr) {
     let console = free_address();

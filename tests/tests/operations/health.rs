@@ -15,6 +15,9 @@ use toolgate_tests::{
     http_client, propel_auth, send, start_tenant, start_tenant_with, tenant_server, token_for,
 };
 
+/// Version of the servers, which is that of the crate with their tools.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Starts a server that runs the preflight check.
 async fn start_with_preflight(tenant: &DevTenant) -> TestServer {
     TestServer::serve(|url| Server::new("toolgate-tests", &SCOPES).server_url(url).auth(propel_auth(tenant))).await
@@ -26,7 +29,7 @@ async fn get(server: &TestServer, path: &str) -> HttpResponse {
 }
 
 fn unready(reasons: &[&str]) -> Value {
-    json!({ "status": "unready", "reasons": reasons })
+    json!({ "status": "unready", "reasons": reasons, "version": VERSION })
 }
 
 async fn wait_until_ready(server: &TestServer) {
@@ -58,7 +61,7 @@ async fn a_server_that_can_check_tokens_is_healthy_and_ready() {
     let server = start_with_preflight(&tenant).await;
     wait_until_ready(&server).await;
     let ready = get(&server, "/readyz").await;
-    assert_eq!(*ready.json(), json!({ "status": "ready" }));
+    assert_eq!(*ready.json(), json!({ "status": "ready", "version": VERSION }));
     let healthy = get(&server, "/healthz").await;
     assert_eq!((healthy.status, healthy.json()), (200, &json!({ "status": "alive" })));
     for response in [ready, healthy] {

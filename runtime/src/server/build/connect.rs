@@ -220,7 +220,7 @@ impl Server {
                 client_secret: config.approvals.client_secret.clone(),
             }))
         });
-        let implementation = Implementation::new(self.name.clone(), version);
+        let implementation = Implementation::new(self.name.clone(), version.clone());
         let mcp = McpService::new(McpServiceConfig {
             dispatcher,
             info: server_info(&registry, implementation, self.title, self.instructions, has_tasks),
@@ -240,13 +240,14 @@ impl Server {
             declared_scopes: index.names().to_vec(),
             registry: Arc::clone(&registry),
         }));
-        let health = health::router(Arc::clone(&probe), &shutdown);
+        let health = health::router(Arc::clone(&probe), &version, &shutdown);
         Ok(BuiltServer::new(Components {
             #[cfg(feature = "tls")]
             tls,
             #[cfg(feature = "console")]
             title,
             name: self.name,
+            version,
             documents: Arc::new(Documents::new(metadata, discovery)),
             landing_page: page,
             #[cfg(feature = "approvals")]
