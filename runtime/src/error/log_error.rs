@@ -40,6 +40,9 @@ pub enum LogError {
     /// The thread that writes the log cannot be started.
     #[error("cannot start the thread that writes the log: {0}")]
     Thread(io::Error),
+    /// The process has no log of toolgate.
+    #[error("the log is not installed: call `toolgate::logging::init` first")]
+    NotInstalled,
     /// The process has a subscriber.
     #[error("the process has a subscriber of `tracing` or a logger of `log`: install the log once, before any other")]
     Installed,

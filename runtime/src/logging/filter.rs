@@ -1,18 +1,24 @@
 //! Filter of the log.
 
-use tracing::{Level, Metadata, level_filters::LevelFilter};
+use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter,
-    filter::{FilterFn, filter_fn},
+    filter::{FilterExt as _, FilterFn, filter_fn},
+    layer::Filter,
 };
 
 use super::LogError;
 
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
+/// Returns the directives, or `info` if they are blank.
+pub(super) fn or_default(directives: &str) -> &str {
+    if directives.trim().is_empty() { "info" } else { directives }
+}
+
 /// Parses a filter. A blank one is `info`.
 pub(super) fn parse(directives: &str) -> Result<EnvFilter, LogError> {
-    let directives = if directives.trim().is_empty() { "info" } else { directives };
+    let directives = or_default(directives);
     let invalid = |directive: &str, problem: String| LogError::Filter {
         filter: directives.to_owned(),
         directive: directive.to_owned(),
@@ -43,6 +49,11 @@ pub(super) fn parse(directives: &str) -> Result<EnvFilter, LogError> {
     Ok(filter)
 }
 
+/// Creates the filter of the log, which also disables events of rmcp.
+pub(super) fn of_log<S: Subscriber>(directives: &str) -> Result<Box<dyn Filter<S> + Send + Sync>, LogError> {
+    Ok(Box::new(parse(directives)?.and(of_rmcp(directives))))
+}
+
 /// Disables the events of rmcp below `warn`, unless the directives name rmcp.
 pub(super) fn of_rmcp(directives: &str) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
     let is_named = directives.split(',').any(|directive| {
@@ -64,7 +75,7 @@ pub(super) fn is_target_of(name: &str, target: &str) -> bool {
 mod tests {
     use std::{io, sync::Arc};
 
-    use tracing_subscriber::{Layer as _, filter::FilterExt as _, layer::SubscriberExt as _};
+    use tracing_subscriber::{Layer as _, layer::SubscriberExt as _};
 
     use super::{
         super::{
@@ -91,7 +102,7 @@ mod tests {
         }
         let (sender, receiver) = mpsc::channel();
         let queue = StderrQueue::start(Output(sender), LostLines::Text).unwrap();
-        let filter = parse(directives).unwrap().and(of_rmcp(directives));
+        let filter = of_log(directives).unwrap();
         let layer = log_layer(Arc::clone(&queue), LogFormat::Human, false).with_filter(filter);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || match target {
             "rmcp" => events!("rmcp::service"),

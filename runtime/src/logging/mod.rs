@@ -25,6 +25,12 @@
 //!   fields of the event in `fields`, and its spans, from the outermost, in `spans`. Texts are escaped and cut as above.
 //! - `TOOLGATE_AUDIT_PATH` writes the [audit log](crate::audit) to a file (feature `audit-file`; see [`AuditConfig`]).
 //!
+//! # Change the filter while the server runs
+//!
+//! [`Server::serve`](crate::Server::serve) reads `log.filter` again when the process receives SIGHUP, and logs what has
+//! changed. An invalid filter has no effect. The environment of a process cannot change, so set the filter in the
+//! configuration file. In a terminal, SIGHUP ends the process, as usual. [`set_filter`] changes the filter from code.
+//!
 //! # Arguments and results in the log
 //!
 //! toolgate logs neither arguments nor results of tools. rmcp logs the parameters of notifications at the level `info`,
@@ -38,6 +44,7 @@ pub(crate) mod one_line;
 #[cfg(not(any(fuzzing, toolgate_internals)))]
 mod one_line;
 mod panic_hook;
+mod reload;
 mod stderr_queue;
 
 use std::{
@@ -51,17 +58,19 @@ use tracing::Subscriber;
 #[cfg(doc)]
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::{
-    Layer, Registry,
-    filter::FilterExt,
-    fmt,
+    Layer, Registry, fmt,
     layer::{Identity, SubscriberExt},
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
+#[cfg(unix)]
+pub(crate) use self::reload::FilterSource;
+pub use self::reload::set_filter;
 use self::{
     json::{JsonFields, JsonObject},
     one_line::{OneLine, OneLineFields},
+    reload::CurrentFilter,
     stderr_queue::{LostLines, StderrQueue, StderrWriter},
 };
 #[cfg(feature = "audit-file")]
@@ -70,7 +79,14 @@ pub use crate::error::LogError;
 use crate::settings::{AuditConfig, CommandLine, Environment, Layers, LogConfig, LogFormat};
 
 /// The log of the process, once it is installed.
-static INSTALLED: OnceLock<Arc<StderrQueue>> = OnceLock::new();
+static INSTALLED: OnceLock<InstalledLog> = OnceLock::new();
+
+#[derive(Debug)]
+struct InstalledLog {
+    queue: Arc<StderrQueue>,
+    filter: CurrentFilter,
+}
+
 /// The audit file that the log of the process writes.
 #[cfg(feature = "audit-file")]
 static AUDIT_FILE: OnceLock<std::path::PathBuf> = OnceLock::new();
@@ -163,7 +179,7 @@ fn install(
     audit: &AuditConfig,
     layer: impl Layer<Registry> + Send + Sync,
 ) -> Result<LogGuard, LogError> {
-    let filter = filter::parse(&log.filter)?.and(filter::of_rmcp(&log.filter));
+    let (filter, current_filter) = CurrentFilter::new(&log.filter)?;
     #[cfg(feature = "audit-file")]
     let (audit_layer, audit_guard) = open_audit_file(audit)?.unzip();
     #[cfg(not(feature = "audit-file"))]
@@ -180,7 +196,7 @@ fn install(
     let registry = tracing_subscriber::registry().with(layer).with(audit_layer).with(log_layer);
     registry.try_init().map_err(|_| LogError::Installed)?;
     panic_hook::install(&queue);
-    let _ = INSTALLED.set(Arc::clone(&queue));
+    let _ = INSTALLED.set(InstalledLog { queue: Arc::clone(&queue), filter: current_filter });
     #[cfg(feature = "audit-file")]
     if let (Some(_), Some(path)) = (&audit_guard, &audit.path) {
         let _ = AUDIT_FILE.set(path.clone());
@@ -211,8 +227,8 @@ pub(crate) fn writes_audit_file(path: &std::path::Path) -> bool {
 
 /// Waits until the lines that were logged are written, for at most one second.
 pub(crate) fn flush() {
-    if let Some(queue) = INSTALLED.get() {
-        queue.flush();
+    if let Some(installed) = INSTALLED.get() {
+        installed.queue.flush();
     }
 }
 

@@ -49,6 +49,14 @@ impl Server {
     pub(super) fn resolve_settings(&mut self) -> Result<Vec<SettingValue>, BuildError> {
         match self.load_settings() {
             Ok(settings) => {
+                #[cfg(all(feature = "logging", unix))]
+                if self.reads_environment {
+                    self.log_filter = Some(crate::logging::FilterSource {
+                        code: self.config.log.clone(),
+                        file: self.config_file.clone(),
+                        command_line: self.command_line.clone(),
+                    });
+                }
                 let values;
                 (self.config, values) = settings.into_config();
                 Ok(values)

@@ -76,6 +76,9 @@ pub struct Server {
     pub(super) conceal: bool,
     pub(super) fast_path: bool,
     pub(super) signer: Option<RequestStateSigner>,
+    /// Where the filter of the log is set, once the settings have been read.
+    #[cfg(all(feature = "logging", unix))]
+    pub(super) log_filter: Option<crate::logging::FilterSource>,
     /// Store of tasks that the program has set.
     pub(super) task_store: Option<Arc<dyn TaskStore>>,
     pub(super) policy_lock: Option<String>,
@@ -119,6 +122,8 @@ impl Server {
             conceal: false,
             fast_path: true,
             signer: None,
+            #[cfg(all(feature = "logging", unix))]
+            log_filter: None,
             task_store: None,
             policy_lock: None,
             problems: Vec::new(),

@@ -18,6 +18,8 @@ mod deployment;
 mod descriptors;
 mod discovery;
 mod gate_layer;
+#[cfg(all(feature = "logging", unix))]
+mod hangup;
 mod health;
 mod landing_page;
 #[cfg(feature = "prometheus")]

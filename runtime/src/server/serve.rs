@@ -65,6 +65,8 @@ pub(crate) struct Components {
     pub(crate) routes: Vec<Route>,
     /// All settings, for the log.
     pub(crate) settings: Vec<SettingValue>,
+    #[cfg(all(feature = "logging", unix))]
+    pub(crate) log_filter: Option<crate::logging::FilterSource>,
     pub(crate) preflight: PreflightMode,
     pub(crate) revocation_delay: RevocationDelay,
     pub(crate) revocations: Revocations,
@@ -233,6 +235,13 @@ impl BuiltServer {
     pub async fn serve(self) -> Result<(), Error> {
         let address = self.components.bind;
         let listener = accept::listen(address).map_err(|source| Error::Listen { address, source })?;
+        self.serve_until_signal(listener).await
+    }
+
+    /// Serves on a listener until Ctrl-C or SIGTERM. On SIGHUP, the filter of the log is read again.
+    pub(super) async fn serve_until_signal(self, listener: TcpListener) -> Result<(), Error> {
+        #[cfg(all(feature = "logging", unix))]
+        let _reload = self.components.log_filter.clone().and_then(super::hangup::reload_log);
         self.serve_on(listener, shutdown_signal()).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::{Server, accept, shutdown_signal};
+use super::{Server, accept};
 use crate::{
     auth::{AuthProvider, ServerDescription},
     error::{BuildError, Error},
@@ -49,7 +49,7 @@ impl Server {
         if let Some(text) = auth.startup_text {
             print(&text);
         }
-        let result = server.serve_on(listener, shutdown_signal()).await;
+        let result = server.serve_until_signal(listener).await;
         if let Some(shutdown) = auth.shutdown {
             shutdown.await;
         }

@@ -269,7 +269,7 @@ async fn an_outage_of_one_of_two_validators_leaves_the_server_ready_and_the_toke
     };
     let server = TestServer::serve(server).await;
     eventually("no validator has a problem", async || {
-        *get(&server, "/readyz").await.json() == json!({ "status": "ready" })
+        *get(&server, "/readyz").await.json() == json!({ "status": "ready", "version": VERSION })
     })
     .await;
     tenant.set_fault(Fault::ServerError);

@@ -255,6 +255,8 @@ impl Server {
             health,
             routes,
             settings: values,
+            #[cfg(all(feature = "logging", unix))]
+            log_filter: self.log_filter,
             preflight: config.preflight,
             revocation_delay,
             revocations,
