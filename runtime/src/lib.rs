@@ -69,6 +69,7 @@
 //! | `console` | a console for operators, on an address of its own ([`HttpConfig::console_address`](config::HttpConfig::console_address)) |
 //! | `dev-tenant` | `dev_tenant`, a login on your own machine: a tenant that replaces PropelAuth during development |
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |
+//! | `otel` | `traces`: traces of requests, exported to OpenTelemetry; with `logging` |
 //! | `prometheus` | the endpoint `/metrics`, on an address of its own ([`HttpConfig::metrics_address`](config::HttpConfig::metrics_address)) |
 //! | `jwt` | `oauth::Jwt`, which validates JWT access tokens of any authorization server |
 //! | `policy-files` | `Role::from_toml`, which reads the roles of an access [policy] from a file |
@@ -143,6 +144,10 @@ pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tool;
+#[cfg(feature = "otel")]
+pub mod traces;
+#[cfg(not(feature = "otel"))]
+mod traces;
 mod url;
 
 /// Unstructured content of results: text, images, audio, resources and resource links.

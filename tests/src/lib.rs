@@ -13,6 +13,7 @@ mod http_response;
 mod introspection_stub;
 mod memory;
 pub mod observability;
+mod program;
 mod raw_request;
 mod rmcp_client;
 mod server;
@@ -21,6 +22,7 @@ mod tasks;
 mod tenant;
 mod tool_bodies;
 mod tools;
+mod trace_receiver;
 mod webhook;
 
 use std::{
@@ -35,6 +37,7 @@ pub use event_stream::EventStream;
 pub use http_response::{Challenge, HttpResponse, exchange, send};
 pub use introspection_stub::{CONTROL_QUESTION, IntrospectionStub, StubFault};
 pub use memory::{heap_bytes, resident_bytes};
+pub use program::Program;
 pub use raw_request::{RawRequest, read_to_end};
 pub use rmcp_client::{connect_rmcp, fail_to_connect_rmcp};
 pub use server::{TestServer, tokens};
@@ -46,6 +49,7 @@ pub use tenant::{
 };
 pub use tool_bodies::ToolBodies;
 use toolgate::Scopes;
+pub use trace_receiver::{ReceivedSpan, TraceReceiver};
 // `#[tool]` and `scope!` expect `SCOPES` in the crate root.
 pub use tools::{DUPLICATE_NAME_SCOPES, SCOPES};
 pub use webhook::{WEBHOOK_SECRET, WebhookDelivery, WithWebhooks};

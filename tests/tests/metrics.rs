@@ -61,7 +61,6 @@ impl Metrics {
         self.samples.get(sample).copied().unwrap_or_default()
     }
 
-
     /// Checks that every sample is of a defined metric, with its kind and its labels.
     fn check_definitions(&self) {
         for sample in self.samples.keys() {

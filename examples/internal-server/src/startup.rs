@@ -113,8 +113,8 @@ fn app() -> App {
 async fn serve(args: &ServeArgs) -> Result<(), StartError> {
     let declaration = args.server.apply(declaration())?;
     let settings = declaration.settings().map_err(toolgate::Error::from)?;
-    let Config { log, audit, .. } = settings.config();
-    let _log = logging::init_from(log, audit).map_err(toolgate::Error::from)?;
+    let Config { log, audit, traces, .. } = settings.config();
+    let _log = logging::init_from(log, audit, traces).map_err(toolgate::Error::from)?;
     let company = Company::open(&args.data).await?;
     let repository = Repository::open(&args.repo)?;
     let auth = or_propelauth_with(TENANT_TOML).data_folder(args.data.with_file_name(TENANT_FOLDER));

@@ -17,6 +17,7 @@ use crate::{
     metrics::{self, CounterSet, Label, OPERATIONS},
     operation_kind::OperationKind,
     scope::MissingScopes,
+    traces,
 };
 
 /// Value of the labels `tool`, `prompt` and `resource` for everything that does not exist.
@@ -115,6 +116,7 @@ impl AuditLog {
     /// Records a request that was rejected before it reached an operation.
     pub(crate) fn rejection(&self, request: RequestInfo<'_>, caller: Option<&Caller>, reason: Reason) {
         self.count(reason);
+        traces::ended(reason.ending());
         if !reason.is_logged() {
             return;
         }
@@ -137,6 +139,7 @@ impl AuditLog {
     /// Records a request that was rejected because it was beyond the rate of its caller. `limit` is the name of the limit.
     pub(crate) fn rate_limited(&self, request: RequestInfo<'_>, caller: &Caller, limit: &'static str) {
         self.count(Reason::RateLimited);
+        traces::ended(Reason::RateLimited.ending());
         self.emit(&AuditRecord { limit: Some(limit), ..self.record_of(caller, request, Reason::RateLimited.name()) });
     }
 
@@ -148,6 +151,7 @@ impl AuditLog {
     /// Records a page of `items` operations of the list named `list`.
     pub(crate) fn list(&self, request: RequestInfo<'_>, caller: &Caller, list: &'static str, items: usize) {
         self.count(Reason::Listed);
+        traces::ended(Reason::Listed.ending());
         let items = u64::try_from(items).ok();
         self.emit(&AuditRecord { list: Some(list), items, ..self.record_of(caller, request, Reason::Listed.name()) });
     }
@@ -155,6 +159,7 @@ impl AuditLog {
     /// Records a request for an operation that does not exist.
     pub(crate) fn unknown(&self, request: RequestInfo<'_>, caller: &Caller, kind: OperationKind, name: &str) {
         let outcome = CallOutcome::Unknown;
+        traces::ended(outcome.ending(kind));
         self.count_call(outcome);
         self.unknown[kind as usize].increment(outcome);
         #[cfg(feature = "testing")]
@@ -175,6 +180,7 @@ impl AuditLog {
         call: CallRecord<'_>,
     ) {
         self.count_call(call.outcome);
+        traces::ended(call.outcome.ending(kind));
         #[cfg(feature = "testing")]
         if let Some(calls) = self.recorded_calls.get() {
             calls.record(request, call.outcome, call.required, call.missing);

@@ -1,6 +1,12 @@
 //! Labels of the audit log and of the metrics: why the gate decided as it did, and how a call ended.
 
-use crate::metrics::Label;
+use crate::{metrics::Label, operation_kind::OperationKind, traces::Ending};
+
+/// Codes of JSON-RPC errors, for traces.
+const INSUFFICIENT_SCOPE: i32 = -32010;
+const RATE_LIMITED: i32 = -32011;
+const INTERNAL_ERROR: i32 = -32603;
+const INVALID_PARAMS: i32 = -32602;
 
 /// Reason for a decision; the label `reason` of `toolgate_decisions_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +106,47 @@ impl Reason {
     /// so those are counted only.
     pub(crate) fn is_logged(self) -> bool {
         !matches!(self, Self::TooManyRequests | Self::TooManyUnknownTokens)
+    }
+
+    /// Returns how a message ended that this decision was about.
+    pub(super) fn ending(self) -> Ending {
+        // Errors of the client, such as a malformed message, are no errors of the server.
+        let is_error = match self {
+            Self::TooManyRequests
+            | Self::TooManyRequestsFromCaller
+            | Self::RateLimited
+            | Self::TooManyUnknownTokens
+            | Self::TooMuchBodyMemory
+            | Self::TooManyStreams
+            | Self::TooManyStreamsFromCaller
+            | Self::TooManySessions
+            | Self::TooManySessionsFromCaller
+            | Self::TokensUnavailable
+            | Self::AuditUnavailable
+            | Self::InsufficientScope => true,
+            Self::Allowed
+            | Self::Listed
+            | Self::ForeignOrigin
+            | Self::UnknownSession
+            | Self::MissingToken
+            | Self::MalformedToken
+            | Self::InvalidToken
+            | Self::UnreadableBody
+            | Self::MalformedMessage
+            | Self::UnsupportedRequest
+            | Self::InvalidCursor
+            | Self::InvalidRequestState
+            | Self::Unknown
+            | Self::Hidden
+            | Self::Denied
+            | Self::UnknownTask => false,
+        };
+        let code = match self {
+            Self::InsufficientScope => Some(INSUFFICIENT_SCOPE),
+            Self::RateLimited => Some(RATE_LIMITED),
+            _ => None,
+        };
+        Ending { outcome: self.name(), error: is_error.then_some(self.name()), code }
     }
 }
 
@@ -241,6 +288,24 @@ impl CallOutcome {
     /// Reads a [`name`](Label::name).
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
+    /// Returns how the message of a call ended, as the conventions of OpenTelemetry name it. The codes `-32602` and
+    /// `-32002` are errors of the client, and not of the server.
+    pub(super) fn ending(self, kind: OperationKind) -> Ending {
+        let (error, code) = match self {
+            Self::Completed | Self::InputRequired | Self::ApprovalRequired | Self::TaskCreated | Self::Subscribed => {
+                (None, None)
+            }
+            Self::InsufficientScope => (Some(self.name()), Some(INSUFFICIENT_SCOPE)),
+            Self::RateLimited => (Some(self.name()), Some(RATE_LIMITED)),
+            Self::Hidden | Self::Unknown => (None, Some(INVALID_PARAMS)),
+            Self::Cancelled => (Some(self.name()), None),
+            _ if kind == OperationKind::Tool => (Some("tool_error"), None),
+            Self::InvalidArguments => (None, Some(INVALID_PARAMS)),
+            _ => (Some(self.name()), Some(INTERNAL_ERROR)),
+        };
+        Ending { outcome: self.name(), error, code }
     }
 
     /// Reason under which the decision about this call is counted.

@@ -43,6 +43,12 @@ impl TraceId {
         sanitize::trace_id(traceparent)?.as_bytes().try_into().ok().map(Self)
     }
 
+    /// Creates a trace id from 32 lowercase hexadecimal digits.
+    #[cfg(feature = "otel")]
+    pub(crate) fn from_digits(digits: [u8; 32]) -> Option<Self> {
+        digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(digits))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }

@@ -8,7 +8,7 @@ use super::{
     Audience, BearerToken, CachedToken, Caller, Claims, Inactive, Replicator, Resource, TokenCache, TokenClass,
     UserDirectory, ValidationError, ValidatorChain, token_cache::LoadedCaller,
 };
-use crate::{log_limit::LogLimit, scope::ScopeIndex};
+use crate::{log_limit::LogLimit, scope::ScopeIndex, traces};
 
 /// Maximum length of a foreign audience or of the reason for a rejection in the log, in characters.
 const MAX_LOGGED_TEXT: usize = 256;
@@ -93,7 +93,7 @@ impl Authenticator {
         token: &BearerToken,
         class: TokenClass,
     ) -> Result<Arc<Caller>, ValidationError> {
-        self.cache.get(token, || self.load(token, &class)).await
+        traces::step("validate token", self.cache.get(token, || self.load(token, &class))).await
     }
 
     /// Returns the number of active tokens in the cache.

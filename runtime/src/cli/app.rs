@@ -159,8 +159,8 @@ impl App {
             let server = options.apply(self.server)?;
             if self.installs_log {
                 let settings = server.load_settings()?;
-                let Config { log: settings, audit, .. } = settings.config();
-                log = Some(crate::logging::init_from(settings, audit).map_err(crate::Error::from)?);
+                let Config { log: settings, audit, traces, .. } = settings.config();
+                log = Some(crate::logging::init_from(settings, audit, traces).map_err(crate::Error::from)?);
             }
             let server = match self.auth {
                 Some(add) => add(server).map_err(Error::Program)?,

@@ -40,6 +40,10 @@ pub enum LogError {
     /// The thread that writes the log cannot be started.
     #[error("cannot start the thread that writes the log: {0}")]
     Thread(io::Error),
+    /// Traces cannot be exported.
+    #[cfg(feature = "otel")]
+    #[error(transparent)]
+    Traces(#[from] crate::traces::TracesError),
     /// The process has no log of toolgate.
     #[error("the log is not installed: call `toolgate::logging::init` first")]
     NotInstalled,

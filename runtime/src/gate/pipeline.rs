@@ -29,6 +29,8 @@ use super::{
     trusted_proxies::TrustedProxies,
     unknown_tokens::UnknownTokenLimit,
 };
+#[cfg(feature = "otel")]
+use crate::{audit::TraceId, traces};
 use crate::{
     audit::{self, MAX_TEXT, RequestInfo},
     auth::{
@@ -77,6 +79,15 @@ pub(crate) trait UnauthorizedPage: Send + Sync {
     fn replace_body(&self, response: &mut Response<Body>);
 }
 
+/// A message that has been read, and what was granted for it.
+struct ReadMessage<'a> {
+    message: Message<'a>,
+    body: &'a Bytes,
+    token: BearerToken,
+    in_flight: InFlightGuard,
+    access: Access,
+}
+
 /// Headers that rmcp repeats in log messages and errors.
 const LOGGED_HEADERS: [&str; 5] =
     ["last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"];
@@ -90,6 +101,9 @@ pub(super) struct Progress<'a> {
     pub(super) quotas: Quotas,
     /// The name of the server that the request uses. `None` as long as the request has its headers.
     pub(super) host_name: Option<usize>,
+    /// The span of the message, once it has been read.
+    #[cfg(feature = "otel")]
+    pub(super) span: Option<tracing::Span>,
 }
 
 impl Gate {
@@ -104,7 +118,7 @@ impl Gate {
     {
         let buffer = OnceLock::new();
         let info = RequestInfo::from_headers(request.headers());
-        let mut progress = Progress { info, caller: None, target: None, quotas: Quotas::default(), host_name: None };
+        let mut progress = Progress::new(info);
         match Box::pin(self.process(request, &buffer, &mut progress, inner)).await {
             Ok(mut response) => {
                 progress.quotas.add_headers(response.headers_mut());
@@ -118,6 +132,46 @@ impl Gate {
                 response
             }
         }
+    }
+
+    /// Handles a request in its span.
+    #[cfg(feature = "otel")]
+    async fn handle_traced<S>(&self, span: tracing::Span, request: &mut Request<Body>, inner: S) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        use tracing::Instrument as _;
+        let response = self.handle(request, inner).instrument(span.clone()).await;
+        traces::responded(&span, response.status());
+        response
+    }
+
+    /// Creates the span of a message, and takes its trace ID for the log and the audit log if the client sent none.
+    #[cfg(feature = "otel")]
+    fn message_span(
+        &self,
+        message: &Message<'_>,
+        headers: &HeaderMap,
+        caller: &Caller,
+        progress: &mut Progress<'_>,
+    ) -> Option<tracing::Span> {
+        let find = |target: &Target<'_>| {
+            Some((target.kind, self.dispatcher.registry().find(target.kind, &target.name)?.operation.name()))
+        };
+        let id = progress.info.sanitized_id();
+        let span = traces::message(&traces::MessageInfo {
+            method: message.method.as_deref(),
+            id: id.as_deref(),
+            operation: progress.target.as_ref().and_then(find),
+            meta: message.meta(),
+            headers,
+            user: caller.user_id(),
+            organization: caller.org_id(),
+        })?;
+        progress.info.trace_id =
+            progress.info.trace_id.or_else(|| traces::trace_id(&span).and_then(TraceId::from_digits));
+        progress.span = Some(span.clone());
+        Some(span)
     }
 
     /// Number of requests that have not been answered.
@@ -158,6 +212,26 @@ impl Gate {
         let body = buffer.get_or_init(|| body);
         let message = Message::parse(body)?;
         progress.read(&message);
+        #[cfg(feature = "otel")]
+        if let Some(span) = self.message_span(&message, request.headers(), &access.caller, progress) {
+            use tracing::Instrument as _;
+            let read = ReadMessage { message, body, token, in_flight, access };
+            return Box::pin(self.process_message(request, read, progress, inner).instrument(span)).await;
+        }
+        self.process_message(request, ReadMessage { message, body, token, in_flight, access }, progress, inner).await
+    }
+
+    /// Takes the steps after the message has been read.
+    async fn process_message<'a, S>(
+        &self,
+        request: &mut Request<Body>,
+        ReadMessage { message, body, token, mut in_flight, access }: ReadMessage<'a>,
+        progress: &mut Progress<'a>,
+        inner: S,
+    ) -> Result<Response<Body>, Rejection>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
         let accepted = Accepted::of(request.headers());
         if !accepted.json {
             return Err(Rejection::NotAcceptable);
@@ -203,7 +277,7 @@ impl Gate {
                 (without_arguments(body, &message), arguments)
             };
             let mut authenticated =
-                AuthenticatedRequest::new(access.clone(), progress.info.received_at, accepted.stream, arguments)
+                AuthenticatedRequest::new(access.clone(), progress.info, accepted.stream, arguments)
                     .with_subscription(subscription)
                     .with_counted(counted);
             // A call in a session can take longer than its response.
@@ -243,6 +317,8 @@ impl Gate {
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
     pub(super) fn reject(&self, rejection: &Rejection, progress: &Progress<'_>, host_name: usize) -> Response<Body> {
+        #[cfg(feature = "otel")]
+        let _entered = progress.span.as_ref().map(tracing::Span::enter);
         self.rejection_log.log(rejection);
         match (rejection, &progress.caller, &progress.target) {
             (Rejection::InsufficientScope { scopes, .. }, Some(caller), Some(Target { kind, name })) => {
@@ -270,8 +346,7 @@ impl Gate {
         let error = self.origins.check(uri, headers).err()?;
         let info = RequestInfo::from_headers(headers);
         let host_name = self.responder.host_name(uri, headers);
-        let progress =
-            Progress { info, caller: None, target: None, quotas: Quotas::default(), host_name: Some(host_name) };
+        let progress = Progress { host_name: Some(host_name), ..Progress::new(info) };
         Some(self.reject(&error.into(), &progress, host_name))
     }
 
@@ -446,6 +521,18 @@ impl Gate {
 }
 
 impl<'a> Progress<'a> {
+    pub(super) fn new(info: RequestInfo<'a>) -> Self {
+        Self {
+            info,
+            caller: None,
+            target: None,
+            quotas: Quotas::default(),
+            host_name: None,
+            #[cfg(feature = "otel")]
+            span: None,
+        }
+    }
+
     fn read(&mut self, message: &Message<'a>) {
         self.info.id = message.request_id();
         self.info.trace_id = message.trace_id().or(self.info.trace_id);
@@ -525,6 +612,10 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let gate = Arc::clone(&self.gate);
         let inner = self.inner.clone();
+        #[cfg(feature = "otel")]
+        if let Some(span) = traces::request(&request) {
+            return Box::pin(async move { Ok(gate.handle_traced(span, &mut request, inner).await) });
+        }
         Box::pin(async move { Ok(gate.handle(&mut request, inner).await) })
     }
 }

@@ -14,7 +14,6 @@ use crate::{
     audit::{RequestInfo, RequiredBy},
     auth::{Access, BearerToken, GatedCaller, InsufficientScope},
     peer::Peer,
-    rates::Quotas,
     scope::Requirement,
 };
 
@@ -33,8 +32,7 @@ impl Gate {
     {
         let info = RequestInfo::from_headers(request.headers());
         let host_name = self.responder.host_name(request.uri(), request.headers());
-        let mut progress =
-            Progress { info, caller: None, target: None, quotas: Quotas::default(), host_name: Some(host_name) };
+        let mut progress = Progress { host_name: Some(host_name), ..Progress::new(info) };
         let peer = self.proxies.client(&request);
         let admitted = self.admit_to_route(request.uri(), request.headers(), peer, &mut progress).await;
         let mut response = match admitted {

@@ -68,7 +68,7 @@ impl Gate {
         // A stream is open for as long as the session is, so it does not count as a request in flight.
         let stream = self.streams.acquire(&access.caller)?;
         drop(in_flight);
-        let authenticated = AuthenticatedRequest::new(access.clone(), info.received_at, true, None).with_session(
+        let authenticated = AuthenticatedRequest::new(access.clone(), info, true, None).with_session(
             SessionRequest::Use(session),
             access.clone(),
             Arc::new(()),

@@ -54,13 +54,17 @@ pub(super) fn of_log<S: Subscriber>(directives: &str) -> Result<Box<dyn Filter<S
     Ok(Box::new(parse(directives)?.and(of_rmcp(directives))))
 }
 
-/// Disables the events of rmcp below `warn`, unless the directives name rmcp.
+/// Disables the events of rmcp below `warn`, unless the directives name rmcp, and the spans that are only for traces.
 pub(super) fn of_rmcp(directives: &str) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
     let is_named = directives.split(',').any(|directive| {
         let rest = directive.strip_prefix("rmcp");
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', ':', '[']))
     });
     let is_enabled = move |metadata: &Metadata<'_>| {
+        #[cfg(feature = "otel")]
+        if metadata.target() == crate::traces::TARGET {
+            return false;
+        }
         is_named || *metadata.level() <= Level::WARN || !is_target_of("rmcp", metadata.target())
     };
     filter_fn(is_enabled).with_max_level_hint(LevelFilter::TRACE)

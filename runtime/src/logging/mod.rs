@@ -76,7 +76,7 @@ use self::{
 #[cfg(feature = "audit-file")]
 use crate::audit::{AuditGuard, JsonLines};
 pub use crate::error::LogError;
-use crate::settings::{AuditConfig, CommandLine, Environment, Layers, LogConfig, LogFormat};
+use crate::settings::{AuditConfig, CommandLine, Environment, Layers, LogConfig, LogFormat, TracesConfig};
 
 /// The log of the process, once it is installed.
 static INSTALLED: OnceLock<InstalledLog> = OnceLock::new();
@@ -92,18 +92,22 @@ struct InstalledLog {
 static AUDIT_FILE: OnceLock<std::path::PathBuf> = OnceLock::new();
 
 /// Guard of the log. Dropping it waits until the last line is written, for at most one second, and until the last record of
-/// the audit file is on disk, for at most 5 seconds.
+/// the audit file is on disk and the last spans are exported, for at most 5 seconds each.
 #[derive(Debug)]
 #[must_use = "the last lines of the log are lost unless the guard is held until the program ends"]
 pub struct LogGuard {
     queue: Arc<StderrQueue>,
+    #[cfg(feature = "otel")]
+    traces: Option<crate::traces::TracesGuard>,
     #[cfg(feature = "audit-file")]
     audit: Option<AuditGuard>,
 }
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        // The guard of the audit file logs what it cannot write.
+        // The guards log what they cannot export or write.
+        #[cfg(feature = "otel")]
+        drop(self.traces.take());
         #[cfg(feature = "audit-file")]
         drop(self.audit.take());
         self.queue.flush();
@@ -141,8 +145,8 @@ pub fn init() -> Result<LogGuard, LogError> {
 pub fn init_with(layer: impl Layer<Registry> + Send + Sync) -> Result<LogGuard, LogError> {
     let layers =
         Layers { file: None, environment: &Environment::of_process(), command_line: &CommandLine::default() };
-    let LogSettings { log, audit } = layers.load(&LogSettings::default())?.settings;
-    install(&log, &audit, layer)
+    let LogSettings { log, audit, traces } = layers.load(&LogSettings::default())?.settings;
+    install(&log, &audit, &traces, layer)
 }
 
 /// Installs the log with these settings, such as those of [`Server::settings`](crate::Server::settings), which include the
@@ -154,7 +158,8 @@ pub fn init_with(layer: impl Layer<Registry> + Send + Sync) -> Result<LogGuard, 
 /// # async fn run() -> Result<(), toolgate::Error> {
 /// let server = Server::new("company", &SCOPES).config_file("/etc/company/toolgate.toml");
 /// let settings = server.settings()?;
-/// let _log = logging::init_from(&settings.config().log, &settings.config().audit)?;
+/// let config = settings.config();
+/// let _log = logging::init_from(&config.log, &config.audit, &config.traces)?;
 /// server.serve().await
 /// # }
 /// ```
@@ -162,8 +167,8 @@ pub fn init_with(layer: impl Layer<Registry> + Send + Sync) -> Result<LogGuard, 
 /// # Errors
 ///
 /// As for [`init`].
-pub fn init_from(log: &LogConfig, audit: &AuditConfig) -> Result<LogGuard, LogError> {
-    install(log, audit, Identity::new())
+pub fn init_from(log: &LogConfig, audit: &AuditConfig, traces: &TracesConfig) -> Result<LogGuard, LogError> {
+    install(log, audit, traces, Identity::new())
 }
 
 /// The settings that the log has without a server.
@@ -172,11 +177,14 @@ pub fn init_from(log: &LogConfig, audit: &AuditConfig) -> Result<LogGuard, LogEr
 struct LogSettings {
     log: LogConfig,
     audit: AuditConfig,
+    traces: TracesConfig,
 }
 
+#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "no traces are exported"))]
 fn install(
     log: &LogConfig,
     audit: &AuditConfig,
+    traces: &TracesConfig,
     layer: impl Layer<Registry> + Send + Sync,
 ) -> Result<LogGuard, LogError> {
     let (filter, current_filter) = CurrentFilter::new(&log.filter)?;
@@ -187,13 +195,17 @@ fn install(
         Some(_) => return Err(LogError::WithoutAuditFile),
         None => None,
     };
+    #[cfg(feature = "otel")]
+    let (traces_layer, traces_guard) = crate::traces::layer(traces)?.unzip();
+    #[cfg(not(feature = "otel"))]
+    let traces_layer: Option<Identity> = None;
     let lost_lines = match log.format {
         LogFormat::Human => LostLines::Text,
         LogFormat::Json => LostLines::Json,
     };
     let queue = StderrQueue::start(stderr_queue::stderr(), lost_lines).map_err(LogError::Thread)?;
     let log_layer = log_layer(Arc::clone(&queue), log.format, is_colored()).with_filter(filter);
-    let registry = tracing_subscriber::registry().with(layer).with(audit_layer).with(log_layer);
+    let registry = tracing_subscriber::registry().with(layer).with(audit_layer).with(traces_layer).with(log_layer);
     registry.try_init().map_err(|_| LogError::Installed)?;
     panic_hook::install(&queue);
     let _ = INSTALLED.set(InstalledLog { queue: Arc::clone(&queue), filter: current_filter });
@@ -203,6 +215,8 @@ fn install(
     }
     Ok(LogGuard {
         queue,
+        #[cfg(feature = "otel")]
+        traces: traces_guard,
         #[cfg(feature = "audit-file")]
         audit: audit_guard,
     })

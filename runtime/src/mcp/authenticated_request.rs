@@ -16,6 +16,7 @@ use crate::{
     notifications::{Filter, Subscription},
     registry::CountedOperation,
     scope::MissingScopes,
+    traces::Carried,
 };
 
 /// Caller and arrival time of a request that has passed the gate. A request without this extension is not served.
@@ -23,6 +24,8 @@ use crate::{
 pub(crate) struct AuthenticatedRequest {
     access: Access,
     received_at: Instant,
+    trace_id: Option<TraceId>,
+    span: Carried,
     accepts_stream: bool,
     counted: Option<CountedOperation>,
     /// `None` without a session.
@@ -54,12 +57,22 @@ impl AuthenticatedRequest {
     /// are those of a call whose body is passed on without them.
     pub(crate) fn new(
         access: Access,
-        received_at: Instant,
+        info: RequestInfo<'_>,
         accepts_stream: bool,
         arguments: Option<Map<String, Value>>,
     ) -> Self {
         let exchange = Arc::new(Exchange { arguments: Mutex::new(arguments), ..Exchange::default() });
-        Self { access, received_at, accepts_stream, counted: None, session: None, exchange }
+        let RequestInfo { trace_id, received_at, .. } = info;
+        Self {
+            access,
+            received_at,
+            trace_id,
+            span: Carried::current(),
+            accepts_stream,
+            counted: None,
+            session: None,
+            exchange,
+        }
     }
 
     /// Adds the operation whose rates the request was counted in.
@@ -101,6 +114,8 @@ impl AuthenticatedRequest {
     ///
     /// The access ended.
     pub(super) async fn while_current<T>(&self, call: impl Future<Output = T>) -> Result<T, ErrorData> {
+        // rmcp runs the handler in a task of its own.
+        let call = self.span.run(call);
         let Some(session) = &self.session else { return Ok(call.await) };
         let ended = || ErrorData::internal_error("the access of the request ended", None);
         session.while_current(call).await.ok_or_else(ended)
@@ -152,7 +167,8 @@ impl AuthenticatedRequest {
 
     /// Returns what the audit log has of the request with this JSON-RPC id and this `traceparent`.
     pub(super) fn info<'a>(&self, id: &'a str, traceparent: Option<&str>) -> RequestInfo<'a> {
-        RequestInfo { id, trace_id: traceparent.and_then(TraceId::parse), received_at: self.received_at }
+        let trace_id = traceparent.and_then(TraceId::parse).or(self.trace_id);
+        RequestInfo { id, trace_id, received_at: self.received_at }
     }
 
     /// Reports that the call needs more scopes, so that the gate responds with a step-up challenge unless a response

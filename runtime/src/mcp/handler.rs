@@ -419,7 +419,12 @@ mod tests {
                 info: Arc::default(),
                 signer: Arc::new(RequestStateSigner::random()),
                 tasks: None,
-                created_for: AuthenticatedRequest::new(access.clone(), std::time::Instant::now(), true, None),
+                created_for: AuthenticatedRequest::new(
+                    access.clone(),
+                    crate::audit::RequestInfo::from_headers(&http::HeaderMap::new()),
+                    true,
+                    None,
+                ),
             };
             let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
             let message: ClientJsonRpcMessage = serde_json::from_value(message).unwrap();

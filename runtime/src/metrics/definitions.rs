@@ -175,6 +175,15 @@ pub(super) const AUDIT_RECORDS_LOST: Definition = Definition::counter(
     "Audit records that were discarded because they could not be written and memory was full.",
 );
 
+pub(super) const SPANS_EXPORTED: Definition =
+    Definition::counter("toolgate_spans_exported_total", &[], "Spans that were exported to the receiver of traces.");
+pub(super) const SPANS_LOST: Definition = Definition::counter(
+    "toolgate_spans_lost_total",
+    &[LabelDefinition::new("reason", &["export_failed", "queue_full", "too_many"])],
+    "Spans that were not exported. `export_failed`: the receiver did not accept them. `queue_full`: too many waited. \
+     `too_many`: a request was not traced because of `traces.max_per_second`.",
+);
+
 /// All metrics. Those of a feature that is not enabled, or of a part that the server does not have, have no values.
 pub const DEFINITIONS: &[Definition] = &[
     BUILD_INFO,
@@ -204,4 +213,6 @@ pub const DEFINITIONS: &[Definition] = &[
     REPLICATION_CONNECTED,
     AUDIT_WRITE_FAILURES,
     AUDIT_RECORDS_LOST,
+    SPANS_EXPORTED,
+    SPANS_LOST,
 ];

@@ -29,7 +29,9 @@ pub(crate) use definitions::{
 };
 pub(crate) use handles::{CounterSet, GaugeHandle, HistogramHandle, Label};
 pub(crate) use operation::OPERATIONS;
-pub(crate) use readiness::{audit_log_available, preflight_checked, server_ready};
+#[cfg(feature = "audit-file")]
+pub(crate) use readiness::audit_log_available;
+pub(crate) use readiness::{preflight_checked, server_ready};
 
 #[cfg(all(feature = "rates", feature = "redis"))]
 use definitions::RATE_FALLBACKS;
@@ -42,6 +44,8 @@ use definitions::{AUDIT_RECORDS_LOST, AUDIT_WRITE_FAILURES};
 use definitions::{
     BUILD_INFO, CIRCUIT_BREAKER_STATE, INTROSPECTION_DURATION, REQUESTS_ABORTED, REVOCATION_LAG, REVOCATIONS, TASKS,
 };
+#[cfg(feature = "otel")]
+use definitions::{SPANS_EXPORTED, SPANS_LOST};
 
 /// Tasks that run or wait for input.
 pub(crate) static TASKS_RUNNING: GaugeHandle = GaugeHandle::new(TASKS);
@@ -192,4 +196,30 @@ pub(crate) fn audit_write_failed() {
 #[cfg(feature = "audit-file")]
 pub(crate) fn audit_records_lost(records: u64) {
     counter!(AUDIT_RECORDS_LOST.name).increment(records);
+}
+
+/// Why a span was not exported; the label `reason` of `toolgate_spans_lost_total`.
+#[cfg(feature = "otel")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SpanLoss {
+    ExportFailed,
+    QueueFull,
+    TooMany,
+}
+
+/// Records exported spans.
+#[cfg(feature = "otel")]
+pub(crate) fn spans_exported(spans: u64) {
+    counter!(SPANS_EXPORTED.name).increment(spans);
+}
+
+/// Records spans that were not exported.
+#[cfg(feature = "otel")]
+pub(crate) fn spans_lost(loss: SpanLoss, spans: u64) {
+    let reason = match loss {
+        SpanLoss::ExportFailed => "export_failed",
+        SpanLoss::QueueFull => "queue_full",
+        SpanLoss::TooMany => "too_many",
+    };
+    counter!(SPANS_LOST.name, "reason" => reason).increment(spans);
 }

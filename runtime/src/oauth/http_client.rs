@@ -11,7 +11,7 @@ use thiserror::Error;
 use url::Url;
 
 use super::retry_after;
-use crate::{error::ErrorChain, url::is_loopback};
+use crate::{error::ErrorChain, traces::ClientSpan, url::is_loopback};
 
 /// Limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +135,7 @@ impl HttpClient {
 
     /// Sends a request and returns the body of a successful response of at most `max_bytes`.
     pub(crate) async fn send(&self, request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
-        let response = self.begin(request).await?;
-        self.read_body(check_status(response)?, max_bytes).await
+        self.exchange(request, async |response| self.read_body(check_status(response)?, max_bytes).await).await
     }
 
     /// Sends a request and returns the response with a body of at most `max_bytes`, whether it is successful or a client
@@ -146,19 +145,35 @@ impl HttpClient {
         request: RequestBuilder,
         max_bytes: usize,
     ) -> Result<ResponseWithStatus, HttpError> {
-        let mut response = self.begin(request).await?;
-        let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after::parse);
-        if !status.is_client_error() {
-            response = check_status(response)?;
-        }
-        let body = self.read_body(response, max_bytes).await?;
-        Ok(ResponseWithStatus { status, retry_after, body })
+        let read = async |mut response: Response| {
+            let status = response.status();
+            let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after::parse);
+            if !status.is_client_error() {
+                response = check_status(response)?;
+            }
+            let body = self.read_body(response, max_bytes).await?;
+            Ok(ResponseWithStatus { status, retry_after, body })
+        };
+        self.exchange(request, read).await
     }
 
-    async fn begin(&self, request: RequestBuilder) -> Result<Response, HttpError> {
-        let request = request.header(ACCEPT, "application/json").timeout(self.limits.timeout);
-        request.send().await.map_err(|error| self.classify(error))
+    /// Sends a request and reads the response, in one span.
+    async fn exchange<T>(
+        &self,
+        request: RequestBuilder,
+        read: impl AsyncFnOnce(Response) -> Result<T, HttpError>,
+    ) -> Result<T, HttpError> {
+        let (client, request) = request.header(ACCEPT, "application/json").timeout(self.limits.timeout).build_split();
+        let mut request = request.map_err(|error| self.classify(error))?;
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let span = ClientSpan::http(&method, &url, request.headers_mut());
+        span.run(async {
+            let response = client.execute(request).await.inspect_err(|_| span.failed("no_response"));
+            let response = response.map_err(|error| self.classify(error))?;
+            span.status(response.status());
+            read(response).await
+        })
+        .await
     }
 
     async fn read_body(&self, mut response: Response, max_bytes: usize) -> Result<Vec<u8>, HttpError> {

@@ -13,7 +13,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{ApprovalStep, Background, Denied, OperationDescriptor, Provided, ToolError};
-use crate::{auth::Caller, scope::MissingScopes};
+use crate::{auth::Caller, scope::MissingScopes, traces};
 
 /// Scopes that a call requires if a condition on its arguments holds: one `scopes_if(..)`.
 #[doc(hidden)]
@@ -188,7 +188,8 @@ impl<'a> CallSteps<'a> {
         C: GuardCall<Kind> + 'b,
     {
         Box::pin(async move {
-            let checked = AssertUnwindSafe(async move { guard().decide().await }).catch_unwind().await;
+            let checked = AssertUnwindSafe(traces::step("guard", async move { guard().decide().await }));
+            let checked = checked.catch_unwind().await;
             let outcome = checked.unwrap_or_else(|_| {
                 tracing::error!(operation = self.operation.name, "guard panicked; the call is denied");
                 Err(Denied::new("a guard failed"))

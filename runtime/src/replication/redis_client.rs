@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::stream_entry::{Entry, EntryId, VERSION};
-use crate::duration::millis;
+use crate::{duration::millis, traces::ClientSpan};
 
 /// Approximate maximum length of the stream. Redis then removes the oldest entries.
 const MAX_STREAM_ENTRIES: usize = 100_000;
@@ -75,7 +75,9 @@ impl Connection {
         name: &'static str,
         command: &Cmd,
     ) -> Result<T, RedisError> {
-        command.query_async(&mut self.connection).await.map_err(|error| RedisError::classify(name, &error))
+        let span = ClientSpan::redis(name);
+        let result = span.run(command.query_async(&mut self.connection)).await;
+        result.inspect_err(|_| span.failed("redis_error")).map_err(|error| RedisError::classify(name, &error))
     }
 
     pub(super) async fn pipeline<T: FromRedisValue>(
@@ -83,7 +85,9 @@ impl Connection {
         name: &'static str,
         pipeline: &Pipeline,
     ) -> Result<T, RedisError> {
-        pipeline.query_async(&mut self.connection).await.map_err(|error| RedisError::classify(name, &error))
+        let span = ClientSpan::redis(name);
+        let result = span.run(pipeline.query_async(&mut self.connection)).await;
+        result.inspect_err(|_| span.failed("redis_error")).map_err(|error| RedisError::classify(name, &error))
     }
 }
 

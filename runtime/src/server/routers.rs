@@ -125,7 +125,10 @@ impl BuiltServer {
     fn webhook_router_below(&self, base: &str) -> Router {
         let routes = self.components.routes.iter();
         routes.fold(Router::new(), |router, route| {
-            router.route(&format!("{base}{}", route.path), route.handler.clone())
+            let handler = route.handler.clone();
+            #[cfg(feature = "otel")]
+            let handler = handler.layer(axum::middleware::from_fn(trace));
+            router.route(&format!("{base}{}", route.path), handler)
         })
     }
 
@@ -149,4 +152,14 @@ impl BuiltServer {
             replica.start(self.components.shutdown.clone());
         }
     }
+}
+
+/// Handles a request to a route of the validator in its span.
+#[cfg(feature = "otel")]
+async fn trace(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    use tracing::Instrument as _;
+    let Some(span) = crate::traces::request(&request) else { return next.run(request).await };
+    let response = next.run(request).instrument(span.clone()).await;
+    crate::traces::responded(&span, response.status());
+    response
 }

@@ -13,6 +13,7 @@ mod log;
 mod secret;
 mod setting;
 mod source;
+mod traces;
 pub(crate) mod value;
 
 pub(crate) use self::{
@@ -27,4 +28,5 @@ pub use self::{
     error::{ConfigError, SecretError},
     log::{LogConfig, LogFormat},
     source::{SettingValue, Source},
+    traces::TracesConfig,
 };

@@ -122,6 +122,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("audit.daily", Kind::Switch),
     setting("audit.keep", Kind::Number),
     setting("audit.max_queue_bytes", Kind::Bytes),
+    setting("traces.max_per_second", Kind::Number),
+    setting("traces.caller", Kind::Switch),
     setting("replication.url", Kind::Secret),
     setting("replication.key_prefix", Kind::Text),
     setting("replication.shared_cache_secret", Kind::Secret),

@@ -34,7 +34,7 @@ pub struct Alert {
 }
 
 /// All alerts.
-pub static ALERTS: [Alert; 17] = [
+pub static ALERTS: [Alert; 18] = [
     Alert {
         name: "ToolgateAbsent",
         severity: Severity::Critical,
@@ -229,6 +229,17 @@ pub static ALERTS: [Alert; 17] = [
         description: "The authorization server does not respond, and `token_cache.stale_if_error` extends the use of \
                       cached introspection responses. Revocations that no webhook reports have no effect meanwhile.",
         fires_on: &[("toolgate_token_cache_lookups_total{job=\"a\", instance=\"b\", result=\"stale\"}", "0+3x30")],
+    },
+    Alert {
+        name: "ToolgateSpansLost",
+        severity: Severity::Warning,
+        hold: "10m",
+        expression: "sum by (job, instance, reason) \
+                     (increase(toolgate_spans_lost_total{reason=~\"export_failed|queue_full\"}[5m])) > 0",
+        summary: "{{ $labels.instance }} loses spans: {{ $labels.reason }}",
+        description: "Traces are incomplete: the receiver does not accept the spans of this server, or not fast enough. \
+                      Requests are not affected.",
+        fires_on: &[("toolgate_spans_lost_total{job=\"a\", instance=\"b\", reason=\"export_failed\"}", "0+9x30")],
     },
     Alert {
         name: "ToolgateVersionsDiffer",

@@ -49,7 +49,7 @@ use ShownAs::{Lines, Number, Stacked, Table};
 const COLUMNS: usize = 24;
 
 /// Everything on the dashboard.
-pub const ROWS: [Row; 7] = [
+pub const ROWS: [Row; 8] = [
     Row {
         title: "State",
         panels: &[
@@ -335,6 +335,28 @@ pub const ROWS: [Row; 7] = [
                     "sum by (instance) (increase(toolgate_requests_aborted_total[$__rate_interval]))",
                     "{{instance}}",
                 )],
+            },
+        ],
+    },
+    Row {
+        title: "Traces",
+        panels: &[
+            Panel {
+                title: "Exported spans",
+                description: "Spans that the receiver of traces accepted.",
+                shown_as: Lines,
+                unit: "ops",
+                queries: &[(
+                    "sum by (instance) (rate(toolgate_spans_exported_total[$__rate_interval]))",
+                    "{{instance}}",
+                )],
+            },
+            Panel {
+                title: "Lost spans",
+                description: "`too_many`: requests that were not traced because of `traces.max_per_second`.",
+                shown_as: Lines,
+                unit: "ops",
+                queries: &[("sum by (reason) (rate(toolgate_spans_lost_total[$__rate_interval]))", "{{reason}}")],
             },
         ],
     },

@@ -164,6 +164,12 @@ impl<'a> Message<'a> {
         if id.starts_with(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) { id } else { "null" }
     }
 
+    /// Returns `_meta`, as JSON.
+    #[cfg(feature = "otel")]
+    pub(super) fn meta(&self) -> Option<&'a str> {
+        self.params.meta.map(RawValue::get)
+    }
+
     /// Returns the trace id of the W3C trace context in `_meta`.
     pub(crate) fn trace_id(&self) -> Option<TraceId> {
         #[derive(Deserialize)]

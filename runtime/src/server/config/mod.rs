@@ -60,7 +60,7 @@ pub use super::startup::PreflightMode;
 use crate::error::BuildProblem;
 pub use crate::{
     auth::TokenCacheConfig,
-    settings::{AuditConfig, ConfigError, LogConfig, LogFormat, SecretError, SettingValue, Source},
+    settings::{AuditConfig, ConfigError, LogConfig, LogFormat, SecretError, SettingValue, Source, TracesConfig},
 };
 
 /// All settings of a server. Durations are strings such as `"30s"` or `"5m"` when they are deserialized.
@@ -111,6 +111,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The file of the audit log.
     pub audit: AuditConfig,
+    /// Traces that are exported to OpenTelemetry.
+    pub traces: TracesConfig,
     /// Redis, which replicas share.
     pub replication: ReplicationConfig,
 }

@@ -1,0 +1,109 @@
+//! Sampler that bounds how many traces begin at this server.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{Link, SpanKind, TraceContextExt as _, TraceId},
+};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use crate::metrics;
+
+/// Sampler with a bound. Without it, a client could have all of its requests traced: a sampler that is based on the parent
+/// trusts the `traceparent` of a request, which is read before the caller is known.
+#[derive(Clone, Debug)]
+pub(super) struct BoundedSampler {
+    sampler: Box<dyn ShouldSample>,
+    max_per_second: u32,
+    second: Arc<Mutex<Second>>,
+}
+
+/// The current second, and the number of traces that have begun in it.
+#[derive(Debug)]
+struct Second {
+    began_at: Instant,
+    traces: u32,
+}
+
+impl BoundedSampler {
+    pub(super) fn new(sampler: Box<dyn ShouldSample>, max_per_second: u32) -> Self {
+        let second = Arc::new(Mutex::new(Second { began_at: Instant::now(), traces: 0 }));
+        Self { sampler, max_per_second, second }
+    }
+
+    /// Counts a trace. Returns whether it is within the bound.
+    fn admit(&self, now: Instant) -> bool {
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.duration_since(second.began_at) >= Duration::from_secs(1) {
+            *second = Second { began_at: now, traces: 0 };
+        }
+        let is_within = second.traces < self.max_per_second;
+        second.traces += u32::from(is_within);
+        is_within
+    }
+}
+
+impl ShouldSample for BoundedSampler {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let mut result = self.sampler.should_sample(parent, trace_id, name, kind, attributes, links);
+        let begins_here = parent.is_none_or(|parent| {
+            let span = parent.span();
+            !span.span_context().is_valid() || span.span_context().is_remote()
+        });
+        if begins_here && result.decision == SamplingDecision::RecordAndSample && !self.admit(Instant::now()) {
+            result.decision = SamplingDecision::Drop;
+            metrics::spans_lost(metrics::SpanLoss::TooMany, 1);
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceState};
+    use opentelemetry_sdk::trace::Sampler;
+
+    use super::*;
+
+    #[test]
+    fn a_second_has_a_bounded_number_of_traces() {
+        let sampler = BoundedSampler::new(Box::new(Sampler::AlwaysOn), 3);
+        let now = Instant::now();
+        let admitted = |now, count: usize| (0..count).filter(|_| sampler.admit(now)).count();
+        assert_eq!(admitted(now, 1000), 3);
+        assert_eq!(admitted(now + Duration::from_millis(900), 10), 0);
+        assert_eq!(admitted(now + Duration::from_secs(2), 10), 3);
+    }
+
+    #[test]
+    fn strangers_cannot_have_all_of_their_requests_traced() {
+        let parent_based = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
+        let sampler = BoundedSampler::new(Box::new(parent_based), 5);
+        let sampled = |is_remote| {
+            let context = SpanContext::new(
+                TraceId::from(7_u128),
+                SpanId::from(7_u64),
+                TraceFlags::SAMPLED,
+                is_remote,
+                TraceState::default(),
+            );
+            let parent = Context::new().with_remote_span_context(context);
+            let result = sampler.should_sample(Some(&parent), TraceId::from(7_u128), "", &SpanKind::Server, &[], &[]);
+            result.decision == SamplingDecision::RecordAndSample
+        };
+        assert!((0..1000).filter(|_| sampled(true)).count() <= 10, "the second may have changed once");
+        assert!((0..1000).all(|_| sampled(false)), "the children of a sampled span are sampled");
+    }
+}
