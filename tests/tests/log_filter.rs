@@ -43,7 +43,7 @@ async fn an_invalid_filter_has_no_effect_and_is_logged() {
     program.send("HUP");
     eventually("a broken file is logged", async || program.log().matches("cannot change the filter").count() == 2)
         .await;
-    // `info` is still the filter: the next change says so.
+    // `info` is still the filter, from which the next change begins.
     set_filter(&program, "debug");
     program.wait_for_log("from=\"info\" to=\"debug\"").await;
     assert!(program.stop().await.success());

@@ -61,6 +61,21 @@ impl Metrics {
         self.samples.get(sample).copied().unwrap_or_default()
     }
 
+    /// Checks what the metrics of a server have from its start.
+    fn check_start(&self) {
+        let help = "# HELP toolgate_calls_total Tool calls, by outcome.";
+        assert!(self.text.contains(help), "{}", self.text);
+        // A counter that begins with its first event hides it from `rate`.
+        assert!(self.samples.contains_key(r#"toolgate_decisions_total{reason="tokens_unavailable"}"#));
+        assert!(self.samples.contains_key("toolgate_audit_records_lost_total"));
+        let version = env!("CARGO_PKG_VERSION");
+        let build = format!(
+            r#"toolgate_build_info{{server="metrics",server_version="{version}",toolgate_version="{version}"}}"#
+        );
+        assert!((self.get(&build) - 1.0).abs() < f64::EPSILON, "{}", self.text);
+        assert!((self.get("toolgate_ready") - 1.0).abs() < f64::EPSILON, "{}", self.text);
+    }
+
     /// Checks that every sample is of a defined metric, with its kind and its labels.
     fn check_definitions(&self) {
         for sample in self.samples.keys() {
@@ -178,17 +193,8 @@ async fn requests_are_counted_and_no_label_is_taken_from_a_request() {
     ] {
         assert!((before.get(sample) - value).abs() < f64::EPSILON, "{sample} is not {value}:\n{}", before.text);
     }
-    let help = "# HELP toolgate_calls_total Tool calls, by outcome.";
-    assert!(before.text.contains(help), "{}", before.text);
     before.check_definitions();
-    // A counter that begins with its first event hides it from `rate`.
-    assert!(before.samples.contains_key(r#"toolgate_decisions_total{reason="tokens_unavailable"}"#));
-    assert!(before.samples.contains_key("toolgate_audit_records_lost_total"));
-    let version = env!("CARGO_PKG_VERSION");
-    let build =
-        format!(r#"toolgate_build_info{{server="metrics",server_version="{version}",toolgate_version="{version}"}}"#);
-    assert!((before.get(&build) - 1.0).abs() < f64::EPSILON, "{}", before.text);
-    assert!((before.get("toolgate_ready") - 1.0).abs() < f64::EPSILON, "{}", before.text);
+    before.check_start();
 
     // All names of unknown tools share one series.
     for i in 0..50 {

@@ -152,7 +152,7 @@ async fn errors_and_rejections_are_in_the_spans_and_nothing_secret_is() {
     assert_eq!((forbidden.get("rpc.response.status_code"), forbidden.is_error), ("-32010", true));
     assert_eq!(forbidden.get("error.type"), "insufficient_scope");
 
-    // A name that a client invents is no name of a span, and no error of the server.
+    // A name that a client invents names no span, and is not an error of the server.
     assert_eq!(client.call("invented_name", json!({})).await.error_code(), Some(-32602));
     let [unknown] = &fixture.spans("tools/call", 1).await[..] else { panic!("one call") };
     assert_eq!((unknown.get("rpc.response.status_code"), unknown.is_error), ("-32602", false));

@@ -15,10 +15,13 @@ use crate::settings::{CommandLine, Environment, Layers, LogConfig, Source};
 /// A filter of any type.
 type AnyFilter<S> = Box<dyn Filter<S> + Send + Sync>;
 
+/// Replaces a filter by one with other directives.
+type Replace = dyn Fn(&str) -> Result<(), LogError> + Send + Sync;
+
 /// The filter of the installed log.
 pub(super) struct CurrentFilter {
     directives: Mutex<String>,
-    replace: Box<dyn Fn(&str) -> Result<(), LogError> + Send + Sync>,
+    replace: Box<Replace>,
 }
 
 impl CurrentFilter {

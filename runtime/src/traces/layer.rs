@@ -33,6 +33,9 @@ impl Drop for TracesGuard {
     }
 }
 
+/// Layer that records spans and exports them.
+pub type TracesLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+
 /// Returns the layer that exports traces, for a program that installs its own subscriber. `None` if no variable of
 /// OpenTelemetry names a receiver. [`logging::init`](crate::logging::init) adds it itself.
 ///
@@ -50,7 +53,7 @@ impl Drop for TracesGuard {
 /// # Errors
 ///
 /// A variable of OpenTelemetry is invalid, or the HTTP client cannot be set up.
-pub fn layer<S>(config: &TracesConfig) -> Result<Option<(Box<dyn Layer<S> + Send + Sync>, TracesGuard)>, TracesError>
+pub fn layer<S>(config: &TracesConfig) -> Result<Option<(TracesLayer<S>, TracesGuard)>, TracesError>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {

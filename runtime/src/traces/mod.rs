@@ -47,7 +47,7 @@ pub(crate) use disabled::*;
 #[cfg(feature = "otel")]
 pub use error::TracesError;
 #[cfg(feature = "otel")]
-pub use layer::{TracesGuard, layer};
+pub use layer::{TracesGuard, TracesLayer, layer};
 #[cfg(feature = "otel")]
 pub(crate) use propagation::inject;
 #[cfg(feature = "otel")]

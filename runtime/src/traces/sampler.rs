@@ -91,7 +91,7 @@ mod tests {
     fn strangers_cannot_have_all_of_their_requests_traced() {
         let parent_based = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
         let sampler = BoundedSampler::new(Box::new(parent_based), 5);
-        let sampled = |is_remote| {
+        let is_sampled = |is_remote| {
             let context = SpanContext::new(
                 TraceId::from(7_u128),
                 SpanId::from(7_u64),
@@ -103,7 +103,7 @@ mod tests {
             let result = sampler.should_sample(Some(&parent), TraceId::from(7_u128), "", &SpanKind::Server, &[], &[]);
             result.decision == SamplingDecision::RecordAndSample
         };
-        assert!((0..1000).filter(|_| sampled(true)).count() <= 10, "the second may have changed once");
-        assert!((0..1000).all(|_| sampled(false)), "the children of a sampled span are sampled");
+        assert!((0..1000).filter(|_| is_sampled(true)).count() <= 10, "the second may have changed once");
+        assert!((0..1000).all(|_| is_sampled(false)), "the children of a sampled span are sampled");
     }
 }

@@ -23,7 +23,7 @@ pub struct Alert {
     pub severity: Severity,
     /// Time that the expression must hold, in the syntax of Prometheus.
     pub hold: &'static str,
-    /// PromQL expression, which has a result while something is wrong.
+    /// `PromQL` expression, which has a result while something is wrong.
     pub expression: &'static str,
     /// What is wrong, as one line.
     pub summary: &'static str,
@@ -343,7 +343,7 @@ fn test(name: &str, series: &[(&str, &str)], expression: &str, at: &str, has_res
         if series.is_empty() { " []" } else { "" }
     );
     for (series, values) in series {
-        text += &format!("      - series: '{series}'\n        values: {values}\n");
+        let _ = write!(text, "      - series: '{series}'\n        values: {values}\n");
     }
     let samples = if has_result { "\n          - labels: '{}'\n            value: 1" } else { " []" };
     text + &format!(

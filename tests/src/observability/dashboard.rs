@@ -27,7 +27,7 @@ pub struct Panel {
     shown_as: ShownAs,
     /// Unit of the values, as Grafana names it.
     unit: &'static str,
-    /// PromQL expressions without the matchers of the variables, each with its legend.
+    /// `PromQL` expressions without the matchers of the variables, each with its legend.
     pub queries: &'static [(&'static str, &'static str)],
 }
 
@@ -69,7 +69,7 @@ pub const ROWS: [Row; 8] = [
             },
             Panel {
                 title: "Fatal diagnostics",
-                description: "Fatal diagnostics of the preflight check. The log says what to do about each.",
+                description: "Fatal diagnostics of the preflight check. The log has what to do about each.",
                 shown_as: Number,
                 unit: "none",
                 queries: &[("sum(toolgate_preflight_fatal_diagnostics)", "fatal")],

@@ -1,4 +1,4 @@
-//! What a PromQL expression names: metrics and labels.
+//! What a `PromQL` expression names: metrics and labels.
 
 use std::collections::BTreeSet;
 
