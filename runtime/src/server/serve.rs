@@ -242,7 +242,7 @@ impl BuiltServer {
     pub(super) async fn serve_until_signal(self, listener: TcpListener) -> Result<(), Error> {
         #[cfg(all(feature = "logging", unix))]
         let _reload = self.components.log_filter.clone().and_then(super::hangup::reload_log);
-        self.serve_on(listener, shutdown_signal()).await
+        Box::pin(self.serve_on(listener, shutdown_signal())).await
     }
 
     /// Serves on a listener until `shutdown` completes, then waits for requests in flight.
