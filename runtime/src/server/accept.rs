@@ -2,13 +2,21 @@
 //!
 //! `axum::serve` has no settings for this, so hyper serves the connections.
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
     extract::Request,
     response::{IntoResponse as _, Response},
 };
+use futures_util::FutureExt as _;
 use http::{StatusCode, header};
 use hyper::server::conn::http1;
 use serde_json::json;
@@ -80,6 +88,9 @@ pub(crate) struct ServedRoutes {
     /// `None` if connections have no TLS.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
+    /// Set when the server announces that it will stop. From then on, each response closes its connection, so that proxies
+    /// send the next request on a new one.
+    pub(crate) is_stopping: Arc<AtomicBool>,
 }
 
 impl ServedRoutes {
@@ -92,6 +103,7 @@ impl ServedRoutes {
             allowed,
             #[cfg(feature = "tls")]
             tls: None,
+            is_stopping: Arc::default(),
         }
     }
 }
@@ -121,6 +133,7 @@ pub(crate) async fn serve(
         allowed: served.allowed,
         #[cfg(feature = "tls")]
         tls: served.tls,
+        is_stopping: served.is_stopping,
         header_timeout,
         keep_alive_timeout,
         write_timeout,
@@ -146,6 +159,12 @@ pub(crate) async fn serve(
                 }
             },
         }
+    }
+    // A client whose connection is established may have sent its request.
+    while connections.can_accept()
+        && let Some(Ok((stream, address))) = listener.accept().now_or_never()
+    {
+        connections.add(stream, address);
     }
     drop(listener);
     tracing::info!(requests = in_flight(), "shutting down: waiting for requests in flight");

@@ -173,6 +173,7 @@ pub(super) struct Shared {
     /// `None` if connections have no TLS.
     #[cfg(feature = "tls")]
     pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
+    pub(super) is_stopping: Arc<AtomicBool>,
     pub(super) header_timeout: Duration,
     pub(super) keep_alive_timeout: Duration,
     pub(super) write_timeout: Duration,

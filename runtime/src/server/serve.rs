@@ -1,6 +1,10 @@
 //! A built server, and serving it.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -286,10 +290,11 @@ impl BuiltServer {
             ..ServedRoutes::new(router, allowed)
         };
         let shutdown = {
-            let running = running.clone();
+            let (running, is_stopping) = (running.clone(), Arc::clone(&served.is_stopping));
             async move {
                 shutdown.await;
                 running.iter().for_each(RunningServer::announce_shutdown);
+                is_stopping.store(true, Ordering::Relaxed);
                 if !delay.is_zero() {
                     tracing::info!(shutdown_delay = ?delay, "unready: still accepting requests for `http.shutdown_delay`");
                     tokio::time::sleep(delay).await;

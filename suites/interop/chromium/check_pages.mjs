@@ -269,7 +269,8 @@ for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE
     await page.getByRole('status').waitFor();
     equal('one grant is revoked', await grants.count(), before - 1);
 
-    await page.getByLabel('Lifetime').selectOption('15 minutes');
+    const tokenForm = page.getByRole('region', { name: 'Create a token for a person' });
+    await tokenForm.getByLabel('Lifetime').selectOption('15 minutes');
     await button(page, TEXT.createToken).click();
     await heading(page, /^Token of /).waitFor();
     await checkPage(page, `${device}-token`);

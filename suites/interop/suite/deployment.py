@@ -190,6 +190,7 @@ class Deployment:
                 "PROPELAUTH_WEBHOOK_SECRET": WEBHOOK_SECRET,
                 "SERVER_URL": self.nginx_url,
                 "TOOLGATE_HTTP_ALLOWED_HOSTS": f"localhost:{self._caddy_port}",
+                "TOOLGATE_HTTP_SHUTDOWN_DELAY": "1s",
                 "TOOLGATE_HTTP_TRUSTED_PROXIES": "127.0.0.1",
                 "TOOLGATE_OPERATIONS_REQUEST_STATE_KEY": SECRET,
                 "TOOLGATE_REPLICATION_URL": f"redis://127.0.0.1:{self.redis_port}",

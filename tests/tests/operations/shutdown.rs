@@ -45,7 +45,9 @@ async fn a_server_is_unready_and_serves_requests_until_the_shutdown_delay_has_pa
         response.status == 503 && response.json()["reasons"] == json!(["shutting_down"])
     })
     .await;
-    assert!(client.call("request_info", json!({})).await.is_success());
+    let call = client.call("request_info", json!({})).await;
+    assert!(call.is_success());
+    assert_eq!(call.header("connection"), "close", "a proxy sends the next request on a new connection");
     assert!(!stopped.is_finished());
     stopped.abort();
 

@@ -80,9 +80,10 @@ pub struct HttpConfig {
     /// Default: 30 seconds.
     #[serde(with = "humantime_serde")]
     pub write_timeout: Duration,
-    /// Time for which the server still accepts requests after it was asked to stop, while `/readyz` already responds 503. It
-    /// should be the time that a load balancer takes to notice. Default: 0, because a proxy that sends a request to the
-    /// other replica when it cannot connect needs none.
+    /// Time for which the server still accepts requests after it was asked to stop. `/readyz` already responds 503, and each
+    /// response closes its connection. Set at least a second behind a proxy that reuses connections, because a request that
+    /// it sends on a connection which the server is just closing fails, and the time that a load balancer takes to notice
+    /// that a replica is not ready. Default: 0.
     #[serde(with = "humantime_serde")]
     pub shutdown_delay: Duration,
     /// Time that requests in flight have to finish when the server shuts down. Then they are aborted, and the log states

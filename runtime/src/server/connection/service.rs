@@ -42,7 +42,7 @@ impl ConnectionService {
         let length = http_body::Body::size_hint(request.body()).exact();
         let reusable = self.connection.scanner().body_follows(length)?;
         request_head::check(request, self.shared.allowed.as_ref())?;
-        Ok(reusable && !self.connection.is_limited)
+        Ok(reusable && !self.connection.is_limited && !self.shared.is_stopping.load(Ordering::Relaxed))
     }
 }
 

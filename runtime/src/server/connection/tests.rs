@@ -26,6 +26,7 @@ fn a_connection_can_be_closed_unless_a_request_is_in_flight_or_a_response_is_bei
 
 fn shared(header: u64, keep_alive: u64) -> Shared {
     Shared {
+        is_stopping: Arc::default(),
         builder: http1::Builder::new(),
         router: Router::new(),
         limited_router: Router::new(),
