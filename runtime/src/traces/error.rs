@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use opentelemetry_otlp::ExporterBuildError;
 use thiserror::Error;
 
 /// Traces cannot be exported. `Debug` prints the same text as `Display`.
@@ -20,12 +19,6 @@ pub enum TracesError {
         /// Its value.
         value: String,
     },
-}
-
-impl From<ExporterBuildError> for TracesError {
-    fn from(error: ExporterBuildError) -> Self {
-        Self::Exporter(error.to_string())
-    }
 }
 
 impl fmt::Debug for TracesError {

@@ -65,7 +65,8 @@ where
     {
         return Err(TracesError::Protocol { variable, value });
     }
-    let exporter = SpanExporter::builder().with_http().build()?;
+    let exporter = SpanExporter::builder().with_http().build();
+    let exporter = exporter.map_err(|error| TracesError::Exporter(error.to_string()))?;
     // The sampler that `OTEL_TRACES_SAMPLER` sets.
     let sampler = BoundedSampler::new(Config::default().sampler, config.max_per_second);
     let provider = SdkTracerProvider::builder()
