@@ -218,101 +218,106 @@ impl Gate {
             let read = ReadMessage { message, body, token, in_flight, access };
             return Box::pin(self.process_message(request, read, progress, inner).instrument(span)).await;
         }
-        self.process_message(request, ReadMessage { message, body, token, in_flight, access }, progress, inner).await
+        let read = ReadMessage { message, body, token, in_flight, access };
+        Box::pin(self.process_message(request, read, progress, inner)).await
     }
 
     /// Takes the steps after the message has been read.
-    async fn process_message<'a, S>(
-        &self,
-        request: &mut Request<Body>,
+    #[expect(clippy::manual_async_fn, reason = "the future of an `async fn` has space for each argument twice")]
+    fn process_message<'r, 'a, S>(
+        &'r self,
+        request: &'r mut Request<Body>,
         ReadMessage { message, body, token, mut in_flight, access }: ReadMessage<'a>,
-        progress: &mut Progress<'a>,
+        progress: &'r mut Progress<'a>,
         inner: S,
-    ) -> Result<Response<Body>, Rejection>
+    ) -> impl Future<Output = Result<Response<Body>, Rejection>> + use<'r, 'a, S>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        'a: 'r,
     {
-        let accepted = Accepted::of(request.headers());
-        if !accepted.json {
-            return Err(Rejection::NotAcceptable);
-        }
-        message.check_params()?;
-        let session = self.find_session(request.headers(), &access)?;
-        let authorized = match self.authorize(progress.target.as_ref(), &access.caller) {
-            Ok(authorized) => authorized,
-            Err(mut scopes) => {
-                self.add_conditional_scopes(&mut scopes, &message, body, &access.caller, &mut in_flight).await;
-                let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
-                return Err(Rejection::InsufficientScope { scopes, needed });
+        async move {
+            let accepted = Accepted::of(request.headers());
+            if !accepted.json {
+                return Err(Rejection::NotAcceptable);
             }
-        };
-        let counted = self.count_call(authorized.as_ref(), &mut progress.quotas).await?;
-        // rmcp compares mirrored arguments with their headers.
-        let rmcp_reads_arguments =
-            authorized.as_ref().is_some_and(|authorized| authorized.operation().mirrors_headers());
-        self.body_limits.check_size(body, &message, rmcp_reads_arguments, &mut in_flight)?;
-        let arguments = message.parse_arguments()?;
-        let subscribed =
-            OptionFuture::from(self.subscribe(&message, progress.info, &access, token)).await.transpose()?;
-        let (subscription, stream) = subscribed.unzip();
-        if let Some(fast_path) = &self.fast_path
-            && let Some(candidate) =
-                fast_path.recognize(request.headers(), &message, authorized, self.dispatcher.registry())
-        {
-            let arguments = arguments.unwrap_or_default();
-            let name = progress.target.as_ref().map_or("", |target| &target.name);
-            let response =
-                fast_path.respond(candidate, name, arguments, &self.dispatcher, &access.caller, progress.info);
-            let response = Box::pin(response).await.unwrap_or_else(|scopes| {
-                let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
-                self.responder.step_up(&scopes, &needed, progress.info.id, self.host_name(request))
-            });
-            return Ok(in_flight.hold(response));
-        }
-        let by_rmcp = async move {
-            let (body, arguments) = if rmcp_reads_arguments {
-                (body.clone(), None)
-            } else {
-                // The tool then receives exactly what was parsed here.
-                (without_arguments(body, &message), arguments)
-            };
-            let mut authenticated =
-                AuthenticatedRequest::new(access.clone(), progress.info, accepted.stream, arguments)
-                    .with_subscription(subscription)
-                    .with_counted(counted);
-            // A call in a session can take longer than its response.
-            let in_flight = Arc::new(in_flight);
-            let session = match session {
-                Some(session) => Some(SessionRequest::Use(session)),
-                None => self.open_session(request.headers(), &message, accepted, &access)?,
-            };
-            let in_session = session.is_some();
-            if let Some(session) = session {
-                authenticated = authenticated.with_session(session, access.clone(), Arc::clone(&in_flight) as _);
-            }
-            let is_known_revision = is_known_revision(request.headers());
-            let host_name = self.host_name(request);
-            progress.host_name = Some(host_name);
-            let response = forward(request, body.clone(), authenticated.clone(), inner).await?;
-            let response = match authenticated.step_up() {
-                // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
-                Some(StepUp { scopes, needed }) if has_content_type(response.headers(), "application/json") => {
-                    self.responder.step_up(scopes, needed, progress.info.id, host_name)
-                }
-                _ => {
-                    Exchange { message: &message, body, accepted, is_known_revision, in_session }
-                        .restate(response)
-                        .await?
+            message.check_params()?;
+            let session = self.find_session(request.headers(), &access)?;
+            let authorized = match self.authorize(progress.target.as_ref(), &access.caller) {
+                Ok(authorized) => authorized,
+                Err(mut scopes) => {
+                    self.add_conditional_scopes(&mut scopes, &message, body, &access.caller, &mut in_flight).await;
+                    let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
+                    return Err(Rejection::InsufficientScope { scopes, needed });
                 }
             };
-            if let Some(stream) = stream {
-                // From here on, it is not a request in flight.
-                return Ok(stream.hold(response));
+            let counted = self.count_call(authorized.as_ref(), &mut progress.quotas).await?;
+            // rmcp compares mirrored arguments with their headers.
+            let rmcp_reads_arguments =
+                authorized.as_ref().is_some_and(|authorized| authorized.operation().mirrors_headers());
+            self.body_limits.check_size(body, &message, rmcp_reads_arguments, &mut in_flight)?;
+            let arguments = message.parse_arguments()?;
+            let subscribed =
+                OptionFuture::from(self.subscribe(&message, progress.info, &access, token)).await.transpose()?;
+            let (subscription, stream) = subscribed.unzip();
+            if let Some(fast_path) = &self.fast_path
+                && let Some(candidate) =
+                    fast_path.recognize(request.headers(), &message, authorized, self.dispatcher.registry())
+            {
+                let arguments = arguments.unwrap_or_default();
+                let name = progress.target.as_ref().map_or("", |target| &target.name);
+                let response =
+                    fast_path.respond(candidate, name, arguments, &self.dispatcher, &access.caller, progress.info);
+                let response = Box::pin(response).await.unwrap_or_else(|scopes| {
+                    let needed = self.needed_scopes(progress.target.as_ref(), &access.caller, &scopes);
+                    self.responder.step_up(&scopes, &needed, progress.info.id, self.host_name(request))
+                });
+                return Ok(in_flight.hold(response));
             }
-            let response = revocable_stream::end_with_access(response, access);
-            Ok(response.map(|body| Body::new(GuardedBody::new(body, in_flight))))
-        };
-        Box::pin(by_rmcp).await
+            let by_rmcp = async move {
+                let (body, arguments) = if rmcp_reads_arguments {
+                    (body.clone(), None)
+                } else {
+                    // The tool then receives exactly what was parsed here.
+                    (without_arguments(body, &message), arguments)
+                };
+                let mut authenticated =
+                    AuthenticatedRequest::new(access.clone(), progress.info, accepted.stream, arguments)
+                        .with_subscription(subscription)
+                        .with_counted(counted);
+                // A call in a session can take longer than its response.
+                let in_flight = Arc::new(in_flight);
+                let session = match session {
+                    Some(session) => Some(SessionRequest::Use(session)),
+                    None => self.open_session(request.headers(), &message, accepted, &access)?,
+                };
+                let in_session = session.is_some();
+                if let Some(session) = session {
+                    authenticated = authenticated.with_session(session, access.clone(), Arc::clone(&in_flight) as _);
+                }
+                let is_known_revision = is_known_revision(request.headers());
+                let host_name = self.host_name(request);
+                progress.host_name = Some(host_name);
+                let response = forward(request, body.clone(), authenticated.clone(), inner).await?;
+                let response = match authenticated.step_up() {
+                    // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
+                    Some(StepUp { scopes, needed }) if has_content_type(response.headers(), "application/json") => {
+                        self.responder.step_up(scopes, needed, progress.info.id, host_name)
+                    }
+                    _ => {
+                        Exchange { message: &message, body, accepted, is_known_revision, in_session }
+                            .restate(response)
+                            .await?
+                    }
+                };
+                if let Some(stream) = stream {
+                    // From here on, it is not a request in flight.
+                    return Ok(stream.hold(response));
+                }
+                let response = revocable_stream::end_with_access(response, access);
+                Ok(response.map(|body| Body::new(GuardedBody::new(body, in_flight))))
+            };
+            Box::pin(by_rmcp).await
+        }
     }
 
     /// Records a rejection and creates its response. Every `Rejection` passes through here.
