@@ -22,11 +22,12 @@ pub(crate) struct AppCheck;
 /// A service with CORS for browsers and without it for other clients.
 #[derive(Clone)]
 pub(crate) struct BrowserCors<S> {
-    browsers: Cors<Checked<S>>,
-    direct: S,
+    /// Shared, because axum clones a service for each request.
+    cors: Arc<CorsLayer>,
+    service: S,
 }
 
-impl<S: Clone> BrowserCors<S> {
+impl<S> BrowserCors<S> {
     /// Allows the origins that the gate allows. Browser clients need to read the challenge and to send the headers of MCP.
     pub(crate) fn new(gate: Arc<Gate>, service: S) -> Self {
         let cors = CorsLayer::new()
@@ -42,28 +43,30 @@ impl<S: Clone> BrowserCors<S> {
                 HeaderName::from_static("ratelimit"),
                 HeaderName::from_static("ratelimit-policy"),
             ]);
-        Self { browsers: cors.layer(Checked(service.clone())), direct: service }
+        Self { cors: Arc::new(cors), service }
     }
 }
 
 impl<S> Service<Request<Body>> for BrowserCors<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
 {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Either<<Cors<Checked<S>> as Service<Request<Body>>>::Future, S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Both variants call the same service.
-        self.direct.poll_ready(context)
+        self.service.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.headers().contains_key(header::ORIGIN) {
-            Either::Left(self.browsers.call(request))
+            // The service that was polled is called, and its clone stays.
+            let service = self.service.clone();
+            let service = std::mem::replace(&mut self.service, service);
+            Either::Left(self.cors.layer(Checked(service)).call(request))
         } else {
-            Either::Right(self.direct.call(request))
+            Either::Right(self.service.call(request))
         }
     }
 }
