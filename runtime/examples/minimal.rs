@@ -22,6 +22,9 @@
 //!   MCP Inspector  npx @modelcontextprotocol/inspector@latest --transport http --server-url http://127.0.0.1:8000/mcp
 //!   FastMCP        uvx fastmcp list http://127.0.0.1:8000/mcp
 //!
+//! A caller without a browser, such as a CI job, sends an API key. Create one with:
+//!   curl http://127.0.0.1:8090/admin/api/keys --json '{"name": "CI", "scopes": ["employees:read:public"]}'
+//!
 //! Or send one of these tokens as `Authorization: Bearer <token>`, also after a restart:
 //!   Admin   Ada (sample)  $ADMIN
 //!   Member  Mio (sample)  $MEMBER
