@@ -330,6 +330,14 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def remove_failures(self, since, status):
+        """Removes the responses with a status from the failures after the first `since` ones. Returns their number."""
+        with self._lock:
+            kept = [failure for failure in self.failures[since:] if failure[0] != status]
+            removed = len(self.failures) - since - len(kept)
+            self.failures[since:] = kept
+        return removed
+
     def _send(self, deployment, token):
         client = deployment.client(deployment.nginx_url)
         while not self._stop.is_set():

@@ -40,6 +40,7 @@ class Soak:
             "nginx reloads its configuration": self._reload_nginx,
         }
         self._counts = dict.fromkeys(self._faults, 0)
+        self._unavailable = 0
         # Resident memory of each replica when it was first measured, in MiB.
         self._resident = {}
 
@@ -71,7 +72,7 @@ class Soak:
         self._report.check(f"{len(closed)} calls failed at {reloads} reloads", len(closed) <= LOAD_THREADS * reloads)
         print(
             f"  {load.calls} calls in {self._seconds:.0f} s; {len(killed)} failed at {kills} killed replicas, "
-            f"{len(closed)} at {reloads} reloads of nginx"
+            f"{len(closed)} at {reloads} reloads of nginx, {self._unavailable} got 503 during an outage"
         )
 
     def _check_calls_succeed_again(self, name):
@@ -101,7 +102,7 @@ class Soak:
     def _fail_introspection(self, _):
         """Tokens that are cached stay valid. Others get 503, never 401."""
         url = f"{self._deployment.tenant.auth_url}/admin/api/fault"
-        new_token = self._deployment.token()
+        new_token, since = self._deployment.token(), len(self._load.failures)
         run_command(["curl", "-sf", "-X", "PUT", url, "--json", '{"fault": "server_error"}'], 10, environment(), check=True)
         status, _ = self._deployment.client(self._deployment.nginx_url).call(new_token, "whoami")
         self._report.equal("a new token gets 503 during an outage", status, 503)
@@ -110,6 +111,8 @@ class Soak:
         self._report.check(
             "the new token is accepted after the outage", wait_until(lambda: client.call(new_token, "whoami")[0] == 200)
         )
+        # The token of the load has to be validated, too, if it was not cached any more.
+        self._unavailable += self._load.remove_failures(since, 503)
 
     def _revoke(self, _):
         person = company.USER_IDS[REVOKED_ROLE]
