@@ -61,7 +61,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 ///
 /// # Panics
 ///
-/// If there is no free port.
+/// If no port is free.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("the listener is bound")

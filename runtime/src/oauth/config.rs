@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::issuer::UrlError;
 use crate::{
     auth::SetupError,
-    settings::{SecretError, SecretVariable, read_secret},
+    settings::{SecretError, read_secret_variable, read_text_variable},
 };
 
 /// Environment variable with a setting of an authorization server.
@@ -124,24 +124,12 @@ impl Values {
         Self::from_lookup(|name| env::var_os(name))
     }
 
-    /// Ignores white space around a value, because values from files often end with a newline.
     fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let read = |variable: Variable| match lookup(variable.name()).map(OsString::into_string) {
-            None => Ok(String::new()),
-            Some(Ok(value)) => {
-                tracing::debug!(setting = variable.name(), source = variable.name(), "read a setting");
-                Ok(value.trim().to_owned())
-            }
-            Some(Err(_)) => Err(ConfigError::InvalidCharacters(variable)),
+        let read = |variable: Variable| {
+            read_text_variable(variable.name(), &lookup).map_err(|_| ConfigError::InvalidCharacters(variable))
         };
-        let secret = match read_secret(Variable::ClientSecret.name(), &lookup)? {
-            Some(SecretVariable { name, secret }) => {
-                tracing::debug!(setting = Variable::ClientSecret.name(), source = name, "read a setting");
-                secret.expose_secret().trim().into()
-            }
-            None => SecretString::default(),
-        };
-        Ok(Self { issuer: read(Variable::Issuer)?, client_id: read(Variable::ClientId)?, client_secret: secret })
+        let client_secret = read_secret_variable(Variable::ClientSecret.name(), &lookup)?;
+        Ok(Self { issuer: read(Variable::Issuer)?, client_id: read(Variable::ClientId)?, client_secret })
     }
 
     /// Checks that the values of these variables are set and valid.

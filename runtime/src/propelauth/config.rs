@@ -9,7 +9,7 @@ use super::auth_url::{AuthUrl, AuthUrlError};
 use crate::{
     auth::SetupError,
     oauth::credentials::{ClientAuthentication, Credentials},
-    settings::{SecretError, SecretVariable, read_secret},
+    settings::{SecretError, read_secret_variable, read_text_variable},
 };
 
 /// Environment variable with a setting of PropelAuth.
@@ -129,11 +129,8 @@ const WEBHOOK_SECRET: &str = "PROPELAUTH_WEBHOOK_SECRET";
 
 /// Reads the signing secrets of webhooks, which are separated by commas or white space.
 pub(super) fn webhook_secrets_from_env() -> Result<Vec<SecretString>, ConfigError> {
-    let Some(SecretVariable { name, secret }) = read_secret(WEBHOOK_SECRET, |name| env::var_os(name))? else {
-        return Ok(Vec::new());
-    };
-    tracing::debug!(setting = WEBHOOK_SECRET, source = name, "read a setting");
-    Ok(split_secrets(secret.expose_secret()))
+    let secrets = read_secret_variable(WEBHOOK_SECRET, |name| env::var_os(name))?;
+    Ok(split_secrets(secrets.expose_secret()))
 }
 
 fn split_secrets(value: &str) -> Vec<SecretString> {
@@ -155,9 +152,9 @@ impl Config {
     fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let [auth_url, client_id, client_secret] = Variable::REQUIRED;
         Self::new(
-            &read_text_variable(auth_url, &lookup)?,
-            read_text_variable(client_id, &lookup)?,
-            read_secret_variable(client_secret, &lookup)?,
+            &read_text(auth_url, &lookup)?,
+            read_text(client_id, &lookup)?,
+            read_secret(client_secret, &lookup)?,
         )
     }
 
@@ -175,36 +172,23 @@ impl Config {
     }
 }
 
-/// Reads a variable. A missing one is empty. White space around the value is ignored, because values from files often
-/// end with a newline.
-pub(super) fn read_text_variable(
+/// Reads a text from its variable.
+pub(super) fn read_text(
     variable: Variable,
     lookup: impl Fn(&str) -> Option<OsString>,
 ) -> Result<String, ConfigError> {
-    match lookup(variable.name()).map(OsString::into_string) {
-        None => Ok(String::new()),
-        Some(Ok(value)) => {
-            tracing::debug!(setting = variable.name(), source = variable.name(), "read a setting");
-            Ok(value.trim().to_owned())
-        }
-        Some(Err(_)) => Err(ConfigError::InvalidCharacters(variable)),
-    }
+    read_text_variable(variable.name(), lookup).map_err(|_| ConfigError::InvalidCharacters(variable))
 }
 
-/// Reads a secret from a variable, or from the file that the variable with `_FILE` at its end names.
-pub(super) fn read_secret_variable(
+/// Reads a secret from its variable, or from the file that the variable with `_FILE` at its end names.
+pub(super) fn read_secret(
     variable: Variable,
     lookup: impl Fn(&str) -> Option<OsString>,
 ) -> Result<SecretString, ConfigError> {
-    match read_secret(variable.name(), lookup) {
-        Ok(Some(SecretVariable { name, secret })) => {
-            tracing::debug!(setting = variable.name(), source = name, "read a setting");
-            Ok(secret.expose_secret().trim().into())
-        }
-        Ok(None) => Ok(SecretString::default()),
-        Err(SecretError::NotText { .. }) => Err(ConfigError::InvalidCharacters(variable)),
-        Err(error) => Err(error.into()),
-    }
+    read_secret_variable(variable.name(), lookup).map_err(|error| match error {
+        SecretError::NotText { .. } => ConfigError::InvalidCharacters(variable),
+        error => error.into(),
+    })
 }
 
 /// Rejects missing values, all of them in one error, and values with control characters. The Auth URL is validated by

@@ -111,7 +111,7 @@ impl PropelAuth {
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut auth = Self::with_config(Config::from_env()?)?;
         auth.webhooks.add(config::webhook_secrets_from_env()?)?;
-        let backend_key = config::read_secret_variable(Variable::ApiKey, |name| env::var_os(name))?;
+        let backend_key = config::read_secret(Variable::ApiKey, |name| env::var_os(name))?;
         if backend_key.expose_secret().is_empty() { Ok(auth) } else { auth.backend_key(backend_key) }
     }
 

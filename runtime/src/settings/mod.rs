@@ -14,6 +14,7 @@ mod secret;
 mod setting;
 mod source;
 mod traces;
+mod validator_variable;
 pub(crate) mod value;
 
 pub(crate) use self::{
@@ -22,6 +23,7 @@ pub(crate) use self::{
     layers::{CommandLine, Layers, Loaded},
     secret::{SecretVariable, read_secret},
     setting::{Kind, SETTINGS, Setting},
+    validator_variable::{read_secret_variable, read_text_variable},
 };
 pub use self::{
     audit::AuditConfig,

@@ -18,7 +18,7 @@ use self::request::KeyStatus;
 use super::{
     ConfigError, Variable,
     auth_url::AuthUrl,
-    config::{read_secret_variable, read_text_variable, require_values, webhook_secrets_from_env},
+    config::{read_secret, read_text, require_values, webhook_secrets_from_env},
     users::PropelAuthUsers,
     webhook::WebhookEndpoint,
 };
@@ -118,7 +118,7 @@ impl PropelAuthApiKeys {
 
     fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let [auth_url, backend_key] = Variable::REQUIRED_FOR_API_KEYS;
-        Self::new(&read_text_variable(auth_url, &lookup)?, read_secret_variable(backend_key, &lookup)?)
+        Self::new(&read_text(auth_url, &lookup)?, read_secret(backend_key, &lookup)?)
     }
 
     /// Creates a validator from settings that do not come from the environment: the Auth URL, and a key of PropelAuth's
