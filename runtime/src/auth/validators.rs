@@ -25,6 +25,11 @@ use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, 
 /// there. Each validator has its own circuit breaker and readiness. The server is ready while one validator can validate
 /// tokens.
 ///
+/// The ID of a user ([`Claims::subject`](super::Claims::subject)) identifies one user among all validators: limits,
+/// sessions, tasks and revocations do not distinguish the validators. Combine validators only if each issuer is trusted not to
+/// issue the IDs of another. [Profiles](crate::Caller::profile) exist only if all validators have the same
+/// [directory](super::Directory::namespace).
+///
 /// Clients discover the authorization server of the first validator that has one. Revocations that a validator reports
 /// end access of the users of all validators. Of two routes with the same path, the server has that of the first
 /// validator.
@@ -78,9 +83,22 @@ impl Validators {
         silent.map_or_else(|| self.texts(), |validator| validator.texts())
     }
 
-    /// Returns the directory of the first validator that has one.
+    /// Returns the directory of all validators. Returns `None` unless each of them has one, with the same users: the user IDs
+    /// of another validator would be taken for those of the directory.
     pub(crate) fn directory(&self) -> Option<Arc<dyn Directory>> {
-        self.0.iter().find_map(|validator| validator.directory())
+        let directories: Vec<_> = self.0.iter().map(|validator| validator.directory()).collect();
+        let first = directories.iter().flatten().next()?;
+        let is_shared = |other: &Option<Arc<dyn Directory>>| {
+            other.as_ref().is_some_and(|other| other.namespace() == first.namespace())
+        };
+        if directories.iter().all(is_shared) {
+            return Some(Arc::clone(first));
+        }
+        tracing::warn!(
+            directory = first.namespace(),
+            "callers have no profiles and no tokens of identity providers: not all validators have the users of this directory"
+        );
+        None
     }
 
     /// Returns the requests that test the routes of all validators, one for each path.
@@ -135,5 +153,60 @@ impl<V: TokenValidator> IntoValidators for V {
 impl IntoValidators for Validators {
     fn into_validators(self) -> Validators {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        auth::{BearerToken, Claims, DirectoryError, Inactive, Profile, Resource, StaticTokens, ValidationError},
+        propelauth::PropelAuthApiKeys,
+    };
+
+    /// Validator with a directory of its own.
+    struct WithUsers(&'static str);
+
+    struct Users(&'static str);
+
+    #[async_trait]
+    impl Directory for Users {
+        fn namespace(&self) -> &'static str {
+            self.0
+        }
+
+        async fn profile(&self, user_id: &str) -> Result<Profile, DirectoryError> {
+            Ok(Profile::new(user_id))
+        }
+    }
+
+    #[async_trait]
+    impl TokenValidator for WithUsers {
+        async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+            Err(Inactive::new("unknown").into())
+        }
+
+        fn directory(&self) -> Option<Arc<dyn Directory>> {
+            Some(Arc::new(Users(self.0)))
+        }
+    }
+
+    #[test]
+    fn the_users_of_one_validator_are_not_taken_for_those_of_another() {
+        let namespace = |validators: Validators| validators.directory().map(|found| found.namespace().to_owned());
+        assert_eq!(namespace(WithUsers("a").into_validators()).as_deref(), Some("a"));
+        assert_eq!(namespace(WithUsers("a").or(WithUsers("a"))).as_deref(), Some("a"));
+        assert_eq!(namespace(WithUsers("a").or(WithUsers("b"))), None);
+        assert_eq!(namespace(WithUsers("a").or(StaticTokens::new())), None);
+        assert_eq!(namespace(StaticTokens::new().or(WithUsers("a"))), None);
+    }
+
+    #[test]
+    fn propelauth_and_its_api_keys_have_the_same_users() {
+        let auth = crate::PropelAuth::new("http://127.0.0.1:1/", "client", "secret").unwrap();
+        let keys = PropelAuthApiKeys::new("http://127.0.0.1:1", "backend-key").unwrap();
+        assert!(auth.backend_key("backend-key").unwrap().or(keys).directory().is_some());
     }
 }

@@ -147,6 +147,7 @@ fn configured_propelauth() -> Result<Option<ConfiguredPropelAuth>, StartError> {
         Err(ConfigError::Missing(missing)) if missing.len() == Variable::REQUIRED.len() => {
             match PropelAuthApiKeys::from_env_if_set() {
                 Ok(None) => return Ok(None),
+                Err(error) if !matches!(error, ConfigError::Missing(_)) => Err(error),
                 _ => Err(ConfigError::Missing(missing)),
             }
         }

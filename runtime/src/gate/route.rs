@@ -1,6 +1,6 @@
 //! The gate for routes of an app beside the MCP endpoint: the steps of a request before the handler of its route.
 
-use axum::{body::Body, response::IntoResponse};
+use axum::{body::Body, extract::OriginalUri, response::IntoResponse};
 use http::{HeaderMap, Request, Response, Uri, header};
 use tower::Service;
 
@@ -37,7 +37,7 @@ impl Gate {
         let admitted = self.admit_to_route(request.uri(), request.headers(), peer, &mut progress).await;
         let mut response = match admitted {
             Ok((in_flight, access)) => {
-                in_flight.hold(self.respond_to_route(request, requirement, access, host_name, inner).await?)
+                in_flight.hold(self.respond_to_route(request, requirement, access, info, host_name, inner).await?)
             }
             Err(rejection) => self.reject(&rejection, &progress, host_name),
         };
@@ -51,6 +51,7 @@ impl Gate {
         mut request: Request<Body>,
         requirement: &Requirement,
         access: Access,
+        info: RequestInfo<'_>,
         host_name: usize,
         mut inner: S,
     ) -> Result<Response<Body>, S::Error>
@@ -58,8 +59,10 @@ impl Gate {
         S: Service<Request<Body>>,
         S::Response: IntoResponse,
     {
-        let info = RequestInfo::from_headers(request.headers());
-        let route = format!("{} {}", request.method(), request.uri().path());
+        // A nested router removes its prefix from the URI.
+        let original = request.extensions().get::<OriginalUri>();
+        let path = original.map_or(request.uri(), |OriginalUri(uri)| uri).path();
+        let route = format!("{} {path}", request.method());
         let audit = self.dispatcher.audit();
         if !requirement.is_met_by(access.caller.granted()) {
             let scopes = requirement.missing_scopes(access.caller.granted());

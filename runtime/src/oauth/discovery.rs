@@ -1,6 +1,7 @@
 //! Discovery: the metadata of an issuer (RFC 8414; `OpenID` Connect Discovery 1.0).
 
 use super::{
+    access_token::quote,
     endpoints,
     http_client::{HttpClient, HttpError},
     issuer::Issuer,
@@ -56,8 +57,9 @@ impl Discovery {
     fn other_issuer(&self, url: &str, found: &str) -> Unavailable {
         let expected = self.issuer.as_str();
         Unavailable::new(format!(
-            "the metadata at {url} names the issuer {found:?}, expected {expected:?}, and issuers are compared character \
-             for character (RFC 8414, section 3.3): set OAUTH_ISSUER to the issuer in the metadata"
+            "the metadata at {url} names the issuer {}, expected {expected:?}, and issuers are compared character \
+             for character (RFC 8414, section 3.3): set OAUTH_ISSUER to the issuer in the metadata",
+            quote(found)
         ))
         .permanent()
     }

@@ -73,6 +73,8 @@ async fn diagnose(client: &RedisClient, commands: Vec<(&'static str, Cmd)>) -> R
         let started = Instant::now();
         let response = connection.query::<redis::Value>(name, &command).await;
         round_trip = round_trip.min(started.elapsed());
+        // Outside of a transaction, the following commands would write.
+        let is_last = name == "MULTI" && response.is_err();
         match response {
             // The arguments are invalid on purpose: the command is allowed, and changes nothing.
             Ok(_) | Err(RedisError::InvalidResponse(_)) => {}
@@ -81,12 +83,11 @@ async fn diagnose(client: &RedisClient, commands: Vec<(&'static str, Cmd)>) -> R
                 if !rejected.contains(&(name, code.clone())) {
                     rejected.push((name, code));
                 }
-                // Outside of a transaction, the following commands would write.
-                if name == "MULTI" {
-                    break;
-                }
             }
             Err(error) => return Err(error),
+        }
+        if is_last {
+            break;
         }
     }
     let has_snapshots = field("rdb_saves").parse::<u64>().is_ok_and(|saves| saves > 0);

@@ -15,6 +15,8 @@ const MAX_STREAM_ENTRIES: usize = 100_000;
 const MAX_BATCH_ENTRIES: usize = 512;
 /// Time limit for opening a connection, and for the response to a command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
+/// Beginning of the text of an error about a command that the server does not have.
+const UNKNOWN_COMMAND: &str = "unknown command";
 /// Maximum length of the reason in an error, in characters.
 const MAX_REASON_CHARS: usize = 300;
 
@@ -48,6 +50,9 @@ impl RedisError {
     fn classify(command: &'static str, error: &redis::RedisError) -> Self {
         if error.is_timeout() {
             Self::Timeout
+        } else if error.detail().is_some_and(|detail| detail.starts_with(UNKNOWN_COMMAND)) {
+            // Disabled, or not supported by this server. The code is `ERR`, as for invalid arguments.
+            Self::Rejected { command, code: UNKNOWN_COMMAND.to_owned() }
         } else if let Some(code) = error.code() {
             Self::Rejected { command, code: code.chars().take(32).collect() }
         } else if error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {

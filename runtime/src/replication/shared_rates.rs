@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// and its own clock is that of all replicas. All times are in microseconds.
 ///
 /// The value of a key is the theoretical arrival time of GCRA: the time at which the quota is full again, when the key
-/// expires. The result has, for each limit, the requests that are left, or the negative time until the next one.
+/// expires. It is at most one period ahead, so that a rate that was raised holds immediately. The result has, for each limit, the requests that are left, or the negative time until the next one.
 const COUNT: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -30,6 +30,7 @@ local results = {}
 for i, key in ipairs(KEYS) do
     local quantity, interval = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
     local full_at = math.max(tonumber(redis.call('GET', key) or '') or now, now)
+    full_at = math.min(full_at, now + quantity * interval)
     local next = full_at + interval
     local early = next - quantity * interval - now
     if early > 0 then

@@ -22,7 +22,8 @@ use hyper::server::conn::http1;
 use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpSocket},
-    time::{Instant, sleep_until, timeout},
+    task::unconstrained,
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tower::Service as _;
 
@@ -36,6 +37,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Maximum number of connections that wait to be accepted. The operating system may have a lower maximum
 /// (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
+/// Time that connections which were established before the shutdown have to begin their first request.
+const FIRST_REQUEST_TIME: Duration = Duration::from_millis(50);
 /// Maximum size of the buffers for reading and for writing of each connection, in bytes.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -160,13 +163,21 @@ pub(crate) async fn serve(
             },
         }
     }
-    // A client whose connection is established may have sent its request.
-    while connections.can_accept()
-        && let Some(Ok((stream, address))) = listener.accept().now_or_never()
+    // A client whose connection the kernel has established may have sent its request. One with TLS still has to finish its
+    // handshake, and may be closed.
+    let mut established = 0;
+    while established < BACKLOG
+        && connections.can_accept()
+        && let Some(Ok((stream, address))) = unconstrained(listener.accept()).now_or_never()
     {
         connections.add(stream, address);
+        established += 1;
     }
     drop(listener);
+    if established > 0 {
+        // A connection without a request is closed, and theirs have not been read.
+        sleep(FIRST_REQUEST_TIME).await;
+    }
     tracing::info!(requests = in_flight(), "shutting down: waiting for requests in flight");
     connections.shut_down();
     if timeout(limits.shutdown_timeout, connections.all_ended()).await.is_ok() {
@@ -234,6 +245,26 @@ mod tests {
         for _ in 0..400 {
             let client = timeout(Duration::from_secs(20), TcpStream::connect(address)).await;
             clients.push(client.expect("the connection is queued").unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_established_before_the_shutdown_gets_its_response() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..200 {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            clients.push(client);
+        }
+        let served = ServedRoutes::new(Router::new().route("/", get(async || "served")), None);
+        let limits = ConnectionLimits::new(&HttpConfig::default());
+        assert_eq!(serve(listener, served, limits, std::future::ready(()), || 0, || {}).await, Drained::All);
+        for mut client in clients {
+            let mut response = String::new();
+            client.read_to_string(&mut response).await.unwrap();
+            assert!(response.ends_with("served"), "{response}");
         }
     }
 

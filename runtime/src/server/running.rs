@@ -34,9 +34,10 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A server whose background work runs, for an app that serves the server's routers itself; see [`BuiltServer::start`].
 ///
-/// Clones share the server. The background work stops when the last one is dropped.
+/// Clones share the server. When the last one is dropped, the preflight check and the endpoints for operators stop. The
+/// revocations of other replicas are received as long as the routers exist.
 #[derive(Clone)]
-#[must_use = "the background work stops when this value is dropped"]
+#[must_use = "the preflight check stops when this value is dropped"]
 pub struct RunningServer(Arc<Running>);
 
 struct Running {

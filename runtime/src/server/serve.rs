@@ -224,7 +224,8 @@ impl BuiltServer {
     /// The address, the limits on connections, TLS and [`shutdown_timeout`](HttpConfig::shutdown_timeout) are those of this
     /// server. Only one of the servers can have an address for metrics.
     #[must_use]
-    pub fn with_server(mut self, other: BuiltServer) -> Self {
+    pub fn with_server(mut self, mut other: BuiltServer) -> Self {
+        self.others.append(&mut other.others);
         self.others.push(other);
         self
     }

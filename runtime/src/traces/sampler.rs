@@ -7,7 +7,7 @@ use std::{
 
 use opentelemetry::{
     Context, KeyValue,
-    trace::{Link, SpanKind, TraceContextExt as _, TraceId},
+    trace::{Link, SpanContext, SpanKind, SpanRef, TraceContextExt as _, TraceId},
 };
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
@@ -57,11 +57,14 @@ impl ShouldSample for BoundedSampler {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
+        let parent_span = parent.map(Context::span);
+        let parent_span = parent_span.as_ref().map(SpanRef::span_context).filter(|span| span.is_valid());
+        let begins_here = parent_span.is_none_or(SpanContext::is_remote);
         let mut result = self.sampler.should_sample(parent, trace_id, name, kind, attributes, links);
-        let begins_here = parent.is_none_or(|parent| {
-            let span = parent.span();
-            !span.span_context().is_valid() || span.span_context().is_remote()
-        });
+        // A sampler that does not look at the parent would sample the children of a span that was dropped.
+        if !begins_here && parent_span.is_some_and(|span| !span.is_sampled()) {
+            result.decision = SamplingDecision::Drop;
+        }
         if begins_here && result.decision == SamplingDecision::RecordAndSample && !self.admit(Instant::now()) {
             result.decision = SamplingDecision::Drop;
             metrics::spans_lost(metrics::SpanLoss::TooMany, 1);
@@ -72,7 +75,7 @@ impl ShouldSample for BoundedSampler {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceState};
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceState};
     use opentelemetry_sdk::trace::Sampler;
 
     use super::*;
@@ -91,19 +94,25 @@ mod tests {
     fn strangers_cannot_have_all_of_their_requests_traced() {
         let parent_based = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
         let sampler = BoundedSampler::new(Box::new(parent_based), 5);
-        let is_sampled = |is_remote| {
-            let context = SpanContext::new(
-                TraceId::from(7_u128),
-                SpanId::from(7_u64),
-                TraceFlags::SAMPLED,
-                is_remote,
-                TraceState::default(),
-            );
-            let parent = Context::new().with_remote_span_context(context);
-            let result = sampler.should_sample(Some(&parent), TraceId::from(7_u128), "", &SpanKind::Server, &[], &[]);
-            result.decision == SamplingDecision::RecordAndSample
-        };
+        let is_sampled = |is_remote| samples(&sampler, TraceFlags::SAMPLED, is_remote);
         assert!((0..1000).filter(|_| is_sampled(true)).count() <= 10, "the second may have changed once");
         assert!((0..1000).all(|_| is_sampled(false)), "the children of a sampled span are sampled");
+    }
+
+    #[test]
+    fn the_children_of_a_dropped_span_are_dropped_whatever_the_sampler_is() {
+        for sampler in [Sampler::AlwaysOn, Sampler::TraceIdRatioBased(1.0)] {
+            let sampler = BoundedSampler::new(Box::new(sampler), 5);
+            assert!((0..1000).all(|_| !samples(&sampler, TraceFlags::default(), false)));
+        }
+    }
+
+    /// Returns whether a span with this parent is sampled.
+    fn samples(sampler: &BoundedSampler, flags: TraceFlags, is_remote: bool) -> bool {
+        let (trace, span) = (TraceId::from(7_u128), SpanId::from(7_u64));
+        let parent = SpanContext::new(trace, span, flags, is_remote, TraceState::default());
+        let parent = Context::new().with_remote_span_context(parent);
+        let result = sampler.should_sample(Some(&parent), trace, "", &SpanKind::Server, &[], &[]);
+        result.decision == SamplingDecision::RecordAndSample
     }
 }

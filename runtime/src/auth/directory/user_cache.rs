@@ -22,6 +22,8 @@ const MAX_ENTRIES: u64 = 10_000;
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// Maximum number of requests for one call, if a revocation invalidates each response while it is in flight.
 const MAX_LOADS: usize = 3;
+/// Minimum time between two removals of expired entries.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Number of requests in flight from which on those that were cancelled are removed.
 const MIN_LOADS_TO_SWEEP: usize = 256;
 
@@ -66,12 +68,18 @@ pub(super) struct UserCache<V> {
     /// Requests in flight, each as long as a call waits for it.
     loads: Mutex<HashMap<String, WeakShared<Load<V>>>>,
     clock: Arc<RevocationClock>,
+    swept_at: Mutex<Instant>,
 }
 
 impl<V: Send + Sync + 'static> UserCache<V> {
     pub(super) fn new(clock: Arc<RevocationClock>) -> Self {
         let capacity = usize::try_from(MAX_ENTRIES).unwrap_or(usize::MAX);
-        Self { entries: Cache::with_weighter(capacity, MAX_BYTES, EntryWeighter), loads: Mutex::default(), clock }
+        Self {
+            entries: Cache::with_weighter(capacity, MAX_BYTES, EntryWeighter),
+            loads: Mutex::default(),
+            clock,
+            swept_at: Mutex::new(Instant::now()),
+        }
     }
 
     /// Returns the value of a user from the cache, or loads it. Concurrent calls share a load and its error. Errors are not
@@ -84,8 +92,11 @@ impl<V: Send + Sync + 'static> UserCache<V> {
             entry.expires_at > Instant::now()
                 && self.clock.is_current(TokenOwner { user: Some(user), org: None }, entry.epoch)
         };
-        if let Some(entry) = self.entries.get(key).filter(is_usable) {
-            return Ok(entry.value);
+        if let Some(entry) = self.entries.get(key) {
+            if is_usable(&entry) {
+                return Ok(entry.value);
+            }
+            self.entries.remove(key);
         }
         for _ in 0..MAX_LOADS {
             let shared = self.load(key, &load);
@@ -94,11 +105,25 @@ impl<V: Send + Sync + 'static> UserCache<V> {
             let entry = result?;
             // The request may have been sent before a revocation, also by another call.
             if self.clock.is_current(TokenOwner { user: Some(user), org: None }, entry.epoch) {
+                self.remove_expired();
                 self.entries.insert(key.to_owned(), entry.clone());
                 return Ok(entry.value);
             }
         }
         Err(DirectoryError::Revoked)
+    }
+
+    /// Removes expired entries, at most once in each [`SWEEP_INTERVAL`]: they hold data of users, and tokens.
+    fn remove_expired(&self) {
+        let now = Instant::now();
+        {
+            let mut swept_at = self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.duration_since(*swept_at) < SWEEP_INTERVAL {
+                return;
+            }
+            *swept_at = now;
+        }
+        self.entries.retain(|_, entry| entry.expires_at > now);
     }
 
     /// Returns the load in flight, or a new one.

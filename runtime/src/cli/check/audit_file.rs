@@ -35,6 +35,11 @@ fn writable(path: &Path, folder: &Path) -> CheckResult {
         return error.action(format!("create {folder_text}, writable for the user of the server"));
     }
     let exists = path.exists();
+    // Opening a pipe waits for its reader.
+    if exists && !path.is_file() {
+        let error = CheckResult::error(CODE, format!("{path_text} is not a file"));
+        return error.action("choose another file with TOOLGATE_AUDIT_PATH");
+    }
     // Opening for appending changes nothing. Writing a record would.
     if exists && let Err(error) = OpenOptions::new().append(true).open(path) {
         let error = CheckResult::error(CODE, format!("cannot append to {path_text}: {error}"));
@@ -113,9 +118,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (level, text) = level_of(&folder.path().join("missing/audit.jsonl"));
         assert!(level == Level::Error && text.contains("does not exist"), "{text}");
-        // A folder cannot be opened for appending, also not by root.
         let (level, text) = level_of(folder.path());
-        assert!(level == Level::Error && text.contains("cannot append"), "{text}");
+        assert!(level == Level::Error && text.contains("is not a file"), "{text}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_an_error_and_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("audit.jsonl");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (level, text) = level_of(&pipe);
+        assert!(level == Level::Error && text.contains("is not a file"), "{text}");
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn pkce(document: &Map<String, Value>, name: &str) -> CheckResult {
         return CheckResult::ok(CODE, format!("{name} supports PKCE with S256"));
     }
     let text = format!("the metadata of {name} does not have S256 in `code_challenge_methods_supported`");
-    CheckResult::error(CODE, text).action("enable PKCE with S256 there: clients of MCP refuse to log in without it")
+    CheckResult::error(CODE, text).action("enable PKCE with S256 there: clients of MCP reject the server without it")
 }
 
 /// Without `grant_types_supported`, the grants are `authorization_code` and `implicit` (RFC 8414, section 2).

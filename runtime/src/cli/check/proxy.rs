@@ -40,7 +40,9 @@ pub(super) async fn check(deployment: &Deployment, probe: &Probe, echo: &Echo) -
     let request = Request::new(deployment, probe, echo);
     let echoed = match request.reach().await {
         Ok(Ok(echoed)) => echoed,
-        Ok(Err(status @ (StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT))) => {
+        Ok(Err(
+            status @ (StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT),
+        )) => {
             return Reached::Nothing(not_forwarded(deployment, status));
         }
         Ok(Err(_)) => return Reached::AnotherServer,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     probe::{Probe, ProbeError, Received},
-    report::{CheckResult, quoted},
+    report::{CheckResult, Level, quoted},
 };
 use crate::server::Deployment;
 
@@ -20,13 +20,21 @@ const FIRST_EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) async fn check(deployment: &Deployment, probe: &Probe, token: Option<&SecretString>) -> Vec<CheckResult> {
     let client = Client { deployment, probe };
-    let (ready, metadata, challenge, credentials, stream) =
-        tokio::join!(client.ready(), client.metadata(), client.challenge(), client.authorization(), async {
-            match token {
-                Some(token) => Some(client.stream(token).await),
-                None => None,
-            }
-        });
+    let metadata_and_stream = async {
+        let metadata = client.metadata().await;
+        let stream = match token {
+            // Another server must not receive the token.
+            Some(token) if metadata.level == Level::Ok => Some(client.stream(token).await),
+            Some(_) => Some(CheckResult::note(
+                "proxy_stream",
+                "no stream was opened: the server is not known to be this one",
+            )),
+            None => None,
+        };
+        (metadata, stream)
+    };
+    let (ready, (metadata, stream), challenge, credentials) =
+        tokio::join!(client.ready(), metadata_and_stream, client.challenge(), client.authorization());
     // A request that does not arrive fails in the same way for each of them.
     let mut results: Vec<CheckResult> = Vec::new();
     for result in [ready, Some(metadata), Some(challenge), Some(credentials), stream].into_iter().flatten() {

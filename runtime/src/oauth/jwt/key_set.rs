@@ -70,6 +70,11 @@ impl KeySet {
         Ok(Self { keys, fetched_at: Instant::now(), fetched_at_time: SystemTime::now() })
     }
 
+    /// Returns whether a token without a key ID does not show which key verifies it.
+    pub(super) fn is_ambiguous(&self, id: Option<&str>, algorithm: SigningAlgorithm) -> bool {
+        id.is_none() && self.keys.iter().filter(|key| key.fits(algorithm)).nth(1).is_some()
+    }
+
     /// Returns the keys that can verify a token with this key ID and algorithm. A token without a key ID fits only if a
     /// single key does.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: SigningAlgorithm) -> Candidates<'_> {

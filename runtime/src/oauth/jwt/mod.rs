@@ -209,6 +209,9 @@ impl Jwt {
         issued_at: Option<SystemTime>,
     ) -> Result<(), ValidationError> {
         let fetched;
+        if keys.is_ambiguous(token.key_id.as_deref(), token.algorithm) {
+            return Err(Inactive::new("several keys of the issuer fit the token, which has no `kid`").into());
+        }
         let mut candidates = keys.candidates(token.key_id.as_deref(), token.algorithm);
         if candidates.is_empty() {
             fetched = self.keys.newest(self.key_source()).await?;
@@ -216,7 +219,12 @@ impl Jwt {
             if candidates.is_empty() {
                 let key = token.key_id.as_deref().map_or_else(|| "no `kid`".to_owned(), quote);
                 // Rejecting it would make its client discard it, although the key may be newer than the set.
-                if issued_at.is_some_and(|issued_at| issued_at > fetched.fetched_at_time) {
+                // Its time is that of another clock, and nothing has verified it.
+                let may_be_newer = issued_at.is_some_and(|issued_at| {
+                    issued_at + self.clock_skew > fetched.fetched_at_time
+                        && issued_at <= SystemTime::now() + self.clock_skew
+                });
+                if may_be_newer {
                     let after = self.times.min_interval.saturating_sub(fetched.fetched_at.elapsed());
                     let reason =
                         format!("the key of the token ({key}) is unknown, and may be newer than the known keys");

@@ -52,9 +52,14 @@ pub(super) enum InvalidKey {
     UserBlocked,
     #[error("the API key has expired")]
     Expired,
+    #[error("the API key expires after the year 9999, so its expiry is not in seconds")]
+    ExpiryTooLate,
     #[error(transparent)]
     Metadata(#[from] KeyMetadataError),
 }
+
+/// End of the year 9999, in seconds since 1970.
+const MAX_TIME: u64 = 253_402_300_799;
 
 #[derive(Debug, Deserialize)]
 struct Members {
@@ -121,7 +126,10 @@ impl ValidationResponse {
         let mut claims = Claims::new().client_id(client_id(key)).scopes(metadata.scopes).audience_verified();
         claims.raw = self.raw;
         if let Some(seconds) = expires_at_seconds {
-            claims.expires_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+            if seconds > MAX_TIME {
+                return Err(InvalidKey::ExpiryTooLate);
+            }
+            claims.expires_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
             if claims.is_expired(SystemTime::now()) {
                 return Err(InvalidKey::Expired);
             }
