@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// and its own clock is that of all replicas. All times are in microseconds.
 ///
 /// The value of a key is the theoretical arrival time of GCRA: the time at which the quota is full again, when the key
-/// expires. It is at most one period ahead, so that a rate that was raised holds immediately. The result has, for each limit, the requests that are left, or the negative time until the next one.
+/// expires. The result has, for each limit, the requests that are left, or the negative time until the next one.
 const COUNT: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -30,7 +30,6 @@ local results = {}
 for i, key in ipairs(KEYS) do
     local quantity, interval = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
     local full_at = math.max(tonumber(redis.call('GET', key) or '') or now, now)
-    full_at = math.min(full_at, now + quantity * interval)
     local next = full_at + interval
     local early = next - quantity * interval - now
     if early > 0 then
@@ -91,7 +90,7 @@ impl SharedRates {
         let mut command = redis::cmd("EVAL");
         command.arg(COUNT).arg(counts.len());
         for count in counts {
-            command.arg(self.key(count.parts));
+            command.arg(self.key(count));
         }
         for SharedCount { rate, .. } in counts {
             let interval = (rate.period() / rate.quantity()).as_micros();
@@ -115,10 +114,13 @@ impl SharedRates {
         }
     }
 
-    /// Returns the key of a counter, which shows neither the caller nor the operation.
-    fn key(&self, parts: &[&[u8]]) -> String {
+    /// Returns the key of a counter, which shows neither the caller nor the operation. Its value has a meaning for one rate
+    /// only, so another rate has another key.
+    fn key(&self, SharedCount { parts, rate }: &SharedCount<'_>) -> String {
         let mut hash = self.resource.clone();
-        for part in parts {
+        hash.update(rate.quantity().to_be_bytes());
+        hash.update(rate.period().as_micros().to_be_bytes());
+        for part in *parts {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         }

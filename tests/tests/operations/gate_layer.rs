@@ -147,6 +147,22 @@ async fn a_handler_with_a_caller_does_not_run_without_the_gate() {
 }
 
 #[tokio::test]
+async fn the_record_of_a_nested_route_has_its_whole_path() {
+    let log = CapturedLog::start();
+    let app = App::start_with(
+        |server| server.auth(tokens()),
+        |server| {
+            let layer = server.gate_layer(scope!("people:read:public", in SCOPES)).unwrap();
+            Router::new().nest("/admin", Router::new().route("/whoami", get(whoami)).route_layer(layer))
+        },
+    )
+    .await;
+    assert_eq!(app.get("/admin/whoami", Some("public")).await.status, 200);
+    let log = log.of_this_thread();
+    assert!(log.contains("route=\"GET /admin/whoami\""), "{log}");
+}
+
+#[tokio::test]
 async fn scopes_for_every_operation_are_those_of_every_route() {
     let app = App::start(|server| server.auth(tokens()).require_for_all(scope!("reports:read", in SCOPES))).await;
     let lacks = app.get("/whoami", Some("public")).await;

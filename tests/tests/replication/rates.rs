@@ -48,6 +48,20 @@ async fn the_replicas_share_each_quota() {
 }
 
 #[tokio::test]
+async fn a_rate_that_was_raised_holds_without_the_period_of_the_old_one() {
+    let (redis, users) = (RedisServer::start().await, Users::default());
+    let (token, old) = (users.add("ann"), replica(&redis, &users, Some(1)).await);
+    assert_eq!(old.client(&token).list().await.status, 200);
+    assert_eq!(limit(&old.client(&token).list().await), "caller");
+    let raised = Replica::serve(Proxy::to(&redis).await, &users, |server, replication| {
+        server.replication(replication).rates(|rates| rates.caller = Some("2/second".parse().unwrap()))
+    })
+    .await;
+    raised.wait_until_connected().await;
+    eventually("the raised rate holds", async || raised.client(&token).list().await.status == 200).await;
+}
+
+#[tokio::test]
 async fn the_keys_show_no_caller_and_expire_when_the_quota_is_full() {
     let (redis, users) = (RedisServer::start().await, Users::default());
     let replica = replica(&redis, &users, Some(2)).await;
