@@ -16,13 +16,11 @@ use axum::{
     extract::Request,
     response::{IntoResponse as _, Response},
 };
-use futures_util::FutureExt as _;
 use http::{StatusCode, header};
 use hyper::server::conn::http1;
 use serde_json::json;
 use tokio::{
-    net::{TcpListener, TcpSocket},
-    task::unconstrained,
+    net::{TcpListener, TcpSocket, TcpStream},
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tower::Service as _;
@@ -163,19 +161,9 @@ pub(crate) async fn serve(
             },
         }
     }
-    // A client whose connection the kernel has established may have sent its request. One with TLS still has to finish its
-    // handshake, and may be closed.
-    let mut established = 0;
-    while established < BACKLOG
-        && connections.can_accept()
-        && let Some(Ok((stream, address))) = unconstrained(listener.accept()).now_or_never()
-    {
-        connections.add(stream, address);
-        established += 1;
-    }
-    drop(listener);
-    if established > 0 {
-        // A connection without a request is closed, and theirs have not been read.
+    accept_established(listener, &mut connections);
+    if connections.any_is_new() {
+        // A connection without a request is closed, and theirs may not have been read.
         sleep(FIRST_REQUEST_TIME).await;
     }
     tracing::info!(requests = in_flight(), "shutting down: waiting for requests in flight");
@@ -188,6 +176,22 @@ pub(crate) async fn serve(
     let _ = timeout(ABORT_TIMEOUT, connections.all_ended()).await;
     connections.abort().await;
     Drained::Aborted(aborted)
+}
+
+/// Accepts the connections that the kernel has established, and closes the listener. Their clients may have sent a request.
+/// One with TLS still has to finish its handshake, and may be closed.
+fn accept_established(listener: TcpListener, connections: &mut Connections) {
+    // tokio's listener accepts nothing until its driver has seen the connection.
+    let Ok(listener) = listener.into_std() else { return };
+    for _ in 0..BACKLOG {
+        if !connections.can_accept() {
+            return;
+        }
+        let Ok((stream, address)) = listener.accept() else { return };
+        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            connections.add(stream, address);
+        }
+    }
 }
 
 /// Result of a shutdown.
@@ -228,10 +232,11 @@ fn is_connection_error(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use axum::{extract::ConnectInfo, routing::get};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpStream,
         sync::oneshot,
     };
 
@@ -252,10 +257,11 @@ mod tests {
     async fn a_connection_that_is_established_before_the_shutdown_gets_its_response() {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
+        // Without tokio, whose driver would see the connections while the test waits for them.
         let mut clients = Vec::new();
         for _ in 0..200 {
-            let mut client = TcpStream::connect(address).await.unwrap();
-            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
             clients.push(client);
         }
         let served = ServedRoutes::new(Router::new().route("/", get(async || "served")), None);
@@ -263,7 +269,7 @@ mod tests {
         assert_eq!(serve(listener, served, limits, std::future::ready(()), || 0, || {}).await, Drained::All);
         for mut client in clients {
             let mut response = String::new();
-            client.read_to_string(&mut response).await.unwrap();
+            client.read_to_string(&mut response).unwrap();
             assert!(response.ends_with("served"), "{response}");
         }
     }

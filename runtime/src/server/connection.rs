@@ -97,6 +97,11 @@ impl Connection {
         self.peer
     }
 
+    /// Returns whether the first request has not begun.
+    pub(super) fn is_new(&self) -> bool {
+        self.idle_from.load(Ordering::Relaxed) == 0 && self.idle_since.load(Ordering::Relaxed) != IN_FLIGHT
+    }
+
     /// Returns whether the connection can be closed for a new one, for which reason, and since when, in the order of the
     /// connections with the same reason. `now` is the [`uptime`].
     pub(super) fn closable(&self, now: u64) -> Option<(CloseReason, u64)> {

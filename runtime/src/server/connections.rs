@@ -58,6 +58,11 @@ impl Connections {
         self.tasks.is_empty()
     }
 
+    /// Returns whether a connection has not begun its first request.
+    pub(super) fn any_is_new(&self) -> bool {
+        self.open.values().any(|connection| connection.is_new())
+    }
+
     /// Waits until a connection has ended. Waits forever if none is open.
     pub(super) async fn ended(&mut self) {
         let id = match self.tasks.join_next_with_id().await {
