@@ -20,7 +20,7 @@ mod discovery;
 mod gate_layer;
 #[cfg(all(feature = "logging", unix))]
 mod hangup;
-mod health;
+pub(crate) mod health;
 mod landing_page;
 #[cfg(feature = "prometheus")]
 mod metrics_endpoint;

@@ -1,7 +1,16 @@
 //! A stand-in for the server during the check: returns to `check` what arrived, so that `check` can compare it with what it
 //! sent. All other requests get 503.
 
-use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -16,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use uuid::Uuid;
 
-use crate::hexadecimal::hexadecimal;
+use crate::{hexadecimal::hexadecimal, server::health};
 
 /// Header of the requests of `check`, with its nonce.
 pub(super) const NONCE: &str = "toolgate-check";
@@ -41,6 +50,7 @@ struct Shared {
     proof: String,
     max_bytes: usize,
     event_arrived: Notify,
+    health_checked: AtomicBool,
 }
 
 /// A request as it arrived.
@@ -61,7 +71,13 @@ impl Echo {
     pub(super) fn start(listener: TcpListener, max_bytes: usize) -> Self {
         let nonce = Uuid::new_v4().simple().to_string();
         let proof = Uuid::new_v4().simple().to_string();
-        let state = Arc::new(Shared { nonce: nonce.clone(), proof, max_bytes, event_arrived: Notify::new() });
+        let state = Arc::new(Shared {
+            nonce: nonce.clone(),
+            proof,
+            max_bytes,
+            event_arrived: Notify::new(),
+            health_checked: AtomicBool::new(false),
+        });
         let router = Router::new().fallback(respond).with_state(Arc::clone(&state));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
@@ -78,6 +94,11 @@ impl Echo {
     /// Returns the data of an event of a stream.
     pub(super) fn event(&self, index: usize) -> String {
         self.state.event(index)
+    }
+
+    /// Returns whether a health check arrived, which failed.
+    pub(super) fn health_checked(&self) -> bool {
+        self.state.health_checked.load(Ordering::Relaxed)
     }
 
     /// Lets the stream continue with its next event.
@@ -121,6 +142,9 @@ async fn respond(
     let (parts, body) = request.into_parts();
     let has = |name: &str| parts.headers.get(name).is_some_and(|value| value == shared.nonce.as_str());
     if !has(NONCE) {
+        if matches!(parts.uri.path(), health::ALIVE | health::READY) {
+            shared.health_checked.store(true, Ordering::Relaxed);
+        }
         // Clients that come during the check try again, and load balancers do not use this machine.
         let body =
             Json(serde_json::json!({ "error": "unavailable", "error_description": "the server does not run" }));

@@ -43,7 +43,7 @@ pub(super) async fn check(deployment: &Deployment, probe: &Probe, echo: &Echo) -
         Ok(Err(
             status @ (StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT),
         )) => {
-            return Reached::Nothing(not_forwarded(deployment, status));
+            return Reached::Nothing(not_forwarded(deployment, status, echo.health_checked()));
         }
         Ok(Err(_)) => return Reached::AnotherServer,
         Err(error) => return Reached::Nothing(error.result("public_url")),
@@ -196,8 +196,14 @@ impl<'a> Request<'a> {
     }
 }
 
-fn not_forwarded(deployment: &Deployment, status: StatusCode) -> CheckResult {
+fn not_forwarded(deployment: &Deployment, status: StatusCode, health_checked: bool) -> CheckResult {
     let (url, address) = (deployment.resource.url(), deployment.config.http.bind_address());
+    if health_checked {
+        let text = format!(
+            "{url} responds {status}: the proxy asks {address} whether it is healthy, and forwards nothing until the server runs"
+        );
+        return CheckResult::note("public_url", text).action("start the server, and run `check` again");
+    }
     let text = format!("{url} responds {status} while this process listens on {address}");
     CheckResult::error("public_url", text).action(format!(
         "correct the address in the proxy, which must be that of {address}, and open the firewall between them"
