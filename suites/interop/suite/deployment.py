@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import deployment_check
 from . import sample_company as company
 from .clients import ClientSession, clients_under_test
-from .processes import Server, environment, free_port, run_command
+from .processes import Server, environment, free_port, run_command, wait_until
 from .raw_client import RawClient
 from .servers import ToolgateServer, Tenant, fetch_json
 
@@ -153,16 +153,6 @@ def render(source, target, replacements):
     return target
 
 
-def wait_until(condition):
-    """Waits until a condition holds. Returns whether it did before the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 class Deployment:
     """Two replicas with Redis and a tenant, behind nginx and Caddy."""
 
@@ -199,7 +189,7 @@ class Deployment:
             self.replicas = [self._start_replica(index) for index in range(2)]
             stack.callback(self._stop_replicas)
             self.nginx = stack.enter_context(self.start_nginx("nginx", self._nginx_port, self.ports))
-            stack.enter_context(self._start_caddy())
+            stack.enter_context(self.start_caddy("caddy", self._caddy_port, self.ports))
             for url in (self.nginx_url, self.caddy_url):
                 if not wait_until(lambda url=url: self._is_ready(url)):
                     raise RuntimeError(f"{url} does not respond")
@@ -217,9 +207,9 @@ class Deployment:
         """Returns a new connection to a replica, with the host that the proxy passes on."""
         return RawClient(f"http://127.0.0.1:{self.ports[index]}", host=f"localhost:{self._nginx_port}")
 
-    def token(self, role=ROLE):
-        """Returns a new token of the person with a role, with every scope of the role."""
-        request = {"person": company.USER_IDS[role], "resource": f"{self.nginx_url}/mcp"}
+    def token(self, role=ROLE, url=None):
+        """Returns a new token of the person with a role, with every scope of the role, for the replicas or another URL."""
+        request = {"person": company.USER_IDS[role], "resource": f"{url or self.nginx_url}/mcp"}
         return fetch_json(f"{self.tenant.auth_url}/admin/api/tokens", request)["access_token"]
 
     def restart(self, index):
@@ -242,11 +232,16 @@ class Deployment:
         return redis
 
     def _start_replica(self, index):
-        folder = self._folder / f"replica-{index}"
+        return self.start_server(f"replica-{index}", self.ports[index])
+
+    def start_server(self, name, port, variables=None):
+        """Starts a server with the variables of the deployment, and with `variables`."""
+        folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        command = [self._paths.binaries / "internal-server", "--bind", f"127.0.0.1:{self.ports[index]}"]
+        command = [self._paths.binaries / "internal-server", "--bind", f"127.0.0.1:{port}"]
         command += ["--data", folder / "company.db", "--repo", self._paths.interop]
-        return ToolgateServer(command, folder / f"{time.monotonic_ns()}.log", self.variables)
+        variables = {**self.variables, **(variables or {})}
+        return ToolgateServer(command, folder / f"{time.monotonic_ns()}.log", variables)
 
     def _stop_replicas(self):
         for replica in self.replicas:
@@ -279,21 +274,22 @@ class Deployment:
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
         return Server([nginx, "-p", site.parent, "-c", main], self._folder / f"{name}.log", environment())
 
-    def _start_caddy(self):
+    def start_caddy(self, name, port, upstream_ports):
+        """Starts Caddy with the configuration of `deploy/`, with other addresses."""
         key = self.certificate.with_suffix(".key")
-        site = f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{self.caddy_url} {{\n\ttls {self.certificate} {key}"
+        site = f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\nhttps://localhost:{port} {{\n\ttls {self.certificate} {key}"
         config = render(
             self._paths.repository / "deploy/caddy/Caddyfile",
-            self._folder / "Caddyfile",
+            self._folder / name / "Caddyfile",
             {
                 "mcp.example.com {": site,
-                "127.0.0.1:8001": f"127.0.0.1:{self.ports[0]}",
-                "127.0.0.1:8002": f"127.0.0.1:{self.ports[1]}",
+                "127.0.0.1:8001": f"127.0.0.1:{upstream_ports[0]}",
+                "127.0.0.1:8002": f"127.0.0.1:{upstream_ports[1]}",
             },
         )
         command = ["caddy", "run", "--adapter", "caddyfile", "--config", config]
-        home = {"XDG_DATA_HOME": self._folder / "caddy", "XDG_CONFIG_HOME": self._folder / "caddy"}
-        return Server(command, self._folder / "caddy.log", environment(**home))
+        home = {"XDG_DATA_HOME": config.parent, "XDG_CONFIG_HOME": config.parent}
+        return Server(command, self._folder / f"{name}.log", environment(**home))
 
     def _is_ready(self, url):
         with contextlib.suppress(OSError):
@@ -329,14 +325,6 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-
-    def remove_failures(self, since, status):
-        """Removes the responses with a status from the failures after the first `since` ones. Returns their number."""
-        with self._lock:
-            kept = [failure for failure in self.failures[since:] if failure[0] != status]
-            removed = len(self.failures) - since - len(kept)
-            self.failures[since:] = kept
-        return removed
 
     def _send(self, deployment, token):
         client = deployment.client(deployment.nginx_url)

@@ -1,10 +1,11 @@
 """The command `check` in front of nginx: with the configuration of `deploy/`, and with one mistake in it at a time."""
 
+import contextlib
 import json
 import socket
 import time
 
-from .processes import environment, free_port, run_command
+from .processes import environment, free_port, run_command, wait_until
 from .raw_client import RawClient
 
 DEADLINE = 30  # seconds
@@ -30,6 +31,7 @@ MISTAKES = [
 def run(report, paths, deployment):
     with report.group("check"):
         check_running(report, paths, deployment)
+        check_caddy(report, paths, deployment)
         check_redis(report, paths, deployment)
         check_mistakes(report, paths, deployment)
 
@@ -44,9 +46,29 @@ def check_running(report, paths, deployment):
     good = {result["code"] for result in results if result["level"] == "ok"}
     expected = {"tokens", "ready", "challenge", "proxy_authorization", "proxy_stream", "webhook", "redis", "redis_commands"}
     report.equal("every part of the running deployment is checked", expected - good, set())
-    variables["SERVER_URL"] = deployment.caddy_url
+
+
+def check_caddy(report, paths, deployment):
+    """Caddy, whose health checks need a running server, and Caddy in front of replicas that have another URL."""
+    address, port = free_port(), free_port()
+    url = f"https://localhost:{port}"
+    token = {"TOOLGATE_CHECK_TOKEN": deployment.token(url=url)}
+    variables = {**token, "SERVER_URL": url, "BIND_ADDR": f"127.0.0.1:{address}"}
+    with deployment.start_caddy("caddy-check", port, [address, address]):
+        wait_for_port(port)
+        _, results = check(report, paths, deployment, variables)
+        waiting = has(results, "note", "public_url", "forwards nothing until the server runs")
+        report.check("check finds that Caddy waits for the server", waiting, results)
+        with deployment.start_server("check", address, {"SERVER_URL": url}):
+            client = RawClient(url, deployment.certificate)
+            report.check("Caddy finds the server", wait_until(lambda: client.get("/readyz") == 200))
+            _, results = check(report, paths, deployment, variables)
+    report.check("check passes through Caddy", has(results, "ok", "proxy_stream"), results)
+    variables = {**variables, "SERVER_URL": deployment.caddy_url, "BIND_ADDR": f"127.0.0.1:{deployment.ports[0]}"}
     _, results = check(report, paths, deployment, variables)
-    report.check("check passes through Caddy, too", has(results, "ok", "proxy_stream"), results)
+    found = has(results, "error", "resource_metadata", f"calls itself {deployment.nginx_url}/mcp")
+    report.check("check finds that the replicas have another URL", found, results)
+    report.check("check does not send them the token", has(results, "note", "proxy_stream", "no stream was opened"), results)
 
 
 def check_redis(report, paths, deployment):
@@ -67,7 +89,7 @@ def check_mistakes(report, paths, deployment):
         level = {"no mistake": "ok", "a limit on bodies": "warning"}.get(name, "error")
         address, port = free_port(), free_port()
         with deployment.start_nginx("nginx-check", port, [address, address], changes) as _:
-            wait_for_nginx(port)
+            wait_for_port(port)
             if name == "no mistake":
                 # nginx then does not use the address for `fail_timeout`, although `check` listens there.
                 report.equal("no server runs", RawClient(f"https://localhost:{port}", deployment.certificate).get("/healthz"), 502)
@@ -79,7 +101,7 @@ def check_mistakes(report, paths, deployment):
                 report.equal("check reaches itself through nginx", problems, [])
         if online:
             with deployment.start_nginx("nginx-check", port, deployment.ports, changes):
-                wait_for_nginx(port)
+                wait_for_port(port)
                 token = {"TOOLGATE_CHECK_TOKEN": deployment.token(), "BIND_ADDR": f"127.0.0.1:{deployment.ports[0]}"}
                 _, results = check(report, paths, deployment, {**variables, **token})
                 report.check(f"check finds {name} in front of the replicas", has(results, level, *online), results)
@@ -102,12 +124,13 @@ def has(results, level, code, part=""):
     return any(part in text for text in texts)
 
 
-def wait_for_nginx(port):
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), DEADLINE).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise RuntimeError("nginx does not listen")
+def wait_for_port(port):
+    if not wait_until(lambda: is_open(port)):
+        raise RuntimeError(f"no proxy listens at port {port}")
+
+
+def is_open(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), DEADLINE).close()
+        return True
+    return False

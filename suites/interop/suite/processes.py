@@ -14,6 +14,7 @@ import time
 
 START_TIMEOUT = 60  # seconds
 STOP_TIMEOUT = 10  # seconds
+WAIT_TIMEOUT = 30  # seconds
 LOG_TAIL = 2000  # characters of a log file that an error shows
 
 
@@ -63,6 +64,16 @@ def run_in_terminal(command, timeout, env, cwd=None):
             code = None
         os.close(terminal)
     return code, output.decode(errors="replace")
+
+
+def wait_until(condition):
+    """Waits until a condition holds. Returns whether it did before the time limit."""
+    deadline = time.monotonic() + WAIT_TIMEOUT
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def free_port(distance=0):
