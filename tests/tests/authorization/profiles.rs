@@ -67,7 +67,8 @@ async fn require_profile(caller: &Caller) -> Result<String, ToolError> {
 }
 
 async fn start(tenant: &DevTenant) -> TestServer {
-    let auth = propel_auth(tenant).webhook_secret(WEBHOOK_SECRET).unwrap().or(propel_auth_api_keys(tenant));
+    let auth = propel_auth(tenant).backend_key(tenant.backend_api_key()).unwrap();
+    let auth = auth.webhook_secret(WEBHOOK_SECRET).unwrap().or(propel_auth_api_keys(tenant));
     TestServer::serve(|url| Server::new("profiles", &PROFILE_SCOPES).server_url(url).auth(auth).skip_preflight())
         .await
 }
