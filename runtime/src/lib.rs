@@ -140,6 +140,7 @@ mod resource;
 mod scope;
 mod server;
 mod settings;
+mod spawn;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -20,7 +20,7 @@ use super::{
     circuit_breaker::{CircuitBreaker, Permit},
     retrying_validator::RetryingValidator,
 };
-use crate::log_limit::LOG_INTERVAL;
+use crate::{log_limit::LOG_INTERVAL, spawn::spawn};
 
 /// Time for which the result of a control question is used, and the minimum time from one to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ impl ControlQuestion {
                 permit.failed();
                 state.phase = Phase::Asked { failures: 1, reason: unavailable.clone() };
                 let this = Arc::clone(self);
-                tokio::spawn(async move {
+                spawn(async move {
                     if let Some(result) = this.cancel.run_until_cancelled(this.ask()).await {
                         this.finish(result);
                     }

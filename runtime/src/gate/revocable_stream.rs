@@ -18,7 +18,7 @@ use http::Response;
 use tokio::task::JoinHandle;
 
 use super::{has_content_type, subscribe::RenewableAccess};
-use crate::auth::Access;
+use crate::{auth::Access, spawn::spawn};
 
 /// Makes a response end with its caller's access if it is a stream. Other responses are complete already.
 pub(crate) fn end_with_access(response: Response<Body>, access: Access) -> Response<Body> {
@@ -103,7 +103,7 @@ type Item = Result<Bytes, axum::Error>;
 impl RevocableStream {
     fn new(stream: BodyDataStream, access: StreamAccess) -> Self {
         let source = Arc::new(Source(Mutex::new(SourceState { stream: Some(stream), ..SourceState::default() })));
-        let watcher = tokio::spawn({
+        let watcher = spawn({
             let (source, access) = (Arc::clone(&source), access.clone());
             async move {
                 access.ended(|| source.wake()).await;

@@ -12,7 +12,10 @@ use rmcp::{
 };
 use serde_json::Value;
 
-use crate::operation::{InputUnavailable, undeclared_capabilities};
+use crate::{
+    operation::{InputUnavailable, undeclared_capabilities},
+    spawn::spawn,
+};
 
 /// Sends a request to the client of a call's session and waits for its result.
 ///
@@ -70,7 +73,7 @@ impl Drop for PendingRequest {
         let Some(id) = self.id.take() else { return };
         let peer = self.peer.clone();
         let params = CancelledNotificationParam::new(Some(id), Some("the call has ended".to_owned()));
-        tokio::spawn(async move {
+        spawn(async move {
             // The session may have ended with the call.
             let _ = peer.send_notification(CancelledNotification::new(params).into()).await;
         });

@@ -10,6 +10,7 @@ use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::subscription::Subscriber;
+use crate::spawn::spawn;
 
 /// Number of subscriptions that are evaluated before other tasks run.
 const BATCH: usize = 64;
@@ -82,7 +83,7 @@ impl Hub {
         open.subscribers.insert(id, Arc::clone(subscriber));
         if !open.is_evaluated {
             open.is_evaluated = true;
-            tokio::spawn(Arc::clone(self).evaluate_until_empty());
+            spawn(Arc::clone(self).evaluate_until_empty());
         }
         id
     }

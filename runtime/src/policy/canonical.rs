@@ -12,7 +12,7 @@ impl Policy {
         let required = sorted(&self.server.required_scopes);
         let mut operations: Vec<_> =
             self.operations.iter().map(|operation| canonical_operation(operation, &required)).collect();
-        operations.sort_by(|a, b| a.order().cmp(&b.order()));
+        OperationPolicy::sort(&mut operations);
         let mut roles: Vec<_> = self.roles.iter().map(|role| Role::new(&role.name, sorted(&role.scopes))).collect();
         roles.sort_by(|a, b| a.name.cmp(&b.name));
         Self {

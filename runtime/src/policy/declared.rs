@@ -51,7 +51,7 @@ impl Policy {
             .chain(mounted)
             .map(|operation| OperationPolicy::declared(operation, required))
             .collect();
-        policy.operations.sort_by(|a, b| a.order().cmp(&b.order()));
+        OperationPolicy::sort(&mut policy.operations);
         policy
     }
 }

@@ -83,9 +83,9 @@ impl OperationPolicy {
         self.kind == OperationKind::Resource && self.name.contains('{')
     }
 
-    /// Returns what operations are sorted by: tools, then prompts, then resources, each by name.
-    pub(super) fn order(&self) -> (OperationKind, &str) {
-        (self.kind, &self.name)
+    /// Sorts operations: tools, then prompts, then resources, each by name.
+    pub(super) fn sort(operations: &mut [Self]) {
+        operations.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     }
 
     /// Returns every scope that the requirement names. A scope can be named more than once.

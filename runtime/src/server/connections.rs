@@ -3,6 +3,7 @@
 
 use std::{cmp::Reverse, collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::{
     net::TcpStream,
     task::{Id, JoinSet},
@@ -92,7 +93,9 @@ impl Connections {
             }
         }
         let connection = Arc::new(Connection::new(address, is_limited));
-        let task = connection::serve(stream, Arc::clone(&connection), Arc::clone(&self.shared));
+        // As a trait object: see `crate::spawn`.
+        let task: BoxFuture<'static, ()> =
+            Box::pin(connection::serve(stream, Arc::clone(&connection), Arc::clone(&self.shared)));
         let id = self.tasks.spawn(task).id();
         *self.peers.entry(connection.peer()).or_default() += 1;
         self.open.insert(id, connection);

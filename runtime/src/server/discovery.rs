@@ -9,6 +9,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::{
     JsonObject,
     auth::{AuthorizationServer, Unavailable, Validators},
+    spawn::spawn,
 };
 
 /// Age at which the metadata is refreshed.
@@ -100,7 +101,10 @@ impl Discovery {
             return;
         }
         let discovery = Arc::clone(self);
-        tokio::spawn(async move { discovery.attempt(&mut last).await });
+        spawn(async move {
+            // Waiting requests read the result.
+            let _ = discovery.attempt(&mut last).await;
+        });
     }
 
     async fn attempt(&self, last: &mut Option<Attempt>) -> Result<(), Unavailable> {

@@ -7,7 +7,7 @@ use tokio::{
     task::{AbortHandle, spawn_blocking},
 };
 
-use crate::logging::FilterSource;
+use crate::{logging::FilterSource, spawn::spawn};
 
 /// Handle of the task that waits for SIGHUP. Dropping it ends the task.
 pub(super) struct HangupListener(AbortHandle);
@@ -20,7 +20,7 @@ pub(super) fn reload_log(source: FilterSource) -> Option<HangupListener> {
     }
     let mut hangups =
         signal(SignalKind::hangup()).inspect_err(|error| tracing::error!(%error, "cannot receive SIGHUP")).ok()?;
-    let task = tokio::spawn(async move {
+    let task = spawn(async move {
         while hangups.recv().await.is_some() {
             let source = source.clone();
             // Reads a file.

@@ -32,7 +32,7 @@ struct Health {
 pub(crate) fn router(probe: Arc<Probe>, version: &str, shutdown: &CancellationToken) -> Router {
     let stop = shutdown.child_token();
     let health = Health { probe, version: version.to_owned(), stop: stop.clone(), _stop_on_drop: stop.drop_guard() };
-    Router::new().route(ALIVE, get(alive)).route(READY, get(ready)).with_state(Arc::new(health))
+    Router::new().route(ALIVE, get(alive)).route(READY, get(ready).with_state(Arc::new(health)))
 }
 
 async fn alive() -> Response {

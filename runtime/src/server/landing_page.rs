@@ -123,17 +123,19 @@ pub(crate) fn router(page: Arc<LandingPage>, gate: Arc<Gate>, taken: &[&str], ba
         taken.iter().map(|taken| taken.trim_end_matches('/')).any(|taken| taken == path || Some(taken) == below_base)
     };
     let (root, icon) = (format!("{base}/"), format!("{base}{ICON_PATH}"));
+    let state = Arc::new(Landing { page, gate });
+    let landing = get(landing).with_state(Arc::clone(&state));
     let mut router = Router::new();
     if !base.is_empty() && !is_taken(base) {
-        router = router.route(base, get(landing));
+        router = router.route(base, landing.clone());
     }
     if !is_taken(&root) {
-        router = router.route(&root, get(landing));
+        router = router.route(&root, landing);
     }
     if !is_taken(&icon) {
-        router = router.route(&icon, get(icon_image));
+        router = router.route(&icon, get(icon_image).with_state(state));
     }
-    router.with_state(Arc::new(Landing { page, gate }))
+    router
 }
 
 async fn landing(State(landing): State<Arc<Landing>>, request: Request) -> Response {

@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::accept::{self, ConnectionLimits, ServedRoutes};
-use crate::gate::AllowedOrigins;
+use crate::{gate::AllowedOrigins, spawn::spawn};
 
 /// Limits on the connections of an endpoint, which few clients use.
 const LIMITS: ConnectionLimits = ConnectionLimits {
@@ -33,7 +33,7 @@ impl OperatorEndpoint {
         until: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let served = ServedRoutes::new(router, allowed);
-        Self(tokio::spawn(async move {
+        Self(spawn(async move {
             accept::serve(listener, served, LIMITS, until, || 0, || {}).await;
         }))
     }

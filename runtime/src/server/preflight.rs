@@ -18,6 +18,7 @@ use crate::{
     auth::{Diagnostic, Preflight, Readiness, Severity, TokenValidator, Validators, code},
     gate::Gate,
     registry::{RegisteredOperation, Registry},
+    spawn::spawn,
 };
 
 /// Time limit of one check.
@@ -118,7 +119,7 @@ impl Probe {
             return None;
         }
         let probe = Arc::clone(self);
-        Some(tokio::spawn(async move {
+        Some(spawn(async move {
             stop.run_until_cancelled(probe.watch()).await;
             probe.is_watching.store(false, Ordering::Release);
         }))

@@ -2,6 +2,8 @@
 
 use tokio::signal;
 
+use crate::spawn::spawn;
+
 /// Waits for Ctrl-C or SIGTERM, as [`BuiltServer::serve`](crate::BuiltServer::serve) does. Pass it to
 /// [`serve_on`](crate::BuiltServer::serve_on).
 ///
@@ -17,7 +19,7 @@ pub async fn shutdown_signal() {
     let mut signals = Signals::new();
     signals.next().await;
     tracing::info!("received a signal to shut down; a second one stops the process immediately");
-    tokio::spawn(async move {
+    spawn(async move {
         let status = signals.next().await;
         tracing::warn!("received a second signal: stopping immediately");
         #[cfg(feature = "logging")]

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::preflight::Probe;
-use crate::{auth::ValidatorTexts, error::Error};
+use crate::{auth::ValidatorTexts, error::Error, spawn::spawn};
 
 /// When the preflight check runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -33,7 +33,7 @@ impl PreflightMode {
         match self {
             Self::Skipped => {
                 probe.skip();
-                return Ok(tokio::spawn(async move { probe.compare_scopes().await }));
+                return Ok(spawn(async move { probe.compare_scopes().await }));
             }
             Self::Required => {
                 let preflight = probe.run().await;
@@ -43,7 +43,7 @@ impl PreflightMode {
             }
             Self::Background => {}
         }
-        Ok(probe.start_watching(stop).unwrap_or_else(|| tokio::spawn(async {})))
+        Ok(probe.start_watching(stop).unwrap_or_else(|| spawn(async {})))
     }
 }
 

@@ -96,15 +96,19 @@ impl Documents {
 /// Creates routes of the documents. They are public, for every origin.
 pub(crate) fn router(documents: &Arc<Documents>, paths: &Paths) -> Router {
     // Clients insert the path of a URL as they know it, with or without a slash at its end.
+    let protected_resource = get(protected_resource).with_state(Arc::clone(documents));
+    let authorization_server = get(authorization_server).with_state(Arc::clone(documents));
     let mut router = Router::new();
     for path in &paths.protected_resource {
-        router = router.route(&format!("{path}/"), get(protected_resource)).route(path, get(protected_resource));
+        router =
+            router.route(&format!("{path}/"), protected_resource.clone()).route(path, protected_resource.clone());
     }
     for path in &paths.authorization_server {
-        router = router.route(&format!("{path}/"), get(authorization_server)).route(path, get(authorization_server));
+        router =
+            router.route(&format!("{path}/"), authorization_server.clone()).route(path, authorization_server.clone());
     }
     let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
-    router.with_state(Arc::clone(documents)).layer(cors)
+    router.layer(cors)
 }
 
 impl ResourceMetadata {

@@ -4,9 +4,10 @@ use std::{fs, path::PathBuf};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
-    value::{Dict, Empty, Map, Value},
+    value::{Dict, Map, Value},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value as Json;
 
 use super::{
     CHECK_TOKEN, CONFIG_FILE, ConfigError, Environment, Kind, SETTINGS, SecretError, SecretVariable, Setting,
@@ -74,7 +75,7 @@ impl Layers<'_> {
         for (key, source, value) in &self.command_line.0 {
             figment = figment.merge(Layer::of_setting(source.clone(), key, value.clone()));
         }
-        let settings = extract(figment.clone(), &defaults, &mut errors);
+        let settings = extract(&figment, &defaults, &mut errors);
         match settings {
             Some(settings) if errors.is_empty() => Ok(Loaded { settings, values: values(&figment) }),
             _ => Err(errors),
@@ -284,27 +285,48 @@ fn parse(kind: Kind, text: &str) -> Value {
 }
 
 /// Extracts the settings. Reports every value that has the wrong type.
-fn extract<T: DeserializeOwned>(mut figment: Figment, defaults: &Dict, errors: &mut Vec<ConfigError>) -> Option<T> {
-    for _ in 0..=SETTINGS.len() {
-        let error = match figment.extract() {
-            Ok(settings) => return Some(settings),
-            Err(error) => error,
-        };
-        // The path may end with the position in a list.
-        let key = error.path.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
-        let Some(setting) = Setting::find(&key).or_else(|| Setting::find(error.path.first()?)) else {
-            errors.push(ConfigError::InvalidValue { origin: key, expected: error.kind.to_string(), value: None });
-            return None;
-        };
-        errors.push(invalid_value(&figment, setting));
-        // With the default in its place, the next error is found.
-        let default = Value::from(defaults.clone()).find(setting.key).unwrap_or(Value::from(Empty::None));
-        // A table would be merged with what is in its place.
-        let nothing = Value::from(Empty::None);
-        figment = figment.merge(Layer::of_setting(Source::Default, setting.key, nothing));
-        figment = figment.merge(Layer::of_setting(Source::Default, setting.key, default));
+fn extract<T: DeserializeOwned>(figment: &Figment, defaults: &Dict, errors: &mut Vec<ConfigError>) -> Option<T> {
+    if let Some(settings) = deserialize(figment) {
+        return Some(settings);
+    }
+    let before = errors.len();
+    for setting in SETTINGS {
+        let Ok(value) = figment.find_value(setting.key) else { continue };
+        let defaults = Figment::from(Layer::new(Source::Default, defaults.clone()));
+        let alone = defaults.merge(Layer::of_setting(Source::Default, setting.key, value));
+        if deserialize::<T>(&alone).is_none() {
+            errors.push(invalid_value(figment, setting));
+        }
+    }
+    if errors.len() == before {
+        let expected = "values of which each is valid together with the others".to_owned();
+        errors.push(ConfigError::InvalidValue { origin: "the settings".to_owned(), expected, value: None });
     }
     None
+}
+
+/// Deserializes the settings from JSON. figment's own deserializers are several generic types, for each of which all
+/// structs of settings would be compiled.
+fn deserialize<T: DeserializeOwned>(figment: &Figment) -> Option<T> {
+    let values = figment.find_value("").ok()?;
+    T::deserialize(json(&values)).ok()
+}
+
+fn json(value: &Value) -> Json {
+    match value {
+        Value::String(_, text) => Json::from(text.as_str()),
+        Value::Char(_, character) => Json::from(character.to_string()),
+        Value::Bool(_, value) => Json::from(*value),
+        Value::Num(..) => {
+            let integer = value.to_u128().and_then(|number| u64::try_from(number).ok()).map(Json::from);
+            let integer = integer.or_else(|| Some(Json::from(i64::try_from(value.to_i128()?).ok()?)));
+            // No setting accepts a fraction. NaN would become `null`, which is the absence of a value.
+            integer.unwrap_or_else(|| Json::from(0.5))
+        }
+        Value::Empty(..) => Json::Null,
+        Value::Dict(_, entries) => entries.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+        Value::Array(_, items) => items.iter().map(json).collect(),
+    }
 }
 
 fn invalid_value(figment: &Figment, setting: &Setting) -> ConfigError {

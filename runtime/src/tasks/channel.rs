@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{TaskStoreError, running::Ending, task_id::TaskKey, tasks::Tasks};
+use crate::spawn::spawn;
 
 /// Time between two looks into the queue of this replica.
 const RECEIVE_INTERVAL: Duration = Duration::from_millis(500);
@@ -49,7 +50,7 @@ pub(super) async fn is_alive(tasks: &Tasks, replica: &str) -> Result<bool, TaskS
 /// Shows a sign of life, and starts to show more and to receive messages.
 pub(super) async fn open(tasks: &Arc<Tasks>) -> Result<(), TaskStoreError> {
     show_life(tasks).await?;
-    tokio::spawn(receive(Arc::downgrade(tasks)));
+    spawn(receive(Arc::downgrade(tasks)));
     Ok(())
 }
 

@@ -36,6 +36,7 @@ use crate::{
     operation::{OperationKind, ToolError},
     registry::{DecisionError, Dispatcher},
     scope::MissingScopes,
+    spawn::spawn,
 };
 
 /// Time that tasks have to end after they were cancelled because of a shutdown.
@@ -137,7 +138,7 @@ impl Tasks {
             state: call.state,
         };
         let counted = CountedCall::new(Arc::clone(self));
-        let call = tokio::spawn(async move {
+        let call = spawn(async move {
             run.run(ended).await;
             drop(counted);
         });

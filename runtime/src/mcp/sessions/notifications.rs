@@ -13,6 +13,7 @@ use crate::{
     notifications::{Change, Filter, Notifications, SubscribeError, Subscription},
     operation::OperationKind,
     registry::Registry,
+    spawn::spawn,
 };
 
 /// The subscription of a session, from its initialization to its end.
@@ -37,7 +38,7 @@ impl Session {
         let subscription = Arc::new(notifications.subscribe(registry, self.access(), lists));
         self.subscription.set(Some(Arc::clone(&subscription)));
         let session = Arc::clone(self);
-        tokio::spawn(async move {
+        spawn(async move {
             let send_changes = async {
                 while let Some(change) = subscription.next().await {
                     session.notify(notification(change));

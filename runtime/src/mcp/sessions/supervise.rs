@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::session::Session;
+use crate::spawn::spawn;
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,7 @@ enum Cause {
 pub(super) fn start(session: Arc<Session>, stopping: CancellationToken) {
     // Before the first check, so that no revocation is missed.
     let revocations = session.revocations();
-    tokio::spawn(async move {
+    spawn(async move {
         let cause = wait(&session, revocations, stopping).await;
         session.end();
         tracing::debug!(

@@ -212,7 +212,7 @@ impl Parser {
                 }
             }
         }
-        policy.operations.sort_by(|a, b| a.order().cmp(&b.order()));
+        OperationPolicy::sort(&mut policy.operations);
         Ok(self.policy)
     }
 }
