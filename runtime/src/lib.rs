@@ -59,10 +59,14 @@
 //!
 //! # Features
 //!
-//! No feature is enabled by default.
+//! `http2`, `json-schema` and `landing-page` are enabled by default. A server without them (`default-features = false`)
+//! compiles faster and is not less strict: what such a server cannot enforce, it does not accept.
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `http2` | HTTP/2 to the authorization server, instead of HTTP/1.1 only |
+//! | `json-schema` | every keyword of JSON Schema for arguments, such as `pattern`, `format` and `uniqueItems`. Without it, [`Server::build`] reports each keyword that the program does not enforce ([`OperationProblem::JsonSchemaFeature`]), and debug builds do not compare results with their schemas |
+//! | `landing-page` | the page for browsers ([`HttpConfig::landing_page`](config::HttpConfig::landing_page)) |
 //! | `approvals` | `#[tool(approve = "..")]`: calls that a person approves on a page of the server, after a login; `approvals::ApprovalStore` |
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
 //! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `logging` and `policy-files` |
@@ -126,6 +130,7 @@ mod notifications;
 pub mod oauth;
 mod operation;
 mod operation_kind;
+#[cfg(any(feature = "approvals", feature = "console", feature = "landing-page"))]
 mod page;
 mod peer;
 pub mod policy;

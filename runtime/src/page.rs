@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageKind {
     /// The page of the server, which is public. It has no forms.
+    #[cfg(feature = "landing-page")]
     Landing,
     /// The page of an approval, which has a form.
     #[cfg(feature = "approvals")]
@@ -27,6 +28,7 @@ impl PageKind {
     /// Returns the style sheet. The page contains it, so that it is complete at every path and behind every proxy.
     pub(crate) fn style(self) -> &'static str {
         match self {
+            #[cfg(feature = "landing-page")]
             Self::Landing => include_str!("../templates/style.css"),
             #[cfg(feature = "approvals")]
             Self::Approval => {
@@ -40,12 +42,14 @@ impl PageKind {
     }
 
     fn content_security_policy(self) -> HeaderValue {
+        #[cfg(feature = "landing-page")]
         static LANDING: LazyLock<HeaderValue> = LazyLock::new(|| PageKind::Landing.new_policy("'none'"));
         #[cfg(feature = "approvals")]
         static APPROVAL: LazyLock<HeaderValue> = LazyLock::new(|| PageKind::Approval.new_policy("'self'"));
         #[cfg(feature = "console")]
         static CONSOLE: LazyLock<HeaderValue> = LazyLock::new(|| PageKind::Console.new_policy("'self'"));
         match self {
+            #[cfg(feature = "landing-page")]
             Self::Landing => LANDING.clone(),
             #[cfg(feature = "approvals")]
             Self::Approval => APPROVAL.clone(),

@@ -372,6 +372,17 @@ pub enum OperationProblem {
     /// The schema of the arguments is not a valid JSON Schema.
     #[error("the schema of its arguments is not valid: {0}")]
     InvalidInputSchema(String),
+    /// The schema of an argument has a keyword that a program without the feature `json-schema` does not enforce.
+    #[error(
+        "the schema of its {} has `{keyword}`, which the program does not enforce, because it was built without the feature \
+         `json-schema` of toolgate: enable it", of_argument(.argument)
+    )]
+    JsonSchemaFeature {
+        /// Name of the argument, and empty for the arguments as a whole.
+        argument: String,
+        /// The keyword.
+        keyword: String,
+    },
     /// The schema of the result is not a valid JSON Schema.
     #[error("the schema of its result is not valid: {0}")]
     InvalidOutputSchema(String),
@@ -396,6 +407,10 @@ pub enum OperationProblem {
     /// An argument of this type cannot be mirrored into a header.
     #[error("its argument `{0}` cannot be mirrored into a header: only strings, integers and booleans can")]
     HeaderArgumentType(String),
+}
+
+fn of_argument(name: &str) -> String {
+    if name.is_empty() { "arguments".to_owned() } else { format!("argument `{name}`") }
 }
 
 /// A reason why a `SERVER_URL` is invalid.

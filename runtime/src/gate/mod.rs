@@ -32,7 +32,9 @@ pub(crate) use in_flight::{InFlightLimit, InFlightMaxima};
 pub(crate) use origin::AllowedOrigins;
 #[cfg(feature = "approvals")]
 pub(crate) use peer_limit::PeerLimit;
-pub(crate) use pipeline::{Gate, GateService, UnauthorizedPage};
+#[cfg(feature = "landing-page")]
+pub(crate) use pipeline::UnauthorizedPage;
+pub(crate) use pipeline::{Gate, GateService};
 #[cfg(feature = "testing")]
 pub(crate) use rejection::RATE_LIMITED;
 pub(crate) use rejection::{RejectionLog, RejectionResponder};

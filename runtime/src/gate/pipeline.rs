@@ -9,7 +9,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, OptionFuture};
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use tower::Service;
 
 use super::{
@@ -347,7 +347,8 @@ impl Gate {
     }
 
     /// Rejects a request to another route of this server if it names a foreign host or origin.
-    pub(crate) fn reject_foreign_origin(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
+    #[cfg(any(feature = "approvals", feature = "landing-page"))]
+    pub(crate) fn reject_foreign_origin(&self, uri: &http::Uri, headers: &HeaderMap) -> Option<Response<Body>> {
         let error = self.origins.check(uri, headers).err()?;
         let info = RequestInfo::from_headers(headers);
         let host_name = self.responder.host_name(uri, headers);

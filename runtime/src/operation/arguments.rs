@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use jsonschema::Validator;
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Direction, ToolError, Violation, normalize, portable, simple_schema, violation::MAX_VIOLATIONS,
-    without_alternatives,
+    Direction, ToolError, Violation, normalize, portable, simple_schema, validator::Validator,
+    violation::MAX_VIOLATIONS, without_alternatives,
 };
 use crate::error::OperationProblem;
 
@@ -54,11 +53,11 @@ impl ArgumentSchema {
             return Err(OperationProblem::ArgumentsNotAnObject);
         }
         schema.entry("properties").or_insert_with(|| json!({}));
-        let validator = if simple_schema::is_simple(&schema) {
-            debug_assert!(compile(&schema).is_ok(), "the schema does not compile: {schema:?}");
+        let validator = if cfg!(feature = "json-schema") && simple_schema::is_simple(&schema) {
+            debug_assert!(Validator::new(&schema).is_ok(), "the schema does not compile: {schema:?}");
             OnceLock::new()
         } else {
-            OnceLock::from(Ok(compile(&schema)?))
+            OnceLock::from(Ok(Validator::new(&schema)?))
         };
         let enforced = Arc::new(schema);
         let schema = without_alternatives(&enforced).map_or_else(|| Arc::clone(&enforced), Arc::new);
@@ -91,7 +90,7 @@ impl ArgumentSchema {
     ///
     /// Every violation with its JSON pointer, up to a maximum.
     pub(crate) fn check(&self, mut arguments: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
-        let validator = self.validator.get_or_init(|| compile(&self.enforced)).as_ref();
+        let validator = self.validator.get_or_init(|| Validator::new(&self.enforced)).as_ref();
         // Fail closed: arguments that cannot be validated are rejected.
         let validator = validator.map_err(|problem| ToolError::masked(problem.to_string()))?;
         let inexact = if normalize::is_needed(&arguments) {
@@ -110,29 +109,13 @@ impl ArgumentSchema {
 
 /// Returns every violation, up to a maximum.
 fn violations(validator: &Validator, value: &Value, inexact: Vec<Violation>) -> Vec<Violation> {
-    let mut found = Vec::new();
-    for error in validator.iter_errors(value).take(MAX_VIOLATIONS) {
-        Violation::describe(&error, &mut found);
-    }
+    let mut found = validator.violations(value);
     // A number that is too large for its type has a more precise violation.
     let is_new = |violation: &Violation| !found.iter().any(|known| known.pointer == violation.pointer);
     let new: Vec<_> = inexact.into_iter().filter(is_new).collect();
     found.extend(new);
     found.truncate(MAX_VIOLATIONS);
     found
-}
-
-/// Compiles a schema.
-///
-/// # Errors
-///
-/// The schema is not valid.
-pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, OperationProblem> {
-    jsonschema::options()
-        .should_validate_formats(true)
-        .offline()
-        .build(&Value::Object(schema.clone()))
-        .map_err(|error| OperationProblem::InvalidInputSchema(error.to_string()))
 }
 
 #[cfg(test)]

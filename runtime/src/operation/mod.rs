@@ -3,6 +3,8 @@
 
 mod annotations;
 mod approval;
+#[cfg(test)]
+mod arbitrary_schema;
 mod arguments;
 mod ask;
 mod background;
@@ -28,6 +30,7 @@ mod simple_schema;
 mod states;
 mod text_arguments;
 mod tool_descriptor;
+mod validator;
 mod violation;
 
 pub use crate::operation_kind::OperationKind;
@@ -67,4 +70,6 @@ pub(crate) use states::States;
 pub use states::{ServerState, StateType};
 pub(crate) use text_arguments::{argument_without_texts, from_text};
 pub(crate) use tool_descriptor::ToolDescriptor;
+#[cfg(feature = "json-schema")]
+pub(crate) use validator::ResultValidator;
 pub(crate) use violation::Violation;

@@ -258,16 +258,11 @@ impl Registry {
             Box::pin(approval.restore_after(error)).await;
         }
         let result = result?;
+        #[cfg(feature = "json-schema")]
         if let OperationResult::Tool(result) = &result
-            && let (Some(validator), Some(content)) = (operation.output_validator(), &result.structured_content)
-            && let Err(error) = validator.validate(content)
+            && let (Some(validator), Some(content)) = (operation.result_validator(), &result.structured_content)
         {
-            return Err(ToolError::masked(format!(
-                "the result violates the output schema, because `Serialize` and `JsonSchema` of its type disagree at \
-                 {:?}: {}",
-                error.instance_path().to_string(),
-                error.masked()
-            )));
+            validator.check(content)?;
         }
         Ok(result)
     }

@@ -15,6 +15,8 @@ use super::{
     ListKind, Listing, MountedOperation, MountedServer, RateOverrides,
     listing::{listed_prompt, listed_resource, listed_template, listed_tool},
 };
+#[cfg(feature = "json-schema")]
+use crate::operation::ResultValidator;
 use crate::{
     audit::CallOutcome,
     auth::Caller,
@@ -38,7 +40,8 @@ pub(crate) struct RegisteredOperation {
     requirement: Requirement,
     arguments: ArgumentSchema,
     /// Checks results of a tool against the output schema in debug builds.
-    output_validator: Option<jsonschema::Validator>,
+    #[cfg(feature = "json-schema")]
+    result_validator: Option<ResultValidator>,
     mirrors_headers: bool,
     /// The URIs of a resource whose URI is a template.
     template: Option<UriTemplate>,
@@ -76,11 +79,16 @@ impl RegisteredOperation {
         {
             return Err(OperationProblem::ArgumentNotText(name.to_owned()));
         }
-        let (mut template, mut output_validator) = (None, None);
+        let mut template = None;
+        #[cfg(feature = "json-schema")]
+        let mut result_validator = None;
         let listing = match &descriptor.kind {
             DescriptorKind::Tool(tool) => {
                 let output_schema = (tool.output)(&mut output::schema_generator()).and_then(output::output_schema);
-                output_validator = compile_output(output_schema.as_ref())?;
+                #[cfg(feature = "json-schema")]
+                {
+                    result_validator = output_schema.as_ref().map(ResultValidator::new).transpose()?.flatten();
+                }
                 let mut listing = listed_tool(descriptor, tool, &arguments, meta);
                 listing.output_schema = output_schema.map(Arc::new);
                 Listing::Tool(listing)
@@ -105,7 +113,8 @@ impl RegisteredOperation {
             required_scopes,
             requirement,
             arguments,
-            output_validator,
+            #[cfg(feature = "json-schema")]
+            result_validator,
             mirrors_headers,
             template,
             listing,
@@ -148,7 +157,8 @@ impl RegisteredOperation {
             required_scopes,
             mirrors_headers: mirrors_headers(&schema)?,
             arguments: ArgumentSchema::published(schema),
-            output_validator: None,
+            #[cfg(feature = "json-schema")]
+            result_validator: None,
             template,
             listing,
             mounted: Some(server),
@@ -227,8 +237,9 @@ impl RegisteredOperation {
         &self.arguments
     }
 
-    pub(crate) fn output_validator(&self) -> Option<&jsonschema::Validator> {
-        self.output_validator.as_ref()
+    #[cfg(feature = "json-schema")]
+    pub(crate) fn result_validator(&self) -> Option<&ResultValidator> {
+        self.result_validator.as_ref()
     }
 
     /// Returns whether the fast path can run the operation: it takes no `&Context`, needs no approval, mirrors no argument
@@ -415,14 +426,4 @@ fn mentions_header(value: &Value) -> bool {
         Value::Object(values) => values.iter().any(|(name, value)| is_header(name) || mentions_header(value)),
         _ => false,
     }
-}
-
-/// Compiles the output schema in a debug build, which detects a `Serialize` that disagrees with its `JsonSchema`. A release
-/// build trusts the type.
-fn compile_output(schema: Option<&Map<String, Value>>) -> Result<Option<jsonschema::Validator>, OperationProblem> {
-    schema
-        .filter(|_| cfg!(debug_assertions))
-        .map(|schema| jsonschema::options().offline().build(&Value::Object(schema.clone())))
-        .transpose()
-        .map_err(|error| OperationProblem::InvalidOutputSchema(error.to_string()))
 }

@@ -74,6 +74,7 @@ impl Discovery {
     }
 
     /// Returns the issuer to advertise as far as it is known, without fetching the metadata.
+    #[cfg(feature = "landing-page")]
     pub(crate) fn known_issuer(&self) -> Option<String> {
         match &*self.current.load() {
             Some(fetched) => fetched.server.issuer.clone(),

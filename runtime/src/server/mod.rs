@@ -21,6 +21,7 @@ mod gate_layer;
 #[cfg(all(feature = "logging", unix))]
 mod hangup;
 pub(crate) mod health;
+#[cfg(feature = "landing-page")]
 mod landing_page;
 #[cfg(feature = "prometheus")]
 mod metrics_endpoint;

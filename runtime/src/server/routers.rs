@@ -9,7 +9,9 @@ use axum::Router;
 
 #[cfg(feature = "approvals")]
 use super::approvals;
-use super::{BuiltServer, cors::BrowserCors, health, landing_page, well_known};
+#[cfg(feature = "landing-page")]
+use super::landing_page;
+use super::{BuiltServer, cors::BrowserCors, health, well_known};
 use crate::gate::GateService;
 
 impl BuiltServer {
@@ -69,6 +71,7 @@ impl BuiltServer {
     /// Returns the page for browsers and its icon, at the path of `SERVER_URL`. It is empty if
     /// [`landing_page`](crate::config::HttpConfig::landing_page) is `false`. [`into_router`](Self::into_router) does not
     /// have it, because an app has a page of its own there.
+    #[cfg(feature = "landing-page")]
     pub fn landing_page_router(&self) -> Router {
         self.landing_page_router_below(&self.components.base_path)
     }
@@ -92,11 +95,16 @@ impl BuiltServer {
 
     /// Returns everything that the server serves if it serves itself.
     pub(super) fn complete_router(self) -> Router {
-        let mut landing_page = self.landing_page_router();
-        if !self.components.base_path.is_empty() {
-            landing_page = landing_page.merge(self.landing_page_router_below(""));
-        }
-        self.into_router().merge(landing_page)
+        #[cfg(feature = "landing-page")]
+        let landing_page = {
+            let page = self.landing_page_router();
+            let is_below_path = !self.components.base_path.is_empty();
+            if is_below_path { page.merge(self.landing_page_router_below("")) } else { page }
+        };
+        let router = self.into_router();
+        #[cfg(feature = "landing-page")]
+        let router = router.merge(landing_page);
+        router
     }
 
     /// Paths that must not depend on clients: health endpoints and the routes of the validator.
@@ -138,6 +146,7 @@ impl BuiltServer {
         pages.map_or_else(Router::new, |pages| approvals::router(Arc::clone(pages), base))
     }
 
+    #[cfg(feature = "landing-page")]
     fn landing_page_router_below(&self, base: &str) -> Router {
         let Some(page) = &self.components.landing_page else { return Router::new() };
         let routes = self.components.routes.iter().map(|route| route.path);

@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "approvals")]
 use super::approvals::ApprovalPages;
+#[cfg(feature = "landing-page")]
+use super::landing_page::LandingPage;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::{
     RunningServer,
     accept::{self, ConnectionLimits, Drained, ServedRoutes},
     config::{HttpConfig, PreflightMode, SettingValue},
-    landing_page::LandingPage,
     preflight::Probe,
     running, shutdown_signal,
     startup::RevocationDelay,
@@ -59,6 +60,7 @@ pub(crate) struct Components {
     /// The metadata for the discovery by clients.
     pub(crate) documents: Arc<Documents>,
     /// The page for browsers, if it is enabled.
+    #[cfg(feature = "landing-page")]
     pub(crate) landing_page: Option<Arc<LandingPage>>,
     /// The pages of approvals, if a tool needs them.
     #[cfg(feature = "approvals")]

@@ -27,7 +27,7 @@ use crate::{
     error::{BuildError, BuildProblem},
     gate::{
         AllowedOrigins, BodyLimits, FastPath, Gate, InFlightLimit, InFlightMaxima, RejectionLog, StreamLimit,
-        StreamMaxima, SubscriptionGate, TrustedProxies, UnauthorizedPage, UnknownTokenLimit,
+        StreamMaxima, SubscriptionGate, TrustedProxies, UnknownTokenLimit,
     },
     mcp::{McpService, McpServiceConfig, Sessions},
     operation::RequestStateSigner,
@@ -36,15 +36,18 @@ use crate::{
         BuiltServer, Server,
         config::{Config, SettingValue},
         discovery::Discovery,
-        health,
-        landing_page::{LandingPage, LandingPageConfig},
-        operation_review,
+        health, operation_review,
         preflight::{Probe, ProbeConfig},
         serve::Components,
         startup::RevocationDelay,
         well_known::Documents,
     },
     tasks::{MemoryTaskStore, TaskStore, Tasks},
+};
+#[cfg(feature = "landing-page")]
+use crate::{
+    gate::UnauthorizedPage,
+    server::landing_page::{LandingPage, LandingPageConfig},
 };
 #[cfg(feature = "redis")]
 use crate::{replication::Replica, tasks::RedisTaskStore};
@@ -134,6 +137,7 @@ impl Server {
             .with_replicator(replicator)
             .with_directory(directory),
         );
+        #[cfg(feature = "landing-page")]
         let page = config.http.landing_page.then(|| {
             Arc::new(LandingPage::new(LandingPageConfig {
                 name: &self.name,
@@ -183,7 +187,10 @@ impl Server {
             fast_path: self.fast_path.then(FastPath::default),
             responder: public.responder(&scopes),
             rejection_log: RejectionLog::default(),
+            #[cfg(feature = "landing-page")]
             unauthorized_page: page.clone().map(|page| page as Arc<dyn UnauthorizedPage>),
+            #[cfg(not(feature = "landing-page"))]
+            unauthorized_page: None,
         });
         let metadata = public.metadata(self.title.as_ref().unwrap_or(&self.name).clone(), scopes);
         #[cfg(feature = "console")]
@@ -249,6 +256,7 @@ impl Server {
             name: self.name,
             version,
             documents: Arc::new(Documents::new(metadata, discovery)),
+            #[cfg(feature = "landing-page")]
             landing_page: page,
             #[cfg(feature = "approvals")]
             approvals,

@@ -40,7 +40,8 @@ pub struct HttpConfig {
     /// Whether browsers get a page: at the root of the public URL, and as the body of the 401 response of the MCP endpoint
     /// if `Accept` prefers HTML. It shows the title of the server, its MCP URL, how to connect a client, the name of the
     /// authorization server, and whether this server is ready. It needs no token. A router
-    /// from [`BuiltServer::into_router`](crate::BuiltServer::into_router) has no page at the root. Default: `true`.
+    /// from [`BuiltServer::into_router`](crate::BuiltServer::into_router) has no page at the root. Nor has a server
+    /// that was built without the feature `landing-page`. Default: `true`.
     pub landing_page: bool,
     /// Origins from which browsers may send requests in addition to the origin of the public URL, such as
     /// `https://app.example.com`. Default: none.
