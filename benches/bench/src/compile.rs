@@ -1,4 +1,5 @@
-//! Compile times of a crate with 200 tools in toolgate, and of the same 200 in the macros of rmcp.
+//! Compile times of a crate with 200 tools in toolgate, and of the same 200 in the macros of rmcp; and of a minimal server
+//! with all dependencies.
 
 use std::{
     fs,
@@ -12,6 +13,8 @@ use toolgate_bench_tools::{rmcp, toolgate};
 
 use crate::{Result, machine, stats::Summary};
 
+mod minimal;
+
 const TOOLS: usize = 200;
 /// Format string in the body of each tool. `change_one_tool` replaces it.
 const BODY: &str = "{record_id}: {} entries";
@@ -24,7 +27,10 @@ pub(crate) struct Options {
     /// Runs 2 rounds, enough to see that the benchmark works
     #[arg(long, conflicts_with = "rounds")]
     quick: bool,
-    /// Number of times each crate is compiled
+    /// Measures only the clean builds of a minimal server
+    #[arg(long)]
+    minimal: bool,
+    /// Number of times each crate is compiled; the minimal servers are compiled at most twice
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
 }
@@ -35,6 +41,11 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     println!("{}", serde_json::to_string_pretty(&machine)?);
     let results = std::env::current_exe()?.with_file_name("bench-results");
     let folder = results.join("compile");
+    let (mut met, minimal) = minimal::run(&folder, rounds.min(2))?;
+    if options.minimal {
+        fs::write(results.join("compile-minimal.json"), serde_json::to_string_pretty(&minimal)?)?;
+        return Ok(met);
+    }
     for name in NAMES {
         write_crate(&folder, name)?;
         for command in COMMANDS {
@@ -64,7 +75,6 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         }
     }
 
-    let mut met = true;
     for figure in &figures {
         met &= figure.print();
     }
@@ -72,6 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         "machine": machine,
         "tools": TOOLS,
         "rounds": rounds,
+        "minimal": minimal,
         "figures": figures.iter().map(Figure::to_json).collect::<Vec<_>>(),
     });
     let file = results.join("compile.json");

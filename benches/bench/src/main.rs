@@ -24,7 +24,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 enum Command {
     /// Measures each built server in turn under load
     Load(load::Options),
-    /// Measures the compile time of 200 tools, in toolgate and in the macros of rmcp
+    /// Measures the compile time of 200 tools and of a minimal server, in toolgate and in rmcp
     Compile(compile::Options),
     /// Plots how the cost of a request grows with tools, scopes, tokens and connections
     Growth(growth::Options),
