@@ -16,7 +16,7 @@ pub(crate) struct Violation {
     pub(crate) message: String,
 }
 
-/// Returns the message about a value that is none of the choices. A model needs all of them.
+/// Returns the message about a value that is not one of the choices. It has all of them, because a model needs them.
 pub(super) fn choices<'a>(options: impl IntoIterator<Item = &'a Value>) -> String {
     let mut texts: Vec<String> = Vec::new();
     for text in options.into_iter().map(Value::to_string) {

@@ -299,7 +299,7 @@ fn extract<T: DeserializeOwned>(figment: &Figment, defaults: &Dict, errors: &mut
         }
     }
     if errors.len() == before {
-        let expected = "values of which each is valid together with the others".to_owned();
+        let expected = "a valid combination of values".to_owned();
         errors.push(ConfigError::InvalidValue { origin: "the settings".to_owned(), expected, value: None });
     }
     None
