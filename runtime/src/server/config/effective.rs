@@ -189,6 +189,15 @@ mod tests {
     }
 
     #[test]
+    fn nan_and_infinity_are_invalid_instead_of_absent() {
+        let toml = file("[rates]\ncaller = nan\n[audit]\npath = inf\n");
+        let errors = load(&Config::default(), Some(toml.path()), &[]).unwrap_err();
+        for key in ["rates.caller", "audit.path"] {
+            assert!(errors.iter().any(|error| error.starts_with(&format!("`{key}` in "))), "{errors:?}");
+        }
+    }
+
+    #[test]
     fn a_variable_of_the_setting_is_stronger_than_its_older_names() {
         let variables = [("RUST_LOG", "warn"), ("TOOLGATE_LOG", "debug"), ("TOOLGATE_LOG_FILTER", "trace")];
         for (first, filter) in [(0, "trace"), (1, "debug")] {
