@@ -83,6 +83,7 @@ pub(crate) fn set_page(response: &mut Response<Body>, html: String, kind: PageKi
 pub(crate) const ICON_PATH: &str = "/favicon.ico";
 
 /// Returns the icon, which browsers may cache for a day.
+#[cfg(any(feature = "console", feature = "landing-page"))]
 pub(crate) fn icon() -> Response<Body> {
     let mut response = Response::new(Body::from(include_str!("../templates/icon.svg")));
     let headers = response.headers_mut();
