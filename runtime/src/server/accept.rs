@@ -25,7 +25,9 @@ use tokio::{
 };
 use tower::Service as _;
 
-use super::{config::HttpConfig, connection::Shared, connections::Connections, descriptors};
+use super::{
+    config::HttpConfig, connection::Shared, connections::Connections, descriptors, mcp_endpoint::McpEndpoint,
+};
 use crate::gate::AllowedOrigins;
 
 /// Time that aborted responses have to send their last bytes.
@@ -80,6 +82,8 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Routes of a listener.
 pub(crate) struct ServedRoutes {
+    /// MCP endpoint that the router has, too. `None` if every request has to pass the router.
+    pub(crate) endpoint: Option<McpEndpoint>,
     pub(crate) router: Router,
     /// Paths of the routes that must not depend on clients, such as health probes. They are also served on a few
     /// connections beyond the limit.
@@ -99,6 +103,7 @@ impl ServedRoutes {
     /// form may name; `None` allows any.
     pub(crate) fn new(router: Router, allowed: Option<AllowedOrigins>) -> Self {
         Self {
+            endpoint: None,
             router,
             independent: Vec::new(),
             allowed,
@@ -129,6 +134,7 @@ pub(crate) async fn serve(
     let ConnectionLimits { header_timeout, keep_alive_timeout, write_timeout, .. } = limits;
     let shared = Shared {
         builder,
+        endpoint: served.endpoint,
         router: served.router,
         limited_router,
         allowed: served.allowed,

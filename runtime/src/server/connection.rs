@@ -29,7 +29,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 
 use self::{io::ConnectionIo, service::ConnectionService};
-use super::{request_head::HeadScanner, unread_body::UnreadBody};
+use super::{mcp_endpoint::McpEndpoint, request_head::HeadScanner, unread_body::UnreadBody};
 use crate::{duration::millis, gate::AllowedOrigins, peer::Peer};
 
 /// Time for which a client may leave a response unread before its connection can be closed for a new one.
@@ -170,6 +170,8 @@ impl AsRef<UnreadBody> for Connection {
 /// Settings and routes that all connections share.
 pub(super) struct Shared {
     pub(super) builder: http1::Builder,
+    /// MCP endpoint that the router has, too. `None` if every request has to pass the router.
+    pub(super) endpoint: Option<McpEndpoint>,
     pub(super) router: Router,
     /// Routes that must not depend on clients. Other requests get 503.
     pub(super) limited_router: Router,

@@ -23,6 +23,7 @@ mod hangup;
 pub(crate) mod health;
 #[cfg(feature = "landing-page")]
 mod landing_page;
+mod mcp_endpoint;
 #[cfg(feature = "prometheus")]
 mod metrics_endpoint;
 mod mount;

@@ -11,8 +11,7 @@ use axum::Router;
 use super::approvals;
 #[cfg(feature = "landing-page")]
 use super::landing_page;
-use super::{BuiltServer, cors::BrowserCors, health, well_known};
-use crate::gate::GateService;
+use super::{BuiltServer, health, mcp_endpoint::McpEndpoint, well_known};
 
 impl BuiltServer {
     /// Returns the whole server as a router to merge into a larger one: the MCP endpoint behind its gate, the metadata,
@@ -38,7 +37,7 @@ impl BuiltServer {
 
     /// Returns the MCP endpoint behind its gate, at the path of its [URL](Self::endpoint).
     pub fn mcp_router(&self) -> Router {
-        self.mcp_router_below(&self.components.base_path)
+        self.mcp_endpoint(&[&self.components.base_path]).into_router()
     }
 
     /// Returns the metadata documents that name this server in their path (RFC 9728, section 3.1; RFC 8414, section 3.1):
@@ -84,13 +83,19 @@ impl BuiltServer {
         let paths = well_known::Paths::at_root(&self.components.http.endpoint_path).without(&self.metadata_paths());
         let mut router = well_known::router(&self.components.documents, &paths);
         if !self.components.base_path.is_empty() {
-            router = router.merge(self.mcp_router_below("")).merge(self.webhook_router_below(""));
+            router = router.merge(self.mcp_endpoint(&[""]).into_router()).merge(self.webhook_router_below(""));
             #[cfg(feature = "approvals")]
             {
                 router = router.merge(self.approvals_router_below(""));
             }
         }
         router
+    }
+
+    /// Returns the MCP endpoint at every path at which [`complete_router`](Self::complete_router) has it.
+    pub(super) fn complete_endpoint(&self) -> McpEndpoint {
+        let base = self.components.base_path.as_str();
+        if base.is_empty() { self.mcp_endpoint(&[""]) } else { self.mcp_endpoint(&[base, ""]) }
     }
 
     /// Returns everything that the server serves if it serves itself.
@@ -118,16 +123,6 @@ impl BuiltServer {
     /// Paths of the documents that name this server.
     fn metadata_paths(&self) -> well_known::Paths {
         well_known::Paths::of(&self.components.base_path, &self.components.http.endpoint_path)
-    }
-
-    fn mcp_router_below(&self, base: &str) -> Router {
-        #[cfg(feature = "redis")]
-        self.start_replication();
-        let gate = &self.components.gate;
-        let service =
-            BrowserCors::new(Arc::clone(gate), GateService::new(Arc::clone(gate), self.components.mcp.clone()));
-        let path = format!("{base}{}", self.components.http.endpoint_path);
-        Router::new().route_service(&format!("{path}/"), service.clone()).route_service(&path, service)
     }
 
     fn webhook_router_below(&self, base: &str) -> Router {

@@ -274,19 +274,21 @@ impl BuiltServer {
         let independent = std::iter::once(&self).chain(&others).flat_map(Self::independent_paths).collect();
         // Each server checks the names of its own requests, so any of them may be in a target in absolute form.
         let allowed = others.is_empty().then(|| self.components.gate.origins.clone());
-        let router = match self.app.take() {
-            None if others.is_empty() => self.complete_router(),
+        let (endpoint, router) = match self.app.take() {
+            None if others.is_empty() => (Some(self.complete_endpoint()), self.complete_router()),
             app => {
                 let app = app.unwrap_or_default();
                 for server in std::iter::once(&self).chain(&others) {
                     server.log_app_check(&app).await;
                 }
-                app
+                // The app may have the endpoint behind layers of its own, or not at all.
+                (None, app)
             }
         };
         #[cfg(feature = "tls")]
         let _reloading = tls.as_ref().map(Tls::start_reloading);
         let served = ServedRoutes {
+            endpoint,
             independent,
             #[cfg(feature = "tls")]
             tls: tls.as_ref().map(|tls| tls.acceptor().clone()),

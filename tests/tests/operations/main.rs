@@ -9,6 +9,7 @@ mod audit;
 mod build_errors;
 mod connections;
 mod console;
+mod dispatch;
 mod embedding;
 mod gate_layer;
 mod health;

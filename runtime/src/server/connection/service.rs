@@ -8,10 +8,11 @@ use std::{
 
 use axum::{
     Json,
+    body::Body,
     extract::ConnectInfo,
     response::{IntoResponse as _, Response},
 };
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use serde_json::json;
@@ -44,6 +45,18 @@ impl ConnectionService {
         request_head::check(request, self.shared.allowed.as_ref())?;
         Ok(reusable && !self.connection.is_limited && !self.shared.is_stopping.load(Ordering::Relaxed))
     }
+
+    /// Passes a request to the MCP endpoint or to the router, which respond alike at the paths of the endpoint.
+    fn respond(&self, request: Request<Body>) -> impl Future<Output = Result<Response, Infallible>> + Send + use<> {
+        let Shared { endpoint, router, limited_router, .. } = &*self.shared;
+        if self.connection.is_limited {
+            return Either::Right(limited_router.clone().call(request));
+        }
+        match endpoint.as_ref().filter(|endpoint| endpoint.is_at(request.uri().path())) {
+            Some(endpoint) => Either::Left(endpoint.respond(request)),
+            None => Either::Right(router.clone().call(request)),
+        }
+    }
 }
 
 impl hyper::service::Service<Request<Incoming>> for ConnectionService {
@@ -63,12 +76,10 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
             }
         };
         request.extensions_mut().insert(ConnectInfo(connection.address));
-        let Shared { router, limited_router, .. } = &*self.shared;
-        let mut router = if connection.is_limited { limited_router } else { router }.clone();
         // Reading the rest of the body would tell the client to send it.
         let expects_continue = request.headers().contains_key(header::EXPECT);
         drop(connection.unread_body.take());
-        let response = router.call(request.map(|body| ObservedBody::new(body, Arc::clone(&connection))));
+        let response = self.respond(request.map(|body| Body::new(ObservedBody::new(body, Arc::clone(&connection)))));
         Box::pin(async move {
             let Ok(response) = response.await;
             let is_reusable = match connection.unread_body.take() {

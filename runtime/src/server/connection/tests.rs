@@ -28,6 +28,7 @@ fn shared(header: u64, keep_alive: u64) -> Shared {
     Shared {
         is_stopping: Arc::default(),
         builder: http1::Builder::new(),
+        endpoint: None,
         router: Router::new(),
         limited_router: Router::new(),
         allowed: None,
