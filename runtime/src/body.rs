@@ -2,12 +2,13 @@
 //! value.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use thiserror::Error;
@@ -35,7 +36,12 @@ where
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > limit) {
         return Err(BodyError::TooLarge);
     }
-    tokio::time::timeout(timeout, read_frames(body, limit)).await.unwrap_or(Err(BodyError::Timeout))
+    let mut read = pin!(read_frames(body, limit));
+    // Most bodies have arrived with their head, and need no timer.
+    if let Some(result) = read.as_mut().now_or_never() {
+        return result;
+    }
+    tokio::time::timeout(timeout, read).await.unwrap_or(Err(BodyError::Timeout))
 }
 
 async fn read_frames<B>(mut body: B, limit: usize) -> Result<Bytes, BodyError>

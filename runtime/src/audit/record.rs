@@ -2,11 +2,13 @@
 
 use std::{borrow::Cow, fmt, time::Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tracing::{Level, field::display};
 
 use super::{TARGET, reason::RequiredBy, sanitize};
 use crate::{auth::Caller, operation_kind::OperationKind};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Maximum length of the caller's scopes in a record, in bytes.
 const MAX_GRANTED: usize = 4 * 1024;
@@ -23,7 +25,7 @@ pub(crate) struct RequestInfo<'a> {
 impl RequestInfo<'_> {
     /// Information that the headers of a new request give.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let trace_id = headers.get("traceparent").and_then(|value| TraceId::parse(value.to_str().ok()?));
+        let trace_id = headers.get(TRACEPARENT).and_then(|value| TraceId::parse(value.to_str().ok()?));
         Self { id: "", trace_id, received_at: Instant::now() }
     }
 

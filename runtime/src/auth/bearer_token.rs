@@ -48,6 +48,18 @@ pub enum CredentialsError {
     TooLong,
 }
 
+/// Whether a byte may occur in a `b64token` before its padding, by the byte.
+const IS_LEGAL: [bool; 256] = {
+    let legal = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+    let mut is_legal = [false; 256];
+    let mut i = 0;
+    while i < legal.len() {
+        is_legal[legal[i] as usize] = true;
+        i += 1;
+    }
+    is_legal
+};
+
 impl BearerToken {
     /// Maximum length of a token, in bytes.
     pub const MAX_BYTES: usize = 64 * 1024;
@@ -63,9 +75,7 @@ impl BearerToken {
             return Err(CredentialsError::TooLong);
         }
         let body = token.trim_end_matches('=');
-        let is_legal =
-            |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
-        if body.is_empty() || !body.bytes().all(is_legal) {
+        if body.is_empty() || !body.bytes().all(|byte| IS_LEGAL[usize::from(byte)]) {
             return Err(CredentialsError::Malformed);
         }
         Ok(Self(SecretString::from(token)))

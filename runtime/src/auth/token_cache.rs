@@ -134,8 +134,9 @@ impl CacheEntry {
         self.stale.as_ref().map_or(self.requested_at, |stale| stale.introspected_at)
     }
 
-    fn is_fresh(&self, ttl: Duration) -> bool {
-        self.requested_at.elapsed() <= self.stale.as_ref().map_or(ttl, |stale| stale.recheck_after.min(ttl))
+    fn is_fresh(&self, ttl: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.requested_at)
+            <= self.stale.as_ref().map_or(ttl, |stale| stale.recheck_after.min(ttl))
     }
 
     /// Creates the caller of a request.
@@ -195,9 +196,10 @@ impl TokenCache {
             return Err(cached_as_inactive());
         }
         let Some(entry) = self.active.get(&digest).and_then(Result::ok) else { return Ok(CachedToken::Unknown) };
+        let now = Instant::now();
         let is_current = !self.ttl.is_zero()
             && !entry.identity.is_expired(SystemTime::now())
-            && self.check_current(&entry, Instant::now()).is_ok();
+            && self.check_current(&entry, now, now).is_ok();
         if !is_current {
             return Ok(CachedToken::Outdated(entry.to_caller(self.directory.as_ref())));
         }
@@ -247,7 +249,7 @@ impl TokenCache {
             if entry.identity.is_expired(SystemTime::now()) {
                 return Err(Inactive::new("the token has expired").into());
             }
-            let Err(reason) = self.check_current(&entry, started_at) else {
+            let Err(reason) = self.check_current(&entry, started_at, Instant::now()) else {
                 return Ok(entry.to_caller(self.directory.as_ref()));
             };
             self.evict_load(&digest, &entry);
@@ -262,9 +264,9 @@ impl TokenCache {
 
     /// Returns an error if the response of an entry can no longer be used, or not by a call that started at
     /// `started_at`.
-    fn check_current(&self, entry: &CacheEntry, started_at: Instant) -> Result<(), Outdated> {
+    fn check_current(&self, entry: &CacheEntry, started_at: Instant, now: Instant) -> Result<(), Outdated> {
         // A response that was requested during this call is fresh, even if it took longer than the TTL.
-        if entry.requested_at < started_at && !entry.is_fresh(self.ttl) {
+        if entry.requested_at < started_at && !entry.is_fresh(self.ttl, now) {
             return Err(Outdated::Expired);
         }
         // Replication is checked first, so that revocations received before that check are seen by the second one.
@@ -410,7 +412,7 @@ impl TokenCache {
 
     fn stale_entry(&self, digest: TokenDigest) -> Option<CacheEntry> {
         let entry = self.stale.as_ref()?.get(&digest)?;
-        let is_usable = entry.is_fresh(self.stale_ttl())
+        let is_usable = entry.is_fresh(self.stale_ttl(), Instant::now())
             && !entry.identity.is_expired(SystemTime::now())
             && self.replication_permits(&entry)
             && self.revocation_clock.is_current(entry.identity.owner(), entry.epoch);
@@ -438,7 +440,8 @@ impl TokenCache {
         *last_eviction = Instant::now();
         drop(last_eviction);
         let now = SystemTime::now();
-        let is_usable = |entry: &CacheEntry, ttl| entry.is_fresh(ttl) && !entry.identity.is_expired(now);
+        let is_usable =
+            |entry: &CacheEntry, ttl| entry.is_fresh(ttl, Instant::now()) && !entry.identity.is_expired(now);
         let is_known = |entry: &CacheEntry| {
             entry.requested_at.elapsed() <= ttl.saturating_add(KNOWN_FOR) && !entry.identity.is_expired(now)
         };

@@ -7,7 +7,8 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use http::{HeaderMap, HeaderName};
+use foldhash::fast::RandomState;
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::FastPath;
@@ -17,10 +18,6 @@ use crate::{
     operation::OperationKind,
     registry::{Authorized, ListKind, Registry},
 };
-
-const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Maximum number of complete `_meta` texts to remember. A client sends the same text with every request.
 const MAX_META_ENTRIES: usize = 256;
@@ -70,8 +67,8 @@ impl FastPath {
 /// Recognizer of the canonical envelope: headers, JSON-RPC members and `_meta`.
 #[derive(Debug, Default)]
 pub(super) struct Recognizer {
-    /// `_meta` texts that rmcp found complete for 2026-07-28.
-    complete_meta: RwLock<HashSet<Box<str>>>,
+    /// `_meta` texts that rmcp found complete for 2026-07-28. Their number bounds what equal hashes cost.
+    complete_meta: RwLock<HashSet<Box<str>, RandomState>>,
 }
 
 impl Recognizer {
@@ -81,20 +78,20 @@ impl Recognizer {
             || message.params.has_other_members
             || message.jsonrpc?.get() != "\"2.0\""
             || !is_plain_id(message.id?.get())
-            || headers.contains_key("mcp-session-id")
-            || headers.contains_key("last-event-id")
         {
             return None;
         }
-        if !headers.contains_key(VERSION) {
-            return has_legacy_meta(message).then_some(Revision::Legacy);
+        let headers = McpHeaders::of(headers);
+        if headers.continues {
+            return None;
         }
-        let revision = Revision::parse(single(headers, &VERSION)?)?;
+        let revision = match headers.version {
+            Occurrence::None => Revision::Legacy,
+            version => Revision::parse(version.once()?)?,
+        };
         let is_canonical = match revision {
             Revision::Legacy => has_legacy_meta(message),
-            Revision::Current => {
-                repeats_message(headers, message)? && self.is_complete_meta(message.params.meta?.get())
-            }
+            Revision::Current => headers.repeat(message)? && self.is_complete_meta(message.params.meta?.get()),
         };
         is_canonical.then_some(revision)
     }
@@ -120,19 +117,72 @@ impl Recognizer {
     }
 }
 
-/// Returns whether the headers repeat the method and the name of the message (SEP-2243). Mirrored parameters are left to
-/// rmcp.
-fn repeats_message(headers: &HeaderMap, message: &Message<'_>) -> Option<bool> {
-    if single(headers, &METHOD)? != message.method.as_deref()?
-        || headers.keys().any(|name| name.as_str().starts_with("mcp-param-"))
-    {
-        return Some(false);
+/// The headers that MCP defines, read in one pass. Looking each of them up takes several times as long.
+#[derive(Default)]
+struct McpHeaders<'a> {
+    version: Occurrence<'a>,
+    method: Occurrence<'a>,
+    name: Occurrence<'a>,
+    /// Whether the request has a mirrored parameter.
+    mirrors: bool,
+    /// Whether the request belongs to a session or resumes a stream.
+    continues: bool,
+}
+
+/// How often a header occurs.
+#[derive(Clone, Copy, Default)]
+enum Occurrence<'a> {
+    #[default]
+    None,
+    Once(&'a HeaderValue),
+    Several,
+}
+
+impl<'a> McpHeaders<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "mcp-protocol-version" => found.version.add(value),
+                "mcp-method" => found.method.add(value),
+                "mcp-name" => found.name.add(value),
+                "mcp-session-id" | "last-event-id" => found.continues = true,
+                name if name.starts_with("mcp-param-") => found.mirrors = true,
+                _ => {}
+            }
+        }
+        found
     }
-    // `Mcp-Name` repeats the name of a tool or a prompt, or the URI of a resource.
-    Some(match message.params.name.or(message.params.uri) {
-        Some(name) => single(headers, &NAME)? == name.get().trim_matches('"'),
-        None => !headers.contains_key(NAME),
-    })
+
+    /// Returns whether the headers repeat the method and the name of the message (SEP-2243). Mirrored parameters are left
+    /// to rmcp.
+    fn repeat(&self, message: &Message<'_>) -> Option<bool> {
+        if self.mirrors || self.method.once()? != message.method.as_deref()? {
+            return Some(false);
+        }
+        // `Mcp-Name` repeats the name of a tool or a prompt, or the URI of a resource.
+        Some(match message.params.name.or(message.params.uri) {
+            Some(name) => self.name.once()? == name.get().trim_matches('"'),
+            None => matches!(self.name, Occurrence::None),
+        })
+    }
+}
+
+impl<'a> Occurrence<'a> {
+    fn add(&mut self, value: &'a HeaderValue) {
+        *self = match self {
+            Self::None => Self::Once(value),
+            Self::Once(_) | Self::Several => Self::Several,
+        };
+    }
+
+    /// Returns the value of a header that occurs exactly once.
+    fn once(self) -> Option<&'a str> {
+        match self {
+            Self::Once(value) => value.to_str().ok(),
+            Self::None | Self::Several => None,
+        }
+    }
 }
 
 fn has_no_call_params(message: &Message<'_>) -> bool {
@@ -178,18 +228,10 @@ fn has_legacy_meta(message: &Message<'_>) -> bool {
     })
 }
 
-/// Returns the value of a header that occurs exactly once.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?;
-    if values.next().is_some() {
-        return None;
-    }
-    value.to_str().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     const META: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;

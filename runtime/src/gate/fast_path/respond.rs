@@ -22,7 +22,10 @@ use crate::{
     scope::MissingScopes,
 };
 
-/// Size from which a result is sent as a chunk of its own instead of being copied, in bytes.
+/// Initial size of the buffer for the response to a call, in bytes. Most results fit.
+const RESPONSE_BYTES: usize = 512;
+
+/// Size from which a list is sent as a chunk of its own instead of being copied, in bytes.
 const CHUNK_THRESHOLD: usize = 4096;
 
 impl FastPath {
@@ -40,11 +43,11 @@ impl FastPath {
         caller: &Arc<Caller>,
         info: RequestInfo<'_>,
     ) -> Result<Response<Body>, MissingScopes> {
-        let result = match request.operation {
+        let response = match request.operation {
             Operation::List(kind) => match self.lists.get(dispatcher, kind, caller, request.revision) {
                 Ok(list) => {
                     dispatcher.audit().list(info, caller, kind.name(), list.items);
-                    Some(list.result)
+                    Some(listed(info.id, list.result))
                 }
                 Err(_) => None,
             },
@@ -53,7 +56,7 @@ impl FastPath {
                 let (kind, counted) = (operation.kind(), Some((operation.kind(), operation.name())));
                 let call = CallRequest { kind, name, arguments, info, counted };
                 match dispatcher.call_authorized(authorized, call, None).await {
-                    CallResult::Complete(result) => serialize(result.into(), request.revision).ok(),
+                    CallResult::Complete(result) => completed(info.id, result.into(), request.revision).ok(),
                     CallResult::Failed(error) => return Ok(failure(info.id, &error)),
                     CallResult::NotFound => {
                         return Ok(failure(info.id, &request.revision.unknown_operation(kind, name)));
@@ -64,7 +67,7 @@ impl FastPath {
                 }
             }
         };
-        Ok(result.map_or_else(|| internal_error(info.id), |result| success(info.id, result)))
+        Ok(response.unwrap_or_else(|| internal_error(info.id)))
     }
 }
 
@@ -74,20 +77,34 @@ pub(super) fn serialize(mut result: ServerResult, revision: Revision) -> Result<
     serde_json::to_vec(&result).map(Bytes::from)
 }
 
-/// Creates `{"jsonrpc":"2.0","id":…,"result":…}`. A large result is shared, not copied.
-fn success(id: &str, result: Bytes) -> Response<Body> {
-    let mut head = Vec::with_capacity(32 + id.len());
-    head.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-    head.extend_from_slice(id.as_bytes());
-    head.extend_from_slice(br#","result":"#);
-    let body = if result.len() < CHUNK_THRESHOLD {
-        head.extend_from_slice(&result);
-        head.push(b'}');
-        Body::from(head)
-    } else {
-        Body::new(ChunkedBody::new([head.into(), result, Bytes::from_static(b"}")]))
-    };
-    json(body)
+/// Creates the response with the result of a call.
+fn completed(id: &str, mut result: ServerResult, revision: Revision) -> Result<Response<Body>, serde_json::Error> {
+    revision.adapt(&mut result);
+    let mut message = start(id, RESPONSE_BYTES);
+    serde_json::to_writer(&mut message, &result)?;
+    message.push(b'}');
+    Ok(json(Body::from(message)))
+}
+
+/// Creates the response with a list. A large one is shared, not copied.
+fn listed(id: &str, result: Bytes) -> Response<Body> {
+    if result.len() >= CHUNK_THRESHOLD {
+        return json(Body::new(ChunkedBody::new([start(id, 0).into(), result, Bytes::from_static(b"}")])));
+    }
+    let mut message = start(id, result.len() + 1);
+    message.extend_from_slice(&result);
+    message.push(b'}');
+    json(Body::from(message))
+}
+
+/// Begins `{"jsonrpc":"2.0","id":…,"result":…}`, with capacity for the result.
+fn start(id: &str, capacity: usize) -> Vec<u8> {
+    let (before, after) = (br#"{"jsonrpc":"2.0","id":"#, br#","result":"#);
+    let mut message = Vec::with_capacity(before.len() + id.len() + after.len() + capacity);
+    message.extend_from_slice(before);
+    message.extend_from_slice(id.as_bytes());
+    message.extend_from_slice(after);
+    message
 }
 
 /// Creates the response with a JSON-RPC error, as rmcp does: with status 200.
