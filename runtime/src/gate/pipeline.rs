@@ -112,9 +112,9 @@ impl Gate {
     /// The future of a request is in several boxes of less than 1 KiB, and the steps that few requests take are in boxes of
     /// their own. One box for all would be larger than what the caches of most allocators hold, and glibc alone then takes
     /// 2,000 instructions to allocate it.
-    async fn handle<S>(&self, request: &mut Request<Body>, inner: S) -> Response<Body>
+    async fn handle<S>(&self, request: &mut Request<Body>, inner: &S) -> Response<Body>
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
     {
         let buffer = OnceLock::new();
         let info = RequestInfo::from_headers(request.headers());
@@ -132,18 +132,6 @@ impl Gate {
                 response
             }
         }
-    }
-
-    /// Handles a request in its span.
-    #[cfg(feature = "otel")]
-    async fn handle_traced<S>(&self, span: tracing::Span, request: &mut Request<Body>, inner: S) -> Response<Body>
-    where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    {
-        use tracing::Instrument as _;
-        let response = self.handle(request, inner).instrument(span.clone()).await;
-        traces::responded(&span, response.status());
-        response
     }
 
     /// Creates the span of a message, and takes its trace ID for the log and the audit log if the client sent none.
@@ -185,10 +173,10 @@ impl Gate {
         request: &mut Request<Body>,
         buffer: &'a OnceLock<Bytes>,
         progress: &mut Progress<'a>,
-        inner: S,
+        inner: &S,
     ) -> Result<Response<Body>, Rejection>
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
     {
         self.origins.check(request.uri(), request.headers())?;
         let token = BearerToken::from_headers(request.headers(), self.max_token_bytes)?;
@@ -199,7 +187,8 @@ impl Gate {
             && is_session_method(request.method())
         {
             let admitted = (in_flight, access);
-            return Box::pin(self.handle_session_method(sessions, request, admitted, progress.info, inner)).await;
+            return Box::pin(self.handle_session_method(sessions, request, admitted, progress.info, inner.clone()))
+                .await;
         }
         let methods = if self.sessions.is_some() { WITH_SESSIONS } else { WITHOUT_SESSIONS };
         check_head(request.method(), request.headers(), methods)?;
@@ -229,10 +218,10 @@ impl Gate {
         request: &'r mut Request<Body>,
         ReadMessage { message, body, token, mut in_flight, access }: ReadMessage<'a>,
         progress: &'r mut Progress<'a>,
-        inner: S,
+        inner: &'r S,
     ) -> impl Future<Output = Result<Response<Body>, Rejection>> + use<'r, 'a, S>
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
         'a: 'r,
     {
         async move {
@@ -297,7 +286,7 @@ impl Gate {
                 let is_known_revision = is_known_revision(request.headers());
                 let host_name = self.host_name(request);
                 progress.host_name = Some(host_name);
-                let response = forward(request, body.clone(), authenticated.clone(), inner).await?;
+                let response = forward(request, body.clone(), authenticated.clone(), inner.clone()).await?;
                 let response = match authenticated.step_up() {
                     // A stream that has begun keeps its status; the JSON-RPC error in it names the scopes.
                     Some(StepUp { scopes, needed }) if has_content_type(response.headers(), "application/json") => {
@@ -584,26 +573,28 @@ pub(super) fn check_audit_log() -> Result<(), Rejection> {
 }
 
 /// A service behind the gate.
-pub(crate) struct GateService<S> {
+pub(crate) struct GateService<S>(Arc<Gated<S>>);
+
+struct Gated<S> {
     gate: Arc<Gate>,
     inner: S,
 }
 
 impl<S> GateService<S> {
     pub(crate) fn new(gate: Arc<Gate>, inner: S) -> Self {
-        Self { gate, inner }
+        Self(Arc::new(Gated { gate, inner }))
     }
 }
 
-impl<S: Clone> Clone for GateService<S> {
+impl<S> Clone for GateService<S> {
     fn clone(&self) -> Self {
-        Self { gate: Arc::clone(&self.gate), inner: self.inner.clone() }
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<S> Service<Request<Body>> for GateService<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     type Response = Response<Body>;
@@ -616,12 +607,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let gate = Arc::clone(&self.gate);
-        let inner = self.inner.clone();
+        let gated = Arc::clone(&self.0);
         #[cfg(feature = "otel")]
-        if let Some(span) = traces::request(&request) {
-            return Box::pin(async move { Ok(gate.handle_traced(span, &mut request, inner).await) });
+        if let Some(trace) = traces::request(&request) {
+            return Box::pin(async move { Ok(trace.run(gated.gate.handle(&mut request, &gated.inner)).await) });
         }
-        Box::pin(async move { Ok(gate.handle(&mut request, inner).await) })
+        Box::pin(async move { Ok(gated.gate.handle(&mut request, &gated.inner).await) })
     }
 }

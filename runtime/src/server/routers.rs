@@ -93,7 +93,7 @@ impl BuiltServer {
     }
 
     /// Returns the MCP endpoint at every path at which [`complete_router`](Self::complete_router) has it.
-    pub(super) fn complete_endpoint(&self) -> McpEndpoint {
+    pub(crate) fn complete_endpoint(&self) -> McpEndpoint {
         let base = self.components.base_path.as_str();
         if base.is_empty() { self.mcp_endpoint(&[""]) } else { self.mcp_endpoint(&[base, ""]) }
     }
@@ -161,9 +161,8 @@ impl BuiltServer {
 /// Handles a request to a route of the validator in its span.
 #[cfg(feature = "otel")]
 async fn trace(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
-    use tracing::Instrument as _;
-    let Some(span) = crate::traces::request(&request) else { return next.run(request).await };
-    let response = next.run(request).instrument(span.clone()).await;
-    crate::traces::responded(&span, response.status());
-    response
+    match crate::traces::request(&request) {
+        Some(trace) => trace.run(next.run(request)).await,
+        None => next.run(request).await,
+    }
 }

@@ -11,7 +11,7 @@ use opentelemetry_sdk::{
 use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
-use super::{TARGET, TracesError, export, sampler::BoundedSampler, spans};
+use super::{TARGET, TracesError, export, head::TraceIds, sampler::BoundedSampler, spans};
 use crate::settings::TracesConfig;
 
 /// Maximum time that the guard waits for the export of the last spans.
@@ -70,13 +70,14 @@ where
     // The sampler that `OTEL_TRACES_SAMPLER` sets.
     let sampler = BoundedSampler::new(Config::default().sampler, config.max_per_second);
     let provider = SdkTracerProvider::builder()
-        .with_sampler(sampler)
+        .with_sampler(sampler.clone())
+        .with_id_generator(TraceIds::new())
         .with_resource(resource())
         .with_span_processor(export::processor(exporter))
         .build();
     let scope = InstrumentationScope::builder("toolgate").with_version(env!("CARGO_PKG_VERSION")).build();
     let tracer = provider.tracer_with_scope(scope);
-    spans::activate(config.caller);
+    spans::activate(config.caller, sampler);
     let layer = tracing_opentelemetry::layer()
         .with_tracer(tracer)
         .with_location(false)

@@ -34,6 +34,8 @@ mod error;
 #[cfg(feature = "otel")]
 mod export;
 #[cfg(feature = "otel")]
+mod head;
+#[cfg(feature = "otel")]
 mod layer;
 #[cfg(feature = "otel")]
 mod propagation;

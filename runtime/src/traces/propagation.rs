@@ -63,10 +63,15 @@ impl Injector for Headers<'_> {
     }
 }
 
+/// Adds a context to the headers of a request.
+pub(super) fn inject_context(context: &Context, headers: &mut HeaderMap) {
+    TraceContextPropagator::new().inject_context(context, &mut Headers(headers));
+}
+
 /// Adds the context of a span to the headers of a request.
 pub(crate) fn inject(span: &Span, headers: &mut HeaderMap) {
     if spans::is_active() && !span.is_none() {
-        TraceContextPropagator::new().inject_context(&span.context(), &mut Headers(headers));
+        inject_context(&span.context(), headers);
     }
 }
 

@@ -11,6 +11,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
+use super::head;
 use crate::metrics;
 
 /// Sampler with a bound. Without it, a client could have all of its requests traced: a sampler that is based on the parent
@@ -57,6 +58,15 @@ impl ShouldSample for BoundedSampler {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
+        if head::is_starting(trace_id) {
+            return SamplingResult {
+                decision: SamplingDecision::RecordAndSample,
+                attributes: Vec::new(),
+                trace_state: parent
+                    .map(|parent| parent.span().span_context().trace_state().clone())
+                    .unwrap_or_default(),
+            };
+        }
         let parent_span = parent.map(Context::span);
         let parent_span = parent_span.as_ref().map(SpanRef::span_context).filter(|span| span.is_valid());
         let begins_here = parent_span.is_none_or(SpanContext::is_remote);

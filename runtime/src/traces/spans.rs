@@ -2,13 +2,24 @@
 
 use std::sync::OnceLock;
 
-use http::{HeaderMap, Method, Request, StatusCode};
-use opentelemetry::trace::{Status, TraceContextExt as _};
+use futures_util::future::Either;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use opentelemetry::{
+    Context,
+    context::{FutureExt as _, WithContext},
+    trace::{Status, TraceContextExt as _},
+};
 use serde::Deserialize;
 use tracing::{Instrument as _, Span, field::Empty, instrument::Instrumented};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::{Ending, inject, propagation::TraceContext};
+use super::{
+    Ending,
+    head::{self, Head},
+    inject,
+    propagation::{TraceContext, inject_context},
+    sampler::BoundedSampler,
+};
 use crate::operation_kind::OperationKind;
 
 /// Methods of MCP that name a span. Others are a client's text.
@@ -41,23 +52,51 @@ const OTHER: &str = "_OTHER";
 /// Name by which the spans of messages are recognized.
 const MESSAGE: &str = "message";
 
-/// Whether spans name the caller; set once spans are exported.
-static ACTIVE: OnceLock<bool> = OnceLock::new();
+/// Settings of the spans; set once spans are exported.
+static ACTIVE: OnceLock<Active> = OnceLock::new();
+
+struct Active {
+    names_caller: bool,
+    sampler: BoundedSampler,
+}
 
 /// Creates spans from now on.
-pub(super) fn activate(names_caller: bool) {
-    let _ = ACTIVE.set(names_caller);
+pub(super) fn activate(names_caller: bool, sampler: BoundedSampler) {
+    let _ = ACTIVE.set(Active { names_caller, sampler });
 }
 
 pub(super) fn is_active() -> bool {
     ACTIVE.get().is_some()
 }
 
-/// Creates the span of an HTTP request. `None` while nothing is exported.
-pub(crate) fn request<B>(request: &Request<B>) -> Option<Span> {
-    if !is_active() {
-        return None;
+/// What traces an HTTP request.
+pub(crate) enum RequestTrace {
+    Sampled(Span),
+    Dropped(Context),
+}
+
+impl RequestTrace {
+    /// Runs a request, and records the status of its response.
+    pub(crate) async fn run<B>(self, response: impl Future<Output = Response<B>>) -> Response<B> {
+        match self {
+            Self::Sampled(span) => {
+                let response = response.instrument(span.clone()).await;
+                responded(&span, response.status());
+                response
+            }
+            Self::Dropped(context) => response.with_context(context).await,
+        }
     }
+}
+
+/// Begins the trace of an HTTP request. `None` while nothing is exported.
+pub(crate) fn request<B>(request: &Request<B>) -> Option<RequestTrace> {
+    let active = ACTIVE.get()?;
+    let parent = TraceContext::of_headers(request.headers()).and_then(|context| context.parent());
+    let trace = match Head::decide(&active.sampler, parent.as_ref()) {
+        Head::Sampled(trace) => trace,
+        Head::Dropped(context) => return Some(RequestTrace::Dropped(context)),
+    };
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
@@ -81,14 +120,15 @@ pub(crate) fn request<B>(request: &Request<B>) -> Option<Span> {
         error.type = Empty,
         otel.status_code = Empty,
     );
-    if let Some(parent) = TraceContext::of_headers(request.headers()).and_then(|context| context.parent()) {
+    if let Some(parent) = parent {
         let _ = span.set_parent(parent);
     }
-    Some(span)
+    head::start(&span, trace);
+    Some(RequestTrace::Sampled(span))
 }
 
 /// Records the status of the response to a request.
-pub(crate) fn responded(span: &Span, status: StatusCode) {
+fn responded(span: &Span, status: StatusCode) {
     span.record("http.response.status_code", status.as_u16());
     if status.is_server_error() {
         span.record("error.type", status.as_str());
@@ -110,9 +150,14 @@ pub(crate) struct MessageInfo<'a> {
     pub(crate) organization: Option<&'a str>,
 }
 
-/// Creates the span of an MCP message, in the current span of its HTTP request. `None` while nothing is exported.
+/// Creates the span of an MCP message, in the current span of its HTTP request. `None` while nothing is exported, and for a
+/// message without a parent of its own in a request that is not sampled.
 pub(crate) fn message(message: &MessageInfo<'_>) -> Option<Span> {
-    let names_caller = *ACTIVE.get()?;
+    let names_caller = ACTIVE.get()?.names_caller;
+    let parent = message.meta.and_then(parent_in);
+    if parent.is_none() && is_dropped() {
+        return None;
+    }
     let method = METHODS.into_iter().find(|known| message.method == Some(known)).unwrap_or(OTHER);
     let name = |kind| message.operation.and_then(|(found, name)| (found == kind).then_some(name));
     let (tool, prompt) = (name(OperationKind::Tool), name(OperationKind::Prompt));
@@ -135,11 +180,11 @@ pub(crate) fn message(message: &MessageInfo<'_>) -> Option<Span> {
         user.id = message.user.filter(|_| names_caller),
         toolgate.organization.id = message.organization.filter(|_| names_caller),
     );
-    if let Some(parent) = message.meta.and_then(parent_in) {
-        let http = Span::current().context();
-        let _ = span.set_parent(parent);
+    if let Some(parent) = parent {
         // The conventions of MCP: the context of the transport is linked.
-        span.add_link(http.span().span_context().clone());
+        let http = Context::current().span().span_context().clone();
+        let _ = span.set_parent(parent);
+        span.add_link(http);
     }
     Some(span)
 }
@@ -170,7 +215,7 @@ pub(crate) fn trace_id(span: &Span) -> Option<[u8; 32]> {
 
 /// Records on the current span how its message or its request ended.
 pub(crate) fn ended(ending: Ending) {
-    if !is_active() {
+    if !is_active() || is_dropped() {
         return;
     }
     let span = Span::current();
@@ -197,19 +242,28 @@ pub(crate) fn step<F: Future>(name: &'static str, future: F) -> Instrumented<F> 
     })
 }
 
-/// A span that is passed on to another task.
+/// A trace that is passed on to another task.
 #[derive(Clone, Debug)]
-pub(crate) struct Carried(Span);
+pub(crate) struct Carried {
+    span: Span,
+    /// `None` if the span has the context.
+    dropped: Option<Context>,
+}
 
 impl Carried {
-    /// Returns the current span.
+    /// Returns the current trace.
     pub(crate) fn current() -> Self {
-        Self(if is_active() { Span::current() } else { Span::none() })
+        let span = if is_active() { Span::current() } else { Span::none() };
+        Self { span, dropped: is_dropped().then(Context::current) }
     }
 
-    /// Runs a future in the span.
-    pub(crate) fn run<F: Future>(&self, future: F) -> Instrumented<F> {
-        future.instrument(self.0.clone())
+    /// Runs a future in the trace.
+    pub(crate) fn run<F: Future>(&self, future: F) -> Either<Instrumented<F>, WithContext<Instrumented<F>>> {
+        let future = future.instrument(self.span.clone());
+        match &self.dropped {
+            None => Either::Left(future),
+            Some(context) => Either::Right(future.with_context(context.clone())),
+        }
     }
 }
 
@@ -221,6 +275,9 @@ impl ClientSpan {
     /// Creates the span of an HTTP request, and adds its context to the headers.
     pub(crate) fn http(method: &Method, url: &url::Url, headers: &mut HeaderMap) -> Self {
         if !is_in_trace() {
+            if is_dropped() {
+                inject_context(&Context::current(), headers);
+            }
             return Self(Span::none());
         }
         let span = tracing::info_span!(
@@ -282,5 +339,15 @@ impl ClientSpan {
 
 /// Returns whether the current task works for a request that has a span.
 fn is_in_trace() -> bool {
-    is_active() && !Span::current().is_none()
+    is_active() && !is_dropped() && !Span::current().is_none()
+}
+
+/// Returns whether the current task works for a request that is not sampled.
+fn is_dropped() -> bool {
+    is_active()
+        && Context::map_current(|context| {
+            let span = context.span();
+            let context = span.span_context();
+            context.is_valid() && !context.is_sampled()
+        })
 }
