@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 
 use crate::{
     auth::{
@@ -16,7 +16,24 @@ use crate::{
     operation::{OperationKind, States},
     registry::{ListKind, RateOverrides, Registry, RegistryConfig},
     scope::{MissingScopes, ScopeIndex, Scopes},
+    server::{BuiltServer, McpEndpoint},
 };
+
+/// The MCP endpoint as a server that serves itself passes requests to it.
+pub struct Endpoint(McpEndpoint);
+
+impl Endpoint {
+    /// Returns the endpoint of a server.
+    pub fn of(server: &BuiltServer) -> Self {
+        Self(server.complete_endpoint())
+    }
+
+    /// Responds to a request at the path of the endpoint.
+    pub async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        let Ok(response) = self.0.respond(request).await;
+        response
+    }
+}
 
 /// Authorization decisions for one caller and the tools of a list.
 pub struct Decision {

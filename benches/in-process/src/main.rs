@@ -3,22 +3,30 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-};
+#[cfg(feature = "peers")]
+use axum::Router;
+use axum::body::{Body, Bytes};
 use http::Request;
 use http_body_util::BodyExt;
 use tokio::runtime::Runtime;
 use toolgate::{
+    __bench::Endpoint,
     Server,
     auth::{Claims, StaticTokens},
 };
 use toolgate_bench_tools::scope;
 use toolgate_benches::request::{Kind, Revision, Template};
+#[cfg(feature = "peers")]
 use tower::ServiceExt;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What responds to the requests.
+enum Service {
+    Endpoint(Endpoint),
+    #[cfg(feature = "peers")]
+    Router(Router),
+}
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -40,16 +48,16 @@ fn main() -> Result<()> {
     let mut template = Template::new(address, kind, revision, tools, server == "toolgate");
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let router = runtime.block_on(async {
-        let router = match server {
-            "toolgate" => toolgate(address, tools, &template)?,
+    let service = runtime.block_on(async {
+        let service = match server {
+            "toolgate" => Service::Endpoint(toolgate(address, tools, &template)?),
             #[cfg(feature = "peers")]
-            "rmcp" => server_rmcp::router(tools, false).ok_or("TOOLS must be 20, 100 or 500")?,
+            "rmcp" => Service::Router(server_rmcp::router(tools, false).ok_or("TOOLS must be 20, 100 or 500")?),
             #[cfg(feature = "peers")]
-            "rmcp-shared" => server_rmcp::router(tools, true).ok_or("TOOLS must be 20, 100 or 500")?,
+            "rmcp-shared" => Service::Router(server_rmcp::router(tools, true).ok_or("TOOLS must be 20, 100 or 500")?),
             _ => return Err("SERVER must be toolgate or, with the feature `peers`, rmcp or rmcp-shared".into()),
         };
-        Ok::<_, Box<dyn std::error::Error>>(router)
+        Ok::<_, Box<dyn std::error::Error>>(service)
     })?;
 
     // The requests are prepared before they are sent, because preparing them is not measured.
@@ -62,7 +70,7 @@ fn main() -> Result<()> {
             .collect::<Result<Vec<_>>>()?;
         for (request, id) in prepared {
             let response = if measured { measured_response } else { response };
-            let (status, body) = response(&runtime, &router, request)?;
+            let (status, body) = response(&runtime, &service, request)?;
             if status != kind.status() {
                 let body = body.concat();
                 return Err(format!("request {id}: status {status}: {}", String::from_utf8_lossy(&body)).into());
@@ -80,14 +88,18 @@ const WARM_UP_REQUESTS: usize = 200;
 
 /// Calls [`response`]. The script counts the instructions of this function and of the functions that it calls.
 #[inline(never)]
-fn measured_response(runtime: &Runtime, router: &Router, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
-    response(runtime, router, request)
+fn measured_response(runtime: &Runtime, service: &Service, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
+    response(runtime, service, request)
 }
 
 /// Sends a request and returns the status and the body, in the chunks that the server wrote.
-fn response(runtime: &Runtime, router: &Router, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
+fn response(runtime: &Runtime, service: &Service, request: Request<Body>) -> Result<(u16, Vec<Bytes>)> {
     runtime.block_on(async {
-        let response = router.clone().oneshot(request).await?;
+        let response = match service {
+            Service::Endpoint(endpoint) => endpoint.respond(request).await,
+            #[cfg(feature = "peers")]
+            Service::Router(router) => router.clone().oneshot(request).await?,
+        };
         let status = response.status().as_u16();
         let mut body = response.into_body();
         let mut chunks = Vec::with_capacity(4);
@@ -99,7 +111,7 @@ fn response(runtime: &Runtime, router: &Router, request: Request<Body>) -> Resul
 }
 
 /// Creates the server. The token has all scopes, or every second scope for rejected calls and half lists.
-fn toolgate(address: SocketAddr, tools: usize, template: &Template) -> Result<Router> {
+fn toolgate(address: SocketAddr, tools: usize, template: &Template) -> Result<Endpoint> {
     let all = (0..tools).map(scope);
     let scopes: Vec<_> = match template.kind {
         Kind::Rejected | Kind::HalfList => all.step_by(2).collect(),
@@ -112,7 +124,7 @@ fn toolgate(address: SocketAddr, tools: usize, template: &Template) -> Result<Ro
         .token_cache(|cache| cache.ttl = Some(Duration::from_secs(3600)))
         .auth(StaticTokens::new().token(token, claims))
         .build()?;
-    Ok(server.into_router())
+    Ok(Endpoint::of(&server))
 }
 
 /// Parses an encoded request.

@@ -39,7 +39,7 @@ impl McpEndpoint {
     }
 
     /// Responds to a request at one of the paths.
-    pub(super) fn respond(
+    pub(crate) fn respond(
         &self,
         request: Request<Body>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {

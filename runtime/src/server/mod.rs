@@ -47,6 +47,8 @@ mod well_known;
 
 pub use builder::Server;
 pub use gate_layer::{GateLayer, Gated};
+#[cfg(toolgate_internals)]
+pub(crate) use mcp_endpoint::McpEndpoint;
 pub use mount::{MountPolicy, Requires};
 pub use running::RunningServer;
 pub use serve::BuiltServer;
