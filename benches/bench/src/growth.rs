@@ -99,7 +99,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 impl Growth {
     fn servers() -> impl Iterator<Item = Server> {
-        Server::ALL.into_iter().filter(|server| server.is_built() && !server.is_slow() && *server != Server::Floor)
+        Server::ALL.into_iter().filter(|server| {
+            server.is_built() && !server.is_slow() && !matches!(server, Server::Floor | Server::ToolgateProduction)
+        })
     }
 
     /// Measures a point and returns the median of the rounds.

@@ -1,7 +1,7 @@
-//! Introspection endpoint on loopback: `toolgate-bench introspection RESOURCE`. It prints its address, and serves until
-//! standard input ends.
+//! Introspection endpoint on loopback, and a receiver of traces that discards them: `toolgate-bench introspection RESOURCE`.
+//! It prints its address, and serves until standard input ends.
 
-use axum::{Router, routing::post};
+use axum::{Router, body::Bytes, routing::post};
 use tokio::{io::AsyncReadExt, net::TcpListener};
 use toolgate_bench_tools::granted;
 
@@ -14,6 +14,7 @@ pub(crate) fn run(resource: &str) -> Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
         let router = Router::new()
+            .route("/v1/traces", post(async |_: Bytes| [("content-type", "application/x-protobuf")]))
             .route("/oauth/2.1/introspect", post(async move |form: String| introspect(&resource, &form)));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let mut rest = Vec::new();

@@ -95,7 +95,7 @@ impl Case {
         server.supports(self.revision)
             && match self.kind {
                 Kind::Call | Kind::List => true,
-                Kind::HalfList => server != Server::Floor,
+                Kind::HalfList => !matches!(server, Server::Floor | Server::ToolgateProduction),
                 Kind::Rejected => server.rejects(),
                 Kind::Cold => matches!(server, Server::Toolgate | Server::Fastmcp),
                 Kind::PromptGet | Kind::PromptList | Kind::ResourceRead | Kind::ResourceList => {
@@ -222,7 +222,7 @@ impl Bench {
         let count = servers.len();
         servers.rotate_left(round % count);
         for server in servers {
-            if tools != 20 && (server == Server::Floor || server.is_slow()) {
+            if tools != 20 && (matches!(server, Server::Floor | Server::ToolgateProduction) || server.is_slow()) {
                 continue;
             }
             let process = self.start(server, tools)?;
@@ -371,6 +371,14 @@ fn targets(table: &Table) -> Vec<Target> {
         let case = |kind: &str| format!("{kind} {} 20", revision.name());
         let (rejected, allowed) = (case("rejected"), case("call"));
         targets.push(target("P10", rate, (&rejected, ours), (&allowed, ours), Bound::AtLeast(1.0)));
+    }
+    for case in ["call 2026-07-28 20", "call 2025-11-25 20"] {
+        targets.push(against("P13", case, rate, "floor", Bound::AtLeast(0.95)));
+        targets.push(against("P14", case, "CPU us", "floor", Bound::AtMost(1.15)));
+        let production = Server::ToolgateProduction.name();
+        let mut target = target("P15", rate, (case, production), (case, ours), Bound::AtLeast(0.8));
+        target.what = format!("{case}, {rate}, {production} against {ours}");
+        targets.push(target);
     }
     for case in ["cold 2025-11-25 20", "cold 2026-07-28 20"] {
         targets.push(against("P6", case, rate, "fastmcp", Bound::AtLeast(100.0)));

@@ -17,6 +17,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Server {
     Toolgate,
+    /// toolgate with an audit file, metrics, a rate, and traces.
+    ToolgateProduction,
     Rmcp,
     RmcpShared,
     Turbomcp,
@@ -29,8 +31,9 @@ pub(crate) enum Server {
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Toolgate,
+        Self::ToolgateProduction,
         Self::Rmcp,
         Self::RmcpShared,
         Self::Turbomcp,
@@ -43,6 +46,7 @@ impl Server {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Toolgate => "toolgate",
+            Self::ToolgateProduction => "toolgate-production",
             Self::Rmcp => "rmcp",
             Self::RmcpShared => "rmcp-shared",
             Self::Turbomcp => "turbomcp",
@@ -56,6 +60,7 @@ impl Server {
     fn binary(self) -> &'static str {
         match self {
             Self::Toolgate => "server-toolgate",
+            Self::ToolgateProduction => "server-toolgate-production",
             Self::Rmcp | Self::RmcpShared => "server-rmcp",
             Self::Turbomcp => "server-turbomcp",
             Self::TowerMcp => "server-tower-mcp",
@@ -99,6 +104,20 @@ impl Server {
     }
 }
 
+/// Returns the variables of the configuration of production. The rate is higher than the load, and the introspection
+/// endpoint also receives traces.
+fn production(auth_url: &str) -> Result<[(&'static str, String); 6]> {
+    let folder = std::env::current_exe()?.with_file_name("bench-results");
+    Ok([
+        ("TOOLGATE_AUDIT_PATH", folder.join("audit.jsonl").display().to_string()),
+        ("TOOLGATE_HTTP_METRICS_ADDRESS", crate::load::free_address()?.to_string()),
+        ("TOOLGATE_RATES_CALLER", "1000000/second".to_owned()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", auth_url.to_owned()),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio".to_owned()),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.01".to_owned()),
+    ])
+}
+
 /// Running server, killed on drop.
 pub(crate) struct ServerProcess {
     process: Child,
@@ -126,10 +145,13 @@ impl ServerProcess {
             Server::RmcpShared => command.args([&tools.to_string(), "shared"]),
             Server::Floor => command.arg(responses.join(tools.to_string())),
             Server::FastmcpCached => command.args([&tools.to_string(), auth_url, "cached"]),
-            Server::Toolgate | Server::Turbomcp | Server::TowerMcp | Server::Fastmcp => {
+            Server::Toolgate | Server::ToolgateProduction | Server::Turbomcp | Server::TowerMcp | Server::Fastmcp => {
                 command.args([&tools.to_string(), auth_url])
             }
         };
+        if server == Server::ToolgateProduction {
+            command.envs(production(auth_url)?);
+        }
         command.args(options);
         let start = Instant::now();
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
