@@ -45,6 +45,10 @@ pub(crate) use unknown_tokens::UnknownTokenLimit;
 
 /// Returns whether `Content-Type` is this media type, with or without parameters.
 fn has_content_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.is_some_and(|value| value.split(';').next().unwrap_or(value).trim().eq_ignore_ascii_case(media_type))
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return false };
+    // Most clients write nothing else.
+    value == media_type
+        || value
+            .to_str()
+            .is_ok_and(|value| value.split(';').next().unwrap_or(value).trim().eq_ignore_ascii_case(media_type))
 }
