@@ -26,16 +26,16 @@ pub(super) enum Head {
 }
 
 impl Head {
-    /// Decides about a request with this remote parent.
+    /// Decides about a request with this parent.
     pub(super) fn decide(sampler: &BoundedSampler, parent: Option<&Context>) -> Self {
-        let remote = parent.map(|parent| parent.span().span_context().clone());
+        let above = parent.map(|parent| parent.span().span_context().clone());
         let ids = RandomIdGenerator::default();
-        let trace = remote.as_ref().map_or_else(|| ids.new_trace_id(), SpanContext::trace_id);
+        let trace = above.as_ref().map_or_else(|| ids.new_trace_id(), SpanContext::trace_id);
         let result = sampler.should_sample(parent, trace, "", &SpanKind::Server, &[], &[]);
         if result.decision == SamplingDecision::RecordAndSample {
             return Self::Sampled(trace);
         }
-        let state = remote.map(|remote| remote.trace_state().clone()).unwrap_or_default();
+        let state = above.map(|above| above.trace_state().clone()).unwrap_or_default();
         let dropped = SpanContext::new(trace, ids.new_span_id(), TraceFlags::default(), false, state);
         Self::Dropped(Context::new().with_remote_span_context(dropped))
     }

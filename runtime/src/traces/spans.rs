@@ -93,6 +93,9 @@ impl RequestTrace {
 pub(crate) fn request<B>(request: &Request<B>) -> Option<RequestTrace> {
     let active = ACTIVE.get()?;
     let parent = TraceContext::of_headers(request.headers()).and_then(|context| context.parent());
+    // Without a remote parent, it may be a part of what an app traces.
+    let parent =
+        parent.or_else(|| Some(Context::current()).filter(|current| current.span().span_context().is_valid()));
     let trace = match Head::decide(&active.sampler, parent.as_ref()) {
         Head::Sampled(trace) => trace,
         Head::Dropped(context) => return Some(RequestTrace::Dropped(context)),
