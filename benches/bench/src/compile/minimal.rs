@@ -113,7 +113,7 @@ pub(super) fn run(folder: &Path, rounds: usize) -> Result<(bool, Value)> {
         let ratio = ratio.ok_or("no round was measured")?;
         let is_met = ratio.median <= target;
         println!(
-            "P13    minimal server, {features}: CPU time {:.2} ({:.2} to {:.2}), target <= {target}: {}",
+            "P16    minimal server, {features}: CPU time {:.2} ({:.2} to {:.2}), target <= {target}: {}",
             ratio.median,
             ratio.min,
             ratio.max,
