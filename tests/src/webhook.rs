@@ -1,6 +1,6 @@
 //! Webhooks of PropelAuth, signed as Standard Webhooks.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::{RequestBuilder, header::HeaderValue};
 use serde_json::{Value, json};
@@ -48,6 +48,10 @@ impl<V: TokenValidator> TokenValidator for WithWebhooks<V> {
 
     fn reports_revocations(&self) -> bool {
         true
+    }
+
+    fn self_contained_lifetime(&self) -> Option<Duration> {
+        self.validator.self_contained_lifetime()
     }
 }
 

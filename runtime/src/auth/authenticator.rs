@@ -116,6 +116,11 @@ impl Authenticator {
         let requested_at = Instant::now();
         let validated = self.validators.validate(token, class).await;
         let claims = validated.inspect_err(|error| self.log_inactive(error))?;
+        if claims.self_contained_since.is_some()
+            && let Some(replicator) = &self.replicator
+        {
+            replicator.earlier_revocations().await?;
+        }
         self.check_claims(&claims)?;
         if let (Some(replicator), Some(position)) = (&self.replicator, position) {
             replicator.share(token, &position, requested_at, &claims);
@@ -140,6 +145,12 @@ impl Authenticator {
         if claims.is_expired(SystemTime::now()) {
             tracing::debug!(user = claims.subject, "rejected a token that has expired");
             return Err(Inactive::new("the token has expired").into());
+        }
+        if self.cache.is_revoked(claims) {
+            tracing::debug!(user = claims.subject, "rejected a self-contained token that has been revoked");
+            return Err(
+                Inactive::new("the token is self-contained, and access was revoked after it was issued").into()
+            );
         }
         self.check_audience(claims)
     }

@@ -39,6 +39,8 @@ pub struct Claims {
     pub audience: Audience,
     /// Time at which the token expires (`exp`).
     pub expires_at: Option<SystemTime>,
+    /// Earliest time at which a self-contained token was issued; see [`self_contained`](Self::self_contained).
+    pub self_contained_since: Option<SystemTime>,
     /// Complete introspection response, including the claims without a field here.
     pub raw: Map<String, Value>,
 }
@@ -115,6 +117,17 @@ impl Claims {
     /// Sets the time at which the token expires.
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.expires_at = Some(at);
+        self
+    }
+
+    /// Marks the token as self-contained (RFC 7009, section 3): the validator has not asked the authorization server about
+    /// it, so that a validation after a revocation would accept it again. `since` is the earliest time at which the token
+    /// was issued, or [`SystemTime::UNIX_EPOCH`] if it does not say. Subtract the difference that the clocks may have.
+    ///
+    /// The server rejects the token if a [`Revocation`](super::Revocation) at this time or later concerns its user or
+    /// organization.
+    pub fn self_contained(mut self, since: SystemTime) -> Self {
+        self.self_contained_since = Some(since);
         self
     }
 

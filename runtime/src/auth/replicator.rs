@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::{BearerToken, Claims, Epoch, Revocation};
+use super::{BearerToken, Claims, Epoch, Revocation, Unavailable};
 
 /// Position in the stream of revocations that all replicas share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,14 @@ pub(crate) trait Replicator: fmt::Debug + Send + Sync {
     ///
     /// Returns [`ReplicationError`] if access has ended on this replica only.
     async fn revoke(&self, revocations: &[Revocation], sent: SystemTime) -> Result<(), ReplicationError>;
+
+    /// Waits for a short time until this replica has applied the revocations from before its start, which concern
+    /// self-contained tokens.
+    ///
+    /// # Errors
+    ///
+    /// They have not been read yet.
+    async fn earlier_revocations(&self) -> Result<(), Unavailable>;
 
     /// Returns this replica's position in the stream. Call this before an introspection request whose response is
     /// shared.

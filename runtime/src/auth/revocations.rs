@@ -6,7 +6,8 @@ use super::{ReplicationError, Replicator, RevocationClock};
 use crate::metrics;
 
 /// Set of tokens whose cached introspection responses become invalid. A token that is still active is accepted
-/// after its next validation.
+/// after its next validation, except a [self-contained](super::Claims::self_contained) one, such as a JWT, that was issued
+/// before the revocation.
 ///
 /// Pass revocations to [`Revocations::revoke`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,9 @@ impl Revocations {
         Self { clock, replicator }
     }
 
-    /// Revokes access. When this returns, every affected token must be validated again before it is accepted, and the
-    /// open response streams of the affected callers end.
+    /// Revokes access. When this returns, every affected token must be validated again before it is accepted, the
+    /// open response streams of the affected callers end, and affected JWTs that were issued before are rejected until
+    /// they have expired.
     ///
     /// # Errors
     ///

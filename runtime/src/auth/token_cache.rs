@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 pub use self::config::TokenCacheConfig;
 use super::{
-    BearerToken, Caller, Epoch, Inactive, Replicator, RevocationClock, Unavailable, UserDirectory, ValidationError,
-    identity::Identity, token_digest::TokenDigest,
+    BearerToken, Caller, Claims, Epoch, Inactive, Replicator, RevocationClock, Unavailable, UserDirectory,
+    ValidationError, identity::Identity, token_digest::TokenDigest,
 };
 use crate::metrics::{self, CounterSet, Lookup};
 
@@ -277,6 +277,11 @@ impl TokenCache {
             return Err(Outdated::Revoked);
         }
         Ok(())
+    }
+
+    /// Returns whether a token is self-contained and was issued before a revocation.
+    pub(crate) fn is_revoked(&self, claims: &Claims) -> bool {
+        claims.self_contained_since.is_some_and(|since| self.revocation_clock.is_revoked(claims, since))
     }
 
     /// Loads the caller for each call. A response that was in flight during a revocation is discarded here, too. The

@@ -106,6 +106,12 @@ pub trait TokenValidator: Send + Sync + 'static {
         false
     }
 
+    /// Returns the maximum time for which [self-contained](Claims::self_contained) tokens are valid after they were issued,
+    /// if the validator accepts such tokens. The server stores revocations for at least this time.
+    fn self_contained_lifetime(&self) -> Option<Duration> {
+        None
+    }
+
     /// Returns the directory of the users whose tokens the validator validates, for
     /// [`Caller::profile`](super::Caller::profile) and [`Caller::provider_token`](super::Caller::provider_token). The
     /// server uses that of the first validator that has one.

@@ -1,6 +1,6 @@
 //! Validators of a server, of which each token is validated by those that know its form.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 #[cfg(feature = "cli")]
 use super::TestDelivery;
@@ -75,6 +75,11 @@ impl Validators {
     /// Returns whether every validator reports revocations.
     pub(crate) fn report_revocations(&self) -> bool {
         self.0.iter().all(|validator| validator.reports_revocations())
+    }
+
+    /// Returns the maximum time for which self-contained tokens are valid, if a validator accepts such tokens.
+    pub(crate) fn self_contained_lifetime(&self) -> Option<Duration> {
+        self.0.iter().filter_map(|validator| validator.self_contained_lifetime()).max()
     }
 
     /// Returns the texts of a validator that does not report revocations, if there is one.

@@ -5,7 +5,7 @@
 //! | tokens | any, also opaque ones | JWT access tokens |
 //! | needs from the authorization server | a client that may introspect tokens | nothing but its public metadata and keys |
 //! | requests to it | one for each token, when it is not cached | a few every 10 minutes |
-//! | a revoked token | is rejected after the `ttl` of the token cache | is accepted until it expires |
+//! | a revoked token | is rejected after the `ttl` of the token cache | is accepted until it expires, or until [`BuiltServer::revocations`](crate::BuiltServer::revocations) ends it |
 //! | an outage of it | ends access to tokens that are not cached (503) | ends access after an hour (503) |
 
 mod access_token;

@@ -66,7 +66,7 @@ impl Reader {
         replica.redis.command_connection().await?;
         replica.publish_pending().await?;
         let Some((_, last_applied)) = replica.last_applied() else {
-            return replica.restart_journal(connection).await;
+            return replica.restart_journal(connection, false).await;
         };
         let read_at = Instant::now();
         let batch = replica.redis.read(connection, last_applied, block).await?;
@@ -74,7 +74,7 @@ impl Reader {
         if !replica.redis.contains(connection, last_applied).await? {
             // Later entries may be lost, too, and the IDs of new entries may be lower.
             tracing::warn!("Redis has lost the stream of revocations: invalidating all cached tokens");
-            return replica.restart_journal(connection).await;
+            return replica.restart_journal(connection, true).await;
         }
         if batch.is_complete {
             // Entries that were appended after the start of the read may not be in the batch.
@@ -87,20 +87,15 @@ impl Reader {
 /// Connects to Redis. Invalidates all cached tokens unless Redis has every entry since the last one that was applied.
 async fn connect(replica: &Arc<Replica>) -> Result<Connection, RedisError> {
     let mut connection = replica.redis.connect(LEASE_TIME).await?;
-    let is_continuous = match replica.last_applied() {
-        Some((run_id, last_applied)) if run_id == connection.run_id => {
-            replica.redis.contains(&mut connection, last_applied).await?
-        }
-        Some(_) => false,
-        None => {
-            replica.restart_journal(&mut connection).await?;
-            tracing::info!("receiving the revocations of the other replicas through Redis");
-            return Ok(connection);
-        }
+    let Some((run_id, last_applied)) = replica.last_applied() else {
+        replica.restart_journal(&mut connection, false).await?;
+        tracing::info!("receiving the revocations of the other replicas through Redis");
+        return Ok(connection);
     };
-    if !is_continuous {
+    let has_lost = !replica.redis.contains(&mut connection, last_applied).await?;
+    if has_lost || run_id != connection.run_id {
         tracing::warn!("Redis was restarted or has lost entries that were not read: invalidating all cached tokens");
-        replica.restart_journal(&mut connection).await?;
+        replica.restart_journal(&mut connection, has_lost).await?;
     }
     Ok(connection)
 }

@@ -10,7 +10,7 @@ use super::stream_entry::{Entry, EntryId, VERSION};
 use crate::{duration::millis, traces::ClientSpan};
 
 /// Approximate maximum length of the stream. Redis then removes the oldest entries.
-const MAX_STREAM_ENTRIES: usize = 100_000;
+pub(super) const MAX_STREAM_ENTRIES: usize = 100_000;
 /// Maximum number of entries in a batch.
 const MAX_BATCH_ENTRIES: usize = 512;
 /// Time limit for opening a connection, and for the response to a command.

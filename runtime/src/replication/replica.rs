@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,20 +21,22 @@ use super::{
     deadline::Deadline,
     journal::Journal,
     reader,
-    redis_client::{Connection, RedisClient, RedisError, UnparsedEntry},
+    redis_client::{Connection, MAX_STREAM_ENTRIES, RedisClient, RedisError, UnparsedEntry},
     shared_cache::SharedCache,
     stream_entry::{Entry, EntryId},
 };
 use crate::{
     auth::{
         BearerToken, Claims, ReplicationError, Replicator, Revocation, RevocationClock, SharedIntrospection,
-        StreamPosition,
+        StreamPosition, Unavailable,
     },
     metrics,
 };
 
 /// Maximum time until revocations are in the stream, and so until a webhook is acknowledged.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum time that the validation of a self-contained token waits for the revocations from before the start.
+const HISTORY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// This process, as one of the replicas of a server.
 pub(crate) struct Replica {
@@ -53,6 +55,8 @@ pub(crate) struct Replica {
     /// Whether the latest log message reports that this replica is disconnected.
     is_outage_logged: AtomicBool,
     is_started: AtomicBool,
+    /// Whether the revocations from before the start have been applied.
+    has_history: watch::Sender<bool>,
 }
 
 impl Replica {
@@ -75,6 +79,7 @@ impl Replica {
             journal: Mutex::default(),
             is_outage_logged: AtomicBool::new(false),
             is_started: AtomicBool::new(false),
+            has_history: watch::Sender::new(false),
         }
     }
 
@@ -136,12 +141,56 @@ impl Replica {
 
     /// Invalidates all cached tokens, because revocations may have been missed, and restarts the journal after a
     /// marker entry.
-    pub(super) async fn restart_journal(&self, connection: &mut Connection) -> Result<(), RedisError> {
+    ///
+    /// Self-contained tokens stay valid unless a revocation in the stream concerns them, or the stream `has_lost` entries
+    /// that this replica had read or would have read.
+    pub(super) async fn restart_journal(
+        &self,
+        connection: &mut Connection,
+        has_lost: bool,
+    ) -> Result<(), RedisError> {
         let marker = Entry::new(&self.id, SystemTime::now(), &[]);
         let entry = self.redis.append(connection, &marker).await?;
+        if let Some(lifetime) = self.revocation_clock.self_contained_lifetime() {
+            if has_lost {
+                self.revocation_clock.revoke(&Revocation::All);
+            } else {
+                self.apply_history(connection, entry, lifetime).await?;
+            }
+        }
         let mut journal = self.journal();
-        let epoch = self.revocation_clock.revoke(&Revocation::All);
+        let epoch = self.revocation_clock.invalidate_responses();
         journal.restart(Arc::clone(&connection.run_id), entry, epoch);
+        drop(journal);
+        self.has_history.send_replace(true);
+        Ok(())
+    }
+
+    /// Applies the entries before `end` that concern self-contained tokens which may still be valid.
+    async fn apply_history(
+        &self,
+        connection: &mut Connection,
+        end: EntryId,
+        lifetime: Duration,
+    ) -> Result<(), RedisError> {
+        let start = end.time().and_then(|end| end.checked_sub(lifetime)).unwrap_or(SystemTime::UNIX_EPOCH);
+        let (mut after, mut oldest, mut count) = (EntryId::before(start), None, 0);
+        loop {
+            let batch = self.redis.read(connection, after, None).await?;
+            for unparsed in batch.entries.iter().take_while(|unparsed| unparsed.id < end) {
+                oldest = oldest.or(unparsed.id.time());
+                after = unparsed.id;
+                count += 1;
+                self.revoke(unparsed);
+            }
+            if batch.is_complete || batch.entries.last().is_none_or(|last| last.id >= end) {
+                break;
+            }
+        }
+        // Redis removes the oldest entries of a longer stream. They may have been revocations of any token.
+        if let Some(oldest) = oldest.filter(|_| count >= MAX_STREAM_ENTRIES) {
+            self.revocation_clock.revoke_at(&Revocation::All, oldest);
+        }
         Ok(())
     }
 
@@ -152,26 +201,34 @@ impl Replica {
 
     /// Applies the revocations of an entry.
     pub(super) fn apply(&self, unparsed: &UnparsedEntry) {
-        let entry = Entry::parse(unparsed.version.as_deref(), unparsed.body.as_deref());
         let mut journal = self.journal();
-        let mut epoch = self.revocation_clock.epoch();
-        if let Ok(entry) = entry {
-            let (is_from_other, lag) = (!entry.is_from(&self.id), entry.lag());
-            for revocation in entry.into_revocations() {
-                epoch = self.revocation_clock.revoke(&revocation);
-                if is_from_other {
-                    tracing::info!(?revocation, "applied a revocation of another replica");
-                    metrics::revocation_applied(lag);
-                }
+        if let Some((revocations, lag)) = self.revoke(unparsed) {
+            for revocation in revocations {
+                tracing::info!(?revocation, "applied a revocation of another replica");
+                metrics::revocation_applied(lag);
             }
-        } else {
-            tracing::warn!(
-                "the stream of revocations contains an entry of another format: all cached tokens were invalidated; \
-                 run the same version of toolgate on all replicas"
-            );
-            epoch = self.revocation_clock.revoke(&Revocation::All);
         }
-        journal.record_applied(unparsed.id, epoch);
+        journal.record_applied(unparsed.id, self.revocation_clock.epoch());
+    }
+
+    /// Revokes what an entry says. Returns the revocations and their lag if another replica has published them.
+    fn revoke(&self, unparsed: &UnparsedEntry) -> Option<(Vec<Revocation>, Duration)> {
+        let now = SystemTime::now();
+        let Ok(entry) = Entry::parse(unparsed.version.as_deref(), unparsed.body.as_deref()) else {
+            tracing::warn!(
+                "the stream of revocations contains an entry of another format: all cached tokens and all JWTs from \
+                 before were invalidated; run the same version of toolgate on all replicas"
+            );
+            let at = unparsed.id.time().unwrap_or(now).min(now);
+            self.revocation_clock.revoke_at(&Revocation::All, at);
+            return None;
+        };
+        let (is_from_other, lag, at) = (!entry.is_from(&self.id), entry.lag(), entry.revoked_at(unparsed.id, now));
+        let revocations: Vec<_> = entry.into_revocations().collect();
+        for revocation in &revocations {
+            self.revocation_clock.revoke_at(revocation, at);
+        }
+        is_from_other.then_some((revocations, lag))
     }
 
     /// Publishes the revocations whose publication has failed.
@@ -253,6 +310,18 @@ impl Replicator for Replica {
             self.revocation_clock.revoke(revocation);
         }
         publication.publish(sent).await.map_err(|error| ReplicationError(error.to_string()))
+    }
+
+    async fn earlier_revocations(&self) -> Result<(), Unavailable> {
+        let mut has_history = self.has_history.subscribe();
+        match tokio::time::timeout(HISTORY_TIMEOUT, has_history.wait_for(|has_history| *has_history)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Unavailable::new(
+                "the revocations from before the start of this replica have not been read from Redis, so that JWTs cannot \
+                 be validated",
+            )
+            .retry_after(HISTORY_TIMEOUT)),
+        }
     }
 
     fn position(&self) -> Option<StreamPosition> {

@@ -33,6 +33,8 @@ struct SharedClaims {
     audience: SharedAudience,
     /// Time since the Unix epoch.
     expires_at: Option<Duration>,
+    /// Time since the Unix epoch.
+    self_contained_since: Option<Duration>,
     raw: Map<String, Value>,
 }
 
@@ -81,17 +83,35 @@ impl SharedEntry {
 impl SharedClaims {
     fn from_claims(claims: Claims) -> Option<Self> {
         // Destructured without `..`, so that a new field does not compile until it is added here.
-        let Claims { subject, client_id, username, org_id, org_role, scopes, audience, expires_at, raw } = claims;
+        let Claims {
+            subject,
+            client_id,
+            username,
+            org_id,
+            org_role,
+            scopes,
+            audience,
+            expires_at,
+            self_contained_since,
+            raw,
+        } = claims;
         let audience = match audience {
             Audience::Unknown => SharedAudience::Unknown,
             Audience::Resources(resources) => SharedAudience::Resources(resources),
             Audience::Verified => SharedAudience::Verified,
         };
-        let expires_at = match expires_at {
-            None => None,
-            Some(at) => Some(at.duration_since(UNIX_EPOCH).ok()?),
-        };
-        Some(Self { subject, client_id, username, org_id, org_role, scopes, audience, expires_at, raw })
+        Some(Self {
+            subject,
+            client_id,
+            username,
+            org_id,
+            org_role,
+            scopes,
+            audience,
+            expires_at: since_epoch(expires_at)?,
+            self_contained_since: since_epoch(self_contained_since)?,
+            raw,
+        })
     }
 
     fn into_claims(self) -> Option<Claims> {
@@ -107,13 +127,23 @@ impl SharedClaims {
             SharedAudience::Resources(resources) => Audience::Resources(resources),
             SharedAudience::Verified => Audience::Verified,
         };
-        claims.expires_at = match self.expires_at {
-            None => None,
-            Some(time) => Some(UNIX_EPOCH.checked_add(time)?),
-        };
+        claims.expires_at = from_epoch(self.expires_at)?;
+        claims.self_contained_since = from_epoch(self.self_contained_since)?;
         claims.raw = self.raw;
         Some(claims)
     }
+}
+
+/// Returns an optional time as the time since the Unix epoch. `None` if it is before the epoch.
+#[expect(clippy::option_option, reason = "the outer one is an error")]
+fn since_epoch(time: Option<SystemTime>) -> Option<Option<Duration>> {
+    time.map(|time| time.duration_since(UNIX_EPOCH)).transpose().ok()
+}
+
+/// Returns an optional time since the Unix epoch as a time. `None` if it is out of range.
+#[expect(clippy::option_option, reason = "the outer one is an error")]
+fn from_epoch(time: Option<Duration>) -> Option<Option<SystemTime>> {
+    time.map_or(Some(None), |time| UNIX_EPOCH.checked_add(time).map(Some))
 }
 
 fn millis(duration: Duration) -> Option<u64> {
@@ -134,7 +164,8 @@ mod tests {
             .organization("o", "HR")
             .scopes(["a", "b"])
             .audience(["r"])
-            .expires_at(UNIX_EPOCH + Duration::from_nanos(1_234_567_890_123_456_789));
+            .expires_at(UNIX_EPOCH + Duration::from_nanos(1_234_567_890_123_456_789))
+            .self_contained(UNIX_EPOCH + Duration::from_nanos(1_234_567_000_123_456_789));
         all.username = Some("n".to_owned());
         all.raw = json!({ "email": "u@example.com", "n": [1.5, null] }).as_object().unwrap().clone();
         let position = StreamPosition { run_id: "run".into(), entry: (5, 6) };

@@ -17,6 +17,18 @@ pub(super) const VERSION: &str = "1";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryId(pub(super) u64, pub(super) u64);
 
+impl EntryId {
+    /// Returns the ID before all entries that were appended at this time of Redis' clock or later.
+    pub(super) fn before(time: SystemTime) -> Self {
+        Self(millis(time.duration_since(UNIX_EPOCH).unwrap_or_default()).saturating_sub(1), u64::MAX)
+    }
+
+    /// Returns the time at which the entry was appended, on Redis' clock.
+    pub(super) fn time(self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.0))
+    }
+}
+
 impl FromStr for EntryId {
     type Err = std::num::ParseIntError;
 
@@ -78,6 +90,13 @@ impl Entry {
             (Some(VERSION), Some(body)) => serde_json::from_str(body).map_err(|_| InvalidEntry),
             _ => Err(InvalidEntry),
         }
+    }
+
+    /// Returns the time at which the access of self-contained tokens ends: when the event was sent, or when the entry was
+    /// appended on Redis' clock, if that is later. The entry of another replica cannot end access in the future.
+    pub(super) fn revoked_at(&self, id: EntryId, now: SystemTime) -> SystemTime {
+        let sent = UNIX_EPOCH.checked_add(Duration::from_millis(self.sent)).unwrap_or(now);
+        sent.max(id.time().unwrap_or(now)).min(now)
     }
 
     pub(super) fn is_from(&self, replica: &str) -> bool {
@@ -157,6 +176,16 @@ mod tests {
         for (version, body) in invalid {
             assert_eq!(Entry::parse(version, body).err(), Some(InvalidEntry), "{body:?}");
         }
+    }
+
+    #[test]
+    fn access_of_self_contained_tokens_ends_at_the_latest_time_of_an_entry_that_is_not_in_the_future() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        for (sent, appended, now, expected) in [(5, 7, 9, 7), (7, 5, 9, 7), (11, 5, 9, 9), (5, 11, 9, 9)] {
+            let entry = Entry::new("me", at(sent), &[]);
+            assert_eq!(entry.revoked_at(EntryId(appended * 1000, 3), at(now)), at(expected));
+        }
+        assert!(EntryId::before(at(5)) < EntryId(5000, 0) && EntryId::before(at(5)) > EntryId(4999, 99));
     }
 
     #[test]

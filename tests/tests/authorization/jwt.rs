@@ -13,7 +13,7 @@ use axum::{Json, Router, http::StatusCode, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use toolgate::oauth::Jwt;
+use toolgate::{auth::Revocation, oauth::Jwt};
 use toolgate_tests::{HttpResponse, Revision, TestServer, eventually, http_client, send};
 
 /// Issuer with one key. Dropping it stops its server.
@@ -55,11 +55,15 @@ impl Issuer {
 
     /// Returns an access token for a server, with this key ID.
     fn token(&self, server: &TestServer, key_id: &str) -> String {
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        self.token_of(server, key_id, "harriet", Some(now() - 60.0))
+    }
+
+    /// Returns an access token of a user with this `iat`.
+    fn token_of(&self, server: &TestServer, key_id: &str, user: &str, issued_at: Option<f64>) -> String {
         let header = json!({"typ": "at+jwt", "alg": "EdDSA", "kid": key_id});
         let claims = json!({
-            "iss": self.url, "aud": server.endpoint, "sub": "harriet", "iat": now - 60, "exp": now + 60,
-            "scope": "employees:read:public",
+            "iss": self.url, "aud": server.endpoint, "sub": user, "iat": issued_at, "exp": now() + 60.0,
+            "scope": "employees:read:public", "org_id": "company",
         });
         let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
         let message = format!("{header}.{claims}");
@@ -72,6 +76,11 @@ impl Drop for Issuer {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// Returns the seconds since 1970. A fraction orders tokens and revocations of the same second.
+fn now() -> f64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
 async fn call(server: &TestServer, token: &str) -> HttpResponse {
@@ -119,4 +128,55 @@ async fn a18_tokens_of_strangers_get_401_cause_no_requests_and_leave_the_server_
     assert!(requests <= 1 + started_at.elapsed().as_secs() / 10, "{requests} requests for the keys");
     assert_eq!(call(&server, &token).await.status, 200);
     assert_eq!(readiness(&server).await, 200);
+}
+
+/// Maximum difference of the clocks by default, in seconds.
+const CLOCK_SKEW: f64 = 30.0;
+
+#[tokio::test]
+async fn a_revocation_ends_every_jwt_of_its_user_that_was_issued_before_and_no_other() {
+    let issuer = Issuer::start().await;
+    let server = TestServer::with(|server| server.auth(Jwt::new(&issuer.url).unwrap())).await;
+    let status = async |token: &str| call(&server, token).await.status;
+    for revocation in [
+        Revocation::User("harriet".to_owned()),
+        Revocation::Member { user: "harriet".to_owned(), org: "company".to_owned() },
+    ] {
+        // The tokens have different digests, because their times differ.
+        let cached = issuer.token_of(&server, "1", "harriet", Some(now() + CLOCK_SKEW));
+        let unused = issuer.token_of(&server, "1", "harriet", Some(now() + CLOCK_SKEW));
+        let undated = issuer.token_of(&server, "1", "harriet", None);
+        let other = issuer.token_of(&server, "1", "henry", Some(now() - 60.0));
+        for token in [&cached, &other] {
+            assert_eq!(status(token).await, 200);
+        }
+        let runs = server.bodies.runs();
+        server.revocations.revoke(&[revocation]).await.unwrap();
+        for token in [&cached, &unused, &undated] {
+            assert_eq!(status(token).await, 401);
+        }
+        assert_eq!(server.bodies.runs(), runs, "no body ran");
+        assert_eq!(status(&other).await, 200);
+        // The clock of the issuer may be fast: a token is newer only if it is newer by the maximum difference.
+        let in_doubt = issuer.token_of(&server, "1", "harriet", Some(now() + CLOCK_SKEW / 2.0));
+        assert_eq!(status(&in_doubt).await, 401);
+        let new = issuer.token_of(&server, "1", "harriet", Some(now() + CLOCK_SKEW));
+        assert_eq!(status(&new).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_of_all_or_of_an_organization_ends_the_jwts_of_everybody() {
+    let issuer = Issuer::start().await;
+    let server = TestServer::with(|server| server.auth(Jwt::new(&issuer.url).unwrap())).await;
+    for revocation in [Revocation::All, Revocation::Organization("company".to_owned())] {
+        let tokens = ["harriet", "henry"].map(|user| issuer.token_of(&server, "1", user, Some(now() + CLOCK_SKEW)));
+        assert_eq!(call(&server, &tokens[0]).await.status, 200);
+        server.revocations.revoke(&[revocation]).await.unwrap();
+        for token in &tokens {
+            assert_eq!(call(&server, token).await.status, 401);
+        }
+        let new = issuer.token_of(&server, "1", "henry", Some(now() + CLOCK_SKEW));
+        assert_eq!(call(&server, &new).await.status, 200);
+    }
 }

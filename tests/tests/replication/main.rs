@@ -11,6 +11,7 @@ mod redis_server;
 mod replica;
 mod revocation;
 mod scale;
+mod self_contained;
 mod shared_cache;
 mod tasks;
 mod tls;

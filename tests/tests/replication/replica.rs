@@ -6,12 +6,13 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
 use toolgate::{
     Server,
-    auth::{BearerToken, Claims, Inactive, Resource, TokenValidator, ValidationError, async_trait},
+    auth::{BearerToken, Claims, Inactive, Resource, Revocation, TokenValidator, ValidationError, async_trait},
     replication::Replication,
 };
 use toolgate_tests::{Client, Revision, TestServer, WebhookDelivery, WithWebhooks, eventually};
@@ -30,6 +31,15 @@ impl Users {
             Claims::new().subject(user).scopes(["people:read:public", "reports:create"]).audience_verified();
         claims.raw.insert("email".to_owned(), format!("{user}@example.com").into());
         self.0.lock().unwrap().insert(token.clone(), claims);
+        token
+    }
+
+    /// Adds a user whose token is self-contained and was issued now, and returns the token. It stays active. Add one before
+    /// the replicas start.
+    pub(crate) fn add_self_contained(&self, user: &str) -> String {
+        let token = self.add(user);
+        let mut claims = self.0.lock().unwrap();
+        claims.get_mut(&token).unwrap().self_contained_since = Some(SystemTime::now());
         token
     }
 
@@ -52,6 +62,11 @@ impl TokenValidator for Counting {
         self.introspections.fetch_add(1, Ordering::SeqCst);
         let claims = self.users.0.lock().unwrap().get(token.expose()).cloned();
         claims.ok_or_else(|| Inactive::new("unknown").into())
+    }
+
+    fn self_contained_lifetime(&self) -> Option<Duration> {
+        let claims = self.users.0.lock().unwrap();
+        claims.values().any(|claims| claims.self_contained_since.is_some()).then_some(Duration::from_hours(1))
     }
 }
 
@@ -140,6 +155,11 @@ impl Replica {
             401 => false,
             status => panic!("unexpected status {status}"),
         }
+    }
+
+    /// Ends the access of a user at all replicas.
+    pub(crate) async fn revoke(&self, user: &str) {
+        self.server.revocations.revoke(&[Revocation::User(user.to_owned())]).await.unwrap();
     }
 
     /// Returns how many introspections the replica has sent.

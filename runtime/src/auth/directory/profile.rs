@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::user_cache::UserValue;
 use crate::json_memory;
 
 /// Record of a user in the directory, such as PropelAuth's; see [`Caller::profile`](crate::Caller::profile).
@@ -49,6 +50,13 @@ pub struct Membership {
     pub additional_roles: Vec<String>,
     /// Permissions of the user.
     pub permissions: Vec<String>,
+}
+
+/// A profile has data of the organizations of the user.
+impl UserValue for Profile {
+    fn organizations(&self) -> impl Iterator<Item = &str> {
+        self.memberships.iter().map(|membership| membership.org_id.as_str())
+    }
 }
 
 impl Profile {

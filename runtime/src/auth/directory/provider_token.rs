@@ -4,6 +4,8 @@ use std::{fmt, time::SystemTime};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::user_cache::UserValue;
+
 /// Identity provider with which users log in, such as Google. The type is the parameter of
 /// [`Caller::provider_token`](crate::Caller::provider_token).
 ///
@@ -29,6 +31,13 @@ pub struct ProviderToken {
     token: SecretString,
     expires_at: Option<SystemTime>,
     scopes: Vec<String>,
+}
+
+/// The token belongs to the user, in no organization of the directory.
+impl UserValue for ProviderToken {
+    fn organizations(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
 }
 
 impl ProviderToken {

@@ -14,7 +14,7 @@ use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
 use super::DirectoryError;
-use crate::auth::{Epoch, RevocationClock, revocation_clock::TokenOwner};
+use crate::auth::{Epoch, RevocationClock};
 
 /// Maximum number of cached values.
 const MAX_ENTRIES: u64 = 10_000;
@@ -26,6 +26,13 @@ const MAX_LOADS: usize = 3;
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Number of requests in flight from which on those that were cancelled are removed.
 const MIN_LOADS_TO_SWEEP: usize = 256;
+
+/// Value that belongs to a user.
+pub(super) trait UserValue: Send + Sync + 'static {
+    /// Returns the organizations that the value is about, besides the user. A revocation of one of them as a whole ends
+    /// the value.
+    fn organizations(&self) -> impl Iterator<Item = &str>;
+}
 
 /// Value of a user, from the directory.
 pub(super) struct Loaded<V> {
@@ -71,7 +78,7 @@ pub(super) struct UserCache<V> {
     swept_at: Mutex<Instant>,
 }
 
-impl<V: Send + Sync + 'static> UserCache<V> {
+impl<V: UserValue> UserCache<V> {
     pub(super) fn new(clock: Arc<RevocationClock>) -> Self {
         let capacity = usize::try_from(MAX_ENTRIES).unwrap_or(usize::MAX);
         Self {
@@ -88,12 +95,10 @@ impl<V: Send + Sync + 'static> UserCache<V> {
     where
         F: Fn() -> BoxFuture<'static, Result<Loaded<V>, DirectoryError>>,
     {
-        let is_usable = |entry: &Entry<V>| {
-            entry.expires_at > Instant::now()
-                && self.clock.is_current(TokenOwner { user: Some(user), org: None }, entry.epoch)
-        };
+        let is_current =
+            |entry: &Entry<V>| self.clock.is_current_user(user, entry.value.organizations(), entry.epoch);
         if let Some(entry) = self.entries.get(key) {
-            if is_usable(&entry) {
+            if entry.expires_at > Instant::now() && is_current(&entry) {
                 return Ok(entry.value);
             }
             self.entries.remove(key);
@@ -104,7 +109,7 @@ impl<V: Send + Sync + 'static> UserCache<V> {
             self.end(key, &shared);
             let entry = result?;
             // The request may have been sent before a revocation, also by another call.
-            if self.clock.is_current(TokenOwner { user: Some(user), org: None }, entry.epoch) {
+            if is_current(&entry) {
                 self.remove_expired();
                 self.entries.insert(key.to_owned(), entry.clone());
                 return Ok(entry.value);
@@ -176,6 +181,12 @@ mod tests {
     use super::*;
     use crate::auth::{Revocation, Unavailable};
 
+    impl UserValue for usize {
+        fn organizations(&self) -> impl Iterator<Item = &str> {
+            ["o"].into_iter()
+        }
+    }
+
     fn cache() -> (Arc<UserCache<usize>>, Arc<RevocationClock>) {
         let clock = Arc::new(RevocationClock::new(Duration::from_mins(5)));
         (Arc::new(UserCache::new(Arc::clone(&clock))), clock)
@@ -212,8 +223,12 @@ mod tests {
         assert_eq!((get("u").await, get("v").await), (3, 2));
         clock.revoke(&Revocation::Member { user: "v".into(), org: "o".into() });
         assert_eq!((get("u").await, get("v").await), (3, 4));
+        clock.revoke(&Revocation::Organization("another".into()));
+        assert_eq!((get("u").await, get("v").await), (3, 4));
+        clock.revoke(&Revocation::Organization("o".into()));
+        assert_eq!((get("u").await, get("v").await), (5, 6));
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!((get("u").await, get("u").await), (5, 5));
+        assert_eq!((get("u").await, get("u").await), (7, 7));
     }
 
     #[tokio::test]

@@ -67,10 +67,21 @@ impl Jwt {
                 return Err(Inactive::new(format!("`{name}` is {ahead} s in the future: compare the clocks")));
             }
         }
+        let lifetime = expires_at.duration_since(issued_at.unwrap_or(now)).unwrap_or_default();
+        if lifetime > self.max_lifetime {
+            return Err(Inactive::new(format!(
+                "the token is valid for {} s, expected at most {} s: have the issuer shorten it, or see \
+                 `Jwt::max_lifetime`",
+                lifetime.as_secs(),
+                self.max_lifetime.as_secs()
+            )));
+        }
         self.audiences.verify(&mut claims, resource)?;
         debug_assert_eq!(claims.audience, Audience::Verified);
         // The server compares it with its own clock.
         claims.expires_at = Some(accepted_until);
+        let since = issued_at.and_then(|issued_at| issued_at.checked_sub(self.clock_skew));
+        claims.self_contained_since = Some(since.unwrap_or(SystemTime::UNIX_EPOCH).max(SystemTime::UNIX_EPOCH));
         Ok(claims)
     }
 }

@@ -42,6 +42,8 @@ use crate::auth::{
 
 /// Maximum clock skew.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
+/// Default of the maximum lifetime of a token.
+const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Token validator that verifies JWT access tokens locally (RFC 9068), with the public keys of their issuer.
 ///
@@ -60,16 +62,22 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 ///
 /// # Keys
 ///
-/// The keys are those of the `jwks_uri` in the issuer's metadata. They are fetched when the server starts, every 10
-/// minutes, and when a token names an unknown key, but at most every 10 seconds. A key that the
+/// The keys are those of the `jwks_uri` in the issuer's metadata. They are fetched when the server starts, by the first
+/// validation after 10 minutes, and when a token names an unknown key, but at most every 10 seconds. A key that the
 /// issuer removes from the set is not used after the next fetch. If the issuer does not respond, its last keys are used
 /// for [one hour](Self::max_key_age); without keys, tokens cannot be validated (503).
 ///
 /// # Revocation
 ///
-/// The issuer cannot revoke a JWT: it is valid until it expires. Have it issue tokens for a few minutes, end access with
-/// [`BuiltServer::revocations`](crate::BuiltServer::revocations) only as a supplement (a revoked token that is still valid
-/// is accepted after its next validation), or use [`Introspection`](super::Introspection).
+/// The issuer is not asked about a JWT, so it cannot end it before it expires. Call
+/// [`BuiltServer::revocations`](crate::BuiltServer::revocations) when access ends, for example from the webhooks of what
+/// manages your users, or use [`Introspection`](super::Introspection), and let tokens expire after a few minutes.
+///
+/// When [`Revocations::revoke`](crate::auth::Revocations::revoke) returns at a time *T*, every JWT that the revocation
+/// concerns is rejected (401) if its `iat` is not later than *T* plus the [`clock_skew`](Self::clock_skew). A token without
+/// `iat` is rejected if a revocation ever concerned its user or organization. Tokens that the user obtains later than that
+/// are accepted. The server remembers a revocation for [`max_lifetime`](Self::max_lifetime), after which no such token is
+/// valid. Its memory is that of the process or, with replication, of Redis.
 #[must_use]
 pub struct Jwt {
     discovery: Discovery,
@@ -80,6 +88,7 @@ pub struct Jwt {
     audiences: Audiences,
     algorithms: Vec<SigningAlgorithm>,
     clock_skew: Duration,
+    max_lifetime: Duration,
     untyped_tokens: bool,
 }
 
@@ -124,6 +133,7 @@ impl Jwt {
             audiences: Audiences::default(),
             algorithms: SigningAlgorithm::DEFAULT.to_vec(),
             clock_skew: Duration::from_secs(30),
+            max_lifetime: DEFAULT_MAX_LIFETIME,
             untyped_tokens: false,
         })
     }
@@ -180,6 +190,16 @@ impl Jwt {
     /// after it has expired. Default: 30 seconds. Maximum: 5 minutes.
     pub fn clock_skew(mut self, clock_skew: Duration) -> Self {
         self.clock_skew = clock_skew.min(MAX_CLOCK_SKEW);
+        self
+    }
+
+    /// Sets the maximum time from `iat` (or now, without `iat`) to `exp`. A token with a longer lifetime is rejected.
+    /// Default: 24 hours.
+    ///
+    /// It is the time for which the server has to remember [revocations](#revocation). A token that is not revoked here is
+    /// valid for as long, even if its user was disabled.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = lifetime;
         self
     }
 
@@ -262,6 +282,7 @@ impl fmt::Debug for Jwt {
             .field("audiences", &self.audiences.0)
             .field("algorithms", &self.algorithms)
             .field("clock_skew", &self.clock_skew)
+            .field("max_lifetime", &self.max_lifetime)
             .field("untyped_tokens", &self.untyped_tokens)
             .finish_non_exhaustive()
     }
@@ -306,11 +327,16 @@ impl TokenValidator for Jwt {
         Some(diagnostics)
     }
 
+    fn self_contained_lifetime(&self) -> Option<Duration> {
+        // The clock of the issuer may be fast when it issues the token, and slow when the token expires.
+        Some(self.max_lifetime.saturating_add(2 * self.clock_skew))
+    }
+
     fn texts(&self) -> ValidatorTexts {
         ValidatorTexts {
             report_revocations:
-                "JWT access tokens are valid until they expire: let them expire after a few minutes, or \
-                                 validate tokens with `Introspection`"
+                "call `BuiltServer::revocations` when access ends there, or let JWT access tokens expire \
+                                 after a few minutes"
                     .into(),
             ..ValidatorTexts::default()
         }

@@ -76,7 +76,7 @@ impl Server {
         let ttl = config.token_cache.effective_ttl(reports_revocations);
         config.token_cache.ttl = Some(ttl);
         let stale_if_error = config.token_cache.stale_if_error;
-        let revocation_clock = revocation_clock(ttl.saturating_add(stale_if_error));
+        let revocation_clock = revocation_clock(ttl.saturating_add(stale_if_error), &validators);
 
         #[cfg(feature = "redis")]
         let replica = self.replication.and_then(|replication| {
@@ -299,10 +299,11 @@ fn default_task_store(replica: Option<&Replica>) -> Result<Arc<dyn TaskStore>, B
     }
 }
 
-/// Returns a clock for introspection responses that are used for at most `max_age`. A revocation matters as long as a
-/// response from before it could be used.
-fn revocation_clock(max_age: Duration) -> Arc<RevocationClock> {
-    Arc::new(RevocationClock::new(max_age.saturating_add(Duration::from_mins(1))))
+/// Returns a clock for introspection responses that are used for at most `max_age`, and for the self-contained tokens of
+/// the validators. A revocation matters as long as a response or such a token from before it could be used.
+fn revocation_clock(max_age: Duration, validators: &Validators) -> Arc<RevocationClock> {
+    let clock = RevocationClock::new(max_age.saturating_add(Duration::from_mins(1)));
+    Arc::new(clock.for_self_contained_tokens(validators.self_contained_lifetime()))
 }
 
 fn in_flight_maxima(config: &Config) -> InFlightMaxima {

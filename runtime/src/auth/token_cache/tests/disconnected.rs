@@ -25,6 +25,10 @@ impl Replicator for FakeReplicator {
         Err(ReplicationError("no other replicas".to_owned()))
     }
 
+    async fn earlier_revocations(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
     fn position(&self) -> Option<StreamPosition> {
         None
     }

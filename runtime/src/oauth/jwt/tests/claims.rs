@@ -180,6 +180,45 @@ async fn a18_times_are_compared_with_a_clock_skew() {
 }
 
 #[tokio::test]
+async fn a_token_is_self_contained_since_its_issue_less_the_clock_skew() {
+    let (issuer, key, auth) = setup().await;
+    let now = unix_now();
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    for (issued_at, since) in [(json!(now - 40), at(now - 70)), (json!(1), at(0)), (json!(null), at(0))] {
+        // Without `iat`, the lifetime counts from now.
+        let expires_at = issued_at.as_u64().unwrap_or(now) + 86_400;
+        let token = key.token(&issuer.claims_with(&json!({"iat": issued_at, "exp": expires_at.max(now + 60)})));
+        let auth = issuer.jwt().max_lifetime(Duration::MAX);
+        assert_eq!(validate(&auth, &token).await.unwrap().self_contained_since, Some(since), "{issued_at}");
+    }
+    assert_eq!(auth.self_contained_lifetime(), Some(Duration::from_hours(24) + Duration::from_mins(1)));
+}
+
+#[tokio::test]
+async fn a_token_that_is_valid_for_longer_than_revocations_are_remembered_is_rejected() {
+    let (issuer, key, auth) = setup().await;
+    let now = unix_now();
+    for (issued_at, lifetime, is_valid) in [
+        (json!(now), 86_400, true),
+        (json!(now - 3600), 86_401, false),
+        (json!(null), 86_000, true),
+        (json!(null), 90_000, false),
+    ] {
+        let expires_at = issued_at.as_u64().unwrap_or(now) + lifetime;
+        let token = key.token(&issuer.claims_with(&json!({"iat": issued_at, "exp": expires_at})));
+        if is_valid {
+            assert!(validate(&auth, &token).await.is_ok(), "{lifetime}");
+        } else {
+            let reason = reason(&auth, &token).await;
+            assert!(reason.contains("expected at most 86400 s") && reason.contains("max_lifetime"), "{reason}");
+        }
+    }
+    let longer = issuer.jwt().max_lifetime(Duration::from_hours(48));
+    let token = key.token(&issuer.claims_with(&json!({"exp": now + 90_000})));
+    assert!(validate(&longer, &token).await.is_ok());
+}
+
+#[tokio::test]
 async fn an_ambiguous_payload_is_rejected() {
     let (issuer, key, auth) = setup().await;
     let valid = issuer.claims().to_string();
