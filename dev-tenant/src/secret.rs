@@ -16,9 +16,20 @@ pub(crate) fn random_key() -> String {
     hexadecimal(&rand::random::<[u8; 32]>())
 }
 
-/// Returns the key that belongs to a name. It is always the same for the same secret.
-pub(crate) fn derived_key(secret: &str, name: &str) -> String {
-    let digest = Sha256::new().chain_update("api key\0").chain_update(secret).chain_update("\0").chain_update(name);
+/// What a derived secret is for. A name of one purpose never yields the secret of another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    ApiKey,
+    ProviderToken,
+}
+
+/// Returns the secret of a purpose that belongs to a name. It is always the same for the same key.
+pub(crate) fn derived_secret(key: &str, purpose: Purpose, name: &str) -> String {
+    let purpose = match purpose {
+        Purpose::ApiKey => "api key\0",
+        Purpose::ProviderToken => "provider token\0",
+    };
+    let digest = Sha256::new().chain_update(purpose).chain_update(key).chain_update("\0").chain_update(name);
     hexadecimal(&digest.finalize())
 }
 

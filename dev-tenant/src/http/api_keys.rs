@@ -84,5 +84,6 @@ fn members(tenant: &Tenant, key: &str) -> Option<Map<String, Value>> {
     members.insert("user".to_owned(), user);
     members.insert("org".to_owned(), org);
     members.insert("user_in_org".to_owned(), Value::Null);
+    members.insert("expires_at_seconds".to_owned(), key.expires_at.into());
     Some(members)
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::now;
 use crate::config::Person;
-use crate::secret::{Digest, derived_key};
+use crate::secret::{Digest, Purpose, derived_secret};
 use crate::tenant::Tenant;
 
 /// Lifetime of a token of an identity provider, in seconds.
@@ -108,7 +108,8 @@ fn organizations(tenant: &Tenant, person: &Person) -> Value {
 
 /// Returns a token of a person at an identity provider, which no provider accepts.
 fn provider_token(tenant: &Tenant, person: &Person, provider: &str) -> Value {
-    let secret = derived_key(tenant.backend_key.expose(), &format!("{provider} token of {}", person.id));
+    let name = format!("{provider} token of {}", person.id);
+    let secret = derived_secret(tenant.backend_key.expose(), Purpose::ProviderToken, &name);
     json!({
         "access_token": format!("dev-{provider}-{secret}"),
         "token_provider": provider,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api_key::{ApiKeyError, CreatedApiKey, KeyOwner};
 use crate::clock::now;
 use crate::config::TenantConfig;
-use crate::secret::{Digest, derived_key, random_key};
+use crate::secret::{Digest, Purpose, derived_secret, random_key};
 
 use super::State;
 
@@ -94,7 +94,7 @@ impl State {
 
     /// Returns the key that `tenant.toml` declares with this name, unless it was deleted.
     pub(crate) fn declared_api_key(&self, backend_key: &BackendKey, name: &str) -> Option<String> {
-        let key = derived_key(backend_key.expose(), name);
+        let key = derived_secret(backend_key.expose(), Purpose::ApiKey, name);
         self.api_keys.get(Digest::of(&key).as_str()).filter(|key| key.is_active())?;
         Some(key)
     }
@@ -142,7 +142,7 @@ impl State {
 }
 
 fn declared_digest(backend_key: &BackendKey, name: &str) -> Digest {
-    Digest::of(&derived_key(backend_key.expose(), name))
+    Digest::of(&derived_secret(backend_key.expose(), Purpose::ApiKey, name))
 }
 
 /// Returns an id in hexadecimal, as PropelAuth's are.

@@ -1,6 +1,8 @@
 //! API keys of machines, beside the tokens of people: which validator is asked, what ends a key, and what happens if one of
 //! the two endpoints fails.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 use toolgate::{Server, TokenValidator as _, propelauth::PropelAuthApiKeys};
 use toolgate_dev_tenant::{DevTenant, Fault, NewApiKey, WebhookEndpoint};
@@ -114,6 +116,21 @@ async fn a_deleted_key_is_rejected_at_the_next_request_and_no_one_else_is_affect
         // invalidates the tokens of the person.
         assert_eq!(tenant.introspection_count() - introspections, invalidated);
     }
+}
+
+#[tokio::test]
+async fn the_tenant_reports_when_a_key_expires() {
+    let tenant = start_tenant().await;
+    let expiry = async |key: &NewApiKey| {
+        let body = json!({"api_key_token": key_of(&tenant, key)});
+        let request = http_client().post(format!("{}/api/backend/v1/end_user_api_keys/validate", tenant.auth_url()));
+        send(request.bearer_auth(tenant.backend_api_key()).json(&body)).await.json()["expires_at_seconds"].clone()
+    };
+    let before = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let expires_at = expiry(&NewApiKey::generic().expires_in(Duration::from_hours(1))).await.as_u64().unwrap();
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!((before + 3600..=now + 3600).contains(&expires_at));
+    assert_eq!(expiry(&NewApiKey::generic()).await, Value::Null);
 }
 
 #[tokio::test]
