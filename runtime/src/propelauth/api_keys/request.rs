@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{StatusCode, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::{
@@ -71,13 +71,14 @@ impl KeyRequestError {
     }
 }
 
-/// Members of the body of a client error. PropelAuth's libraries distinguish them, too.
+/// Members of the body of a client error. PropelAuth's libraries distinguish them, too. None of them hides the other if it
+/// has another type.
 #[derive(Default, Deserialize)]
 struct ClientError {
     /// What is wrong with the key.
     api_key_token: Option<IgnoredAny>,
     /// Time until the key can be used again, in seconds. It is over the limit that PropelAuth's dashboard sets for keys.
-    wait_seconds: Option<f64>,
+    wait_seconds: Option<Value>,
 }
 
 /// Validates an API key, authenticated with the backend key.
@@ -102,7 +103,8 @@ fn client_error(response: &ResponseWithStatus) -> Result<KeyStatus, KeyRequestEr
     let error: ClientError = serde_json::from_slice(&response.body).unwrap_or_default();
     Err(match response.status {
         StatusCode::TOO_MANY_REQUESTS => {
-            let wait = error.wait_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            let wait = error.wait_seconds.as_ref().and_then(Value::as_f64);
+            let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
             KeyRequestError::RateLimited(response.retry_after.or(wait).map(|wait| wait.min(MAX_WAIT)))
         }
         _ if error.api_key_token.is_some() => return Ok(KeyStatus::Inactive),

@@ -118,9 +118,14 @@ async fn a_provider_token_is_fresh_or_one_that_has_not_expired() {
     {
         assert!(matches!(google(&stub(&[(path, body)]).await).await, Err(DirectoryError::NotFound)));
     }
+    // The records of other providers do not matter.
+    for other in [json!("soon"), json!({"access_token": 1}), json!(null)] {
+        let stored = stub(&[(TOKENS, json!({"google": token(Value::Null), "slack": other}))]).await;
+        assert_eq!(google(&stored).await.unwrap().expose(), "secret-token");
+    }
     let mut other = token(Value::Null);
     other["token_provider"] = "slack".into();
-    for (path, body) in [(FRESH, other), (FRESH, json!({})), (TOKENS, json!([]))] {
+    for (path, body) in [(FRESH, other), (FRESH, json!({})), (TOKENS, json!([])), (TOKENS, json!({"google": {}}))] {
         let result = google(&stub(&[(path, body.clone())]).await).await;
         assert!(matches!(result, Err(DirectoryError::Unavailable(_))), "{body}");
     }

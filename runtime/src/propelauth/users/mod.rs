@@ -13,7 +13,7 @@ pub use self::identity_providers::{
     Apple, Atlassian, GitHub, GitLab, Google, LinkedIn, Microsoft, Outreach, QuickBooks, Salesforce, Salesloft,
     Slack, Xero,
 };
-use self::{provider_token::ProviderTokens, user_record::UserRecord};
+use self::{provider_token::TokenRecord, user_record::UserRecord};
 use super::{ADVICE, auth_url::AuthUrl};
 use crate::{
     auth::{Directory, DirectoryError, Profile, ProviderToken, Unavailable},
@@ -102,7 +102,8 @@ impl Directory for PropelAuthUsers {
             Err(error) => return Err(error.into()),
         }
         let body = self.get(user_id, &["oauth_token"], "").await?;
-        let tokens = ProviderTokens::parse(&body).ok_or(UserRequestError::Unreadable("an object of tokens"))?;
-        tokens.into_valid(provider).ok_or(DirectoryError::NotFound)
+        let record = provider_token::of_provider(&body, provider);
+        let record = record.map_err(|_| UserRequestError::Unreadable("an object of tokens"))?;
+        record.and_then(TokenRecord::into_valid).ok_or(DirectoryError::NotFound)
     }
 }

@@ -1,13 +1,18 @@
 //! Tokens of identity providers, as PropelAuth's backend API returns them.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::auth::ProviderToken;
+use crate::{auth::ProviderToken, json_memory};
+
+/// Maximum number of JSON values in the tokens of a user, including those inside of others.
+const MAX_VALUES: usize = 4096;
+
+/// A response does not have the form that PropelAuth documents.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unreadable;
 
 #[derive(Deserialize)]
 pub(super) struct TokenRecord {
@@ -17,10 +22,6 @@ pub(super) struct TokenRecord {
     token_expiration: Option<u64>,
     authorized_scopes: Option<Vec<String>>,
 }
-
-/// Tokens of a user by provider.
-#[derive(Deserialize)]
-pub(super) struct ProviderTokens(HashMap<String, TokenRecord>);
 
 /// Parses the token of a provider. Returns `None` if it is not one, or that of another provider.
 pub(super) fn parse(body: &[u8], provider: &str) -> Option<TokenRecord> {
@@ -38,13 +39,16 @@ impl TokenRecord {
     }
 }
 
-impl ProviderTokens {
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+/// Parses the tokens of a user by provider. Returns the record of one provider, if there is one, whatever the records of the
+/// others are.
+///
+/// # Errors
+///
+/// It is not an object, or the record of the provider is not one.
+pub(super) fn of_provider(body: &[u8], provider: &str) -> Result<Option<TokenRecord>, Unreadable> {
+    if json_memory::has_more_values_than(body, MAX_VALUES) {
+        return Err(Unreadable);
     }
-
-    /// Returns the token of a provider, unless it has expired.
-    pub(super) fn into_valid(mut self, provider: &str) -> Option<ProviderToken> {
-        self.0.remove(provider)?.into_valid()
-    }
+    let mut records: Map<String, Value> = serde_json::from_slice(body).map_err(|_| Unreadable)?;
+    records.remove(provider).map(serde_json::from_value).transpose().map_err(|_| Unreadable)
 }
