@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
@@ -79,6 +80,12 @@ impl BearerToken {
             return Err(CredentialsError::Malformed);
         }
         Ok(Self(SecretString::from(token)))
+    }
+
+    /// Returns a token that no authorization server has issued: 32 random bytes after `purpose`, which consists of
+    /// characters of a token.
+    pub(crate) fn random(purpose: &'static str) -> Self {
+        Self(format!("{purpose}-{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())).into())
     }
 
     /// Extracts the token from the `Authorization` header. The scheme is case-insensitive (RFC 9110, section 11.1). A

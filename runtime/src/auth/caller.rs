@@ -98,7 +98,8 @@ impl Caller {
         self.identity.claims.org_role()
     }
 
-    /// Returns the time at which the token expires.
+    /// Returns the time until which the server accepts the token. For a JWT, it is `exp` plus the accepted difference of the
+    /// clocks.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.identity.claims.expires_at()
     }

@@ -37,7 +37,7 @@ pub struct Claims {
     pub scopes: Vec<String>,
     /// Resources that the token was issued for (`aud`).
     pub audience: Audience,
-    /// Time at which the token expires (`exp`).
+    /// Time until which the token is accepted (`exp`, plus an accepted difference of the clocks).
     pub expires_at: Option<SystemTime>,
     /// Earliest time at which a self-contained token was issued; see [`self_contained`](Self::self_contained).
     pub self_contained_since: Option<SystemTime>,

@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -98,7 +97,7 @@ impl ControlQuestion {
 
     /// Validates a random token. Any answer about it is a success.
     async fn ask(&self) -> Result<(), Unavailable> {
-        let token = random_token();
+        let token = BearerToken::random("control");
         // A validator that panics must not leave the question in flight.
         let validation = AssertUnwindSafe(self.validator.validate(&token)).catch_unwind();
         match tokio::time::timeout(TIMEOUT, validation).await {
@@ -148,10 +147,4 @@ impl State {
             self.reported_at = Some(Instant::now());
         }
     }
-}
-
-/// Returns a token that no authorization server has issued: 32 random bytes.
-fn random_token() -> BearerToken {
-    let text = format!("control-{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-    BearerToken::parse(&text).expect("letters, digits, hyphens and underscores are a valid token")
 }

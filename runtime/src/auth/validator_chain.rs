@@ -38,7 +38,9 @@ impl ValidatorChain {
 
     /// Returns the validators that may know a token, in the order in which they are asked.
     fn of_form(&self, token: &BearerToken) -> Vec<&GuardedValidator> {
-        let of_form = |form| self.0.iter().filter(move |validator| validator.token_form(token) == form);
+        // Once for each validator: the form of a JWT has to be decoded.
+        let forms: Vec<_> = self.0.iter().map(|validator| (validator.token_form(token), validator)).collect();
+        let of_form = |wanted| forms.iter().filter(move |(form, _)| *form == wanted).map(|(_, validator)| *validator);
         let own: Vec<_> = of_form(TokenForm::Own).collect();
         if own.is_empty() { of_form(TokenForm::Likely).chain(of_form(TokenForm::Unknown)).collect() } else { own }
     }

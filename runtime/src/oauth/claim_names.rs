@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Names of claims. `scope` and `username` are those of introspection responses (RFC 7662, section 2.2).
+/// Names of claims, or their JSON Pointers. `scope` and `username` are those of introspection responses (RFC 7662, section 2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimNames {
     pub(crate) scope: Cow<'static, str>,
@@ -23,26 +23,33 @@ impl ClaimNames {
 /// Adds the methods that set the names of claims to a validator with a field `names`.
 macro_rules! claim_name_methods {
     () => {
-        /// Sets the name of the claim with the scopes, such as `scp` or `permissions`: a string with spaces between
-        /// the scopes, or an array of strings. Default: `scope`.
+        /// Sets the claim with the scopes, such as `scp`, `permissions` or `/resource_access/my-client/roles`: a string with
+        /// spaces between the scopes, or an array of strings. Default: `scope`.
+        ///
+        /// A name that begins with `/` is a JSON Pointer (RFC 6901) to a nested claim: `/` separates the names of members and
+        /// the indices of arrays, and a name that contains `/` or `~` is written with `~1` or `~0`. A claim that does not
+        /// exist means no scopes, no user name, no organization or no role.
         pub fn scope_claim(mut self, name: impl Into<Cow<'static, str>>) -> Self {
             self.names.scope = name.into();
             self
         }
 
-        /// Sets the name of the claim with the human-readable name of the user.
+        /// Sets the claim with the human-readable name of the user: a name, or a JSON Pointer as for
+        /// [`scope_claim`](Self::scope_claim).
         pub fn username_claim(mut self, name: impl Into<Cow<'static, str>>) -> Self {
             self.names.username = name.into();
             self
         }
 
-        /// Sets the name of the claim with the ID of the user's organization, a string. Default: `org_id`.
+        /// Sets the claim with the ID of the user's organization, a string or an array of one string: a name, or a JSON
+        /// Pointer as for [`scope_claim`](Self::scope_claim). Default: `org_id`.
         pub fn org_claim(mut self, name: impl Into<Cow<'static, str>>) -> Self {
             self.names.org = name.into();
             self
         }
 
-        /// Sets the name of the claim with the user's role in the organization, a string. Default: `org_role`.
+        /// Sets the claim with the user's role in the organization, a string or an array of one string: a name, or a JSON
+        /// Pointer as for [`scope_claim`](Self::scope_claim). Default: `org_role`.
         pub fn role_claim(mut self, name: impl Into<Cow<'static, str>>) -> Self {
             self.names.role = name.into();
             self
@@ -50,27 +57,4 @@ macro_rules! claim_name_methods {
     };
 }
 
-/// Adds the methods that set the limits of requests to a validator with a field `discovery`.
-macro_rules! limit_methods {
-    () => {
-        /// Sets the time limit for establishing a connection, TLS included. Default: 2 seconds.
-        pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
-            self.limit(|limits| limits.connect_timeout = connect_timeout)
-        }
-
-        /// Sets the time limit for a request, from connecting to the last byte of the response. Default: 5 seconds.
-        pub fn timeout(self, timeout: Duration) -> Self {
-            self.limit(|limits| limits.timeout = timeout)
-        }
-
-        fn limit(mut self, change: impl FnOnce(&mut HttpLimits)) -> Self {
-            let mut limits = self.discovery.http.limits();
-            change(&mut limits);
-            self.discovery.http.set_limits(limits);
-            self
-        }
-    };
-}
-
 pub(super) use claim_name_methods;
-pub(super) use limit_methods;

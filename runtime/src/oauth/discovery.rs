@@ -1,10 +1,12 @@
 //! Discovery: the metadata of an issuer (RFC 8414; `OpenID` Connect Discovery 1.0).
 
+use serde_json::Value;
+
 use super::{
     access_token::quote,
     endpoints,
     http_client::{HttpClient, HttpError},
-    issuer::Issuer,
+    issuer::{Issuer, UrlError},
     metadata::{Metadata, MetadataError},
     request_error::{RequestAdvice, RequestError},
 };
@@ -52,6 +54,23 @@ impl Discovery {
             }
         }
         Err(problem.unwrap_or_else(|| self.not_found()))
+    }
+
+    /// Returns the URL of an endpoint in the metadata, if the metadata has it.
+    ///
+    /// # Errors
+    ///
+    /// It has another scheme than the issuer, for which the HTTP client is set up.
+    pub(super) fn endpoint(&self, metadata: &Metadata, name: &str) -> Result<Option<String>, Unavailable> {
+        let Some(url) = metadata.document.get(name).and_then(Value::as_str) else { return Ok(None) };
+        match self.issuer.parse_endpoint(url) {
+            // Only the scheme matters: an endpoint of the metadata may have a query.
+            Err(error @ UrlError::OtherScheme) => Err(Unavailable::new(format!(
+                "`{name}` in the metadata of the authorization server {error}: correct it there, or check OAUTH_ISSUER"
+            ))
+            .permanent()),
+            _ => Ok(Some(url.to_owned())),
+        }
     }
 
     fn other_issuer(&self, url: &str, found: &str) -> Unavailable {

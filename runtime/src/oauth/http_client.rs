@@ -102,7 +102,9 @@ impl HttpClient {
         self.limits
     }
 
-    pub(crate) fn set_limits(&mut self, limits: HttpLimits) {
+    pub(crate) fn change_limits(&mut self, change: impl FnOnce(&mut HttpLimits)) {
+        let mut limits = self.limits;
+        change(&mut limits);
         if limits.connect_timeout != self.limits.connect_timeout {
             self.client = OnceLock::new();
         }

@@ -1,23 +1,22 @@
 //! Introspection of tokens at any authorization server (RFC 7662).
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use secrecy::SecretString;
-use serde_json::Value;
-use uuid::Uuid;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     access_token::{self, Audiences, quote},
-    claim_names::{ClaimNames, claim_name_methods, limit_methods},
+    claim_names::{ClaimNames, claim_name_methods},
     config::{ConfigError, Values, Variable},
     credentials::{ClientAuthentication, Credentials},
     discovery::{ADVICE, Discovery},
     endpoints,
-    http_client::{HttpClient, HttpLimits},
+    http_client::HttpClient,
     introspection_response::IntrospectionResponse,
-    issuer::{Issuer, parse_url},
+    issuer::Issuer,
+    limit_methods::{response_limit_method, time_limit_methods},
     metadata::Metadata,
     preflight,
     request_error::RequestError,
@@ -69,7 +68,8 @@ impl Introspection {
     }
 
     /// Creates a validator from settings that do not come from the environment: the issuer identifier as the metadata of
-    /// the authorization server has it, and a client that may introspect tokens. `http` is accepted on loopback only.
+    /// the authorization server has it, and a client that may introspect tokens. `http` is accepted on loopback only. White
+    /// space around a value is ignored.
     ///
     /// ```
     /// use toolgate::oauth::Introspection;
@@ -99,8 +99,8 @@ impl Introspection {
         Ok(Self {
             discovery: Discovery { issuer, http },
             credentials: Credentials {
-                client_id: values.client_id,
-                client_secret: values.client_secret,
+                client_id: values.client_id.trim().to_owned(),
+                client_secret: values.client_secret.expose_secret().trim().into(),
                 authentication: ClientAuthentication::Basic,
             },
             names: ClaimNames::DEFAULT,
@@ -114,10 +114,10 @@ impl Introspection {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Endpoint`] if it is not an `https` URL, or an `http` URL on loopback.
+    /// [`ConfigError::Endpoint`] if it is not an `https` URL, or an `http` URL on loopback, as the issuer is.
     pub fn introspection_endpoint(mut self, url: &str) -> Result<Self, ConfigError> {
-        let url =
-            parse_url(url.trim()).map_err(|error| ConfigError::Endpoint("the introspection endpoint", error))?;
+        let url = self.discovery.issuer.parse_endpoint(url);
+        let url = url.map_err(|error| ConfigError::Endpoint("the introspection endpoint", error))?;
         self.endpoint = Some(url.into());
         Ok(self)
     }
@@ -138,13 +138,9 @@ impl Introspection {
 
     claim_name_methods!();
 
-    limit_methods!();
+    time_limit_methods!(discovery.http);
 
-    /// Sets the maximum size of an introspection response, in bytes. Default: 64 KiB. (Metadata may have 1 MiB.) A
-    /// response may have at most 4,096 JSON values.
-    pub fn max_response_bytes(self, bytes: usize) -> Self {
-        self.limit(|limits| limits.max_response_bytes = bytes)
-    }
+    response_limit_method!(discovery.http);
 
     /// Returns the introspection endpoint. Fetches the metadata if that has not been done yet.
     async fn endpoint(&self) -> Result<Arc<String>, Unavailable> {
@@ -158,14 +154,14 @@ impl Introspection {
     }
 
     fn discover(&self, metadata: &Metadata) -> Result<Arc<String>, Unavailable> {
-        let endpoint = metadata.document.get("introspection_endpoint").and_then(Value::as_str).ok_or_else(|| {
+        let endpoint = self.discovery.endpoint(metadata, "introspection_endpoint")?.ok_or_else(|| {
             Unavailable::new(
                 "the authorization server's metadata has no `introspection_endpoint`: set it with \
                  `Introspection::introspection_endpoint`, or validate JWT access tokens with `Jwt`",
             )
             .permanent()
         })?;
-        let endpoint = Arc::new(endpoint.to_owned());
+        let endpoint = Arc::new(endpoint);
         self.discovered.store(Some(Arc::clone(&endpoint)));
         Ok(endpoint)
     }
@@ -192,8 +188,7 @@ impl Introspection {
             Ok(endpoint) => endpoint,
             Err(error) => return Some(Diagnostic::fatal(code::UNAVAILABLE, error.to_string())),
         };
-        let token = BearerToken::parse(&format!("preflight-{}", Uuid::new_v4().simple()));
-        let token = token.expect("letters, digits and hyphens are a valid token");
+        let token = BearerToken::random("preflight");
         match self.introspect(&endpoint, &token).await {
             Ok(IntrospectionResponse::Inactive) => None,
             Ok(IntrospectionResponse::Active(_)) => Some(Diagnostic::fatal(

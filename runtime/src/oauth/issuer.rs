@@ -33,10 +33,14 @@ pub enum UrlError {
     /// It has a query or a fragment.
     #[error("must not have a query or a fragment")]
     QueryOrFragment,
+    /// It has another scheme than the issuer, so that a request would be sent without TLS, or without the certificates to
+    /// verify it.
+    #[error("must have the scheme of the issuer (https:// or, on loopback, http://)")]
+    OtherScheme,
 }
 
 /// Checks that a URL is `https`, or `http` on loopback, without user, query and fragment.
-pub(super) fn parse_url(text: &str) -> Result<Url, UrlError> {
+fn parse_url(text: &str) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(|_| UrlError::NotAUrl)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(UrlError::NotAUrl);
@@ -71,6 +75,12 @@ impl Issuer {
 
     pub(super) fn transport(&self) -> Transport {
         self.transport
+    }
+
+    /// Checks the URL of an endpoint of the issuer, as [`parse_url`] does, and that it has the issuer's scheme.
+    pub(super) fn parse_endpoint(&self, text: &str) -> Result<Url, UrlError> {
+        let url = parse_url(text.trim())?;
+        if Transport::of(&url).plain_http == self.transport.plain_http { Ok(url) } else { Err(UrlError::OtherScheme) }
     }
 
     /// Returns the URLs at which the metadata may be, in the order in which MCP clients request them (RFC 8414, sections
@@ -116,6 +126,21 @@ mod tests {
     fn an_issuer_is_kept_as_it_is_written() {
         for issuer in ["https://Auth.example.com/", "https://auth.example.com", "http://127.0.0.1:4000/a"] {
             assert_eq!(Issuer::parse(&format!(" {issuer}\n")).unwrap().as_str(), issuer);
+        }
+    }
+
+    #[test]
+    fn an_endpoint_has_the_scheme_of_the_issuer() {
+        let (public, local) = ("https://auth.example.com", "http://127.0.0.1:4000");
+        for (issuer, endpoint, expected) in [
+            (public, "https://other.example.com/keys", Ok(())),
+            (public, "http://127.0.0.1:4000/keys", Err(UrlError::OtherScheme)),
+            (public, "http://auth.example.com/keys", Err(UrlError::PlainHttp)),
+            (local, "http://127.0.0.1:5000/keys", Ok(())),
+            (local, "https://auth.example.com/keys", Err(UrlError::OtherScheme)),
+        ] {
+            let parsed = Issuer::parse(issuer).unwrap().parse_endpoint(endpoint);
+            assert_eq!(parsed.map(|_| ()), expected, "{issuer} {endpoint}");
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     fmt, mem,
     time::{Duration, SystemTime},
 };
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, error::Category};
 use thiserror::Error;
 
@@ -54,11 +55,15 @@ impl JsonClaims {
         if json_memory::has_more_values_than(body, MAX_VALUES) {
             return Err(JsonClaimsError::TooManyValues);
         }
+        // serde_json's error is dropped because it quotes the response.
+        let error = |error: serde_json::Error| match error.classify() {
+            Category::Data => JsonClaimsError::NotAnObject,
+            _ => JsonClaimsError::NotJson,
+        };
+        let fields = serde_json::from_slice(body).map_err(error)?;
         match serde_json::from_slice(body) {
-            Ok(UniqueKeys(Some(fields))) => Ok(Self(fields)),
-            Ok(UniqueKeys(None)) => Err(JsonClaimsError::DuplicateKey),
-            // serde_json's error is dropped because it quotes the response.
-            Err(error) if error.classify() == Category::Data => Err(JsonClaimsError::NotAnObject),
+            Ok(DuplicateKeys(false)) => Ok(Self(fields)),
+            Ok(DuplicateKeys(true)) => Err(JsonClaimsError::DuplicateKey),
             Err(_) => Err(JsonClaimsError::NotJson),
         }
     }
@@ -69,8 +74,8 @@ impl JsonClaims {
         claims.subject = self.string("sub")?;
         claims.client_id = self.string("client_id")?;
         claims.username = self.string(&names.username)?;
-        claims.org_id = self.string(&names.org)?;
-        claims.org_role = self.string(&names.role)?;
+        claims.org_id = self.single(&names.org)?;
+        claims.org_role = self.single(&names.role)?;
         claims.scopes = self.scopes(&names.scope)?;
         claims.audience = self.audience()?;
         claims.expires_at = self.time("exp")?;
@@ -78,9 +83,16 @@ impl JsonClaims {
         Ok(claims)
     }
 
-    /// Returns a member that is neither missing nor `null`.
+    /// Returns a member that is neither missing nor `null`. A name that begins with `/` is a JSON Pointer (RFC 6901).
     pub(super) fn get(&self, field: &str) -> Option<&Value> {
-        self.0.get(field).filter(|value| !value.is_null())
+        let value = match field.strip_prefix('/') {
+            Some(pointer) => {
+                let (first, rest) = pointer.split_at(pointer.find('/').unwrap_or(pointer.len()));
+                self.0.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)?
+            }
+            None => self.0.get(field)?,
+        };
+        Some(value).filter(|value| !value.is_null())
     }
 
     pub(super) fn string(&self, field: &str) -> Result<Option<String>, JsonClaimsError> {
@@ -89,6 +101,18 @@ impl JsonClaims {
         };
         let string = value.as_str().ok_or_else(|| JsonClaimsError::wrong_type(field, "a string"))?;
         Ok(Some(string.to_owned()))
+    }
+
+    /// Returns a string, or the only element of an array: Keycloak writes a single role or organization in an array.
+    fn single(&self, field: &str) -> Result<Option<String>, JsonClaimsError> {
+        let value = match self.get(field) {
+            None => return Ok(None),
+            Some(Value::Array(values)) if values.is_empty() => return Ok(None),
+            Some(Value::Array(values)) if values.len() == 1 => &values[0],
+            Some(value) => value,
+        };
+        let wrong_type = || JsonClaimsError::wrong_type(field, "a string or an array of one string");
+        value.as_str().map(|text| Some(text.to_owned())).ok_or_else(wrong_type)
     }
 
     pub(super) fn strings(&self, field: &str) -> Result<Option<Vec<String>>, JsonClaimsError> {
@@ -143,31 +167,61 @@ impl JsonClaims {
     }
 }
 
-/// Members of an object, or `None` if a key is duplicate. Nested objects are not checked, because they are not
-/// interpreted.
-struct UniqueKeys(Option<Map<String, Value>>);
+/// Whether an object has a key twice, at any depth. Names of claims can lead into nested objects.
+struct DuplicateKeys(bool);
 
-impl<'de> Deserialize<'de> for UniqueKeys {
+impl<'de> Deserialize<'de> for DuplicateKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+        struct Search;
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = UniqueKeys;
+        impl<'de> Visitor<'de> for Search {
+            type Value = DuplicateKeys;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+                f.write_str("a JSON value")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<UniqueKeys, A::Error> {
-                let mut unique = true;
-                let mut fields = Map::new();
-                while let Some((key, value)) = members.next_entry::<String, Value>()? {
-                    unique &= fields.insert(key, value).is_none();
+            fn visit_unit<E>(self) -> Result<DuplicateKeys, E> {
+                Ok(DuplicateKeys(false))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<DuplicateKeys, E> {
+                Ok(DuplicateKeys(false))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<DuplicateKeys, E> {
+                Ok(DuplicateKeys(false))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<DuplicateKeys, E> {
+                Ok(DuplicateKeys(false))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<DuplicateKeys, E> {
+                Ok(DuplicateKeys(false))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<DuplicateKeys, E> {
+                Ok(DuplicateKeys(false))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<DuplicateKeys, A::Error> {
+                let mut found = false;
+                while let Some(DuplicateKeys(inside)) = values.next_element()? {
+                    found |= inside;
                 }
-                Ok(UniqueKeys(unique.then_some(fields)))
+                Ok(DuplicateKeys(found))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<DuplicateKeys, A::Error> {
+                let (mut found, mut keys) = (false, HashSet::new());
+                while let Some((key, DuplicateKeys(inside))) = members.next_entry::<String, _>()? {
+                    found |= inside | !keys.insert(key);
+                }
+                Ok(DuplicateKeys(found))
             }
         }
 
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_any(Search)
     }
 }

@@ -21,6 +21,7 @@ mod issuer;
 mod json_claims;
 #[cfg(feature = "jwt")]
 mod jwt;
+pub(crate) mod limit_methods;
 pub(crate) mod metadata;
 mod preflight;
 pub(crate) mod request_error;

@@ -11,7 +11,7 @@ mod preflight;
 mod users;
 mod webhook;
 
-use std::{env, fmt, sync::Arc, time::Duration};
+use std::{env, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -44,8 +44,9 @@ use crate::{
         ClaimNames,
         credentials::Credentials,
         endpoints,
-        http_client::{HttpClient, HttpLimits},
+        http_client::HttpClient,
         introspection_response::IntrospectionResponse,
+        limit_methods::{response_limit_method, time_limit_methods},
         request_error::RequestAdvice,
     },
 };
@@ -85,6 +86,7 @@ const ADVICE: RequestAdvice = RequestAdvice {
 /// float or a string that holds either. Every field but `active` may be absent or `null`; `resource` is read if `aud`
 /// is absent. A field of another type, a duplicate key, or an `exp` after the year 9999 makes the response invalid. A
 /// token whose `exp` has passed is inactive, even if `active` is true.
+#[must_use]
 pub struct PropelAuth {
     auth_url: AuthUrl,
     credentials: Credentials,
@@ -198,28 +200,12 @@ impl PropelAuth {
         Ok(self)
     }
 
-    /// Sets the time limit for establishing a connection, TLS included. Default: 2 seconds.
-    #[must_use]
-    pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
-        self.limit(|limits| limits.connect_timeout = connect_timeout)
-    }
+    time_limit_methods!(http);
 
-    /// Sets the time limit for a request, from connecting to the last byte of the response. Default: 5 seconds.
-    #[must_use]
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.limit(|limits| limits.timeout = timeout)
-    }
-
-    /// Sets the maximum size of an introspection response, in bytes. Default: 64 KiB. (Metadata may have 1 MiB.) A
-    /// response may have at most 4,096 JSON values.
-    #[must_use]
-    pub fn max_response_bytes(self, bytes: usize) -> Self {
-        self.limit(|limits| limits.max_response_bytes = bytes)
-    }
+    response_limit_method!(http);
 
     /// Sets the authorization server that this server advertises to clients. By default it depends on PropelAuth's
     /// metadata.
-    #[must_use]
     pub fn advertise(mut self, advertise: Advertise) -> Self {
         self.advertise = advertise;
         self
@@ -236,13 +222,6 @@ impl PropelAuth {
     #[cfg(all(feature = "dev-tenant", debug_assertions))]
     pub(crate) fn auth_url(&self) -> &str {
         self.auth_url.as_str()
-    }
-
-    fn limit(mut self, change: impl FnOnce(&mut HttpLimits)) -> Self {
-        let mut limits = self.http.limits();
-        change(&mut limits);
-        self.http.set_limits(limits);
-        self
     }
 }
 

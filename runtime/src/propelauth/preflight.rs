@@ -1,7 +1,5 @@
 //! Preflight check of PropelAuth's settings.
 
-use uuid::Uuid;
-
 use super::{ADVICE, PropelAuth, issuer::AdvertisedIssuer};
 use crate::{
     auth::{BearerToken, Diagnostic, code},
@@ -21,8 +19,7 @@ pub(super) async fn diagnostics(auth: &PropelAuth) -> Vec<Diagnostic> {
 /// credentials.
 async fn check_introspection(auth: &PropelAuth) -> Option<Diagnostic> {
     let url = auth.auth_url.introspection_url();
-    let token = BearerToken::parse(&format!("preflight-{}", Uuid::new_v4().simple()));
-    let token = token.expect("letters, digits and hyphens are a valid token");
+    let token = BearerToken::random("preflight");
     match endpoints::introspect(&auth.http, &url, &auth.credentials, &token, &ClaimNames::DEFAULT).await {
         Ok(IntrospectionResponse::Inactive) => None,
         Ok(IntrospectionResponse::Active(_)) => Some(Diagnostic::fatal(

@@ -1,9 +1,9 @@
 //! Tests of the validator against an HTTP server on loopback.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use http::header;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -169,6 +169,29 @@ async fn credentials_are_encoded_and_sent_in_one_place() {
 }
 
 #[tokio::test]
+async fn white_space_around_credentials_is_ignored() {
+    let stub = server(ROOT, "", &json!({"active": true, "aud": RESOURCE})).await;
+    let auth = Introspection::new(&format!(" {}\n", stub.url), " id\n", "\tsecret ").unwrap().client_secret_post();
+    validate(&auth).await.unwrap();
+    let Request { body, .. } = stub.requests().pop().unwrap();
+    assert!(body.ends_with("&client_id=id&client_secret=secret"), "{body}");
+}
+
+#[tokio::test]
+async fn an_endpoint_with_another_scheme_than_the_issuer_is_not_used() {
+    let stub = Stub::new(|request: &Request| {
+        let issuer = format!("http://{}", request.headers[header::HOST].to_str().unwrap());
+        let endpoint = "https://auth.example.com/introspect";
+        Some(response(200, &[], json!({"issuer": issuer, "introspection_endpoint": endpoint}).to_string()))
+    })
+    .await;
+    let reason = unavailable(&introspection(&stub.url)).await;
+    assert!(reason.contains("`introspection_endpoint`") && reason.contains("the scheme of the issuer"), "{reason}");
+    let auth = Introspection::new("https://auth.example.com", "id", "secret").unwrap();
+    assert!(auth.introspection_endpoint("http://127.0.0.1:4000/introspect").is_err());
+}
+
+#[tokio::test]
 async fn names_of_claims_can_be_set() {
     let stub = server(
         ROOT,
@@ -182,6 +205,23 @@ async fn names_of_claims_can_be_set() {
     assert_eq!(claims.scopes, ["a", "b"]);
     assert_eq!(claims.username.as_deref(), Some("h@example.com"));
     assert_eq!((claims.org_id.as_deref(), claims.org_role.as_deref()), (Some("t"), Some("HR")));
+}
+
+#[tokio::test]
+async fn nested_claims_are_found_by_their_pointers() {
+    let stub = server(
+        ROOT,
+        "",
+        &json!({
+            "active": true, "aud": RESOURCE, "scope": "profile email", "organization": ["acme"],
+            "realm_access": {"roles": ["offline_access"]}, "resource_access": {"mcp": {"roles": ["hr"]}},
+        }),
+    )
+    .await;
+    let auth = introspection(&stub.url).scope_claim("/realm_access/roles").org_claim("/organization/0");
+    let claims = validate(&auth.role_claim("/resource_access/mcp/roles")).await.unwrap();
+    assert_eq!(claims.scopes, ["offline_access"]);
+    assert_eq!((claims.org_id.as_deref(), claims.org_role.as_deref()), (Some("acme"), Some("hr")));
 }
 
 #[tokio::test]

@@ -167,10 +167,14 @@ fn an_invalid_exp_never_results_in_a_token_that_does_not_expire() {
 
 #[test]
 fn rejects_a_field_of_another_type() {
-    for field in ["sub", "client_id", "username", "org_id", "org_role"] {
+    for field in ["sub", "client_id", "username"] {
         for value in [json!(1), json!(true), json!(["a"]), json!({})] {
-            let expected = "a string";
-            assert_eq!(parse_with(field, value), Err(wrong_type(field, expected)));
+            assert_eq!(parse_with(field, value), Err(wrong_type(field, "a string")));
+        }
+    }
+    for field in ["org_id", "org_role"] {
+        for value in [json!(1), json!(true), json!(["a", "b"]), json!([1]), json!({})] {
+            assert_eq!(parse_with(field, value), Err(wrong_type(field, "a string or an array of one string")));
         }
     }
     for field in ["scope", "aud", "resource"] {

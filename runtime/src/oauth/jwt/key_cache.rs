@@ -6,7 +6,6 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::key_set::KeySet;
@@ -78,17 +77,20 @@ impl KeyCache {
     /// # Errors
     ///
     /// There are no keys, or only keys that are too old.
-    pub(super) async fn current(self: &Arc<Self>, source: KeySource) -> Result<Arc<KeySet>, Unavailable> {
-        let times = source.times;
+    pub(super) async fn current(
+        self: &Arc<Self>,
+        times: KeyTimes,
+        source: impl FnOnce() -> KeySource,
+    ) -> Result<Arc<KeySet>, Unavailable> {
         let cached = self.current.load_full();
         let result = match &cached {
             Some(keys) if keys.fetched_at.elapsed() < times.refresh_after => return Ok(Arc::clone(keys)),
             Some(keys) if keys.fetched_at.elapsed() < times.max_age => {
                 // The fetch continues if it takes longer.
-                let _ = tokio::time::timeout(REFRESH_PATIENCE, self.refresh(source, times.min_interval)).await;
+                let _ = tokio::time::timeout(REFRESH_PATIENCE, self.refresh(source(), times.min_interval)).await;
                 Ok(())
             }
-            _ => self.refresh(source, times.retry_interval).await,
+            _ => self.refresh(source(), times.retry_interval).await,
         };
         match self.current.load_full() {
             Some(keys) if keys.fetched_at.elapsed() < times.max_age => Ok(keys),
@@ -156,14 +158,13 @@ impl KeySource {
             return Ok(url.clone());
         }
         let metadata = self.discovery.fetch().await?;
-        let url = metadata.document.get("jwks_uri").and_then(Value::as_str).ok_or_else(|| {
+        self.discovery.endpoint(&metadata, "jwks_uri")?.ok_or_else(|| {
             Unavailable::new(
                 "the authorization server's metadata has no `jwks_uri`: set it with `Jwt::jwks_uri`, or validate tokens \
                  with `Introspection`",
             )
             .permanent()
-        })?;
-        Ok(url.to_owned())
+        })
     }
 
     async fn fetch_from(&self, url: &str) -> Result<KeySet, RequestError> {

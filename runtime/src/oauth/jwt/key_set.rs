@@ -120,7 +120,7 @@ impl Key {
             Some(value) => value.as_str().map(Some),
         };
         let is_for_signatures = text("use")?.is_none_or(|r#use| r#use == "sig")
-            && jwk.get("key_ops").is_none_or(|operations| {
+            && jwk.get("key_ops").filter(|operations| !operations.is_null()).is_none_or(|operations| {
                 operations.as_array().is_some_and(|operations| operations.iter().any(|name| name == "verify"))
             });
         let id = text("kid")?.filter(|id| id.len() <= MAX_KEY_ID).map(str::to_owned);

@@ -27,12 +27,13 @@ use self::{
 };
 use super::{
     access_token::{Audiences, quote},
-    claim_names::{ClaimNames, claim_name_methods, limit_methods},
+    claim_names::{ClaimNames, claim_name_methods},
     config::{ConfigError, Values, Variable},
     discovery::Discovery,
-    http_client::{HttpClient, HttpLimits},
-    issuer::{Issuer, parse_url},
+    http_client::HttpClient,
+    issuer::Issuer,
     json_claims::JsonClaims,
+    limit_methods::time_limit_methods,
     preflight,
 };
 use crate::auth::{
@@ -142,9 +143,10 @@ impl Jwt {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Endpoint`] if it is not an `https` URL, or an `http` URL on loopback.
+    /// [`ConfigError::Endpoint`] if it is not an `https` URL, or an `http` URL on loopback, as the issuer is.
     pub fn jwks_uri(mut self, url: &str) -> Result<Self, ConfigError> {
-        let url = parse_url(url.trim()).map_err(|error| ConfigError::Endpoint("the keys (`jwks_uri`)", error))?;
+        let url = self.discovery.issuer.parse_endpoint(url);
+        let url = url.map_err(|error| ConfigError::Endpoint("the keys (`jwks_uri`)", error))?;
         self.jwks_uri = Some(url.into());
         Ok(self)
     }
@@ -213,7 +215,7 @@ impl Jwt {
 
     claim_name_methods!();
 
-    limit_methods!();
+    time_limit_methods!(discovery.http);
 
     fn key_source(&self) -> KeySource {
         // A clone of a client that is not set up would be set up for each fetch. The fetch reports an error.
@@ -263,7 +265,7 @@ impl Jwt {
     async fn check_keys(&self) -> Option<Diagnostic> {
         let refreshed = self.keys.refresh(self.key_source(), Duration::ZERO).await;
         let error = refreshed.err()?;
-        match self.keys.current(self.key_source()).await {
+        match self.keys.current(self.times, || self.key_source()).await {
             Ok(_) => Some(Diagnostic::warning(
                 "keys_outdated",
                 format!("{error}; the last keys are used until they are {:?} old", self.times.max_age),
@@ -292,7 +294,7 @@ impl fmt::Debug for Jwt {
 impl TokenValidator for Jwt {
     async fn validate(&self, token: &BearerToken, resource: &Resource) -> Result<Claims, ValidationError> {
         // Before the token is looked at: without keys, no token can be rejected.
-        let keys = self.keys.current(self.key_source()).await?;
+        let keys = self.keys.current(self.times, || self.key_source()).await?;
         let jwt = CompactJwt::parse(token.expose(), &self.algorithms)?;
         self.check_type(&jwt)?;
         let payload = JsonClaims::parse(&jwt.payload).map_err(|error| invalid_payload(&error))?;

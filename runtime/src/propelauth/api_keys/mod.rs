@@ -9,7 +9,7 @@ mod preflight;
 mod request;
 mod validation_response;
 
-use std::{env, ffi::OsString, fmt, sync::Arc, time::Duration};
+use std::{env, ffi::OsString, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -28,7 +28,10 @@ use crate::{
         TokenValidator, Unavailable, ValidationError, ValidatorTexts,
     },
     hexadecimal::hexadecimal,
-    oauth::http_client::{HttpClient, HttpLimits},
+    oauth::{
+        http_client::HttpClient,
+        limit_methods::{response_limit_method, time_limit_methods},
+    },
 };
 
 /// Token validator for PropelAuth's API keys, with which machines such as CI jobs call without a browser.
@@ -79,6 +82,7 @@ use crate::{
 /// With a [webhook secret](Self::webhook_secret), a key ends when it is deleted, and when its user or organization is
 /// blocked or deleted. PropelAuth has no webhook for a generic key: its deletion takes effect after
 /// [`token_cache.ttl`](crate::auth::TokenCacheConfig).
+#[must_use]
 pub struct PropelAuthApiKeys {
     auth_url: AuthUrl,
     backend_key: SecretString,
@@ -162,7 +166,6 @@ impl PropelAuthApiKeys {
     ///
     /// Use it if the environment has keys for other services, too: such a key is otherwise accepted here, although
     /// without scopes unless its metadata happens to have some.
-    #[must_use]
     pub fn require_resource(mut self) -> Self {
         self.require_resource = true;
         self
@@ -180,35 +183,14 @@ impl PropelAuthApiKeys {
         Ok(self)
     }
 
-    /// Sets the time limit for establishing a connection, TLS included. Default: 2 seconds.
-    #[must_use]
-    pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
-        self.limit(|limits| limits.connect_timeout = connect_timeout)
-    }
+    time_limit_methods!(http);
 
-    /// Sets the time limit for a request, from connecting to the last byte of the response. Default: 5 seconds.
-    #[must_use]
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.limit(|limits| limits.timeout = timeout)
-    }
-
-    /// Sets the maximum size of a response, in bytes. Default: 64 KiB. A response may have at most 4,096 JSON values.
-    #[must_use]
-    pub fn max_response_bytes(self, bytes: usize) -> Self {
-        self.limit(|limits| limits.max_response_bytes = bytes)
-    }
+    response_limit_method!(http);
 
     /// Sets the texts of log messages, for a server that behaves like PropelAuth.
     #[cfg(all(feature = "dev-tenant", debug_assertions))]
     pub(crate) fn with_texts(mut self, texts: ValidatorTexts) -> Self {
         self.texts = texts;
-        self
-    }
-
-    fn limit(mut self, change: impl FnOnce(&mut HttpLimits)) -> Self {
-        let mut limits = self.http.limits();
-        change(&mut limits);
-        self.http.set_limits(limits);
         self
     }
 }

@@ -60,7 +60,9 @@ async fn the_request_has_the_key_as_json_and_the_backend_key_as_bearer() {
 #[tokio::test]
 async fn only_a_response_that_names_the_key_makes_it_invalid() {
     for status in [400, 401, 404] {
-        for body in [json!({"api_key_token": "Invalid API key"}), json!({"api_key_token": ["a", "b"], "error": 1})] {
+        for body in
+            [json!({"api_key_token": "Invalid API key"}), json!({"api_key_token": ["a", "b"], "wait_seconds": "7"})]
+        {
             let stub = Stub::responding(status, body.to_string()).await;
             assert!(matches!(validate_at(&stub).await, Err(ValidationError::Inactive(_))), "{status} {body}");
         }

@@ -5,8 +5,13 @@ mod authorization_server;
 mod users;
 mod validate;
 
+use std::time::Duration;
+
 use super::*;
-use crate::oauth::stub::{self, Stub};
+use crate::oauth::{
+    http_client::HttpLimits,
+    stub::{self, Stub},
+};
 
 const CLIENT_ID: &str = "introspection-client";
 const CLIENT_SECRET: &str = "introspection-hunter2";

@@ -74,6 +74,55 @@ async fn a_token_of_keycloak_is_accepted_with_the_setting_for_untyped_tokens() {
 }
 
 #[tokio::test]
+async fn claims_of_keycloak_are_found_by_their_pointers() {
+    let (issuer, key, _) = setup().await;
+    let mut claims = keycloak(&issuer, &json!(RESOURCE));
+    claims["resource_access"]["mcp.example.com/a~b"] = json!({"roles": ["employees:read", "payroll:read"]});
+    claims["organization"] = json!({"acme": {"id": "42c3e46f", "groups": ["/staff"]}});
+    let header = json!({"alg": "ES256", "typ": "JWT", "kid": "1"}).to_string();
+    let token = key.sign(header, claims.to_string());
+    let auth = || issuer.jwt().accept_untyped_tokens();
+
+    let auth_with_roles = auth()
+        .scope_claim("/resource_access/mcp.example.com~1a~0b/roles")
+        .role_claim("/realm_access/roles/2")
+        .org_claim("/organization/acme/id");
+    let claims = validate(&auth_with_roles, &token).await.unwrap();
+    assert_eq!(claims.scopes, ["employees:read", "payroll:read"]);
+    assert_eq!((claims.org_id.as_deref(), claims.org_role.as_deref()), (Some("42c3e46f"), Some("hr")));
+    assert_eq!(validate(&auth().scope_claim("/scope"), &token).await.unwrap().scopes.len(), 3);
+
+    // What does not exist grants nothing.
+    for pointer in
+        ["/resource_access/other/roles", "/sub/roles", "/realm_access/roles/3/x", "/", "/realm_access.roles"]
+    {
+        assert!(validate(&auth().scope_claim(pointer), &token).await.unwrap().scopes.is_empty(), "{pointer}");
+        assert_eq!(validate(&auth().role_claim(pointer), &token).await.unwrap().org_role, None, "{pointer}");
+    }
+    // A value of another type is not guessed.
+    for auth in [auth().role_claim("/realm_access/roles"), auth().scope_claim("/realm_access")] {
+        let reason = reason(&auth, &token).await;
+        assert!(reason.contains("`/realm_access") && reason.contains("array"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_or_an_organization_may_be_an_array_of_one() {
+    let (issuer, key, auth) = setup().await;
+    let auth = auth.org_claim("organization");
+    for (value, expected) in [(json!(["acme"]), Some("acme")), (json!([]), None), (json!("acme"), Some("acme"))] {
+        let token = key.token(&issuer.claims_with(&json!({"organization": value, "org_role": value})));
+        let claims = validate(&auth, &token).await.unwrap();
+        assert_eq!((claims.org_id.as_deref(), claims.org_role.as_deref()), (expected, expected));
+    }
+    for value in [json!(["acme", "other"]), json!([1]), json!([["acme"]]), json!({}), json!(1)] {
+        let token = key.token(&issuer.claims_with(&json!({"organization": value})));
+        let expected = "`organization` is not a string or an array of one string";
+        assert!(reason(&auth, &token).await.contains(expected), "{value}");
+    }
+}
+
+#[tokio::test]
 async fn a18_other_tokens_of_the_issuer_are_rejected() {
     let (issuer, key, auth) = setup().await;
     let untyped = issuer.jwt().accept_untyped_tokens();
@@ -226,6 +275,8 @@ async fn an_ambiguous_payload_is_rejected() {
         (valid.replacen('{', r#"{"aud":"https://other.example.com","#, 1), "duplicate key"),
         (valid.replacen('{', r#"{"sub":"admin","#, 1), "duplicate key"),
         (valid.replacen('{', r#"{"\u0073cope":"admin","#, 1), "duplicate key"),
+        (valid.replacen('{', r#"{"realm_access":{"roles":["hr"],"roles":["admin"]},"#, 1), "duplicate key"),
+        (valid.replacen('{', r#"{"x":[{"a":1,"\u0061":2}],"#, 1), "duplicate key"),
         (format!("{valid}{valid}"), "not JSON"),
         (format!("[{valid}]"), "not a JSON object"),
         (valid.replacen("\"harriet\"", "1", 1), "`sub` is not a string"),

@@ -43,6 +43,7 @@ async fn a_key_is_used_only_with_its_own_algorithm_and_for_signatures() {
         ("alg", json!("RS256"), true),
         ("use", json!("sig"), true),
         ("key_ops", json!(["verify"]), true),
+        ("key_ops", json!(null), true),
         ("alg", json!("PS256"), false),
         ("alg", json!("ES256"), false),
         ("alg", json!("HS256"), false),
