@@ -26,6 +26,7 @@ mod listed_is_callable;
 mod odd_tokens;
 mod profiles;
 mod proofs;
+mod round_trips;
 mod sample_server;
 mod subscriptions;
 mod tool_access;
