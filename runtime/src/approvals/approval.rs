@@ -6,7 +6,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{auth::Caller, duration::millis, hexadecimal::hexadecimal};
+use crate::{
+    auth::{Caller, UserNamespace},
+    duration::millis,
+    hexadecimal::hexadecimal,
+};
 
 /// Random identifier of an approval, which is in its URL: 256 bits as base64url. It says nothing about the person, and
 /// does not suffice to see or to give the approval.
@@ -86,6 +90,7 @@ pub(crate) struct Approval {
 /// Whom the call acts for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Person {
+    pub(crate) users: UserNamespace,
     pub(crate) user: String,
     pub(crate) org: Option<String>,
     pub(crate) username: Option<String>,
@@ -95,6 +100,7 @@ impl Person {
     /// Returns the person that a caller acts for, if there is one.
     pub(super) fn of(caller: &Caller) -> Option<Self> {
         Some(Self {
+            users: *caller.user_namespace(),
             user: caller.user_id().filter(|user| !user.is_empty())?.to_owned(),
             org: caller.org_id().map(str::to_owned),
             username: caller.username().map(str::to_owned),

@@ -67,6 +67,12 @@ impl Caller {
         self.identity.principal()
     }
 
+    /// Returns the namespace of the user's ID.
+    #[cfg(feature = "approvals")]
+    pub(crate) fn user_namespace(&self) -> &super::UserNamespace {
+        self.identity.claims.user_namespace()
+    }
+
     /// Returns whom a rate counts the request for.
     #[cfg(feature = "rates")]
     pub(crate) fn rate_subject(&self) -> RateSubject<'_> {

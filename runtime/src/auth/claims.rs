@@ -4,6 +4,8 @@ use std::{fmt, time::SystemTime};
 
 use serde_json::{Map, Value};
 
+use super::UserNamespace;
+
 /// Claims that a [`TokenValidator`](super::TokenValidator) returns for a valid token.
 ///
 /// All claims are optional. The server decides about access by [`scopes`](Self::scopes), [`audience`](Self::audience)
@@ -41,6 +43,8 @@ pub struct Claims {
     pub expires_at: Option<SystemTime>,
     /// Earliest time at which a self-contained token was issued; see [`self_contained`](Self::self_contained).
     pub self_contained_since: Option<SystemTime>,
+    /// Namespace of `subject`, which the server sets.
+    pub(crate) user_namespace: UserNamespace,
     /// Complete introspection response, including the claims without a field here.
     pub raw: Map<String, Value>,
 }

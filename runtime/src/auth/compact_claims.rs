@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::Claims;
+use super::{Claims, UserNamespace};
 use crate::json_memory;
 
 /// Maximum nesting depth of a claim that is parsed from the buffer again. `serde_json` parses at most 127 levels.
@@ -29,6 +29,7 @@ pub(crate) struct CompactClaims {
     org_id: Option<Span>,
     org_role: Option<Span>,
     expires_at: Option<SystemTime>,
+    user_namespace: UserNamespace,
     raw: RawClaims,
 }
 
@@ -72,12 +73,17 @@ impl CompactClaims {
             org_id,
             org_role,
             expires_at: claims.expires_at,
+            user_namespace: claims.user_namespace,
             raw,
         }
     }
 
     pub(crate) fn subject(&self) -> Option<&str> {
         self.text(self.subject)
+    }
+
+    pub(crate) fn user_namespace(&self) -> &UserNamespace {
+        &self.user_namespace
     }
 
     pub(crate) fn client_id(&self) -> Option<&str> {

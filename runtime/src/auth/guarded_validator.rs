@@ -6,8 +6,9 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    BearerToken, Claims, Resource, TokenForm, TokenValidator, Unavailable, ValidationError, ValidatorReadiness,
-    circuit_breaker::CircuitBreaker, control_question::ControlQuestion, retrying_validator::RetryingValidator,
+    BearerToken, Claims, Resource, TokenForm, TokenValidator, Unavailable, UserNamespace, ValidationError,
+    ValidatorReadiness, circuit_breaker::CircuitBreaker, control_question::ControlQuestion,
+    retrying_validator::RetryingValidator,
 };
 
 /// Maximum number of concurrent introspection requests for the tokens of each class.
@@ -31,6 +32,7 @@ pub(crate) enum TokenClass {
 /// Token validator behind a circuit breaker. It reports the results to the readiness.
 pub(crate) struct GuardedValidator {
     validator: Arc<RetryingValidator>,
+    users: UserNamespace,
     circuit_breaker: Arc<CircuitBreaker>,
     known_tokens: Semaphore,
     unknown_tokens: Semaphore,
@@ -46,6 +48,7 @@ impl GuardedValidator {
         readiness: ValidatorReadiness,
         resource: Arc<Resource>,
     ) -> Self {
+        let users = UserNamespace::of(&*validator);
         let validator = Arc::new(RetryingValidator::new(validator, resource));
         let circuit_breaker = Arc::new(CircuitBreaker::default());
         let cancel = CancellationToken::new();
@@ -57,6 +60,7 @@ impl GuardedValidator {
         ));
         Self {
             validator,
+            users,
             circuit_breaker,
             known_tokens: Semaphore::new(MAX_CONCURRENT_REQUESTS),
             unknown_tokens: Semaphore::new(MAX_CONCURRENT_REQUESTS),
@@ -80,7 +84,10 @@ impl GuardedValidator {
         let Ok(Ok(_slots)) = tokio::time::timeout(QUEUE_TIMEOUT, self.slots(class)).await else {
             return Err(Unavailable::new("too many concurrent introspection requests").into());
         };
-        let result = self.validator.validate(token).await;
+        let mut result = self.validator.validate(token).await;
+        if let Ok(claims) = &mut result {
+            claims.user_namespace = self.users;
+        }
         match &result {
             Ok(_) | Err(ValidationError::Inactive(_)) => {
                 permit.succeeded();

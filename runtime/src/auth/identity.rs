@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    BearerToken, Claims, compact_claims::CompactClaims, revocation_clock::TokenOwner, token_digest::TokenDigest,
+    BearerToken, Claims, UserNamespace, compact_claims::CompactClaims, revocation_clock::TokenOwner,
+    token_digest::TokenDigest,
 };
 use crate::{
     json_memory,
@@ -21,11 +22,11 @@ pub(crate) struct Identity {
 
 /// Whom a request acts for: the unit of the in-flight limit, and of the calls that a signed state is valid for.
 ///
-/// A user in an organization is one principal, with any number of tokens. A token without a user is a principal of its
+/// A user in an organization is one principal, with any number of tokens. The same ID in another namespace is another user. A token without a user is a principal of its
 /// own: two of them can have the same claims.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Principal<'a> {
-    User { id: &'a str, org: Option<&'a str> },
+    User { users: &'a UserNamespace, id: &'a str, org: Option<&'a str> },
     Token(&'a TokenDigest),
 }
 
@@ -34,20 +35,21 @@ pub(crate) enum Principal<'a> {
 #[cfg(feature = "rates")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum RateSubject<'a> {
-    User { id: &'a str, org: Option<&'a str> },
-    Client { id: &'a str, org: Option<&'a str> },
+    User { users: &'a UserNamespace, id: &'a str, org: Option<&'a str> },
+    Client { users: &'a UserNamespace, id: &'a str, org: Option<&'a str> },
     Token(&'a TokenDigest),
 }
 
 #[cfg(all(feature = "rates", feature = "redis"))]
 impl<'a> RateSubject<'a> {
     /// Returns bytes that differ for two subjects, as parts of which any can be empty.
-    pub(crate) fn parts(self) -> [&'a [u8]; 3] {
-        match self {
-            Self::User { id, org } => [b"user", id.as_bytes(), org.unwrap_or_default().as_bytes()],
-            Self::Client { id, org } => [b"client", id.as_bytes(), org.unwrap_or_default().as_bytes()],
-            Self::Token(digest) => [b"token", digest.as_bytes(), b""],
-        }
+    pub(crate) fn parts(self) -> [&'a [u8]; 4] {
+        let (kind, users, id, org) = match self {
+            Self::User { users, id, org } => (&b"user"[..], users, id, org),
+            Self::Client { users, id, org } => (&b"client"[..], users, id, org),
+            Self::Token(digest) => return [b"token", b"", digest.as_bytes(), b""],
+        };
+        [kind, users.as_bytes(), id.as_bytes(), org.unwrap_or_default().as_bytes()]
     }
 }
 
@@ -63,7 +65,11 @@ impl Identity {
     pub(crate) fn principal(&self) -> Principal<'_> {
         match &self.token {
             Some(token) => Principal::Token(token),
-            None => Principal::User { id: self.claims.subject().unwrap_or_default(), org: self.claims.org_id() },
+            None => Principal::User {
+                users: self.claims.user_namespace(),
+                id: self.claims.subject().unwrap_or_default(),
+                org: self.claims.org_id(),
+            },
         }
     }
 
@@ -71,9 +77,11 @@ impl Identity {
     #[cfg(feature = "rates")]
     pub(crate) fn rate_subject(&self) -> RateSubject<'_> {
         match self.principal() {
-            Principal::User { id, org } => RateSubject::User { id, org },
+            Principal::User { users, id, org } => RateSubject::User { users, id, org },
             Principal::Token(digest) => match self.claims.client_id().filter(|id| !id.is_empty()) {
-                Some(id) => RateSubject::Client { id, org: self.claims.org_id() },
+                Some(id) => {
+                    RateSubject::Client { users: self.claims.user_namespace(), id, org: self.claims.org_id() }
+                }
                 None => RateSubject::Token(digest),
             },
         }

@@ -25,6 +25,7 @@ mod static_tokens;
 mod test_delivery;
 mod token_cache;
 mod token_digest;
+mod user_namespace;
 mod validator;
 mod validator_chain;
 mod validators;
@@ -61,6 +62,7 @@ pub use static_tokens::StaticTokens;
 pub use test_delivery::TestDelivery;
 pub use token_cache::TokenCacheConfig;
 pub(crate) use token_cache::{CachedToken, TokenCache};
+pub(crate) use user_namespace::UserNamespace;
 pub use validator::{
     AuthorizationServer, Inactive, Route, SetupError, TokenForm, TokenValidator, Unavailable, ValidationError,
     ValidatorTexts,

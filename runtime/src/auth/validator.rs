@@ -106,6 +106,13 @@ pub trait TokenValidator: Send + Sync + 'static {
         false
     }
 
+    /// Returns what identifies the set of users whose IDs the validator returns ([`Claims::subject`]), such as the URL of
+    /// the authorization server. With [several validators](Self::or), users of two of them are the same if their IDs are
+    /// and both validators return the same here.
+    fn user_namespace(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
     /// Returns the maximum time for which [self-contained](Claims::self_contained) tokens are valid after they were issued,
     /// if the validator accepts such tokens. The server stores revocations for at least this time.
     fn self_contained_lifetime(&self) -> Option<Duration> {

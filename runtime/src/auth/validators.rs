@@ -25,9 +25,11 @@ use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, 
 /// there. Each validator has its own circuit breaker and readiness. The server is ready while one validator can validate
 /// tokens.
 ///
-/// The ID of a user ([`Claims::subject`](super::Claims::subject)) identifies one user among all validators: limits,
-/// sessions, tasks and revocations do not distinguish the validators. Combine validators only if each issuer is trusted not to
-/// issue the IDs of another. [Profiles](crate::Caller::profile) exist only if all validators have the same
+/// The same user ID ([`Claims::subject`](super::Claims::subject)) is the same user for two validators only if they have the
+/// same [namespace](TokenValidator::user_namespace): limits, rates, sessions, tasks, approvals and signed states distinguish
+/// others. Revocations do not: one ends the access of everybody with this ID. [`Caller::user_id`](crate::Caller::user_id) does
+/// not show the namespace, so an operation that stores data by ID needs validators whose IDs differ.
+/// [Profiles](crate::Caller::profile) exist only if all validators have the same
 /// [directory](super::Directory::namespace).
 ///
 /// Clients discover the authorization server of the first validator that has one. Revocations that a validator reports

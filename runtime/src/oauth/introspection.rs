@@ -247,6 +247,10 @@ impl TokenValidator for Introspection {
         Some(self.discovery.issuer.as_str().to_owned())
     }
 
+    fn user_namespace(&self) -> Option<Cow<'_, str>> {
+        Some(self.discovery.issuer.as_str().into())
+    }
+
     async fn preflight(&self) -> Option<Vec<Diagnostic>> {
         let (metadata, mut diagnostics) = preflight::check_metadata(&self.discovery).await;
         if let Ok(metadata) = &metadata

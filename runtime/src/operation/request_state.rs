@@ -111,7 +111,7 @@ impl CallBinding {
 
     pub(crate) fn new(kind: OperationKind, name: &str, caller: &Caller, arguments: &Map<String, Value>) -> Self {
         let (user, org, token) = match caller.principal() {
-            Principal::User { id, org } => (Some(id), org, None),
+            Principal::User { users, id, org } => (Some((users, id)), org, None),
             Principal::Token(digest) => (None, None, Some(digest.as_bytes())),
         };
         // JSON separates the parts unambiguously.

@@ -11,7 +11,7 @@ mod preflight;
 mod users;
 mod webhook;
 
-use std::{env, fmt, sync::Arc};
+use std::{borrow::Cow, env, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -262,6 +262,10 @@ impl TokenValidator for PropelAuth {
 
     fn default_issuer(&self) -> Option<String> {
         Some(self.auth_url.issuer())
+    }
+
+    fn user_namespace(&self) -> Option<Cow<'_, str>> {
+        Some(self.auth_url.as_str().into())
     }
 
     async fn preflight(&self) -> Option<Vec<Diagnostic>> {

@@ -194,9 +194,9 @@ impl Rates {
 impl Limit {
     /// Returns what identifies the counter of a caller, or of all callers, on all replicas.
     #[cfg(feature = "redis")]
-    fn parts<'a>(&'a self, subject: Option<RateSubject<'a>>) -> [&'a [u8]; 5] {
-        let [kind, id, org] = subject.map_or([&b""[..]; 3], RateSubject::parts);
-        [self.kind.name().as_bytes(), self.subject.as_bytes(), kind, id, org]
+    fn parts<'a>(&'a self, subject: Option<RateSubject<'a>>) -> [&'a [u8]; 6] {
+        let [kind, users, id, org] = subject.map_or([&b""[..]; 4], RateSubject::parts);
+        [self.kind.name().as_bytes(), self.subject.as_bytes(), kind, users, id, org]
     }
 
     /// Sets the quota that the response shows.

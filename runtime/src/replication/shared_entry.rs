@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::auth::{Audience, Claims, StreamPosition};
+use crate::auth::{Audience, Claims, StreamPosition, UserNamespace};
 
 /// Plaintext of an encrypted entry, serialized as JSON.
 #[derive(Serialize, Deserialize)]
@@ -35,6 +35,7 @@ struct SharedClaims {
     expires_at: Option<Duration>,
     /// Time since the Unix epoch.
     self_contained_since: Option<Duration>,
+    user_namespace: UserNamespace,
     raw: Map<String, Value>,
 }
 
@@ -93,6 +94,7 @@ impl SharedClaims {
             audience,
             expires_at,
             self_contained_since,
+            user_namespace,
             raw,
         } = claims;
         let audience = match audience {
@@ -110,6 +112,7 @@ impl SharedClaims {
             audience,
             expires_at: since_epoch(expires_at)?,
             self_contained_since: since_epoch(self_contained_since)?,
+            user_namespace,
             raw,
         })
     }
@@ -129,6 +132,7 @@ impl SharedClaims {
         };
         claims.expires_at = from_epoch(self.expires_at)?;
         claims.self_contained_since = from_epoch(self.self_contained_since)?;
+        claims.user_namespace = self.user_namespace;
         claims.raw = self.raw;
         Some(claims)
     }

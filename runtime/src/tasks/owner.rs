@@ -30,7 +30,7 @@ impl Payer {
 
 fn digest(caller: &Caller, client: Option<&str>) -> [u8; 32] {
     let (user, org, token) = match caller.principal() {
-        Principal::User { id, org } => (Some(id), org, None),
+        Principal::User { users, id, org } => (Some((users, id)), org, None),
         Principal::Token(digest) => (None, None, Some(digest.as_bytes())),
     };
     // JSON separates the parts unambiguously.

@@ -1,9 +1,9 @@
-use std::sync::Mutex;
+use std::{borrow::Cow, sync::Mutex};
 
 use async_trait::async_trait;
 
 use super::*;
-use crate::auth::{IntoValidators, StaticTokens, TokenValidator, code};
+use crate::auth::{Caller, IntoValidators, StaticTokens, TokenValidator, code};
 
 /// Validator of tokens that begin with its prefix. It records the tokens that it was asked about.
 struct Prefixed {
@@ -130,4 +130,85 @@ async fn a_server_with_one_validator_asks_it_about_tokens_of_any_form() {
     let chain = ValidatorChain::new(&validator.into_validators(), &Arc::default(), &resource);
     let result = chain.validate(&BearerToken::parse("other").unwrap(), &TokenClass::Known).await;
     assert!(matches!(result, Err(ValidationError::Unavailable(_))));
+}
+
+/// Validator of one token, whose user has the ID `1` in a namespace.
+struct OneUser {
+    token: &'static str,
+    namespace: Option<&'static str>,
+}
+
+#[async_trait]
+impl TokenValidator for OneUser {
+    async fn validate(&self, token: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+        if token.expose() == self.token {
+            Ok(Claims::new().subject("1"))
+        } else {
+            Err(Inactive::new("unknown").into())
+        }
+    }
+
+    fn user_namespace(&self) -> Option<Cow<'_, str>> {
+        self.namespace.map(Cow::Borrowed)
+    }
+}
+
+#[tokio::test]
+async fn users_of_two_validators_are_the_same_only_in_the_same_namespace() {
+    let is_same = async |namespaces: [Option<&'static str>; 2]| {
+        let [one, two] = namespaces;
+        let validators = OneUser { token: "one", namespace: one }.or(OneUser { token: "two", namespace: two });
+        let resource = Arc::new(Resource::new("https://mcp.example.com/mcp"));
+        let chain = ValidatorChain::new(&validators, &Arc::new(Readiness::new(2)), &resource);
+        let mut callers = Vec::new();
+        for token in ["one", "two"] {
+            let token = BearerToken::parse(token).unwrap();
+            let claims = chain.validate(&token, &TokenClass::Known).await.unwrap();
+            callers.push(Caller::of_token(&token, &claims, Arc::default()));
+        }
+        #[cfg(feature = "rates")]
+        assert_eq!(
+            callers[0].principal() == callers[1].principal(),
+            callers[0].rate_subject() == callers[1].rate_subject()
+        );
+        callers[0].principal() == callers[1].principal()
+    };
+    assert!(is_same([None, None]).await);
+    assert!(is_same([Some("https://auth.example.com"), Some("https://auth.example.com")]).await);
+    assert!(!is_same([Some("https://auth.example.com"), Some("https://other.example.com")]).await);
+    assert!(!is_same([Some("https://auth.example.com"), None]).await);
+}
+
+#[tokio::test]
+async fn the_form_of_a_token_is_determined_once_for_each_validator() {
+    struct Counting(Arc<Mutex<usize>>, TokenForm);
+
+    #[async_trait]
+    impl TokenValidator for Counting {
+        async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+            Err(Inactive::new("unknown").into())
+        }
+
+        fn token_form(&self, _: &BearerToken) -> TokenForm {
+            *self.0.lock().unwrap() += 1;
+            self.1
+        }
+    }
+
+    for form in [TokenForm::Own, TokenForm::Likely, TokenForm::Unknown, TokenForm::Foreign] {
+        let count = Arc::default();
+        let validators = Counting(Arc::clone(&count), form).or(StaticTokens::new());
+        let resource = Arc::new(Resource::new("https://mcp.example.com/mcp"));
+        let chain = ValidatorChain::new(&validators, &Arc::new(Readiness::new(2)), &resource);
+        let _ = chain.validate(&BearerToken::parse("token").unwrap(), &TokenClass::Known).await;
+        assert_eq!(*count.lock().unwrap(), 1, "{form:?}");
+    }
+}
+
+#[test]
+fn propelauth_and_its_api_keys_have_the_same_namespace() {
+    let auth = crate::PropelAuth::new("http://127.0.0.1:1/", "client", "secret").unwrap();
+    let keys = crate::propelauth::PropelAuthApiKeys::new("http://127.0.0.1:1", "backend-key").unwrap();
+    assert_eq!(auth.user_namespace(), keys.user_namespace());
+    assert!(auth.user_namespace().is_some());
 }

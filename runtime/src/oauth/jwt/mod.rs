@@ -322,6 +322,10 @@ impl TokenValidator for Jwt {
         Some(self.discovery.issuer.as_str().to_owned())
     }
 
+    fn user_namespace(&self) -> Option<Cow<'_, str>> {
+        Some(self.discovery.issuer.as_str().into())
+    }
+
     async fn preflight(&self) -> Option<Vec<Diagnostic>> {
         let ((_, mut diagnostics), keys) =
             tokio::join!(preflight::check_metadata(&self.discovery), self.check_keys());

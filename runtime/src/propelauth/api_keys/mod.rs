@@ -9,7 +9,7 @@ mod preflight;
 mod request;
 mod validation_response;
 
-use std::{env, ffi::OsString, fmt, sync::Arc};
+use std::{borrow::Cow, env, ffi::OsString, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -244,6 +244,10 @@ impl TokenValidator for PropelAuthApiKeys {
     fn token_form(&self, token: &BearerToken) -> TokenForm {
         // PropelAuth does not document the form of access tokens, so a hexadecimal one may be an access token.
         if is_key(token.expose()) { TokenForm::Likely } else { TokenForm::Foreign }
+    }
+
+    fn user_namespace(&self) -> Option<Cow<'_, str>> {
+        Some(self.auth_url.as_str().into())
     }
 
     async fn preflight(&self) -> Option<Vec<Diagnostic>> {

@@ -236,7 +236,8 @@ impl ApprovalPages {
             Err(error) => return Err(self.unavailable(&error)),
         };
         let approval = self.find(id.as_str()).await?;
-        if Approvals::opener(&approval, caller.user_id(), caller.org_id()) == Opener::Other {
+        let is_same_namespace = *caller.user_namespace() == approval.person.users;
+        if !is_same_namespace || Approvals::opener(&approval, caller.user_id(), caller.org_id()) == Opener::Other {
             let audit = self.gate.dispatcher.audit();
             audit.approval(info, &caller, &approval.tool, ApprovalEvent::Rejected, &id.reference());
             return Err(Message::OtherPerson(id));
