@@ -370,7 +370,12 @@ mod tests {
     }
 
     fn person(user: &str, org: Option<&str>) -> Person {
-        Person { users: crate::auth::UserNamespace::default(), user: user.to_owned(), org: org.map(str::to_owned), username: None }
+        Person {
+            users: crate::auth::UserNamespace::default(),
+            user: user.to_owned(),
+            org: org.map(str::to_owned),
+            username: None,
+        }
     }
 
     #[test]

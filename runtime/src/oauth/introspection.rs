@@ -64,7 +64,7 @@ impl Introspection {
     ///
     /// [`ConfigError`], whose text names the variables and what to write.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::with_values(Values::from_env()?)
+        Self::with_values(&Values::from_env()?)
     }
 
     /// Creates a validator from settings that do not come from the environment: the issuer identifier as the metadata of
@@ -89,10 +89,10 @@ impl Introspection {
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, ConfigError> {
         let issuer = issuer.to_owned();
-        Self::with_values(Values { issuer, client_id: client_id.into(), client_secret: client_secret.into() })
+        Self::with_values(&Values { issuer, client_id: client_id.into(), client_secret: client_secret.into() })
     }
 
-    fn with_values(values: Values) -> Result<Self, ConfigError> {
+    fn with_values(values: &Values) -> Result<Self, ConfigError> {
         values.require(&[Variable::Issuer, Variable::ClientId, Variable::ClientSecret])?;
         let issuer = Issuer::parse(&values.issuer).map_err(ConfigError::Issuer)?;
         let http = HttpClient::new(issuer.transport()).map_err(|error| ConfigError::HttpClient(error.to_string()))?;
