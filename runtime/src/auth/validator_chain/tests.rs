@@ -204,11 +204,3 @@ async fn the_form_of_a_token_is_determined_once_for_each_validator() {
         assert_eq!(*count.lock().unwrap(), 1, "{form:?}");
     }
 }
-
-#[test]
-fn propelauth_and_its_api_keys_have_the_same_namespace() {
-    let auth = crate::PropelAuth::new("http://127.0.0.1:1/", "client", "secret").unwrap();
-    let keys = crate::propelauth::PropelAuthApiKeys::new("http://127.0.0.1:1", "backend-key").unwrap();
-    assert_eq!(auth.user_namespace(), keys.user_namespace());
-    assert!(auth.user_namespace().is_some());
-}

@@ -187,3 +187,10 @@ async fn preflight_distinguishes_the_backend_key_from_keys() {
         assert!(diagnostics.iter().all(|diagnostic| !diagnostic.text().contains(BACKEND_KEY)));
     }
 }
+
+#[test]
+fn api_keys_have_the_users_of_access_tokens() {
+    let (auth, keys) = (propel_auth("http://127.0.0.1:1/"), api_keys("http://127.0.0.1:1"));
+    assert_eq!(auth.user_namespace(), keys.user_namespace());
+    assert!(auth.user_namespace().is_some());
+}
