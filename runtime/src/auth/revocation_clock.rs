@@ -283,8 +283,8 @@ impl Entries {
             len += entries.len();
         }
         self.len = len;
-        // A response stream can be open for longer than the retention, and a self-contained token may not say when it was
-        // issued. For both, an evicted entry counts as a revocation of all tokens.
+        // A response stream can be open for longer than the retention, and a self-contained token may have no time of issue.
+        // For both, an evicted entry counts as a revocation of all tokens.
         self.all = self.all.latest(evicted);
     }
 }

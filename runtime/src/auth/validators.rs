@@ -27,7 +27,7 @@ use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, 
 ///
 /// The same user ID ([`Claims::subject`](super::Claims::subject)) is the same user for two validators only if they have the
 /// same [namespace](TokenValidator::user_namespace): limits, rates, sessions, tasks, approvals and signed states distinguish
-/// others. Revocations do not: one ends the access of everybody with this ID. [`Caller::user_id`](crate::Caller::user_id) does
+/// others. Revocations do not: one ends the access of every user with this ID. [`Caller::user_id`](crate::Caller::user_id) does
 /// not show the namespace, so an operation that stores data by ID needs validators whose IDs differ.
 /// [Profiles](crate::Caller::profile) exist only if all validators have the same
 /// [directory](super::Directory::namespace).

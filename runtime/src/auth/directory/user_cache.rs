@@ -29,7 +29,7 @@ const MIN_LOADS_TO_SWEEP: usize = 256;
 
 /// Value that belongs to a user.
 pub(super) trait UserValue: Send + Sync + 'static {
-    /// Returns the organizations that the value is about, besides the user. A revocation of one of them as a whole ends
+    /// Returns the organizations that the value is about. A revocation of one of them as a whole ends
     /// the value.
     fn organizations(&self) -> impl Iterator<Item = &str>;
 }

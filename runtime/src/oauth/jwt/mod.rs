@@ -76,9 +76,9 @@ const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(24);
 ///
 /// When [`Revocations::revoke`](crate::auth::Revocations::revoke) returns at a time *T*, every JWT that the revocation
 /// concerns is rejected (401) if its `iat` is not later than *T* plus the [`clock_skew`](Self::clock_skew). A token without
-/// `iat` is rejected if a revocation ever concerned its user or organization. Tokens that the user obtains later than that
-/// are accepted. The server remembers a revocation for [`max_lifetime`](Self::max_lifetime), after which no such token is
-/// valid. Its memory is that of the process or, with replication, of Redis.
+/// `iat` is rejected if a revocation that the server remembers concerns it. Tokens that the user obtains later than that are
+/// accepted. The server remembers a revocation for at least [`max_lifetime`](Self::max_lifetime), after which no token with
+/// an `iat` from before is valid. Its memory is that of the process or, with replication, of Redis.
 #[must_use]
 pub struct Jwt {
     discovery: Discovery,

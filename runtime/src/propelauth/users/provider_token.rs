@@ -39,8 +39,8 @@ impl TokenRecord {
     }
 }
 
-/// Parses the tokens of a user by provider. Returns the record of one provider, if there is one, whatever the records of the
-/// others are.
+/// Parses the tokens of a user by provider. Returns the record of one provider, if there is one. Other
+/// records are not read.
 ///
 /// # Errors
 ///
