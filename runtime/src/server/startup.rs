@@ -53,6 +53,8 @@ pub(crate) struct RevocationDelay {
     pub(crate) ttl: Duration,
     pub(crate) stale_if_error: Duration,
     pub(crate) reports_revocations: bool,
+    /// Maximum lifetime of self-contained tokens, if a validator accepts such tokens.
+    pub(crate) self_contained_lifetime: Option<Duration>,
     pub(crate) texts: ValidatorTexts,
 }
 
@@ -71,6 +73,13 @@ impl RevocationDelay {
             tracing::info!(
                 max_delay = ?self.ttl,
                 "revoked access ends within `max_delay`; to end it immediately, {report_revocations}"
+            );
+        }
+        if let Some(max_lifetime) = self.self_contained_lifetime {
+            tracing::info!(
+                ?max_lifetime,
+                "this does not hold for JWTs, whose issuer is not asked: they are accepted until they expire, within \
+                 `max_lifetime`, or until the program revokes them with `BuiltServer::revocations`"
             );
         }
         if !self.stale_if_error.is_zero() {

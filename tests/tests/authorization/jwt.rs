@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use toolgate::{auth::Revocation, oauth::Jwt};
-use toolgate_tests::{HttpResponse, Revision, TestServer, eventually, http_client, send};
+use toolgate_tests::{CapturedLog, HttpResponse, Revision, TestServer, eventually, http_client, send};
 
 /// Issuer with one key. Dropping it stops its server.
 struct Issuer {
@@ -128,6 +128,18 @@ async fn a18_tokens_of_strangers_get_401_cause_no_requests_and_leave_the_server_
     assert!(requests <= 1 + started_at.elapsed().as_secs() / 10, "{requests} requests for the keys");
     assert_eq!(call(&server, &token).await.status, 200);
     assert_eq!(readiness(&server).await, 200);
+}
+
+#[tokio::test]
+async fn the_log_says_how_long_a_revoked_jwt_is_accepted() {
+    let log = CapturedLog::start();
+    let issuer = Issuer::start().await;
+    let _server = TestServer::with(|server| server.auth(Jwt::new(&issuer.url).unwrap())).await;
+    let expected = "this does not hold for JWTs, whose issuer is not asked";
+    eventually("the lifetime is logged", async || {
+        log.of_this_thread().lines().any(|line| line.contains(expected) && line.contains("86460s"))
+    })
+    .await;
 }
 
 /// Maximum difference of the clocks by default, in seconds.

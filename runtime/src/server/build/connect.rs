@@ -237,8 +237,13 @@ impl Server {
             signer,
             shutdown: shutdown.clone(),
         });
-        let revocation_delay =
-            RevocationDelay { ttl, stale_if_error, reports_revocations, texts: validators.revocation_texts() };
+        let revocation_delay = RevocationDelay {
+            ttl,
+            stale_if_error,
+            reports_revocations,
+            self_contained_lifetime: validators.self_contained_lifetime(),
+            texts: validators.revocation_texts(),
+        };
         let probe = Arc::new(Probe::new(ProbeConfig {
             validators,
             discovery: Arc::clone(&discovery),
