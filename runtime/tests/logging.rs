@@ -4,8 +4,11 @@
 
 use std::{
     env,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Command, Output, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 /// What a tool may panic with: text of a caller.
@@ -76,4 +79,55 @@ fn an_invalid_setting_of_the_log_is_an_error() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && text.contains(problem), "{text}");
     }
+}
+
+/// Runs as the child process of the test below.
+#[tokio::test]
+#[ignore = "another test starts this one"]
+async fn child_with_its_own_subscriber() {
+    static SCOPES: toolgate::Scopes = toolgate::Scopes::new(&["a:read"]);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+    let address: SocketAddr = env::var("ADDRESS").unwrap().parse().unwrap();
+    let server = toolgate::Server::new("company", &SCOPES).auth(toolgate::auth::StaticTokens::new());
+    server.bind(address).serve().await.unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn sighup_keeps_its_default_in_a_program_with_its_own_subscriber() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "child_with_its_own_subscriber", "--ignored"])
+        .env("ADDRESS", address.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // A response shows that the signals have their handlers.
+    while !responds(address) {
+        assert!(child.try_wait().unwrap().is_none(), "the child has ended");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let sent = Command::new("kill").args(["-s", "HUP", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(child.wait().unwrap().signal(), Some(1), "the signal ends the process");
+}
+
+#[cfg(unix)]
+fn responds(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut response = String::new();
+    stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut response)).is_ok()
+        && response.starts_with("HTTP/1.1 200")
 }

@@ -29,7 +29,8 @@
 //!
 //! [`Server::serve`](crate::Server::serve) reads `log.filter` again when the process receives SIGHUP, and logs what has
 //! changed. An invalid filter has no effect. The environment of a process cannot change, so set the filter in the
-//! configuration file. In a terminal, SIGHUP ends the process, as usual. [`set_filter`] changes the filter from code.
+//! configuration file. In a terminal, and in a program with its own subscriber, SIGHUP ends the process, as usual.
+//! [`set_filter`] changes the filter from code.
 //!
 //! # Arguments and results in the log
 //!
@@ -237,6 +238,12 @@ fn open_audit_file(config: &AuditConfig) -> Result<Option<(JsonLines, AuditGuard
 #[cfg(feature = "audit-file")]
 pub(crate) fn writes_audit_file(path: &std::path::Path) -> bool {
     AUDIT_FILE.get().is_some_and(|file| file == path)
+}
+
+/// Returns whether the process has the log of this module, and not a subscriber of its own.
+#[cfg(unix)]
+pub(crate) fn is_installed() -> bool {
+    INSTALLED.get().is_some()
 }
 
 /// Waits until the lines that were logged are written, for at most one second.

@@ -7,15 +7,20 @@ use tokio::{
     task::{AbortHandle, spawn_blocking},
 };
 
-use crate::{logging::FilterSource, spawn::spawn};
+use crate::{
+    logging::{self, FilterSource},
+    spawn::spawn,
+};
 
 /// Handle of the task that waits for SIGHUP. Dropping it ends the task.
 pub(super) struct HangupListener(AbortHandle);
 
-/// Reads the filter of the log again at each SIGHUP. Returns `None` in a terminal, which sends SIGHUP when it is closed:
-/// the process then ends.
+/// Reads the filter of the log again at each SIGHUP.
+///
+/// Returns `None` where SIGHUP keeps its default, which ends the process: if the program has a subscriber of its own, whose
+/// filter is unknown here, and in a terminal, which sends SIGHUP when it is closed.
 pub(super) fn reload_log(source: FilterSource) -> Option<HangupListener> {
-    if io::stdin().is_terminal() || io::stderr().is_terminal() {
+    if !logging::is_installed() || io::stdin().is_terminal() || io::stderr().is_terminal() {
         return None;
     }
     let mut hangups =
