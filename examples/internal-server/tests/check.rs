@@ -285,6 +285,25 @@ async fn a_webhook_secret_that_the_running_server_does_not_have_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_not_known_to_be_this_one_gets_no_signed_event_and_no_token() {
+    let tenant = tenant(|tenant| tenant).await;
+    let deployment = Deployment::of(&tenant);
+    let address = serve(&tenant, deployment.folder.path()).await;
+    // The running server has the webhook secret, and names itself `http://127.0.0.1:..`.
+    let deployment = deployment
+        .at(address)
+        .with("SERVER_URL", &format!("http://localhost:{}/other", address.port()))
+        .with("PROPELAUTH_WEBHOOK_SECRET", WEBHOOK_SECRET)
+        .with("TOOLGATE_CHECK_TOKEN", "a-token");
+    let checked = deployment.check(&["--json"]).await;
+    assert_eq!(checked.result("resource_metadata").0, "error", "{}", checked.stdout);
+    for (code, expected) in [("webhook", "no test delivery was sent"), ("proxy_stream", "no stream was opened")] {
+        let (level, text) = checked.result(code);
+        assert!(level == "note" && text.contains(expected), "{code}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_validated_and_its_audience_compared() {
     let tenant = tenant(|tenant| tenant).await;
     let deployment = Deployment::of(&tenant);

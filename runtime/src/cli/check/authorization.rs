@@ -12,6 +12,7 @@ use super::{
     metadata,
     probe::{Probe, ProbeError},
     report::{CheckResult, Level},
+    time_limit::TimeLimit,
 };
 use crate::{
     auth::{AuthorizationServer, TokenValidator, ValidatorTexts},
@@ -20,6 +21,8 @@ use crate::{
 
 /// Time limit of a preflight check, which sends several requests at the same time.
 const TIMEOUT: Duration = Duration::from_secs(8);
+/// Code of the results about metadata that did not arrive.
+const METADATA_UNAVAILABLE: &str = "metadata_unavailable";
 /// Time after which the first request of a user with a new token is noticeably slow.
 const SLOW: Duration = Duration::from_secs(1);
 /// Difference between two clocks that is reported.
@@ -27,10 +30,10 @@ const SKEW: Duration = Duration::from_secs(30);
 /// Difference beyond which webhooks are rejected (Standard Webhooks).
 const MAX_SKEW: Duration = Duration::from_mins(5);
 
-pub(super) async fn check(deployment: &Deployment) -> Vec<CheckResult> {
+pub(super) async fn check(deployment: &Deployment, limit: TimeLimit) -> Vec<CheckResult> {
     let validators = &deployment.validators;
     let preflights = join_all(validators.iter().map(|validator| preflight(&**validator)));
-    let discovered = discover(deployment);
+    let discovered = discover(deployment, limit);
     let (preflights, discovered) = tokio::join!(preflights, discovered);
     let mut results: Vec<_> = preflights.into_iter().flatten().collect();
     // The preflight check of the validator reports the same problem.
@@ -68,16 +71,16 @@ async fn preflight(validator: &dyn TokenValidator) -> Vec<CheckResult> {
 }
 
 /// Reads what clients discover: the authorization server, its metadata, and its scopes.
-async fn discover(deployment: &Deployment) -> Vec<CheckResult> {
+async fn discover(deployment: &Deployment, limit: TimeLimit) -> Vec<CheckResult> {
     let validators = &deployment.validators;
     let ValidatorTexts { name, .. } = validators.texts();
     let base_url = deployment.url.base();
     let server = match timeout(TIMEOUT, validators.authorization_server(base_url)).await {
         Ok(Ok(server)) => server,
-        Ok(Err(unavailable)) => return vec![CheckResult::error("metadata_unavailable", unavailable.to_string())],
+        Ok(Err(unavailable)) => return vec![CheckResult::error(METADATA_UNAVAILABLE, unavailable.to_string())],
         Err(_) => {
             let text = format!("the metadata of {name} did not arrive within {TIMEOUT:?}");
-            return vec![CheckResult::error("metadata_unavailable", text)];
+            return vec![CheckResult::error(METADATA_UNAVAILABLE, text)];
         }
     };
     let mut results = scopes(deployment, &server);
@@ -91,7 +94,11 @@ async fn discover(deployment: &Deployment) -> Vec<CheckResult> {
     let is_own = issuer == base_url;
     let fetched_from = if is_own { validators.default_issuer() } else { Some(issuer.clone()) };
     let fetched = match fetched_from {
-        Some(url) => fetch(&url).await,
+        Some(url) => {
+            let step = format!("the request for the metadata of {url}");
+            let fetched = limit.within(METADATA_UNAVAILABLE, step, fetch(&url)).await;
+            fetched.unwrap_or_else(|unfinished| Err(vec![unfinished]))
+        }
         None => Err(Vec::new()),
     };
     let published = match fetched {
@@ -129,11 +136,10 @@ fn scopes(deployment: &Deployment, server: &AuthorizationServer) -> Vec<CheckRes
 
 /// Fetches the metadata of an issuer as a client does.
 async fn fetch(issuer: &str) -> Result<(Map<String, Value>, HeaderMap, Duration), Vec<CheckResult>> {
-    const CODE: &str = "metadata_unavailable";
-    let error = |error: ProbeError| vec![error.result(CODE)];
+    let error = |error: ProbeError| vec![error.result(METADATA_UNAVAILABLE)];
     let urls = metadata::urls(issuer);
     let (Some(first), Ok(url)) = (urls.first(), Url::parse(issuer)) else {
-        return Err(vec![CheckResult::error(CODE, format!("the issuer {issuer} is not a URL"))]);
+        return Err(vec![CheckResult::error(METADATA_UNAVAILABLE, format!("the issuer {issuer} is not a URL"))]);
     };
     let probe = Probe::new(&url).map_err(error)?;
     for url in &urls {
@@ -144,7 +150,8 @@ async fn fetch(issuer: &str) -> Result<(Map<String, Value>, HeaderMap, Duration)
             return Ok((document, received.headers, received.elapsed));
         }
     }
-    Err(vec![CheckResult::error(CODE, format!("{first} and the other URLs of the issuer have no metadata document"))])
+    let text = format!("{first} and the other URLs of the issuer have no metadata document");
+    Err(vec![CheckResult::error(METADATA_UNAVAILABLE, text)])
 }
 
 /// Compares the clock of this machine with the `Date` of a response, which has a precision of one second.
@@ -186,7 +193,58 @@ fn revocations(deployment: &Deployment) -> Option<CheckResult> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::{
+        Server,
+        auth::{
+            BearerToken, Claims, Diagnostic, IntoValidators as _, Resource, Unavailable, ValidationError, async_trait,
+        },
+        scope::Scopes,
+    };
+
+    static SCOPES: Scopes = Scopes::new(&["a:read"]);
+
+    /// Validator whose metadata is at an issuer that does not respond.
+    struct Directory {
+        issuer: String,
+    }
+
+    #[async_trait]
+    impl TokenValidator for Directory {
+        async fn validate(&self, _: &BearerToken, _: &Resource) -> Result<Claims, ValidationError> {
+            Err(Unavailable::new("not used").into())
+        }
+
+        async fn preflight(&self) -> Option<Vec<Diagnostic>> {
+            Some(Vec::new())
+        }
+
+        async fn authorization_server(&self, _: &str) -> Result<AuthorizationServer, Unavailable> {
+            let mut server = AuthorizationServer::new(&self.issuer);
+            server.scopes_supported = Some(vec!["a:read".to_owned()]);
+            Ok(server)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_time_limit_ends_the_request_for_the_metadata_and_keeps_the_other_results() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let server = Server::new("company", &SCOPES).ignore_environment();
+        let deployment = server.into_deployment(Directory { issuer }.into_validators()).unwrap();
+        let results = check(&deployment, TimeLimit::ending_at(Instant::now())).await;
+        let found: Vec<_> = results.iter().map(|result| (&*result.code, result.level)).collect();
+        let expected = [
+            ("tokens", Level::Ok),
+            ("scopes", Level::Warning),
+            (METADATA_UNAVAILABLE, Level::Error),
+            ("revocations", Level::Note),
+        ];
+        assert_eq!(found, expected, "{results:?}");
+        assert!(results[2].text.starts_with("the request for the metadata of http://127.0.0.1:"), "{results:?}");
+    }
 
     #[test]
     fn a_clock_that_differs_is_a_warning_and_beyond_the_tolerance_of_webhooks_an_error() {

@@ -1,24 +1,18 @@
-//! All checks of connections. They run at the same time, each with a time limit.
+//! All checks of connections. They run at the same time, within one time limit.
 
-use std::{error::Error as StdError, time::Duration};
+use std::error::Error as StdError;
 
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, join_all},
-};
+use futures_util::{FutureExt as _, future::join_all};
 use secrecy::SecretString;
 
 #[cfg(feature = "redis")]
 use super::redis;
-use super::{audit_file, authorization, public_url, report::CheckResult, token};
+use super::{audit_file, authorization, public_url, report::CheckResult, time_limit::TimeLimit, token};
 use crate::{
     cli::{App, Error},
     oauth, propelauth,
     server::Deployment,
 };
-
-/// Time limit of one check. A check of several requests limits each of them, so this limit is for a check that hangs.
-const TIMEOUT: Duration = Duration::from_secs(14);
 
 /// Checks the connections of the server. Without an authorization server there is nothing to connect to, and the only
 /// result is a note, or an error if the connections are required.
@@ -44,15 +38,16 @@ pub(super) async fn check(
     };
     #[cfg(feature = "redis")]
     let replication = std::mem::replace(&mut deployment.replication, Ok(None));
+    let limit = TimeLimit::start();
     let mut checks = vec![
-        limited("authorization", authorization::check(&deployment).boxed()),
-        limited("public_url", public_url::check(&deployment, token.as_ref()).boxed()),
-        limited("audit_file", async { audit_file::check(&deployment.config.audit) }.boxed()),
+        authorization::check(&deployment, limit).boxed(),
+        public_url::check(&deployment, token.as_ref(), limit).boxed(),
+        async { audit_file::check(&deployment.config.audit) }.boxed(),
     ];
     #[cfg(feature = "redis")]
-    checks.push(limited("redis", redis::check(&deployment, replication).boxed()));
+    checks.push(limit.step("redis", "the check of Redis", redis::check(&deployment, replication)).boxed());
     if let Some(token) = &token {
-        checks.push(limited("token", token::check(&deployment, token).boxed()));
+        checks.push(limit.step("token", "the validation of the token", token::check(&deployment, token)).boxed());
     }
     Ok(join_all(checks).await.into_iter().flatten().collect())
 }
@@ -94,10 +89,4 @@ fn is_unconfigured(error: &(dyn StdError + 'static)) -> bool {
         Some(crate::Error::Validator(error)) => is_unset(&**error),
         _ => is_unset(error),
     }
-}
-
-async fn limited(code: &'static str, check: BoxFuture<'_, Vec<CheckResult>>) -> Vec<CheckResult> {
-    tokio::time::timeout(TIMEOUT, check)
-        .await
-        .unwrap_or_else(|_| vec![CheckResult::error(code, format!("the check did not finish within {TIMEOUT:?}"))])
 }

@@ -12,6 +12,7 @@ mod public_url;
 mod redis;
 mod report;
 mod running;
+mod time_limit;
 mod token;
 mod webhook;
 

@@ -15,6 +15,7 @@ use super::{
     echo::{self, EVENTS, Echo, Echoed},
     probe::{Probe, ProbeError},
     report::{CheckResult, quoted},
+    time_limit::TimeLimit,
 };
 use crate::{gate::TrustedProxies, server::Deployment};
 
@@ -36,33 +37,41 @@ pub(super) enum Reached {
     Nothing(CheckResult),
 }
 
-pub(super) async fn check(deployment: &Deployment, probe: &Probe, echo: &Echo) -> Reached {
-    let request = Request::new(deployment, probe, echo);
-    let echoed = match request.reach().await {
-        Ok(Ok(echoed)) => echoed,
-        Ok(Err(
+pub(super) async fn check(deployment: &Deployment, probe: &Probe, echo: &Echo, limit: TimeLimit) -> Reached {
+    let request = &Request::new(deployment, probe, echo);
+    let url = deployment.resource.url();
+    let reached = limit.within("public_url", format!("the first request to {url}"), request.reach()).await;
+    let echoed = match reached {
+        Ok(Ok(Ok(echoed))) => echoed,
+        Ok(Ok(Err(
             status @ (StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT),
-        )) => {
+        ))) => {
             return Reached::Nothing(not_forwarded(deployment, status, echo.health_checked()));
         }
-        Ok(Err(_)) => return Reached::AnotherServer,
-        Err(error) => return Reached::Nothing(error.result("public_url")),
+        Ok(Ok(Err(_))) => return Reached::AnotherServer,
+        Ok(Err(error)) => return Reached::Nothing(error.result("public_url")),
+        Err(unfinished) => return Reached::Nothing(unfinished),
     };
-    let url = deployment.resource.url();
     let mut results =
         vec![CheckResult::ok("public_url", format!("{url} reaches this process, from {}", echoed.peer.ip()))];
     results.push(host(&echoed, deployment));
-    results.push(authorization(&echoed, &request));
+    results.push(authorization(&echoed, request));
     results.extend(path(&echoed, deployment));
     results.extend(forwarded_for(&echoed, deployment));
     let paths = deployment.validators.test_deliveries();
     let paths: Vec<_> = paths.iter().map(|delivery| format!("{}{}", deployment.url.base(), delivery.path)).collect();
     let others =
         std::iter::once((Method::GET, &deployment.metadata_url)).chain(paths.iter().map(|path| (Method::POST, path)));
-    let others = futures_util::future::join_all(others.map(|(method, url)| request.forwarded(method, url)));
-    let (body, stream, others) = tokio::join!(request.large_body(), request.stream(), others);
-    results.extend([body, stream]);
-    results.extend(others);
+    let others = others.map(|(method, url)| {
+        let step = format!("the request to {url}");
+        limit.step("proxy_path", step, async move { [request.forwarded(method, url).await] })
+    });
+    let (body, stream, others) = tokio::join!(
+        limit.step("proxy_body", "the request with a large body", async { [request.large_body().await] }),
+        limit.step("proxy_stream", "the stream", async { [request.stream().await] }),
+        futures_util::future::join_all(others)
+    );
+    results.extend([body, stream].into_iter().chain(others).flatten());
     Reached::ThisProcess(results)
 }
 

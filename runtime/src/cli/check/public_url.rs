@@ -14,7 +14,8 @@ use super::{
     probe::Probe,
     proxy::{self, Reached},
     report::{CheckResult, quoted},
-    running, webhook,
+    running,
+    time_limit::TimeLimit,
 };
 use crate::server::{Deployment, listen};
 
@@ -22,7 +23,11 @@ const CODE: &str = "public_url";
 /// Time limit of the request by plain HTTP, which usually nothing answers.
 const PLAIN_HTTP_TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) async fn check(deployment: &Deployment, token: Option<&SecretString>) -> Vec<CheckResult> {
+pub(super) async fn check(
+    deployment: &Deployment,
+    token: Option<&SecretString>,
+    limit: TimeLimit,
+) -> Vec<CheckResult> {
     let http = &deployment.config.http;
     let address = http.bind_address();
     if address.port() == 0 && http.server_url.is_none() {
@@ -33,12 +38,17 @@ pub(super) async fn check(deployment: &Deployment, token: Option<&SecretString>)
         Ok(probe) => probe,
         Err(error) => return vec![error.result(CODE)],
     };
-    let (mut results, plain) = tokio::join!(reach(deployment, &probe, token), plain_http(deployment));
+    let (mut results, plain) = tokio::join!(reach(deployment, &probe, token, limit), plain_http(deployment));
     results.extend(plain);
     results
 }
 
-async fn reach(deployment: &Deployment, probe: &Probe, token: Option<&SecretString>) -> Vec<CheckResult> {
+async fn reach(
+    deployment: &Deployment,
+    probe: &Probe,
+    token: Option<&SecretString>,
+    limit: TimeLimit,
+) -> Vec<CheckResult> {
     let address = deployment.config.http.bind_address();
     let mut results = Vec::new();
     match listen(address) {
@@ -48,7 +58,7 @@ async fn reach(deployment: &Deployment, probe: &Probe, token: Option<&SecretStri
         }
         Ok(listener) => {
             let echo = Echo::start(listener, proxy::MAX_BODY_BYTES);
-            match proxy::check(deployment, probe, &echo).await {
+            match proxy::check(deployment, probe, &echo, limit).await {
                 Reached::ThisProcess(found) => return found,
                 Reached::Nothing(result) => return vec![result],
                 Reached::AnotherServer => {
@@ -68,10 +78,7 @@ async fn reach(deployment: &Deployment, probe: &Probe, token: Option<&SecretStri
             results.push(CheckResult::error("bind", text).action("choose an address of this machine with BIND_ADDR"));
         }
     }
-    let (running, delivered) =
-        tokio::join!(running::check(deployment, probe, token), webhook::check(deployment, probe));
-    results.extend(running);
-    results.extend(delivered);
+    results.extend(running::check(deployment, probe, token, limit).await);
     results
 }
 

@@ -12,36 +12,66 @@ use uuid::Uuid;
 use super::{
     probe::{Probe, ProbeError, Received},
     report::{CheckResult, Level, quoted},
+    time_limit::TimeLimit,
+    webhook,
 };
 use crate::server::Deployment;
 
+const METADATA: &str = "resource_metadata";
+const AUTHORIZATION: &str = "proxy_authorization";
+const STREAM: &str = "proxy_stream";
 /// Time within which the first event of a stream must arrive.
 const FIRST_EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) async fn check(deployment: &Deployment, probe: &Probe, token: Option<&SecretString>) -> Vec<CheckResult> {
-    let client = Client { deployment, probe };
-    let metadata_and_stream = async {
-        let metadata = client.metadata().await;
-        let stream = match token {
-            // Another server must not receive the token.
-            Some(token) if metadata.level == Level::Ok => Some(client.stream(token).await),
-            Some(_) => Some(CheckResult::note(
-                "proxy_stream",
-                "no stream was opened: the server is not known to be this one",
-            )),
-            None => None,
+pub(super) async fn check(
+    deployment: &Deployment,
+    probe: &Probe,
+    token: Option<&SecretString>,
+    limit: TimeLimit,
+) -> Vec<CheckResult> {
+    let client = &Client { deployment, probe };
+    let of_this_server = async {
+        let metadata =
+            limit.step(METADATA, "the request for the metadata of the server", async { [client.metadata().await] });
+        let metadata = metadata.await;
+        // Another server must receive neither the token nor a signed event.
+        let is_this_server = metadata.iter().all(|result| result.level == Level::Ok);
+        let (stream, delivered) = if is_this_server {
+            let stream = async {
+                match token {
+                    Some(token) => Some(client.stream(token).await),
+                    None => None,
+                }
+            };
+            tokio::join!(
+                limit.step(STREAM, "the stream", stream),
+                limit.step(webhook::CODE, "the test delivery", webhook::check(deployment, probe))
+            )
+        } else {
+            let unknown =
+                |code, what| CheckResult::note(code, format!("{what}: the server is not known to be this one"));
+            let has_deliveries = !deployment.validators.test_deliveries().is_empty();
+            (
+                token.map(|_| unknown(STREAM, "no stream was opened")).into_iter().collect(),
+                has_deliveries.then(|| unknown(webhook::CODE, "no test delivery was sent")).into_iter().collect(),
+            )
         };
-        (metadata, stream)
+        (metadata, stream, delivered)
     };
-    let (ready, (metadata, stream), challenge, credentials) =
-        tokio::join!(client.ready(), metadata_and_stream, client.challenge(), client.authorization());
+    let (ready, (metadata, stream, delivered), challenge, credentials) = tokio::join!(
+        limit.step("ready", "the request for the readiness", client.ready()),
+        of_this_server,
+        limit.step("challenge", "the request without a token", async { [client.challenge().await] }),
+        limit.step(AUTHORIZATION, "the request with an invalid token", async { [client.authorization().await] }),
+    );
     // A request that does not arrive fails in the same way for each of them.
     let mut results: Vec<CheckResult> = Vec::new();
-    for result in [ready, Some(metadata), Some(challenge), Some(credentials), stream].into_iter().flatten() {
+    for result in [ready, metadata, challenge, credentials, stream].into_iter().flatten() {
         if !results.iter().any(|other| other.text == result.text) {
             results.push(result);
         }
     }
+    results.extend(delivered);
     results
 }
 
@@ -87,28 +117,27 @@ impl Client<'_> {
 
     /// Compares the protected resource metadata with the settings.
     async fn metadata(&self) -> CheckResult {
-        const CODE: &str = "resource_metadata";
         let url = &self.deployment.metadata_url;
         let received = match self.probe.send(self.probe.request(Method::GET, url)).await {
             Ok(received) => received,
-            Err(error) => return error.result(CODE),
+            Err(error) => return error.result(METADATA),
         };
         let document: Option<Value> = serde_json::from_slice(&received.body).ok();
         let resource = document.as_ref().and_then(|document| document.get("resource")).and_then(Value::as_str);
         match resource {
             Some(resource) if resource == self.deployment.resource.url() => {
-                CheckResult::ok(CODE, format!("{url} names this server"))
+                CheckResult::ok(METADATA, format!("{url} names this server"))
             }
             Some(resource) => {
                 let expected = self.deployment.resource.url();
                 let text = format!("the server at {url} calls itself {} instead of {expected}", quoted(resource));
-                CheckResult::error(CODE, text).action(
+                CheckResult::error(METADATA, text).action(
                     "set the same SERVER_URL for the running server and for `check`, and pass on `Host` in the proxy",
                 )
             }
             None => {
                 let text = format!("{url} responds {} without the metadata of a resource", received.status);
-                CheckResult::error(CODE, text).action("forward /.well-known/ in the proxy to this server")
+                CheckResult::error(METADATA, text).action("forward /.well-known/ in the proxy to this server")
             }
         }
     }
@@ -138,30 +167,28 @@ impl Client<'_> {
 
     /// Sends an invalid token. The response to it differs from the one to a missing token.
     async fn authorization(&self) -> CheckResult {
-        const CODE: &str = "proxy_authorization";
         let token = format!("toolgate-check-{}", Uuid::new_v4().simple());
         let received = match self.probe.send(self.to_endpoint(&ping()).bearer_auth(token)).await {
             Ok(received) => received,
-            Err(error) => return error.result(CODE),
+            Err(error) => return error.result(AUTHORIZATION),
         };
         if received.status == StatusCode::SERVICE_UNAVAILABLE {
-            return CheckResult::error(CODE, "the running server cannot validate tokens (503)")
+            return CheckResult::error(AUTHORIZATION, "the running server cannot validate tokens (503)")
                 .action("read its log, and compare its settings with those of this check");
         }
-        if let Some(result) = self.unexpected(CODE, &received) {
+        if let Some(result) = self.unexpected(AUTHORIZATION, &received) {
             return result;
         }
         if challenge(&received.headers).contains("error=\"invalid_token\"") {
-            return CheckResult::ok(CODE, "`Authorization` arrives: an invalid token is rejected");
+            return CheckResult::ok(AUTHORIZATION, "`Authorization` arrives: an invalid token is rejected");
         }
         let text =
             "a request with a token gets the response for a request without one: `Authorization` does not arrive";
-        CheckResult::error(CODE, text).action("pass on `Authorization` in the proxy")
+        CheckResult::error(AUTHORIZATION, text).action("pass on `Authorization` in the proxy")
     }
 
     /// Opens a stream of notifications, whose first event is sent immediately (revision 2026-07-28).
     async fn stream(&self, token: &SecretString) -> CheckResult {
-        const CODE: &str = "proxy_stream";
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientInfo": { "name": "toolgate-check", "version": env!("CARGO_PKG_VERSION") },
@@ -197,16 +224,16 @@ impl Client<'_> {
             // A proxy that buffers responses may pass on the first event together with the head.
             Ok(Ok((_, true))) => {
                 let text = "the first event of a stream arrives while the stream is open; stop the server to check later ones";
-                CheckResult::ok(CODE, text)
+                CheckResult::ok(STREAM, text)
             }
             Ok(Ok((status, false))) => {
                 let text = format!("the running server does not open a stream for the token (status {status})");
-                CheckResult::error(CODE, text).action("read the log of the server, which has the reason")
+                CheckResult::error(STREAM, text).action("read the log of the server, which has the reason")
             }
-            Ok(Err(error)) => error.result(CODE),
+            Ok(Err(error)) => error.result(STREAM),
             Err(_) => {
                 let text = format!("the first event of a stream did not arrive within {FIRST_EVENT_TIMEOUT:?}");
-                CheckResult::error(CODE, text)
+                CheckResult::error(STREAM, text)
                     .action("disable buffering of responses in the proxy (nginx: proxy_buffering off)")
             }
         }

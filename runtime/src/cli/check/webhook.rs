@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{auth::TestDelivery, server::Deployment};
 
-const CODE: &str = "webhook";
+pub(super) const CODE: &str = "webhook";
 
-/// Sends a test delivery to each route of the running server.
+/// Sends a test delivery to each route of the running server, which is known to be this one.
 pub(super) async fn check(deployment: &Deployment, probe: &Probe) -> Vec<CheckResult> {
     let deliveries = deployment.validators.test_deliveries();
     join_all(deliveries.into_iter().map(|delivery| deliver(deployment, probe, delivery))).await
