@@ -40,13 +40,15 @@ pub struct App {
 type AddStates = Box<dyn FnOnce(Server) -> LocalBoxFuture<'static, Result<Server, BoxError>>>;
 type AddAuth = Box<dyn FnOnce(Server) -> Result<Server, BoxError>>;
 
-/// Whether a command found what its exit status reports: a difference, a change, or a rejected call.
+/// Exit status of a command that could run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finding {
-    Nothing,
-    Something,
-    /// Something that need not be an error.
-    Warnings,
+pub(super) enum Status {
+    /// There is nothing to report.
+    Clean,
+    /// An error, a difference, a change, or a rejected call.
+    Problem,
+    /// A warning, and no error.
+    Warning,
 }
 
 impl App {
@@ -143,9 +145,9 @@ impl App {
             Inspect::Config(options) => options.execute(&mut self),
         };
         match result {
-            Ok(Finding::Nothing) => ExitCode::SUCCESS,
-            Ok(Finding::Something) => ExitCode::from(1),
-            Ok(Finding::Warnings) => ExitCode::from(3),
+            Ok(Status::Clean) => ExitCode::SUCCESS,
+            Ok(Status::Problem) => ExitCode::from(1),
+            Ok(Status::Warning) => ExitCode::from(3),
             Err(error) => {
                 print_error(&error);
                 ExitCode::from(2)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     App, Error,
-    app::{Finding, json, print},
+    app::{Status, json, print},
 };
 use crate::{
     BuildError,
@@ -44,7 +44,7 @@ pub enum ConfigFormat {
 }
 
 impl ConfigOptions {
-    pub(super) fn execute(&self, app: &mut App) -> Result<Finding, Error> {
+    pub(super) fn execute(&self, app: &mut App) -> Result<Status, Error> {
         let settings = app.settings(self.config.as_ref())?;
         let is_shown = |value: &&SettingValue| self.all || value.source != Source::Default;
         let values = settings.values().iter().filter(is_shown);
@@ -56,7 +56,7 @@ impl ConfigOptions {
             print(&defaults(&settings));
         }
         settings.config().http.public_url().map_err(|problem| BuildError::new(vec![problem]))?;
-        Ok(Finding::Nothing)
+        Ok(Status::Clean)
     }
 }
 

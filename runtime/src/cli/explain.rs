@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     App, Error,
-    app::{Finding, json, print},
+    app::{Status, json, print},
 };
 use crate::{
     JsonObject,
@@ -70,7 +70,7 @@ pub enum ExplainFormat {
 }
 
 impl ExplainOptions {
-    pub(super) async fn execute(self, app: App) -> Result<Finding, Error> {
+    pub(super) async fn execute(self, app: App) -> Result<Status, Error> {
         let policy = app.policy(self.roles.as_deref())?;
         if policy.find(&self.operation).is_none() {
             let similar = policy.similar_operation(&self.operation);
@@ -83,7 +83,7 @@ impl ExplainOptions {
             ExplainFormat::Text => explanation.to_string(),
             ExplainFormat::Json => json(&explanation),
         });
-        Ok(if explanation.may_be_allowed() { Finding::Nothing } else { Finding::Something })
+        Ok(if explanation.may_be_allowed() { Status::Clean } else { Status::Problem })
     }
 
     /// Returns the claims of the caller.

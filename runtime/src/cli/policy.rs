@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
     App, Error,
-    app::{Finding, json, print, read},
+    app::{Status, json, print, read},
 };
 use crate::policy::Policy;
 
@@ -67,7 +67,7 @@ pub enum PolicyFormat {
 }
 
 impl PolicyOptions {
-    pub(super) fn execute(self, app: &App) -> Result<Finding, Error> {
+    pub(super) fn execute(self, app: &App) -> Result<Status, Error> {
         if let Some(PolicyCommand::Diff(options)) = self.command {
             return options.execute(app);
         }
@@ -78,12 +78,12 @@ impl PolicyOptions {
             PolicyFormat::Json => json(&policy),
             PolicyFormat::Lock => policy.to_lock(),
         });
-        Ok(Finding::Nothing)
+        Ok(Status::Clean)
     }
 }
 
 impl DiffOptions {
-    fn execute(&self, app: &App) -> Result<Finding, Error> {
+    fn execute(&self, app: &App) -> Result<Status, Error> {
         let old = parse(&self.old)?;
         let new = match &self.new {
             Some(path) => parse(path)?,
@@ -91,7 +91,7 @@ impl DiffOptions {
         };
         let diff = old.diff(&new);
         print(&diff.to_string());
-        Ok(if diff.is_empty() { Finding::Nothing } else { Finding::Something })
+        Ok(if diff.is_empty() { Status::Clean } else { Status::Problem })
     }
 }
 

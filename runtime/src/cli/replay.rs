@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{
     App, Error,
-    app::{Finding, json, print},
+    app::{Status, json, print},
 };
 
 /// Options of `replay`.
@@ -27,7 +27,7 @@ pub struct ReplayOptions {
 }
 
 impl ReplayOptions {
-    pub(super) fn execute(&self, app: &App) -> Result<Finding, Error> {
+    pub(super) fn execute(&self, app: &App) -> Result<Status, Error> {
         let mut records: Box<dyn BufRead> = Box::new(io::empty());
         for path in &self.files {
             records = Box::new(records.chain(open(path)?));
@@ -37,7 +37,7 @@ impl ReplayOptions {
             .replay(records)
             .map_err(|source| Error::Read { path: self.files.last().cloned().unwrap_or_default(), source })?;
         print(&if self.json { json(&replay) } else { replay.to_string() });
-        Ok(if replay.is_unchanged() { Finding::Nothing } else { Finding::Something })
+        Ok(if replay.is_unchanged() { Status::Clean } else { Status::Problem })
     }
 }
 

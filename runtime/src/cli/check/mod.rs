@@ -26,7 +26,7 @@ use clap::Args;
 use self::report::{CheckResult, Report};
 use super::{
     App, Error,
-    app::{Finding, print, read},
+    app::{Status, print, read},
 };
 use crate::{
     BuildError, BuildProblem,
@@ -84,14 +84,14 @@ pub struct CheckOptions {
 }
 
 impl CheckOptions {
-    pub(super) async fn execute(self, mut app: App) -> Result<Finding, Error> {
+    pub(super) async fn execute(self, mut app: App) -> Result<Status, Error> {
         let policy = app.policy(self.roles.as_deref())?;
         let lock = self.lock.as_deref().unwrap_or(Path::new(DEFAULT_LOCK));
         if self.accept {
             std::fs::write(lock, policy.to_lock())
                 .map_err(|source| Error::Write { path: lock.to_owned(), source })?;
             print(&format!("wrote {}\n", lock.display()));
-            return Ok(Finding::Nothing);
+            return Ok(Status::Clean);
         }
         let settings = app.settings(self.config.as_ref())?;
         let mut results = vec![compare(&policy, lock, self.lock.is_some())?];
@@ -106,7 +106,7 @@ impl CheckOptions {
         }
         let report = Report { settings: &settings, results };
         print(&if self.json { report.to_json() } else { report.to_string() });
-        Ok(report.finding())
+        Ok(report.status())
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     auth::{Diagnostic, Severity},
     cli::{
-        app::{Finding, json},
+        app::{Status, json},
         config::setting_object,
     },
     config::{Settings, Source},
@@ -104,11 +104,11 @@ impl Report<'_> {
         }))
     }
 
-    pub(super) fn finding(&self) -> Finding {
+    pub(super) fn status(&self) -> Status {
         match self.results.iter().map(|result| result.level).max() {
-            Some(Level::Error) => Finding::Something,
-            Some(Level::Warning) => Finding::Warnings,
-            _ => Finding::Nothing,
+            Some(Level::Error) => Status::Problem,
+            Some(Level::Warning) => Status::Warning,
+            _ => Status::Clean,
         }
     }
 
@@ -169,12 +169,12 @@ mod tests {
         let [ok, note] = [CheckResult::ok("a", ""), CheckResult::note("b", "")];
         let [warning, error] = [CheckResult::warning("c", ""), CheckResult::error("d", "")];
         for (results, expected) in [
-            (vec![], Finding::Nothing),
-            (vec![ok, note.clone()], Finding::Nothing),
-            (vec![warning.clone(), note], Finding::Warnings),
-            (vec![error, warning], Finding::Something),
+            (vec![], Status::Clean),
+            (vec![ok, note.clone()], Status::Clean),
+            (vec![warning.clone(), note], Status::Warning),
+            (vec![error, warning], Status::Problem),
         ] {
-            assert_eq!(report(&settings, results).finding(), expected);
+            assert_eq!(report(&settings, results).status(), expected);
         }
     }
 
