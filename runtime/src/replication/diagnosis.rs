@@ -105,7 +105,7 @@ async fn diagnose(client: &RedisClient, commands: Vec<(&'static str, Cmd)>) -> R
 
 /// Returns whether Redis rejected the arguments of a command, and not the command.
 fn is_about_arguments(code: &str) -> bool {
-    matches!(code, "ERR" | "WRONGTYPE" | "response error")
+    matches!(code, "ERR" | "NOSCRIPT" | "WRONGTYPE" | "response error")
 }
 
 /// Returns the commands that the server uses, with arguments that change nothing. Redis checks whether a user may run a
@@ -123,6 +123,12 @@ fn commands(prefix: &str, has_secret: bool, parts: StoredParts) -> Vec<(&'static
         command("XREAD", &["COUNT", "1", "STREAMS", stream, "0"]),
         command("XRANGE", &[stream, "-", "+", "COUNT", "1"]),
     ];
+    // No script has this hash, and Redis cannot compile the other one.
+    let run_script = |key: &str| {
+        let mut load = redis::cmd("SCRIPT");
+        load.arg("LOAD").arg("(");
+        [command("EVALSHA", &[&"0".repeat(40), "1", key]), ("SCRIPT LOAD", load)]
+    };
     // `XX` sets only a key that exists.
     let get_and_set = |key: &str| [command("GET", &[key]), command("SET", &[key, "check", "PX", "1", "XX"])];
     if has_secret {
@@ -133,12 +139,12 @@ fn commands(prefix: &str, has_secret: bool, parts: StoredParts) -> Vec<(&'static
     if parts.approvals {
         let key = &format!("{prefix}:approval:check");
         commands.extend(get_and_set(key));
-        commands.push(command("EVAL", &["return 0", "1", key]));
+        commands.extend(run_script(key));
     }
     if parts.rates {
         let key = &format!("{prefix}:rate:check");
         commands.extend(get_and_set(key));
-        commands.push(command("EVAL", &["return 0", "1", key]));
+        commands.extend(run_script(key));
     }
     if parts.tasks {
         let key = &format!("{prefix}:task-check:check");

@@ -85,6 +85,18 @@ impl Connection {
         result.inspect_err(|_| span.failed("redis_error")).map_err(|error| RedisError::classify(name, &error))
     }
 
+    /// Runs a script by its hash. Redis receives the script itself only if it does not have it.
+    #[cfg(any(feature = "approvals", feature = "rates"))]
+    pub(super) async fn run_script<T: FromRedisValue>(
+        &mut self,
+        invocation: &redis::ScriptInvocation<'_>,
+    ) -> Result<T, RedisError> {
+        const NAME: &str = "EVALSHA";
+        let span = ClientSpan::redis(NAME);
+        let result = span.run(invocation.invoke_async(&mut self.connection)).await;
+        result.inspect_err(|_| span.failed("redis_error")).map_err(|error| RedisError::classify(NAME, &error))
+    }
+
     pub(super) async fn pipeline<T: FromRedisValue>(
         &mut self,
         name: &'static str,
@@ -115,6 +127,8 @@ pub(crate) struct RedisClient {
     client: redis::Client,
     #[cfg(feature = "approvals")]
     prefix: String,
+    #[cfg(feature = "approvals")]
+    compare_and_set: redis::Script,
     stream: String,
     /// Connection for all commands except blocking reads.
     command_connection: Mutex<Option<Connection>>,
@@ -127,6 +141,8 @@ impl RedisClient {
             client,
             #[cfg(feature = "approvals")]
             prefix: prefix.to_owned(),
+            #[cfg(feature = "approvals")]
+            compare_and_set: redis::Script::new(COMPARE_AND_SET),
             stream,
             command_connection: Mutex::default(),
         }
@@ -192,18 +208,9 @@ impl RedisClient {
         lifetime: Duration,
     ) -> Result<bool, RedisError> {
         let mut connection = self.command_connection().await?;
-        let mut command = redis::cmd("EVAL");
-        command.arg(COMPARE_AND_SET).arg(1).arg(key);
-        command.arg(u8::from(expected.is_some())).arg(expected.unwrap_or_default()).arg(value);
-        command.arg(expiry(lifetime));
-        connection.query("EVAL", &command).await
-    }
-
-    /// Runs a script that returns integers. `command` is a complete `EVAL`.
-    #[cfg(feature = "rates")]
-    pub(super) async fn eval(&self, command: &Cmd) -> Result<Vec<i64>, RedisError> {
-        let mut connection = self.command_connection().await?;
-        connection.query("EVAL", command).await
+        let mut invocation = self.compare_and_set.key(key);
+        invocation.arg(u8::from(expected.is_some())).arg(expected.unwrap_or_default()).arg(value);
+        connection.run_script(invocation.arg(expiry(lifetime))).await
     }
 
     /// Appends an entry to the stream.

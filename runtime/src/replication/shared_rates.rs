@@ -45,6 +45,7 @@ return results
 /// Counters in Redis.
 pub(crate) struct SharedRates {
     redis: Arc<RedisClient>,
+    script: redis::Script,
     prefix: String,
     /// Hash of the resource: servers with the same prefix count separately.
     resource: Sha256,
@@ -74,7 +75,8 @@ impl SharedRates {
     pub(super) fn new(redis: Arc<RedisClient>, prefix: &str, resource: &str) -> Self {
         let resource = Sha256::new().chain_update(resource).chain_update([0]);
         let (paused_until, outage) = (Deadline::passed(), LogLimit::default());
-        Self { redis, prefix: format!("{prefix}:rate:"), resource, paused_until, outage }
+        let (script, prefix) = (redis::Script::new(COUNT), format!("{prefix}:rate:"));
+        Self { redis, script, prefix, resource, paused_until, outage }
     }
 
     /// Counts a request in each limit, up to the first that rejects it. The last outcome is that of the limit which rejects
@@ -87,19 +89,19 @@ impl SharedRates {
         if !self.paused_until.has_passed() {
             return Err(NotShared);
         }
-        let mut command = redis::cmd("EVAL");
-        command.arg(COUNT).arg(counts.len());
+        let mut invocation = self.script.prepare_invoke();
         for count in counts {
-            command.arg(self.key(count));
+            invocation.key(self.key(count));
         }
         for SharedCount { rate, .. } in counts {
             let interval = (rate.period() / rate.quantity()).as_micros();
-            command.arg(rate.quantity()).arg(u64::try_from(interval).unwrap_or(u64::MAX));
+            invocation.arg(rate.quantity()).arg(u64::try_from(interval).unwrap_or(u64::MAX));
         }
-        let result = tokio::time::timeout(TIMEOUT, self.redis.eval(&command)).await;
-        let outcomes = result.unwrap_or(Err(RedisError::Timeout)).and_then(|replies| {
+        let run = async { self.redis.command_connection().await?.run_script(&invocation).await };
+        let result = tokio::time::timeout(TIMEOUT, run).await;
+        let outcomes = result.unwrap_or(Err(RedisError::Timeout)).and_then(|replies: Vec<i64>| {
             let is_complete = replies.len() == counts.len() || replies.last().is_some_and(|&last| last < 0);
-            if is_complete { Ok(replies) } else { Err(RedisError::InvalidResponse("EVAL")) }
+            if is_complete { Ok(replies) } else { Err(RedisError::InvalidResponse("EVALSHA")) }
         });
         match outcomes {
             Ok(replies) => Ok(replies.into_iter().map(SharedOutcome::of).collect()),

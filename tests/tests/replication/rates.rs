@@ -48,6 +48,32 @@ async fn the_replicas_share_each_quota() {
 }
 
 #[tokio::test]
+async fn redis_receives_the_script_once_and_again_after_it_has_lost_it() {
+    let (redis, users) = (RedisServer::start().await, Users::default());
+    let (replica, token) = (replica(&redis, &users, Some(9)).await, users.add("ann"));
+    let mut connection = redis.connect().await;
+    for round in 1..=2 {
+        for _ in 0..2 {
+            assert_eq!(replica.client(&token).list().await.status, 200);
+        }
+        let calls = commands(&mut connection).await;
+        assert_eq!((calls("eval"), calls("script|load"), calls("evalsha")), (0, round, 3 * round), "round {round}");
+        let () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut connection).await.unwrap();
+    }
+    let remaining = replica.client(&token).list().await.header("ratelimit").to_owned();
+    assert!(remaining.starts_with(r#""caller";r=4;"#), "every request was counted once: {remaining}");
+}
+
+/// Returns how often Redis has run a command.
+async fn commands(connection: &mut redis::aio::MultiplexedConnection) -> impl Fn(&str) -> u64 + use<> {
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(connection).await.unwrap();
+    move |name| {
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
+        line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+    }
+}
+
+#[tokio::test]
 async fn a_rate_that_was_raised_holds_without_the_period_of_the_old_one() {
     let (redis, users) = (RedisServer::start().await, Users::default());
     let (token, old) = (users.add("ann"), replica(&redis, &users, Some(1)).await);
