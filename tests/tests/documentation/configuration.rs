@@ -42,6 +42,40 @@ fn the_table_has_every_setting_with_its_variables_and_its_default() {
 }
 
 #[test]
+fn the_unit_of_every_setting_is_what_its_value_must_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("toolgate.toml");
+    for (key, cells) in rows(&fs::read_to_string(docs().join("configuration.md")).unwrap()) {
+        let expected = match cells[1].as_str() {
+            "text" | "path" | "secret" | "URL" | "filter" => "a text",
+            "number" => "a number such as 64, without a sign",
+            "bytes" => "a number of bytes such as 65536, without a unit",
+            "switch" => "true or false",
+            "duration" => "a duration such as 30s or 5m",
+            "duration or `none`" => "a duration such as 30s or 5m, or none",
+            "address" => "an address and a port, such as 127.0.0.1:8000, localhost:8000, or :8000 for all interfaces",
+            "list" => r#"a list of texts such as ["a", "b"]"#,
+            "rate" => "a rate such as 600/minute, with second, minute, hour or day, or none",
+            "rates" => r#"a table of names and rates such as { HR = "60/minute", Support = "none" }"#,
+            "choice" => "one of ",
+            unit => panic!("{key} has the unit {unit}, which is not explained"),
+        };
+        // No setting is a fraction.
+        let line = match key.split_once('.') {
+            Some((section, field)) => format!("[{section}]\n{field} = 1.5\n"),
+            None => format!("{key} = 1.5\n"),
+        };
+        fs::write(&path, line).unwrap();
+        let settings = Server::new("units", &SCOPES).config_file(&path).settings();
+        let error = settings.err().unwrap_or_else(|| panic!("{key} may be a fraction")).to_string();
+        let (_, rest) = error.split_once(&format!("must be {expected}")).unwrap_or_else(|| panic!("{key}: {error}"));
+        // What is expected ends here. No secret is repeated.
+        let is_complete = rest.starts_with(", got ") || rest.trim_end().is_empty() || expected.ends_with(' ');
+        assert!(is_complete, "{key}: {error}");
+    }
+}
+
+#[test]
 fn the_example_is_valid_and_every_line_of_it_is_used() {
     let path = docs().join("toolgate.toml");
     let server = || Server::new("example", &SCOPES).config_file(&path);
