@@ -97,7 +97,7 @@ impl JsonLinesBuilder {
     }
 
     /// Sets the maximum size of the records that wait in memory for the disk, in bytes; at least 1 MiB. Calls are rejected
-    /// when three quarters of it are full, or a sixteenth while writes fail. Default: 4 MiB.
+    /// when half of it is full, or a sixteenth while writes fail. Default: 4 MiB.
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_queue_bytes = bytes.max(1024 * 1024);
         self

@@ -39,7 +39,8 @@ pub(super) struct Queue {
 struct Limits {
     /// Maximum. A record that does not fit is lost.
     max: usize,
-    /// Size above which calls are rejected. The rest is for calls in flight: by default, 1024 records of 1 KiB.
+    /// Size above which calls are rejected. The rest is for calls in flight: by default, two records of 1 KiB for each of
+    /// 1024. A request to a route of an app has two if its handler requires a further scope.
     for_calls: usize,
     /// Size above which calls are rejected while writes fail.
     while_failing: usize,
@@ -49,7 +50,7 @@ struct Limits {
 
 impl Limits {
     fn new(max: usize) -> Self {
-        Self { max, for_calls: max / 4 * 3, while_failing: max / 16, for_strangers: max / 4 }
+        Self { max, for_calls: max / 2, while_failing: max / 16, for_strangers: max / 4 }
     }
 }
 
