@@ -275,6 +275,12 @@ pub enum BuildProblem {
          clients reach this server, such as https://mcp.example.com"
     )]
     MissingServerUrl(SocketAddr),
+    /// The server is built before its port is known, so it has no public URL.
+    #[error(
+        "the port of `http.bind` is 0, and a server that is built does not know yet which port it gets: call \
+         `Server::serve`, which listens first, or set SERVER_URL"
+    )]
+    UnknownPort,
     /// The public URL of the server is invalid.
     #[error("SERVER_URL {0}")]
     ServerUrl(#[from] ServerUrlError),

@@ -72,6 +72,16 @@ pub enum Error {
     #[cfg(feature = "prometheus")]
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// A server that was added with [`BuiltServer::with_server`](crate::BuiltServer::with_server) has an app, which would
+    /// not be served.
+    #[error(
+        "the server at {endpoint} was passed to `with_server` and has an app of its own, which would not be served: pass \
+         one app with the routes of both servers to `with_app` of the first one"
+    )]
+    AppOfOtherServer {
+        /// URL of the MCP endpoint of the other server.
+        endpoint: String,
+    },
     /// An error of the operating system while serving.
     #[error("the server stopped: {0}")]
     Serve(#[from] io::Error),

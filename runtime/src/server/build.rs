@@ -27,6 +27,15 @@ impl Server {
     /// operations with the same name or URI, an invalid `SERVER_URL`, or a missing validator.
     pub fn build(mut self) -> Result<BuiltServer, BuildError> {
         let values = self.resolve_settings()?;
+        let http = &self.config.http;
+        if http.bind_address().port() == 0 && http.server_url.is_none() {
+            self.problems.push(BuildProblem::UnknownPort);
+        }
+        self.build_with(values)
+    }
+
+    /// Builds the server with settings that have been [resolved](Self::resolve_settings).
+    pub(super) fn build_with(mut self, values: Vec<SettingValue>) -> Result<BuiltServer, BuildError> {
         let mut problems = std::mem::take(&mut self.problems);
         let parts = self.check(&mut problems);
         let validators = self.validators.take();

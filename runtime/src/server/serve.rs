@@ -224,7 +224,8 @@ impl BuiltServer {
     /// server starts and shuts down with this one.
     ///
     /// The address, the limits on connections, TLS and [`shutdown_timeout`](HttpConfig::shutdown_timeout) are those of this
-    /// server. Only one of the servers can have an address for metrics.
+    /// server. Only one of the servers can have an address for metrics. The app is that of this server: if the other one has
+    /// an app, [`serve`](Self::serve) returns [`Error::AppOfOtherServer`].
     #[must_use]
     pub fn with_server(mut self, mut other: BuiltServer) -> Self {
         self.others.append(&mut other.others);
@@ -267,6 +268,9 @@ impl BuiltServer {
         #[cfg(feature = "tls")]
         let tls = self.components.tls.clone();
         let others = std::mem::take(&mut self.others);
+        if let Some(other) = others.iter().find(|other| other.app.is_some()) {
+            return Err(Error::AppOfOtherServer { endpoint: other.components.resource.clone() });
+        }
         let mut running = Vec::with_capacity(1 + others.len());
         for server in std::iter::once(&self).chain(&others) {
             running.push(server.start_with(Some(limits.max_connections)).await?);

@@ -1,6 +1,8 @@
-//! `Server::serve`: for a server with a provider of its validator, listens before it is built.
+//! `Server::serve`: listens before the server is built, if its validator or its URL depends on the port.
 
 use std::io::{self, Write as _};
+
+use tokio::net::TcpListener;
 
 use super::{Server, accept};
 use crate::{
@@ -16,10 +18,25 @@ impl Server {
     /// The server cannot be built, it cannot listen on its address, or its validator cannot be
     /// [provided](Self::auth_from).
     pub async fn serve(mut self) -> Result<(), Error> {
-        match self.provider.take() {
-            Some(provider) => self.serve_with(provider).await,
-            None => self.build()?.serve().await,
+        if let Some(provider) = self.provider.take() {
+            return self.serve_with(provider).await;
         }
+        let values = self.resolve_settings()?;
+        if self.config.http.bind_address().port() != 0 {
+            return self.build_with(values)?.serve().await;
+        }
+        let listener = self.listen()?;
+        self.build_with(values)?.serve_until_signal(listener).await
+    }
+
+    /// Listens on the address of the settings. The port is the one that was chosen from now on, which the URL of the server
+    /// names.
+    fn listen(&mut self) -> Result<TcpListener, Error> {
+        let address = self.config.http.bind_address();
+        let error = |source| Error::Listen { address, source };
+        let listener = accept::listen(address).map_err(error)?;
+        self.config.http.bind = Some(listener.local_addr().map_err(error)?);
+        Ok(listener)
     }
 
     /// Listens, so that the provider learns the address, and serves with the validator of the provider.
@@ -28,10 +45,8 @@ impl Server {
         let mut problems = std::mem::take(&mut self.problems);
         let bind = self.config.http.bind_address();
         provider.check(bind).map_err(Error::Validator)?;
-        let listen = |source| Error::Listen { address: bind, source };
-        let listener = accept::listen(bind).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        self.config.http.bind = Some(address);
+        let listener = self.listen()?;
+        let address = self.config.http.bind_address();
         let parts = self.check(&mut problems);
         let Some(parts) = parts.filter(|_| problems.is_empty()) else {
             return Err(BuildError::new(problems).into());

@@ -44,6 +44,26 @@ fn an_invalid_server_url_is_rejected_by_variable_name() {
 }
 
 #[test]
+fn a_server_that_does_not_know_its_port_needs_a_public_url() {
+    let on_any_port = || server().bind(address("127.0.0.1:0"));
+    let problems = problems(on_any_port());
+    assert!(matches!(&problems[..], [problem] if problem.contains("call `Server::serve`")), "{problems:?}");
+    assert!(on_any_port().server_url("http://127.0.0.1:8000").build().is_ok());
+}
+
+#[tokio::test]
+async fn an_app_that_would_not_be_served_is_an_error() {
+    let build = |path| server().server_url(format!("http://127.0.0.1:8000/{path}")).build().unwrap();
+    let other = build("other").with_app(axum::Router::new());
+    let served = build("first").with_server(other).serve_on(TestServer::listener().await, std::future::pending());
+    let error = served.await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("the server at http://127.0.0.1:8000/other/mcp was passed to `with_server`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_invalid_auth_url_is_rejected_by_variable_name() {
     for url in [
         "auth.example.com",
