@@ -52,13 +52,17 @@ struct Running {
 impl Running {
     /// Starts the program on a port that is free together with that of its tenant.
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
         for _ in 0..MAX_STARTS {
             // Below the ports that the operating system selects for other tests.
             let port = rand::rng().random_range(20_000..30_000);
             let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
             if is_free(port)
                 && is_free(port + PORT_DISTANCE)
-                && let Some(running) = Self::start_on(port, folder, &[])
+                && let Some(running) = Self::start_on(port, folder, variables)
             {
                 return running;
             }
@@ -76,7 +80,8 @@ impl Running {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let mut banner = String::new();
-        let last_section = if variables.is_empty() { "Or send one of these tokens" } else { "Connect a client" };
+        let has_tenant = !variables.iter().any(|(name, _)| name.starts_with("PROPELAUTH_"));
+        let last_section = if has_tenant { "Or send one of these tokens" } else { "Connect a client" };
         let mut is_last = false;
         loop {
             let Some(line) = lines.next() else {
@@ -269,6 +274,28 @@ async fn a_person_who_is_disabled_on_the_admin_page_is_rejected_at_the_next_requ
     assert_eq!(client.call("department", department()).await.status, 200);
     running.admin("people/5a3e1f00-0000-4000-8000-000000001201/disable").await;
     assert_eq!(client.call("department", department()).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_tls_gets_the_changes_of_the_admin_page_too() {
+    let folder = folder();
+    let pair = rcgen::generate_simple_self_signed(["mcp.example.com".to_owned()]).unwrap();
+    fs::write(folder.path().join("tls.crt"), pair.cert.pem()).unwrap();
+    fs::write(folder.path().join("tls.key"), pair.signing_key.serialize_pem()).unwrap();
+    let variables = [("TOOLGATE_HTTP_TLS_CERTIFICATE", "tls.crt"), ("TOOLGATE_HTTP_TLS_KEY", "tls.key")];
+    let running = Running::start_with(folder.path(), &variables);
+    assert!(running.endpoint().starts_with("https://"), "{}", running.banner);
+    let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let token = &running.tokens()["Member"];
+    let call = async || {
+        let request = client.post(running.endpoint()).bearer_auth(token).header("content-type", "application/json");
+        let request = request.header("accept", "application/json, text/event-stream");
+        let message = Revision::Legacy.call_message("department", &department());
+        request.body(message.to_string()).send().await.unwrap().status()
+    };
+    assert_eq!(call().await, 200);
+    running.admin("people/5a3e1f00-0000-4000-8000-000000001201/disable").await;
+    assert_eq!(call().await, 401);
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub struct ServerDescription {
     pub bind: SocketAddr,
     /// Address that the server listens on.
     pub address: SocketAddr,
+    /// Whether the server terminates TLS on this address itself.
+    pub has_tls: bool,
     /// URL of the MCP endpoint, which is the resource that tokens must be issued for.
     pub endpoint: String,
 }

@@ -57,6 +57,7 @@ impl Server {
             scopes: parts.index.names().to_vec(),
             bind,
             address,
+            has_tls: self.config.http.has_tls(),
             endpoint: parts.server_url.resource(&self.config.http.endpoint_path),
         };
         let auth = provider.provide(&description).await.map_err(Error::Validator)?;

@@ -55,7 +55,8 @@ pub(super) async fn start(settings: OrPropelAuth, server: &ServerDescription) ->
     let address = settings.tenant_address(server);
     let name = server.title.as_ref().unwrap_or(&server.name);
     // The tenant and the server start and stop together, so the secret need not be stored.
-    let webhook = WebhookEndpoint::with_random_secret(&format!("http://{}{WEBHOOK_PATH}", server.address));
+    let scheme = if server.has_tls { "https" } else { "http" };
+    let webhook = WebhookEndpoint::with_random_secret(&format!("{scheme}://{}{WEBHOOK_PATH}", server.address));
     let webhook = webhook.map_err(other)?;
     let secret = webhook.secret().to_owned();
     let mut builder = DevTenant::builder(config)
