@@ -1,14 +1,23 @@
-//! Traces of a real process, exported to a receiver of OTLP.
+//! Traces of real processes, exported to a receiver of OTLP. Requires the feature `drills`: one test starts `redis-server`.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[path = "replication/redis_server.rs"]
+#[expect(dead_code, reason = "the tests of replication use all of it")]
+mod redis_server;
+
+use std::process::Command;
+
 use serde_json::{Value, json};
 use toolgate_tests::{
-    Client, IntrospectionStub, Program, ReceivedSpan, Revision, TraceReceiver, eventually, free_address, http_client,
-    send,
+    Client, IntrospectionStub, Program, ReceivedSpan, Revision, TraceReceiver, WEBHOOK_SECRET, WebhookDelivery,
+    eventually, free_address, http_client, send,
 };
 
+use redis_server::RedisServer;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_minimal");
+const TASK_SERVER: &str = env!("CARGO_BIN_EXE_task_server");
 /// Contexts of two clients, with the flag that asks for the trace.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -28,9 +37,14 @@ struct Fixture {
 
 impl Fixture {
     async fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_program(PROGRAM, variables).await
+    }
+
+    async fn start_program(program: &str, variables: &[(&str, &str)]) -> Self {
         let (stub, receiver) = (IntrospectionStub::start().await, TraceReceiver::start().await);
         stub.set_response(json!({ "active": false }).to_string());
         let own = [
+            ("PROPELAUTH_WEBHOOK_SECRET", WEBHOOK_SECRET),
             ("PROPELAUTH_AUTH_URL", stub.auth_url()),
             ("PROPELAUTH_INTROSPECTION_CLIENT_ID", "client-id"),
             ("PROPELAUTH_INTROSPECTION_CLIENT_SECRET", "client-secret"),
@@ -38,7 +52,7 @@ impl Fixture {
             ("OTEL_BSP_SCHEDULE_DELAY", "50"),
             ("OTEL_SERVICE_NAME", "traced-server"),
         ];
-        let program = Program::start(PROGRAM, &[&own, variables].concat(), |_| {}).await;
+        let program = Program::start(program, &[&own, variables].concat(), |_| {}).await;
         stub.set_response(
             json!({
                 "active": true, "sub": "user-of-the-trace", "scope": "employees:read:public",
@@ -237,9 +251,12 @@ async fn the_last_spans_are_exported_at_shutdown() {
 
 #[tokio::test]
 async fn a_receiver_that_is_down_costs_spans_one_line_and_no_request() {
-    let (nobody, metrics) = (format!("http://{}", free_address()), free_address().to_string());
+    let nobody = format!("http://the-user:the-password@{}/v1/traces?key=the-key", free_address());
+    let metrics = free_address().to_string();
     let mut fixture = Fixture::start(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &nobody),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=the-header"),
+        ("RUST_LOG", "debug"),
         ("METRICS_ADDR", &metrics),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "8"),
     ])
@@ -256,8 +273,65 @@ async fn a_receiver_that_is_down_costs_spans_one_line_and_no_request() {
         lost("export_failed").await > 0 && lost("queue_full").await > 0
     })
     .await;
-    assert_eq!(fixture.program.log().matches("cannot export traces").count(), 1);
     assert!(fixture.program.stop().await.success());
+    let log = fixture.program.log();
+    assert_eq!(log.matches("cannot export traces").count(), 1);
+    for secret in ["the-user", "the-password", "the-key", "the-header"] {
+        assert!(!log.contains(secret), "{secret} is in the log: {log}");
+    }
+}
+
+#[test]
+fn an_invalid_receiver_is_named_by_its_variable_and_not_by_its_value() {
+    for variable in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
+        let program = Command::new(PROGRAM)
+            .env_clear()
+            .env(variable, "http://the-user:the-password@a b/?key=the-key")
+            .output()
+            .unwrap();
+        let log = String::from_utf8(program.stderr).unwrap();
+        assert!(!program.status.success() && log.contains(&format!("the value of {variable} is invalid")), "{log}");
+        assert!(!log.contains("the-"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_a_span_of_the_trace_of_its_request() {
+    let fixture = Fixture::start_program(TASK_SERVER, &[]).await;
+    let client = fixture.client("the-token", Revision::Modern);
+    client.create_task("count", json!({})).await;
+    let [message] = &fixture.spans("tools/call count", 1).await[..] else { panic!("one message") };
+    let [task] = &fixture.spans("execute_tool count", 1).await[..] else { panic!("one task") };
+    let [body] = &fixture.spans("counting", 1).await[..] else { panic!("one body") };
+    assert_eq!((&message.trace_id, message.get("toolgate.outcome")), (&task.trace_id, "task_created"));
+    assert_eq!((&*task.kind, &task.parent_id, &body.parent_id), ("Internal", &message.span_id, &task.span_id));
+    assert_eq!((task.get("toolgate.outcome"), task.get("error.type"), task.is_error), ("failed", "tool_error", true));
+    assert!(!message.is_error, "the call has become a task: {message:?}");
+}
+
+#[tokio::test]
+async fn a_revocation_is_one_trace_at_all_replicas() {
+    let redis = RedisServer::start().await;
+    let url = format!("redis+unix://{}", redis.socket().display());
+    let variables = |name| [("TOOLGATE_REPLICATION_URL", &*url), ("OTEL_SERVICE_NAME", name)];
+    let (one, other) = (Fixture::start(&variables("one")).await, Fixture::start(&variables("other")).await);
+    for fixture in [&one, &other] {
+        fixture.program.wait_for_log("receiving the revocations of the other replicas").await;
+    }
+    let endpoint = one.program.endpoint();
+    let delivery = WebhookDelivery::user_disabled(endpoint.strip_suffix("/mcp").unwrap(), "event", "user");
+    let response = send(delivery.request().header("traceparent", traceparent(TRACE, PARENT, "01"))).await;
+    assert_eq!(response.status, 204, "{response:?}");
+
+    let [webhook] = &one.spans("POST /webhooks/propelauth", 1).await[..] else { panic!("one delivery") };
+    assert_eq!((&*webhook.trace_id, &*webhook.parent_id), (TRACE, PARENT));
+    let [published] = &one.spans("XADD", 1).await[..] else { panic!("one entry") };
+    assert_eq!((&*published.trace_id, &published.parent_id), (TRACE, &webhook.span_id));
+    let [applied] = &other.spans("apply revocations", 1).await[..] else { panic!("one entry") };
+    assert_eq!((&*applied.trace_id, &applied.parent_id), (TRACE, &webhook.span_id));
+    assert_eq!((&*applied.kind, &*applied.service), ("Consumer", "other"));
+    let spans = one.receiver.spans();
+    assert!(spans.iter().all(|span| span.name != "apply revocations"), "an own entry is applied once: {spans:?}");
 }
 
 #[tokio::test]

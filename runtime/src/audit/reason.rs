@@ -292,7 +292,7 @@ impl CallOutcome {
 
     /// Returns how the message of a call ended, as the conventions of OpenTelemetry name it. The codes `-32602` and
     /// `-32002` are errors of the client, and not of the server.
-    pub(super) fn ending(self, kind: OperationKind) -> Ending {
+    pub(crate) fn ending(self, kind: OperationKind) -> Ending {
         let (error, code) = match self {
             Self::Completed | Self::InputRequired | Self::ApprovalRequired | Self::TaskCreated | Self::Subscribed => {
                 (None, None)

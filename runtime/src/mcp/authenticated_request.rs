@@ -108,14 +108,18 @@ impl AuthenticatedRequest {
         self.session.as_ref()
     }
 
+    /// Runs a future in the span of the request's message. rmcp runs handlers in tasks of their own.
+    pub(super) fn in_span<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
+        self.span.run(future)
+    }
+
     /// Runs a call. In a session, it is cancelled when the access of the request ends.
     ///
     /// # Errors
     ///
     /// The access ended.
     pub(super) async fn while_current<T>(&self, call: impl Future<Output = T>) -> Result<T, ErrorData> {
-        // rmcp runs the handler in a task of its own.
-        let call = self.span.run(call);
+        let call = self.in_span(call);
         let Some(session) = &self.session else { return Ok(call.await) };
         let ended = || ErrorData::internal_error("the access of the request ended", None);
         session.while_current(call).await.ok_or_else(ended)

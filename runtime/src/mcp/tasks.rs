@@ -16,9 +16,10 @@ use super::{
     protocol::Revision,
 };
 use crate::{
-    audit::Reason,
+    audit::{CallOutcome, Reason},
     operation::OperationKind,
     tasks::{RequestFacts, TaskCall, TaskError, TaskResponse, Tasks},
+    traces,
 };
 
 /// A call of a tool that may become a task.
@@ -60,11 +61,19 @@ pub(super) async fn start(
         responses: call.responses,
         state: call.state,
     };
+    let call = authenticated.in_span(async {
+        let response = tasks.call(call).await;
+        if matches!(response, TaskResponse::Created(_)) {
+            // How the task ends is recorded on a span of its own.
+            traces::ended(CallOutcome::TaskCreated.ending(OperationKind::Tool));
+        }
+        response
+    });
     tokio::select! {
         biased;
         // The client has disconnected: the call is dropped, unless it is a task already.
         () = context.ct.cancelled() => TaskResponse::Aborted,
-        response = tasks.call(call) => response,
+        response = call => response,
     }
 }
 

@@ -7,7 +7,10 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::stream_entry::{Entry, EntryId, VERSION};
-use crate::{duration::millis, traces::ClientSpan};
+use crate::{
+    duration::millis,
+    traces::{self, ClientSpan},
+};
 
 /// Approximate maximum length of the stream. Redis then removes the oldest entries.
 pub(super) const MAX_STREAM_ENTRIES: usize = 100_000;
@@ -113,6 +116,8 @@ pub(super) struct UnparsedEntry {
     pub(super) id: EntryId,
     pub(super) version: Option<String>,
     pub(super) body: Option<String>,
+    /// Trace context (W3C) of the request that revoked, if the replica exports traces. It changes nothing.
+    pub(super) traceparent: Option<String>,
 }
 
 /// Result of one read of the stream.
@@ -219,6 +224,9 @@ impl RedisClient {
         let mut command = redis::cmd("XADD");
         command.arg(&self.stream).arg("MAXLEN").arg("~").arg(MAX_STREAM_ENTRIES).arg("*");
         command.arg("v").arg(VERSION).arg("e").arg(body);
+        if let Some(traceparent) = traces::traceparent() {
+            command.arg("traceparent").arg(traceparent);
+        }
         let id: String = connection.query("XADD", &command).await?;
         id.parse().map_err(|_| RedisError::InvalidResponse("XADD"))
     }
@@ -240,7 +248,8 @@ impl RedisClient {
         let reply: Option<redis::streams::StreamReadReply> = connection.query("XREAD", &command).await?;
         let entries = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).map(|entry| {
             let id = entry.id.parse().map_err(|_| INVALID_RESPONSE)?;
-            Ok(UnparsedEntry { id, version: entry.get("v"), body: entry.get("e") })
+            let [version, body, traceparent] = ["v", "e", "traceparent"].map(|field| entry.get(field));
+            Ok(UnparsedEntry { id, version, body, traceparent })
         });
         let entries = entries.collect::<Result<Vec<_>, RedisError>>()?;
         Ok(Batch { is_complete: entries.len() < MAX_BATCH_ENTRIES, entries })

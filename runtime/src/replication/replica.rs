@@ -30,7 +30,7 @@ use crate::{
         BearerToken, Claims, ReplicationError, Replicator, Revocation, RevocationClock, SharedIntrospection,
         StreamPosition, Unavailable,
     },
-    metrics,
+    metrics, traces,
 };
 
 /// Maximum time until revocations are in the stream, and so until a webhook is acknowledged.
@@ -181,7 +181,7 @@ impl Replica {
                 oldest = oldest.or(unparsed.id.time());
                 after = unparsed.id;
                 count += 1;
-                self.revoke(unparsed);
+                self.revoke(unparsed, None);
             }
             if batch.is_complete || batch.entries.last().is_none_or(|last| last.id >= end) {
                 break;
@@ -202,7 +202,7 @@ impl Replica {
     /// Applies the revocations of an entry.
     pub(super) fn apply(&self, unparsed: &UnparsedEntry) {
         let mut journal = self.journal();
-        if let Some((revocations, lag)) = self.revoke(unparsed) {
+        if let Some((revocations, lag)) = self.revoke(unparsed, unparsed.traceparent.as_deref()) {
             for revocation in revocations {
                 tracing::info!(?revocation, "applied a revocation of another replica");
                 metrics::revocation_applied(lag);
@@ -211,8 +211,9 @@ impl Replica {
         journal.record_applied(unparsed.id, self.revocation_clock.epoch());
     }
 
-    /// Revokes what an entry says. Returns the revocations and their lag if another replica has published them.
-    fn revoke(&self, unparsed: &UnparsedEntry) -> Option<(Vec<Revocation>, Duration)> {
+    /// Revokes what an entry says, in the trace of the replica that has published it. Returns the revocations and their lag
+    /// if another replica has published them.
+    fn revoke(&self, unparsed: &UnparsedEntry, traceparent: Option<&str>) -> Option<(Vec<Revocation>, Duration)> {
         let now = SystemTime::now();
         let Ok(entry) = Entry::parse(unparsed.version.as_deref(), unparsed.body.as_deref()) else {
             tracing::warn!(
@@ -225,9 +226,11 @@ impl Replica {
         };
         let (is_from_other, lag, at) = (!entry.is_from(&self.id), entry.lag(), entry.revoked_at(unparsed.id, now));
         let revocations: Vec<_> = entry.into_revocations().collect();
-        for revocation in &revocations {
-            self.revocation_clock.revoke_at(revocation, at);
-        }
+        traces::receive("apply revocations", traceparent.filter(|_| is_from_other), || {
+            for revocation in &revocations {
+                self.revocation_clock.revoke_at(revocation, at);
+            }
+        });
         is_from_other.then_some((revocations, lag))
     }
 

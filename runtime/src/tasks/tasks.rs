@@ -34,9 +34,10 @@ use crate::{
     auth::{Access, Caller},
     error::ErrorChain,
     operation::{OperationKind, ToolError},
-    registry::{DecisionError, Dispatcher},
+    registry::{DecisionError, Dispatcher, RegisteredOperation},
     scope::MissingScopes,
     spawn::spawn,
+    traces,
 };
 
 /// Time that tasks have to end after they were cancelled because of a shutdown.
@@ -138,10 +139,11 @@ impl Tasks {
             state: call.state,
         };
         let counted = CountedCall::new(Arc::clone(self));
-        let call = spawn(async move {
+        let span = traces::task(tool.map(RegisteredOperation::name));
+        let call = spawn(span.run(async move {
             run.run(ended).await;
             drop(counted);
-        });
+        }));
         let mut guard = AbortOnDrop(Some(call.abort_handle()));
         let response = tokio::select! {
             biased;

@@ -66,7 +66,7 @@ where
         return Err(TracesError::Protocol { variable, value });
     }
     let exporter = SpanExporter::builder().with_http().build();
-    let exporter = exporter.map_err(|error| TracesError::Exporter(error.to_string()))?;
+    let exporter = exporter.map_err(|error| TracesError::of_exporter(&error))?;
     // The sampler that `OTEL_TRACES_SAMPLER` sets.
     let sampler = BoundedSampler::new(Config::default().sampler, config.max_per_second);
     let provider = SdkTracerProvider::builder()

@@ -15,8 +15,9 @@
 //! Each request has a span of the kind server with the [conventions of HTTP], and each MCP message in it one with the
 //! [conventions of MCP], such as `tools/call payroll_summary`. The parent of the first is the `traceparent` of the request's
 //! headers (W3C Trace Context), that of the second the `traceparent` in `_meta`, or else the first. Their children are the
-//! validation of the token, requests to the authorization server and to Redis, guards, and the spans of the program. Requests
-//! to the authorization server carry the context on.
+//! validation of the token, requests to the authorization server and to Redis, guards, and the spans of the program. A call
+//! that becomes a task continues in a span of its own in the same trace. Requests to the authorization server, and revocations
+//! that go to other replicas, carry the context on.
 //!
 //! Spans hold no tokens, no arguments and no results. With [`TracesConfig::caller`](crate::config::TracesConfig::caller),
 //! they name the user and the organization. Events, such as lines of the log, are not exported.
@@ -52,6 +53,8 @@ pub use error::TracesError;
 pub use layer::{TracesGuard, TracesLayer, layer};
 #[cfg(feature = "otel")]
 pub(crate) use propagation::inject;
+#[cfg(all(feature = "otel", feature = "redis"))]
+pub(crate) use propagation::{receive, traceparent};
 #[cfg(feature = "otel")]
 pub(crate) use spans::*;
 

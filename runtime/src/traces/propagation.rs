@@ -14,6 +14,10 @@ use super::spans;
 /// Maximum size of a `tracestate`, in bytes (Trace Context, section 3.3.1.5: at least 512 must be passed on).
 const MAX_TRACESTATE: usize = 512;
 
+/// Maximum size of a `traceparent` from another replica, in bytes. That of version 00 has 55; later ones may be longer.
+#[cfg(feature = "redis")]
+const MAX_TRACEPARENT: usize = 128;
+
 /// Texts of a trace context.
 pub(super) struct TraceContext<'a> {
     pub(super) traceparent: &'a str,
@@ -72,6 +76,28 @@ pub(super) fn inject_context(context: &Context, headers: &mut HeaderMap) {
 pub(crate) fn inject(span: &Span, headers: &mut HeaderMap) {
     if spans::is_active() && !span.is_none() {
         inject_context(&span.context(), headers);
+    }
+}
+
+/// Returns the `traceparent` of the current span, for a message to the other replicas. `None` outside of a trace.
+#[cfg(feature = "redis")]
+pub(crate) fn traceparent() -> Option<String> {
+    let mut headers = HeaderMap::new();
+    if spans::is_in_trace() {
+        inject(&Span::current(), &mut headers);
+    }
+    headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// Applies a message of another replica in a span whose parent is the `traceparent` of the message. Without one, there is no
+/// span: a replica begins no trace of its own for it.
+#[cfg(feature = "redis")]
+pub(crate) fn receive<T>(name: &'static str, traceparent: Option<&str>, apply: impl FnOnce() -> T) -> T {
+    let traceparent = traceparent.filter(|text| spans::is_active() && text.len() <= MAX_TRACEPARENT);
+    let parent = traceparent.and_then(|traceparent| TraceContext { traceparent, tracestate: None }.parent());
+    match parent {
+        Some(parent) => spans::message_of_replica(name, parent).in_scope(apply),
+        None => apply(),
     }
 }
 

@@ -52,6 +52,9 @@ const OTHER: &str = "_OTHER";
 /// Name by which the spans of messages are recognized.
 const MESSAGE: &str = "message";
 
+/// Name by which the spans of calls that can become tasks are recognized.
+const TASK: &str = "task";
+
 /// Settings of the spans; set once spans are exported.
 static ACTIVE: OnceLock<Active> = OnceLock::new();
 
@@ -224,7 +227,7 @@ pub(crate) fn ended(ending: Ending) {
     let span = Span::current();
     span.set_attribute("toolgate.outcome", ending.outcome);
     // A request that is rejected before its message has been read is not a failed message. Its span has the HTTP status.
-    if span.metadata().is_none_or(|metadata| metadata.name() != MESSAGE) {
+    if span.metadata().is_none_or(|metadata| ![MESSAGE, TASK].contains(&metadata.name())) {
         return;
     }
     if let Some(code) = ending.code {
@@ -268,6 +271,37 @@ impl Carried {
             Some(context) => Either::Right(future.with_context(context.clone())),
         }
     }
+}
+
+/// Creates the span of a call that can become a task: a child of the current message's span, which ends before it. `tool` is
+/// the name of a tool of this server.
+pub(crate) fn task(tool: Option<&str>) -> Carried {
+    if !is_in_trace() {
+        return Carried { span: Span::none(), dropped: is_dropped().then(Context::current) };
+    }
+    let span = tracing::info_span!(
+        target: super::TARGET,
+        TASK,
+        otel.name = tool.map_or_else(|| "execute_tool".to_owned(), |tool| format!("execute_tool {tool}")),
+        otel.kind = "internal",
+        gen_ai.operation.name = "execute_tool",
+        gen_ai.tool.name = tool,
+    );
+    Carried { span, dropped: None }
+}
+
+/// Creates the span in which a message of another replica is applied.
+#[cfg(feature = "redis")]
+pub(super) fn message_of_replica(name: &'static str, parent: opentelemetry::Context) -> Span {
+    let span = tracing::info_span!(
+        target: super::TARGET,
+        "replica",
+        otel.name = name,
+        otel.kind = "consumer",
+        db.system.name = "redis",
+    );
+    let _ = span.set_parent(parent);
+    span
 }
 
 /// A span of a request to another server, if it is made for a request that has a span.
@@ -341,7 +375,7 @@ impl ClientSpan {
 }
 
 /// Returns whether the current task works for a request that has a span.
-fn is_in_trace() -> bool {
+pub(super) fn is_in_trace() -> bool {
     is_active() && !is_dropped() && !Span::current().is_none()
 }
 
