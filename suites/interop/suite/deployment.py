@@ -253,7 +253,7 @@ class Deployment:
             self._paths.repository / "deploy/nginx/toolgate.conf",
             self._folder / name / "toolgate.conf",
             {
-                "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+                "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
                 "server_name mcp.example.com": "server_name localhost",
                 "/etc/ssl/mcp.example.com.pem": str(self.certificate),
                 "/etc/ssl/mcp.example.com.key": str(self.certificate.with_suffix(".key")),
