@@ -39,7 +39,8 @@ def check_metadata(report, server, authorization_server):
     resource = fetch_json(f"{server.base_url}/.well-known/oauth-protected-resource/mcp")
     issuer = authorization_server.issuer
     report.equal("the protected resource metadata names the issuer", resource["authorization_servers"], [issuer])
-    report.check("the server is ready", fetch_json(f"{server.base_url}/readyz"), "")
+    ready = fetch_json(f"{server.base_url}/readyz")
+    report.equal("the server is ready, and not degraded", (ready["status"], ready.get("degraded")), ("ready", None))
 
 
 def check_step_up(report, paths, client, server, folder):

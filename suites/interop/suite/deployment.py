@@ -226,8 +226,12 @@ class Deployment:
         self._redis = self._start_redis()
 
     def _start_redis(self):
-        command = ["redis-server", "--port", self.redis_port, "--bind", "127.0.0.1", "--appendonly", "no", "--save", ""]
-        redis = Server(command, self._folder / "redis.log", environment())
+        return self.start_redis("redis", self.redis_port)
+
+    def start_redis(self, name, port, *options):
+        """Starts a Redis that stores nothing on disk."""
+        command = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--appendonly", "no", "--save", "", *options]
+        redis = Server(command, self._folder / f"{name}.log", environment())
         redis.wait_for_output("Ready to accept")
         return redis
 

@@ -72,39 +72,47 @@ def check_caddy(report, paths, deployment):
 
 
 def check_redis(report, paths, deployment):
-    """A user of Redis who lacks a command, and one whose password is wrong."""
+    """A user of Redis who lacks a command, one whose password is wrong, and a Redis whose command is disabled."""
     redis = ["redis-cli", "-p", deployment.redis_port]
     run_command([*redis, "ACL", "SETUSER", "limited", "on", ">secret", "~*", "+@all", "-xrange"], DEADLINE)
     for password, code, part in (("secret", "redis_commands", "XRANGE (NOPERM)"), ("wrong", "redis", "authentication failed")):
         url = f"redis://limited:{password}@127.0.0.1:{deployment.redis_port}"
         _, results = check(report, paths, deployment, {"TOOLGATE_REPLICATION_URL": url})
         report.check(f"check reports {part}", has(results, "error", code, part), results)
+    port = free_port()
+    with deployment.start_redis("redis-renamed", port, "--rename-command", "XRANGE", ""):
+        _, results = check(report, paths, deployment, {"TOOLGATE_REPLICATION_URL": f"redis://127.0.0.1:{port}"})
+    disabled = has(results, "error", "redis_commands", "XRANGE (unknown command)")
+    report.check("check reports a command that is disabled", disabled, results)
     keys = run_command([*redis, "KEYS", "*check*"], DEADLINE).stdout
     report.equal("check writes nothing to Redis", keys.strip(), "")
 
 
 def check_mistakes(report, paths, deployment):
-    """Each mistake, with an address on which no server listens and with the running replicas."""
-    for name, changes, offline, online in [("no mistake", {}, ("proxy_stream", ""), None), *MISTAKES]:
+    """Each mistake, while no server runs and in front of a running one."""
+    address, port = free_port(), free_port()
+    url = f"https://localhost:{port}"
+    variables = {"SERVER_URL": url, "BIND_ADDR": f"127.0.0.1:{address}"}
+    for name, changes, offline, _ in [("no mistake", {}, ("proxy_stream", ""), None), *MISTAKES]:
         level = {"no mistake": "ok", "a limit on bodies": "warning"}.get(name, "error")
-        address, port = free_port(), free_port()
-        with deployment.start_nginx("nginx-check", port, [address, address], changes) as _:
+        with deployment.start_nginx("nginx-check", port, [address, address], changes):
             wait_for_port(port)
             if name == "no mistake":
                 # nginx then does not use the address for `fail_timeout`, although `check` listens there.
-                report.equal("no server runs", RawClient(f"https://localhost:{port}", deployment.certificate).get("/healthz"), 502)
-            variables = {"SERVER_URL": f"https://localhost:{port}", "BIND_ADDR": f"127.0.0.1:{address}"}
+                report.equal("no server runs", RawClient(url, deployment.certificate).get("/healthz"), 502)
             _, results = check(report, paths, deployment, variables)
             report.check(f"check finds {name} in nginx", has(results, level, *offline), results)
             if name == "no mistake":
                 problems = [result for result in results if result["level"] == "error"]
                 report.equal("check reaches itself through nginx", problems, [])
-        if online:
-            with deployment.start_nginx("nginx-check", port, deployment.ports, changes):
-                wait_for_port(port)
-                token = {"TOOLGATE_CHECK_TOKEN": deployment.token(), "BIND_ADDR": f"127.0.0.1:{deployment.ports[0]}"}
-                _, results = check(report, paths, deployment, {**variables, **token})
-                report.check(f"check finds {name} in front of the replicas", has(results, level, *online), results)
+    variables |= {"TOOLGATE_CHECK_TOKEN": deployment.token(url=url)}
+    with deployment.start_server("check", address, {"SERVER_URL": url}):
+        for name, changes, _, online in MISTAKES:
+            if online:
+                with deployment.start_nginx("nginx-check", port, [address, address], changes):
+                    wait_for_port(port)
+                    _, results = check(report, paths, deployment, variables)
+                report.check(f"check finds {name} in front of a server", has(results, "error", *online), results)
 
 
 def check(report, paths, deployment, variables):

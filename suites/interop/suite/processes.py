@@ -20,7 +20,7 @@ LOG_TAIL = 2000  # characters of a log file that an error shows
 
 def environment(**extra):
     """Returns the environment for a child process: no server settings, and no proxy for loopback addresses."""
-    prefixes = ("PROPELAUTH_", "OAUTH_", "TOOLGATE_")
+    prefixes = ("OAUTH_", "OTEL_", "PROPELAUTH_", "TOOLGATE_")
     env = {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
     for name in ("SERVER_URL", "BIND_ADDR", "CONSOLE_ADDR", "METRICS_ADDR", "TENANT_BIND_ADDR", "RUST_LOG"):
         env.pop(name, None)
