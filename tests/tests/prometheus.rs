@@ -1,5 +1,5 @@
 //! A real Prometheus scrapes a server: it accepts the alert rules, evaluates every expression of the dashboard, and fires
-//! the alerts of a real outage. Requires the feature `prometheus-server`, which starts `prometheus` and `promtool`.
+//! the alerts of a real outage. Requires the feature `drills`, and starts `prometheus` and `promtool`.
 //!
 //! One server in a process: the metrics recorder is global.
 

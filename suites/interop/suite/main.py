@@ -47,11 +47,10 @@ GROUPS = {name: client_group(name) for name in CLIENTS} | {
     "schemas": schemas.run,
     "inspector-web": inspector_web.run,
     "conformance": conformance.run,
-    "deployment": deployment.run,
 }
 
-# With the groups that run only if they are named.
-ALL_GROUPS = GROUPS | {"deployment-soak": deployment_soak.run}
+# With the groups that run only if they are named. `suites/drills/run` runs `deployment`.
+ALL_GROUPS = GROUPS | {"deployment": deployment.run, "deployment-soak": deployment_soak.run}
 
 
 def main():

@@ -1,5 +1,5 @@
-//! Several replicas of one server that share revocations through a real Redis. Requires the feature `redis-server`, which
-//! starts the program of that name.
+//! Several replicas of one server that share revocations through a real Redis. Requires the feature `drills`, and starts
+//! `redis-server`.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
