@@ -18,6 +18,9 @@ use crate::metrics;
 
 /// Default of the maximum size of the records in memory, in bytes.
 pub(super) const DEFAULT_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Time for which the writer thread lets records collect. To wake it for each record would cost a call several times what the
+/// call itself does.
+const COLLECTION_TIME: Duration = Duration::from_millis(1);
 /// Time between a failed write and the next attempt.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Number of failed writes in a row after which calls are rejected, 5 seconds after the first.
@@ -192,6 +195,11 @@ impl Writer {
             let mut state = self.queue.lock();
             while state.lines.is_empty() && state.closed_at.is_none() {
                 state = self.queue.not_empty.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.closed_at.is_none() {
+                drop(state);
+                thread::sleep(COLLECTION_TIME);
+                state = self.queue.lock();
             }
             if state.lines.is_empty() {
                 drop(state);

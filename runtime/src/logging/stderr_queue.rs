@@ -15,6 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Maximum size of the lines that wait, in bytes. The writer thread holds at most as many again.
 const MAX_BYTES: usize = 1024 * 1024;
+/// Time for which the writer thread lets lines collect, so that it is not woken for each line.
+const COLLECTION_TIME: Duration = Duration::from_millis(1);
 /// Maximum time that [`StderrQueue::flush`] waits.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -77,6 +79,9 @@ impl StderrQueue {
             while state.lines.is_empty() {
                 state = self.not_empty.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
+            drop(state);
+            thread::sleep(COLLECTION_TIME);
+            state = self.lock();
             std::mem::swap(&mut state.lines, &mut lines);
             let lost = std::mem::take(&mut state.lost);
             state.is_writing = true;
