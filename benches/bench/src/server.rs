@@ -105,12 +105,14 @@ impl Server {
 }
 
 /// Returns the variables of the configuration of production. The rate is higher than the load, the queue of the audit file
-/// lasts for a rotation under this load, and the introspection endpoint also receives traces.
-fn production(auth_url: &str) -> Result<[(&'static str, String); 7]> {
+/// lasts for a rotation under this load, the log leaves out the records that the audit file has, and the introspection
+/// endpoint also receives traces.
+fn production(auth_url: &str) -> Result<[(&'static str, String); 8]> {
     let folder = std::env::current_exe()?.with_file_name("bench-results");
     Ok([
         ("TOOLGATE_AUDIT_PATH", folder.join("audit.jsonl").display().to_string()),
         ("TOOLGATE_AUDIT_MAX_QUEUE_BYTES", (64 * 1024 * 1024).to_string()),
+        ("TOOLGATE_LOG_FILTER", "info,toolgate::audit=off".to_owned()),
         ("TOOLGATE_HTTP_METRICS_ADDRESS", crate::load::free_address()?.to_string()),
         ("TOOLGATE_RATES_CALLER", "1000000/second".to_owned()),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", auth_url.to_owned()),

@@ -3,6 +3,7 @@
 //! A router holds paths that begin with the public path of the server, so that those of several servers can be merged. The
 //! paths that do not name the server are in a router of their own.
 
+#[cfg(any(feature = "approvals", feature = "landing-page"))]
 use std::sync::Arc;
 
 use axum::Router;
