@@ -173,7 +173,9 @@ impl Caller {
 
     fn directory(&self) -> Result<(&UserDirectory, &str), DirectoryError> {
         let user = self.user_id().filter(|user| !user.is_empty()).ok_or(DirectoryError::NoUser)?;
-        let directory = self.directory.as_deref().ok_or(DirectoryError::NoDirectory)?;
+        // The ID of a user of another validator would be taken for that of a user of the directory.
+        let directory = self.directory.as_deref().filter(|directory| directory.users() == *self.user_namespace());
+        let directory = directory.ok_or(DirectoryError::NoDirectory)?;
         Ok((directory, user))
     }
 

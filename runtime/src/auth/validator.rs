@@ -121,7 +121,7 @@ pub trait TokenValidator: Send + Sync + 'static {
 
     /// Returns the directory of the users whose tokens the validator validates, for
     /// [`Caller::profile`](super::Caller::profile) and [`Caller::provider_token`](super::Caller::provider_token). The
-    /// server uses that of the first validator that has one.
+    /// server uses that of the first validator that has one, for all users of its [namespace](Self::user_namespace).
     fn directory(&self) -> Option<Arc<dyn Directory>> {
         None
     }

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 #[cfg(feature = "cli")]
 use super::TestDelivery;
-use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, Unavailable, ValidatorTexts};
+use super::{
+    AuthorizationServer, Directory, Revocations, Route, TokenValidator, Unavailable, UserNamespace, ValidatorTexts,
+};
 
 /// The validators of a server, in the order in which they validate a token.
 ///
@@ -29,8 +31,8 @@ use super::{AuthorizationServer, Directory, Revocations, Route, TokenValidator, 
 /// same [namespace](TokenValidator::user_namespace): limits, rates, sessions, tasks, approvals and signed states distinguish
 /// others. Revocations do not: one ends the access of every user with this ID. [`Caller::user_id`](crate::Caller::user_id) does
 /// not show the namespace, so an operation that stores data by ID needs validators whose IDs differ.
-/// [Profiles](crate::Caller::profile) exist only if all validators have the same
-/// [directory](super::Directory::namespace).
+/// [Profiles](crate::Caller::profile) exist for the users of the first validator that has a
+/// [directory](TokenValidator::directory) and a namespace, and for those of the other validators of their namespace.
 ///
 /// Clients discover the authorization server of the first validator that has one. Revocations that a validator reports
 /// end access of the users of all validators. Of two routes with the same path, the server has that of the first
@@ -90,22 +92,18 @@ impl Validators {
         silent.map_or_else(|| self.texts(), |validator| validator.texts())
     }
 
-    /// Returns the directory of all validators. Returns `None` unless each of them has one, with the same users: the user IDs
-    /// of another validator would be taken for those of the directory.
-    pub(crate) fn directory(&self) -> Option<Arc<dyn Directory>> {
-        let directories: Vec<_> = self.0.iter().map(|validator| validator.directory()).collect();
-        let first = directories.iter().flatten().next()?;
-        let is_shared = |other: &Option<Arc<dyn Directory>>| {
-            other.as_ref().is_some_and(|other| other.namespace() == first.namespace())
-        };
-        if directories.iter().all(is_shared) {
-            return Some(Arc::clone(first));
+    /// Returns the directory of the first validator that has one, with the namespace of its users. Of several validators,
+    /// it must have a namespace: the user IDs of another one would be taken for those of the directory.
+    pub(crate) fn directory(&self) -> Option<(Arc<dyn Directory>, UserNamespace)> {
+        let (directory, validator) = self.0.iter().find_map(|validator| Some((validator.directory()?, validator)))?;
+        if self.0.len() > 1 && validator.user_namespace().is_none() {
+            tracing::warn!(
+                "callers have no profiles and no tokens of identity providers: the validator with a directory has no \
+                 `user_namespace`, which several validators need"
+            );
+            return None;
         }
-        tracing::warn!(
-            directory = first.namespace(),
-            "callers have no profiles and no tokens of identity providers: not all validators have the users of this directory"
-        );
-        None
+        Some((directory, UserNamespace::of(&**validator)))
     }
 
     /// Returns the requests that test the routes of all validators, one for each path.
@@ -165,25 +163,22 @@ impl IntoValidators for Validators {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use async_trait::async_trait;
 
     use super::*;
-    use crate::{
-        auth::{BearerToken, Claims, DirectoryError, Inactive, Profile, Resource, StaticTokens, ValidationError},
-        propelauth::PropelAuthApiKeys,
+    use crate::auth::{
+        BearerToken, Claims, DirectoryError, Inactive, Profile, Resource, StaticTokens, ValidationError,
     };
 
-    /// Validator with a directory of its own.
-    struct WithUsers(&'static str);
+    /// Validator with a directory, whose users are in a namespace.
+    struct WithUsers(Option<&'static str>);
 
-    struct Users(&'static str);
+    struct Users;
 
     #[async_trait]
     impl Directory for Users {
-        fn namespace(&self) -> &'static str {
-            self.0
-        }
-
         async fn profile(&self, user_id: &str) -> Result<Profile, DirectoryError> {
             Ok(Profile::new(user_id))
         }
@@ -195,25 +190,23 @@ mod tests {
             Err(Inactive::new("unknown").into())
         }
 
+        fn user_namespace(&self) -> Option<Cow<'_, str>> {
+            self.0.map(Cow::Borrowed)
+        }
+
         fn directory(&self) -> Option<Arc<dyn Directory>> {
-            Some(Arc::new(Users(self.0)))
+            Some(Arc::new(Users))
         }
     }
 
     #[test]
-    fn the_users_of_one_validator_are_not_taken_for_those_of_another() {
-        let namespace = |validators: Validators| validators.directory().map(|found| found.namespace().to_owned());
-        assert_eq!(namespace(WithUsers("a").into_validators()).as_deref(), Some("a"));
-        assert_eq!(namespace(WithUsers("a").or(WithUsers("a"))).as_deref(), Some("a"));
-        assert_eq!(namespace(WithUsers("a").or(WithUsers("b"))), None);
-        assert_eq!(namespace(WithUsers("a").or(StaticTokens::new())), None);
-        assert_eq!(namespace(StaticTokens::new().or(WithUsers("a"))), None);
-    }
-
-    #[test]
-    fn propelauth_and_its_api_keys_have_the_same_users() {
-        let auth = crate::PropelAuth::new("http://127.0.0.1:1/", "client", "secret").unwrap();
-        let keys = PropelAuthApiKeys::new("http://127.0.0.1:1", "backend-key").unwrap();
-        assert!(auth.backend_key("backend-key").unwrap().or(keys).directory().is_some());
+    fn several_validators_have_a_directory_only_of_users_in_a_namespace() {
+        let users = |validators: Validators| validators.directory().map(|(_, users)| users);
+        let named = UserNamespace::of(&WithUsers(Some("a")));
+        assert_eq!(users(WithUsers(None).into_validators()), Some(UserNamespace::default()));
+        assert_eq!(users(StaticTokens::new().or(WithUsers(Some("a")))), Some(named));
+        assert_eq!(users(WithUsers(Some("a")).or(WithUsers(Some("b")))), Some(named));
+        assert_eq!(users(WithUsers(None).or(StaticTokens::new())), None);
+        assert_ne!(named, UserNamespace::default());
     }
 }

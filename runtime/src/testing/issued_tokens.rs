@@ -44,10 +44,6 @@ impl TestUsers {
 
 #[async_trait]
 impl Directory for TestUsers {
-    fn namespace(&self) -> &'static str {
-        "test"
-    }
-
     async fn profile(&self, user_id: &str) -> Result<Profile, DirectoryError> {
         let users = self.users();
         users.get(user_id).and_then(|user| user.profile.clone()).ok_or(DirectoryError::NotFound)

@@ -3,7 +3,7 @@
 use serde_json::json;
 use toolgate::{
     Server, TokenValidator as _,
-    auth::DirectoryError,
+    auth::{Claims, DirectoryError, StaticTokens},
     prelude::*,
     propelauth::{GitHub, Google},
 };
@@ -67,8 +67,11 @@ async fn require_profile(caller: &Caller) -> Result<String, ToolError> {
 }
 
 async fn start(tenant: &DevTenant) -> TestServer {
-    let auth = propel_auth(tenant).backend_key(tenant.backend_api_key()).unwrap();
-    let auth = auth.webhook_secret(WEBHOOK_SECRET).unwrap().or(propel_auth_api_keys(tenant));
+    // The token of another authorization server, whose user has the same ID.
+    let person = tenant.person_of_role("HR").unwrap();
+    let other = StaticTokens::new().token("other", Claims::new().subject(person.id));
+    let auth = propel_auth(tenant).webhook_secret(WEBHOOK_SECRET).unwrap();
+    let auth = auth.or(propel_auth_api_keys(tenant)).or(other);
     TestServer::serve(|url| Server::new("profiles", &PROFILE_SCOPES).server_url(url).auth(auth).skip_preflight())
         .await
 }
@@ -114,6 +117,14 @@ async fn a_personal_key_has_the_profile_of_its_user_and_other_keys_have_none() {
         let key = tenant.create_api_key(&new).unwrap().key;
         assert_eq!(read(&server.client_with(&key, Revision::Modern)).await["email"], expected);
     }
+}
+
+#[tokio::test]
+async fn a_user_of_another_authorization_server_with_the_same_id_has_no_profile() {
+    let tenant = start_tenant().await;
+    let server = start(&tenant).await;
+    let record = read(&server.client_with("other", Revision::Modern)).await;
+    assert_eq!((&record["email"], &record["google"]), (&json!("no directory"), &json!("no directory")));
 }
 
 #[tokio::test]

@@ -28,10 +28,6 @@ use super::Unavailable;
 ///
 /// #[async_trait]
 /// impl Directory for Staff {
-///     fn namespace(&self) -> &str {
-///         "https://staff.example.com"
-///     }
-///
 ///     async fn profile(&self, user_id: &str) -> Result<Profile, DirectoryError> {
 ///         match user_id {
 ///             "harriet" => Ok(Profile::new("harriet").email("harriet@example.com")),
@@ -42,11 +38,6 @@ use super::Unavailable;
 /// ```
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    /// Returns what identifies the set of users, such as the URL of the authorization server. A server with [several
-    /// validators](super::Validators) uses a directory only if all of them have one with the same namespace, because the same
-    /// ID may be another user's elsewhere.
-    fn namespace(&self) -> &str;
-
     /// Returns the record of a user.
     ///
     /// # Errors
@@ -75,8 +66,11 @@ pub enum DirectoryError {
     /// The caller acts for no user, such as the API key of an organization.
     #[error("the caller acts for no user, so it has neither a profile nor a token of an identity provider")]
     NoUser,
-    /// The validators of the server have no directory, or not all the same.
-    #[error("the validators of the server have no common directory of users: see `TokenValidator::directory`")]
+    /// No validator of the server has a directory of the caller's users.
+    #[error(
+        "no validator of the server has a directory of the caller's users: see `TokenValidator::directory` and \
+         `TokenValidator::user_namespace`"
+    )]
     NoDirectory,
     /// The directory has no such user, or the user has no token of the identity provider.
     #[error("the directory has no such user, or the user has not logged in with the identity provider")]

@@ -12,7 +12,7 @@ use super::{
     Directory, DirectoryError, Profile, ProviderToken,
     user_cache::{Loaded, UserCache},
 };
-use crate::auth::{RevocationClock, Unavailable};
+use crate::auth::{RevocationClock, Unavailable, UserNamespace};
 
 /// Time for which a profile is used, and the maximum time for which the token of an identity provider is.
 const TTL: Duration = Duration::from_mins(1);
@@ -26,19 +26,26 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Directory of users with caches.
 pub(crate) struct UserDirectory {
     directory: Arc<dyn Directory>,
+    /// Namespace of the users that the directory has.
+    users: UserNamespace,
     profiles: UserCache<Profile>,
     provider_tokens: UserCache<ProviderToken>,
     requests: Arc<Semaphore>,
 }
 
 impl UserDirectory {
-    pub(crate) fn new(directory: Arc<dyn Directory>, clock: &Arc<RevocationClock>) -> Self {
+    pub(crate) fn new(directory: Arc<dyn Directory>, users: UserNamespace, clock: &Arc<RevocationClock>) -> Self {
         Self {
             directory,
+            users,
             profiles: UserCache::new(Arc::clone(clock)),
             provider_tokens: UserCache::new(Arc::clone(clock)),
             requests: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
         }
+    }
+
+    pub(crate) fn users(&self) -> UserNamespace {
+        self.users
     }
 
     pub(crate) async fn profile(&self, user: &str) -> Result<Arc<Profile>, DirectoryError> {

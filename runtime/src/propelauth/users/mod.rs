@@ -76,10 +76,6 @@ impl PropelAuthUsers {
 
 #[async_trait]
 impl Directory for PropelAuthUsers {
-    fn namespace(&self) -> &str {
-        self.auth_url.as_str()
-    }
-
     async fn profile(&self, user_id: &str) -> Result<Profile, DirectoryError> {
         let body = self.get(user_id, &[], "include_orgs=true").await?;
         let record = UserRecord::parse(&body).ok_or(UserRequestError::Unreadable("a user"))?;

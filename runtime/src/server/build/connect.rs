@@ -125,7 +125,8 @@ impl Server {
         let own_resource = Resource::new(&resource).with_equivalents(public.resources[1..].to_vec());
         let own_resource = Arc::new(own_resource);
         let directory = validators.directory();
-        let directory = directory.map(|directory| Arc::new(UserDirectory::new(directory, &revocation_clock)));
+        let directory =
+            directory.map(|(directory, users)| Arc::new(UserDirectory::new(directory, users, &revocation_clock)));
         let authenticator = Arc::new(
             Authenticator::new(
                 ValidatorChain::new(&validators, &readiness, &own_resource),
