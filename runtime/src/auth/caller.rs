@@ -68,7 +68,6 @@ impl Caller {
     }
 
     /// Returns the namespace of the user's ID.
-    #[cfg(feature = "approvals")]
     pub(crate) fn user_namespace(&self) -> &super::UserNamespace {
         self.identity.claims.user_namespace()
     }
