@@ -75,13 +75,13 @@ impl Tools {
 impl ServerHandler for Tools {}
 
 #[tokio::main]
-async fn main() {
+async fn main() -> std::io::Result<()> {
     let config = StreamableHttpServerConfig::default().with_legacy_session_mode(false);
     let sessions = Arc::new(NeverSessionManager::default());
     let tools = Tools { tool_router: Tools::tool_router(), client: reqwest::Client::new() };
     let service = StreamableHttpService::new(move || Ok(tools.clone()), sessions, config);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await.unwrap();
-    axum::serve(listener, axum::Router::new().route_service("/mcp", service)).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+    axum::serve(listener, axum::Router::new().route_service("/mcp", service)).await
 }
 "#;
 
