@@ -192,8 +192,8 @@ impl Webhooks {
 async fn deliver_all(endpoint: WebhookEndpoint, mut messages: Receiver<Message>, attempts: watch::Sender<u64>) {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
     let client = if crate::resource::is_loopback(&endpoint.url) {
-        // The certificate of a server during development is for its public name, or self-signed. The event that is sent there
-        // has no secret.
+        // The certificate of a server during development is for its public name, or self-signed. The event that is sent
+        // there has no secret.
         client.no_proxy().tls_danger_accept_invalid_certs(true)
     } else {
         client

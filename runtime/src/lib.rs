@@ -51,8 +51,8 @@
 //! - `#[tool(approve = "..")]` (feature `approvals`) requires that a person approves a call.
 //! - `#[tool(rate = "30/minute")]` (feature `rates`) limits how often each caller may call.
 //! - [`Server::mount`] puts an existing rmcp server behind the gate.
-//! - [`BuiltServer::into_router`] and its parts embed a server in an axum application, which [`BuiltServer::with_app`] serves;
-//!   [`BuiltServer::gate_layer`] puts the gate before other routes.
+//! - [`BuiltServer::into_router`] and its parts embed a server in an axum application, which [`BuiltServer::with_app`]
+//!   serves; [`BuiltServer::gate_layer`] puts the gate before other routes.
 //! - The book in the repository, `docs/`, has guides: policies beyond scopes (scopes that depend on arguments, guards
 //!   ([`Denied`]), visibility rules, and proofs for a data layer ([`Granted`])), tests, clients, deployment and operations.
 //! - [`audit`] and [`metrics`] describe the records and the numbers of a server.

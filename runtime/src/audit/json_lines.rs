@@ -41,11 +41,11 @@ thread_local! {
 /// The layer works with every subscriber. A filter of the whole subscriber also applies to it, so filter the other layers
 /// instead.
 ///
-/// A separate thread writes the file, so no request waits for the disk. A failed write is retried until it succeeds.
-/// Up to 4 MiB of records wait in memory
-/// ([`max_queue_bytes`](JsonLinesBuilder::max_queue_bytes)). Before they are full, every server of the process rejects requests to its MCP
-/// endpoint with 503, because no call runs without its record; see `docs/operations.md`. Only the owner can read the
-/// file and the rotated files. Only one process may write to a file.
+/// A separate thread writes the file, so no request waits for the disk. A failed write is retried until it succeeds. Up
+/// to 4 MiB of records wait in memory ([`max_queue_bytes`](JsonLinesBuilder::max_queue_bytes)). Before they are full,
+/// every server of the process rejects requests to its MCP endpoint with 503, because no call runs without its record;
+/// see `docs/operations.md`. Only the owner can read the file and the rotated files. Only one process may write to a
+/// file.
 pub struct JsonLines {
     queue: Arc<Queue>,
 }

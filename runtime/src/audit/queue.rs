@@ -18,8 +18,8 @@ use crate::metrics;
 
 /// Default of the maximum size of the records in memory, in bytes.
 pub(super) const DEFAULT_MAX_BYTES: usize = 4 * 1024 * 1024;
-/// Time for which the writer thread lets records collect. To wake it for each record would cost a call several times what the
-/// call itself does.
+/// Time for which the writer thread lets records collect. To wake it for each record would cost a call several times
+/// what the call itself does.
 const COLLECTION_TIME: Duration = Duration::from_millis(1);
 /// Time between a failed write and the next attempt.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);

@@ -69,8 +69,8 @@ impl BearerToken {
     ///
     /// # Errors
     ///
-    /// Returns [`CredentialsError::TooLong`] for more than [`MAX_BYTES`](Self::MAX_BYTES), and [`CredentialsError::Malformed`] for text
-    /// that is not a `b64token` (RFC 6750, section 2.1).
+    /// Returns [`CredentialsError::TooLong`] for more than [`MAX_BYTES`](Self::MAX_BYTES), and
+    /// [`CredentialsError::Malformed`] for text that is not a `b64token` (RFC 6750, section 2.1).
     pub fn parse(token: &str) -> Result<Self, CredentialsError> {
         if token.len() > Self::MAX_BYTES {
             return Err(CredentialsError::TooLong);

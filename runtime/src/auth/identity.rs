@@ -22,8 +22,8 @@ pub(crate) struct Identity {
 
 /// Whom a request acts for: the unit of the in-flight limit, and of the calls that a signed state is valid for.
 ///
-/// A user in an organization is one principal, with any number of tokens. The same ID in another namespace is another user. A token without a user is a principal of its
-/// own: two of them can have the same claims.
+/// A user in an organization is one principal, with any number of tokens. The same ID in another namespace is another
+/// user. A token without a user is a principal of its own: two of them can have the same claims.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Principal<'a> {
     User { users: &'a UserNamespace, id: &'a str, org: Option<&'a str> },

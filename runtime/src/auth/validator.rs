@@ -155,8 +155,8 @@ pub trait TokenValidator: Send + Sync + 'static {
 pub enum TokenForm {
     /// Only this validator can have issued the token, for example because it names the issuer.
     Own,
-    /// The validator's tokens have this form, and those of another validator may have it, too. This validator is asked before
-    /// those that return `Unknown`.
+    /// The validator's tokens have this form, and those of another validator may have it, too. This validator is asked
+    /// before those that return `Unknown`.
     Likely,
     /// The form does not show whether the validator knows the token.
     Unknown,

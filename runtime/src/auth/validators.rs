@@ -27,12 +27,13 @@ use super::{
 /// there. Each validator has its own circuit breaker and readiness. The server is ready while one validator can validate
 /// tokens.
 ///
-/// The same user ID ([`Claims::subject`](super::Claims::subject)) is the same user for two validators only if they have the
-/// same [namespace](TokenValidator::user_namespace): limits, rates, sessions, tasks, approvals and signed states distinguish
-/// others. Revocations do not: one ends the access of every user with this ID. [`Caller::user_id`](crate::Caller::user_id) does
-/// not show the namespace, so an operation that stores data by ID needs validators whose IDs differ.
-/// [Profiles](crate::Caller::profile) exist for the users of the first validator that has a
-/// [directory](TokenValidator::directory) and a namespace, and for those of the other validators of their namespace.
+/// The same user ID ([`Claims::subject`](super::Claims::subject)) is the same user for two validators only if they have
+/// the same [namespace](TokenValidator::user_namespace): limits, rates, sessions, tasks, approvals and signed states
+/// distinguish others. Revocations do not: one ends the access of every user with this ID.
+/// [`Caller::user_id`](crate::Caller::user_id) does not show the namespace, so an operation that stores data by ID
+/// needs validators whose IDs differ. [Profiles](crate::Caller::profile) exist for the users of the first validator
+/// that has a [directory](TokenValidator::directory) and a namespace, and for those of the other validators of their
+/// namespace.
 ///
 /// Clients discover the authorization server of the first validator that has one. Revocations that a validator reports
 /// end access of the users of all validators. Of two routes with the same path, the server has that of the first

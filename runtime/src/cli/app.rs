@@ -52,8 +52,8 @@ pub(super) enum Status {
 }
 
 impl App {
-    /// Creates an app. `server` has everything that decides access: scope lists, rules for all operations and deny rules. What
-    /// needs the network or the disk is added by [`auth`](Self::auth) and [`states`](Self::states).
+    /// Creates an app. `server` has everything that decides access: scope lists, rules for all operations and deny
+    /// rules. What needs the network or the disk is added by [`auth`](Self::auth) and [`states`](Self::states).
     pub fn new(server: Server) -> Self {
         Self { server, states: None, auth: None, roles: None, installs_log: true }
     }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Names of claims, or their JSON Pointers. `scope` and `username` are those of introspection responses (RFC 7662, section 2.2).
+/// Names of claims, or their JSON Pointers. `scope` and `username` are those of introspection responses (RFC 7662,
+/// section 2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimNames {
     pub(crate) scope: Cow<'static, str>,
@@ -26,9 +27,9 @@ macro_rules! claim_name_methods {
         /// Sets the claim with the scopes, such as `scp`, `permissions` or `/resource_access/my-client/roles`: a string with
         /// spaces between the scopes, or an array of strings. Default: `scope`.
         ///
-        /// A name that begins with `/` is a JSON Pointer (RFC 6901) to a nested claim: `/` separates the names of members and
-        /// the indices of arrays, and a name that contains `/` or `~` is written with `~1` or `~0`. A claim that does not
-        /// exist means no scopes, no user name, no organization or no role.
+        /// A name that begins with `/` is a JSON Pointer (RFC 6901) to a nested claim: `/` separates the names of
+        /// members and the indices of arrays, and a name that contains `/` or `~` is written with `~1` or `~0`. A claim
+        /// that does not exist means no scopes, no user name, no organization or no role.
         pub fn scope_claim(mut self, name: impl Into<Cow<'static, str>>) -> Self {
             self.names.scope = name.into();
             self

@@ -1,4 +1,5 @@
-//! Methods that set the limits of requests, which all validators with an [`HttpClient`](super::http_client::HttpClient) have.
+//! Methods that set the limits of requests, which all validators with an [`HttpClient`](super::http_client::HttpClient)
+//! have.
 
 /// Adds the methods that set time limits to a validator. The argument is the field with its HTTP client.
 macro_rules! time_limit_methods {
@@ -20,8 +21,8 @@ macro_rules! time_limit_methods {
 /// Adds the method that sets the maximum size of a response about a token. The argument is the field with its HTTP client.
 macro_rules! response_limit_method {
     ($($http:ident).+) => {
-        /// Sets the maximum size of a response about a token, in bytes. Default: 64 KiB. (Metadata may have 1 MiB.) A response
-        /// may have at most 4,096 JSON values.
+        /// Sets the maximum size of a response about a token, in bytes. Default: 64 KiB. (Metadata may have 1 MiB.) A
+        /// response may have at most 4,096 JSON values.
         pub fn max_response_bytes(mut self, bytes: usize) -> Self {
             self.$($http).+.change_limits(|limits| limits.max_response_bytes = bytes);
             self

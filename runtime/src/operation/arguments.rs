@@ -28,15 +28,15 @@ pub(crate) struct ParameterCheck {
     pub(crate) check: fn(&str, Value) -> Result<(), Violation>,
 }
 
-/// Input schema of an operation and the validator compiled from it: the published schema is the enforced one, except where an
-/// enum is flattened into the arguments.
+/// Input schema of an operation and the validator compiled from it: the published schema is the enforced one, except
+/// where an enum is flattened into the arguments.
 pub(crate) struct ArgumentSchema {
     schema: Arc<Map<String, Value>>,
     /// The schema with the alternatives of a flattened enum, which clients do not accept in `schema`.
     enforced: Arc<Map<String, Value>>,
     parameters: Vec<ParameterCheck>,
-    /// Compiled by the first call if the schema is certain to compile, because compiling dominates the cost of an operation at
-    /// start-up.
+    /// Compiled by the first call if the schema is certain to compile, because compiling dominates the cost of an
+    /// operation at start-up.
     validator: OnceLock<Result<Validator, OperationProblem>>,
 }
 

@@ -301,8 +301,8 @@ impl RegisteredOperation {
         !self.descriptor.scopes_if.is_empty()
     }
 
-    /// Returns the scopes that the challenge for a call names: those of the operation, those of the conditions that hold, and
-    /// `others`.
+    /// Returns the scopes that the challenge for a call names: those of the operation, those of the conditions that
+    /// hold, and `others`.
     pub(crate) fn challenged_scopes(
         &self,
         caller: &Caller,

@@ -1,6 +1,7 @@
 //! Counters of rates in Redis, for all replicas together.
 //!
-//! If Redis does not respond, the replica counts in memory: neither without a limit, nor is a request rejected because of it.
+//! If Redis does not respond, the replica counts in memory: neither without a limit, nor is a request rejected because
+//! of it.
 
 use std::{sync::Arc, time::Duration};
 

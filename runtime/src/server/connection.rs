@@ -204,8 +204,8 @@ pub(super) async fn serve(stream: TcpStream, connection: Arc<Connection>, shared
     serve_http(stream, connection, shared).await;
 }
 
-/// Serves the requests of a connection after a TLS handshake. The handshake counts as a part of the first request head: it has
-/// the same time limit, and it can be ended for a new connection.
+/// Serves the requests of a connection after a TLS handshake. The handshake counts as a part of the first request head:
+/// it has the same time limit, and it can be ended for a new connection.
 #[cfg(feature = "tls")]
 async fn serve_tls(
     tls: tokio_rustls::TlsAcceptor,

@@ -70,12 +70,12 @@ impl BuiltServer {
     /// # }
     /// ```
     ///
-    /// The steps are those of the MCP endpoint up to its body: `Host` and `Origin`, the token with the token cache and its
-    /// revocation, the limits on requests in flight, the audit log, the rate of the caller, and the
-    /// scopes. So are the responses: 401 and 403 with the
-    /// challenge, 429 and 503. The token is removed from the request, so a request passes one such layer only: name all scopes of a route in
-    /// its layer. A response with `Content-Type: text/event-stream` ends
-    /// when the access of its caller ends. The layer limits neither the body nor the time of a request.
+    /// The steps are those of the MCP endpoint up to its body: `Host` and `Origin`, the token with the token cache and
+    /// its revocation, the limits on requests in flight, the audit log, the rate of the caller, and the scopes. So are
+    /// the responses: 401 and 403 with the challenge, 429 and 503. The token is removed from the request, so a request
+    /// passes one such layer only: name all scopes of a route in its layer. A response with
+    /// `Content-Type: text/event-stream` ends when the access of its caller ends. The layer limits neither the body nor
+    /// the time of a request.
     ///
     /// Preflight requests of browsers have no token, so a CORS layer belongs outside of this one.
     ///

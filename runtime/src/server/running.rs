@@ -178,8 +178,8 @@ impl RunningServer {
     /// Runs the app's HTTP server until it ends, then [shuts down](Self::shut_down).
     ///
     /// From [`begin_shutdown`](Self::begin_shutdown) on, it waits for the HTTP server for at most
-    /// [`shutdown_timeout`](crate::config::HttpConfig::shutdown_timeout), logs the number of requests that have not finished,
-    /// and returns. They are aborted when the program ends.
+    /// [`shutdown_timeout`](crate::config::HttpConfig::shutdown_timeout), logs the number of requests that have not
+    /// finished, and returns. They are aborted when the program ends.
     ///
     /// # Errors
     ///
@@ -198,9 +198,9 @@ impl RunningServer {
         served.map_err(Error::Serve)
     }
 
-    /// Shuts the server down: [begins](Self::begin_shutdown) unless that was done before, waits for the requests in flight
-    /// and for [tasks](crate::tasks) until [`shutdown_timeout`](crate::config::HttpConfig::shutdown_timeout) has passed since
-    /// then, and writes what the audit log has not written yet.
+    /// Shuts the server down: [begins](Self::begin_shutdown) unless that was done before, waits for the requests in
+    /// flight and for [tasks](crate::tasks) until [`shutdown_timeout`](crate::config::HttpConfig::shutdown_timeout) has
+    /// passed since then, and writes what the audit log has not written yet.
     pub async fn shut_down(&self) {
         self.begin_shutdown();
         let deadline = self.deadline(self.0.shutdown_timeout);

@@ -233,8 +233,8 @@ impl BuiltServer {
         self
     }
 
-    /// Serves until Ctrl-C or SIGTERM and for [`shutdown_delay`](HttpConfig::shutdown_delay) after it, then waits for requests
-    /// in flight, for at most [`shutdown_timeout`](HttpConfig::shutdown_timeout).
+    /// Serves until Ctrl-C or SIGTERM and for [`shutdown_delay`](HttpConfig::shutdown_delay) after it, then waits for
+    /// requests in flight, for at most [`shutdown_timeout`](HttpConfig::shutdown_timeout).
     ///
     /// # Errors
     ///
@@ -257,7 +257,8 @@ impl BuiltServer {
     ///
     /// # Errors
     ///
-    /// The preflight check failed and was [required](super::Server::require_preflight), or the metrics or the console cannot be served.
+    /// The preflight check failed and was [required](super::Server::require_preflight), or the metrics or the console
+    /// cannot be served.
     pub async fn serve_on(
         mut self,
         listener: TcpListener,

@@ -7,8 +7,8 @@ use crate::spawn::spawn;
 /// Waits for Ctrl-C or SIGTERM, as [`BuiltServer::serve`](crate::BuiltServer::serve) does. Pass it to
 /// [`serve_on`](crate::BuiltServer::serve_on).
 ///
-/// A second signal ends the process immediately, with the exit status of a process that the signal has ended: 130 for Ctrl-C,
-/// 143 for SIGTERM. Requests in flight are then aborted.
+/// A second signal ends the process immediately, with the exit status of a process that the signal has ended: 130 for
+/// Ctrl-C, 143 for SIGTERM. Requests in flight are then aborted.
 ///
 /// ```no_run
 /// # async fn run(server: toolgate::BuiltServer, listener: tokio::net::TcpListener) -> Result<(), toolgate::Error> {

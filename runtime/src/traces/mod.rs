@@ -13,11 +13,11 @@
 //! | `OTEL_SDK_DISABLED` | `true` disables traces |
 //!
 //! Each request has a span of the kind server with the [conventions of HTTP], and each MCP message in it one with the
-//! [conventions of MCP], such as `tools/call payroll_summary`. The parent of the first is the `traceparent` of the request's
-//! headers (W3C Trace Context), that of the second the `traceparent` in `_meta`, or else the first. Their children are the
-//! validation of the token, requests to the authorization server and to Redis, guards, and the spans of the program. A call
-//! that becomes a task continues in a span of its own in the same trace. Requests to the authorization server, and revocations
-//! that go to other replicas, carry the context on.
+//! [conventions of MCP], such as `tools/call payroll_summary`. The parent of the first is the `traceparent` of the
+//! request's headers (W3C Trace Context), that of the second the `traceparent` in `_meta`, or else the first. Their
+//! children are the validation of the token, requests to the authorization server and to Redis, guards, and the spans
+//! of the program. A call that becomes a task continues in a span of its own in the same trace. Requests to the
+//! authorization server, and revocations that go to other replicas, carry the context on.
 //!
 //! Spans hold no tokens, no arguments and no results. With [`TracesConfig::caller`](crate::config::TracesConfig::caller),
 //! they name the user and the organization. Events, such as lines of the log, are not exported.

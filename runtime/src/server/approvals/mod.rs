@@ -1,7 +1,8 @@
 //! The page on which a person approves a call: `/approve/<id>`.
 //!
 //! Its URL is not a secret and opens nothing by itself. A person who opens it logs in at the authorization server, and
-//! sees the approval only if the call acts for them. The login is valid for this one approval, in this browser, for a few minutes.
+//! sees the approval only if the call acts for them. The login is valid for this one approval, in this browser, for a
+//! few minutes.
 
 mod cookies;
 mod endpoints;

@@ -27,8 +27,8 @@ impl Server {
         self
     }
 
-    /// Sets the address to listen on. `http.bind` of the configuration file, `BIND_ADDR` and `--bind` take precedence. Default:
-    /// `127.0.0.1:8000`. Port 0 is any free port: [`serve`](Self::serve) advertises the one that it gets, and
+    /// Sets the address to listen on. `http.bind` of the configuration file, `BIND_ADDR` and `--bind` take precedence.
+    /// Default: `127.0.0.1:8000`. Port 0 is any free port: [`serve`](Self::serve) advertises the one that it gets, and
     /// [`build`](Self::build) needs the public URL then.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.config.http.bind = Some(address);

@@ -16,8 +16,9 @@ const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST)
 /// Settings of the HTTP server.
 ///
 /// The settings from [`max_header_bytes`](Self::max_header_bytes) on apply when the server listens itself, also with an
-/// [app](crate::BuiltServer::with_app). Of them, only [`shutdown_timeout`](Self::shutdown_timeout) and those of the endpoints
-/// for metrics and the console apply in an app that serves its routers itself and [starts](crate::BuiltServer::start) the server.
+/// [app](crate::BuiltServer::with_app). Of them, only [`shutdown_timeout`](Self::shutdown_timeout) and those of the
+/// endpoints for metrics and the console apply in an app that serves its routers itself and
+/// [starts](crate::BuiltServer::start) the server.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -46,9 +47,9 @@ pub struct HttpConfig {
     /// Origins from which browsers may send requests in addition to the origin of the public URL, such as
     /// `https://app.example.com`. Default: none.
     pub allowed_origins: Vec<String>,
-    /// Proxies that are trusted to name the client in `X-Forwarded-For`, as addresses or networks such as `10.0.0.0/8`. The
-    /// limit on [unknown tokens](super::LimitsConfig::max_unknown_tokens) is shared between clients by their address; without
-    /// this setting, all clients of a proxy share one part. Default: none.
+    /// Proxies that are trusted to name the client in `X-Forwarded-For`, as addresses or networks such as `10.0.0.0/8`.
+    /// The limit on [unknown tokens](super::LimitsConfig::max_unknown_tokens) is shared between clients by their
+    /// address; without this setting, all clients of a proxy share one part. Default: none.
     pub trusted_proxies: Vec<String>,
     /// Maximum size of a request body, in bytes. A larger body is rejected with 413. Default: 4 MiB.
     pub max_body_bytes: usize,
@@ -107,9 +108,9 @@ pub struct HttpConfig {
     /// out if you install a recorder yourself. Default: none.
     #[serde(with = "value::address")]
     pub metrics_address: Option<SocketAddr>,
-    /// Hosts that requests for metrics may name beside IP addresses and the names of loopback, such as the name by which
-    /// Prometheus finds the server. A page in a browser can then not read the metrics through a name of its own site. Default:
-    /// none.
+    /// Hosts that requests for metrics may name beside IP addresses and the names of loopback, such as the name by
+    /// which Prometheus finds the server. A page in a browser can then not read the metrics through a name of its own
+    /// site. Default: none.
     pub metrics_hosts: Vec<String>,
     /// Address of the console `http://<address>/`, which needs the feature `console`. It shows the policy, the latest 500
     /// decisions with the IDs of their callers, and a few numbers. It changes nothing, and it has no authentication, so

@@ -17,8 +17,8 @@ use crate::{error::BuildProblem, rate::Rate, settings::value};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RatesConfig {
-    /// Rate of the requests of each caller to the MCP endpoint and to routes behind the gate. A request beyond it is rejected with 429 before its body
-    /// is read. Default: none.
+    /// Rate of the requests of each caller to the MCP endpoint and to routes behind the gate. A request beyond it is
+    /// rejected with 429 before its body is read. Default: none.
     #[serde(with = "value::rate_or_none")]
     pub caller: Option<Rate>,
     /// Rates that replace [`caller`](Self::caller) for the callers with a role in their organization, by the names of the
@@ -33,8 +33,8 @@ pub struct RatesConfig {
     #[serde(with = "value::rates")]
     pub operation_totals: BTreeMap<String, Option<Rate>>,
     /// Maximum number of counters in memory. A caller has one, and one for each operation with a `rate`. A counter is
-    /// removed when its quota is full again and another caller needs one. Callers without a counter share one for each limit. A
-    /// counter takes about 40 bytes. Default: 100000.
+    /// removed when its quota is full again and another caller needs one. Callers without a counter share one for each
+    /// limit. A counter takes about 40 bytes. Default: 100000.
     pub max_counters: usize,
 }
 

@@ -102,7 +102,7 @@ fn a_schema_that_is_not_valid_is_rejected() {
         json!({ "properties": [] }),
         json!({ "properties": { "a": 1 } }),
         json!({ "items": [] }),
-        json!({ "$ref": "#/$defs/nobody" }),
+        json!({ "$ref": "#/$defs/missing" }),
         json!(1),
     ] {
         let problem = Validator::new(&of_argument(&schema)).err().unwrap_or_else(|| panic!("{schema}"));
