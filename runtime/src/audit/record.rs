@@ -1,6 +1,6 @@
 //! One record of the audit log, as a `tracing` event.
 
-use std::{borrow::Cow, fmt, time::Instant};
+use std::{borrow::Cow, time::Instant};
 
 use http::{HeaderMap, HeaderName};
 use tracing::{Level, field::display};
@@ -127,13 +127,14 @@ impl<'a> AuditRecord<'a> {
         let operation = self.operation.map(|(kind, name)| (kind, sanitize::text(name)));
         let name = |of: OperationKind| operation.as_ref().filter(|(kind, _)| *kind == of).map(|(_, name)| &**name);
         let (uri, route) = (self.uri.map(sanitize::text), self.route.map(sanitize::text));
-        let (granted, granted_omitted) = match self.caller.map(GrantedScopes::of) {
-            Some(GrantedScopes::Recorded(caller)) => (Some(display(SpaceSeparated(|| caller.scopes()))), None),
-            Some(GrantedScopes::Omitted(count)) => (None, Some(count)),
+        let granted = self.caller.map(granted);
+        let (granted, granted_omitted) = match &granted {
+            Some(GrantedScopes::Recorded(scopes)) => (Some(display(scopes)), None),
+            Some(GrantedScopes::Omitted(count)) => (None, Some(*count)),
             None => (None, None),
         };
-        let required = space_separated(self.required).map(display);
-        let missing = space_separated(self.missing).map(display);
+        let required = space_separated(self.required);
+        let missing = space_separated(self.missing);
         let latency = self.count.is_none().then(|| self.request.received_at.elapsed().as_micros());
         tracing::info!(
             target: TARGET,
@@ -152,8 +153,8 @@ impl<'a> AuditRecord<'a> {
             resource = name(OperationKind::Resource),
             uri = uri.as_deref(),
             route = route.as_deref(),
-            required,
-            missing,
+            required = required.as_deref().map(display),
+            missing = missing.as_deref().map(display),
             required_by = self.required_by.map(RequiredBy::name),
             list = self.list,
             items = self.items,
@@ -170,37 +171,36 @@ impl<'a> AuditRecord<'a> {
 }
 
 /// How the scopes of a caller are recorded.
-enum GrantedScopes<'a> {
-    /// As text.
-    Recorded(&'a Caller),
+enum GrantedScopes {
+    /// In the form of RFC 6749, section 3.3.
+    Recorded(String),
     /// As their number, because the text is too long.
     Omitted(u64),
 }
 
-impl<'a> GrantedScopes<'a> {
-    fn of(caller: &'a Caller) -> Self {
-        let (count, length) =
-            caller.scopes().fold((0_u64, 0_usize), |(count, length), scope| (count + 1, length + 1 + scope.len()));
-        // One space less than scopes.
-        if length > MAX_GRANTED + 1 { Self::Omitted(count) } else { Self::Recorded(caller) }
+fn granted(caller: &Caller) -> GrantedScopes {
+    let (count, length) =
+        caller.scopes().fold((0_u64, 0_usize), |(count, length), scope| (count + 1, length + 1 + scope.len()));
+    // One space less than scopes.
+    if length > MAX_GRANTED + 1 {
+        return GrantedScopes::Omitted(count);
     }
+    let mut text = String::with_capacity(length);
+    for scope in caller.scopes() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(scope);
+    }
+    GrantedScopes::Recorded(text)
 }
 
 /// Formats scopes as RFC 6749, section 3.3. `None` if there are none.
-fn space_separated<'a>(scopes: &'a [&'static str]) -> Option<impl fmt::Display + use<'a>> {
-    (!scopes.is_empty()).then_some(SpaceSeparated(|| scopes.iter().copied()))
-}
-
-/// Scopes in the form of RFC 6749, section 3.3.
-struct SpaceSeparated<F>(F);
-
-impl<F: Fn() -> I, I: Iterator<Item = &'static str>> fmt::Display for SpaceSeparated<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, scope) in self.0().enumerate() {
-            let space = if i == 0 { "" } else { " " };
-            write!(f, "{space}{scope}")?;
-        }
-        Ok(())
+fn space_separated(scopes: &[&'static str]) -> Option<Cow<'static, str>> {
+    match scopes {
+        [] => None,
+        [scope] => Some(Cow::Borrowed(scope)),
+        scopes => Some(Cow::Owned(scopes.join(" "))),
     }
 }
 
@@ -221,13 +221,9 @@ mod tests {
         let index = Arc::new(ScopeIndex::new([&*Box::leak(Box::new(Scopes::new(names)))]));
         let caller =
             |count: usize| Caller::new(&Claims::new().scopes(names[..count].iter().copied()), Arc::clone(&index));
-        let text = |caller: &Caller| SpaceSeparated(|| caller.scopes()).to_string();
-        assert!(matches!(GrantedScopes::of(&caller(0)), GrantedScopes::Recorded(caller) if text(caller).is_empty()));
-        assert!(matches!(
-            GrantedScopes::of(&caller(63)),
-            GrantedScopes::Recorded(caller) if text(caller).len() == 63 * 65 - 1
-        ));
+        assert!(matches!(granted(&caller(0)), GrantedScopes::Recorded(text) if text.is_empty()));
+        assert!(matches!(granted(&caller(63)), GrantedScopes::Recorded(text) if text == names[..63].join(" ")));
         // 64 scopes of 64 bytes and 63 spaces.
-        assert!(matches!(GrantedScopes::of(&caller(64)), GrantedScopes::Omitted(64)));
+        assert!(matches!(granted(&caller(64)), GrantedScopes::Omitted(64)));
     }
 }

@@ -18,7 +18,7 @@ use tracing_subscriber::{
 };
 
 use super::filter::is_target_of;
-use crate::audit::is_plain;
+use crate::audit::{is_plain, is_plain_text};
 
 /// Maximum size of the fields of a line, in bytes.
 pub(super) const MAX_LINE: usize = 16 * 1024;
@@ -118,12 +118,18 @@ impl Visit for Fields<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.write(field, format_args!("{value}"));
-        } else {
-            self.write(field, format_args!("{value:?}"));
+        match field.name() {
+            "message" => self.write(field, format_args!("{value}")),
+            // What `Debug` would write, which takes longer.
+            _ if is_verbatim(value) => self.write(field, format_args!("\"{value}\"")),
+            _ => self.write(field, format_args!("{value:?}")),
         }
     }
+}
+
+/// Returns whether a text is the same between quotation marks, without an escape.
+fn is_verbatim(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
 /// Writer that escapes characters that are not plain text, and fails once the text is too long. It has then written
@@ -163,7 +169,7 @@ impl<'a> Escaped<'a> {
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let fits = self.written + text.len() + ELLIPSIS.len_utf8() <= self.max;
-        if fits && text.chars().all(is_plain) {
+        if fits && is_plain_text(text) {
             return self.append(text);
         }
         let mut utf8 = [0; 4];
@@ -285,6 +291,12 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_verbatim_text_is_what_debug_writes(text in "[ -~]{0,40}") {
+            let quoted = format!("\"{text}\"");
+            prop_assert_eq!(is_verbatim(&text), format!("{text:?}") == quoted);
+        }
+
         #[test]
         fn any_text_is_one_plain_line(text: String, repetitions in 1..200_usize) {
             let log = log_everywhere(&text.repeat(repetitions));

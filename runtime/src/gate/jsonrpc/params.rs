@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{Message, ParamsKind};
 use crate::{
-    audit::{MAX_TEXT, is_loggable, is_plain},
+    audit::{MAX_TEXT, is_loggable, is_plain_text},
     mcp::InvalidShape,
     operation::OperationKind,
     resource::MAX_URI_BYTES,
@@ -110,7 +110,7 @@ fn is_plain_uri(uri: &RawValue) -> bool {
     // An escaped character takes at most six bytes of JSON for one of text.
     json.len() <= 6 * MAX_URI_BYTES + 2
         && serde_json::from_str(json)
-            .is_ok_and(|text: Cow<'_, str>| text.len() <= MAX_URI_BYTES && text.chars().all(is_plain))
+            .is_ok_and(|text: Cow<'_, str>| text.len() <= MAX_URI_BYTES && is_plain_text(&text))
 }
 
 /// Returns whether a member is an object, `null` or absent.
