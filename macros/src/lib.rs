@@ -89,7 +89,7 @@ use kind::Kind;
 /// | `total_rate = "300/minute"` | Number of calls of all callers together. | unlimited |
 /// | `audit("ticket_id")` | Arguments whose values go into the audit record, by their names in JSON. | none |
 /// | `meta = json!({ "team": "payroll" })` | The tool's `_meta`, a JSON object. | none |
-/// | `crate = my_crate::toolgate` | Path of this crate, for macros that generate tools in other crates. | found in `Cargo.toml` |
+/// | `crate = my_crate::toolgate` | Path of this crate, for macros that generate tools in other crates. | found in `Cargo.toml`; `::toolgate` without the feature `renamed-dependency` of toolgate |
 ///
 /// # Parameters
 ///

@@ -1,6 +1,5 @@
 //! Paths into the runtime crate, `toolgate`, in generated code.
 
-use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Path;
@@ -10,16 +9,9 @@ use syn::Path;
 pub(crate) struct RuntimePath(TokenStream);
 
 impl RuntimePath {
-    /// Finds the runtime crate under the name that the user's `Cargo.toml` gives it.
-    ///
-    /// The path is absolute, so that no item in the user's scope can shadow the crate.
+    /// Finds the runtime crate. The path is absolute, so that no item in the user's scope can shadow the crate.
     pub(crate) fn find() -> Self {
-        let name = match crate_name("toolgate") {
-            Ok(FoundCrate::Name(name)) => Ident::new(&name, Span::call_site()),
-            // toolgate itself has `extern crate self as toolgate`. An error means that `Cargo.toml` cannot be read or
-            // does not list the crate.
-            Ok(FoundCrate::Itself) | Err(_) => Ident::new("toolgate", Span::call_site()),
-        };
+        let name = Ident::new(&dependency_name(), Span::call_site());
         Self(quote!(::#name))
     }
 
@@ -36,6 +28,17 @@ impl RuntimePath {
         };
         Self(self.0.clone().into_iter().map(with_span).collect())
     }
+}
+
+/// Returns the name that the user's `Cargo.toml` gives the runtime crate; without the feature, its own name.
+fn dependency_name() -> String {
+    // toolgate itself has `extern crate self as toolgate`. An error means that `Cargo.toml` cannot be read or does not list
+    // the crate.
+    #[cfg(feature = "renamed-dependency")]
+    if let Ok(proc_macro_crate::FoundCrate::Name(name)) = proc_macro_crate::crate_name("toolgate") {
+        return name;
+    }
+    "toolgate".to_owned()
 }
 
 impl ToTokens for RuntimePath {

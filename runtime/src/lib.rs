@@ -59,17 +59,19 @@
 //!
 //! # Features
 //!
-//! `http2`, `json-schema` and `landing-page` are enabled by default. A server without them (`default-features = false`)
-//! compiles faster and is not less strict: what such a server cannot enforce, it does not accept.
+//! The first five are enabled by default. A server without them (`default-features = false`) compiles faster and is not
+//! less strict: what such a server cannot enforce, it does not accept.
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `config-file` | settings from a TOML file (`Server::config_file`, `TOOLGATE_CONFIG`) |
 //! | `http2` | HTTP/2 to the authorization server, instead of HTTP/1.1 only |
 //! | `json-schema` | every keyword of JSON Schema for arguments, such as `pattern`, `format` and `uniqueItems`. Without it, [`Server::build`] reports each keyword that the program does not enforce ([`OperationProblem::JsonSchemaFeature`]), and debug builds do not compare results with their schemas |
 //! | `landing-page` | the page for browsers ([`HttpConfig::landing_page`](config::HttpConfig::landing_page)) |
+//! | `renamed-dependency` | toolgate under another name in `Cargo.toml`, which the macros find |
 //! | `approvals` | `#[tool(approve = "..")]`: calls that a person approves on a page of the server, after a login; `approvals::ApprovalStore` |
 //! | `audit-file` | `audit::JsonLines`, which writes the audit log to a rotating file |
-//! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `logging` and `policy-files` |
+//! | `cli` | `cli::App`, the command line of a server: serve, and inspect the access policy; with `config-file`, `logging` and `policy-files` |
 //! | `console` | a console for operators, on an address of its own ([`HttpConfig::console_address`](config::HttpConfig::console_address)) |
 //! | `dev-tenant` | `dev_tenant`, a login on your own machine: a tenant that replaces PropelAuth during development |
 //! | `logging` | `logging::init`, which logs to standard error without blocking, one escaped line for each event |

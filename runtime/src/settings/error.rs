@@ -79,6 +79,17 @@ pub enum ConfigError {
         /// The error of the operating system.
         problem: String,
     },
+    /// A configuration file is named, and the program cannot read one.
+    #[error(
+        "{origin} names the configuration file {}, which this program cannot read, because it was built without the feature \
+         `config-file` of toolgate: enable it", .path.display()
+    )]
+    ConfigFileFeature {
+        /// The path.
+        path: PathBuf,
+        /// What names the file, as in [`ReadFile`](Self::ReadFile).
+        origin: &'static str,
+    },
     /// The configuration file is not TOML.
     #[error("{}:{line}: {problem}", .path.display())]
     Syntax {

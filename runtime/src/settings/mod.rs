@@ -8,6 +8,8 @@ mod address;
 mod audit;
 mod environment;
 mod error;
+#[cfg(feature = "config-file")]
+mod file;
 mod layers;
 mod log;
 mod secret;

@@ -2,7 +2,8 @@
 
 use std::{ffi::OsString, fs::File, io::Read, path::Path};
 
-use secrecy::SecretString;
+use figment::value::Value;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SecretError;
 
@@ -59,6 +60,11 @@ pub(super) fn read_file(path: &Path, origin: &str) -> Result<SecretString, Secre
         return Err(error("it is empty".to_owned()));
     }
     Ok(text.into())
+}
+
+/// Returns a secret as the value of its setting.
+pub(super) fn exposed(secret: &SecretString) -> Value {
+    Value::from(secret.expose_secret())
 }
 
 #[cfg(test)]

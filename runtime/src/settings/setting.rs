@@ -131,11 +131,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
 
 impl Setting {
     /// Returns the setting with this key.
+    #[cfg(any(feature = "config-file", test))]
     pub(crate) fn find(key: &str) -> Option<&'static Self> {
         SETTINGS.iter().find(|setting| setting.key == key)
     }
 
     /// Returns the section of the configuration file, and the field in it.
+    #[cfg(any(feature = "config-file", test))]
     pub(crate) fn section_and_field(&self) -> (Option<&'static str>, &'static str) {
         self.key.split_once('.').map_or((None, self.key), |(section, field)| (Some(section), field))
     }

@@ -1,6 +1,8 @@
 //! Settings of the program, and reading those of the configuration file, the environment and the command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
+#[cfg(feature = "config-file")]
+use std::path::PathBuf;
 
 #[cfg(feature = "approvals")]
 use crate::server::config::ApprovalsConfig;
@@ -46,13 +48,14 @@ impl Server {
     /// # let _ = server;
     /// # }
     /// ```
+    #[cfg(feature = "config-file")]
     pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.set_config_file(path.into(), "`Server::config_file`");
         self
     }
 
     /// Reads no configuration file, environment variables or options of the command line, so that the server has the
-    /// settings of the code. Also ignores [`config_file`](Self::config_file). Two servers in one process need this,
+    /// settings of the code. Also ignores the one that the code names. Two servers in one process need this,
     /// because the environment cannot give each an address of its own.
     pub fn ignore_environment(mut self) -> Self {
         self.reads_environment = false;
@@ -60,6 +63,7 @@ impl Server {
     }
 
     /// Sets the configuration file. `origin` is what names it.
+    #[cfg(feature = "config-file")]
     pub(crate) fn set_config_file(&mut self, path: PathBuf, origin: &'static str) {
         self.config_file = Some((path, origin));
     }
