@@ -17,6 +17,16 @@ impl Challenge {
         self.parameter("error", code).parameter("error_description", description)
     }
 
+    /// Returns this challenge with the error `insufficient_scope` and the scopes to request.
+    pub(crate) fn insufficient_scope(&self, description: &str, scopes: &str) -> Self {
+        const CODE: &str = "insufficient_scope";
+        // The names, quotation marks and separators of three parameters.
+        const SYNTAX: usize = 42;
+        let mut text = String::with_capacity(self.0.len() + CODE.len() + description.len() + scopes.len() + SYNTAX);
+        text.push_str(&self.0);
+        Self(text).error(CODE, description).scope(scopes)
+    }
+
     /// Adds the scopes to request, separated by spaces. An empty string adds nothing.
     pub(crate) fn scope(self, scopes: &str) -> Self {
         if scopes.is_empty() { self } else { self.parameter("scope", scopes) }
@@ -74,8 +84,7 @@ mod tests {
     #[test]
     fn a_challenge_has_quoted_parameters_in_a_fixed_order() {
         let challenge = Challenge::bearer("https://mcp.example.com/.well-known/oauth-protected-resource/mcp")
-            .error("insufficient_scope", "more scopes are needed")
-            .scope("a:read b:read");
+            .insufficient_scope("more scopes are needed", "a:read b:read");
         assert_eq!(
             challenge.into_header(),
             "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", \

@@ -387,7 +387,7 @@ impl RejectionResponder {
     ) -> Response<Body> {
         let required = scopes.required.join(" ");
         let description = ["the request needs the scope ", &required].concat();
-        let challenge = self.challenges[host_name].clone().error("insufficient_scope", &description).scope(&required);
+        let challenge = self.challenges[host_name].insufficient_scope(&description, &required);
         let body = jsonrpc::error_response(request_id, INSUFFICIENT_SCOPE, needed, Some(scopes));
         with_challenge(json(StatusCode::FORBIDDEN, body), challenge)
     }
@@ -402,7 +402,7 @@ impl RejectionResponder {
         }
         let required = scopes.required.join(" ");
         let (error, description) = ("insufficient_scope", ["the request needs the scope ", &required].concat());
-        let challenge = self.challenges[host_name].clone().error(error, &description).scope(&required);
+        let challenge = self.challenges[host_name].insufficient_scope(&description, &required);
         let body = Json(InsufficientScope { error, error_description: &description, scope: &required });
         let no_store = HeaderValue::from_static("no-store");
         let response = (StatusCode::FORBIDDEN, body).into_response();

@@ -217,7 +217,7 @@ pub(crate) fn error_response(id: &str, code: i32, message: &str, data: Option<&i
         data: Option<&'a T>,
     }
 
-    let mut body = Vec::with_capacity(256);
+    let mut body = Vec::with_capacity(512);
     body.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
     body.extend_from_slice(id.as_bytes());
     body.extend_from_slice(br#","error":"#);
