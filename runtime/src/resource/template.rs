@@ -21,14 +21,15 @@
 //! in the case of the digits: `a@b`, `a%40b`; `%c3%a9`, `%C3%A9`. This is safe because guards, conditions, the body and
 //! the audit log receive the same decoded value, and none of them reads the URI again. Unreserved characters
 //! (RFC 3986, section 2.3) have one spelling, and so does `/` in `{+name}`: no client needs to encode them, and an
-//! encoded one is usually an attempt to pass a check. [`UriTemplate::expand`] returns one spelling for all, which is what
-//! to compare URIs by.
+//! encoded one is usually an attempt to pass a check.
 //!
 //! If a text can be split between variables in more than one way, as for `{a}-{b}`, values before `{+name}` are as short
 //! as possible, values after it are as short as possible, and `{+name}`, or the last value, takes the rest. Matching takes
 //! time linear in the length of the URI.
 
 mod check;
+#[cfg(any(fuzzing, test, toolgate_internals))]
+mod expand;
 mod overlap;
 mod problem;
 mod syntax;
@@ -41,6 +42,8 @@ use std::{fmt, sync::Arc};
 
 #[doc(hidden)]
 pub use check::check_uri;
+#[cfg(test)]
+pub(crate) use expand::ExpandError;
 pub(crate) use problem::UriTemplateError;
 pub(crate) use variables::Variables;
 
@@ -188,43 +191,6 @@ impl UriTemplate {
         values.extend(named.filter_map(|(name, value)| Some((name.clone(), value?))));
         Some(())
     }
-
-    /// Returns the URI with these values. [`matches`](Self::matches) returns the same values for it.
-    pub(crate) fn expand(&self, variables: &Variables) -> Result<String, ExpandError> {
-        if let Some((unknown, _)) = variables.iter().find(|(name, _)| !self.variables().any(|known| known == *name)) {
-            return Err(ExpandError::Unknown(unknown.to_owned()));
-        }
-        let mut uri = String::from(&*self.head);
-        let add = |uri: &mut String, name: &str, value: &str, kind| {
-            if !value::is_allowed(value, kind) {
-                return Err(ExpandError::Value(name.to_owned()));
-            }
-            uri.extend(value::encode(value, kind));
-            Ok(())
-        };
-        for (Variable { name, kind }, literal) in &self.variables {
-            let value = variables.get(name).ok_or_else(|| ExpandError::Missing(name.to_string()))?;
-            add(&mut uri, name, value, *kind)?;
-            uri.push_str(literal);
-        }
-        let mut separator = '?';
-        for name in &self.optional {
-            let Some(value) = variables.get(name) else { continue };
-            uri.push(separator);
-            uri.push_str(name);
-            uri.push('=');
-            add(&mut uri, name, value, VariableKind::Optional)?;
-            separator = '&';
-        }
-        if uri.len() > MAX_URI_BYTES {
-            return Err(ExpandError::TooLong);
-        }
-        let is_same = self.matches(&uri).is_some_and(|matched| {
-            matched.iter().count() == variables.iter().count()
-                && matched.iter().all(|(name, value)| variables.get(name) == Some(value))
-        });
-        if is_same { Ok(uri) } else { Err(ExpandError::Ambiguous) }
-    }
 }
 
 impl fmt::Display for UriTemplate {
@@ -237,28 +203,4 @@ impl fmt::Debug for UriTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("UriTemplate").field(&self.text).finish()
     }
-}
-
-/// Why a template has no URI for some values.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum ExpandError {
-    /// A variable has no value.
-    #[error("the variable `{0}` has no value: add one")]
-    Missing(String),
-    /// The template has no such variable.
-    #[error("the URI template has no variable `{0}`: remove the value")]
-    Unknown(String),
-    /// A value is one that no URI can have, such as `..`.
-    #[error(
-        "the value of `{0}` is not allowed in a URI: it must not be empty, leave its segment, or contain control \
-         characters, invisible characters, `\\` or percent-encodings"
-    )]
-    Value(String),
-    /// Matching the URI would return other values.
-    #[error("the values contain the text that separates their variables: change the values, or separate them by `/`")]
-    Ambiguous,
-    /// The URI is too long.
-    #[error("the URI is too long: use values with which it has at most {MAX_URI_BYTES} bytes")]
-    TooLong,
 }

@@ -1,6 +1,6 @@
 //! Values of variables: how a URI spells them, and which ones are accepted.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
 use super::syntax::{Place, VariableKind, decode_hex};
 use crate::{
@@ -8,10 +8,6 @@ use crate::{
     resource::byte_set::{ByteSet, PCHAR, QUERY, REG_NAME, UNRESERVED},
 };
 
-/// Characters of a value that are percent-encoded: all that are not unreserved (RFC 6570, section 3.2.2).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The same without `/`, which separates the segments of `{+name}`.
-const ENCODED_IN_SEGMENTS: &AsciiSet = &ENCODED.remove(b'/');
 /// Characters of the query that a value contains only percent-encoded, because they separate parameters, or, as `+`,
 /// mean a space to some.
 const QUERY_SEPARATORS: &[u8] = b"&=;+?";
@@ -61,11 +57,6 @@ pub(super) fn decode(text: &str, kind: VariableKind) -> Option<String> {
     }
     let value = percent_decode_str(text).decode_utf8().ok()?;
     is_allowed(&value, kind).then(|| value.into_owned())
-}
-
-/// Percent-encodes a value: everything but unreserved characters, and `/` in `{+name}`.
-pub(super) fn encode(value: &str, kind: VariableKind) -> impl Iterator<Item = &str> {
-    utf8_percent_encode(value, if matches!(kind, VariableKind::Segments(_)) { ENCODED_IN_SEGMENTS } else { ENCODED })
 }
 
 /// Returns whether a variable can have a value.

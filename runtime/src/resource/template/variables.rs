@@ -7,10 +7,6 @@ use std::sync::Arc;
 pub(crate) struct Variables(Vec<(Arc<str>, String)>);
 
 impl Variables {
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find_map(|(other, value)| (other == name).then_some(value))
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
