@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let [server, kind, revision, tools, requests] = arguments[..] else {
-        return Err("usage: toolgate-in-process toolgate|rmcp|rmcp-shared KIND REVISION TOOLS REQUESTS".into());
+        return Err("usage: toolgate-in-process SERVER KIND REVISION TOOLS REQUESTS".into());
     };
     let kind = [Kind::Call, Kind::Rejected, Kind::List, Kind::HalfList]
         .into_iter()
@@ -45,17 +45,26 @@ fn main() -> Result<()> {
         .ok_or("REVISION must be 2025-11-25 or 2026-07-28")?;
     let (tools, requests) = (tools.parse()?, requests.parse()?);
     let address: SocketAddr = "127.0.0.1:8000".parse()?;
-    let mut template = Template::new(address, kind, revision, tools, server == "toolgate");
+    let mut template = Template::new(address, kind, revision, tools, server.starts_with("toolgate"));
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let service = runtime.block_on(async {
         let service = match server {
             "toolgate" => Service::Endpoint(toolgate(address, tools, &template)?),
+            #[cfg(feature = "production")]
+            "toolgate-production" => {
+                observe()?;
+                Service::Endpoint(toolgate(address, tools, &template)?)
+            }
             #[cfg(feature = "peers")]
             "rmcp" => Service::Router(server_rmcp::router(tools, false).ok_or("TOOLS must be 20, 100 or 500")?),
             #[cfg(feature = "peers")]
             "rmcp-shared" => Service::Router(server_rmcp::router(tools, true).ok_or("TOOLS must be 20, 100 or 500")?),
-            _ => return Err("SERVER must be toolgate or, with the feature `peers`, rmcp or rmcp-shared".into()),
+            _ => {
+                return Err("SERVER must be toolgate or, with the features `production` and `peers`, \
+                            toolgate-production, rmcp or rmcp-shared"
+                    .into());
+            }
         };
         Ok::<_, Box<dyn std::error::Error>>(service)
     })?;
@@ -108,6 +117,17 @@ fn response(runtime: &Runtime, service: &Service, request: Request<Body>) -> Res
         }
         Ok((status, chunks))
     })
+}
+
+/// Starts the log, the audit file, the traces and the metrics that the environment sets. They end with the process.
+#[cfg(feature = "production")]
+fn observe() -> Result<()> {
+    metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+    let settings =
+        Server::new("toolgate", server_toolgate::scopes(20).ok_or("there is no server with 20 tools")?).settings()?;
+    let config = settings.config();
+    std::mem::forget(toolgate::logging::init_from(&config.log, &config.audit, &config.traces)?);
+    Ok(())
 }
 
 /// Creates the server. The token has all scopes, or every second scope for rejected calls and half lists.
