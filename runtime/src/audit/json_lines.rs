@@ -1,6 +1,14 @@
 //! Layer that writes the audit log to a file as JSON lines.
 
-use std::{cell::RefCell, fmt, io, path::PathBuf, sync::Arc, thread::JoinHandle, time::SystemTime};
+use std::{
+    cell::RefCell,
+    fmt::{self, Write as _},
+    io,
+    path::PathBuf,
+    sync::Arc,
+    thread::JoinHandle,
+    time::SystemTime,
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::value::RawValue;
@@ -14,6 +22,7 @@ use super::{
     TARGET,
     queue::{DEFAULT_MAX_BYTES, Queue},
     rotating_file::{RotatingFile, Rotation},
+    sanitize::is_verbatim,
 };
 
 thread_local! {
@@ -161,65 +170,92 @@ impl JsonLines {
     }
 }
 
-/// The text of a value as a JSON string, written without an allocation.
-struct DebugText<'a>(&'a dyn fmt::Debug);
-
-impl serde::Serialize for DebugText<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:?}", self.0))
-    }
-}
-
 /// Visitor that appends fields to an unfinished JSON object.
 struct JsonFields<'a>(&'a mut Vec<u8>);
 
 impl JsonFields<'_> {
-    fn member(&mut self, field: &Field, value: &impl serde::Serialize) {
+    /// Appends a member whose value `append` writes. A member whose value fails to format itself is left out.
+    fn member(&mut self, field: &Field, append: impl FnOnce(&mut Vec<u8>) -> fmt::Result) {
         // The message is the same for all records.
         if field.name() == "message" {
             return;
         }
         let start = self.0.len();
         self.0.push(b',');
-        let written = serde_json::to_writer(&mut *self.0, field.name()).and_then(|()| {
-            self.0.push(b':');
-            serde_json::to_writer(&mut *self.0, value)
-        });
-        if written.is_err() {
+        push_string(self.0, field.name());
+        self.0.push(b':');
+        if append(self.0).is_err() {
             self.0.truncate(start);
         }
+    }
+
+    fn number(&mut self, field: &Field, value: impl serde::Serialize) {
+        self.member(field, |line| serde_json::to_writer(line, &value).map_err(|_| fmt::Error));
     }
 }
 
 impl Visit for JsonFields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.member(field, &DebugText(value));
+        self.member(field, |line| {
+            line.push(b'"');
+            write!(StringWriter(line), "{value:?}")?;
+            line.push(b'"');
+            Ok(())
+        });
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "arguments"
-            && !value.contains(['\n', '\r'])
-            && let Ok(object) = serde_json::from_str::<&RawValue>(value)
-        {
-            return self.member(field, &object);
-        }
-        self.member(field, &value);
+        let is_json = field.name() == "arguments" && !value.contains(['\n', '\r']);
+        let object: Option<&RawValue> = is_json.then(|| serde_json::from_str(value).ok()).flatten();
+        self.member(field, |line| {
+            match object {
+                Some(object) => line.extend_from_slice(object.get().as_bytes()),
+                None => push_string(line, value),
+            }
+            Ok(())
+        });
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.member(field, &value);
+        self.number(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.member(field, &value);
+        self.number(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.member(field, &value);
+        self.number(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.member(field, &value);
+        self.number(field, value);
+    }
+}
+
+/// Appends a text as a JSON string.
+fn push_string(line: &mut Vec<u8>, text: &str) {
+    line.push(b'"');
+    push_contents(line, text);
+    line.push(b'"');
+}
+
+/// Appends a text to an unfinished JSON string.
+fn push_contents(line: &mut Vec<u8>, text: &str) {
+    if is_verbatim(text) {
+        line.extend_from_slice(text.as_bytes());
+    } else if let Ok(json) = serde_json::to_string(text) {
+        line.extend_from_slice(&json.as_bytes()[1..json.len() - 1]);
+    }
+}
+
+/// Writer into an unfinished JSON string.
+struct StringWriter<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for StringWriter<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        push_contents(self.0, text);
+        Ok(())
     }
 }
 
@@ -249,7 +285,7 @@ mod tests {
             tracing::info!(target: TARGET, user = "h\"a\nrriet", absent = None::<&str>, tools = 3, "decision");
             tracing::info!(target: TARGET, arguments = r#"{"id":7}"#);
             tracing::info!(target: TARGET, arguments = "not JSON");
-            tracing::info!(target: TARGET, required = %"a \"b\nc", missing = ?Some(7));
+            tracing::info!(target: TARGET, required = %"\"a\" b\nc\"", missing = ?Some(7));
             tracing::error!("an event of another target");
         });
         drop(guard);
@@ -264,7 +300,7 @@ mod tests {
                 json!({ "user": "h\"a\nrriet", "tools": 3 }),
                 json!({ "arguments": { "id": 7 } }),
                 json!({ "arguments": "not JSON" }),
-                json!({ "required": "a \"b\nc", "missing": "Some(7)" }),
+                json!({ "required": "\"a\" b\nc\"", "missing": "Some(7)" }),
             ]
         );
     }

@@ -64,7 +64,7 @@ pub(crate) use recent::{RecentDecision, RecentDecisions};
 pub(crate) use record::{RequestInfo, TraceId};
 #[cfg(feature = "testing")]
 pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};
-pub(crate) use sanitize::{MAX_TEXT, is_changed, is_loggable, is_plain, is_plain_text};
+pub(crate) use sanitize::{MAX_TEXT, is_changed, is_loggable, is_plain, is_plain_text, is_verbatim};
 
 /// Target of the audit events.
 pub const TARGET: &str = "toolgate::audit";

@@ -40,7 +40,23 @@ pub(crate) fn is_loggable(text: &str) -> bool {
 /// Returns whether every character of a text is [plain](is_plain).
 pub(crate) fn is_plain_text(text: &str) -> bool {
     // Nearly every text is ASCII, whose bytes are checked faster than characters.
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || text.chars().all(is_plain)
+    all_bytes(text, |byte| matches!(byte, b' '..=b'~')) || text.chars().all(is_plain)
+}
+
+/// Returns whether a text is the same between quotation marks, without an escape: in JSON, in an HTTP quoted string
+/// (RFC 9110, section 5.6.4), and as [`Debug`](std::fmt::Debug) writes it.
+pub(crate) fn is_verbatim(text: &str) -> bool {
+    all_bytes(text, |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+}
+
+/// Returns whether every byte of a text has a property, which a space has. Blocks of bytes are checked at once, with vector
+/// instructions.
+fn all_bytes(text: &str, has_property: impl Fn(u8) -> bool) -> bool {
+    let in_block = |block: &[u8; 16]| block.iter().fold(true, |all, &byte| all & has_property(byte));
+    let (blocks, rest) = text.as_bytes().as_chunks();
+    let mut last = [b' '; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    blocks.iter().all(in_block) && in_block(&last)
 }
 
 /// Returns whether a character is neither a control character nor an invisible one, such as those that change the
@@ -149,6 +165,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_verbatim_text_is_what_json_and_debug_write(text in ".{0,40}|[ -~]{0,40}") {
+            let quoted = format!("\"{text}\"");
+            let is_same = format!("{text:?}") == quoted && serde_json::to_string(&text).unwrap() == quoted;
+            prop_assert_eq!(is_verbatim(&text), is_same && text.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+        }
+
+        #[test]
+        fn a_plain_text_has_plain_characters_only(text in ".{0,40}|[ -~]{0,40}") {
+            prop_assert_eq!(is_plain_text(&text), text.chars().all(is_plain));
+        }
+
         #[test]
         fn sanitized_text_is_short_and_plain_and_sanitizing_it_again_changes_nothing(input: String) {
             let input = input.repeat(3);

@@ -2,6 +2,8 @@
 
 use http::HeaderValue;
 
+use crate::audit::is_verbatim;
+
 /// Builder of a challenge.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenge(String);
@@ -56,7 +58,7 @@ impl Challenge {
         self.0.reserve(name.len() + value.len() + 3);
         self.0.push_str(name);
         self.0.push_str("=\"");
-        if value.bytes().all(is_plain) {
+        if is_verbatim(value) {
             self.0.push_str(value);
         } else {
             for c in value.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()) {
@@ -68,11 +70,6 @@ impl Challenge {
         }
         self.0.push('"');
     }
-}
-
-/// Returns whether a byte needs no escape in a quoted string.
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
 #[cfg(test)]

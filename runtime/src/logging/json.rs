@@ -17,7 +17,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::one_line::{Escaped, MAX_LINE, MAX_RMCP_FIELD, max_field};
+use super::one_line::{Escaped, MAX_LINE, MAX_RMCP_FIELD, SPAN_FIELDS, max_field, name_of};
+use crate::audit::is_verbatim;
 
 /// Format of an event: `time`, `level`, `target`, `message`, `fields` and `spans`.
 pub(super) struct JsonObject;
@@ -33,7 +34,7 @@ where
         writer.write_str("{\"time\":\"")?;
         SystemTime.format_time(&mut writer)?;
         write!(writer, "\",\"level\":\"{}\",\"target\":", metadata.level())?;
-        write_text(&mut writer, MAX_RMCP_FIELD, format_args!("{}", metadata.target()))?;
+        write_text(&mut writer, MAX_RMCP_FIELD, |text| text.write_str(metadata.target()))?;
         let mut message = Message { writer: &mut writer, max: max_field(metadata.target()), is_written: false };
         event.record(&mut message);
         let mut members = Members::new(&mut writer, max_field(metadata.target()));
@@ -45,7 +46,7 @@ where
         let mut separator = ",\"spans\":[";
         for span in ctx.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
             write!(writer, "{separator}{{\"name\":")?;
-            write_text(&mut writer, MAX_RMCP_FIELD, format_args!("{}", span.name()))?;
+            write_text(&mut writer, MAX_RMCP_FIELD, |text| text.write_str(span.name()))?;
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
                 write!(writer, ",{fields}")?;
             }
@@ -61,8 +62,9 @@ pub(super) struct JsonFields;
 
 impl<'writer> FormatFields<'writer> for JsonFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        fields.record(&mut Members::new(&mut writer, MAX_RMCP_FIELD));
-        Ok(())
+        let mut text = String::with_capacity(SPAN_FIELDS);
+        fields.record(&mut Members::new(&mut text, MAX_RMCP_FIELD));
+        writer.write_str(&text)
     }
 
     fn add_fields(
@@ -77,13 +79,17 @@ impl<'writer> FormatFields<'writer> for JsonFields {
     }
 }
 
-/// Writes a text as a JSON string that has at most `max` bytes before it is encoded. Returns the size.
-fn write_text(writer: &mut dyn Write, max: usize, text: fmt::Arguments<'_>) -> Result<usize, fmt::Error> {
+/// Writes a JSON string whose text `write` writes. It has at most `max` bytes before it is encoded. Returns the size.
+fn write_text(
+    writer: &mut dyn Write,
+    max: usize,
+    write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result,
+) -> Result<usize, fmt::Error> {
     writer.write_char('"')?;
     let mut encoded = Encoded(writer);
     let mut escaped = Escaped::new(&mut encoded, max);
     // An error means that the text was cut, or that a value failed to format itself.
-    let _ = escaped.write_fmt(text);
+    let _ = write(&mut escaped);
     let written = escaped.written();
     writer.write_char('"')?;
     Ok(written)
@@ -94,6 +100,9 @@ struct Encoded<'a>(&'a mut dyn Write);
 
 impl Write for Encoded<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if is_verbatim(text) {
+            return self.0.write_str(text);
+        }
         for part in text.split_inclusive(['"', '\\']) {
             match part.strip_suffix(['"', '\\']) {
                 Some(plain) => {
@@ -119,7 +128,7 @@ impl Visit for Message<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" && !std::mem::replace(&mut self.is_written, true) {
             let _ = self.writer.write_str(",\"message\":");
-            let _ = write_text(self.writer, self.max, format_args!("{value:?}"));
+            let _ = write_text(self.writer, self.max, |text| write!(text, "{value:?}"));
         }
     }
 
@@ -152,16 +161,16 @@ impl<'a> Members<'a> {
         }
         let separator = if self.count == 0 { self.opening } else { "," };
         self.count += 1;
-        let name = field.name().trim_start_matches("r#");
+        let name = name_of(field);
         let is_written = self.writer.write_str(separator).is_ok()
-            && write_text(self.writer, MAX_RMCP_FIELD, format_args!("{name}")).is_ok();
+            && write_text(self.writer, MAX_RMCP_FIELD, |text| text.write_str(name)).is_ok();
         self.left = self.left.saturating_sub(name.len());
         is_written && self.writer.write_char(':').is_ok()
     }
 
-    fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result) {
         if self.name(field)
-            && let Ok(written) = write_text(self.writer, self.max_field.min(self.left), value)
+            && let Ok(written) = write_text(self.writer, self.max_field.min(self.left), write)
         {
             self.left = self.left.saturating_sub(written);
         }
@@ -177,11 +186,11 @@ impl<'a> Members<'a> {
 
 impl Visit for Members<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field, format_args!("{value:?}"));
+        self.text(field, |text| write!(text, "{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, format_args!("{value}"));
+        self.text(field, |text| text.write_str(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -200,7 +209,7 @@ impl Visit for Members<'_> {
         if value.is_finite() {
             self.json(field, &value);
         } else {
-            self.text(field, format_args!("{value}"));
+            self.text(field, |text| write!(text, "{value}"));
         }
     }
 }

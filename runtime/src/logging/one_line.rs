@@ -18,7 +18,7 @@ use tracing_subscriber::{
 };
 
 use super::filter::is_target_of;
-use crate::audit::{is_plain, is_plain_text};
+use crate::audit::{is_plain, is_plain_text, is_verbatim};
 
 /// Maximum size of the fields of a line, in bytes.
 pub(super) const MAX_LINE: usize = 16 * 1024;
@@ -26,6 +26,8 @@ pub(super) const MAX_LINE: usize = 16 * 1024;
 const MAX_FIELD: usize = 4 * 1024;
 /// Maximum size of a field in an event of rmcp and in a span, in bytes. Such a field may hold a whole message.
 pub(super) const MAX_RMCP_FIELD: usize = 256;
+/// Size of the fields of most spans, in bytes.
+pub(super) const SPAN_FIELDS: usize = 256;
 /// Mark at the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
@@ -77,8 +79,10 @@ pub(super) struct OneLineFields;
 
 impl<'writer> FormatFields<'writer> for OneLineFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        fields.record(&mut Fields::new(&mut writer, MAX_RMCP_FIELD));
-        Ok(())
+        // The text of a new span grows with each write, so it is written at once.
+        let mut text = String::with_capacity(SPAN_FIELDS);
+        fields.record(&mut Fields::new(&mut text, MAX_RMCP_FIELD));
+        writer.write_str(&text)
     }
 }
 
@@ -96,7 +100,8 @@ impl<'a> Fields<'a> {
         Self { writer, max_field, left: MAX_LINE, is_first: true }
     }
 
-    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    /// Writes a field whose value `write` writes.
+    fn field(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result) {
         // The crate `log` passes its metadata as fields.
         if self.left == 0 || field.name().starts_with("log.") {
             return;
@@ -104,32 +109,39 @@ impl<'a> Fields<'a> {
         let separator = if std::mem::take(&mut self.is_first) { "" } else { " " };
         let mut text = Escaped::new(self.writer, self.max_field.min(self.left));
         // An error means that the text was cut, or that a value failed to format itself.
-        let _ = match field.name() {
-            "message" => write!(text, "{separator}{value}"),
-            name => write!(text, "{separator}{}={value}", name.trim_start_matches("r#")),
-        };
+        let _ = text.append(separator).and_then(|()| {
+            if field.name() != "message" {
+                text.write_str(name_of(field))?;
+                text.append("=")?;
+            }
+            write(&mut text)
+        });
         self.left -= text.written.min(self.left);
     }
 }
 
+/// Returns the name of a field, without the mark of a raw identifier.
+pub(super) fn name_of(field: &Field) -> &'static str {
+    field.name().strip_prefix("r#").unwrap_or(field.name())
+}
+
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(field, format_args!("{value:?}"));
+        self.field(field, |text| write!(text, "{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.write(field, format_args!("{value}")),
+        self.field(field, |text| match field.name() {
+            "message" => text.write_str(value),
             // What `Debug` would write, which takes longer.
-            _ if is_verbatim(value) => self.write(field, format_args!("\"{value}\"")),
-            _ => self.write(field, format_args!("{value:?}")),
-        }
+            _ if is_verbatim(value) => {
+                text.append("\"")?;
+                text.write_plain(value)?;
+                text.append("\"")
+            }
+            _ => write!(text, "{value:?}"),
+        });
     }
-}
-
-/// Returns whether a text is the same between quotation marks, without an escape.
-fn is_verbatim(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
 /// Writer that escapes characters that are not plain text, and fails once the text is too long. It has then written
@@ -151,11 +163,34 @@ impl<'a> Escaped<'a> {
         self.written
     }
 
+    /// Writes a text without characters to escape.
+    fn write_plain(&mut self, text: &str) -> fmt::Result {
+        if self.fits(text) { self.append(text) } else { self.write_characters(text) }
+    }
+
+    fn write_characters(&mut self, text: &str) -> fmt::Result {
+        let mut utf8 = [0; 4];
+        for c in text.chars() {
+            if is_plain(c) {
+                self.append(c.encode_utf8(&mut utf8))?;
+            } else {
+                // As a whole, so that a cut does not leave a part of it.
+                self.append(&c.escape_default().to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        self.written + text.len() + ELLIPSIS.len_utf8() <= self.max
+    }
+
+    /// Appends a text, or cuts before it.
     fn append(&mut self, text: &str) -> fmt::Result {
         if self.is_cut {
             return Err(fmt::Error);
         }
-        if self.written + text.len() + ELLIPSIS.len_utf8() > self.max {
+        if !self.fits(text) {
             self.is_cut = true;
             self.written = self.max;
             self.writer.write_char(ELLIPSIS)?;
@@ -168,20 +203,7 @@ impl<'a> Escaped<'a> {
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let fits = self.written + text.len() + ELLIPSIS.len_utf8() <= self.max;
-        if fits && is_plain_text(text) {
-            return self.append(text);
-        }
-        let mut utf8 = [0; 4];
-        for c in text.chars() {
-            if is_plain(c) {
-                self.append(c.encode_utf8(&mut utf8))?;
-            } else {
-                // As a whole, so that a cut does not leave a part of it.
-                self.append(&c.escape_default().to_string())?;
-            }
-        }
-        Ok(())
+        if is_plain_text(text) { self.write_plain(text) } else { self.write_characters(text) }
     }
 }
 
@@ -291,12 +313,6 @@ pub(super) mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_verbatim_text_is_what_debug_writes(text in "[ -~]{0,40}") {
-            let quoted = format!("\"{text}\"");
-            prop_assert_eq!(is_verbatim(&text), format!("{text:?}") == quoted);
-        }
-
         #[test]
         fn any_text_is_one_plain_line(text: String, repetitions in 1..200_usize) {
             let log = log_everywhere(&text.repeat(repetitions));
