@@ -2,15 +2,15 @@
 
 use std::{
     cell::RefCell,
-    fmt::{self, Write as _},
-    io,
+    fmt,
+    io::{self, Write as _},
     path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use tracing::{
     Event, Subscriber,
@@ -26,8 +26,22 @@ use super::{
 };
 
 thread_local! {
-    /// Buffer in which a line is formatted, reused so that a record allocates nothing.
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static FORMATTER: RefCell<Formatter> = RefCell::default();
+}
+
+/// Formatter of lines, reused so that a record allocates nothing.
+#[derive(Default)]
+struct Formatter {
+    line: Vec<u8>,
+    second: Second,
+}
+
+/// The second of the last line. Many lines share its text.
+#[derive(Default)]
+struct Second {
+    since_epoch: u64,
+    /// Without a fraction.
+    text: String,
 }
 
 /// [`Layer`] that writes the audit log to a file. Each line is a JSON object with the fields of
@@ -149,24 +163,40 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         if event.metadata().target() != TARGET {
             return;
         }
-        LINE.with(|line| match line.try_borrow_mut() {
-            Ok(mut line) => self.record(event, &mut line),
+        FORMATTER.with(|formatter| match formatter.try_borrow_mut() {
+            Ok(mut formatter) => self.queue.push(formatter.line(event, SystemTime::now())),
             // Formatting a field emitted another audit event.
-            Err(_) => self.record(event, &mut Vec::new()),
+            Err(_) => self.queue.push(Formatter::default().line(event, SystemTime::now())),
         });
     }
 }
 
-impl JsonLines {
-    fn record(&self, event: &Event<'_>, line: &mut Vec<u8>) {
+impl Formatter {
+    fn line(&mut self, event: &Event<'_>, now: SystemTime) -> &[u8] {
+        let Self { line, second } = self;
         line.clear();
-        let now = DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Micros, true);
         line.extend_from_slice(b"{\"time\":\"");
-        line.extend_from_slice(now.as_bytes());
+        second.append(line, now);
         line.push(b'"');
         event.record(&mut JsonFields(line));
         line.extend_from_slice(b"}\n");
-        self.queue.push(line);
+        line
+    }
+}
+
+impl Second {
+    /// Appends a time in UTC with microseconds (RFC 3339).
+    fn append(&mut self, line: &mut Vec<u8>, time: SystemTime) {
+        // A clock before 1970 has not been set.
+        let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        if self.text.is_empty() || self.since_epoch != time.as_secs() {
+            self.since_epoch = time.as_secs();
+            let second = SystemTime::UNIX_EPOCH + Duration::from_secs(self.since_epoch);
+            self.text = DateTime::<Utc>::from(second).format("%Y-%m-%dT%H:%M:%S").to_string();
+        }
+        line.extend_from_slice(self.text.as_bytes());
+        // Writing into memory cannot fail.
+        let _ = write!(line, ".{:06}Z", time.subsec_micros());
     }
 }
 
@@ -198,7 +228,7 @@ impl Visit for JsonFields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.member(field, |line| {
             line.push(b'"');
-            write!(StringWriter(line), "{value:?}")?;
+            fmt::write(&mut StringWriter(line), format_args!("{value:?}"))?;
             line.push(b'"');
             Ok(())
         });
@@ -303,6 +333,18 @@ mod tests {
                 json!({ "required": "\"a\" b\nc\"", "missing": "Some(7)" }),
             ]
         );
+    }
+
+    #[test]
+    fn the_time_of_each_line_is_its_own() {
+        let mut second = Second::default();
+        for micros in [0, 7, 999_999, 1_000_000, 1_000_001, 1_790_000_000_123_456, 1_790_000_001_000_000, 5] {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
+            let mut line = Vec::new();
+            second.append(&mut line, time);
+            let expected = DateTime::<Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+            assert_eq!(String::from_utf8(line).unwrap(), expected);
+        }
     }
 
     #[test]

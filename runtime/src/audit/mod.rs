@@ -61,7 +61,9 @@ pub(crate) use log::{AuditLog, CallRecord, audited_arguments};
 pub(crate) use reason::{ApprovalEvent, CallOutcome, Reason, RequiredBy};
 #[cfg(feature = "console")]
 pub(crate) use recent::{RecentDecision, RecentDecisions};
-pub(crate) use record::{RequestInfo, TraceId};
+#[cfg(feature = "otel")]
+pub(crate) use record::TRACEPARENT;
+pub(crate) use record::{RequestInfo, TraceId, mentions_trace};
 #[cfg(feature = "testing")]
 pub(crate) use recorded_calls::{RecordedCall, RecordedCalls};
 pub(crate) use sanitize::{MAX_TEXT, is_changed, is_loggable, is_plain, is_plain_text, is_verbatim};

@@ -20,7 +20,7 @@ use crate::metrics;
 pub(super) const DEFAULT_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Time for which the writer thread lets records collect. To wake it for each record would cost a call several times
 /// what the call itself does.
-const COLLECTION_TIME: Duration = Duration::from_millis(1);
+const COLLECTION_TIME: Duration = Duration::from_millis(5);
 /// Time between a failed write and the next attempt.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Number of failed writes in a row after which calls are rejected, 5 seconds after the first.

@@ -1,14 +1,22 @@
 //! One record of the audit log, as a `tracing` event.
 
-use std::{borrow::Cow, time::Instant};
+use std::{borrow::Cow, sync::LazyLock, time::Instant};
 
 use http::{HeaderMap, HeaderName};
-use tracing::{Level, field::display};
+use memchr::memmem::Finder;
+use tracing::Level;
 
 use super::{TARGET, reason::RequiredBy, sanitize};
 use crate::{auth::Caller, operation_kind::OperationKind};
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Header of a W3C trace context, and its member in `_meta`.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Returns whether `_meta` can have a trace context. Most requests have none, and this takes less than parsing `_meta`.
+pub(crate) fn mentions_trace(meta: &str) -> bool {
+    static TEXT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("traceparent"));
+    TEXT.find(meta.as_bytes()).is_some()
+}
 
 /// Maximum length of the caller's scopes in a record, in bytes.
 const MAX_GRANTED: usize = 4 * 1024;
@@ -129,7 +137,7 @@ impl<'a> AuditRecord<'a> {
         let (uri, route) = (self.uri.map(sanitize::text), self.route.map(sanitize::text));
         let granted = self.caller.map(granted);
         let (granted, granted_omitted) = match &granted {
-            Some(GrantedScopes::Recorded(scopes)) => (Some(display(scopes)), None),
+            Some(GrantedScopes::Recorded(scopes)) => (Some(scopes.as_str()), None),
             Some(GrantedScopes::Omitted(count)) => (None, Some(*count)),
             None => (None, None),
         };
@@ -153,8 +161,8 @@ impl<'a> AuditRecord<'a> {
             resource = name(OperationKind::Resource),
             uri = uri.as_deref(),
             route = route.as_deref(),
-            required = required.as_deref().map(display),
-            missing = missing.as_deref().map(display),
+            required = required.as_deref(),
+            missing = missing.as_deref(),
             required_by = self.required_by.map(RequiredBy::name),
             list = self.list,
             items = self.items,
@@ -179,18 +187,15 @@ enum GrantedScopes {
 }
 
 fn granted(caller: &Caller) -> GrantedScopes {
-    let (count, length) =
-        caller.scopes().fold((0_u64, 0_usize), |(count, length), scope| (count + 1, length + 1 + scope.len()));
-    // One space less than scopes.
-    if length > MAX_GRANTED + 1 {
-        return GrantedScopes::Omitted(count);
-    }
-    let mut text = String::with_capacity(length);
+    let mut text = String::with_capacity(512);
     for scope in caller.scopes() {
         if !text.is_empty() {
             text.push(' ');
         }
         text.push_str(scope);
+        if text.len() > MAX_GRANTED {
+            return GrantedScopes::Omitted(caller.scopes().count() as u64);
+        }
     }
     GrantedScopes::Recorded(text)
 }

@@ -80,10 +80,10 @@ impl<'writer> FormatFields<'writer> for JsonFields {
 }
 
 /// Writes a JSON string whose text `write` writes. It has at most `max` bytes before it is encoded. Returns the size.
-fn write_text(
-    writer: &mut dyn Write,
+fn write_text<W: Write>(
+    writer: &mut W,
     max: usize,
-    write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result,
+    write: impl FnOnce(&mut Escaped<'_, Encoded<'_, W>>) -> fmt::Result,
 ) -> Result<usize, fmt::Error> {
     writer.write_char('"')?;
     let mut encoded = Encoded(writer);
@@ -96,9 +96,9 @@ fn write_text(
 }
 
 /// Writer of plain text into a JSON string, where only two plain characters are escaped.
-struct Encoded<'a>(&'a mut dyn Write);
+struct Encoded<'a, W>(&'a mut W);
 
-impl Write for Encoded<'_> {
+impl<W: Write> Write for Encoded<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if is_verbatim(text) {
             return self.0.write_str(text);
@@ -118,13 +118,13 @@ impl Write for Encoded<'_> {
 }
 
 /// Visitor that writes the message as a member.
-struct Message<'a> {
-    writer: &'a mut dyn Write,
+struct Message<'a, W> {
+    writer: &'a mut W,
     max: usize,
     is_written: bool,
 }
 
-impl Visit for Message<'_> {
+impl<W: Write> Visit for Message<'_, W> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" && !std::mem::replace(&mut self.is_written, true) {
             let _ = self.writer.write_str(",\"message\":");
@@ -138,8 +138,8 @@ impl Visit for Message<'_> {
 }
 
 /// Visitor that writes all fields but the message as members.
-struct Members<'a> {
-    writer: &'a mut dyn Write,
+struct Members<'a, W> {
+    writer: &'a mut W,
     max_field: usize,
     /// Number of bytes that the members may still have.
     left: usize,
@@ -148,8 +148,8 @@ struct Members<'a> {
     opening: &'static str,
 }
 
-impl<'a> Members<'a> {
-    fn new(writer: &'a mut dyn Write, max_field: usize) -> Self {
+impl<'a, W: Write> Members<'a, W> {
+    fn new(writer: &'a mut W, max_field: usize) -> Self {
         Self { writer, max_field, left: MAX_LINE, count: 0, opening: "" }
     }
 
@@ -168,7 +168,7 @@ impl<'a> Members<'a> {
         is_written && self.writer.write_char(':').is_ok()
     }
 
-    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result) {
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_, Encoded<'_, W>>) -> fmt::Result) {
         if self.name(field)
             && let Ok(written) = write_text(self.writer, self.max_field.min(self.left), write)
         {
@@ -184,7 +184,7 @@ impl<'a> Members<'a> {
     }
 }
 
-impl Visit for Members<'_> {
+impl<W: Write> Visit for Members<'_, W> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.text(field, |text| write!(text, "{value:?}"));
     }

@@ -87,21 +87,21 @@ impl<'writer> FormatFields<'writer> for OneLineFields {
 }
 
 /// Visitor that writes fields, the message without its name.
-struct Fields<'a> {
-    writer: &'a mut dyn Write,
+struct Fields<'a, W> {
+    writer: &'a mut W,
     max_field: usize,
     /// Number of bytes that the line may still have.
     left: usize,
     is_first: bool,
 }
 
-impl<'a> Fields<'a> {
-    fn new(writer: &'a mut dyn Write, max_field: usize) -> Self {
+impl<'a, W: Write> Fields<'a, W> {
+    fn new(writer: &'a mut W, max_field: usize) -> Self {
         Self { writer, max_field, left: MAX_LINE, is_first: true }
     }
 
     /// Writes a field whose value `write` writes.
-    fn field(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result) {
+    fn field(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_, W>) -> fmt::Result) {
         // The crate `log` passes its metadata as fields.
         if self.left == 0 || field.name().starts_with("log.") {
             return;
@@ -125,7 +125,7 @@ pub(super) fn name_of(field: &Field) -> &'static str {
     field.name().strip_prefix("r#").unwrap_or(field.name())
 }
 
-impl Visit for Fields<'_> {
+impl<W: Write> Visit for Fields<'_, W> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.field(field, |text| write!(text, "{value:?}"));
     }
@@ -146,15 +146,15 @@ impl Visit for Fields<'_> {
 
 /// Writer that escapes characters that are not plain text, and fails once the text is too long. It has then written
 /// the beginning and an ellipsis.
-pub(super) struct Escaped<'a> {
-    writer: &'a mut dyn Write,
+pub(super) struct Escaped<'a, W> {
+    writer: &'a mut W,
     max: usize,
     written: usize,
     is_cut: bool,
 }
 
-impl<'a> Escaped<'a> {
-    pub(super) fn new(writer: &'a mut dyn Write, max: usize) -> Self {
+impl<'a, W: Write> Escaped<'a, W> {
+    pub(super) fn new(writer: &'a mut W, max: usize) -> Self {
         Self { writer, max, written: 0, is_cut: false }
     }
 
@@ -201,7 +201,7 @@ impl<'a> Escaped<'a> {
     }
 }
 
-impl Write for Escaped<'_> {
+impl<W: Write> Write for Escaped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if is_plain_text(text) { self.write_plain(text) } else { self.write_characters(text) }
     }

@@ -10,6 +10,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::spans;
+use crate::audit::TRACEPARENT;
 
 /// Maximum size of a `tracestate`, in bytes (Trace Context, section 3.3.1.5: at least 512 must be passed on).
 const MAX_TRACESTATE: usize = 512;
@@ -27,7 +28,7 @@ pub(super) struct TraceContext<'a> {
 impl<'a> TraceContext<'a> {
     /// Reads the headers of a request. `None` without exactly one `traceparent`.
     pub(super) fn of_headers(headers: &'a HeaderMap) -> Option<Self> {
-        let mut parents = headers.get_all("traceparent").iter();
+        let mut parents = headers.get_all(TRACEPARENT).iter();
         let traceparent = parents.next()?.to_str().ok()?;
         let tracestate = headers.get("tracestate").and_then(|value| value.to_str().ok());
         parents.next().is_none().then_some(Self { traceparent, tracestate })

@@ -20,7 +20,7 @@ use super::{
     propagation::{TraceContext, inject_context},
     sampler::BoundedSampler,
 };
-use crate::operation_kind::OperationKind;
+use crate::{audit::mentions_trace, operation_kind::OperationKind};
 
 /// Methods of MCP that name a span. Others are a client's text.
 const METHODS: [&str; 21] = [
@@ -205,7 +205,7 @@ fn parent_in(meta: &str) -> Option<opentelemetry::Context> {
         #[serde(borrow)]
         tracestate: Option<&'m str>,
     }
-    if !meta.contains("traceparent") {
+    if !mentions_trace(meta) {
         return None;
     }
     let Meta { traceparent, tracestate } = serde_json::from_str(meta).ok()?;

@@ -273,14 +273,14 @@ async fn every_decision_about_a_route_is_recorded() {
         &[
             "outcome=\"insufficient_scope\"",
             "route=\"GET /whoami\"",
-            "missing=people:read:public",
+            "missing=\"people:read:public\"",
             "required_by=\"operation\"",
         ],
         &["outcome=\"allowed\"", "route=\"GET /private\""],
         &[
             "outcome=\"insufficient_scope\"",
             "route=\"GET /private\"",
-            "missing=people:read:private",
+            "missing=\"people:read:private\"",
             "required_by=\"body\"",
         ],
         &["outcome=\"invalid_token\""],

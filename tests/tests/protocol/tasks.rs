@@ -466,7 +466,7 @@ async fn the_creation_and_the_end_of_a_task_are_recorded_without_its_id() {
     let (created, ended) = (of("task_created"), of("completed"));
     assert_eq!(task(created).map(|name| name.len()), Some(12), "{created}");
     assert_eq!(task(created), task(ended));
-    assert!(ended.contains("required=reports:create") && ended.contains("user=\"sam\""), "{ended}");
+    assert!(ended.contains("required=\"reports:create\"") && ended.contains("user=\"sam\""), "{ended}");
     assert!(of("unknown_task").contains("user=\"harriet\""));
     assert!(of("insufficient_scope").contains("tool=\"long_report\""));
     assert!(!records.iter().any(|record| record.contains(&id)), "{records:#?}");

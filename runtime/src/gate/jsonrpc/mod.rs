@@ -16,7 +16,7 @@ use thiserror::Error;
 pub(crate) use self::params::InvalidParams;
 use self::params::{UNLOGGABLE, is_loggable_json};
 use crate::{
-    audit::{TraceId, is_loggable},
+    audit::{TraceId, is_loggable, mentions_trace},
     operation::OperationKind,
 };
 
@@ -181,7 +181,7 @@ impl<'a> Message<'a> {
             traceparent: Option<&'m str>,
         }
         let meta = self.params.meta?.get();
-        if !meta.contains("traceparent") {
+        if !mentions_trace(meta) {
             return None;
         }
         serde_json::from_str::<Meta<'_>>(meta).ok()?.traceparent.and_then(TraceId::parse)
