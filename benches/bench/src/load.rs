@@ -42,6 +42,14 @@ pub(crate) struct Options {
     /// Comma-separated servers to measure instead of all that are built
     #[arg(long, value_delimiter = ',')]
     only: Vec<Server>,
+    /// Comma-separated kinds of requests to measure instead of all, such as `call,list`
+    #[arg(long, value_delimiter = ',', value_parser = kind)]
+    kinds: Vec<Kind>,
+}
+
+fn kind(text: &str) -> std::result::Result<Kind, String> {
+    let found = Kind::ALL.into_iter().find(|kind| kind.name() == text);
+    found.ok_or_else(|| format!("expected one of: {}", Kind::ALL.map(Kind::name).join(", ")))
 }
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
@@ -49,11 +57,12 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-/// Servers to measure, and for how long.
+/// Servers and kinds of requests to measure, and for how long.
 struct Plan {
     rounds: usize,
     time: Duration,
     servers: Vec<Server>,
+    kinds: Vec<Kind>,
 }
 
 impl From<Options> for Plan {
@@ -65,7 +74,8 @@ impl From<Options> for Plan {
         } else {
             options.only
         };
-        Self { rounds, time, servers }
+        let kinds = if options.kinds.is_empty() { Kind::ALL.to_vec() } else { options.kinds };
+        Self { rounds, time, servers, kinds }
     }
 }
 
@@ -228,7 +238,7 @@ impl Bench {
             let process = self.start(server, tools)?;
             self.figure(format!("start {tools}"), server, "ms", process.startup_time.as_secs_f64() * 1000.0);
             for case in Case::all(tools) {
-                if case.applies_to(server) {
+                if case.applies_to(server) && self.plan.kinds.contains(&case.kind) {
                     self.measure(&process, server, case)?;
                 }
             }

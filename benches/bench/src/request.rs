@@ -51,6 +51,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 9] = [
+        Self::Call,
+        Self::Rejected,
+        Self::List,
+        Self::HalfList,
+        Self::Cold,
+        Self::PromptGet,
+        Self::PromptList,
+        Self::ResourceRead,
+        Self::ResourceList,
+    ];
+
     /// Kinds of requests for prompts and resources.
     pub const OTHERS: [Self; 4] = [Self::PromptGet, Self::PromptList, Self::ResourceRead, Self::ResourceList];
 

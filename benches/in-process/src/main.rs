@@ -34,10 +34,9 @@ fn main() -> Result<()> {
     let [server, kind, revision, tools, requests] = arguments[..] else {
         return Err("usage: toolgate-in-process SERVER KIND REVISION TOOLS REQUESTS".into());
     };
-    let kind = [Kind::Call, Kind::Rejected, Kind::List, Kind::HalfList]
+    let kind = Kind::ALL
         .into_iter()
-        .chain(Kind::OTHERS)
-        .find(|candidate| candidate.name() == kind)
+        .find(|candidate| candidate.name() == kind && *candidate != Kind::Cold)
         .ok_or("KIND must be a kind of benches/README.md other than cold")?;
     let revision = Revision::BOTH
         .into_iter()

@@ -49,7 +49,7 @@ pub(crate) fn is_verbatim(text: &str) -> bool {
     all_bytes(text, |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
-/// Returns whether every byte of a text has a property, which a space has. Blocks of bytes are checked at once, with vector
+/// Returns whether every byte of a text has a property, which a space has. The compiler checks a block of bytes with vector
 /// instructions.
 fn all_bytes(text: &str, has_property: impl Fn(u8) -> bool) -> bool {
     let in_block = |block: &[u8; 16]| block.iter().fold(true, |all, &byte| all & has_property(byte));

@@ -79,7 +79,7 @@ pub(super) struct OneLineFields;
 
 impl<'writer> FormatFields<'writer> for OneLineFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        // The text of a new span grows with each write, so it is written at once.
+        // Each write to the text of a new span may allocate, so the fields are one write.
         let mut text = String::with_capacity(SPAN_FIELDS);
         fields.record(&mut Fields::new(&mut text, MAX_RMCP_FIELD));
         writer.write_str(&text)
