@@ -20,6 +20,8 @@ pub(crate) fn mentions_trace(meta: &str) -> bool {
 
 /// Maximum length of the caller's scopes in a record, in bytes.
 const MAX_GRANTED: usize = 4 * 1024;
+/// Size of the scopes of most callers, in bytes.
+const GRANTED_BYTES: usize = 512;
 
 /// Identification of the request that a decision is about, as far as it has been read.
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +189,7 @@ enum GrantedScopes {
 }
 
 fn granted(caller: &Caller) -> GrantedScopes {
-    let mut text = String::with_capacity(512);
+    let mut text = String::with_capacity(GRANTED_BYTES);
     for scope in caller.scopes() {
         if !text.is_empty() {
             text.push(' ');
