@@ -8,6 +8,7 @@ use super::{MAX_URI_BYTES, UriTemplate, Variable, VariableKind, Variables, value
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The same without `/`, which separates the segments of `{+name}`.
 const ENCODED_IN_SEGMENTS: &AsciiSet = &ENCODED.remove(b'/');
+
 impl UriTemplate {
     /// Returns the URI with these values. [`matches`](Self::matches) returns the same values for it.
     pub(crate) fn expand(&self, variables: &Variables) -> Result<String, ExpandError> {
